@@ -1,0 +1,53 @@
+# A fresh machine needs Python 3.11+ and make; everything else comes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types floors yang check unit coverage bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
+
+demo: $(READY) ## simulated routers of several releases: show, assess, plan, push, poll
+	@$(BIN)/xr-agent demo
+
+test: check unit ## the whole check, the same as CI
+
+check: lint types floors yang ## everything that needs no test run
+
+lint: $(READY) ## ruff
+	$(BIN)/ruff check .
+
+types: $(READY) ## mypy --strict on agent, tests and bench
+	$(BIN)/mypy
+
+floors: $(READY) ## import-linter: floors, and the home of each third-party library
+	$(BIN)/lint-imports
+
+# A second variant of one revision has -b in its name, which pyang accepts only from standard input.
+yang: $(READY) ## pyang, strict, on every file of yang/
+	$(BIN)/pyang -Werror -p yang $(filter-out %-b.yang,$(wildcard yang/*.yang))
+	@for file in $(filter %-b.yang,$(wildcard yang/*.yang)); do \
+	    $(BIN)/pyang -Werror -p yang < $$file || { echo "in $$file" >&2; exit 1; }; done
+
+unit: $(READY) ## pytest, all of it: real servers, packaging and ncclient versions as well
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+coverage: $(READY) ## pytest with branch coverage
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov
+
+bench: $(READY) ## the comparisons of bench/, each printing its table
+	@for file in rpc job; do $(BIN)/python -m bench.$$file || exit 1; done
+
+clean: ## remove what make, the tools and the tests made
+	rm -rf $(VENV) .venvs build dist *.egg-info .coverage* htmlcov
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): setup.cfg pyproject.toml scripts/venv.sh
+	@sh scripts/venv.sh '$(PYTHON)' '$(VENV)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,126 @@
+"""The files beside the code are found however the project is installed, from any working directory."""
+
+from __future__ import annotations
+
+import json
+import site
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.project import COMMAND, ROOT, copy, lines, make_venv, pip, run
+
+_ASK = """
+import json, agent
+from agent.model.anchor import TrustAnchor
+from agent.model.resources import directory
+print(json.dumps({
+    "agent": agent.__file__,
+    "yang": str(directory("yang")),
+    "templates": str(directory("templates")),
+    "anchor": TrustAnchor.bundled().sha256,
+}))
+"""
+_IDENTRUST_SHA256 = "5D56499BE4D2E08BCFCAD08A3E38723D50503BDE706948E42F55603019E528AE"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One way of installation: the Python that has it, its extra environment, and the folders expected."""
+
+    python: Path
+    package: Path
+    resources: Path
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = copy(tmp_path_factory.mktemp("build") / "project")
+    target = tmp_path_factory.mktemp("wheel")
+    pip(Path(sys.executable), "wheel", "--no-deps", "--wheel-dir", target, source)
+    (built,) = target.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module", params=["wheel", "editable", "source tree"])
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("environment").resolve()
+    python = make_venv(folder / "venv")
+    (packages,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    package = resources = copy(folder / "project")
+    environment: dict[str, str] = {}
+    if request.param == "wheel":
+        pip(python, "install", "--no-deps", request.getfixturevalue("wheel"))
+        package, resources = packages, packages / "agent"
+    elif request.param == "editable":
+        pip(python, "install", "--no-deps", "--editable", package)
+    else:
+        environment["PYTHONPATH"] = str(package)
+    # The libraries come from the running environment; its .pth files, this project's own among them, are not read.
+    (packages / "libraries.pth").write_text("\n".join(site.getsitepackages()) + "\n", encoding="utf-8")
+    return Installed(python, package / "agent", resources, environment)
+
+
+def test_shipped_files_are_found(installed: Installed, tmp_path: Path) -> None:
+    answer = json.loads(run(installed.python, "-c", _ASK, cwd=tmp_path, environment=installed.environment))
+
+    assert answer == {
+        "agent": str(installed.package / "__init__.py"),
+        "yang": str(installed.resources / "yang"),
+        "templates": str(installed.resources / "templates"),
+        "anchor": _IDENTRUST_SHA256,
+    }
+
+
+def test_command_runs(installed: Installed, tmp_path: Path) -> None:
+    if installed.environment:
+        command: list[str | Path] = [installed.python, "-c", COMMAND]
+    else:
+        command = [installed.python.with_name("xr-agent")]
+
+    assert "0.1.0" in run(*command, "--version", cwd=tmp_path, environment=installed.environment)
+
+
+def test_wheel_has_every_file(wheel: Path) -> None:
+    expected = {f"agent/{folder}/{name}" for folder in ("yang", "templates") for name in _files(ROOT / folder)}
+    expected |= {f"agent/{name}" for name in _files(ROOT / "agent")}
+
+    with zipfile.ZipFile(wheel) as archive:
+        found = {name for name in archive.namelist() if ".dist-info/" not in name}
+
+    assert found == expected
+
+
+def test_wheel_names_the_license(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (license_file,) = [name for name in archive.namelist() if name.endswith("/LICENSE")]
+        text = archive.read(license_file).decode()
+
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_package_list_equals_the_folders() -> None:
+    code = {path.parent for path in (ROOT / "agent").rglob("*.py")}
+    named = {".".join(folder.relative_to(ROOT).parts) for folder in code}
+
+    assert sorted(lines("options", "packages")) == sorted(named | {"agent.yang", "agent.templates"})
+
+
+def test_every_package_has_its_init() -> None:
+    code = {path.parent for path in (ROOT / "agent").rglob("*.py")}
+
+    assert [str(folder) for folder in sorted(code) if not (folder / "__init__.py").is_file()] == []
+
+
+def _files(folder: Path) -> list[str]:
+    """What the agent may open at run time: all but the pages for readers of the source."""
+    return [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts
+    ]
