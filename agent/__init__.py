@@ -1,0 +1,108 @@
+"""Give IOS XR routers the root certificate they need, over NETCONF and YANG, with proof.
+
+::
+
+    import agent
+
+    with agent.connect(agent.Device("r1.example", username="ops", password=agent.Secret.from_env("XR_PASSWORD"))) as session:
+        outcome = agent.remediate(session, agent.Intent())
+        print(outcome.result.value, outcome.evidence.value)
+
+Inside an orchestrator that owns an ncclient ``Manager``: ``agent.Session.over(manager)`` in place of ``connect``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Device": "agent.model.device",
+    "HostKeys": "agent.model.device",
+    "Secret": "agent.model.device",
+    "TrustAnchor": "agent.model.anchor",
+    "Evidence": "agent.model.certificate",
+    "Intent": "agent.model.plan",
+    "Method": "agent.model.plan",
+    "Plan": "agent.model.plan",
+    "Skip": "agent.model.plan",
+    "Verdict": "agent.model.plan",
+    "State": "agent.model.state",
+    "Event": "agent.model.outcome",
+    "Outcome": "agent.model.outcome",
+    "Result": "agent.model.outcome",
+    "Policy": "agent.netconf.retry",
+    "Session": "agent.netconf.session",
+    "connect": "agent.netconf.session",
+    "observe": "agent.remedy.observe",
+    "assess": "agent.remedy.assess",
+    "plan": "agent.remedy.plan",
+    "apply": "agent.remedy.apply",
+    "remediate": "agent.remedy.apply",
+    "poll": "agent.remedy.poll",
+    "Until": "agent.remedy.poll",
+    "AgentError": "agent.model.errors",
+    "AccessDenied": "agent.model.errors",
+    "AnchorMismatch": "agent.model.errors",
+    "CapabilityMissing": "agent.model.errors",
+    "CertificateMissing": "agent.model.errors",
+    "ConnectError": "agent.model.errors",
+    "HostKeyError": "agent.model.errors",
+    "InputError": "agent.model.errors",
+    "LockDenied": "agent.model.errors",
+    "OutcomeUnknown": "agent.model.errors",
+    "PolicyRefused": "agent.model.errors",
+    "ProtocolError": "agent.model.errors",
+    "RPCError": "agent.model.errors",
+    "ReplyTimeout": "agent.model.errors",
+    "SSHAuthenticationError": "agent.model.errors",
+    "SchemaError": "agent.model.errors",
+    "SessionLost": "agent.model.errors",
+    "TransportError": "agent.model.errors",
+    "TrustError": "agent.model.errors",
+}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from agent.model.anchor import TrustAnchor as TrustAnchor
+    from agent.model.certificate import Evidence as Evidence
+    from agent.model.device import Device as Device
+    from agent.model.device import HostKeys as HostKeys
+    from agent.model.device import Secret as Secret
+    from agent.model.errors import *  # noqa: F403 - the whole error tree is public
+    from agent.model.outcome import Event as Event
+    from agent.model.outcome import Outcome as Outcome
+    from agent.model.outcome import Result as Result
+    from agent.model.plan import Intent as Intent
+    from agent.model.plan import Method as Method
+    from agent.model.plan import Plan as Plan
+    from agent.model.plan import Skip as Skip
+    from agent.model.plan import Verdict as Verdict
+    from agent.model.state import State as State
+    from agent.netconf.retry import Policy as Policy
+    from agent.netconf.session import Session as Session
+    from agent.netconf.session import connect as connect
+    from agent.remedy.apply import apply as apply
+    from agent.remedy.apply import remediate as remediate
+    from agent.remedy.assess import assess as assess
+    from agent.remedy.observe import observe as observe
+    from agent.remedy.plan import plan as plan
+    from agent.remedy.poll import Until as Until
+    from agent.remedy.poll import poll as poll
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: ``import agent`` alone loads no SSH, XML or YANG library."""
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'agent' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

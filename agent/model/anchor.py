@@ -1,0 +1,119 @@
+"""The root certificate that a device is to trust."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.model.errors import InputError
+from agent.model.names import DistinguishedName
+
+_PEM = re.compile(
+    r"-----BEGIN CERTIFICATE-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", re.ASCII
+)
+_BUNDLED = Path(__file__).parent / "anchors" / "identrust-commercial-root-ca-1.pem"
+_LARGEST_FILE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TrustAnchor:
+    """One CA certificate (RFC 5280), read from PEM and held with the values a device may show of it.
+
+    Attributes:
+        pem: the certificate as canonical PEM, 64 columns, ending in a newline.
+        subject, issuer: distinguished names; compared by attributes, not by spelling.
+        serial: the serial number as upper-case hex without leading zeros.
+        sha1, sha256: fingerprints of the DER form as upper-case hex without separators.
+        not_before, not_after: validity, aware datetimes in UTC.
+    """
+
+    pem: str = field(repr=False)
+    subject: DistinguishedName
+    issuer: DistinguishedName
+    serial: str
+    sha1: str
+    sha256: str
+    not_before: datetime
+    not_after: datetime
+
+    @classmethod
+    def bundled(cls) -> TrustAnchor:
+        """IdenTrust Commercial Root CA 1, the root that Cisco's licensing servers chain to."""
+        return cls.from_file(_BUNDLED)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> TrustAnchor:
+        """Read a PEM file with exactly one CA certificate.
+
+        Raises:
+            InputError: the file cannot be read, is larger than 64 KiB, or is not one CA certificate.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                data = file.read(_LARGEST_FILE + 1)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable PEM file") from error
+        if len(data) > _LARGEST_FILE:
+            raise InputError(f"{path}: larger than 64 KiB", hint="an anchor is one certificate; use a bundle option")
+        return cls.from_pem(data, source=str(path))
+
+    @classmethod
+    def from_pem(cls, data: str | bytes, *, source: str = "anchor") -> TrustAnchor:
+        """Parse one PEM certificate; comment lines before it are allowed, anything after it is not.
+
+        Expiry is not judged here, since it needs a clock: see :meth:`expired`.
+
+        Raises:
+            InputError: not PEM, several certificates, trailing text, broken DER, or not a CA.
+        """
+        try:
+            text = data.decode("ascii") if isinstance(data, bytes) else data
+        except UnicodeDecodeError as error:
+            raise InputError(f"{source}: not PEM text", hint="convert DER with: openssl x509 -inform der") from error
+        found = list(_PEM.finditer(text))
+        if not found:
+            raise InputError(f"{source}: no PEM certificate in it", hint="expected -----BEGIN CERTIFICATE-----")
+        if len(found) > 1:
+            raise InputError(f"{source}: {len(found)} certificates", hint="an anchor is exactly one CA certificate")
+        if text[found[0].end():].strip() or "-----" in text[: found[0].start()]:
+            raise InputError(f"{source}: other text around the certificate", hint="keep only the certificate")
+        return _load(found[0].group().encode("ascii"), source)
+
+    def expired(self, now: datetime) -> bool:
+        """Whether *now* (aware) is outside the validity."""
+        return not self.not_before <= now <= self.not_after
+
+    @property
+    def name(self) -> str:
+        """The common name, else the whole subject."""
+        return self.subject.common_name or str(self.subject)
+
+
+def _load(pem: bytes, source: str) -> TrustAnchor:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+    except ValueError as error:
+        raise InputError(f"{source}: the certificate is damaged: {error}", hint="fetch it again") from error
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        is_ca = constraints.ca
+    except (x509.ExtensionNotFound, ValueError):
+        is_ca = False
+    if not is_ca:
+        raise InputError(f"{source}: {subject} is not a CA certificate", hint="an anchor has CA:TRUE")
+    return TrustAnchor(
+        pem=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        subject=DistinguishedName.parse(subject),
+        issuer=DistinguishedName.parse(issuer),
+        serial=f"{certificate.serial_number:X}",
+        sha1=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - what devices show, not security
+        sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),
+        not_before=certificate.not_valid_before_utc.astimezone(UTC),
+        not_after=certificate.not_valid_after_utc.astimezone(UTC),
+    )

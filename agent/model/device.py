@@ -1,0 +1,123 @@
+"""One router as the user names it: address, credentials, and how its host key is judged."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.model.errors import InputError
+
+_LARGEST_SECRET = 4096
+
+
+class Secret:
+    """A value that never shows itself: not in repr, str, formatting or pickles; only :meth:`reveal` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    @classmethod
+    def from_env(cls, name: str) -> Secret:
+        """The value of the environment variable *name*.
+
+        Raises:
+            InputError: the variable is unset or empty.
+        """
+        value = os.environ.get(name)
+        if not value:
+            raise InputError(f"the environment variable {name} is not set", hint=f"export {name}=…")
+        return cls(value)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Secret:
+        """The first line of a file, without its line end.
+
+        Raises:
+            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                line = file.readline(_LARGEST_SECRET + 2)
+            value = line.decode("utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: the secret is not UTF-8 text") from error
+        if not value or len(value) > _LARGEST_SECRET:
+            raise InputError(f"{path}: its first line is no secret", hint="1 to 4096 bytes on the first line")
+        return cls(value)
+
+    def reveal(self) -> str:
+        """The value itself; call it where the value is handed over, nowhere else."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Secret is not pickled: pass a reference to it and resolve it where it is used")
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeys:
+    """How a host key is judged: an unknown key is refused, a changed key always.
+
+    Attributes:
+        known_hosts: the OpenSSH file; None means ``UserKnownHostsFile`` of the SSH configuration, else
+            ``~/.ssh/known_hosts``.
+        pinned: the one acceptable key: ``SHA256:…`` as ``ssh-keygen -l`` prints it, or ``ssh-ed25519 AAAA…``.
+        accept_new: store the key of a host without any entry, and go on.
+    """
+
+    known_hosts: Path | None = None
+    pinned: str | None = None
+    accept_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What is needed to open a NETCONF session.
+
+    Attributes:
+        timeout: seconds one operation may take.
+        open_timeout: seconds from the first packet to the device's hello.
+        keepalive: seconds between SSH keepalives; 0 for none.
+        jump: the SSH host to go through, itself a device (port 22); it is never sent this device's password.
+        ssh_config: an OpenSSH client configuration; None means ``~/.ssh/config`` where it exists.
+        use_agent: whether ssh-agent and the user's default keys are offered where neither key nor password is given.
+    """
+
+    host: str
+    port: int = 830
+    username: str | None = None
+    password: Secret | None = None
+    key_file: Path | None = None
+    key_passphrase: Secret | None = None
+    use_agent: bool = True
+    host_keys: HostKeys = field(default_factory=HostKeys)
+    jump: Device | None = None
+    ssh_config: Path | None = None
+    timeout: float = 60.0
+    open_timeout: float = 30.0
+    keepalive: int = 30
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.host or any(c.isspace() or not c.isprintable() for c in self.host) or self.host.startswith("-"):
+            raise InputError(f"{self.host!r} is no host name or address")
+        if not 0 < self.port < 65536:
+            raise InputError(f"port {self.port} is outside 1..65535", device=self.host)
+
+    @property
+    def name(self) -> str:
+        """How messages call the device."""
+        return self.label or self.host
+
+    @property
+    def address(self) -> str:
+        """``host:port``, with brackets around an IPv6 address."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"

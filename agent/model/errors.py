@@ -1,0 +1,229 @@
+"""Every error the agent raises.
+
+::
+
+    AgentError
+    ├─ InputError            inventory, PEM, options: before any connection
+    ├─ TransportError        ConnectError · HostKeyError · SSHAuthenticationError · SessionLost
+    ├─ CapabilityMissing     what is missing, and which method would need it
+    ├─ SchemaError           a payload the device's models do not allow (never sent)
+    ├─ ProtocolError         the peer's bytes are no NETCONF: framing, XML, bounds
+    ├─ RPCError              every <rpc-error> of one reply · LockDenied · AccessDenied
+    ├─ ReplyTimeout          a read got no answer: safe to repeat
+    ├─ OutcomeUnknown        a write was sent and its answer lost: read back first
+    ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
+    └─ TrustError            CertificateMissing · AnchorMismatch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "AccessDenied",
+    "AgentError",
+    "AnchorMismatch",
+    "CapabilityMissing",
+    "CertificateMissing",
+    "ConnectError",
+    "HostKeyError",
+    "InputError",
+    "LockDenied",
+    "OutcomeUnknown",
+    "PolicyRefused",
+    "ProtocolError",
+    "RPCError",
+    "ReplyTimeout",
+    "RpcErrorInfo",
+    "SSHAuthenticationError",
+    "SchemaError",
+    "SessionLost",
+    "TransportError",
+    "TrustError",
+]
+
+
+class AgentError(Exception):
+    """An expected failure: what happened, on which device, and what to do next.
+
+    Attributes:
+        message: one sentence in plain words, without the device's name.
+        device: the name the user gave the device, or None before one is known.
+        hint: the next thing to do, or None where the message says it.
+    """
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, device: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.device = device
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.device}: {self.message}" if self.device else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class InputError(AgentError):
+    """An option, an inventory or a PEM file is wrong; found before any connection."""
+
+    kind = "input"
+
+
+class TransportError(AgentError):
+    """The way to the device failed."""
+
+    kind = "transport"
+
+
+class ConnectError(TransportError):
+    """No NETCONF session could be opened: address, port, SSH, subsystem or hello.
+
+    ``rate_limited`` is True where it failed the way IOS XR refuses more than 60 new SSH sessions a minute.
+    """
+
+    kind = "connect"
+
+    def __init__(
+        self, message: str, *, device: str | None = None, hint: str | None = None, rate_limited: bool = False
+    ) -> None:
+        super().__init__(message, device=device, hint=hint)
+        self.rate_limited = rate_limited
+
+
+class HostKeyError(TransportError):
+    """The device's host key is unknown or not the one on record; nothing was sent to it."""
+
+    kind = "host-key"
+
+
+class SSHAuthenticationError(TransportError):
+    """The device refused the user's key or password."""
+
+    kind = "authentication"
+
+
+class SessionLost(TransportError):
+    """An open session ended under a request that changes nothing; safe to repeat on a new session."""
+
+    kind = "session-lost"
+
+
+class CapabilityMissing(AgentError):
+    """The device does not announce what the chosen method needs."""
+
+    kind = "capability"
+
+
+class SchemaError(AgentError):
+    """A payload that the device's models do not allow, or data they do not describe; nothing was sent."""
+
+    kind = "schema"
+
+
+class ProtocolError(AgentError):
+    """The peer sent bytes that are no NETCONF: framing, XML, encoding, or a reply over the stated bound."""
+
+    kind = "protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class RpcErrorInfo:
+    """One ``<rpc-error>`` with all its fields (RFC 6241 section 4.3); absent ones are None.
+
+    ``info`` holds the error-info as XML text, ``session_id`` the holder named by lock-denied.
+    """
+
+    type: str | None = None
+    tag: str | None = None
+    severity: str | None = None
+    app_tag: str | None = None
+    path: str | None = None
+    message: str | None = None
+    info: str | None = None
+    session_id: str | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is more than a warning; an absent severity counts as an error."""
+        return self.severity != "warning"
+
+    def __str__(self) -> str:
+        parts = [self.tag or "rpc-error", self.message, f"at {self.path}" if self.path else None, self.app_tag]
+        return " · ".join(part for part in parts if part)
+
+
+class RPCError(AgentError):
+    """The device answered with one or more ``<rpc-error>``; ``errors`` has all of them, warnings included."""
+
+    kind = "rpc-error"
+
+    def __init__(
+        self, errors: Sequence[RpcErrorInfo], *, operation: str = "rpc", device: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.errors = tuple(errors)
+        self.operation = operation
+        said = "; ".join(str(error) for error in self.errors if error.is_error) or "an unnamed error"
+        super().__init__(f"{operation} was refused: {said}", device=device, hint=hint)
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The error-tags of the errors proper, warnings left out."""
+        return frozenset(error.tag for error in self.errors if error.is_error and error.tag)
+
+
+class LockDenied(RPCError):
+    """Another session holds the lock; ``session_id`` names it where the device said so ('0': not a NETCONF session)."""
+
+    kind = "lock-denied"
+
+    @property
+    def session_id(self) -> str | None:
+        """The holder's session-id, from error-info."""
+        return next((error.session_id for error in self.errors if error.session_id), None)
+
+
+class AccessDenied(RPCError):
+    """The user's task groups or NACM rules do not allow the operation."""
+
+    kind = "access-denied"
+
+
+class ReplyTimeout(AgentError):
+    """A request that changes nothing got no answer in time; safe to repeat."""
+
+    kind = "timeout"
+
+
+class OutcomeUnknown(AgentError):
+    """A request that changes something was sent and its answer lost; read the state back before anything else."""
+
+    kind = "outcome-unknown"
+
+
+class PolicyRefused(AgentError):
+    """The agent will not do this unless the user asks for it by the option that the hint names."""
+
+    kind = "refused"
+
+
+class TrustError(AgentError):
+    """The device's trust store is not what it should be after the action."""
+
+    kind = "trust"
+
+
+class CertificateMissing(TrustError):
+    """The action answered ok, and the certificate is not there."""
+
+    kind = "certificate-missing"
+
+
+class AnchorMismatch(TrustError):
+    """The device holds another certificate than the anchor; never retried."""
+
+    kind = "anchor-mismatch"

@@ -1,0 +1,94 @@
+"""What happened: events while it does, one outcome at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.model.certificate import Evidence
+from agent.model.errors import AgentError
+from agent.model.plan import Method
+from agent.model.state import ConfigModel
+
+
+class Result(Enum):
+    """How a push ended on one device."""
+
+    REMEDIED = "remedied"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+class Status(Enum):
+    """How one step stands."""
+
+    STARTED = "started"
+    DONE = "done"
+    RETRY = "retry"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One line of the outcome: the step, how it ended, and a sentence about it."""
+
+    step: str
+    status: Status
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as data: its kind (a word of the error tree), its message, what to do next."""
+
+    kind: str
+    message: str
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: AgentError) -> Failure:
+        """The data of *error*."""
+        return cls(error.kind, error.message, error.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a push did on one device, and the evidence by which it is called done.
+
+    Attributes:
+        persistent: whether the certificate outlives a reload; None where nothing was installed or no source says.
+        elapsed_s: seconds by the injected clock.
+    """
+
+    device: str
+    result: Result
+    address: str | None = None
+    release: str | None = None
+    method: Method | None = None
+    config_model: ConfigModel = ConfigModel.NONE
+    evidence: Evidence = Evidence.NONE
+    persistent: bool | None = None
+    steps: tuple[StepRecord, ...] = ()
+    retries: int = 0
+    elapsed_s: float = 0.0
+    error: Failure | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody has to look at the device: remedied or unchanged."""
+        return self.result in (Result.REMEDIED, Result.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One sign of progress; the last one of a run carries the outcome."""
+
+    device: str
+    step: str
+    status: Status
+    detail: str = ""
+    outcome: Outcome | None = None

@@ -1,0 +1,217 @@
+"""What was read from a device; each reading says where it came from, or why it is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Generic, TypeVar
+
+from agent.model.certificate import Certificate
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """A value with its source, or no value with the reason.
+
+    ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in.
+    ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
+    """
+
+    value: T | None = None
+    source: str | None = None
+    missing: str | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the device was asked and answered."""
+        return self.missing is None
+
+
+class ConfigModel(Enum):
+    """The YANG model by which trustpoints are configured, best first."""
+
+    UM_CRYPTO = "um-crypto-cfg"
+    CEPKI_CRYPTO_CA = "crypto-cepki-cfg:crypto-ca"
+    CEPKI_CRYPTO_CEPKI = "crypto-cepki-cfg:crypto-cepki"
+    CLI = "cli-cfg"
+    NONE = "none"
+
+    @property
+    def module(self) -> str | None:
+        """The YANG module's full name, or None for ``NONE``."""
+        return None if self is ConfigModel.NONE else f"Cisco-IOS-XR-{self.value.partition(':')[0]}"
+
+
+class EnrollmentKind(Enum):
+    """How a trustpoint gets its CA certificate."""
+
+    TERMINAL = "terminal"
+    URL = "url"
+    LOCAL = "local"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """A trustpoint's enrollment; ``url`` is set for kind URL only."""
+
+    kind: EnrollmentKind
+    url: str | None = None
+
+    @property
+    def cli(self) -> str:
+        """The configuration line, e.g. ``enrollment url http://ca.example``."""
+        if self.kind is EnrollmentKind.NONE:
+            return "no enrollment"
+        return f"enrollment url {self.url}" if self.kind is EnrollmentKind.URL else f"enrollment {self.kind.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustpointConfig:
+    """The running configuration of one trustpoint; ``settings`` has everything, as decoded by the model."""
+
+    name: str
+    enrollment: Enrollment
+    settings: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+class RegistrationState(Enum):
+    """``registration-state`` of Cisco-IOS-XR-infra-smartlicense-oper."""
+
+    NOT_REGISTERED = "not-registered"
+    COMPLETE = "complete"
+    IN_PROGRESS = "in-progress"
+    RETRY = "retry"
+    FAILED = "failed"
+    NOT_SUPPORTED = "not-supported"
+
+
+class AuthorizationState(Enum):
+    """``authorization-state`` of Cisco-IOS-XR-infra-smartlicense-oper."""
+
+    NONE = "none"
+    EVAL = "eval"
+    EVAL_EXPIRED = "eval-expired"
+    AUTHORIZED = "authorized"
+    AUTHORIZED_RESERVATION = "authorized-reservation"
+    OUT_OF_COMPLIANCE = "out-of-compliance"
+    AUTHORIZATION_EXPIRED = "authorization-expired"
+    NOT_AUTHORIZED = "authorization-not-authorized"
+
+
+class TransportType(Enum):
+    """``transport-type`` of Cisco-IOS-XR-infra-smartlicense-oper, spelled as the model does."""
+
+    INVALID = "invalid"
+    NOT_USED = "not-used"
+    CALLHOME = "callhome"
+    SMART = "smart"
+    CSLU = "clsu"
+    OFF = "transport-off"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTime:
+    """A time as a device wrote it; ``moment`` is aware, or None where the format or its zone cannot be read."""
+
+    text: str
+    moment: datetime | None = None
+
+    def newer_than(self, other: DeviceTime | None) -> bool:
+        """Whether this is certainly later than *other*, a time of the same device; False where that cannot be said."""
+        if other is None:
+            return True
+        return self.moment is not None and other.moment is not None and self.moment > other.moment
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """One licence in use: its name or tag, how many, and the model's ``enforce-mode``, e.g. ``in-compliance``."""
+
+    name: str
+    count: int | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Licensing:
+    """Smart licensing as one device reports it; what it does not report is None.
+
+    Attributes:
+        last_comm_success: ``last-comm-status-success`` of the authorization in force.
+        fail_message, fail_time: of the authorization, else of the registration.
+        deadline: ``comm-deadline-time``.
+        evaluation_left: seconds of the evaluation period left.
+        policy_based: Smart Licensing Using Policy: no registration, judged by reporting.
+    """
+
+    registration: RegistrationState | None = None
+    authorization: AuthorizationState | None = None
+    last_comm_success: bool | None = None
+    last_comm_time: DeviceTime | None = None
+    next_comm_time: DeviceTime | None = None
+    deadline: DeviceTime | None = None
+    fail_message: str | None = None
+    fail_time: DeviceTime | None = None
+    transport: TransportType | None = None
+    url: str | None = None
+    proxy: str | None = None
+    evaluation_in_use: bool | None = None
+    evaluation_expired: bool | None = None
+    evaluation_left: int | None = None
+    smart_account: str | None = None
+    virtual_account: str | None = None
+    entitlements: tuple[Entitlement, ...] = ()
+    policy_based: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """The running release and the defects fixed in it (``CSC…`` identifiers)."""
+
+    release: str | None = None
+    fixes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the device's models make possible.
+
+    Attributes:
+        config_model: by which the trustpoint is configured.
+        authenticate: whether rpc ``ca-authenticate`` is there.
+        renew_auth: whether rpc ``renew-auth`` is there.
+        candidate, validate: NETCONF capabilities.
+        enrollments: the enrollment kinds the config model can set.
+        reasons: why something is missing, one sentence each.
+    """
+
+    config_model: ConfigModel
+    authenticate: bool
+    renew_auth: bool
+    candidate: bool
+    validate: bool
+    enrollments: frozenset[EnrollmentKind]
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything ``observe`` read from one device, for one trustpoint."""
+
+    device: str
+    trustpoint: str
+    access: Access
+    config: Reading[TrustpointConfig]
+    certificate: Reading[Certificate]
+    licensing: Reading[Licensing]
+    software: Reading[Software]
+
+    @property
+    def release(self) -> str | None:
+        """The running release, e.g. ``7.3.2``, where it could be read."""
+        return self.software.value.release if self.software.value else None

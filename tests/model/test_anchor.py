@@ -1,0 +1,80 @@
+"""A trust anchor is exactly one CA certificate, whoever wrote the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from agent.model.anchor import TrustAnchor
+from agent.model.errors import InputError
+
+START = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def make_pem(name: str = "Test Root", *, ca: bool | None = True) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(0x0A01).not_valid_before(START).not_valid_after(START + timedelta(days=3650))
+    )
+    if ca is not None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_the_bundled_root_is_the_one_of_the_notice() -> None:
+    anchor = TrustAnchor.bundled()
+    assert anchor.name == "IdenTrust Commercial Root CA 1"
+    assert anchor.sha1 == "DF717EAA4AD94EC9558499602D48DE5FBCF03A25"
+    assert anchor.sha256 == "5D56499BE4D2E08BCFCAD08A3E38723D50503BDE706948E42F55603019E528AE"
+    assert anchor.serial == "A0142800000014523C844B500000002"
+    assert anchor.not_before == datetime(2014, 1, 16, 18, 12, 23, tzinfo=UTC)
+    assert anchor.not_after == datetime(2034, 1, 16, 18, 12, 23, tzinfo=UTC)
+
+
+def test_any_root_is_read_and_comments_before_it_are_allowed() -> None:
+    pem = make_pem("Our Root")
+    assert TrustAnchor.from_pem(f"# fetched today\nsubject: CN=Our Root\n{pem}\n").pem == pem
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda pem: "", "no PEM certificate"),
+        (lambda pem: pem.replace("BEGIN CERT", "BEGIN PKCS7 CERT"), "no PEM certificate"),
+        (lambda pem: pem + pem, "2 certificates"),
+        (lambda pem: pem + "trailing junk", "other text"),
+        (lambda pem: "-----BEGIN PRIVATE KEY-----\n" + pem, "other text"),
+        (lambda pem: pem.replace(pem.splitlines()[2], "QUJD"), "damaged"),
+        (lambda pem: make_pem(ca=False), "not a CA certificate"),
+        (lambda pem: make_pem(ca=None), "not a CA certificate"),
+    ],
+)
+def test_what_is_not_one_ca_certificate_is_refused_in_one_line(spoil: Callable[[str], str], said: str) -> None:
+    with pytest.raises(InputError, match=said) as refused:
+        TrustAnchor.from_pem(spoil(make_pem()), source="root.pem")
+    assert str(refused.value).startswith("root.pem:")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_der_file_and_an_oversized_file_and_no_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "der").write_bytes(b"\x30\x82\xff\x00")
+    (tmp_path / "big").write_bytes(b"x" * 70_000)
+    for name, said in (("der", "not PEM text"), ("big", "larger than 64 KiB"), ("none", "No such file")):
+        with pytest.raises(InputError, match=said):
+            TrustAnchor.from_file(tmp_path / name)
+
+
+def test_expiry_is_judged_at_a_given_time() -> None:
+    anchor = TrustAnchor.from_pem(make_pem())
+    assert not anchor.expired(START + timedelta(days=1))
+    assert anchor.expired(START + timedelta(days=4000))
+    assert anchor.expired(START - timedelta(days=1))
