@@ -1,0 +1,121 @@
+"""What a device announces in its hello (RFC 6241 section 8.1): protocol capabilities and YANG modules (RFC 6020 5.6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import parse_qs
+
+from agent.model.errors import ProtocolError
+from agent.netconf.payload import NETCONF_NS, parse, qname
+
+_CAPABILITY = "urn:ietf:params:netconf:capability"
+_BASE = "urn:ietf:params:netconf:base"
+_MONITORING = "ietf-netconf-monitoring"
+_NO_GET_SCHEMA = "cisco-xr-ietf-netconf-monitoring-deviations"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One YANG module as announced; ``revision`` is None where the hello gives none."""
+
+    name: str
+    revision: str | None
+    namespace: str
+    deviations: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """Everything one hello announces; ``modules`` by name."""
+
+    uris: frozenset[str]
+    modules: Mapping[str, Module]
+
+    @classmethod
+    def from_uris(cls, uris: Iterable[str]) -> Capabilities:
+        """From capability URIs, blanks around them dropped."""
+        clean = frozenset(uri.strip() for uri in uris if uri and uri.strip())
+        modules = {}
+        for uri in clean:
+            module = _module(uri)
+            if module is not None:
+                modules[module.name] = module
+        return cls(clean, MappingProxyType(modules))
+
+    @classmethod
+    def from_hello(cls, hello: bytes | str) -> Capabilities:
+        """From a ``<hello>`` message, prefixed or not.
+
+        Raises:
+            ProtocolError: it is no hello.
+        """
+        root = parse(hello)
+        if root.tag != qname(NETCONF_NS, "hello"):
+            raise ProtocolError(f"{root.tag!r} is no NETCONF hello")
+        return cls.from_uris(str(element.text or "") for element in root.iter(qname(NETCONF_NS, "capability")))
+
+    def _has(self, name: str) -> bool:
+        return any(uri.partition("?")[0] == name for uri in self.uris)
+
+    @property
+    def base_10(self) -> bool:
+        """base:1.0, end-of-message framing."""
+        return self._has(f"{_BASE}:1.0")
+
+    @property
+    def base_11(self) -> bool:
+        """base:1.1, chunked framing."""
+        return self._has(f"{_BASE}:1.1")
+
+    @property
+    def candidate(self) -> bool:
+        """:candidate."""
+        return self._has(f"{_CAPABILITY}:candidate:1.0")
+
+    @property
+    def confirmed_commit(self) -> bool:
+        """:confirmed-commit 1.1, the version with persist."""
+        return self._has(f"{_CAPABILITY}:confirmed-commit:1.1")
+
+    @property
+    def validate(self) -> bool:
+        """:validate of either version."""
+        return self._has(f"{_CAPABILITY}:validate:1.1") or self._has(f"{_CAPABILITY}:validate:1.0")
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is announced."""
+        return not self.uris
+
+    @property
+    def get_schema(self) -> bool:
+        """Whether get-schema may be called: ietf-netconf-monitoring is there and not deviated away."""
+        monitoring = self.modules.get(_MONITORING)
+        return monitoring is not None and _NO_GET_SCHEMA not in monitoring.deviations
+
+    def module(self, name: str) -> Module | None:
+        """The module *name* as announced."""
+        return self.modules.get(name)
+
+
+def _module(uri: str) -> Module | None:
+    namespace, mark, query = uri.partition("?")
+    if not mark:
+        return None
+    given = parse_qs(query.replace("&amp;", "&"), max_num_fields=20)
+    if "module" not in given:
+        return None
+    return Module(
+        name=given["module"][0],
+        revision=given.get("revision", [None])[0],
+        namespace=namespace,
+        deviations=_names(given, "deviations"),
+        features=_names(given, "features"),
+    )
+
+
+def _names(given: Mapping[str, list[str]], key: str) -> tuple[str, ...]:
+    return tuple(name for value in given.get(key, []) for name in value.split(",") if name)

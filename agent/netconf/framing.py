@@ -1,0 +1,103 @@
+"""Message framing of NETCONF over SSH: end-of-message for base:1.0, chunks for base:1.1 (RFC 6242 section 4)."""
+
+from __future__ import annotations
+
+from agent.model.errors import ProtocolError
+
+END_OF_MESSAGE = b"]]>]]>"
+END_OF_CHUNKS = b"\n##\n"
+LARGEST_MESSAGE = 64 * 2**20
+_LARGEST_CHUNK = 4294967295
+_LONGEST_HEADER = len(b"\n#4294967295\n")
+
+
+def frame(message: bytes, *, chunked: bool) -> bytes:
+    """*message* as it goes on the wire."""
+    if chunked:
+        return b"\n#%d\n%b%b" % (len(message), message, END_OF_CHUNKS)
+    return message + END_OF_MESSAGE
+
+
+class FrameReader:
+    """Takes bytes as they come and gives whole messages; work is linear in the bytes, memory bounded by *limit*.
+
+    It starts with end-of-message framing, as hello always has; set ``chunked`` once both hellos announced base:1.1.
+    """
+
+    def __init__(self, limit: int = LARGEST_MESSAGE) -> None:
+        self.chunked = False
+        self._limit = limit
+        self._buffer = bytearray()
+        self._searched = 0
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a message that has begun and not ended; white space between messages does not count."""
+        return self._size + len(self._buffer.strip())
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes from the wire; take the messages with :meth:`next`."""
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """The next whole message, or None until more bytes come.
+
+        Raises:
+            ProtocolError: the framing is broken or a message grows over the limit; the stream cannot be resumed.
+        """
+        return self._next_chunked() if self.chunked else self._next_delimited()
+
+    def _next_delimited(self) -> bytes | None:
+        end = self._buffer.find(END_OF_MESSAGE, self._searched)
+        if end < 0:
+            self._bound(len(self._buffer))
+            self._searched = max(0, len(self._buffer) - len(END_OF_MESSAGE) + 1)
+            return None
+        message = bytes(self._buffer[:end])
+        del self._buffer[: end + len(END_OF_MESSAGE)]
+        self._searched = 0
+        return message
+
+    def _next_chunked(self) -> bytes | None:
+        while (header := self._header()) is not None:
+            start, size = header
+            if size == 0:
+                del self._buffer[:start]
+                message = b"".join(self._chunks)
+                self._chunks.clear()
+                self._size = 0
+                return message
+            self._bound(self._size + size)
+            if len(self._buffer) < start + size:
+                return None
+            self._chunks.append(bytes(self._buffer[start : start + size]))
+            self._size += size
+            del self._buffer[: start + size]
+        return None
+
+    def _header(self) -> tuple[int, int] | None:
+        """Where the chunk's data begins and how long it is; size 0 stands for end-of-chunks; None if incomplete."""
+        head = self._buffer[:_LONGEST_HEADER]
+        if not b"\n#".startswith(head[:2]):
+            raise ProtocolError(f"broken chunk framing: {bytes(head)!r}", hint="the peer does not speak base:1.1")
+        end = head.find(b"\n", 2)
+        if end < 0:
+            if len(head) >= _LONGEST_HEADER:
+                raise ProtocolError(f"broken chunk header: {bytes(head)!r}")
+            return None
+        digits = bytes(head[2:end])
+        if digits == b"#":
+            if not self._chunks:
+                raise ProtocolError("an end-of-chunks without any chunk")
+            return end + 1, 0
+        if not digits.isdigit() or digits.startswith(b"0") or int(digits) > _LARGEST_CHUNK:
+            raise ProtocolError(f"broken chunk size: {digits!r}")
+        return end + 1, int(digits)
+
+    def _bound(self, size: int) -> None:
+        if size > self._limit:
+            raise ProtocolError(
+                f"a message of more than {self._limit} bytes", hint="narrow what is asked for, or check the device"
+            )

@@ -1,0 +1,183 @@
+"""Host keys: known_hosts, a pinned key, or new keys stored on request; anything else is refused."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.model.device import HostKeys
+from agent.model.errors import HostKeyError, InputError
+
+log = logging.getLogger(__name__)
+
+_RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
+_LARGEST_FILE = 64 * 2**20
+
+
+class HostKeyCheck:
+    """The judgement over one host's key: what to prefer in the key exchange, and whether the key shown is right."""
+
+    def __init__(self, policy: HostKeys, host: str, port: int, *, device: str, file: Path | None = None) -> None:
+        self._policy = policy
+        self._device = device
+        self._file = policy.known_hosts or file or Path("~/.ssh/known_hosts").expanduser()
+        self._name = host if port == 22 else f"[{host}]:{port}"
+        lines = _lines(self._file)
+        self._known, self._revoked = _entries(lines, self._name)
+        # As OpenSSH does: an entry without the port vouches for a key, but does not make another one a changed key.
+        self._portless, revoked = _entries(lines, host)
+        self._revoked |= revoked
+
+    def algorithms(self, offered: Sequence[str]) -> tuple[str, ...]:
+        """*offered* host key algorithms, those that fit the keys on record first; an RSA key fits RSA-SHA2 as well."""
+        kinds = [_pinned_kind(self._policy.pinned)] if self._policy.pinned else [kind for kind, _ in (*self._known, *self._portless)]
+        wanted = [name for kind in kinds if kind for name in (_RSA if kind == "ssh-rsa" else (kind,))]
+        first = [name for name in dict.fromkeys(wanted) if name in offered]
+        return (*first, *(name for name in offered if name not in first))
+
+    def verify(self, kind: str, blob: bytes) -> None:
+        """Accept the key shown, of algorithm *kind* and wire form *blob*, or refuse it.
+
+        Raises:
+            HostKeyError: the key is not the pinned one, is revoked, differs from the recorded one, or is unknown and
+                new keys are not accepted.
+        """
+        shown = fingerprint(blob)
+        if blob in self._revoked:
+            raise HostKeyError(f"its host key {shown} is revoked in {self._file}", device=self._device)
+        if self._policy.pinned is not None:
+            if not _is_pinned(self._policy.pinned, blob):
+                raise HostKeyError(
+                    f"its host key {shown} is not the pinned one", device=self._device,
+                    hint="check the device; if its key was changed on purpose, pin the new one",
+                )
+            return
+        if (kind, blob) in self._known or (not self._known and (kind, blob) in self._portless):
+            return
+        if self._known:
+            raise HostKeyError(
+                f"its host key changed: {kind} {shown} is not the key in {self._file}", device=self._device,
+                hint=f"somebody may be in between; if the change was on purpose: ssh-keygen -R '{self._name}' "
+                f"-f {self._file}",
+            )
+        if not self._policy.accept_new:
+            raise HostKeyError(
+                f"its host key {kind} {shown} is not in {self._file}", device=self._device,
+                hint="compare it with the router's, then add it with ssh-keyscan or --accept-new-host-keys",
+            )
+        self._store(kind, blob)
+
+    def _store(self, kind: str, blob: bytes) -> None:
+        line = f"{self._name} {kind} {base64.b64encode(blob).decode()}\n"
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                if file.tell() and not _ends_with_newline(self._file):
+                    line = "\n" + line
+                file.write(line.encode())
+        except OSError as error:
+            raise HostKeyError(
+                f"its new host key could not be stored in {self._file}: {error.strerror}", device=self._device,
+                hint="name a writable file with --known-hosts",
+            ) from error
+        log.warning("%s: stored new host key %s %s in %s", self._device, kind, fingerprint(blob), self._file)
+
+
+def fingerprint(blob: bytes) -> str:
+    """The SHA-256 fingerprint as OpenSSH prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _is_pinned(pinned: str, blob: bytes) -> bool:
+    if pinned.startswith("SHA256:"):
+        return hmac.compare_digest(pinned.rstrip("="), fingerprint(blob))
+    return _pinned_blob(pinned) == blob
+
+
+def _pinned_blob(pinned: str) -> bytes:
+    try:
+        return base64.b64decode(pinned.split()[1], validate=True)
+    except (IndexError, ValueError) as error:
+        raise InputError(
+            "the pinned host key cannot be read", hint="SHA256:… as ssh-keygen -l prints it, or 'ssh-ed25519 AAAA…'"
+        ) from error
+
+
+def _pinned_kind(pinned: str) -> str | None:
+    return None if pinned.startswith("SHA256:") else pinned.split()[0]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        log.debug("%s does not exist: every host key is new", path)
+        return []
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file with --known-hosts") from error
+
+
+def _entries(lines: Sequence[str], name: str) -> tuple[list[tuple[str, bytes]], set[bytes]]:
+    """The (type, key blob) recorded for the host *name*, and every blob revoked for it."""
+    known: list[tuple[str, bytes]] = []
+    revoked: set[bytes] = set()
+    for line in lines:
+        marker, hosts, kind, blob = _entry(line)
+        if blob is None or not _names_host(hosts, name):
+            continue
+        if marker == "@revoked":
+            revoked.add(blob)
+        elif not marker:
+            known.append((kind, blob))
+    return known, revoked
+
+
+def _entry(line: str) -> tuple[str, str, str, bytes | None]:
+    """Marker, host patterns, key type and key of one known_hosts line (sshd(8)); blob None where it is no entry."""
+    fields = line.split()
+    marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
+    if len(fields) < 3 or fields[0].startswith("#"):
+        return "", "", "", None
+    try:
+        return marker, fields[0], fields[1], base64.b64decode(fields[2], validate=True)
+    except ValueError:
+        return "", "", "", None
+
+
+def _names_host(patterns: str, name: str) -> bool:
+    """Whether known_hosts *patterns* (plain, wildcard, negated or hashed) name the host."""
+    if patterns.startswith("|1|"):
+        return _hashed(patterns, name)
+    from fnmatch import fnmatchcase
+
+    found = False
+    for pattern in patterns.lower().split(","):
+        # Brackets are literal in known_hosts; fnmatch would read them as a character class.
+        if fnmatchcase(name.lower(), pattern.lstrip("!").replace("[", "[[]")):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
+
+
+def _hashed(pattern: str, name: str) -> bool:
+    try:
+        _, _, salt, digest = pattern.split("|")
+        mac = hmac.new(base64.b64decode(salt), name.encode(), hashlib.sha1).digest()
+        return hmac.compare_digest(mac, base64.b64decode(digest))
+    except ValueError:
+        return False

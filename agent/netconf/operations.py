@@ -1,0 +1,63 @@
+"""The protocol operations (RFC 6241 section 7) as the agent uses them, each over a :class:`Session`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agent.netconf.payload import Element, template
+from agent.netconf.session import Pending, Reply, Session
+
+Datastore = Literal["running", "candidate"]
+
+
+def send_get(session: Session, subtree: Element, *, what: str = "") -> Pending:
+    """``<get>`` with a subtree filter of one top-level element, since XR may answer several with nothing."""
+    return session.send(_filtered("get", subtree), operation=f"get {what}".strip())
+
+
+def send_get_config(session: Session, subtree: Element, *, source: str = "running", what: str = "") -> Pending:
+    """``<get-config>`` of *source* with a subtree filter."""
+    return session.send(_filtered(f"get-config.{source}", subtree), operation=f"get-config {what}".strip())
+
+
+def send_lock(session: Session, target: Datastore) -> Pending:
+    """``<lock>``; a lock changes no data, so a lost answer is no lost write: unlock is its undo."""
+    return session.send(template(f"lock.{target}"), operation=f"lock {target}")
+
+
+def send_unlock(session: Session, target: Datastore) -> Pending:
+    """``<unlock>``."""
+    return session.send(template(f"unlock.{target}"), operation=f"unlock {target}")
+
+
+def send_edit_config(session: Session, content: Element) -> Pending:
+    """``<edit-config>`` of the candidate, rolled back as a whole on any error."""
+    body = template("edit-config")
+    body[-1].append(content)
+    return session.send(body, operation="edit-config", writes=True)
+
+
+def send_validate(session: Session) -> Pending:
+    """``<validate>`` of the candidate; it may follow an edit-config that is not answered yet."""
+    return session.send(template("validate"), operation="validate")
+
+
+def commit(session: Session) -> Reply:
+    """``<commit>``; OutcomeUnknown where its answer is lost."""
+    return session.call(template("commit"), operation="commit", writes=True)
+
+
+def discard_changes(session: Session) -> Reply:
+    """``<discard-changes>``: the candidate becomes the running configuration again."""
+    return session.call(template("discard-changes"), operation="discard-changes")
+
+
+def action(session: Session, body: Element, *, operation: str) -> Reply:
+    """An rpc of the device's own models that changes its state; OutcomeUnknown where its answer is lost."""
+    return session.call(body, operation=operation, writes=True)
+
+
+def _filtered(operation: str, subtree: Element) -> Element:
+    body = template(operation)
+    body[-1].append(subtree)
+    return body

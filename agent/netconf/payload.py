@@ -1,0 +1,181 @@
+"""XML in and out: a parser that trusts nothing, and templates whose values are set, never glued.
+
+lxml and xmltodict are at home here.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import threading
+from functools import cache
+from typing import Any, TypeAlias
+
+from lxml import etree
+
+from agent.model.errors import ProtocolError, SchemaError
+from agent.model.resources import directory
+
+NETCONF_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
+TEMPLATE_NS = "urn:xr-agent:template"
+LARGEST = 64 * 2**20
+DEEPEST = 200
+
+Element: TypeAlias = etree._Element
+
+# A DOCTYPE can stand only before the root element; further down the same letters are text, as in a CDATA section.
+# Nothing here gives back what it took, so a hostile prolog costs one pass.
+_DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->)*+<!\s*DOCTYPE", re.IGNORECASE | re.DOTALL)
+_IF = f"{{{TEMPLATE_NS}}}if"
+_PLACEHOLDER = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# By XPath, since libxml2 looks through a million elements twenty times faster than a loop over proxies.
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * (DEEPEST + 1)})")
+_local = threading.local()
+
+
+def qname(namespace: str, name: str) -> str:
+    """The name in Clark notation, as lxml wants it."""
+    return f"{{{namespace}}}{name}"
+
+
+def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None) -> Element:
+    """The root element of an XML document that a device sent; nothing outside it is read, nothing in it expanded.
+
+    Raises:
+        ProtocolError: larger than *limit* bytes, not UTF-8, a DOCTYPE, not well-formed, or nested over 200 deep.
+    """
+    raw = _utf8(data, limit, device)
+    if _DOCTYPE.match(raw):
+        raise _doctype(device)
+    try:
+        root: Element = etree.fromstring(raw, _parser())
+    except etree.XMLSyntaxError as error:
+        if "excessive depth" in str(error).lower():
+            raise _nested(device) from error
+        raise ProtocolError(f"broken XML: {' '.join(str(error.msg).split())}", device=device,
+                            hint="it was cut off or damaged, or the peer is no NETCONF server") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _doctype(device)
+    # Each level but the innermost ends in a tag of its own, so most replies need not be walked.
+    if raw.count(b"</") >= DEEPEST:
+        _bound_depth(root, device)
+    return root
+
+
+def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
+    """The document's bytes: UTF-8 whatever its declaration says, since the parser is told so (RFC 6241 section 3)."""
+    try:
+        raw = data.encode() if isinstance(data, str) else data
+        if len(raw) > limit:
+            raise ProtocolError(f"an XML document of {len(raw)} bytes, more than {limit}", device=device,
+                                hint="narrow what is asked for, or check the device")
+        if raw is data:
+            raw.decode()
+    except UnicodeError as error:
+        where = f": {error.reason} at {error.start}" if isinstance(error, UnicodeDecodeError) else ""
+        raise ProtocolError(f"XML that is not UTF-8{where}", device=device,
+                            hint="the peer is no NETCONF server, or its data is damaged") from error
+    return raw
+
+
+def _doctype(device: str | None) -> ProtocolError:
+    return ProtocolError("an XML document with a DOCTYPE, which NETCONF forbids (RFC 6241 section 3)", device=device,
+                         hint="the peer is no NETCONF server, or hostile")
+
+
+def _parser() -> etree.XMLParser:
+    """This thread's parser: making one costs more than parsing a small reply."""
+    parser: etree.XMLParser | None = getattr(_local, "parser", None)
+    if parser is None:
+        parser = _local.parser = etree.XMLParser(
+            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+            huge_tree=True, remove_comments=True, remove_pis=True,
+        )
+    return parser
+
+
+def _bound_depth(root: Element, device: str | None) -> None:
+    try:
+        if _TOO_DEEP(root):
+            raise _nested(device)
+    except etree.XPathError as error:
+        raise ProtocolError(f"XML with more elements than can be looked through: {error}", device=device,
+                            hint="narrow what is asked for") from error
+
+
+def _nested(device: str | None) -> ProtocolError:
+    return ProtocolError(f"XML nested more than {DEEPEST} deep", device=device,
+                         hint="no model of IOS XR is that deep: the peer is broken or hostile")
+
+
+def serialize(element: Element) -> bytes:
+    """The element as UTF-8 without an XML declaration."""
+    return bytes(etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False))
+
+
+def to_dict(element: Element) -> dict[str, Any]:
+    """The element as xmltodict sees it: names as sent, every value text; for raw views and data without a schema."""
+    import xmltodict
+
+    return dict(xmltodict.parse(serialize(element)))
+
+
+def template(template_name: str, /, **values: str | bool | None) -> Element:
+    """A copy of ``templates/<name>.xml`` with its placeholders set.
+
+    ``{{ word }}`` as the whole text of an element takes the value, a bool as ``true`` or ``false``; None removes the
+    element. An element with ``xr:if="word"`` stays only where the value is true. Values are set on the tree, so none
+    can change its shape.
+
+    Raises:
+        KeyError: a placeholder without a value, or a value without a placeholder.
+        SchemaError: a character that XML cannot carry.
+    """
+    root: Element = copy.deepcopy(_load(template_name))
+    slots = [(element, word, switch) for element in root.iter() for word, switch in _slots(element)]
+    words = {word for _, word, _ in slots}
+    if words != values.keys():
+        raise KeyError(f"template {template_name}: {sorted(words ^ values.keys())} does not fit its placeholders")
+    for element, word, switch in slots:
+        if switch:
+            del element.attrib[_IF]
+        if not values[word] if switch else values[word] is None:
+            _remove(element)
+        elif not switch:
+            element.text = _text(word, values[word])
+    etree.cleanup_namespaces(root)
+    return root
+
+
+@cache
+def _load(name: str) -> Element:
+    path = directory("templates") / f"{name}.xml"
+    parser = etree.XMLParser(remove_blank_text=True, remove_comments=True, resolve_entities=False, no_network=True)
+    return etree.fromstring(path.read_bytes(), parser)
+
+
+def placeholders(template_name: str, /) -> dict[str, bool]:
+    """What :func:`template` wants for *template_name*: each word, and whether it is a switch (``xr:if``)."""
+    return {word: switch for element in _load(template_name).iter() for word, switch in _slots(element)}
+
+
+def _slots(element: Element) -> list[tuple[str, bool]]:
+    """The switch and the placeholder of one element, each as (word, whether it is the switch)."""
+    switch = element.get(_IF)
+    found = _PLACEHOLDER.fullmatch((element.text or "").strip())
+    return [*([(switch, True)] if switch else []), *([(found.group(1), False)] if found else [])]
+
+
+def _text(word: str, value: str | bool | None) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if found := _ILLEGAL.search(text):
+        raise SchemaError(f"{word} {text!r} has U+{ord(found.group()):04X}, which XML cannot carry",
+                          hint="correct the value")
+    return text
+
+
+def _remove(element: Element) -> None:
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)

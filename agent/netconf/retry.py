@@ -1,0 +1,245 @@
+"""What is transient and what is not, and how often the transient is tried again; tenacity is at home here."""
+
+from __future__ import annotations
+
+import random as _random
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from agent.model.errors import (
+    AccessDenied,
+    AgentError,
+    ConnectError,
+    HostKeyError,
+    OutcomeUnknown,
+    ReplyTimeout,
+    RPCError,
+    RpcErrorInfo,
+    SessionLost,
+    SSHAuthenticationError,
+)
+
+if TYPE_CHECKING:
+    from tenacity import BaseRetrying, RetryCallState
+
+T = TypeVar("T")
+
+
+class Disposition(Enum):
+    """What an error asks for.
+
+    TRANSIENT is tried again soon, SLOW after a minute, ONCE a single time. REDO: discard, read again, plan again, edit
+    again. SUCCESS: what was wanted is so already. NEXT_MODEL: this model is not there, another may be. READ_BACK: the
+    state must be read before anything else is sent.
+    """
+
+    TRANSIENT = "transient"
+    SLOW = "slow"
+    ONCE = "once"
+    REDO = "redo"
+    SUCCESS = "success"
+    NEXT_MODEL = "next-model"
+    PERMANENT = "permanent"
+    READ_BACK = "read-back"
+
+
+_TAGS = {
+    "lock-denied": Disposition.TRANSIENT,
+    "in-use": Disposition.TRANSIENT,
+    "resource-denied": Disposition.TRANSIENT,
+    "unknown-namespace": Disposition.NEXT_MODEL,
+    "unknown-element": Disposition.NEXT_MODEL,
+    "access-denied": Disposition.PERMANENT,
+}
+"""The error-tags (RFC 6241 appendix A) that say enough by themselves."""
+
+_TEXTS = (
+    ("no configuration changes to commit", Disposition.SUCCESS),
+    ("one or more commits have occurred from other configuration sessions", Disposition.REDO),
+    ("0x41866c00", Disposition.REDO),
+    ("failed to commit one or more configuration items", Disposition.PERMANENT),
+    ("not ready or active for login", Disposition.SLOW),
+    ("datastore locked", Disposition.TRANSIENT),
+    ("configuration namespace is locked by another agent", Disposition.TRANSIENT),
+    ("a trial commit is underway", Disposition.TRANSIENT),
+    ("not authorized", Disposition.PERMANENT),
+)
+"""Texts by which IOS XR says more than its error-tag, in lower case; they stand in error-info or error-message."""
+
+_REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE))
+_GRAVITY = (
+    Disposition.SUCCESS, Disposition.TRANSIENT, Disposition.ONCE, Disposition.SLOW, Disposition.REDO,
+    Disposition.NEXT_MODEL, Disposition.READ_BACK, Disposition.PERMANENT,
+)
+_XML_TAG = re.compile(r"<[^>]*>")
+
+
+def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
+    """What *error* asks for; *deleting* makes ``data-missing`` a success.
+
+    An rpc-error is judged by its error-tag, then its error-info, then its text, since XR often omits the message. Of
+    several errors in one reply the gravest counts, warnings not at all.
+    """
+    match error:
+        case AccessDenied() | HostKeyError() | SSHAuthenticationError():
+            return Disposition.PERMANENT
+        case OutcomeUnknown():
+            return Disposition.READ_BACK
+        case RPCError():
+            found = [_of(info, deleting) for info in error.errors if info.is_error]
+            return max(found, key=_GRAVITY.index, default=Disposition.PERMANENT)
+        case ReplyTimeout() | SessionLost():
+            return Disposition.TRANSIENT
+        case ConnectError():
+            return Disposition.SLOW if error.rate_limited else Disposition.TRANSIENT
+    return Disposition.PERMANENT
+
+
+def _of(error: RpcErrorInfo, deleting: bool) -> Disposition:
+    if error.tag == "data-missing" and deleting:
+        return Disposition.SUCCESS
+    if error.tag in _TAGS:
+        return _TAGS[error.tag]
+    if error.tag is None and error.session_id is not None:
+        return Disposition.TRANSIENT  # only lock-denied names a session (RFC 6241 appendix A)
+    said = [_plain(error.info), _plain(error.message)]
+    for text in said:
+        for known, disposition in _TEXTS:
+            if known in text:
+                return disposition
+    # "Operation failed" without more says nothing; it is tried once more.
+    bare = error.tag == "operation-failed" and all(text.strip(" .") in ("", "operation failed") for text in said)
+    return Disposition.ONCE if bare else Disposition.PERMANENT
+
+
+def _plain(text: str | None) -> str:
+    """The words in lower case, without XML tags, line breaks and runs of blanks, by which devices differ."""
+    return " ".join(_XML_TAG.sub(" ", text or "").lower().split())
+
+
+class Attempt:
+    """One try, to be used in a ``with``: an error inside it goes through, unless another try follows.
+
+    Attributes:
+        number: 1 for the first try.
+        error: what this try failed by where another one follows, else None.
+        wait: seconds until that one begins.
+    """
+
+    def __init__(self, retrying: BaseRetrying, state: RetryCallState) -> None:
+        self.number = state.attempt_number
+        self.error: AgentError | None = None
+        self.wait = 0.0
+        self._retrying = retrying
+        self._state = state
+
+    def __enter__(self) -> Attempt:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if kind is None or not isinstance(error, AgentError):
+            return False
+        self._state.set_exception((kind, error, trace))
+        try:
+            self._retrying.iter(self._state)
+        except AgentError:  # tenacity raises the same error again where no further try is due
+            return False
+        self.error, self.wait = error, self._state.upcoming_sleep
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often, how long and with what waits a transient failure is tried again.
+
+    Attributes:
+        attempts: tries in all.
+        deadline: seconds from the first try after which none is begun.
+        first, factor, longest: the exponential back-off, in seconds.
+        slow: the least wait, in seconds, where the device limits the rate of sessions or is not ready.
+        jitter: by what part of itself a wait may grow.
+        sleep, clock, random: time and chance, to be replaced in tests.
+    """
+
+    attempts: int = 5
+    deadline: float = 120.0
+    first: float = 0.2
+    factor: float = 2.0
+    longest: float = 30.0
+    slow: float = 60.0
+    jitter: float = 0.25
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    random: Callable[[], float] = _random.random
+
+    def tries(self) -> Iterator[Attempt]:
+        """Tries; between two of them it sleeps. One that succeeded, or left its ``with`` by an error, is the last.
+
+        A ``for`` over them sees the failed try's ``error`` and ``wait`` before the sleep begins.
+        """
+        from tenacity import RetryCallState, Retrying, retry_if_exception
+
+        retrying = Retrying(
+            sleep=self.sleep, stop=self._stop(), wait=self._wait, reraise=True,
+            retry=retry_if_exception(lambda error: classify(error) in _REPEATED),
+        )
+        retrying.begin()
+        state = RetryCallState(retrying, None, (), {})
+        while True:
+            attempt = Attempt(retrying, state)
+            yield attempt
+            if attempt.error is None:
+                return
+            state.prepare_for_next_attempt()
+            self.sleep(attempt.wait)
+
+    def run(
+        self,
+        action: Callable[[], T],
+        *,
+        before_repeat: Callable[[], T | None] | None = None,
+        on_retry: Callable[[int, AgentError], None] | None = None,
+    ) -> T:
+        """*action*'s value, tried as the policy says; the error of the last try, or a permanent one, is raised.
+
+        *before_repeat* reads the state before every repeat; what it returns, unless None, ends the tries. *on_retry*
+        is told the number and the error of a failed try before the wait for the next.
+        """
+        for attempt in self.tries():
+            with attempt:
+                if attempt.number > 1 and before_repeat is not None and (found := before_repeat()) is not None:
+                    return found
+                return action()
+            if on_retry is not None and attempt.error is not None:
+                on_retry(attempt.number, attempt.error)
+        raise AssertionError("a try neither returned nor raised, and none followed")
+
+    def _stop(self) -> Callable[[RetryCallState], bool]:
+        """Whether a failed try was the last: too many, a second bare failure, or the next would begin too late."""
+        started = self.clock()
+        seen: list[Disposition] = []
+
+        def stop(state: RetryCallState) -> bool:
+            seen.append(_disposition(state))
+            spent = self.clock() - started + state.upcoming_sleep
+            return len(seen) >= self.attempts or seen.count(Disposition.ONCE) > 1 or spent > self.deadline
+
+        return stop
+
+    def _wait(self, state: RetryCallState) -> float:
+        wait = min(self.longest, self.first * self.factor ** (state.attempt_number - 1))
+        if _disposition(state) is Disposition.SLOW:
+            wait = max(wait, self.slow)
+        return wait * (1 + self.jitter * self.random())
+
+
+def _disposition(state: RetryCallState) -> Disposition:
+    error = state.outcome.exception() if state.outcome else None
+    return Disposition.PERMANENT if error is None else classify(error)

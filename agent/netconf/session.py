@@ -1,0 +1,322 @@
+"""A NETCONF session: rpcs with every error judged, several in flight, at most one that changes something.
+
+It stands on an ncclient transport session, either our own (:func:`connect`) or one inside a ``Manager`` that an
+orchestrator owns (:meth:`Session.over`), which is used and left as it was.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from lxml import etree
+from ncclient.operations.rpc import RPCReplyListener
+from ncclient.transport.errors import TransportError as NcclientTransportError
+
+from agent.model.device import Device
+from agent.model.errors import (
+    AccessDenied,
+    AgentError,
+    LockDenied,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    RpcErrorInfo,
+    SessionLost,
+)
+from agent.netconf import payload
+from agent.netconf.capability import Capabilities
+from agent.netconf.payload import NETCONF_NS, Element, qname
+
+if TYPE_CHECKING:
+    from agent.netconf.schema import Schema
+
+log = logging.getLogger(__name__)
+
+_DATA = qname(NETCONF_NS, "data")
+_ERROR = qname(NETCONF_NS, "rpc-error")
+_OK = qname(NETCONF_NS, "ok")
+_RPC = qname(NETCONF_NS, "rpc")
+_REPLY = qname(NETCONF_NS, "rpc-reply")
+_NOT_AUTHORIZED = "not authorized"
+_CLOSE_TIMEOUT = 5.0
+_NSMAP: Any = {None: NETCONF_NS}  # lxml takes None for the default namespace; its stubs do not
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning."""
+
+    root: Element
+    warnings: tuple[RpcErrorInfo, ...] = ()
+
+    @property
+    def data(self) -> Element | None:
+        """The ``<data>`` element of a get or get-config."""
+        return self.root.find(_DATA)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the device said ``<ok/>``, which proves nothing but that it took the request."""
+        return self.root.find(_OK) is not None
+
+
+class Pending:
+    """A request on its way; :meth:`result` waits for its answer."""
+
+    def __init__(self, session: Session, operation: str, *, writes: bool, timeout: float) -> None:
+        self.operation = operation
+        self.writes = writes
+        self._session = session
+        self._until = time.monotonic() + timeout
+        self._timeout = timeout
+        self._answered = threading.Event()
+        self._raw: str | None = None
+        self._lost: Exception | None = None
+
+    def deliver_reply(self, raw: str) -> None:
+        """Called by ncclient's reply listener, in the session's thread."""
+        self._raw = raw
+        self._answered.set()
+
+    def deliver_error(self, error: Exception) -> None:
+        """Called by ncclient's reply listener when the session ends first."""
+        self._lost = error
+        self._answered.set()
+
+    def result(self) -> Reply:
+        """The reply.
+
+        Raises:
+            RPCError, LockDenied, AccessDenied: the device refused; every rpc-error is in it.
+            ReplyTimeout, SessionLost, ProtocolError: no usable answer to a request that changes nothing.
+            OutcomeUnknown: no usable answer to a request that changes something.
+        """
+        device = self._session.device
+        try:
+            if not self._answered.wait(max(0.0, self._until - time.monotonic())):
+                raise ReplyTimeout(
+                    f"{self.operation} got no answer within {self._timeout:g} s", device=device,
+                    hint="the device is busy or hangs; try again, or give a longer --timeout",
+                )
+            if self._lost is not None:
+                raise _lost(self._lost, self.operation, device) from self._lost
+            return _judge(self._raw or "", self.operation, device)
+        except (ReplyTimeout, SessionLost, ProtocolError) as error:
+            if not self.writes:
+                raise
+            raise OutcomeUnknown(
+                f"{self.operation} was sent and its answer lost: {error.message}", device=device,
+                hint="read the state before anything else",
+            ) from error
+        finally:
+            self._session._settled(self)
+
+
+class Session:
+    """NETCONF with one device; see the module's text. Use it in a ``with`` statement.
+
+    Attributes:
+        device: how messages call the device.
+        address: ``host:port`` where it is known.
+        capabilities: what the device's hello announced.
+        owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
+    """
+
+    def __init__(
+        self, transport: Any, *, device: str, address: str | None = None, timeout: float = 60.0, owned: bool = True,
+        handler: Any = None,
+    ) -> None:
+        self.device = device
+        self.address = address
+        self.owned = owned
+        self.timeout = timeout
+        self.capabilities = Capabilities.from_uris(transport.server_capabilities)
+        self._transport = transport
+        self._listener = RPCReplyListener(transport, handler or transport._device_handler)
+        self._message_ids = itertools.count(1)
+        # Message-ids must not meet those of an orchestrator's own rpcs on a borrowed session.
+        self._prefix = "" if owned else f"xr-agent-{uuid.uuid4().hex[:12]}-"
+        self._writing: Pending | None = None
+        self._closed = False
+        self._schema: Schema | None = None
+
+    @classmethod
+    def over(cls, manager: Any, *, device: str | None = None, timeout: float | None = None) -> Session:
+        """A session over an ncclient ``Manager`` that somebody else owns.
+
+        The manager's raise mode and timeout are neither used nor changed, and :meth:`close` leaves it open. ncclient
+        looks at its send queue every 100 ms, which every rpc waits for; independent rpcs in flight together share it.
+        """
+        transport = manager._session
+        host = getattr(transport, "host", None) or getattr(transport, "_host", None)
+        return cls(
+            transport, device=device or host or "device", address=host, owned=False,
+            timeout=float(timeout if timeout is not None else manager.timeout or 60.0), handler=manager._device_handler,
+        )
+
+    @property
+    def session_id(self) -> str | None:
+        """The device's session-id."""
+        number = self._transport.id
+        return str(number) if number else None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the session was alive when last heard of."""
+        return not self._closed and bool(self._transport.connected)
+
+    @property
+    def schema(self) -> Schema:
+        """The models of this device, resolved when first needed; modules that only it has come by get-schema."""
+        if self._schema is None:
+            from agent.netconf.schema import Schema
+
+            fetch = self.fetch_schema if self.capabilities.get_schema else None
+            self._schema = Schema(self.capabilities, fetch=fetch)
+        return self._schema
+
+    @schema.setter
+    def schema(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def fetch_schema(self, name: str, revision: str) -> str:
+        """The text of the device's module *name* (get-schema, RFC 6022 section 3.1).
+
+        Raises:
+            RPCError, ReplyTimeout, SessionLost, ProtocolError: it cannot be had.
+        """
+        body = payload.template("get-schema", identifier=name, version=revision)
+        reply = self.call(body, operation=f"get-schema {name}")
+        return "".join(str(part) for part in reply.root.itertext()).strip()
+
+    def send(self, body: Element, *, operation: str, writes: bool = False, timeout: float | None = None) -> Pending:
+        """Put one rpc on the wire and return without waiting; *body* is the operation element.
+
+        Raises:
+            SessionLost: the session is closed; nothing was sent.
+            OutcomeUnknown: a request that changes something was cut off while being written.
+            RuntimeError: another request that changes something is still unanswered.
+        """
+        if writes and self._writing is not None:
+            raise RuntimeError(f"{operation} while {self._writing.operation} is unanswered: one write at a time")
+        if not self.connected:
+            raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
+        pending = Pending(self, operation, writes=writes, timeout=self.timeout if timeout is None else timeout)
+        message_id = f"{self._prefix}{next(self._message_ids)}"
+        message = _rpc(body, message_id)
+        self._listener.register(message_id, pending)
+        if writes:
+            self._writing = pending
+        try:
+            self._transport.send(message)
+        except NcclientTransportError as error:
+            # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
+            pending.deliver_error(error)
+        return pending
+
+    def call(self, body: Element, *, operation: str, writes: bool = False, timeout: float | None = None) -> Reply:
+        """Send one rpc and wait for its reply; errors as of :meth:`Pending.result`."""
+        return self.send(body, operation=operation, writes=writes, timeout=timeout).result()
+
+    def close(self) -> None:
+        """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self.owned:
+            return
+        if self._transport.connected:
+            self._closed = False
+            try:
+                self.call(payload.template("close-session"), operation="close-session", timeout=_CLOSE_TIMEOUT)
+            except AgentError as error:
+                log.debug("%s: close-session: %s", self.device, error.message)
+            self._closed = True
+        self._transport.close()
+
+    def _settled(self, pending: Pending) -> None:
+        if self._writing is pending:
+            self._writing = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Session {self.device} id={self.session_id}{'' if self.owned else ' borrowed'}>"
+
+
+def connect(device: Device) -> Session:
+    """Open a NETCONF session to *device*; the caller closes it.
+
+    Raises:
+        ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
+        InputError: a key, known_hosts or SSH configuration file that cannot be used.
+    """
+    from agent.netconf.transport import DirectSession
+
+    transport = DirectSession(device)
+    transport.open()
+    return Session(transport, device=device.name, address=device.address, timeout=device.timeout)
+
+
+Connector = Callable[[], Session]
+
+
+def _rpc(body: Element, message_id: str) -> str:
+    root = etree.Element(_RPC, {"message-id": message_id}, nsmap=_NSMAP)
+    root.append(body)
+    return etree.tostring(root, encoding="unicode")
+
+
+def _lost(error: Exception, operation: str, device: str) -> AgentError:
+    if isinstance(error, ProtocolError):
+        return ProtocolError(f"{operation}: {error.message}", device=device, hint=error.hint)
+    return SessionLost(f"the session ended before {operation} was answered", device=device, hint="connect again")
+
+
+def _judge(raw: str, operation: str, device: str) -> Reply:
+    """All rpc-errors of a reply are judged: a warning ahead of an error does not hide it."""
+    root = payload.parse(raw, device=device)
+    if root.tag != _REPLY:
+        raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
+    errors = tuple(_rpc_error(element) for element in root.iterfind(_ERROR))
+    if not any(error.is_error for error in errors):
+        return Reply(root, errors)
+    tags = {error.tag for error in errors if error.is_error}
+    said = " ".join(error.message or "" for error in errors if error.is_error).lower()
+    if "lock-denied" in tags:
+        holder = next((error.session_id for error in errors if error.session_id), None)
+        raise LockDenied(errors, operation=operation, device=device, hint=f"session {holder} holds it" if holder
+                         else "another session holds the lock")
+    if "access-denied" in tags or _NOT_AUTHORIZED in said:
+        raise AccessDenied(errors, operation=operation, device=device,
+                           hint="the user lacks a task group (crypto, config-services) or a NACM rule")
+    raise RPCError(errors, operation=operation, device=device)
+
+
+def _rpc_error(element: Element) -> RpcErrorInfo:
+    def said(name: str) -> str | None:
+        text: str | None = element.findtext(qname(NETCONF_NS, name))
+        return text.strip() or None if text else None
+
+    info = element.find(qname(NETCONF_NS, "error-info"))
+    holder = None if info is None else info.findtext(qname(NETCONF_NS, "session-id"))
+    return RpcErrorInfo(
+        type=said("error-type"), tag=said("error-tag"), severity=said("error-severity"), app_tag=said("error-app-tag"),
+        path=said("error-path"), message=said("error-message"),
+        info=None if info is None else payload.serialize(info).decode(), session_id=holder.strip() if holder else None,
+    )

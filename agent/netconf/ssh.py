@@ -1,0 +1,292 @@
+"""An authenticated SSH connection to a device: socket, jump host, host key, user; every failure by its name."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import paramiko
+from paramiko.pkey import UnknownKeyType
+
+from agent.model.device import Device, HostKeys
+from agent.model.errors import ConnectError, InputError, SSHAuthenticationError
+from agent.netconf.hostkeys import HostKeyCheck
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+_RATE_LIMIT = "IOS XR takes 60 new SSH sessions a minute by default: wait a minute, then try again"
+_PORT_HINT = "check the address, and 'ssh server netconf port 830' and 'netconf-yang agent ssh' on the router"
+
+
+class Deadline:
+    """Seconds left of a cap that several steps share."""
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def left(self) -> float:
+        """Seconds left, at least a millisecond so that a socket never turns non-blocking."""
+        return max(0.001, self._end - self._clock())
+
+
+class Connection:
+    """An authenticated SSH transport with everything below it: socket and jump hosts end with it."""
+
+    def __init__(self, transport: paramiko.Transport, below: ExitStack) -> None:
+        self.transport = transport
+        self._below = below
+
+    def close(self) -> None:
+        """Close at once and for good; closing again does nothing."""
+        _close(self.transport)
+        self._below.close()
+
+
+def open_ssh(device: Device, deadline: Deadline) -> Connection:
+    """Connect, check the host key, log in.
+
+    Raises:
+        ConnectError, HostKeyError, SSHAuthenticationError: by what failed.
+        InputError: an SSH configuration or key file that cannot be read.
+    """
+    settings = _settings(device)
+    with ExitStack() as undo:
+        sock = _socket(settings, deadline, undo)
+        undo.callback(sock.close)
+        transport = _handshake(settings, sock, deadline)
+        undo.callback(_close, transport)
+        shown = transport.get_remote_server_key()
+        settings.check.verify(shown.get_name(), shown.asbytes())
+        with _named(settings.device):
+            _authenticate(settings, transport, deadline)
+        if device.keepalive:
+            transport.set_keepalive(device.keepalive)
+        return Connection(transport, undo.pop_all())
+
+
+def _close(transport: paramiko.Transport) -> None:
+    """Close without paramiko's wait: its reader polls every 100 ms, and wakes at once when the socket is shut."""
+    sock = transport.sock
+    if isinstance(sock, socket.socket):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            log.debug("the socket was shut already")
+    transport.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """A device after the SSH configuration was applied."""
+
+    device: Device
+    host: str
+    port: int
+    username: str
+    key_files: tuple[Path, ...]
+    proxy_command: str | None
+    check: HostKeyCheck
+
+
+def _settings(device: Device) -> _Settings:
+    config = _ssh_config(device)
+    host, port = config.get("hostname", device.host), device.port
+    keys = [device.key_file] if device.key_file else [Path(name) for name in config.get("identityfile", [])]
+    files = config.get("userknownhostsfile", "").split()
+    jump = config.get("proxyjump")
+    if device.jump is None and jump and jump.lower() != "none":
+        device = replace(device, jump=jump_host(jump, device.host_keys, device.ssh_config))
+    return _Settings(
+        device=device,
+        host=host,
+        port=port,
+        username=device.username or config.get("user") or getpass.getuser(),
+        key_files=tuple(key.expanduser() for key in keys),
+        proxy_command=config.get("proxycommand") if device.jump is None else None,
+        check=HostKeyCheck(
+            device.host_keys, host, port, device=device.name, file=Path(files[0]).expanduser() if files else None
+        ),
+    )
+
+
+def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) -> Device:
+    """The jump host ``[user@]host[:port]`` as a device on port 22; a list is a chain, the last one nearest the target.
+
+    Raises:
+        InputError: *text* names no host, or its port is no number.
+    """
+    first, _, last = text.rpartition(",")
+    user, at, where = last.strip().rpartition("@")
+    host, port = where, "22"
+    if where.startswith("["):
+        host, _, rest = where[1:].partition("]")
+        port = rest.lstrip(":") or "22"
+    elif where.count(":") == 1:
+        host, _, port = where.partition(":")
+    if not port.isdigit():
+        raise InputError(f"the jump host {text!r} has no valid port", hint="[user@]host[:port]")
+    outer = jump_host(first, host_keys, ssh_config) if first else None
+    return Device(
+        host=host, port=int(port), username=user if at else None, host_keys=replace(host_keys, pinned=None),
+        jump=outer, ssh_config=ssh_config,
+    )
+
+
+def _ssh_config(device: Device) -> dict[str, Any]:
+    path = device.ssh_config or Path("~/.ssh/config").expanduser()
+    try:
+        with path.open(encoding="utf-8") as file:
+            config = paramiko.SSHConfig()
+            config.parse(file)
+    except FileNotFoundError:
+        if device.ssh_config is None:
+            return {}
+        raise InputError(f"{path} does not exist", hint="name an OpenSSH client configuration") from None
+    except (OSError, UnicodeDecodeError, paramiko.ConfigParseError) as error:
+        raise InputError(f"{path}: {error}", hint="correct it, or name another with --ssh-config") from error
+    return dict(config.lookup(device.host))
+
+
+def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
+    device = settings.device
+    if device.jump is not None:
+        outer = open_ssh(device.jump, deadline)
+        undo.callback(outer.close)
+        with _named(device, f"through {device.jump.name}"):
+            return outer.transport.open_channel(
+                "direct-tcpip", (settings.host, settings.port), ("127.0.0.1", 0), timeout=deadline.left()
+            )
+    if settings.proxy_command:
+        return paramiko.ProxyCommand(settings.proxy_command)
+    try:
+        sock = socket.create_connection((settings.host, settings.port), timeout=deadline.left())
+    except socket.gaierror as error:
+        raise ConnectError(f"its name cannot be resolved: {error.strerror}", device=device.name,
+                           hint="check the name, or give the address") from error
+    except TimeoutError as error:
+        raise ConnectError(f"no answer from {device.address} within {deadline.seconds:g} s", device=device.name,
+                           hint="check routes and filters between here and the router") from error
+    except OSError as error:
+        raise ConnectError(f"{device.address}: {error.strerror or error}", device=device.name,
+                           hint=_PORT_HINT) from error
+    # Without it Nagle's algorithm and delayed ACK cost 40 ms at several points of the SSH handshake.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return sock
+
+
+def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.Transport:
+    with _named(settings.device):
+        transport = paramiko.Transport(sock)
+        transport.set_log_channel("agent.netconf.paramiko")
+        transport.banner_timeout = transport.handshake_timeout = deadline.left()
+        transport.auth_timeout = transport.channel_timeout = deadline.left()
+        options = transport.get_security_options()
+        options.key_types = settings.check.algorithms(options.key_types)
+        try:
+            transport.start_client(timeout=deadline.left())
+        except BaseException:
+            _close(transport)
+            raise
+        return transport
+
+
+@contextmanager
+def _named(device: Device, way: str = "") -> Iterator[None]:
+    """Give every failure of paramiko its name in the error tree."""
+    where = f"{device.address} {way}".strip()
+    try:
+        yield
+    except paramiko.AuthenticationException as error:
+        raise SSHAuthenticationError(
+            f"the device refused the login: {error}", device=device.name,
+            hint="check user, key and password",
+        ) from error
+    except paramiko.ChannelException as error:
+        raise ConnectError(f"{where}: {error.text}", device=device.name, hint=_PORT_HINT) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        said = str(error) or type(error).__name__
+        if "banner" in said.lower():
+            raise ConnectError(f"{where} sent no SSH banner: {said}", device=device.name,
+                               hint=f"the port speaks another protocol, or: {_RATE_LIMIT}",
+                               rate_limited=not isinstance(error.__cause__, UnicodeDecodeError)) from error
+        reset = isinstance(error, (EOFError, ConnectionError))
+        raise ConnectError(f"{where}: the SSH handshake failed: {said}", device=device.name,
+                           hint=_RATE_LIMIT if reset else _PORT_HINT, rate_limited=reset) from error
+
+
+def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: Deadline) -> None:
+    """Offer keys, then the password; a key that is accepted in part (key *and* password wanted) goes on to it."""
+    device = settings.device
+    refused: paramiko.AuthenticationException | None = None
+    transport.auth_timeout = deadline.left()
+    with closing(_keys(settings)) as keys:
+        for key in keys:
+            try:
+                if not transport.auth_publickey(settings.username, key):
+                    return
+                break  # partial success: a further method is wanted
+            except paramiko.BadAuthenticationType as error:
+                refused = error
+                break
+            except paramiko.AuthenticationException as error:
+                refused = error
+                if not transport.is_active():
+                    raise
+    if device.password is not None:
+        still_wanted = transport.auth_password(settings.username, device.password.reveal())
+        if still_wanted:
+            raise SSHAuthenticationError(
+                f"the device wants more than the password: {', '.join(still_wanted)}", device=device.name,
+                hint="give a key file as well",
+            )
+        return
+    if transport.is_authenticated():
+        return
+    raise SSHAuthenticationError(
+        f"the device accepted no key of {settings.username}" if refused else "there is no key and no password",
+        device=device.name, hint="give --key, --password-env or --ask-password, or load a key into ssh-agent",
+    ) from refused
+
+
+def _keys(settings: _Settings) -> Generator[paramiko.PKey, None, None]:
+    device = settings.device
+    passphrase = device.key_passphrase.reveal() if device.key_passphrase else None
+    for path in settings.key_files:
+        explicit = device.key_file is not None
+        if explicit or path.exists():
+            yield from _load(path, passphrase, required=explicit)
+    if device.key_file is not None or not device.use_agent or device.password is not None:
+        return
+    if os.environ.get("SSH_AUTH_SOCK"):
+        agent = paramiko.Agent()
+        try:
+            yield from agent.get_keys()
+        finally:
+            agent.close()
+    for name in _DEFAULT_KEYS:
+        path = Path("~/.ssh", name).expanduser()
+        if path.exists():
+            yield from _load(path, passphrase, required=False)
+
+
+def _load(path: Path, passphrase: str | None, *, required: bool) -> Iterator[paramiko.PKey]:
+    try:
+        # The stubs ask for str; cryptography, to which paramiko hands it on, takes bytes only.
+        secret: Any = passphrase.encode() if passphrase else None
+        yield paramiko.PKey.from_path(str(path), secret)
+    except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
+        if required:
+            raise InputError(f"{path}: the key cannot be used: {error}", hint="check file and passphrase") from error
+        log.info("%s: passed over, the key cannot be used: %s", path, type(error).__name__)

@@ -1,0 +1,181 @@
+"""NETCONF over SSH on ncclient's session, without its waits.
+
+ncclient's session thread looks at its send queue once in 100 ms, so every rpc waits for that tick. The session here
+writes when it is told to, reads when there is something to read, and is an ncclient session in every other respect: an
+ncclient ``Manager`` can be put over it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+import paramiko
+from lxml import etree
+from ncclient.devices.default import DefaultDeviceHandler
+from ncclient.operations.errors import OperationError
+from ncclient.transport.errors import SessionCloseError, SessionError, TransportError
+from ncclient.transport.session import NetconfBase
+from ncclient.transport.ssh import SSHSession
+
+from agent.model.device import Device
+from agent.model.errors import AgentError, ConnectError, ProtocolError
+from agent.netconf.framing import FrameReader, frame
+from agent.netconf.ssh import Connection, Deadline, open_ssh
+
+log = logging.getLogger(__name__)
+
+_READ = 1 << 18
+_CLOSE_WAIT = 5.0
+_ROOT_WITHIN = 64 * 1024
+
+
+class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
+    """An ncclient SSH session that writes on :meth:`send` and hands every read on at once."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(DefaultDeviceHandler({"name": "default"}))
+        self._device = device
+        self._frames = FrameReader()
+        self._writing = threading.Lock()
+        self._connection: Connection | None = None
+        self._host = device.host
+        self._base: int = NetconfBase.BASE_10
+        self._channel: paramiko.Channel | None = None
+
+    def open(self) -> None:
+        """Connect, log in, open the ``netconf`` subsystem and exchange hellos, all within the device's open_timeout.
+
+        Raises:
+            ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
+        """
+        device, deadline = self._device, Deadline(self._device.open_timeout)
+        with ExitStack() as undo:
+            self._connection = open_ssh(device, deadline)
+            undo.callback(self.close)
+            self._transport = self._connection.transport
+            self._channel = self._subsystem(deadline)
+            self._connected = True
+            self._exchange_hellos(deadline)
+            if self._base == NetconfBase.BASE_11:
+                self._frames.chunked = True
+            undo.pop_all()
+
+    def _subsystem(self, deadline: Deadline) -> paramiko.Channel:
+        device = self._device
+        try:
+            channel = self._transport.open_session(timeout=deadline.left())
+            channel.settimeout(deadline.left())
+            channel.invoke_subsystem("netconf")
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise ConnectError(
+                f"{device.address} answers SSH, but has no netconf subsystem: {error}", device=device.name,
+                hint="configure 'netconf-yang agent ssh' and 'ssh server netconf', or check the port",
+            ) from error
+        # A peer that stops reading must not hold the writer for ever; the reader takes the same time-out as a pause.
+        channel.settimeout(device.timeout)
+        return channel
+
+    def _exchange_hellos(self, deadline: Deadline) -> None:
+        device = self._device
+        try:
+            self._post_connect(deadline.left())
+        except AgentError:
+            raise
+        except (SessionError, TransportError, OSError) as error:
+            # ncclient writes the whole buffer into its message; the type and its first line say enough.
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ConnectError(
+                f"{device.address}: no NETCONF hello within {device.open_timeout:g} s ({said})", device=device.name,
+                hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
+            ) from error
+        if not self._id:
+            raise ProtocolError("its hello has no session-id (RFC 6241 section 8.1)", device=device.name)
+
+    def send(self, message: str) -> None:
+        """Write one message now, in the caller's thread; messages of several threads never mix.
+
+        Raises:
+            ncclient.transport.errors.TransportError: the session is closed or the peer does not read.
+        """
+        channel = self._channel
+        if not self.connected or channel is None:
+            raise TransportError("Not connected to NETCONF server")
+        data = frame(message.encode(), chunked=self._base == NetconfBase.BASE_11)
+        try:
+            with self._writing:
+                channel.sendall(data)
+        except OSError as error:
+            raise TransportError(f"the message could not be written: {error}") from error
+
+    def run(self) -> None:
+        """Read until the end; whatever ends it is delivered to everyone who waits for a reply."""
+        try:
+            while not self._closing.is_set():
+                try:
+                    data = self._channel.recv(_READ)
+                except TimeoutError:
+                    continue
+                if not data:
+                    break
+                self._take(data)
+            if not self._closing.is_set():
+                raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
+        except (AgentError, OSError, SessionCloseError, OperationError, AttributeError) as error:
+            # AttributeError: close() took the channel away between two reads, as ncclient's own close does.
+            if isinstance(error, AttributeError) and not self._closing.is_set():
+                raise
+            self._connected = False
+            self._dispatch_error(error)
+
+    def _take(self, data: bytes) -> None:
+        self._frames.feed(data)
+        while (message := self._frames.next()) is not None:
+            try:
+                text = message.decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise ProtocolError(f"a message is not UTF-8: {error}", device=self._device.name) from error
+            self._dispatch_message(text)
+            if self._base == NetconfBase.BASE_10 and self._agreed_base_11():
+                # The peer may send chunks right behind its hello, before the thread that waits for it runs.
+                self._base = NetconfBase.BASE_11
+                self._frames.chunked = True
+
+    def _agreed_base_11(self) -> bool:
+        base_11 = "urn:ietf:params:netconf:base:1.1"
+        server = self._server_capabilities
+        return server is not None and base_11 in server and base_11 in self._client_capabilities
+
+    def _dispatch_message(self, raw: str) -> None:
+        root = _root_of(raw)
+        if root[0].endswith("}notification"):
+            log.debug("%s: a notification nobody subscribed to", self._device.name)
+            return
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.callback(root, raw)
+
+    def close(self) -> None:
+        """End the session and its thread, within a bound; closing again does nothing."""
+        self._closing.set()
+        self._connected = False
+        if self._connection is not None:
+            self._connection.close()
+        if self.is_alive() and self is not threading.current_thread():
+            self.join(_CLOSE_WAIT)
+        self._channel = None
+
+
+def _root_of(raw: str) -> tuple[str, dict[str, str]]:
+    """Tag and attributes of the root element, read no further than that and without any entity."""
+    parser: Any = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        parser.feed(raw[:_ROOT_WITHIN].encode())
+        for _, element in parser.read_events():
+            return element.tag, dict(element.attrib)
+    except etree.XMLSyntaxError as error:
+        raise ProtocolError(f"a message is not XML: {error}") from error
+    raise ProtocolError(f"a message is not XML: it begins with {raw[:40]!r}")

@@ -1,0 +1,115 @@
+"""Carry a plan out on one device, event by event, and end in an outcome that says what is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+
+from agent.model.errors import AgentError
+from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
+from agent.model.plan import Authenticate, ConfigureTrustpoint, Intent, Note, Plan, RenewAuthorization, Skip, Step
+from agent.netconf.retry import Policy
+from agent.netconf.session import Connector, Session
+from agent.remedy.authenticate import authenticate
+from agent.remedy.configure import configure
+from agent.remedy.observe import observe
+from agent.remedy.plan import plan as make_plan
+from agent.remedy.renew import renew
+from agent.remedy.run import Run
+
+
+def apply(
+    session: Session, plan: Plan | Skip, policy: Policy | None = None, *, connect: Connector | None = None
+) -> Generator[Event, None, Outcome]:
+    """Do what *plan* says; the last event carries the outcome, which is the generator's return value too.
+
+    An expected failure ends in an outcome with its error, it is not raised. *connect* opens another session where this
+    one is lost and the state must be read back; without it such an end is ``unknown``. Closing the generator early
+    gives back locks and the candidate.
+    """
+    policy = policy or Policy()
+    if isinstance(plan, Skip):
+        outcome = skipped(plan, session.address)
+        yield Event(plan.device, "plan", Status.SKIPPED, plan.reason, outcome)
+        return outcome
+    run = Run(session, plan, policy, connect, evidence=plan.present, started=policy.clock())
+    try:
+        outcome = yield from _steps(run)
+    finally:
+        run.settle()
+        run.close_reopened()
+    last = outcome.steps[-1] if outcome.steps else StepRecord("plan", Status.DONE, "nothing to do")
+    yield Event(plan.device, last.step, last.status, last.detail, outcome)
+    return outcome
+
+
+def _steps(run: Run) -> Generator[Event, None, Outcome]:
+    for step in run.plan.steps:
+        try:
+            yield from _step(run, step)
+        except AgentError as error:
+            status = Status.UNKNOWN if run.outcome(error).result is Result.UNKNOWN else Status.FAILED
+            yield run.ended(_name(step), status, error.message)
+            run.settle()
+            return run.outcome(error)
+    run.settle()
+    return run.outcome()
+
+
+def _step(run: Run, step: Step) -> Generator[Event, None, None]:
+    match step:
+        case ConfigureTrustpoint():
+            yield from configure(run, step)
+        case Authenticate():
+            yield from authenticate(run, step)
+        case RenewAuthorization():
+            yield from renew(run, step)
+        case Note():
+            yield run.ended("note", Status.SKIPPED, step.text)
+
+
+def _name(step: Step) -> str:
+    names = {ConfigureTrustpoint: "configure", Authenticate: "ca-authenticate", RenewAuthorization: "renew-auth"}
+    return names.get(type(step), "note")
+
+
+def skipped(skip: Skip, address: str | None = None) -> Outcome:
+    """The outcome of a device that no plan fits."""
+    return Outcome(
+        device=skip.device, result=Result.SKIPPED, address=address, release=skip.release,
+        config_model=skip.config_model, steps=(StepRecord("plan", Status.SKIPPED, skip.reason),),
+        error=Failure("skipped", skip.reason, skip.hint),
+    )
+
+
+def failed(device: str, error: AgentError, address: str | None = None) -> Outcome:
+    """The outcome of a device that could not even be read; nothing was changed on it."""
+    return Outcome(device=device, result=Result.FAILED, address=address, error=Failure.of(error))
+
+
+def remediate(
+    session: Session,
+    intent: Intent | None = None,
+    *,
+    policy: Policy | None = None,
+    connect: Connector | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Outcome:
+    """Observe, plan and apply on one device; every end is an outcome.
+
+    *session* may be borrowed (:meth:`Session.over`); it is never closed here.
+    """
+    intent, policy = intent or Intent(), policy or Policy()
+    try:
+        state = observe(session, intent.trustpoint, policy=policy)
+    except AgentError as error:
+        return failed(session.device, error, session.address)
+    outcome: Outcome | None = None
+    with closing(apply(session, make_plan(intent, state), policy, connect=connect)) as events:
+        for event in events:
+            outcome = event.outcome or outcome
+            if on_event is not None:
+                on_event(event)
+    if outcome is None:
+        raise AssertionError("apply ended without an outcome")
+    return outcome

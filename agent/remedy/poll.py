@@ -1,0 +1,142 @@
+"""Watch the licensing state of one device: one sample per interval, each change said once, reconnecting as needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from agent.model.errors import AgentError, ConnectError, ReplyTimeout, SessionLost
+from agent.model.state import AuthorizationState, Licensing, Reading
+from agent.netconf.retry import Policy
+from agent.netconf.session import Connector, Session
+from agent.xr import licensing
+from agent.xr.query import ask_one
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
+
+
+class Until(Enum):
+    """What ends the watch."""
+
+    AUTHORIZED = "authorized"
+    CONTACTED = "contacted"
+    FOREVER = "forever"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at the licensing state.
+
+    Attributes:
+        time: when it was taken, by the local clock, UTC.
+        changed: the names of the fields that differ from the sample before; empty on the first.
+        error: why nothing could be read, None where it could.
+        reached: whether the watch's end is reached with this sample.
+    """
+
+    time: datetime
+    device: str
+    licensing: Licensing | None = None
+    changed: tuple[str, ...] = ()
+    error: str | None = None
+    reached: bool = False
+
+
+def poll(
+    connect: Connector,
+    *,
+    interval: float = 60.0,
+    until: Until = Until.FOREVER,
+    timeout: float | None = None,
+    policy: Policy | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    device: str = "device",
+) -> Generator[Sample, None, None]:
+    """Samples until *until* is reached, *timeout* seconds have passed, or the caller stops.
+
+    One session is kept; when it is lost a new one is opened with growing waits of 5 to 300 s, and the failure is a
+    sample with its error. ``Until.CONTACTED`` is reached when the last contact succeeded.
+
+    Raises:
+        AgentError: errors that waiting does not cure, such as a refused login or an unknown host key.
+    """
+    policy = policy or Policy()
+    end = None if timeout is None else policy.clock() + timeout
+    watch = _Watch(connect, until, policy, now, device)
+    try:
+        while True:
+            sample = watch.sample()
+            yield sample
+            if sample.reached:
+                return
+            wait = watch.wait(interval)
+            if end is not None and policy.clock() + wait > end:
+                return
+            policy.sleep(wait)
+    finally:
+        watch.close()
+
+
+class _Watch:
+    """The session that is kept, and what was seen last."""
+
+    def __init__(
+        self, connect: Connector, until: Until, policy: Policy, now: Callable[[], datetime], device: str
+    ) -> None:
+        self._connect, self._until, self._policy, self._now, self._device = connect, until, policy, now, device
+        self._session: Session | None = None
+        self._before: Licensing | None = None
+        self._failures = 0
+
+    def sample(self) -> Sample:
+        try:
+            reading = self._read()
+        except (ConnectError, SessionLost, ReplyTimeout) as error:
+            self._failures += 1
+            self.close()
+            return Sample(self._now(), self._device, error=error.message)
+        self._failures = 0
+        seen = reading.value
+        if seen is None:
+            return Sample(self._now(), self._device, error=reading.missing or "the device answered with nothing")
+        changed = _changes(self._before, seen)
+        self._before = seen
+        return Sample(self._now(), self._device, seen, changed, reached=self._reached(seen))
+
+    def _read(self) -> Reading[Licensing]:
+        if self._session is None or not self._session.connected:
+            self.close()
+            self._session = self._connect()
+            self._device = self._session.device
+        return ask_one(self._session, licensing.query(self._session.schema), self._policy)
+
+    def _reached(self, seen: Licensing) -> bool:
+        if self._until is Until.AUTHORIZED:
+            return seen.authorization is AuthorizationState.AUTHORIZED
+        return self._until is Until.CONTACTED and seen.last_comm_success is True
+
+    def wait(self, interval: float) -> float:
+        """Seconds to the next sample: the interval, or the back-off while the device is away."""
+        if not self._failures:
+            return interval
+        return float(max(interval, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))))
+
+    def close(self) -> None:
+        if self._session is not None:
+            try:
+                self._session.close()
+            except AgentError as error:
+                log.debug("%s: close: %s", self._device, error.message)
+            self._session = None
+
+
+_WATCHED = ("registration", "authorization", "last_comm_success", "last_comm_time", "fail_message", "transport", "url")
+
+
+def _changes(before: Licensing | None, now: Licensing) -> tuple[str, ...]:
+    return () if before is None else tuple(name for name in _WATCHED if getattr(before, name) != getattr(now, name))

@@ -1,0 +1,77 @@
+"""Renew the licence authorization, and wait until the device says that it reached the server again."""
+
+from __future__ import annotations
+
+from agent.model.errors import AgentError, OutcomeUnknown, RPCError, TransportError
+from agent.model.outcome import Event, Status
+from agent.model.plan import RenewAuthorization
+from agent.model.state import DeviceTime, Licensing
+from agent.remedy.run import Run, Steps
+from agent.xr import licensing
+from agent.xr.licensing import Answer
+from agent.xr.query import ask_one
+
+_INTERVALS = (0.5, 1.0, 2.0, 5.0)
+
+
+def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
+    """Call rpc renew-auth, then wait for a newer contact.
+
+    The root is proven by now, so whatever the licensing agent answers is reported and fails nothing.
+    """
+    yield run.started_event("renew-auth")
+    status, detail = yield from _call(run)
+    yield run.ended("renew-auth", status, detail)
+    if status in (Status.DONE, Status.UNKNOWN):
+        yield run.started_event("contact", f"up to {step.wait:g} s")
+        seen = yield from _contact(run, step)
+        if seen is None:
+            yield run.ended("contact", Status.UNKNOWN, f"no newer contact within {step.wait:g} s; watch it with poll")
+        else:
+            yield run.ended("contact", Status.DONE, f"last contact succeeded at {seen.text}")
+
+
+def _call(run: Run) -> Steps[tuple[Status, str]]:
+    """The rpc, repeated while the agent is busy: such an answer changed nothing, and the state is read in between."""
+    code = ""
+    for number, wait in enumerate((*_INTERVALS, None), 1):
+        try:
+            answer, code = licensing.renew(run.alive(), run.session.schema)
+        except OutcomeUnknown as error:
+            return Status.UNKNOWN, error.message
+        except (RPCError, TransportError) as error:
+            return Status.FAILED, error.message
+        if answer is Answer.SUCCESS:
+            return Status.DONE, "success"
+        if answer is Answer.TRUST:
+            return Status.FAILED, f"{code}: the device still does not trust the server"
+        if answer is not Answer.RETRY or wait is None:
+            return (Status.SKIPPED, f"{code}: nothing to renew") if answer is Answer.PERMANENT else (
+                Status.FAILED, f"{code} after {number} tries")
+        run.retries += 1
+        yield Event(run.plan.device, "renew-auth", Status.RETRY, code)
+        run.policy.sleep(wait)
+    raise AssertionError("the last wait is None")
+
+
+def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
+    end = run.policy.clock() + step.wait
+    waits = iter(_INTERVALS)
+    wait = _INTERVALS[0]
+    while True:
+        try:
+            reading = ask_one(run.alive(), licensing.query(run.session.schema), run.policy)
+        except AgentError as error:
+            yield Event(run.plan.device, "contact", Status.RETRY, error.message)
+        else:
+            if reading.value is not None and (seen := _newer(reading.value, step.newer_than)) is not None:
+                return seen
+        if run.policy.clock() + wait > end:
+            return None
+        run.policy.sleep(wait)
+        wait = next(waits, wait)
+
+
+def _newer(licence: Licensing, before: DeviceTime | None) -> DeviceTime | None:
+    last = licence.last_comm_time
+    return last if licence.last_comm_success and last is not None and last.newer_than(before) else None

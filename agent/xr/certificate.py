@@ -1,0 +1,27 @@
+"""Actions on certificates: the rpcs of Cisco-IOS-XR-crypto-act."""
+
+from __future__ import annotations
+
+from agent.netconf import operations
+from agent.netconf.payload import template
+from agent.netconf.schema import Schema
+from agent.netconf.session import Reply, Session
+
+ACT = "Cisco-IOS-XR-crypto-act"
+
+
+def can_authenticate(schema: Schema) -> bool:
+    """Whether rpc ``ca-authenticate`` is there (6.2.1 and later)."""
+    return schema.has(ACT, "/ca-authenticate/input/server-name")
+
+
+def authenticate(session: Session, schema: Schema, trustpoint: str) -> Reply:
+    """Ask the device to authenticate the CA of *trustpoint*; ``<ok/>`` proves nothing, read the state back.
+
+    Raises:
+        SchemaError: the device's model does not allow the name; nothing was sent.
+        RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
+    """
+    body = template("rpc-ca-authenticate", server_name=trustpoint, file_path=None)
+    schema.validate(body, module=ACT)
+    return operations.action(session, body, operation="ca-authenticate")

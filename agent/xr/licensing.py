@@ -1,0 +1,179 @@
+"""Smart licensing: ``/smart-agent/licensing`` of infra-smartlicense-oper, and the rpcs of smart-license-act."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TypeVar
+
+from agent.model.state import (
+    AuthorizationState,
+    DeviceTime,
+    Entitlement,
+    Licensing,
+    RegistrationState,
+    TransportType,
+)
+from agent.netconf import operations
+from agent.netconf.payload import Element, template
+from agent.netconf.schema import Schema
+from agent.netconf.session import Session
+from agent.xr.query import Query
+from agent.xr.tree import Tree, entries, number, text, walk, yes
+
+OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
+ACT = "Cisco-IOS-XR-smart-license-act"
+_STATE = "smart-agent/licensing/state/state-info"
+
+_TIME = re.compile(
+    r"^(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) "
+    r"(?:(?P<year1>\d{4}) (?P<time1>\d\d:\d\d:\d\d)|(?P<time2>\d\d:\d\d:\d\d)(?: (?P<zone2>[A-Z]+))? (?P<year2>\d{4}))"
+    r"(?: (?P<zone>[A-Z]+))?$"
+)
+_MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
+_UTC_NAMES = frozenset(("UTC", "GMT", "Z"))
+
+E = TypeVar("E", bound=Enum)
+
+
+class Answer(Enum):
+    """What a licensing rpc's return-code means for the next step."""
+
+    SUCCESS = "success"
+    RETRY = "retry"
+    TRUST = "trust"
+    PERMANENT = "permanent"
+    OTHER = "other"
+
+
+_ANSWERS = {
+    Answer.RETRY: (
+        "commsend", "registrationinprogress", "commretry", "authrenewinprogress", "idcertrenewinprogress",
+        "cryptoinitnotcompleted", "ipctimeout", "OperationInProgress", "ErrorOkTryAgain",
+    ),
+    Answer.TRUST: (
+        "certinvalid", "certexpired", "signcertverificationfailed", "cryptorootcaimportfailed",
+        "couldnotvalidatetrustchain", "certificatemismatch",
+    ),
+    Answer.PERMANENT: ("notsupported", "notenabled", "commdisabled", "notregistered", "standby", "NoURL"),
+}
+
+
+def classify(status: str | None, code: str | None) -> Answer:
+    """What operation-status and return-code of a licensing rpc mean; an unlisted code of a failure is OTHER."""
+    if status == "success" and code in (None, "success"):
+        return Answer.SUCCESS
+    return next((answer for answer, codes in _ANSWERS.items() if code in codes), Answer.OTHER)
+
+
+def device_time(shown: str | None) -> DeviceTime | None:
+    """A time string of a device; its moment is known only where date, time and UTC are all certain.
+
+    The model gives no format. CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``.
+    """
+    if not shown:
+        return None
+    found = _TIME.match(" ".join(shown.split()))
+    zone = (found["zone"] or found["zone2"]) if found else None
+    if found is None or zone not in _UTC_NAMES or found["month"] not in _MONTHS:
+        return DeviceTime(shown)
+    hour, minute, second = (int(part) for part in (found["time1"] or found["time2"]).split(":"))
+    year = int(found["year1"] or found["year2"])
+    try:
+        return DeviceTime(
+            shown, datetime(year, _MONTHS[found["month"]], int(found["day"]), hour, minute, second, tzinfo=UTC)
+        )
+    except ValueError:
+        return DeviceTime(shown)
+
+
+def query(schema: Schema) -> Query[Licensing]:
+    """The licensing state in full; no value: the device answered with nothing."""
+    if not schema.has(OPER, f"/{_STATE}/registration/registration-state"):
+        return Query("licensing", missing="no model of this device shows licensing (infra-smartlicense-oper)")
+
+    def decode(data: Element) -> Licensing | None:
+        tree = walk(schema.decode(data, module=OPER), _STATE)
+        return licensing(tree) if tree else None
+
+    return Query("licensing", schema.source(OPER), lambda: template("filter-licensing"), decode)
+
+
+def licensing(tree: Tree) -> Licensing:
+    """Licensing from the decoded ``state-info``."""
+    registration, authorization = walk(tree, "registration"), walk(tree, "authorization")
+    registered = _enum(RegistrationState, registration.get("registration-state"))
+    authorized = _enum(AuthorizationState, authorization.get("authorization-state"))
+    contact = _contact(authorization, authorized)
+    failure = _failure(registration, registered)
+    transport, evaluation = walk(tree, "transport"), walk(tree, "evaluation")
+    complete = walk(registration, "registration-complete")
+    transport_type = _enum(TransportType, transport.get("transport-type"))
+    return Licensing(
+        registration=registered,
+        authorization=authorized,
+        last_comm_success=yes(contact, "last-comm-status-success"),
+        last_comm_time=device_time(text(contact, "last-comm-time")),
+        next_comm_time=device_time(text(contact, "next-comm-time")),
+        deadline=device_time(text(contact, "comm-deadline-time")),
+        fail_message=text(contact, "fail-message") or text(failure, "fail-message"),
+        fail_time=device_time(text(failure, "fail-time")),
+        transport=transport_type,
+        url=text(walk(transport, "url-settings"), "url-registration"),
+        proxy=text(walk(transport, "proxy-info"), "address"),
+        evaluation_in_use=yes(evaluation, "eval-in-use"),
+        evaluation_expired=yes(evaluation, "eval-expired"),
+        evaluation_left=number(walk(evaluation, "eval-period-left"), "time-left"),
+        smart_account=text(complete, "smart-account"),
+        virtual_account=text(complete, "virtual-account"),
+        entitlements=_entitlements(tree),
+        # Smart Licensing Using Policy knows no registration; the model then says that it is not supported.
+        policy_based=registered is RegistrationState.NOT_SUPPORTED or transport_type is TransportType.CSLU,
+    )
+
+
+def renewal(schema: Schema, name: str = "renew-auth") -> bool:
+    """Whether rpc *name* (renew-auth, renew-id) is there."""
+    return schema.has(ACT, f"/{name}")
+
+
+def renew(session: Session, schema: Schema, name: str = "renew-auth") -> tuple[Answer, str]:
+    """Call rpc renew-auth or renew-id; the device's verdict stands inside a successful rpc-reply.
+
+    Raises:
+        RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
+    """
+    body = template(f"rpc-{name}")
+    schema.validate(body, module=ACT)
+    reply = operations.action(session, body, operation=name)
+    response = walk(schema.decode(reply.root, module=ACT), "response")
+    status, code = text(response, "operation-status"), text(response, "return-code")
+    return classify(status, code), code or status or "no return-code"
+
+
+def _contact(authorization: Tree, state: AuthorizationState | None) -> Tree:
+    """The authorization-info of the state in force; only three states carry one."""
+    return walk(authorization, f"authorization-{state.value}/authorization-info") if state else {}
+
+
+def _failure(registration: Tree, state: RegistrationState | None) -> Tree:
+    if state is RegistrationState.RETRY:
+        return walk(registration, "registration-retry/registration-info")
+    return walk(registration, "registration-failed") if state is RegistrationState.FAILED else {}
+
+
+def _entitlements(tree: Tree) -> tuple[Entitlement, ...]:
+    return tuple(
+        Entitlement(name, number(entry, "count"), text(entry, "enforce-mode"))
+        for entry in entries(tree, "usage")
+        if (name := text(entry, "license-name") or text(entry, "short-name") or text(entry, "entitlement-tag"))
+    )
+
+
+def _enum(kind: type[E], word: object) -> E | None:
+    try:
+        return kind(word)
+    except ValueError:
+        return None

@@ -1,0 +1,111 @@
+"""Asking a device for several things at once, and telling what each answer is worth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from agent.model.errors import AccessDenied, AgentError, RPCError, SchemaError
+from agent.model.state import Reading
+from agent.netconf import operations
+from agent.netconf.payload import Element
+from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.session import Pending, Session
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+EMPTY_WAITS = (0.2, 0.4, 0.8)
+"""Seconds between repeats of a read that came back empty although the device should have the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """One read: what it is called, how it is sent, how the ``<data>`` becomes a value (None: nothing there).
+
+    ``missing`` is set instead where the device's models have no such data; then nothing is sent.
+    """
+
+    what: str
+    source: str = ""
+    subtree: Callable[[], Element] | None = None
+    decode: Callable[[Element], T | None] | None = None
+    config: bool = False
+    datastore: str = "running"
+    missing: str | None = None
+
+    def send(self, session: Session) -> Pending | None:
+        """Put the request on the wire; None where there is nothing to ask."""
+        if self.missing is not None or self.subtree is None:
+            return None
+        if self.config:
+            return operations.send_get_config(session, self.subtree(), source=self.datastore, what=self.what)
+        return operations.send_get(session, self.subtree(), what=self.what)
+
+    def read(self, pending: Pending | None) -> Reading[T]:
+        """The reading of an answer; errors that a repeat may cure are raised, others become the reason.
+
+        Raises:
+            AgentError: session lost, no answer in time, a transient rpc-error, access denied.
+        """
+        if pending is None or self.decode is None:
+            return Reading(missing=self.missing or f"{self.what}: nothing to ask")
+        try:
+            data = pending.result().data
+            return Reading(value=None if data is None else self.decode(data), source=self.source)
+        except AccessDenied:
+            raise
+        except RPCError as error:
+            if classify(error) in (Disposition.NEXT_MODEL, Disposition.PERMANENT):
+                return Reading(source=self.source, missing=f"{self.what}: {error.message}")
+            raise
+        except SchemaError as error:
+            return Reading(source=self.source, missing=f"{self.what}: {error.message}")
+
+
+def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list[Reading[Any]]:
+    """The readings of *queries*, all sent before the first is waited for; one that fails in passing is sent again.
+
+    A read that the user may not do becomes a reading with its reason, since the others still count.
+
+    Raises:
+        AgentError: the session was lost, or a transient failure outlasted the policy.
+    """
+    flying = [query.send(session) for query in queries]
+    return [_settle(session, query, pending, policy) for query, pending in zip(queries, flying, strict=True)]
+
+
+def ask_one(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
+    """The reading of one query; as :func:`ask`."""
+    reading: Reading[T] = _settle(session, query, query.send(session), policy)
+    return reading
+
+
+def ask_until_there(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
+    """As :func:`ask_one`, repeated while the answer is empty: right after a commit XR may answer with nothing."""
+    reading = ask_one(session, query, policy)
+    for wait in EMPTY_WAITS:
+        if reading.value is not None or reading.missing is not None:
+            break
+        policy.sleep(wait)
+        reading = ask_one(session, query, policy)
+    return reading
+
+
+def _settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Reading[T]:
+    first: list[Pending | None] = [pending]
+
+    def attempt() -> Reading[T]:
+        return query.read(first.pop() if first else query.send(session))
+
+    try:
+        return policy.run(attempt, on_retry=lambda count, error: log.info(
+            "%s: %s is read again (%d): %s", session.device, query.what, count, error.message))
+    except AccessDenied as error:
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
+    except RPCError as error:
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}")

@@ -1,0 +1,41 @@
+"""Reading decoded data: nested mappings and lists, as :meth:`agent.netconf.schema.Schema.decode` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Tree = Mapping[str, object]
+
+
+def walk(tree: Tree, path: str) -> Tree:
+    """The mapping at *path* (names separated by ``/``), empty where any part of it is absent."""
+    for step in path.strip("/").split("/"):
+        below = tree.get(step)
+        if not isinstance(below, Mapping):
+            return {}
+        tree = below
+    return tree
+
+
+def entries(tree: Tree, path: str) -> list[Tree]:
+    """The entries of the list at *path*, none where it is absent."""
+    parent, _, name = path.strip("/").rpartition("/")
+    found = (walk(tree, parent) if parent else tree).get(name)
+    return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+
+
+def text(tree: Tree, name: str) -> str | None:
+    """A string leaf without surrounding blanks; None where absent or blank."""
+    value = tree.get(name)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def number(tree: Tree, name: str) -> int | None:
+    """An integer leaf."""
+    value = tree.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def yes(tree: Tree, name: str) -> bool | None:
+    """A leaf of the enumeration yes/no."""
+    return {"yes": True, "no": False}.get(str(tree.get(name)))

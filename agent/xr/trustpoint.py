@@ -1,0 +1,158 @@
+"""Trustpoints: their configuration in three models, and their CA certificate in crypto-cepki-oper.
+
+YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
+``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg),
+``/crypto-certificate-authority/trustpoints/trustpoint`` (crypto-cepki-oper).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from agent.model.certificate import Certificate, normal_hex
+from agent.model.errors import SchemaError
+from agent.model.names import DistinguishedName
+from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
+from agent.netconf.payload import Element, template
+from agent.netconf.schema import Schema
+from agent.xr.query import Query
+from agent.xr.tree import Tree, entries, text
+
+OPER = "Cisco-IOS-XR-crypto-cepki-oper"
+_OPER_TRUSTPOINT = "/crypto-certificate-authority/trustpoints/trustpoint"
+_TRUSTPOINT = {
+    ConfigModel.UM_CRYPTO: ("/crypto/ca/trustpoint/trustpoints/trustpoint", "trustpoint-name"),
+    ConfigModel.CEPKI_CRYPTO_CA: ("/crypto-ca/certificate-authority/trustpoints/trustpoint", "name"),
+    ConfigModel.CEPKI_CRYPTO_CEPKI: ("/crypto-cepki/certificate-authority/trustpoints/trustpoint", "name"),
+}
+_TEMPLATE = {
+    ConfigModel.UM_CRYPTO: "um-crypto-cfg",
+    ConfigModel.CEPKI_CRYPTO_CA: "crypto-cepki-cfg.crypto-ca",
+    ConfigModel.CEPKI_CRYPTO_CEPKI: "crypto-cepki-cfg.crypto-cepki",
+}
+
+
+def config_models(schema: Schema) -> list[ConfigModel]:
+    """The models by which this device's trustpoints can be configured, best first."""
+    return [
+        model for model, (path, _) in _TRUSTPOINT.items() if model.module and schema.has(model.module, path)
+    ]
+
+
+def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]:
+    """The enrollments *model* can set on this device."""
+    if model is ConfigModel.UM_CRYPTO:
+        path = f"{_TRUSTPOINT[model][0]}/enrollment"
+        kinds = (EnrollmentKind.TERMINAL, EnrollmentKind.URL, EnrollmentKind.LOCAL)
+        return frozenset(kind for kind in kinds if schema.has(str(model.module), f"{path}/{kind.value}"))
+    if model in _TRUSTPOINT and schema.has(str(model.module), f"{_TRUSTPOINT[model][0]}/enrollment/url"):
+        # The native model has one leaf: `terminal` in it is terminal enrollment.
+        return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL))
+    return frozenset()
+
+
+def config_query(
+    schema: Schema, model: ConfigModel, name: str, *, datastore: str = "running"
+) -> Query[TrustpointConfig]:
+    """The configuration of trustpoint *name* in *datastore*; no value: it is not configured."""
+    module = model.module
+    if model not in _TRUSTPOINT or module is None:
+        return Query("trustpoint configuration", missing="no model of this device carries trustpoint configuration")
+
+    def decode(data: Element) -> TrustpointConfig | None:
+        entry = _entry(schema.decode(data, module=module), model, name)
+        return None if entry is None else TrustpointConfig(name, _enrollment(entry), entry)
+
+    return Query(
+        what=f"trustpoint {name} ({datastore})",
+        source=schema.source(module),
+        subtree=lambda: template(f"filter-trustpoint.{_TEMPLATE[model]}", name=name),
+        decode=decode,
+        config=True,
+        datastore=datastore,
+    )
+
+
+def config_edit(
+    schema: Schema, model: ConfigModel, name: str, enrollment: Enrollment, *, replaces: Enrollment | None = None
+) -> Element:
+    """The content of ``<config>`` that gives trustpoint *name* its enrollment, checked against the device's model.
+
+    Raises:
+        SchemaError: the device's model does not allow it.
+    """
+    kind = enrollment.kind
+    if model is ConfigModel.UM_CRYPTO:
+        old = replaces.kind if replaces else None
+        body = template(
+            f"edit-trustpoint.{_TEMPLATE[model]}", name=name, terminal=kind is EnrollmentKind.TERMINAL,
+            local=kind is EnrollmentKind.LOCAL, url=enrollment.url, remove_terminal=old is EnrollmentKind.TERMINAL,
+            remove_url=old is EnrollmentKind.URL, remove_local=old is EnrollmentKind.LOCAL,
+        )
+    elif model in _TEMPLATE and kind in (EnrollmentKind.TERMINAL, EnrollmentKind.URL):
+        body = template(f"edit-trustpoint.{_TEMPLATE[model]}", name=name, url=enrollment.url or "terminal")
+    else:
+        raise SchemaError(f"{model.value} cannot set '{enrollment.cli}'")
+    schema.validate(body, module=str(model.module))
+    return body
+
+
+def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
+    """The CA certificate of trustpoint *name*; no value: the trustpoint shows none."""
+    if not schema.has(OPER, f"{_OPER_TRUSTPOINT}/certificate-authority-certificate/subject"):
+        return Query("CA certificate", missing="no model of this device shows trustpoints (crypto-cepki-oper)")
+    source = schema.source(OPER)
+
+    def decode(data: Element) -> Certificate | None:
+        trustpoints = entries(schema.decode(data, module=OPER), _OPER_TRUSTPOINT)
+        entry = next((entry for entry in trustpoints if entry.get("name") == name), None)
+        shown = None if entry is None else entry.get("certificate-authority-certificate")
+        return _certificate(shown, source) if isinstance(shown, Mapping) else None
+
+    return Query(
+        what=f"CA certificate of {name}", source=source,
+        subtree=lambda: template("filter-trustpoint-oper", name=name), decode=decode,
+    )
+
+
+def _certificate(shown: Tree, source: str) -> Certificate | None:
+    """Nothing at all, or only empty leaves, is no certificate."""
+    serial, sha1 = text(shown, "serial-num"), text(shown, "finger-print")
+    subject, issuer, pem = text(shown, "subject"), text(shown, "issuer"), text(shown, "certificate-data")
+    if not (subject or sha1 or pem):
+        return None
+    return Certificate(
+        subject=DistinguishedName.parse(subject) if subject else None,
+        issuer=DistinguishedName.parse(issuer) if issuer else None,
+        not_before=_moment(shown.get("certificate-valid-from")),
+        not_after=_moment(shown.get("certificate-expires-on")),
+        serial=(normal_hex(serial) or "").lstrip("0") or None if serial else None,
+        sha1=normal_hex(sha1) if sha1 else None,
+        pem=pem,
+        source=source,
+    )
+
+
+def _enrollment(entry: Tree) -> Enrollment:
+    shown = entry.get("enrollment")
+    if not isinstance(shown, Mapping):
+        return Enrollment(EnrollmentKind.NONE)
+    url = text(shown, "url")
+    if "terminal" in shown or url == "terminal":
+        return Enrollment(EnrollmentKind.TERMINAL)
+    if "local" in shown:
+        return Enrollment(EnrollmentKind.LOCAL)
+    return Enrollment(EnrollmentKind.URL, url) if url else Enrollment(EnrollmentKind.NONE)
+
+
+def _entry(tree: Tree, model: ConfigModel, name: str) -> Tree | None:
+    path, key = _TRUSTPOINT[model]
+    return next((entry for entry in entries(tree, path) if entry.get(key) == name), None)
+
+
+def _moment(seconds: object) -> datetime | None:
+    """A time from unix seconds; 0 is what an absent certificate shows."""
+    if not isinstance(seconds, int) or not 0 < seconds < 253402300800:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
