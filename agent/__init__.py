@@ -4,7 +4,8 @@
 
     import agent
 
-    with agent.connect(agent.Device("r1.example", username="ops", password=agent.Secret.from_env("XR_PASSWORD"))) as session:
+    router = agent.Device("r1.example", username="ops", password=agent.Secret.from_env("XR_PASSWORD"))
+    with agent.connect(router) as session:
         outcome = agent.remediate(session, agent.Intent())
         print(outcome.result.value, outcome.evidence.value)
 

@@ -88,10 +88,14 @@ class ConfigureTrustpoint:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """rpc ``ca-authenticate``, repeated by policy with the state read before each repeat, then read back."""
+    """rpc ``ca-authenticate``, repeated by policy with the state read before each repeat, then read back.
+
+    ``fetches``: the device fetches the certificate from its enrollment url, which takes a while.
+    """
 
     trustpoint: str
     anchor: TrustAnchor
+    fetches: bool = False
 
     def diff(self) -> list[str]:
         """The action and the certificate expected from it."""

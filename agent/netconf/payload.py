@@ -170,8 +170,9 @@ def _slots(element: Element) -> list[tuple[str, bool]]:
 def _text(word: str, value: str | bool | None) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if found := _ILLEGAL.search(text):
-        raise SchemaError(f"{word} {text!r} has U+{ord(found.group()):04X}, which XML cannot carry",
-                          hint="correct the value")
+        # The value itself is not shown: it may be a secret.
+        raise SchemaError(f"{word} has U+{ord(found.group()):04X} at its character {found.start() + 1}, "
+                          "which XML cannot carry", hint="correct the value")
     return text
 
 

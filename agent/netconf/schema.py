@@ -87,6 +87,7 @@ class Schema:
         Raises:
             SchemaError: with the path and what is wrong there; or the module is not the device's.
         """
+        from yangson.enumerations import ContentType, ValidationScope
         from yangson.exceptions import YangsonException
 
         model = _model(self._required(module))
@@ -101,7 +102,7 @@ class Schema:
         if _is_rpc(node):
             top, wrapped = _child(node, "input"), wrapped[0]
         try:
-            _instance(model, top, wrapped).validate()
+            _instance(model, top, wrapped).validate(ValidationScope.all, ContentType.all)
         except YangsonException as error:
             raise SchemaError(f"{module} does not allow it: {error}", hint="nothing was sent") from error
         for gone in removed:

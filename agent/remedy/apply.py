@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import closing
 
+from agent.model.certificate import Evidence
 from agent.model.errors import AgentError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Authenticate, ConfigureTrustpoint, Intent, Note, Plan, RenewAuthorization, Skip, Step
@@ -16,6 +17,7 @@ from agent.remedy.observe import observe
 from agent.remedy.plan import plan as make_plan
 from agent.remedy.renew import renew
 from agent.remedy.run import Run
+from agent.xr import certificate, trustpoint
 
 
 def apply(
@@ -30,7 +32,7 @@ def apply(
     policy = policy or Policy()
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
-        yield Event(plan.device, "plan", Status.SKIPPED, plan.reason, outcome)
+        yield _last(outcome)
         return outcome
     run = Run(session, plan, policy, connect, evidence=plan.present, started=policy.clock())
     try:
@@ -38,22 +40,33 @@ def apply(
     finally:
         run.settle()
         run.close_reopened()
-    last = outcome.steps[-1] if outcome.steps else StepRecord("plan", Status.DONE, "nothing to do")
-    yield Event(plan.device, last.step, last.status, last.detail, outcome)
+    yield _last(outcome)
     return outcome
 
 
 def _steps(run: Run) -> Generator[Event, None, Outcome]:
     for step in run.plan.steps:
         try:
+            if step is run.plan.steps[0]:
+                _prepare(run)
             yield from _step(run, step)
         except AgentError as error:
             status = Status.UNKNOWN if run.outcome(error).result is Result.UNKNOWN else Status.FAILED
-            yield run.ended(_name(step), status, error.message)
+            yield run.ended(run.current, status, error.message)
             run.settle()
             return run.outcome(error)
     run.settle()
     return run.outcome()
+
+
+def _prepare(run: Run) -> None:
+    """Build every payload once, so that what the device's models refuse is known before anything is changed."""
+    schema = run.session.schema
+    for step in run.plan.steps:
+        if isinstance(step, ConfigureTrustpoint):
+            trustpoint.config_edit(schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces)
+        elif isinstance(step, Authenticate):
+            certificate.request(schema, step.trustpoint)
 
 
 def _step(run: Run, step: Step) -> Generator[Event, None, None]:
@@ -68,9 +81,13 @@ def _step(run: Run, step: Step) -> Generator[Event, None, None]:
             yield run.ended("note", Status.SKIPPED, step.text)
 
 
-def _name(step: Step) -> str:
-    names = {ConfigureTrustpoint: "configure", Authenticate: "ca-authenticate", RenewAuthorization: "renew-auth"}
-    return names.get(type(step), "note")
+_STATUS = {Result.FAILED: Status.FAILED, Result.UNKNOWN: Status.UNKNOWN, Result.SKIPPED: Status.SKIPPED}
+
+
+def _last(outcome: Outcome) -> Event:
+    proof = "" if outcome.evidence is Evidence.NONE else f", by {outcome.evidence.value}"
+    detail = f"{outcome.result.value}{proof}" if outcome.error is None else outcome.error.message
+    return Event(outcome.device, "outcome", _STATUS.get(outcome.result, Status.DONE), detail, outcome)
 
 
 def skipped(skip: Skip, address: str | None = None) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate, Evidence
-from agent.model.errors import AgentError, AnchorMismatch, CertificateMissing, OutcomeUnknown
+from agent.model.errors import AgentError, AnchorMismatch, CertificateMissing, OutcomeUnknown, RPCError
 from agent.model.outcome import Event, Status
 from agent.model.plan import Authenticate
 from agent.model.state import Reading
@@ -12,8 +12,8 @@ from agent.remedy.run import Run, Steps
 from agent.xr import certificate, trustpoint
 from agent.xr.query import ask_one, ask_until_there
 
-SETTLE = 8.0
-"""Seconds after an ``<ok/>`` within which the certificate must show: with an enrollment url the device fetches it."""
+FETCH_WAIT = 10.0
+"""Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
 _INTERVAL = 1.0
 _NEXT = (
     "terminal enrollment may take the certificate from the console only: on the router run "
@@ -32,7 +32,7 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
     """
 
     def act() -> Evidence | None:
-        certificate.authenticate(run.session, run.session.schema, step.trustpoint)
+        certificate.authenticate(run.session, step.trustpoint)
         return None
 
     def there() -> Evidence | None:
@@ -46,6 +46,9 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
     except OutcomeUnknown as error:
         said = Status.UNKNOWN, f"{error.message}; reading the certificate back"
         _reopen(run, error)
+    except RPCError as error:
+        error.hint = error.hint or _NEXT.format(name=step.trustpoint)
+        raise
     run.settle()
     yield run.ended("ca-authenticate", *said)
     yield run.started_event("read back", "certificate")
@@ -56,7 +59,7 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
 
 def _prove(run: Run, step: Authenticate) -> Steps[Evidence]:
     query = trustpoint.certificate_query(run.session.schema, step.trustpoint)
-    end = run.policy.clock() + SETTLE
+    end = run.policy.clock() + (FETCH_WAIT if step.fetches else 0.0)
     reading = ask_until_there(run.alive(), query, run.policy)
     while reading.answered and reading.value is None and run.policy.clock() < end:
         run.policy.sleep(_INTERVAL)

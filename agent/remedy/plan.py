@@ -41,7 +41,7 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
         if isinstance(change, Skip):
             return change
         steps += [change] if change else []
-        steps.append(Authenticate(intent.trustpoint, intent.anchor))
+        steps.append(Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None))
     steps += _renewal(intent, state, installed=not there)
     return Plan(
         device=state.device, intent=intent, method=Method.RPC, config_model=state.access.config_model,

@@ -39,11 +39,13 @@ class Run:
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
     started: float = 0.0
+    current: str = "plan"
     loose: list[tuple[str, Pending]] = field(default_factory=list)
     _reopened: Session | None = None
 
     def started_event(self, step: str, detail: str = "") -> Event:
-        """The step begins."""
+        """The step begins; a failure from here on is its."""
+        self.current = step
         return Event(self.plan.device, step, Status.STARTED, detail)
 
     def ended(self, step: str, status: Status, detail: str = "") -> Event:

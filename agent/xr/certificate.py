@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.netconf import operations
-from agent.netconf.payload import template
+from agent.netconf.payload import Element, template
 from agent.netconf.schema import Schema
 from agent.netconf.session import Reply, Session
 
@@ -15,13 +15,21 @@ def can_authenticate(schema: Schema) -> bool:
     return schema.has(ACT, "/ca-authenticate/input/server-name")
 
 
-def authenticate(session: Session, schema: Schema, trustpoint: str) -> Reply:
-    """Ask the device to authenticate the CA of *trustpoint*; ``<ok/>`` proves nothing, read the state back.
+def request(schema: Schema, trustpoint: str) -> Element:
+    """The body of rpc ca-authenticate for *trustpoint*.
 
     Raises:
-        SchemaError: the device's model does not allow the name; nothing was sent.
-        RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
+        SchemaError: the device's model does not allow it.
     """
     body = template("rpc-ca-authenticate", server_name=trustpoint, file_path=None)
     schema.validate(body, module=ACT)
-    return operations.action(session, body, operation="ca-authenticate")
+    return body
+
+
+def authenticate(session: Session, trustpoint: str) -> Reply:
+    """Ask the device to authenticate the CA of *trustpoint*; ``<ok/>`` proves nothing, read the state back.
+
+    Raises:
+        SchemaError, RPCError, OutcomeUnknown: as of :func:`request` and :meth:`agent.netconf.session.Pending.result`.
+    """
+    return operations.action(session, request(session.schema, trustpoint), operation="ca-authenticate")

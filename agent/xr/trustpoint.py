@@ -84,7 +84,8 @@ def config_edit(
     """
     kind = enrollment.kind
     if model is ConfigModel.UM_CRYPTO:
-        old = replaces.kind if replaces else None
+        # One url over another is a merge of the leaf; removing it as well would name the leaf twice.
+        old = replaces.kind if replaces and replaces.kind is not kind else None
         body = template(
             f"edit-trustpoint.{_TEMPLATE[model]}", name=name, terminal=kind is EnrollmentKind.TERMINAL,
             local=kind is EnrollmentKind.LOCAL, url=enrollment.url, remove_terminal=old is EnrollmentKind.TERMINAL,

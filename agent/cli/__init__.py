@@ -1,0 +1,1 @@
+"""The command line: arguments become calls, results become text or JSON; the only print, the only exit codes."""

@@ -1,0 +1,217 @@
+"""Results as plain objects for ``--format json`` and ``jsonl``; ``schemas/*.json`` describe them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.cli.text import masked, without_secrets
+from agent.model.anchor import TrustAnchor
+from agent.model.certificate import Certificate
+from agent.model.errors import AgentError
+from agent.model.outcome import Failure, Outcome
+from agent.model.plan import Plan, Skip, Verdict
+from agent.model.state import DeviceTime, Licensing, Reading, State
+from agent.remedy.poll import Sample
+
+Object = dict[str, Any]
+
+
+def dump(value: object, form: str) -> str:
+    """*value* as JSON: indented for ``json``, on one line for ``jsonl``.
+
+    Everything outside ASCII is escaped, so no text of a device reaches a terminal as it came.
+    """
+    return json.dumps(value, indent=2 if form == "json" else None)
+
+
+def moment(value: datetime | None) -> str | None:
+    """RFC 3339 in UTC with whole seconds, ``2026-01-31T12:00:00Z``."""
+    return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def failure(error: Failure | AgentError | None) -> Object | None:
+    """The ``error`` member of an object."""
+    if error is None:
+        return None
+    return {"kind": error.kind, "message": masked(error.message), "hint": masked(error.hint) if error.hint else None}
+
+
+def anchor_object(anchor: TrustAnchor) -> Object:
+    """Which certificate is wanted."""
+    return {
+        "subject": str(anchor.subject), "serial": anchor.serial, "sha1": anchor.sha1, "sha256": anchor.sha256,
+        "not_before": moment(anchor.not_before), "not_after": moment(anchor.not_after),
+    }
+
+
+def push_object(outcome: Outcome) -> Object:
+    """What a push did; schema ``push``."""
+    return {
+        "device": outcome.device,
+        "address": outcome.address,
+        "release": outcome.release,
+        "outcome": outcome.result.value,
+        "method": outcome.method.value if outcome.method else None,
+        "config_model": outcome.config_model.value,
+        "evidence": outcome.evidence.value,
+        "persistent": outcome.persistent,
+        "steps": [
+            {"step": step.step, "status": step.status.value, "detail": masked(step.detail)} for step in outcome.steps
+        ],
+        "retries": outcome.retries,
+        "elapsed_s": outcome.elapsed_s,
+        "error": failure(outcome.error),
+    }
+
+
+def assess_object(verdict: Verdict) -> Object:
+    """A verdict; schema ``assess``."""
+    return {
+        "device": verdict.device,
+        "verdict": verdict.kind.value,
+        "reasons": [masked(reason) for reason in verdict.reasons],
+        "deadlines": {name: moment(when) for name, when in verdict.deadlines},
+    }
+
+
+def plan_object(made: Plan | Skip, anchor: TrustAnchor, *, address: str | None) -> Object:
+    """What a push would do; schema ``plan``."""
+    planned = made if isinstance(made, Plan) else None
+    return {
+        "device": made.device,
+        "address": address,
+        "release": made.release,
+        "anchor": anchor_object(anchor),
+        "changes": bool(made),
+        "method": planned.method.value if planned else None,
+        "config_model": made.config_model.value,
+        "present": planned.present.value if planned else None,
+        "diff": [masked(line) for line in made.diff()],
+        "skip": None if isinstance(made, Plan) else {"reason": masked(made.reason), "hint": made.hint},
+        "error": None,
+    }
+
+
+def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, error: AgentError) -> Object:
+    """A device that could not be read, in the form of :func:`plan_object`."""
+    return {
+        "device": device, "address": address, "release": None, "anchor": anchor_object(anchor), "changes": False,
+        "method": None, "config_model": "none", "present": None, "diff": [], "skip": None, "error": failure(error),
+    }
+
+
+def poll_object(sample: Sample) -> Object:
+    """One look at the licensing state; schema ``poll``."""
+    seen = sample.licensing or Licensing()
+    return {
+        "time": moment(sample.time),
+        "device": sample.device,
+        "registration": seen.registration.value if seen.registration else None,
+        "authorization": seen.authorization.value if seen.authorization else None,
+        "last_comm_success": seen.last_comm_success,
+        "last_comm_time": _text(seen.last_comm_time),
+        "changed": list(sample.changed),
+        "error": masked(sample.error) if sample.error else None,
+    }
+
+
+def show_object(state: State, *, address: str | None) -> Object:
+    """Everything that was read; schema ``show``."""
+    ways = state.access
+    return {
+        "device": state.device,
+        "address": address,
+        "release": state.release,
+        "access": {
+            "config_model": ways.config_model.value,
+            "authenticate": ways.authenticate,
+            "renew_auth": ways.renew_auth,
+            "candidate": ways.candidate,
+            "validate": ways.validate,
+            "enrollments": sorted(kind.value for kind in ways.enrollments),
+            "reasons": list(ways.reasons),
+        },
+        "trustpoint": {
+            "name": state.trustpoint,
+            "enrollment": masked(state.config.value.enrollment.cli) if state.config.value else None,
+            "settings": _plain(without_secrets(state.config.value.settings)) if state.config.value else None,
+            **_origin(state.config),
+        },
+        "certificate": {**certificate_object(state.certificate.value), **_origin(state.certificate)},
+        "licensing": {**licensing_object(state.licensing.value), **_origin(state.licensing)},
+        "software": {
+            "release": state.release,
+            "fixes": sorted(state.software.value.fixes) if state.software.value else [],
+            **_origin(state.software),
+        },
+        "error": None,
+    }
+
+
+def unread_object(device: str, address: str | None, error: AgentError) -> Object:
+    """A device that could not be read, in the form of :func:`show_object`."""
+    return {
+        "device": device, "address": address, "release": None, "access": None, "trustpoint": None,
+        "certificate": None, "licensing": None, "software": None, "error": failure(error),
+    }
+
+
+def certificate_object(shown: Certificate | None) -> Object:
+    """A certificate as the device shows it; all null where it shows none."""
+    shown = shown or Certificate()
+    return {
+        "subject": str(shown.subject) if shown.subject else None,
+        "issuer": str(shown.issuer) if shown.issuer else None,
+        "not_before": moment(shown.not_before),
+        "not_after": moment(shown.not_after),
+        "serial": shown.serial,
+        "sha1": shown.sha1,
+        "pem": shown.pem,
+    }
+
+
+def licensing_object(licence: Licensing | None) -> Object:
+    """Licensing in full; all null where the device shows none. Times are text as the device wrote it."""
+    seen = licence or Licensing()
+    return {
+        "registration": seen.registration.value if seen.registration else None,
+        "authorization": seen.authorization.value if seen.authorization else None,
+        "last_comm_success": seen.last_comm_success,
+        "last_comm_time": _text(seen.last_comm_time),
+        "next_comm_time": _text(seen.next_comm_time),
+        "deadline": _text(seen.deadline),
+        "fail_message": masked(seen.fail_message) if seen.fail_message else None,
+        "fail_time": _text(seen.fail_time),
+        "transport": seen.transport.value if seen.transport else None,
+        "url": masked(seen.url) if seen.url else None,
+        "proxy": masked(seen.proxy) if seen.proxy else None,
+        "evaluation_in_use": seen.evaluation_in_use,
+        "evaluation_expired": seen.evaluation_expired,
+        "evaluation_left": seen.evaluation_left,
+        "smart_account": seen.smart_account,
+        "virtual_account": seen.virtual_account,
+        "entitlements": [
+            {"name": entry.name, "count": entry.count, "status": entry.status} for entry in seen.entitlements
+        ],
+        "policy_based": seen.policy_based if licence else None,
+    }
+
+
+def _text(time: DeviceTime | None) -> str | None:
+    return time.text if time else None
+
+
+def _origin(reading: Reading[Any]) -> Object:
+    return {"source": reading.source, "missing": reading.missing}
+
+
+def _plain(tree: object) -> object:
+    """Decoded data with nothing in it that JSON does not know."""
+    if isinstance(tree, Mapping):
+        return {str(name): _plain(value) for name, value in tree.items()}
+    if isinstance(tree, list | tuple | set | frozenset):
+        return [_plain(value) for value in tree]
+    return tree if tree is None or isinstance(tree, str | int | float | bool) else str(tree)

@@ -1,0 +1,113 @@
+"""``xr-agent``: the commands, loaded when they are called, and the one place where errors become exit codes.
+
+Exit codes: 0 all well; 1 a device failed, was skipped, is unknown or affected, or a watch timed out; 2 a wrong option,
+file or PEM; 130 interrupted. A bug keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+import agent
+
+_COMMANDS = ("show", "assess", "plan", "push", "poll", "simulate", "demo")
+
+class Program(click.Group):
+    """The command group: imports a command's module when it is called, and ends every error in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The commands in the order in which they are used."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        """The command of ``agent.cli.<name>``."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"agent.cli.{cmd_name}").command
+        return command
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
+        """Run and exit; click's own handling is used for nothing but parsing."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, prog_name, **extra)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            code = _usage(error)
+        except click.Abort:
+            code = _interrupted("interrupted; nothing was begun")
+        except BrokenPipeError:
+            code = _unread()
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; expected errors and interrupts end it with their exit code."""
+        from agent.cli.interrupt import Interrupted, orderly
+        from agent.model.errors import AgentError, InputError
+
+        try:
+            with orderly():
+                return super().invoke(ctx)
+        except Interrupted as error:
+            ctx.exit(_interrupted(str(error)))
+        except KeyboardInterrupt:
+            ctx.exit(_interrupted("interrupted; nothing was changed"))
+        except BrokenPipeError:
+            ctx.exit(_unread())
+        except AgentError as error:
+            from agent.cli.console import say_error
+            from agent.cli.options import DEBUG
+
+            say_error(error, debug=bool(ctx.meta.get(DEBUG)))
+            ctx.exit(2 if isinstance(error, InputError) else 1)
+
+
+def _usage(error: click.ClickException) -> int:
+    from agent.cli.console import say_failure
+
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "xr-agent"
+    say_failure(error.format_message().rstrip("."), hint=f"{path} --help")
+    return 2
+
+
+def _interrupted(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 130
+
+
+def _unread() -> int:
+    """Nobody reads stdout any more: say nothing, and keep the interpreter from flushing into the closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"xr-agent {agent.__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=Program, name="xr-agent", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 all well, 1 a device needs a look, 2 wrong usage or input, 130 interrupted.",
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
+              help="Show the version and exit.")
+def program() -> None:
+    """Give IOS XR routers the root certificate they need, over NETCONF and YANG, with proof."""
+
+
+def main() -> NoReturn:
+    """The entry point of the command ``xr-agent``."""
+    program.main(prog_name="xr-agent")
+
+
+if __name__ == "__main__":
+    main()

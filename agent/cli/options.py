@@ -1,0 +1,269 @@
+"""The options that commands share, and what they say: a device, an intent, a format."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+if TYPE_CHECKING:
+    from agent.model.anchor import TrustAnchor
+    from agent.model.device import Device, HostKeys, Secret
+    from agent.model.plan import Intent
+
+F = TypeVar("F", bound=Callable[..., Any])
+Options = dict[str, Any]
+
+DEBUG = "agent.cli.debug"
+"""The key of ``Context.meta`` under which ``--debug`` is kept."""
+
+_METHODS = ("auto", "rpc", "file", "dialog", "trustpool")
+_HERE = ("auto", "rpc")
+SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    ctx.meta[DEBUG] = wanted
+
+
+def target(function: F) -> F:
+    """HOST, and how it is reached."""
+    return _target("--timeout")(function)
+
+
+def target_of_watch(function: F) -> F:
+    """As :func:`target` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
+    return _target("--rpc-timeout")(function)
+
+
+def _target(timeout: str) -> Callable[[F], F]:
+    return _all(
+        click.argument("host"),
+        click.option("--port", type=click.IntRange(1, 65535), default=830, show_default=True, help="NETCONF port."),
+        click.option("--username", "-u", help="Login name [default: of the SSH configuration, else yours]."),
+        click.option("--password-env", metavar="NAME", help="Take the password from this environment variable."),
+        click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Take the password from the first line of FILE."),
+        click.option("--ask-password", is_flag=True, help="Ask for the password."),
+        click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Private key."),
+        click.option("--key-passphrase-env", metavar="NAME", help="Take the key's passphrase from this variable."),
+        click.option("--known-hosts", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Host keys on record [default: ~/.ssh/known_hosts]."),
+        click.option("--host-key", metavar="KEY", help="The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'."),
+        click.option("--accept-new-host-keys", is_flag=True,
+                     help="Store the key of a host that has none on record; a changed key is refused all the same."),
+        click.option("--jump", metavar="[USER@]HOST[:PORT]", help="Go through this SSH host."),
+        click.option("--ssh-config", type=click.Path(path_type=Path), metavar="FILE",
+                     help="OpenSSH client configuration [default: ~/.ssh/config]."),
+        click.option(timeout, "timeout", type=SECONDS, default=60.0, show_default=True,
+                     help="Seconds for one operation."),
+        click.option("--open-timeout", type=SECONDS, default=30.0, show_default=True,
+                     help="Seconds for opening the session."),
+    )
+
+
+def trustpoint(function: F) -> F:
+    """The certificate that is wanted, and under which trustpoint."""
+    return _all(
+        click.option("--anchor", type=click.Path(path_type=Path), metavar="FILE.pem",
+                     help="The root to trust [default: IdenTrust Commercial Root CA 1, bundled]."),
+        click.option("--trustpoint", default="Trustpool", show_default=True, metavar="NAME",
+                     help="The trustpoint it goes to."),
+    )(function)
+
+
+def wish(function: F) -> F:
+    """How the certificate gets in, and what may be changed for it."""
+    return _all(
+        click.option("--method", type=click.Choice(_METHODS), default="auto", metavar="[auto|rpc]", show_default=True,
+                     help="The way in; this release has rpc, so auto means rpc."),
+        click.option("--enrollment-url", metavar="URL", help="Let the router fetch the certificate from here."),
+        click.option("--replace", is_flag=True, help="Replace another enrollment of the trustpoint."),
+        click.option("--discard-foreign", is_flag=True, help="Discard uncommitted changes of somebody else."),
+        click.option("--no-renew", is_flag=True, help="Do not renew the licence authorization afterwards."),
+        click.option("--contact-wait", type=click.FloatRange(min=0), default=60.0, show_default=True,
+                     help="Seconds to wait for contact with the licensing server."),
+    )(function)
+
+
+def output(function: F) -> F:
+    """The format of stdout, and what is said on stderr."""
+    return _all(
+        click.option("--format", "form", type=click.Choice(("table", "json", "jsonl")), default="table",
+                     show_default=True, help="What stdout gets; progress and logs go to stderr."),
+        click.option("-v", "--verbose", count=True, help="Log what is done; twice: all details."),
+        click.option("--log-json", is_flag=True, help="Log as JSON, one object per line."),
+        click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
+    )(function)
+
+
+def start(options: Options) -> None:
+    """What every command does first: logging as the options say."""
+    from agent.cli.console import start_logging
+
+    start_logging(options["verbose"], as_json=options["log_json"])
+
+
+def device(options: Options) -> Device:
+    """The device that the options name.
+
+    Raises:
+        InputError: the options contradict each other, or a file or variable they name cannot be used.
+    """
+    from agent.model.device import Device, Secret
+
+    keys = _host_keys(options)
+    passphrase = options["key_passphrase_env"]
+    return Device(
+        host=options["host"], port=options["port"], username=options["username"], key_file=_key(options),
+        key_passphrase=Secret.from_env(passphrase) if passphrase else None, host_keys=keys,
+        ssh_config=options["ssh_config"], timeout=options["timeout"], open_timeout=options["open_timeout"],
+        jump=_jump(options, keys), password=_password(options),
+    )
+
+
+def _password(options: Options) -> Secret | None:
+    from agent.model.device import Secret
+    from agent.model.errors import InputError
+
+    name, file, ask = options["password_env"], options["password_file"], options["ask_password"]
+    if sum((bool(name), file is not None, ask)) > 1:
+        raise InputError("the password is given in two ways",
+                         hint="one of --password-env, --password-file and --ask-password")
+    if name:
+        return Secret.from_env(name)
+    if file is not None:
+        return Secret.from_file(file)
+    if not ask:
+        return None
+    if not sys.stdin.isatty():
+        raise InputError("there is no terminal to ask for the password on",
+                         hint="use --password-env or --password-file")
+    return Secret(click.prompt(f"Password for {options['host']}", hide_input=True, err=True))
+
+
+def _key(options: Options) -> Path | None:
+    from agent.model.errors import InputError
+
+    path: Path | None = options["key"]
+    if path is not None and not path.is_file():
+        raise InputError(f"{path}: there is no such key file", hint="name a private key with --key")
+    if options["key_passphrase_env"] and path is None:
+        raise InputError("--key-passphrase-env without --key", hint="name the key that it opens")
+    return path
+
+
+def _host_keys(options: Options) -> HostKeys:
+    from agent.model.device import HostKeys
+    from agent.model.errors import InputError
+
+    pinned: str | None = options["host_key"]
+    if pinned is not None:
+        if options["accept_new_host_keys"]:
+            raise InputError("--host-key and --accept-new-host-keys exclude each other", hint="choose one")
+        _check_pinned(pinned)
+    return HostKeys(
+        known_hosts=options["known_hosts"], pinned=pinned, accept_new=options["accept_new_host_keys"]
+    )
+
+
+def _check_pinned(pinned: str) -> None:
+    from agent.model.errors import InputError
+
+    kind, _, key = pinned.strip().partition(" ")
+    try:
+        if kind.startswith("SHA256:"):
+            good = not key and len(base64.b64decode(kind[7:].rstrip("=") + "=", validate=True)) == 32
+        else:
+            # The key's own text begins with its type as an SSH string (RFC 4253 section 6.6).
+            blob = base64.b64decode((key.split() or [""])[0], validate=True)
+            good = blob[4 : 4 + len(kind)] == kind.encode() and len(blob) > 4 + len(kind)
+    except (binascii.Error, ValueError):
+        good = False
+    if not good:
+        raise InputError("the pinned host key cannot be read",
+                         hint="SHA256:… as ssh-keygen -l prints it, or 'ssh-ed25519 AAAA…'")
+
+
+def _jump(options: Options, keys: HostKeys) -> Device | None:
+    if not options["jump"]:
+        return None
+    from agent.netconf.ssh import jump_host
+
+    return jump_host(options["jump"], keys, options["ssh_config"])
+
+
+def anchor(options: Options) -> TrustAnchor:
+    """The anchor of ``--anchor``, else the bundled one.
+
+    Raises:
+        InputError: it is not one CA certificate, or not valid today.
+    """
+    from agent.model.anchor import TrustAnchor
+    from agent.model.errors import InputError
+
+    path: Path | None = options["anchor"]
+    found = TrustAnchor.from_file(path) if path is not None else TrustAnchor.bundled()
+    if found.expired(datetime.now(UTC)):
+        raise InputError(
+            f"{path or found.name}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
+            hint="use a certificate that is valid today, and check this machine's clock",
+        )
+    return found
+
+
+def intent(options: Options) -> Intent:
+    """The wish that the options express.
+
+    Raises:
+        InputError: an anchor, trustpoint name, URL or method that cannot be used.
+    """
+    from agent.model.errors import InputError
+    from agent.model.plan import Intent, Method
+
+    method: str = options["method"]
+    if method not in _HERE:
+        raise InputError(f"method {method} is not in this release of xr-agent", hint="it has --method rpc")
+    url: str | None = options["enrollment_url"]
+    if url is not None and _has_password(url):
+        raise InputError("the enrollment URL carries a password, which the process list would show",
+                         hint="serve the certificate without one: it is public, and checked by its fingerprint")
+    return Intent(
+        anchor=anchor(options), trustpoint=options["trustpoint"], method=Method(method), enrollment_url=url,
+        replace=options["replace"], discard_foreign=options["discard_foreign"], renew=not options["no_renew"],
+        contact_wait=options["contact_wait"],
+    )
+
+
+def trustpoint_name(options: Options) -> str:
+    """The name of ``--trustpoint``, checked as an intent checks it; for commands without an anchor.
+
+    Raises:
+        InputError: XML or the router's CLI cannot carry it.
+    """
+    from agent.model.plan import Intent
+
+    return Intent(trustpoint=options["trustpoint"]).trustpoint
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return False

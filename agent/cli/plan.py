@@ -1,0 +1,54 @@
+"""``xr-agent plan``: what a push would do, as a diff; nothing is changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli import options
+
+if TYPE_CHECKING:
+    from agent.model.device import Device
+    from agent.model.plan import Intent
+
+
+@click.command("plan")
+@options.target
+@options.trustpoint
+@options.wish
+@options.output
+def command(form: str, **given: Any) -> None:
+    """Show what push would do to HOST, without doing it.
+
+    Exit code 0 with and without steps, 1 where there is no way to offer.
+    """
+    options.start(given)
+    intent = options.intent(given)
+    make(options.device(given), intent, form, bundled=given["anchor"] is None)
+
+
+def make(device: Device, intent: Intent, form: str, *, bundled: bool) -> None:
+    """Read *device*, print the plan, exit with its code; ``push --dry-run`` ends here too."""
+    from agent.cli import jsonout, render
+    from agent.cli.console import say_failure
+    from agent.cli.progress import Progress
+    from agent.cli.work import emit, say_anchor, session_to
+    from agent.model.errors import AgentError
+    from agent.model.plan import Skip
+    from agent.remedy.observe import observe
+    from agent.remedy.plan import plan
+
+    try:
+        with Progress() as progress, session_to(device, progress) as session:
+            made = plan(intent, observe(session, intent.trustpoint))
+    except AgentError as error:
+        if form != "table":
+            print(jsonout.dump(jsonout.unplanned_object(device.name, device.address, intent.anchor, error), form))
+        raise
+    say_anchor(intent.anchor, bundled=bundled)
+    emit(form, lambda: jsonout.plan_object(made, intent.anchor, address=device.address),
+         lambda: render.plan_view(made))
+    if isinstance(made, Skip):
+        say_failure(f"skipped: {made.reason}", device=made.device, hint=made.hint)
+        click.get_current_context().exit(1)

@@ -1,0 +1,69 @@
+"""Progress on stderr: a spinner on a terminal, else one plain line for each step that ended."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich.status import Status as Spinner
+from rich.text import Text
+
+from agent.cli.console import errors
+from agent.cli.render import cell, word
+from agent.model.outcome import Event, Status
+
+
+class Progress:
+    """Says each event once; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._console = errors()
+        self._running: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._spinner = Spinner("", console=self._console) if self._console.is_terminal else None
+
+    def say(self, device: str, text: str) -> None:
+        """What is under way on *device*; shown until the next thing is."""
+        with self._lock:
+            self._running[device] = text
+            self._refresh()
+
+    def event(self, event: Event) -> None:
+        """A step that began goes into the spinner, one that ended gets its line; the event of the outcome neither."""
+        if event.outcome is not None:
+            self.finished(event.device)
+        elif event.status is Status.STARTED:
+            self.say(event.device, " ".join(filter(None, (event.step, event.detail))))
+        else:
+            self.line(event.device, event.step, event.status.value, event.detail)
+
+    def line(self, device: str, step: str, status: str, detail: str) -> None:
+        """One line above the spinner."""
+        parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), word(status)]
+        if detail:
+            parts.append(cell(detail, "dim"))
+        with self._lock:
+            self._console.print(Text(" ").join(parts), soft_wrap=not self._console.is_terminal)
+
+    def finished(self, device: str) -> None:
+        """Nothing is under way on *device* any more."""
+        with self._lock:
+            self._running.pop(device, None)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        if self._spinner is not None:
+            busy = (f"{device}: {text}" for device, text in sorted(self._running.items()))
+            self._spinner.update(Text(" · ").join([cell(text) for text in busy]))
+
+    def __enter__(self) -> Self:
+        if self._spinner is not None:
+            self._spinner.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._spinner is not None:
+            self._spinner.stop()

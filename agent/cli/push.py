@@ -1,0 +1,40 @@
+"""``xr-agent push``: do what the plan says, and say by what evidence it is done."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from agent.cli import options
+
+
+@click.command("push")
+@options.target
+@options.trustpoint
+@options.wish
+@click.option("--dry-run", is_flag=True, help="Print the plan, as the command plan does, and change nothing.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@options.output
+def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
+    """Install the root on HOST and prove it: lock, edit, commit, authenticate, read back, renew.
+
+    A second run finds nothing to do. Without --yes the plan is shown and confirmed first.
+    """
+    options.start(given)
+    if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
+        from agent.model.errors import InputError
+
+        raise InputError("push changes the router, and there is no terminal to confirm on",
+                         hint="look first with --dry-run, then push with --yes")
+    intent, device = options.intent(given), options.device(given)
+    bundled = given["anchor"] is None
+    if dry_run:
+        from agent.cli.plan import make
+
+        make(device, intent, form, bundled=bundled)
+        return
+    from agent.cli.pushing import Push, run
+
+    run(Push(device, intent, ask=not yes, bundled=bundled), form)

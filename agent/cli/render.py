@@ -1,0 +1,216 @@
+"""Tables for people: compact, readable in 60 columns, plain where stdout is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli.text import neutralise
+from agent.model.anchor import TrustAnchor
+from agent.model.outcome import Outcome
+from agent.model.plan import Plan, Skip, Verdict
+from agent.model.state import Licensing, Reading, State
+from agent.remedy.poll import Sample
+
+_STYLES = {
+    "remedied": "bold green", "unchanged": "green", "not-affected": "green", "done": "green", "as expected": "green",
+    "authorized": "green", "complete": "green", "yes": "green",
+    "failed": "bold red", "affected": "bold red", "authorization-expired": "red", "not as expected": "bold red",
+    "no": "red", "skipped": "yellow", "unknown": "magenta", "retry": "yellow", "started": "dim",
+    "out-of-compliance": "yellow", "not-registered": "yellow",
+}
+_DIFF = {"+": "green", "-": "red", ">": "cyan", "#": "dim"}
+
+
+def cell(text: object, style: str = "") -> Text:
+    """Text of any origin as a table cell: neutralised, and never read as markup."""
+    return Text(neutralise("—" if text is None or text == "" else str(text)), style=style, overflow="fold")
+
+
+def word(text: str | None) -> Text:
+    """One of the closed sets' words in its colour."""
+    return cell(text, _STYLES.get(text or "", ""))
+
+
+def hexadecimal(digits: str) -> str:
+    """A fingerprint as routers and OpenSSL print it, ``DF:71:…``."""
+    return ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
+
+
+def anchor_lines(anchor: TrustAnchor, *, bundled: bool) -> Text:
+    """Which root this is about, with the fingerprints to compare."""
+    origin = "bundled" if bundled else "from --anchor"
+    return Text("\n").join((
+        cell(f"anchor {anchor.name} ({origin}), to {anchor.not_after:%Y-%m-%d}", "bold"),
+        cell(f"  sha1   {hexadecimal(anchor.sha1)}", "dim"),
+        cell(f"  sha256 {hexadecimal(anchor.sha256)}", "dim"),
+    ))
+
+
+def grid(rows: Iterable[tuple[str, Text]], *, title: str | Text) -> RenderableType:
+    """A heading with names and values below it; rows whose value is the dash stay out."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        if value.plain != "—":
+            table.add_row(f"  {name}", value)
+    return Group(title if isinstance(title, Text) else cell(title, "bold"), table)
+
+
+def columns(heads: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> Table:
+    """A table with a line below its head."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def show_view(state: State, address: str | None) -> RenderableType:
+    """Trustpoint, certificate, licensing, software; each with where it was read, or why it was not."""
+    ways, config, shown = state.access, state.config.value, state.certificate.value
+    offered = (("ca-authenticate", ways.authenticate), ("renew-auth", ways.renew_auth))
+    return Group(
+        grid((
+            ("address", cell(address)),
+            ("release", cell(state.release)),
+            ("fixes", cell(", ".join(sorted(state.software.value.fixes)) if state.software.value else None)),
+            ("config model", cell(ways.config_model.value)),
+            ("actions", cell(", ".join(name for name, there in offered if there) or "none")),
+            *(("lacks", cell(reason, "yellow")) for reason in ways.reasons),
+            *_origin(state.software),
+        ), title=state.device),
+        grid((
+            ("configuration", cell(config.enrollment.cli if config else _absent(state.config, "not configured"))),
+            *_origin(state.config),
+        ), title=f"trustpoint {state.trustpoint}"),
+        grid((
+            ("subject", cell(shown.subject if shown else _absent(state.certificate, "none"))),
+            ("issuer", cell(shown.issuer if shown else None)),
+            ("valid", cell(_span(shown.not_before, shown.not_after) if shown else None)),
+            ("serial", cell(shown.serial if shown else None)),
+            ("sha1", cell(hexadecimal(shown.sha1) if shown and shown.sha1 else None)),
+            ("pem", cell(f"{len(shown.pem)} characters (in --format json)" if shown and shown.pem else None)),
+            *_origin(state.certificate),
+        ), title="CA certificate"),
+        grid(_licensing(state.licensing), title="licensing"),
+    )
+
+
+def _licensing(reading: Reading[Licensing]) -> Iterable[tuple[str, Text]]:
+    seen = reading.value
+    if seen is None:
+        return (("state", cell(_absent(reading, "none shown"))), *_origin(reading))
+    contact = {True: "yes", False: "no", None: None}[seen.last_comm_success]
+    left = None if seen.evaluation_left is None else f"{seen.evaluation_left // 86400} days"
+    return (
+        ("registration", word(seen.registration.value if seen.registration else None)),
+        ("authorization", word(seen.authorization.value if seen.authorization else None)),
+        ("last contact good", word(contact)),
+        ("last contact", cell(seen.last_comm_time.text if seen.last_comm_time else None)),
+        ("next contact", cell(seen.next_comm_time.text if seen.next_comm_time else None)),
+        ("deadline", cell(seen.deadline.text if seen.deadline else None)),
+        ("failure", cell(seen.fail_message, "red")),
+        ("failed at", cell(seen.fail_time.text if seen.fail_time else None)),
+        ("transport", cell(seen.transport.value if seen.transport else None)),
+        ("url", cell(seen.url)),
+        ("proxy", cell(seen.proxy)),
+        ("evaluation", cell(_evaluation(seen))),
+        ("evaluation left", cell(left)),
+        ("accounts", cell(" / ".join(filter(None, (seen.smart_account, seen.virtual_account))))),
+        *(("licence", cell(_entitlement(entry.name, entry.count, entry.status))) for entry in seen.entitlements),
+        ("by policy", cell("yes: judged by its reports" if seen.policy_based else None)),
+        *_origin(reading),
+    )
+
+
+def _evaluation(seen: Licensing) -> str | None:
+    if seen.evaluation_expired:
+        return "expired"
+    return {True: "in use", False: "not in use", None: None}[seen.evaluation_in_use]
+
+
+def _entitlement(name: str, count: int | None, status: str | None) -> str:
+    return f"{name}{'' if count is None else f' ({count})'}{f', {status}' if status else ''}"
+
+
+def _absent(reading: Reading[Any], empty: str) -> str:
+    return reading.missing or empty
+
+
+def _origin(reading: Reading[Any]) -> tuple[tuple[str, Text], ...]:
+    return (("source", cell(reading.source, "dim")),) if reading.source else ()
+
+
+def _span(start: datetime | None, end: datetime | None) -> str | None:
+    if start is None and end is None:
+        return None
+    return f"{start:%Y-%m-%d} to {end:%Y-%m-%d}" if start and end else f"{start or '?'} to {end or '?'}"
+
+
+def verdict_view(verdict: Verdict, now: datetime) -> RenderableType:
+    """The verdict, what led to it, and the deadlines with the days left."""
+    head = Text(" ").join((cell(verdict.device, "bold"), word(verdict.kind.value)))
+    return grid((
+        *(("because" if index == 0 else "", cell(reason)) for index, reason in enumerate(verdict.reasons)),
+        *(
+            (name.replace("_", " "), cell(f"{when:%Y-%m-%d} ({(when - now).days:+d} d)"))
+            for name, when in verdict.deadlines
+        ),
+    ), title=head)
+
+
+def plan_view(made: Plan | Skip) -> RenderableType:
+    """The diff under the device's name."""
+    how = [made.device, f"release {made.release or 'unknown'}", made.config_model.value]
+    if isinstance(made, Plan):
+        how.append(f"method {made.method.value}")
+    lines = [cell(f"  {line}", _DIFF.get(line[:1], "")) for line in made.diff()]
+    return Group(cell(" · ".join(how), "bold"), *lines)
+
+
+def outcome_view(outcome: Outcome) -> RenderableType:
+    """How a push ended, and its steps."""
+    head = Text.assemble(
+        cell(outcome.device, "bold"), " ", word(outcome.result.value),
+        cell(f" · release {outcome.release or 'unknown'} · {outcome.config_model.value} · {outcome.elapsed_s:.1f} s"),
+    )
+    lasting = {True: "it outlives a reload", False: "it is lost at a reload: a permanent way must follow", None: None}
+    return Group(
+        head,
+        columns(
+            ("step", "", "detail"),
+            ((cell(step.step), word(step.status.value), cell(step.detail)) for step in outcome.steps),
+        ) if outcome.steps else Text(""),
+        grid((
+            ("evidence", cell(None if outcome.evidence.value == "none" else outcome.evidence.value)),
+            ("persistent", cell(lasting[outcome.persistent])),
+            ("retries", cell(outcome.retries or None)),
+        ), title=f"method {outcome.method.value}" if outcome.method else "no method"),
+    )
+
+
+def sample_line(sample: Sample) -> Text:
+    """One look at the licensing state on one line; what changed is named at its end."""
+    when = f"{sample.time:%H:%M:%S} {sample.device}"
+    if sample.licensing is None:
+        return Text(" ").join((cell(when), cell(sample.error or "nothing was read", "yellow")))
+    seen = sample.licensing
+    contact = {True: "yes", False: "no", None: None}[seen.last_comm_success]
+    parts = [
+        cell(when),
+        Text.assemble("registration ", word(seen.registration.value if seen.registration else None)),
+        Text.assemble("authorization ", word(seen.authorization.value if seen.authorization else None)),
+        Text.assemble("contact ", word(contact), cell(f" {seen.last_comm_time.text}" if seen.last_comm_time else " ")),
+    ]
+    if sample.changed:
+        parts.append(cell(f"changed: {', '.join(sample.changed)}", "bold cyan"))
+    return Text(" · ").join(parts)

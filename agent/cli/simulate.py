@@ -1,0 +1,4 @@
+"""placeholder"""
+import click
+
+command = click.Command("simulate")

@@ -1,0 +1,40 @@
+"""rpc-errors worded as IOS XR words them: the tag mostly, a message seldom."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape
+
+
+class Refusal(Exception):
+    """An rpc is answered with one rpc-error."""
+
+    def __init__(
+        self, tag: str, message: str | None = None, *, kind: str = "application", path: str | None = None, info: str = "",
+    ) -> None:
+        super().__init__(tag)
+        self.xml = rpc_error(tag, message, kind=kind, path=path, info=info)
+
+
+def rpc_error(
+    tag: str, message: str | None = None, *, kind: str = "application", severity: str = "error", path: str | None = None,
+    info: str = "",
+) -> bytes:
+    """One ``<rpc-error>``; *info* is XML for error-info."""
+    parts = [f"<error-type>{kind}</error-type><error-tag>{tag}</error-tag><error-severity>{severity}</error-severity>"]
+    if path:
+        parts.append(f"<error-path>{escape(path)}</error-path>")
+    if message:
+        parts.append(f'<error-message xml:lang="en">{escape(message)}</error-message>')
+    if info:
+        parts.append(f"<error-info>{info}</error-info>")
+    return f"<rpc-error>{''.join(parts)}</rpc-error>".encode()
+
+
+def unknown_element(name: str) -> Refusal:
+    """A node that the module does not have."""
+    return Refusal("unknown-element", kind="protocol", info=f"<bad-element>{escape(name)}</bad-element>")
+
+
+def lock_denied(session: str) -> Refusal:
+    """The lock is held; session 0 is none of NETCONF's, or a candidate that somebody left changed."""
+    return Refusal("lock-denied", kind="protocol", info=f"<session-id>{escape(session)}</session-id>")

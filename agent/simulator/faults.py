@@ -1,0 +1,43 @@
+"""What goes wrong on request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class FaultKind(Enum):
+    """How one operation is made to fail."""
+
+    ERROR = "rpc-error"
+    DROP_BEFORE = "session dropped before the effect"
+    DROP_AFTER = "session dropped after the effect, before the answer"
+    RAW = "bytes sent in place of the answer"
+    SILENT = "no answer"
+    DELAY = "a late answer"
+    EMPTY = "empty data"
+
+
+@dataclass
+class Fault:
+    """*kind* on the next *times* rpcs of the name *operation* (``*`` for any), after *skip* that go well.
+
+    ``data`` is the rpc-error XML for ERROR, the bytes for RAW; ``seconds`` the lateness for DELAY.
+    """
+
+    operation: str
+    kind: FaultKind
+    data: bytes = b""
+    times: int = 1
+    skip: int = 0
+    seconds: float = 0.0
+
+    def strikes(self, operation: str) -> bool:
+        """Whether it hits this rpc; counts itself down."""
+        if self.operation not in (operation, "*") or not self.times:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True

@@ -1,0 +1,191 @@
+"""SSH servers on loopback with the netconf subsystem, one per device, all in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from types import TracebackType
+from typing import Any, Self
+
+import asyncssh
+
+from agent.simulator.device import Device
+from agent.simulator.framing import Deframer, FramingError, enframe
+from agent.simulator.persona import BASE, Persona
+
+USERNAME, PASSWORD = "admin", "admin"
+"""The simulator's own login: public, and good for nothing but a simulation on loopback."""
+
+
+class NetconfSession(asyncssh.SSHServerSession[bytes]):
+    """One channel with the netconf subsystem; rpcs are answered one after the other, as RFC 6241 asks."""
+
+    def __init__(self, device: Device, connection: asyncssh.SSHServerConnection) -> None:
+        self._device = device
+        self._connection = connection
+        self._channel: Any = None
+        self._frames = Deframer()
+        self._waiting: deque[bytes] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._greeted = False
+        self.closing = False
+        device.last_session += 1
+        self.session_id = str(device.last_session)
+
+    def connection_made(self, chan: Any) -> None:
+        """The channel is open."""
+        self._channel = chan
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """Only NETCONF is served."""
+        return subsystem == "netconf"
+
+    def session_started(self) -> None:
+        """Send the hello at once."""
+        self._device.sessions[self.session_id] = self
+        self._channel.write(enframe(self._device.hello % self.session_id.encode(), chunked=False))
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        """Take what came; the first message is the client's hello."""
+        try:
+            for message in self._frames.messages(data):
+                if self._greeted:
+                    self._waiting.append(message)
+                else:
+                    self._greeted = True
+                    self._frames.chunked = self._device.persona.base_11 and f"{BASE}:1.1".encode() in message
+        except FramingError:
+            self.drop()
+            return
+        if self._waiting and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting and not self._channel.is_closing():
+                answer = await self._device.answer(self, self._waiting.popleft())
+                if answer is not None and not self._channel.is_closing():
+                    self._channel.write(enframe(answer, self._frames.chunked))
+                if self.closing:
+                    self._channel.exit(0)
+        finally:
+            self._task = None
+
+    def eof_received(self) -> bool:
+        """The client will send no more."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back what the session held."""
+        self._device.sessions.pop(self.session_id, None)
+        self._device.config.leave(self.session_id)
+        if self._task is not None:
+            self._task.cancel()
+
+    def drop(self) -> None:
+        """End the connection without a word."""
+        self._connection.abort()
+
+
+class _Server(asyncssh.SSHServer):
+    def __init__(self, device: Device, keys: list[asyncssh.SSHKey]) -> None:
+        self._device, self._keys = device, keys
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == (USERNAME, PASSWORD)
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == USERNAME and key in self._keys
+
+    def session_requested(self) -> NetconfSession:
+        if self._connection is None:
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "no connection")
+        return NetconfSession(self._device, self._connection)
+
+
+class Simulator:
+    """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager."""
+
+    username, password = USERNAME, PASSWORD
+
+    def __init__(self, *, host_key: asyncssh.SSHKey | None = None) -> None:
+        self.devices: dict[str, Device] = {}
+        self._host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
+        self._keys: list[asyncssh.SSHKey] = []
+        self._listeners: list[asyncssh.SSHAcceptor] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
+        self._thread.start()
+
+    def add(self, persona: Persona | None = None, *, name: str | None = None, port: int = 0) -> Device:
+        """Serve a further device; its ``port`` is a free one unless given."""
+        device = Device(name or f"device-{len(self.devices) + 1}", persona or Persona())
+        listener = self._run(self._listen(device, port))
+        device.port = listener.get_port()
+        public = self._host_key.export_public_key().decode().split()
+        device.host_key = f"[127.0.0.1]:{device.port} {public[0]} {public[1]}"
+        self._listeners.append(listener)
+        self.devices[device.name] = device
+        return device
+
+    def authorize(self, public_key: str) -> None:
+        """Accept a user's public key, an OpenSSH line."""
+        self._keys.append(asyncssh.import_public_key(public_key))
+
+    def known_hosts(self) -> str:
+        """The host keys of all devices as an OpenSSH known_hosts file."""
+        return "".join(f"{device.host_key}\n" for device in self.devices.values())
+
+    def stop(self) -> None:
+        """End all connections, listeners and the thread."""
+        if self._loop.is_closed():
+            return
+        self._run(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    async def _listen(self, device: Device, port: int) -> asyncssh.SSHAcceptor:
+        return await asyncssh.create_server(
+            lambda: _Server(device, self._keys), "127.0.0.1", port, server_host_keys=[self._host_key], encoding=None,
+            compression_algs=None, login_timeout=60,
+        )
+
+    async def _end(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        for device in self.devices.values():
+            for session in list(device.sessions.values()):
+                session.drop()
+        for listener in self._listeners:
+            await listener.wait_closed()
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        for task in others:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._loop.shutdown_default_executor()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,165 @@
+"""The objects that scripts read, against their schemas."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from jsonschema import ValidationError
+
+from agent.cli import jsonout
+from agent.model.certificate import Evidence
+from agent.model.errors import ConnectError
+from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
+from agent.model.plan import Intent, Method
+from agent.model.state import (
+    AuthorizationState,
+    ConfigModel,
+    Enrollment,
+    EnrollmentKind,
+    Entitlement,
+    Licensing,
+    RegistrationState,
+    TransportType,
+    TrustpointConfig,
+)
+from agent.remedy.apply import failed
+from agent.remedy.assess import assess
+from agent.remedy.plan import plan
+from agent.remedy.poll import Sample
+from tests.cli.schemas import check, schema
+from tests.remedy.states import ANCHOR, CERTIFICATE, LICENSING, NOW, OLD_ROOT, state
+
+DONE = Outcome(
+    device="r1", result=Result.REMEDIED, address="r1:830", release="7.4.1", method=Method.RPC,
+    config_model=ConfigModel.UM_CRYPTO, evidence=Evidence.FINGERPRINT, persistent=False,
+    steps=(StepRecord("commit", Status.DONE, "committed"),), retries=2, elapsed_s=1.25,
+)
+ERROR = ConnectError("no answer", device="r9", hint="check routes")
+TERMINAL = Enrollment(EnrollmentKind.TERMINAL)
+
+
+@pytest.mark.parametrize("result", list(Result))
+def test_push_object_of_every_end(result: Result) -> None:
+    error = None if result in (Result.REMEDIED, Result.UNCHANGED) else Failure("connect", "no answer", None)
+    check("push", jsonout.push_object(replace(DONE, result=result, error=error)))
+
+
+def test_push_object_has_the_promised_members() -> None:
+    made = jsonout.push_object(DONE)
+    assert list(made) == [
+        "device", "address", "release", "outcome", "method", "config_model", "evidence", "persistent", "steps",
+        "retries", "elapsed_s", "error",
+    ]
+    assert made["outcome"] == "remedied"
+    assert made["steps"] == [{"step": "commit", "status": "done", "detail": "committed"}]
+
+
+def test_push_object_of_a_device_out_of_reach() -> None:
+    made = jsonout.push_object(failed("r9", ERROR, "r9:830"))
+    check("push", made)
+    assert made["error"] == {"kind": "connect", "message": "no answer", "hint": "check routes"}
+
+
+def test_the_push_schema_wants_an_error_with_a_failure() -> None:
+    with pytest.raises(ValidationError):
+        check("push", jsonout.push_object(replace(DONE, result=Result.FAILED)))
+
+
+def test_assess_object() -> None:
+    made = jsonout.assess_object(assess(state(), ANCHOR, NOW))
+    check("assess", made)
+    assert list(made) == ["device", "verdict", "reasons", "deadlines"]
+    assert made["deadlines"]["unregistered"] == "2027-09-22T10:00:00Z"
+
+
+@pytest.mark.parametrize("observed", [
+    state(), state(certificate=CERTIFICATE), state(certificate=OLD_ROOT), state(release=None, licence=None),
+    state(enrollment=TERMINAL),
+])
+def test_plan_object_with_steps_without_and_skipped(observed: object) -> None:
+    assert isinstance(observed, type(state()))
+    made = plan(Intent(), observed)
+    given = jsonout.plan_object(made, ANCHOR, address="r1:830")
+    check("plan", given)
+    assert given["changes"] is bool(made)
+    assert given["diff"] == made.diff()
+
+
+def test_objects_of_a_device_that_could_not_be_read() -> None:
+    check("plan", jsonout.unplanned_object("r9", "r9:830", ANCHOR, ERROR))
+    check("show", jsonout.unread_object("r9", "r9:830", ERROR))
+
+
+def test_poll_object() -> None:
+    at = datetime(2026, 11, 1, 13, 0, 0, 7, tzinfo=timezone(timedelta(hours=1)))
+    made = jsonout.poll_object(Sample(at, "r1", LICENSING, ("authorization",)))
+    check("poll", made)
+    assert made["time"] == "2026-11-01T12:00:00Z"
+    assert made["last_comm_time"] == "Oct 22 2026 10:00:00 UTC"
+    check("poll", jsonout.poll_object(Sample(at, "r1", error="the session is lost")))
+
+
+@pytest.mark.parametrize("observed", [
+    state(), state(certificate=CERTIFICATE, fixes=frozenset({"CSCvx00476"})), state(release=None, licence=None),
+    state(licence=Licensing(entitlements=(Entitlement("ADV", 2, "in-compliance"), Entitlement("ESS")))),
+])
+def test_show_object(observed: object) -> None:
+    assert isinstance(observed, type(state()))
+    check("show", jsonout.show_object(observed, address="r1:830"))
+
+
+def test_show_object_masks_secrets() -> None:
+    held = state(enrollment=TERMINAL)
+    assert held.config.value is not None
+    config = TrustpointConfig("Trustpool", Enrollment(EnrollmentKind.URL, "http://u:pw123@ca/"),
+                              {"sftp-password": {"password": "0822455D0A16"}, "crl": {"optional": {}}})
+    made = jsonout.show_object(replace(held, config=replace(held.config, value=config)), address=None)
+    check("show", made)
+    text = json.dumps(made)
+    assert "0822455D0A16" not in text
+    assert "pw123" not in text
+    assert made["trustpoint"]["settings"] == {"sftp-password": {"password": "***"}, "crl": {"optional": {}}}
+
+
+def test_licensing_is_shown_in_full() -> None:
+    shown = jsonout.licensing_object(Licensing())
+    assert set(shown) == {field.name for field in fields(Licensing)}
+
+
+@pytest.mark.parametrize("member, kind", [
+    ("registration", RegistrationState), ("authorization", AuthorizationState),
+])
+def test_the_schemas_know_every_word(member: str, kind: type[RegistrationState] | type[AuthorizationState]) -> None:
+    words = {*(entry.value for entry in kind), None}
+    assert set(schema("poll")["properties"][member]["enum"]) == words
+    assert set(schema("show")["properties"]["licensing"]["oneOf"][0]["properties"][member]["enum"]) == words
+
+
+def test_the_push_schema_knows_every_word() -> None:
+    known = schema("push")["properties"]
+    assert set(known["outcome"]["enum"]) == {entry.value for entry in Result}
+    assert set(known["evidence"]["enum"]) == {entry.value for entry in Evidence}
+    assert set(known["method"]["enum"]) == {*(entry.value for entry in Method), None}
+    assert set(known["config_model"]["enum"]) == {entry.value for entry in ConfigModel}
+    assert set(known["steps"]["items"]["properties"]["status"]["enum"]) == {entry.value for entry in Status}
+    transport = schema("show")["properties"]["licensing"]["oneOf"][0]["properties"]["transport"]
+    assert set(transport["enum"]) == {*(entry.value for entry in TransportType), None}
+
+
+def test_json_escapes_what_a_terminal_would_obey() -> None:
+    text = jsonout.dump({"fail_message": "\x1b]0;owned\x07\x9b2J\u202e"}, "jsonl")
+    assert text.isascii()
+    assert text.isprintable()
+
+
+def test_jsonl_is_one_line() -> None:
+    assert "\n" not in jsonout.dump(jsonout.push_object(DONE), "jsonl")
+    assert json.loads(jsonout.dump(jsonout.push_object(DONE), "json")) == jsonout.push_object(DONE)
+
+
+def test_moment_is_rfc_3339() -> None:
+    assert jsonout.moment(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00Z"
+    assert jsonout.moment(None) is None
