@@ -65,7 +65,7 @@ _HOME = {
     "TrustError": "agent.model.errors",
 }
 
-__all__ = ["__version__", *_HOME]
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the keys of _HOME are strings
 
 if TYPE_CHECKING:
     from agent.model.anchor import TrustAnchor as TrustAnchor

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+
+from agent.simulator import Simulator
+from tests.support import Clock, Lab
 
 _CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
@@ -33,3 +37,16 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     if _CI:
         _refuse_skip(report)
     return report
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """Simulated routers, gone with the test."""
+    with Simulator() as simulator:
+        yield Lab(simulator, tmp_path)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Time for policies."""
+    return Clock()

@@ -18,7 +18,7 @@ from agent.cli import jsonout
 from agent.cli.console import console, errors
 from agent.cli.progress import Progress
 from agent.cli.render import cell, cell_lines, columns, plan_view, sample_line, word
-from agent.cli.scenes import Scene, Stage, stage
+from agent.cli.scenes import SCENES, Scene, Stage, stage
 from agent.model.device import Device
 from agent.model.errors import AgentError
 from agent.model.outcome import Outcome
@@ -87,7 +87,6 @@ def run(form: str) -> bool:
         say.note("push")
         with progress:
             list(pool.map(partial(_push, progress), concerned))
-        say.note("poll")
         with progress:
             list(pool.map(partial(_poll, progress), [actor for actor in concerned if _watched(actor)]))
         say.part("poll", *(sample_line(sample) for actor in actors for sample in actor.samples))
@@ -100,7 +99,7 @@ def _cast(setting: Stage) -> list[Actor]:
         Actor(scene, setting.device(scene), Intent(
             contact_wait=_CONTACT_WAIT, enrollment_url=setting.url if scene.fetches else None,
         ))
-        for scene in setting.scenes
+        for scene in SCENES
     ]
 
 
@@ -120,7 +119,7 @@ def _read(progress: Progress, actor: Actor) -> None:
     try:
         actor.session = connect(actor.device)
         actor.state = observe(actor.session)
-        progress.line(name, "read", "done", f"release {actor.state.release}")
+        progress.line(name, "read", "done", f"release {actor.state.release or 'unknown'}")
     except AgentError as error:
         actor.outcome = failed(name, error, actor.device.address)
         progress.line(name, "read", "failed", error.message)
@@ -180,7 +179,7 @@ def _show(actors: Sequence[Actor]) -> RenderableType:
 
 def _assess(actors: Sequence[Actor]) -> RenderableType:
     return columns(("device", "verdict", "because"), [
-        (cell(actor.device.name, "bold"), word(actor.verdict.kind.value), cell_lines(actor.verdict.reasons[-3:]))
+        (cell(actor.device.name, "bold"), word(actor.verdict.kind.value), cell_lines(actor.verdict.reasons[:3]))
         for actor in actors if actor.verdict is not None
     ])
 

@@ -24,7 +24,7 @@ class _Signals:
         del number, frame
         self._count += 1
         if self._count == 2:
-            print("locks are being given back; once more leaves at once", file=sys.stderr)
+            print("ending in order, locks are given back; once more leaves at once", file=sys.stderr)
             return
         raise KeyboardInterrupt
 

@@ -57,7 +57,7 @@ class Program(click.Group):
         except Interrupted as error:
             ctx.exit(_interrupted(str(error)))
         except KeyboardInterrupt:
-            ctx.exit(_interrupted("interrupted; nothing was changed"))
+            ctx.exit(_interrupted("interrupted; nothing is locked"))
         except BrokenPipeError:
             ctx.exit(_unread())
         except AgentError as error:

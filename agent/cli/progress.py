@@ -11,6 +11,7 @@ from rich.text import Text
 
 from agent.cli.console import errors
 from agent.cli.render import cell, word
+from agent.cli.text import neutralise
 from agent.model.outcome import Event, Status
 
 
@@ -40,7 +41,9 @@ class Progress:
 
     def line(self, device: str, step: str, status: str, detail: str) -> None:
         """One line above the spinner."""
-        parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), word(status)]
+        said = word(status)
+        said.pad_right(max(0, 7 - len(status)))
+        parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), said]
         if detail:
             parts.append(cell(detail, "dim"))
         with self._lock:
@@ -55,7 +58,7 @@ class Progress:
     def _refresh(self) -> None:
         if self._spinner is not None:
             busy = (f"{device}: {text}" for device, text in sorted(self._running.items()))
-            self._spinner.update(Text(" · ").join([cell(text) for text in busy]))
+            self._spinner.update(Text(neutralise(" · ".join(busy)), no_wrap=True, overflow="ellipsis"))
 
     def __enter__(self) -> Self:
         if self._spinner is not None:

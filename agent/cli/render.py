@@ -168,6 +168,11 @@ def verdict_view(verdict: Verdict, now: datetime) -> RenderableType:
     ), title=head)
 
 
+def cell_lines(lines: Iterable[str]) -> Text:
+    """Several lines in one cell."""
+    return Text("\n", overflow="fold").join([cell(line) for line in lines]) or cell(None)
+
+
 def plan_view(made: Plan | Skip) -> RenderableType:
     """The diff under the device's name."""
     how = [made.device, f"release {made.release or 'unknown'}", made.config_model.value]

@@ -55,7 +55,7 @@ class Intent:
         if not _NAME.fullmatch(name):
             raise InputError(
                 f"the trustpoint name {name!r} cannot be used",
-                hint="1 to 128 of the characters that IOS XR takes: ASCII letters, digits and - _ . : , @ # % $ + = | ;",
+                hint="1 to 128 of the characters IOS XR takes: ASCII letters, digits and - _ . : , @ # % $ + = | ;",
             )
         url = self.enrollment_url
         if url is not None and (not url.isascii() or not url.isprintable() or " " in url or "://" not in url):

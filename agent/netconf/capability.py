@@ -1,9 +1,10 @@
-"""What a device announces in its hello (RFC 6241 section 8.1): protocol capabilities and YANG modules (RFC 6020 5.6.4)."""
+"""What a device announces in its hello (RFC 6241 section 8.1): protocol capabilities and YANG modules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import parse_qs
 
@@ -36,14 +37,8 @@ class Capabilities:
 
     @classmethod
     def from_uris(cls, uris: Iterable[str]) -> Capabilities:
-        """From capability URIs, blanks around them dropped."""
-        clean = frozenset(uri.strip() for uri in uris if uri and uri.strip())
-        modules = {}
-        for uri in clean:
-            module = _module(uri)
-            if module is not None:
-                modules[module.name] = module
-        return cls(clean, MappingProxyType(modules))
+        """From capability URIs, blanks around them dropped; devices that announce the same share one value."""
+        return _announced(frozenset(uri.strip() for uri in uris if uri and uri.strip()))
 
     @classmethod
     def from_hello(cls, hello: bytes | str) -> Capabilities:
@@ -99,6 +94,12 @@ class Capabilities:
     def module(self, name: str) -> Module | None:
         """The module *name* as announced."""
         return self.modules.get(name)
+
+
+@lru_cache(maxsize=64)
+def _announced(uris: frozenset[str]) -> Capabilities:
+    modules = (module for uri in uris if (module := _module(uri)) is not None)
+    return Capabilities(uris, MappingProxyType({module.name: module for module in modules}))
 
 
 def _module(uri: str) -> Module | None:

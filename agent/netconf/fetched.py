@@ -89,7 +89,7 @@ def _store(folder: Path, module: str, texts: dict[tuple[str, str], str]) -> None
         Path(work, "yang-library.json").write_text(json.dumps(listed), encoding="utf-8")
         folder.mkdir(mode=0o700, exist_ok=True)
         for file in Path(work).iterdir():
-            os.replace(file, folder / file.name)
+            file.replace(folder / file.name)
 
 
 def _resolve(folder: Path, module: str, texts: dict[tuple[str, str], str]) -> dict[str, object]:

@@ -7,7 +7,10 @@ import hashlib
 import hmac
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from agent.model.device import HostKeys
@@ -27,16 +30,18 @@ class HostKeyCheck:
         self._device = device
         self._file = policy.known_hosts or file or Path("~/.ssh/known_hosts").expanduser()
         self._name = host if port == 22 else f"[{host}]:{port}"
-        lines = _lines(self._file)
-        self._known, self._revoked = _entries(lines, self._name)
+        recorded = _recorded(self._file)
+        self._known, self._revoked = recorded.of(self._name)
         # As OpenSSH does: an entry without the port vouches for a key, but does not make another one a changed key.
-        self._portless, revoked = _entries(lines, host)
+        self._portless, revoked = recorded.of(host)
         self._revoked |= revoked
 
     def algorithms(self, offered: Sequence[str]) -> tuple[str, ...]:
         """*offered* host key algorithms, those that fit the keys on record first; an RSA key fits RSA-SHA2 as well."""
-        kinds = [_pinned_kind(self._policy.pinned)] if self._policy.pinned else [kind for kind, _ in (*self._known, *self._portless)]
-        wanted = [name for kind in kinds if kind for name in (_RSA if kind == "ssh-rsa" else (kind,))]
+        kinds = [kind for kind, _ in (*self._known, *self._portless)]
+        if self._policy.pinned:
+            kinds = [kind] if (kind := _pinned_kind(self._policy.pinned)) else []
+        wanted = [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,))]
         first = [name for name in dict.fromkeys(wanted) if name in offered]
         return (*first, *(name for name in offered if name not in first))
 
@@ -119,51 +124,69 @@ def _pinned_kind(pinned: str) -> str | None:
     return None if pinned.startswith("SHA256:") else pinned.split()[0]
 
 
-def _lines(path: Path) -> list[str]:
+@dataclass(frozen=True)
+class _Entry:
+    marker: str
+    patterns: str
+    kind: str
+    blob: bytes
+
+
+class _KnownHosts:
+    """A known_hosts file, indexed, since a fleet's has a line for each of thousands of devices."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._plain: dict[str, list[_Entry]] = {}
+        self._others: list[_Entry] = []
+        for entry in filter(None, map(_entry, lines)):
+            if entry.patterns.startswith("|") or any(sign in entry.patterns for sign in "*?!"):
+                self._others.append(entry)
+            else:
+                for name in entry.patterns.lower().split(","):
+                    self._plain.setdefault(name, []).append(entry)
+
+    def of(self, name: str) -> tuple[list[tuple[str, bytes]], set[bytes]]:
+        """The (type, key blob) recorded for the host *name*, and every blob revoked for it."""
+        found = [*self._plain.get(name.lower(), ()), *(one for one in self._others if _names_host(one.patterns, name))]
+        known = [(entry.kind, entry.blob) for entry in found if not entry.marker]
+        return known, {entry.blob for entry in found if entry.marker == "@revoked"}
+
+
+def _recorded(path: Path) -> _KnownHosts:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+        about = path.stat()
+        return _read(path, about.st_mtime_ns, about.st_size)
     except FileNotFoundError:
         log.debug("%s does not exist: every host key is new", path)
-        return []
+        return _KnownHosts(())
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file with --known-hosts") from error
+        raise InputError(f"{path}: {error.strerror or error}", hint="check --known-hosts") from error
 
 
-def _entries(lines: Sequence[str], name: str) -> tuple[list[tuple[str, bytes]], set[bytes]]:
-    """The (type, key blob) recorded for the host *name*, and every blob revoked for it."""
-    known: list[tuple[str, bytes]] = []
-    revoked: set[bytes] = set()
-    for line in lines:
-        marker, hosts, kind, blob = _entry(line)
-        if blob is None or not _names_host(hosts, name):
-            continue
-        if marker == "@revoked":
-            revoked.add(blob)
-        elif not marker:
-            known.append((kind, blob))
-    return known, revoked
+@lru_cache(maxsize=8)
+def _read(path: Path, mtime_ns: int, size: int) -> _KnownHosts:  # noqa: ARG001 - part of the key
+    """The file as it was at *mtime_ns* with *size* bytes; both are part of the key under which it is remembered."""
+    if size > _LARGEST_FILE:
+        raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
+    return _KnownHosts(path.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
-def _entry(line: str) -> tuple[str, str, str, bytes | None]:
-    """Marker, host patterns, key type and key of one known_hosts line (sshd(8)); blob None where it is no entry."""
+def _entry(line: str) -> _Entry | None:
+    """One known_hosts line (sshd(8)); None for a comment or what cannot be read."""
     fields = line.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
     if len(fields) < 3 or fields[0].startswith("#"):
-        return "", "", "", None
+        return None
     try:
-        return marker, fields[0], fields[1], base64.b64decode(fields[2], validate=True)
+        return _Entry(marker, fields[0], fields[1], base64.b64decode(fields[2], validate=True))
     except ValueError:
-        return "", "", "", None
+        return None
 
 
 def _names_host(patterns: str, name: str) -> bool:
     """Whether known_hosts *patterns* (plain, wildcard, negated or hashed) name the host."""
     if patterns.startswith("|1|"):
         return _hashed(patterns, name)
-    from fnmatch import fnmatchcase
-
     found = False
     for pattern in patterns.lower().split(","):
         # Brackets are literal in known_hosts; fnmatch would read them as a character class.

@@ -26,8 +26,7 @@ class Match(Enum):
 class Variant:
     """The nodes of one module on one device.
 
-    ``path`` is a file of ``yang/`` or one the device sent; ``file_revision`` is the revision statement in that file, which
-    serves every revision with the same nodes.
+    ``path`` is a file of ``yang/``, which serves every revision with the same nodes, or one that the device sent.
     """
 
     module: str

@@ -246,7 +246,7 @@ def _local(element: Element) -> str:
 
 
 def _namespace(element: Element) -> str:
-    return str(element.tag)[1:].partition("}")[0] if isinstance(element.tag, str) else ""
+    return str(element.tag).rpartition("}")[0].removeprefix("{")
 
 
 def _to_stdlib(element: Element, removed: ET.Element, path: str = "") -> ET.Element:
@@ -271,8 +271,7 @@ def _prune(element: Element, parent: Any, into: ET.Element) -> None:
     copied = ET.SubElement(into, str(element.tag))
     copied.text = element.text if not len(element) else None
     for child in element:
-        if isinstance(child.tag, str):
-            _prune(child, node, copied)
+        _prune(child, node, copied)
 
 
 def _plain(value: Any) -> Any:
@@ -280,6 +279,5 @@ def _plain(value: Any) -> Any:
         return {str(name).rpartition(":")[2]: _plain(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_plain(one) for one in value]
-    if isinstance(value, tuple):  # yangson's value of type empty
-        return True
-    return value
+    # yangson's value of type empty is (None,)
+    return True if isinstance(value, tuple) else value

@@ -139,7 +139,7 @@ class Session:
         self.address = address
         self.owned = owned
         self.timeout = timeout
-        self.capabilities = Capabilities.from_uris(transport.server_capabilities)
+        self.capabilities = Capabilities.from_uris(getattr(transport, "announced", None) or transport.server_capabilities)
         self._transport = transport
         self._listener = RPCReplyListener(transport, handler or transport._device_handler)
         self._message_ids = itertools.count(1)

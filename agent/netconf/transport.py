@@ -10,19 +10,22 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import paramiko
 from lxml import etree
+from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.operations.errors import OperationError
-from ncclient.transport.errors import SessionCloseError, SessionError, TransportError
+from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
 from ncclient.transport.ssh import SSHSession
 
 from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, ProtocolError
 from agent.netconf.framing import FrameReader, frame
+from agent.netconf.payload import NETCONF_NS, parse, qname
 from agent.netconf.ssh import Connection, Deadline, open_ssh
 
 log = logging.getLogger(__name__)
@@ -30,12 +33,14 @@ log = logging.getLogger(__name__)
 _READ = 1 << 18
 _CLOSE_WAIT = 5.0
 _ROOT_WITHIN = 64 * 1024
+_BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
 
 
 class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
     """An ncclient SSH session that writes on :meth:`send` and hands every read on at once."""
 
     def __init__(self, device: Device) -> None:
+        self._listed: Capabilities | None = None
         super().__init__(DefaultDeviceHandler({"name": "default"}))
         self._device = device
         self._frames = FrameReader()
@@ -44,6 +49,9 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         self._host = device.host
         self._base: int = NetconfBase.BASE_10
         self._channel: paramiko.Channel | None = None
+        self._greeted = threading.Event()
+        self._refused: Exception | None = None
+        self.announced: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Connect, log in, open the ``netconf`` subsystem and exchange hellos, all within the device's open_timeout.
@@ -59,8 +67,6 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             self._channel = self._subsystem(deadline)
             self._connected = True
             self._exchange_hellos(deadline)
-            if self._base == NetconfBase.BASE_11:
-                self._frames.chunked = True
             undo.pop_all()
 
     def _subsystem(self, deadline: Deadline) -> paramiko.Channel:
@@ -81,18 +87,36 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
     def _exchange_hellos(self, deadline: Deadline) -> None:
         device = self._device
         try:
-            self._post_connect(deadline.left())
-        except AgentError:
-            raise
-        except (SessionError, TransportError, OSError) as error:
-            # ncclient writes the whole buffer into its message; the type and its first line say enough.
-            said = (str(error).splitlines() or [type(error).__name__])[0]
+            self.send(_hello())
+        except TransportError as error:
+            raise ConnectError(f"{device.address}: {error}", device=device.name) from error
+        self.start()
+        answered = self._greeted.wait(deadline.left())
+        if self._refused is not None:
+            if isinstance(self._refused, ProtocolError):
+                raise self._refused
             raise ConnectError(
-                f"{device.address}: no NETCONF hello within {device.open_timeout:g} s ({said})", device=device.name,
+                f"{device.address} ended the session before its hello", device=device.name,
                 hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
-            ) from error
+            ) from self._refused
+        if not answered:
+            raise ConnectError(
+                f"{device.address}: no NETCONF hello within {device.open_timeout:g} s", device=device.name,
+                hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
+            )
         if not self._id:
             raise ProtocolError("its hello has no session-id (RFC 6241 section 8.1)", device=device.name)
+
+    @property
+    def _server_capabilities(self) -> Capabilities:
+        """ncclient's view of the hello, for a Manager; made when first asked for, since a hello lists up to 1,100."""
+        if self._listed is None:
+            self._listed = Capabilities(self.announced)
+        return self._listed
+
+    @_server_capabilities.setter
+    def _server_capabilities(self, capabilities: Capabilities | None) -> None:
+        self._listed = capabilities
 
     def send(self, message: str) -> None:
         """Write one message now, in the caller's thread; messages of several threads never mix.
@@ -114,8 +138,11 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         """Read until the end; whatever ends it is delivered to everyone who waits for a reply."""
         try:
             while not self._closing.is_set():
+                channel = self._channel
+                if channel is None:
+                    break
                 try:
-                    data = self._channel.recv(_READ)
+                    data = channel.recv(_READ)
                 except TimeoutError:
                     continue
                 if not data:
@@ -123,36 +150,45 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 self._take(data)
             if not self._closing.is_set():
                 raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
-        except (AgentError, OSError, SessionCloseError, OperationError, AttributeError) as error:
-            # AttributeError: close() took the channel away between two reads, as ncclient's own close does.
-            if isinstance(error, AttributeError) and not self._closing.is_set():
-                raise
+        except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._connected = False
+            self._refused = error
+            self._greeted.set()
             self._dispatch_error(error)
 
     def _take(self, data: bytes) -> None:
         self._frames.feed(data)
         while (message := self._frames.next()) is not None:
+            if not self._greeted.is_set():
+                self._greet(message)
+                continue
             try:
                 text = message.decode("utf-8").strip()
             except UnicodeDecodeError as error:
                 raise ProtocolError(f"a message is not UTF-8: {error}", device=self._device.name) from error
             self._dispatch_message(text)
-            if self._base == NetconfBase.BASE_10 and self._agreed_base_11():
-                # The peer may send chunks right behind its hello, before the thread that waits for it runs.
-                self._base = NetconfBase.BASE_11
-                self._frames.chunked = True
 
-    def _agreed_base_11(self) -> bool:
-        base_11 = "urn:ietf:params:netconf:base:1.1"
-        server = self._server_capabilities
-        return server is not None and base_11 in server and base_11 in self._client_capabilities
+    def _greet(self, message: bytes) -> None:
+        """Take the device's hello (RFC 6241 section 8.1); the framing may change right behind it."""
+        hello = parse(message, device=self._device.name)
+        if hello.tag != qname(NETCONF_NS, "hello"):
+            raise ProtocolError(f"the session begins with {hello.tag!r}, not with a hello", device=self._device.name)
+        self.announced = tuple(
+            (uri.text or "").strip() for uri in hello.iter(qname(NETCONF_NS, "capability")) if uri.text
+        )
+        self._id = (hello.findtext(qname(NETCONF_NS, "session-id")) or "").strip() or None
+        if _BASE_11 in self.announced:
+            self._base = NetconfBase.BASE_11
+            self._frames.chunked = True
+        self._greeted.set()
 
     def _dispatch_message(self, raw: str) -> None:
         root = _root_of(raw)
         if root[0].endswith("}notification"):
             log.debug("%s: a notification nobody subscribed to", self._device.name)
             return
+        if not root[0].endswith("rpc-reply"):
+            raise ProtocolError(f"a message is a {root[0]!r}, not an rpc-reply", device=self._device.name)
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
@@ -167,6 +203,12 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         if self.is_alive() and self is not threading.current_thread():
             self.join(_CLOSE_WAIT)
         self._channel = None
+
+
+@cache
+def _hello() -> str:
+    listed = "".join(f"<capability>{uri}</capability>" for uri in (_BASE_10, _BASE_11))
+    return f'<hello xmlns="{NETCONF_NS}"><capabilities>{listed}</capabilities></hello>'
 
 
 def _root_of(raw: str) -> tuple[str, dict[str, str]]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate, Evidence
-from agent.model.errors import AgentError, AnchorMismatch, CertificateMissing, OutcomeUnknown, RPCError
+from agent.model.errors import (
+    AgentError,
+    AnchorMismatch,
+    CertificateMissing,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    TransportError,
+)
 from agent.model.outcome import Event, Status
 from agent.model.plan import Authenticate
 from agent.model.state import Reading
@@ -52,7 +61,13 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
     run.settle()
     yield run.ended("ca-authenticate", *said)
     yield run.started_event("read back", "certificate")
-    run.evidence = yield from _prove(run, step)
+    try:
+        run.evidence = yield from _prove(run, step)
+    except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
+        raise OutcomeUnknown(
+            f"ca-authenticate was sent, and the certificate could not be read back: {error.message}",
+            device=run.plan.device, hint=f"read trustpoint {step.trustpoint}, or push again: it reads first",
+        ) from error
     run.persistent = False  # what terminal and url enrollment bring is forgotten at a reload
     yield run.ended("read back", Status.DONE, f"{step.anchor.name} is there, by {run.evidence.value}")
 

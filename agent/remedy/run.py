@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agent.model.certificate import Evidence
-from agent.model.errors import AgentError, OutcomeUnknown
+from agent.model.errors import AgentError, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Plan
 from agent.netconf.retry import Policy
@@ -84,7 +84,12 @@ class Run:
         Raises:
             AgentError: it was lost and cannot be reopened.
         """
-        if not self.session.connected and self.connect is not None:
+        if not self.session.connected:
+            if self.connect is None:
+                raise SessionLost(
+                    "the session was lost and there is no way to open another", device=self.plan.device,
+                    hint="give a connect callable, or push again on a new session",
+                )
             self.close_reopened()
             self.session = self._reopened = self.connect()
         return self.session

@@ -74,7 +74,7 @@ class Datastores:
         except Refusal:
             self.candidate = before
             raise
-        self.candidate = list(root)
+        self.candidate = copy.deepcopy(list(root))
 
     def validate(self) -> None:
         """Check the candidate against the modules."""

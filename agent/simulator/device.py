@@ -111,7 +111,8 @@ class Device:
 
     def _hello(self) -> bytes:
         listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in self.persona.capabilities())
-        return f'<hello xmlns="{BASE}"><capabilities>{listed}</capabilities><session-id>%s</session-id></hello>'.encode()
+        return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
+            BASE.encode(), listed.replace("%", "%%").encode())
 
     def fault(self, operation: str) -> Fault | None:
         """The fault that strikes this rpc, if any."""
@@ -127,7 +128,7 @@ class Device:
         operation = etree.QName(body).localname
         self.log.append((session.session_id, operation))
         self.counters[operation] += 1
-        attributes = " ".join(f"{name}={quoteattr(str(value))}" for name, value in root.attrib.items())
+        attributes = " ".join(f"{key!s}={quoteattr(str(root.get(key)))}" for key in map(str, root.keys()))
         fault = self.fault(operation)
         if self.persona.latency:
             await asyncio.sleep(self.persona.latency)

@@ -31,7 +31,7 @@ def _keep(node: etree._Element, rule: etree._Element) -> etree._Element | None:
     selections = [one for one in rules if one not in matches]
     if not selections:
         return copy.deepcopy(node)
-    kept = etree.Element(node.tag, nsmap=node.nsmap)
+    kept = etree.Element(node.tag, nsmap=dict(node.nsmap))  # type: ignore[arg-type] # None is the default
     for child in node:
         if any(_same_name(match, child) for match in matches):
             kept.append(copy.deepcopy(child))
@@ -44,7 +44,7 @@ def _keep(node: etree._Element, rule: etree._Element) -> etree._Element | None:
 
 
 def _elements(element: etree._Element) -> list[etree._Element]:
-    return [child for child in element if isinstance(child.tag, str)]
+    return list(element.iterchildren("*"))
 
 
 def _same_name(rule: etree._Element, node: etree._Element) -> bool:

@@ -221,7 +221,7 @@ def test_a_bug_keeps_its_traceback() -> None:
 
 def test_an_interrupt_is_exit_code_130() -> None:
     done = CliRunner().invoke(boom(KeyboardInterrupt()), ["boom"])
-    assert (done.exit_code, done.stderr) == (130, "interrupted; nothing was changed\n")
+    assert (done.exit_code, done.stderr) == (130, "interrupted; nothing is locked\n")
 
 
 def test_a_reader_that_leaves_is_no_traceback() -> None:

@@ -1,0 +1,221 @@
+"""The command as a process: signals, a terminal to ask on, the simulator and the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.simulator import Device, Fault, FaultKind
+from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.schemas import check
+
+COMMAND = [sys.executable, "-m", "agent.cli.main"]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something that is sure to come."""
+    end = time.monotonic() + 30
+    while not true():
+        if time.monotonic() > end:
+            raise AssertionError("it did not come")
+        time.sleep(0.01)
+
+
+@contextmanager
+def started(lab: Lab, *words: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, VARIABLE: lab.simulator.password}
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env=environment, **more) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+@pytest.mark.parametrize("operation, sent, outcome", [
+    ("get", signal.SIGINT, "failed"),
+    ("lock", signal.SIGINT, "failed"),
+    ("edit-config", signal.SIGINT, "failed"),
+    ("validate", signal.SIGTERM, "failed"),
+    ("commit", signal.SIGINT, "unknown"),
+    ("commit", signal.SIGTERM, "unknown"),
+    ("ca-authenticate", signal.SIGINT, "unknown"),
+])
+def test_an_interrupted_push_leaves_nothing_locked(lab: Lab, operation: str, sent: int, outcome: str) -> None:
+    device = lab.add()
+    device.faults.append(Fault(operation, FaultKind.SILENT))
+    with started(lab, "push", *lab.words(device), "--yes", "--format", "json") as process:
+        until(lambda: device.counters[operation] > 0)
+        process.send_signal(sent)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    until(lambda: not device.sessions)
+    assert not device.config.locks
+    assert not device.config.dirty
+    made = json.loads(stdout)
+    check("push", made)
+    assert (made["outcome"], made["error"]["kind"]) == (outcome, "interrupted")
+    assert stderr.splitlines()[-1].startswith("interrupted")
+    assert "Traceback" not in stderr
+    assert device.counters["commit"] == (1 if outcome == "unknown" else 0)
+
+
+def test_an_interrupted_poll_ends_in_order(lab: Lab) -> None:
+    device = lab.add()
+    with started(lab, "poll", *lab.words(device), "--interval", "0.1", "--format", "json") as process:
+        until(lambda: device.counters["get"] >= 2)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert len(json.loads(stdout)) >= 1
+    assert "Traceback" not in stderr
+    until(lambda: not device.sessions)
+
+
+def test_a_signal_that_was_ignored_stays_ignored(lab: Lab) -> None:
+    device = lab.add()
+    device.faults.append(Fault("get", FaultKind.DELAY, seconds=1.0))
+
+    def deaf() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    with started(lab, "show", *lab.words(device), "--format", "json", preexec_fn=deaf) as process:
+        until(lambda: device.counters["get"] > 0)
+        process.send_signal(signal.SIGINT)
+        stdout, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    check("show", json.loads(stdout))
+
+
+def on_a_terminal(lab: Lab, device: Device, answer: str) -> tuple[int, str]:
+    """A push without --yes whose stdin and stderr are a terminal: exit code, and what was on it."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, VARIABLE: lab.simulator.password, "TERM": "dumb", "COLUMNS": "100"}
+    words = [*COMMAND, "push", *lab.words(device), "--format", "json"]
+    process = subprocess.Popen(words, stdin=slave, stderr=slave, stdout=subprocess.PIPE, env=environment)
+    os.close(slave)
+    seen = b""
+    try:
+        while b"Apply?" not in seen:
+            seen += os.read(master, 4096)
+        os.write(master, answer.encode())
+        while True:
+            try:
+                seen += os.read(master, 4096)
+            except OSError:  # the terminal ends with its last user
+                break
+        stdout, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    check("push", json.loads(stdout))
+    return process.returncode, seen.decode()
+
+
+def test_push_asks_on_a_terminal_and_takes_no_for_an_answer(lab: Lab) -> None:
+    device = lab.add()
+    code, seen = on_a_terminal(lab, device, "n\n")
+    assert code == 1
+    assert "+ crypto ca trustpoint Trustpool" in seen
+    assert "nothing was changed" in seen
+    assert device.config.commits == 0
+
+
+def test_push_does_it_when_confirmed(lab: Lab) -> None:
+    device = lab.add()
+    code, _ = on_a_terminal(lab, device, "y\n")
+    assert code == 0
+    assert device.config.commits == 1
+
+
+def test_the_password_is_asked_for_without_echo(lab: Lab) -> None:
+    device = lab.add()
+    master, slave = pty.openpty()
+    words = [word for word in lab.words(device) if word not in ("--password-env", VARIABLE)]
+    process = subprocess.Popen([*COMMAND, "show", *words, "--ask-password", "--format", "json"], stdin=slave,
+                               stderr=slave, stdout=subprocess.PIPE, start_new_session=True)
+    os.close(slave)
+    seen = b""
+    while b"Password for 127.0.0.1" not in seen:
+        seen += os.read(master, 4096)
+    until(lambda: not termios.tcgetattr(master)[3] & termios.ECHO)  # what is typed before that is thrown away
+    os.write(master, f"{lab.simulator.password}\n".encode())
+    stdout, _ = process.communicate(timeout=30)
+    os.set_blocking(master, False)
+    seen += os.read(master, 4096)
+    os.close(master)
+    check("show", json.loads(stdout))
+    assert process.returncode == 0
+    assert lab.simulator.password.encode() not in seen
+
+
+def test_an_interrupted_demo_ends(lab: Lab) -> None:
+    with started(lab, "demo") as process:
+        assert process.stderr is not None
+        while "lock" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+
+
+def test_simulate_says_how_it_is_reached_and_ends_on_ctrl_c(lab: Lab, tmp_path: Path) -> None:
+    known_hosts = tmp_path / "hosts"
+    known_hosts.write_text("other.example ssh-ed25519 AAAA\n")
+    with started(lab, "simulate", "--release", "7.3.2", "--known-hosts", str(known_hosts)) as process:
+        assert process.stdout is not None
+        said: list[str] = []
+        while not said or "Ctrl-C" not in said[-1]:
+            said.append(process.stdout.readline())
+        call = next(line for line in said if line.startswith("xr-agent assess ")).split()
+        done = subprocess.run([*COMMAND, *call[1:], "--ssh-config", "/dev/null", "--format", "json"], check=False,
+                              env={**os.environ, "XR_SIMULATED_PASSWORD": "admin"}, capture_output=True, text=True)
+        assert json.loads(done.stdout)["verdict"] == "affected"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert known_hosts.read_text().startswith("other.example ssh-ed25519 AAAA\n[127.0.0.1]:")
+
+
+def test_simulate_refuses_a_release_nobody_knows() -> None:
+    done = subprocess.run([*COMMAND, "simulate", "--release", "1.2.3"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: release 1.2.3")
+
+
+def test_every_scene_of_the_demo_ends_as_expected() -> None:
+    done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, check=False, timeout=120,
+                          env={**os.environ, "COLUMNS": "140"})
+    assert done.returncode == 0, done.stdout
+    for part in ("show", "assess", "plan", "poll", "ends"):
+        assert f"\n{part}\n" in done.stdout
+    assert "assumed, not seen on hardware" in done.stdout
+    assert "--enrollment-url" in done.stdout
+    assert "not as expected" not in done.stdout
+
+
+def test_the_demo_as_objects() -> None:
+    done = subprocess.run([*COMMAND, "demo", "--format", "jsonl"], capture_output=True, text=True, check=False,
+                          timeout=120)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) >= 6
+    assert all(row["as_expected"] for row in rows)
+    for row in rows:
+        if row["push"] is not None:
+            check("push", row["push"])
+    ends = {row["end"] for row in rows}
+    assert {"remedied", "unchanged", "skipped", "failed: certificate-missing", "not-affected"} <= ends

@@ -1,0 +1,72 @@
+"""What the tests share: simulated routers, how to reach them, and time that passes only when told to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import agent
+from agent.model.device import Device as Target
+from agent.netconf.retry import Policy
+from agent.simulator import Device, Persona, Simulator
+
+
+@dataclass
+class Clock:
+    """Seconds that only :meth:`sleep` lets pass; ``slept`` remembers them."""
+
+    now: float = 0.0
+    slept: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def policy(self, **changes: Any) -> Policy:
+        return replace(Policy(sleep=self.sleep, clock=lambda: self.now, random=lambda: 0.0), **changes)
+
+
+@dataclass
+class Lab:
+    """A simulator with a known_hosts file that names its devices."""
+
+    simulator: Simulator
+    folder: Path
+
+    def add(self, persona: Persona | None = None, **settings: Any) -> Device:
+        device = self.simulator.add(persona or Persona(**settings))
+        self.known_hosts.write_text(self.simulator.known_hosts())
+        return device
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    def target(self, device: Device, **changes: Any) -> Target:
+        return replace(
+            Target(
+                "127.0.0.1", device.port, username=self.simulator.username, password=agent.Secret(self.simulator.password),
+                host_keys=agent.HostKeys(self.known_hosts), label=device.name, timeout=10.0, open_timeout=10.0,
+            ),
+            **changes,
+        )
+
+    def connect(self, device: Device, **changes: Any) -> agent.Session:
+        return agent.connect(self.target(device, **changes))
+
+
+def left_clean(device: Device) -> bool:
+    """Whether no lock and no uncommitted change is left."""
+    return not device.config.locks and not device.config.dirty
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Whether it becomes true while the simulator's thread gets a few turns."""
+    for _ in range(200):
+        if true():
+            return True
+        time.sleep(0.01)
+    return False
