@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +21,11 @@ from agent.cli.progress import Progress
 from agent.cli.render import cell, cell_lines, columns, plan_view, sample_line, word
 from agent.cli.scenes import SCENES, Scene, Stage, stage
 from agent.model.device import Device
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, InputError
 from agent.model.outcome import Outcome
 from agent.model.plan import Intent, Plan, Skip, Verdict, VerdictKind
 from agent.model.state import State
+from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 from agent.remedy.apply import apply, failed
 from agent.remedy.assess import assess
@@ -40,6 +42,7 @@ class Actor:
 
     scene: Scene
     device: Device
+    policy: Policy
     intent: Intent
     session: Session | None = None
     state: State | None = None
@@ -69,8 +72,9 @@ def run(form: str) -> bool:
     """Play every scene; whether each ended as it should."""
     begun = time.monotonic()
     say = _Say(form)
-    # The pool is left last: when the stage closes under it, its threads end at once.
-    with ThreadPoolExecutor(max_workers=8) as pool, stage() as setting, _closing(actors := _cast(setting)):
+    # The pool is left last: an interrupt closes the stage under it, and its threads sleep no more.
+    with ThreadPoolExecutor(max_workers=8) as pool, stage() as setting, _stopping() as policy:
+        actors = _cast(setting, policy)
         progress = Progress()
         with progress:
             list(pool.map(partial(_read, progress), actors))
@@ -90,13 +94,16 @@ def run(form: str) -> bool:
         with progress:
             list(pool.map(partial(_poll, progress), [actor for actor in concerned if _watched(actor)]))
         say.part("poll", *(sample_line(sample) for actor in actors for sample in actor.samples))
+        for actor in actors:
+            if actor.session is not None:
+                actor.session.close()
     say.end(actors, time.monotonic() - begun)
     return all(actor.as_expected for actor in actors)
 
 
-def _cast(setting: Stage) -> list[Actor]:
+def _cast(setting: Stage, policy: Policy) -> list[Actor]:
     return [
-        Actor(scene, setting.device(scene), Intent(
+        Actor(scene, setting.device(scene), policy, Intent(
             contact_wait=_CONTACT_WAIT, enrollment_url=setting.url if scene.fetches else None,
         ))
         for scene in SCENES
@@ -104,13 +111,18 @@ def _cast(setting: Stage) -> list[Actor]:
 
 
 @contextmanager
-def _closing(actors: Sequence[Actor]) -> Iterator[None]:
+def _stopping() -> Iterator[Policy]:
+    """A policy whose sleeps end, by an error, when the block is left."""
+    stopped = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if stopped.wait(seconds):
+            raise InputError("the demo was ended")
+
     try:
-        yield
+        yield Policy(sleep=sleep)
     finally:
-        for actor in actors:
-            if actor.session is not None:
-                actor.session.close()
+        stopped.set()
 
 
 def _read(progress: Progress, actor: Actor) -> None:
@@ -118,7 +130,7 @@ def _read(progress: Progress, actor: Actor) -> None:
     progress.say(name, "reading")
     try:
         actor.session = connect(actor.device)
-        actor.state = observe(actor.session)
+        actor.state = observe(actor.session, policy=actor.policy)
         progress.line(name, "read", "done", f"release {actor.state.release or 'unknown'}")
     except AgentError as error:
         actor.outcome = failed(name, error, actor.device.address)
@@ -136,7 +148,7 @@ def _push(progress: Progress, actor: Actor) -> None:
     if actor.session is None or actor.made is None:
         return
     reopen = partial(connect, actor.device)
-    with closing(apply(actor.session, actor.made, connect=reopen)) as events:
+    with closing(apply(actor.session, actor.made, actor.policy, connect=reopen)) as events:
         for event in events:
             progress.event(event)
             actor.outcome = event.outcome or actor.outcome
@@ -150,7 +162,7 @@ def _watched(actor: Actor) -> bool:
 def _poll(progress: Progress, actor: Actor) -> None:
     progress.say(actor.device.name, "poll")
     samples = poll(partial(connect, actor.device), interval=0.3, until=Until.CONTACTED, timeout=_CONTACT_WAIT,
-                   device=actor.device.name)
+                   device=actor.device.name, policy=actor.policy)
     try:
         with closing(samples):
             actor.samples.extend(samples)

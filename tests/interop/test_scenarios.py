@@ -1,0 +1,151 @@
+"""One NETCONF suite for a server that nobody here wrote and for the simulator: what holds there must hold here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+import agent
+from agent.model.plan import Plan
+from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
+from agent.netconf import operations
+from agent.netconf.payload import template
+from agent.netconf.session import Reply, Session
+from agent.xr import trustpoint
+from agent.xr.query import ask_one
+from tests.interop.conftest import Server
+from tests.support import Clock
+
+MODEL = ConfigModel.UM_CRYPTO
+TERMINAL = Enrollment(EnrollmentKind.TERMINAL)
+
+
+@pytest.fixture
+def session(server: Server) -> Iterator[Session]:
+    """A session; what it leaves in the configuration is removed again."""
+    with server.connect() as opened:
+        yield opened
+    with server.connect() as cleaner:
+        operations.discard_changes(cleaner)
+        if enrollment(cleaner) is not None:
+            edit(cleaner, "delete")
+            operations.commit(cleaner)
+
+
+def edit(session: Session, operation: str | None = None, name: str = "Trustpool") -> Reply:
+    content = trustpoint.config_edit(session.schema, MODEL, name, TERMINAL)
+    if operation:
+        content.set("{urn:ietf:params:xml:ns:netconf:base:1.0}operation", operation)
+    return operations.send_edit_config(session, content).result()
+
+
+def enrollment(session: Session, datastore: str = "running") -> Enrollment | None:
+    query = trustpoint.config_query(session.schema, MODEL, "Trustpool", datastore=datastore)
+    reading = ask_one(session, query, Clock().policy())
+    assert reading.missing is None
+    return reading.value.enrollment if reading.value else None
+
+
+def lock(session: Session, target: operations.Datastore) -> Reply:
+    return operations.send_lock(session, target).result()
+
+
+def test_the_hello_names_session_capabilities_and_modules(session: Session) -> None:
+    assert session.session_id
+    assert session.capabilities.candidate
+    assert session.capabilities.validate
+    module = session.capabilities.module("Cisco-IOS-XR-um-crypto-cfg")
+    assert module is not None
+    assert module.revision == "2022-05-30"
+
+
+def test_get_schema_brings_the_text_of_a_module(session: Session) -> None:
+    text = session.fetch_schema("Cisco-IOS-XR-crypto-act", session.capabilities.modules["Cisco-IOS-XR-crypto-act"].revision
+                                or "")
+    assert "module Cisco-IOS-XR-crypto-act" in text
+    assert "ca-authenticate" in text
+
+
+def test_an_edit_is_seen_in_the_candidate_then_committed_then_in_running(session: Session) -> None:
+    assert enrollment(session) is None
+    assert edit(session).ok
+    assert enrollment(session, "candidate") == TERMINAL
+    assert enrollment(session) is None
+    assert operations.send_validate(session).result().ok
+    assert operations.commit(session).ok
+    assert enrollment(session) == TERMINAL
+
+
+def test_discarded_changes_are_gone(session: Session) -> None:
+    edit(session)
+    operations.discard_changes(session)
+    assert enrollment(session, "candidate") is None
+
+
+def test_a_lock_is_refused_to_a_second_session_and_its_holder_named(server: Server, session: Session) -> None:
+    lock(session, "running")
+    with server.connect() as second, pytest.raises(agent.LockDenied) as refused:
+        lock(second, "running")
+    assert refused.value.session_id == session.session_id
+    assert operations.send_unlock(session, "running").result().ok
+
+
+def test_a_lock_ends_with_its_session(server: Server) -> None:
+    with server.connect() as first:
+        lock(first, "candidate")
+    with server.connect() as second:
+        assert lock(second, "candidate").ok
+
+
+def test_an_unknown_element_is_refused_and_nothing_changes(session: Session) -> None:
+    content = trustpoint.config_edit(session.schema, MODEL, "Trustpool", TERMINAL)
+    content[0].tag = str(content[0].tag).replace("}ca", "}nonsense")
+    with pytest.raises(agent.RPCError) as refused:
+        operations.send_edit_config(session, content).result()
+    assert refused.value.errors
+    assert enrollment(session, "candidate") is None
+
+
+def test_several_reads_in_flight_come_back_each_to_its_own(session: Session) -> None:
+    flying = [operations.send_get_config(session, template("filter-trustpoint.um-crypto-cfg", name=f"T{n}"))
+              for n in range(12)]
+    assert all(pending.result().data is not None for pending in reversed(flying))
+
+
+def test_ok_proves_nothing(session: Session) -> None:
+    edit(session)
+    operations.commit(session)
+    reply = operations.action(session, template("rpc-ca-authenticate", server_name="Trustpool", file_path=None),
+                              operation="ca-authenticate")
+    assert reply.ok
+    query = trustpoint.certificate_query(session.schema, "Trustpool")
+    assert ask_one(session, query, Clock().policy()).value is None
+
+
+def test_a_push_against_a_server_that_only_says_ok_fails_with_the_next_step(session: Session) -> None:
+    clock = Clock()
+    outcome = agent.remediate(session, agent.Intent(renew=False), policy=clock.policy())
+    assert outcome.error is not None
+    assert outcome.error.kind == "certificate-missing"
+    assert enrollment(session) == TERMINAL
+    plan = agent.plan(agent.Intent(renew=False), agent.observe(session, policy=clock.policy()))
+    assert isinstance(plan, Plan)
+    assert [line for line in plan.diff() if line.startswith("+ crypto")] == []  # configured by now
+
+
+def test_a_killed_session_is_lost(server: Server, session: Session) -> None:
+    with server.connect() as second:
+        second.call(template("kill-session", session_id=session.session_id), operation="kill-session")
+    with pytest.raises(agent.SessionLost):
+        for _ in range(5):
+            operations.send_get_config(session, template("filter-trustpoint.um-crypto-cfg", name="T")).result()
+
+
+def test_closing_leaves_no_thread(server: Server) -> None:
+    before = {thread.name for thread in threading.enumerate()}
+    with server.connect():
+        pass
+    after = {thread.name for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
+    assert after <= before
