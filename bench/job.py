@@ -28,9 +28,18 @@ from bench.measure import Series, in_turns, report
 from bench.servers import RELEASE, Servers, relayed, servers
 
 _TRUSTPOINT = serialize(template("filter-trustpoint.um-crypto-cfg", name="Trustpool")).decode()
-_EDIT = serialize(template(
-    "edit-trustpoint.um-crypto-cfg", name="Trustpool", url=None, terminal=True, local=False, remove_terminal=False,
-    remove_url=False, remove_local=False)).decode()
+_EDIT = serialize(
+    template(
+        "edit-trustpoint.um-crypto-cfg",
+        name="Trustpool",
+        url=None,
+        terminal=True,
+        local=False,
+        remove_terminal=False,
+        remove_url=False,
+        remove_local=False,
+    )
+).decode()
 _CERTIFICATE = serialize(template("filter-trustpoint-oper", name="Trustpool")).decode()
 _LICENSING = serialize(template("filter-licensing")).decode()
 
@@ -44,16 +53,25 @@ def _get_config(source: str) -> str:
 
 
 RPCS = (
-    _get_config("running"), _get(_CERTIFICATE), _get(_LICENSING),
-    _get(serialize(template("filter-install-version")).decode()), _get(serialize(template("filter-install-fixes")).decode()),
-    "<lock><target><running/></target></lock>", "<lock><target><candidate/></target></lock>",
-    _get_config("candidate"), _get_config("running"),
+    _get_config("running"),
+    _get(_CERTIFICATE),
+    _get(_LICENSING),
+    _get(serialize(template("filter-install-version")).decode()),
+    _get(serialize(template("filter-install-fixes")).decode()),
+    "<lock><target><running/></target></lock>",
+    "<lock><target><candidate/></target></lock>",
+    _get_config("candidate"),
+    _get_config("running"),
     "<edit-config><target><candidate/></target><default-operation>merge</default-operation>"
     f"<error-option>rollback-on-error</error-option><config>{_EDIT}</config></edit-config>",
-    "<validate><source><candidate/></source></validate>", "<commit/>",
-    "<unlock><target><candidate/></target></unlock>", "<unlock><target><running/></target></unlock>",
-    serialize(template("rpc-ca-authenticate", server_name="Trustpool", file_path=None)).decode(), _get(_CERTIFICATE),
-    serialize(template("rpc-renew-auth")).decode(), _get(_LICENSING),
+    "<validate><source><candidate/></source></validate>",
+    "<commit/>",
+    "<unlock><target><candidate/></target></unlock>",
+    "<unlock><target><running/></target></unlock>",
+    serialize(template("rpc-ca-authenticate", server_name="Trustpool", file_path=None)).decode(),
+    _get(_CERTIFICATE),
+    serialize(template("rpc-renew-auth")).decode(),
+    _get(_LICENSING),
 )
 """What one push sends before close-session."""
 
@@ -68,8 +86,13 @@ class Pushes:
 
     def ours(self) -> None:
         """xr-agent's library."""
-        router = agent.Device("127.0.0.1", next(self._ports), username=self._at.username,
-                              password=agent.Secret(self._at.password), host_keys=agent.HostKeys(self._known_hosts))
+        router = agent.Device(
+            "127.0.0.1",
+            next(self._ports),
+            username=self._at.username,
+            password=agent.Secret(self._at.password),
+            host_keys=agent.HostKeys(self._known_hosts),
+        )
         with agent.connect(router) as session:
             outcome = agent.remediate(session)
         if outcome.result is not agent.Result.REMEDIED:
@@ -78,20 +101,31 @@ class Pushes:
     def stock(self) -> None:
         """Stock ncclient."""
         with manager.connect(
-            host="127.0.0.1", port=next(self._ports), username=self._at.username, password=self._at.password,
-            hostkey_verify=False, allow_agent=False, look_for_keys=False, timeout=60,
+            host="127.0.0.1",
+            port=next(self._ports),
+            username=self._at.username,
+            password=self._at.password,
+            hostkey_verify=False,
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=60,
         ) as client:
             for rpc in RPCS:
                 # ncclient puts no namespace on a dispatched element by itself.
-                body = rpc if "xmlns=" in rpc.partition(">")[0] else rpc.replace(
-                    ">", ' xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">', 1) if not rpc.startswith("<commit") else (
-                    '<commit xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>')
+                body = (
+                    rpc
+                    if "xmlns=" in rpc.partition(">")[0]
+                    else rpc.replace(">", ' xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">', 1)
+                    if not rpc.startswith("<commit")
+                    else ('<commit xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>')
+                )
                 client.dispatch(etree.fromstring(body))
 
     def scrapli(self) -> None:
         """scrapli with its default transport, an OpenSSH child; its in-process one takes several times as long here."""
         client = Netconf(
-            "127.0.0.1", port=next(self._ports),
+            "127.0.0.1",
+            port=next(self._ports),
             auth_options=AuthOptions(username=self._at.username, password=self._at.password),
             transport_options=BinOptions(),
         )
@@ -111,7 +145,10 @@ def _run(rounds: int, round_trip: float, wanted: tuple[str, ...]) -> dict[str, S
         known_hosts.write_text("".join(f"[127.0.0.1]:{port} {key}\n" for port, key in zip(ports, keys, strict=True)))
         pushes = Pushes(at, ports, known_hosts)
         known: dict[str, Callable[[], None]] = {
-            "xr-agent": pushes.ours, "stock ncclient": pushes.stock, "scrapli": pushes.scrapli}
+            "xr-agent": pushes.ours,
+            "stock ncclient": pushes.stock,
+            "scrapli": pushes.scrapli,
+        }
         return in_turns({name: known[name] for name in wanted}, rounds)
 
 
@@ -124,12 +161,17 @@ def main() -> None:
     near = _run(chosen.rounds, 0.0, ("xr-agent", "stock ncclient", "scrapli"))
     far = _run(chosen.rounds, 0.05, ("xr-agent", "scrapli"))
     rows = {f"{name}, {label}": one for label, some in (("0 ms", near), ("50 ms", far)) for name, one in some.items()}
-    report(f"A whole push, {len(RPCS) + 1} rpcs, simulated IOS XR {RELEASE}", rows, {
-        "job_vs_stock_0ms": near["stock ncclient"].median / near["xr-agent"].median,
-        "job_vs_scrapli_0ms": near["scrapli"].median / near["xr-agent"].median,
-        "job_vs_scrapli_50ms": far["scrapli"].median / far["xr-agent"].median,
-        "cpu_vs_scrapli": near["scrapli"].median_cpu / near["xr-agent"].median_cpu,
-    }, as_json=chosen.json)
+    report(
+        f"A whole push, {len(RPCS) + 1} rpcs, simulated IOS XR {RELEASE}",
+        rows,
+        {
+            "job_vs_stock_0ms": near["stock ncclient"].median / near["xr-agent"].median,
+            "job_vs_scrapli_0ms": near["scrapli"].median / near["xr-agent"].median,
+            "job_vs_scrapli_50ms": far["scrapli"].median / far["xr-agent"].median,
+            "cpu_vs_scrapli": near["scrapli"].median_cpu / near["xr-agent"].median_cpu,
+        },
+        as_json=chosen.json,
+    )
 
 
 if __name__ == "__main__":

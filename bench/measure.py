@@ -44,8 +44,10 @@ def in_turns(contestants: Mapping[str, Callable[[], None]], rounds: int, *, warm
 
 def _cpu() -> float:
     """User and system time of this process and of children that have ended."""
-    return sum(used.ru_utime + used.ru_stime for used in map(
-        resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def report(title: str, rows: Mapping[str, Series], ratios: Mapping[str, float], *, as_json: bool) -> None:

@@ -35,16 +35,27 @@ _CLOSE = b'<rpc xmlns="urn:ietf:params:xml:ns:netconf:base:1.0" message-id="9"><
 
 
 def _ours(at: Servers, known_hosts: Path) -> agent.Session:
-    return agent.connect(agent.Device(
-        "127.0.0.1", at.ports[0], username=at.username, password=agent.Secret(at.password),
-        host_keys=agent.HostKeys(known_hosts),
-    ))
+    return agent.connect(
+        agent.Device(
+            "127.0.0.1",
+            at.ports[0],
+            username=at.username,
+            password=agent.Secret(at.password),
+            host_keys=agent.HostKeys(known_hosts),
+        )
+    )
 
 
 def _stock(at: Servers) -> manager.Manager:
     return manager.connect(
-        host="127.0.0.1", port=at.ports[0], username=at.username, password=at.password, hostkey_verify=False,
-        allow_agent=False, look_for_keys=False, timeout=30,
+        host="127.0.0.1",
+        port=at.ports[0],
+        username=at.username,
+        password=at.password,
+        hostkey_verify=False,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=30,
     )
 
 
@@ -104,19 +115,34 @@ def main() -> None:
             client.call(_GET.format(1).encode())
             client.close()
 
-        whole = in_turns({"open+get+close, xr-agent": session_ours, "open+get+close, stock ncclient": session_stock,
-                          "open+get+close, bare paramiko": session_bare}, chosen.rounds)
+        whole = in_turns(
+            {
+                "open+get+close, xr-agent": session_ours,
+                "open+get+close, stock ncclient": session_stock,
+                "open+get+close, bare paramiko": session_bare,
+            },
+            chosen.rounds,
+        )
         with _ours(at, known_hosts) as session, _stock(at) as client:
-            single = in_turns({"one get, xr-agent": lambda: _get_ours(session),
-                               "one get, stock ncclient": lambda: client.get(("subtree", _SUBTREE)) and None},
-                              chosen.rounds * 3)
+            single = in_turns(
+                {
+                    "one get, xr-agent": lambda: _get_ours(session),
+                    "one get, stock ncclient": lambda: client.get(("subtree", _SUBTREE)) and None,
+                },
+                chosen.rounds * 3,
+            )
     ours, stock, bare = whole.values()
     rpc_ours, rpc_stock = single.values()
-    report("One session and one rpc on loopback", {**whole, **single}, {
-        "session_vs_stock": stock.median / ours.median,
-        "session_vs_bare_paramiko": bare.median / ours.median,
-        "rpc_vs_stock": rpc_stock.median / rpc_ours.median,
-    }, as_json=chosen.json)
+    report(
+        "One session and one rpc on loopback",
+        {**whole, **single},
+        {
+            "session_vs_stock": stock.median / ours.median,
+            "session_vs_bare_paramiko": bare.median / ours.median,
+            "rpc_vs_stock": rpc_stock.median / rpc_ours.median,
+        },
+        as_json=chosen.json,
+    )
 
 
 if __name__ == "__main__":

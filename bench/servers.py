@@ -59,9 +59,13 @@ def relayed(ports: list[int], one_way: float) -> Iterator[list[int]]:
 
 def _serve(number: int) -> None:
     with Simulator() as simulator:
-        devices = [simulator.add(Persona(release=RELEASE, terminal_rpc="installs"), name=f"r{n}") for n in range(number)]
+        devices = [
+            simulator.add(Persona(release=RELEASE, terminal_rpc="installs"), name=f"r{n}") for n in range(number)
+        ]
         described = Servers(
-            ports=[device.port for device in devices], username=simulator.username, password=simulator.password,
+            ports=[device.port for device in devices],
+            username=simulator.username,
+            password=simulator.password,
             host_keys=[device.host_key for device in devices],
         )
         print(json.dumps(vars(described)), flush=True)

@@ -48,8 +48,14 @@ class Lab:
     def target(self, device: Device, **changes: Any) -> Target:
         return replace(
             Target(
-                "127.0.0.1", device.port, username=self.simulator.username, password=agent.Secret(self.simulator.password),
-                host_keys=agent.HostKeys(self.known_hosts), label=device.name, timeout=10.0, open_timeout=10.0,
+                "127.0.0.1",
+                device.port,
+                username=self.simulator.username,
+                password=agent.Secret(self.simulator.password),
+                host_keys=agent.HostKeys(self.known_hosts),
+                label=device.name,
+                timeout=10.0,
+                open_timeout=10.0,
             ),
             **changes,
         )

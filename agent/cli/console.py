@@ -18,8 +18,12 @@ from agent.model.errors import AgentError
 
 _PLAIN_WIDTH = 120
 # What these report as an error comes back as one of ours, with the device's name; their payload logging is at INFO.
-_QUIET = {"agent.netconf.paramiko": logging.CRITICAL, "paramiko": logging.CRITICAL, "ncclient": logging.WARNING,
-          "asyncssh": logging.CRITICAL}
+_QUIET = {
+    "agent.netconf.paramiko": logging.CRITICAL,
+    "paramiko": logging.CRITICAL,
+    "ncclient": logging.WARNING,
+    "asyncssh": logging.CRITICAL,
+}
 
 
 def console(stream: TextIO) -> Console:

@@ -57,8 +57,11 @@ class Actor:
         if self.outcome is None:
             return self.verdict.kind.value if self.verdict else "unread"
         error = self.outcome.error
-        return f"{self.outcome.result.value}: {error.kind}" if error and error.kind != "skipped" else (
-            self.outcome.result.value)
+        return (
+            f"{self.outcome.result.value}: {error.kind}"
+            if error and error.kind != "skipped"
+            else (self.outcome.result.value)
+        )
 
     @property
     def as_expected(self) -> bool:
@@ -103,9 +106,15 @@ def run(form: str) -> bool:
 
 def _cast(setting: Stage, policy: Policy) -> list[Actor]:
     return [
-        Actor(scene, setting.device(scene), policy, Intent(
-            contact_wait=_CONTACT_WAIT, enrollment_url=setting.url if scene.fetches else None,
-        ))
+        Actor(
+            scene,
+            setting.device(scene),
+            policy,
+            Intent(
+                contact_wait=_CONTACT_WAIT,
+                enrollment_url=setting.url if scene.fetches else None,
+            ),
+        )
         for scene in SCENES
     ]
 
@@ -161,8 +170,14 @@ def _watched(actor: Actor) -> bool:
 
 def _poll(progress: Progress, actor: Actor) -> None:
     progress.say(actor.device.name, "poll")
-    samples = poll(partial(connect, actor.device), interval=0.3, until=Until.CONTACTED, timeout=_CONTACT_WAIT,
-                   device=actor.device.name, policy=actor.policy)
+    samples = poll(
+        partial(connect, actor.device),
+        interval=0.3,
+        until=Until.CONTACTED,
+        timeout=_CONTACT_WAIT,
+        device=actor.device.name,
+        policy=actor.policy,
+    )
     try:
         with closing(samples):
             actor.samples.extend(samples)
@@ -179,7 +194,9 @@ def _show(actors: Sequence[Actor]) -> RenderableType:
             return cell(actor.device.name, "bold"), cell(actor.end), cell(""), cell(""), cell(""), cell("")
         licence = state.licensing.value
         return (
-            cell(actor.device.name, "bold"), cell(state.release), cell(state.access.config_model.value),
+            cell(actor.device.name, "bold"),
+            cell(state.release),
+            cell(state.access.config_model.value),
             cell(state.config.value.enrollment.cli if state.config.value else None),
             cell(state.certificate.value.name if state.certificate.value else None),
             word(licence.authorization.value if licence and licence.authorization else None),
@@ -190,10 +207,14 @@ def _show(actors: Sequence[Actor]) -> RenderableType:
 
 
 def _assess(actors: Sequence[Actor]) -> RenderableType:
-    return columns(("device", "verdict", "because"), [
-        (cell(actor.device.name, "bold"), word(actor.verdict.kind.value), cell_lines(actor.verdict.reasons[:3]))
-        for actor in actors if actor.verdict is not None
-    ])
+    return columns(
+        ("device", "verdict", "because"),
+        [
+            (cell(actor.device.name, "bold"), word(actor.verdict.kind.value), cell_lines(actor.verdict.reasons[:3]))
+            for actor in actors
+            if actor.verdict is not None
+        ],
+    )
 
 
 class _Say:
@@ -222,10 +243,13 @@ class _Say:
                 print(jsonout.dump(row, self._form))
             return
         self.part("ends", columns(("device", "story", "end", ""), [_row(actor) for actor in actors]))
-        self._screen.print(Text(
-            f"\n{sum(actor.as_expected for actor in actors)} of {len(actors)} ended as expected, in {seconds:.1f} s. "
-            "The routers were simulated: nothing here was seen on hardware.", style="bold",
-        ))
+        self._screen.print(
+            Text(
+                f"\n{sum(actor.as_expected for actor in actors)} of {len(actors)} ended as expected, in {seconds:.1f} s. "
+                "The routers were simulated: nothing here was seen on hardware.",
+                style="bold",
+            )
+        )
 
 
 def _row(actor: Actor) -> tuple[RenderableType, ...]:
@@ -242,10 +266,13 @@ def _row(actor: Actor) -> tuple[RenderableType, ...]:
 def _object(actor: Actor) -> dict[str, object]:
     scene = actor.scene
     return {
-        "device": scene.name, "release": scene.release, "story": scene.story, "assumed": scene.assumed,
-        "verdict": actor.verdict.kind.value if actor.verdict else None, "expected": scene.end, "end": actor.end,
+        "device": scene.name,
+        "release": scene.release,
+        "story": scene.story,
+        "assumed": scene.assumed,
+        "verdict": actor.verdict.kind.value if actor.verdict else None,
+        "expected": scene.end,
+        "end": actor.end,
         "as_expected": actor.as_expected,
         "push": jsonout.push_object(actor.outcome) if actor.outcome else None,
     }
-
-

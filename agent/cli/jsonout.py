@@ -42,8 +42,12 @@ def failure(error: Failure | AgentError | None) -> Object | None:
 def anchor_object(anchor: TrustAnchor) -> Object:
     """Which certificate is wanted."""
     return {
-        "subject": str(anchor.subject), "serial": anchor.serial, "sha1": anchor.sha1, "sha256": anchor.sha256,
-        "not_before": moment(anchor.not_before), "not_after": moment(anchor.not_after),
+        "subject": str(anchor.subject),
+        "serial": anchor.serial,
+        "sha1": anchor.sha1,
+        "sha256": anchor.sha256,
+        "not_before": moment(anchor.not_before),
+        "not_after": moment(anchor.not_after),
     }
 
 
@@ -98,8 +102,17 @@ def plan_object(made: Plan | Skip, anchor: TrustAnchor, *, address: str | None) 
 def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, error: AgentError) -> Object:
     """A device that could not be read, in the form of :func:`plan_object`."""
     return {
-        "device": device, "address": address, "release": None, "anchor": anchor_object(anchor), "changes": False,
-        "method": None, "config_model": "none", "present": None, "diff": [], "skip": None, "error": failure(error),
+        "device": device,
+        "address": address,
+        "release": None,
+        "anchor": anchor_object(anchor),
+        "changes": False,
+        "method": None,
+        "config_model": "none",
+        "present": None,
+        "diff": [],
+        "skip": None,
+        "error": failure(error),
     }
 
 
@@ -154,8 +167,15 @@ def show_object(state: State, *, address: str | None) -> Object:
 def unread_object(device: str, address: str | None, error: AgentError) -> Object:
     """A device that could not be read, in the form of :func:`show_object`."""
     return {
-        "device": device, "address": address, "release": None, "access": None, "trustpoint": None,
-        "certificate": None, "licensing": None, "software": None, "error": failure(error),
+        "device": device,
+        "address": address,
+        "release": None,
+        "access": None,
+        "trustpoint": None,
+        "certificate": None,
+        "licensing": None,
+        "software": None,
+        "error": failure(error),
     }
 
 

@@ -18,6 +18,7 @@ import agent
 
 _COMMANDS = ("show", "assess", "plan", "push", "poll", "simulate", "demo")
 
+
 class Program(click.Group):
     """The command group: imports a command's module when it is called, and ends every error in one line."""
 
@@ -95,11 +96,14 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.command(
-    cls=Program, name="xr-agent", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    cls=Program,
+    name="xr-agent",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all well, 1 a device needs a look, 2 wrong usage or input, 130 interrupted.",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
-              help="Show the version and exit.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
+)
 def program() -> None:
     """Give IOS XR routers the root certificate they need, over NETCONF and YANG, with proof."""
 

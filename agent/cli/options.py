@@ -58,55 +58,94 @@ def _target(timeout: str) -> Callable[[F], F]:
         click.option("--port", type=click.IntRange(1, 65535), default=830, show_default=True, help="NETCONF port."),
         click.option("--username", "-u", help="Login name [default: of the SSH configuration, else yours]."),
         click.option("--password-env", metavar="NAME", help="Take the password from this environment variable."),
-        click.option("--password-file", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Take the password from the first line of FILE."),
+        click.option(
+            "--password-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Take the password from the first line of FILE.",
+        ),
         click.option("--ask-password", is_flag=True, help="Ask for the password."),
         click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Private key."),
         click.option("--key-passphrase-env", metavar="NAME", help="Take the key's passphrase from this variable."),
-        click.option("--known-hosts", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Host keys on record [default: ~/.ssh/known_hosts]."),
+        click.option(
+            "--known-hosts",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Host keys on record [default: ~/.ssh/known_hosts].",
+        ),
         click.option("--host-key", metavar="KEY", help="The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'."),
-        click.option("--accept-new-host-keys", is_flag=True,
-                     help="Store the key of a host that has none on record; a changed key is refused all the same."),
+        click.option(
+            "--accept-new-host-keys",
+            is_flag=True,
+            help="Store the key of a host that has none on record; a changed key is refused all the same.",
+        ),
         click.option("--jump", metavar="[USER@]HOST[:PORT]", help="Go through this SSH host."),
-        click.option("--ssh-config", type=click.Path(path_type=Path), metavar="FILE",
-                     help="OpenSSH client configuration [default: ~/.ssh/config]."),
-        click.option(timeout, "timeout", type=SECONDS, default=60.0, show_default=True,
-                     help="Seconds for one operation."),
-        click.option("--open-timeout", type=SECONDS, default=30.0, show_default=True,
-                     help="Seconds for opening the session."),
+        click.option(
+            "--ssh-config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="OpenSSH client configuration [default: ~/.ssh/config].",
+        ),
+        click.option(
+            timeout, "timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one operation."
+        ),
+        click.option(
+            "--open-timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for opening the session."
+        ),
     )
 
 
 def trustpoint(function: F) -> F:
     """The certificate that is wanted, and under which trustpoint."""
     return _all(
-        click.option("--anchor", type=click.Path(path_type=Path), metavar="FILE.pem",
-                     help="The root to trust [default: IdenTrust Commercial Root CA 1, bundled]."),
-        click.option("--trustpoint", default="Trustpool", show_default=True, metavar="NAME",
-                     help="The trustpoint it goes to."),
+        click.option(
+            "--anchor",
+            type=click.Path(path_type=Path),
+            metavar="FILE.pem",
+            help="The root to trust [default: IdenTrust Commercial Root CA 1, bundled].",
+        ),
+        click.option(
+            "--trustpoint", default="Trustpool", show_default=True, metavar="NAME", help="The trustpoint it goes to."
+        ),
     )(function)
 
 
 def wish(function: F) -> F:
     """How the certificate gets in, and what may be changed for it."""
     return _all(
-        click.option("--method", type=click.Choice(_METHODS), default="auto", metavar="[auto|rpc]", show_default=True,
-                     help="The way in; this release has rpc, so auto means rpc."),
+        click.option(
+            "--method",
+            type=click.Choice(_METHODS),
+            default="auto",
+            metavar="[auto|rpc]",
+            show_default=True,
+            help="The way in; this release has rpc, so auto means rpc.",
+        ),
         click.option("--enrollment-url", metavar="URL", help="Let the router fetch the certificate from here."),
         click.option("--replace", is_flag=True, help="Replace another enrollment of the trustpoint."),
         click.option("--discard-foreign", is_flag=True, help="Discard uncommitted changes of somebody else."),
         click.option("--no-renew", is_flag=True, help="Do not renew the licence authorization afterwards."),
-        click.option("--contact-wait", type=click.FloatRange(min=0), default=60.0, show_default=True,
-                     help="Seconds to wait for contact with the licensing server."),
+        click.option(
+            "--contact-wait",
+            type=click.FloatRange(min=0),
+            default=60.0,
+            show_default=True,
+            help="Seconds to wait for contact with the licensing server.",
+        ),
     )(function)
 
 
 def output(function: F) -> F:
     """The format of stdout, and what is said on stderr."""
     return _all(
-        click.option("--format", "form", type=click.Choice(("table", "json", "jsonl")), default="table",
-                     show_default=True, help="What stdout gets; progress and logs go to stderr."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(("table", "json", "jsonl")),
+            default="table",
+            show_default=True,
+            help="What stdout gets; progress and logs go to stderr.",
+        ),
         click.option("-v", "--verbose", count=True, help="Log what is done; twice: all details."),
         click.option("--log-json", is_flag=True, help="Log as JSON, one object per line."),
         click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
@@ -131,10 +170,17 @@ def device(options: Options) -> Device:
     keys = _host_keys(options)
     passphrase = options["key_passphrase_env"]
     return Device(
-        host=options["host"], port=options["port"], username=options["username"], key_file=_key(options),
-        key_passphrase=Secret.from_env(passphrase) if passphrase else None, host_keys=keys,
-        ssh_config=options["ssh_config"], timeout=options["timeout"], open_timeout=options["open_timeout"],
-        jump=_jump(options, keys), password=_password(options),
+        host=options["host"],
+        port=options["port"],
+        username=options["username"],
+        key_file=_key(options),
+        key_passphrase=Secret.from_env(passphrase) if passphrase else None,
+        host_keys=keys,
+        ssh_config=options["ssh_config"],
+        timeout=options["timeout"],
+        open_timeout=options["open_timeout"],
+        jump=_jump(options, keys),
+        password=_password(options),
     )
 
 
@@ -144,8 +190,9 @@ def _password(options: Options) -> Secret | None:
 
     name, file, ask = options["password_env"], options["password_file"], options["ask_password"]
     if sum((bool(name), file is not None, ask)) > 1:
-        raise InputError("the password is given in two ways",
-                         hint="one of --password-env, --password-file and --ask-password")
+        raise InputError(
+            "the password is given in two ways", hint="one of --password-env, --password-file and --ask-password"
+        )
     if name:
         return Secret.from_env(name)
     if file is not None:
@@ -153,8 +200,9 @@ def _password(options: Options) -> Secret | None:
     if not ask:
         return None
     if not sys.stdin.isatty():
-        raise InputError("there is no terminal to ask for the password on",
-                         hint="use --password-env or --password-file")
+        raise InputError(
+            "there is no terminal to ask for the password on", hint="use --password-env or --password-file"
+        )
     return Secret(click.prompt(f"Password for {options['host']}", hide_input=True, err=True))
 
 
@@ -178,9 +226,7 @@ def _host_keys(options: Options) -> HostKeys:
         if options["accept_new_host_keys"]:
             raise InputError("--host-key and --accept-new-host-keys exclude each other", hint="choose one")
         _check_pinned(pinned)
-    return HostKeys(
-        known_hosts=options["known_hosts"], pinned=pinned, accept_new=options["accept_new_host_keys"]
-    )
+    return HostKeys(known_hosts=options["known_hosts"], pinned=pinned, accept_new=options["accept_new_host_keys"])
 
 
 def _check_pinned(pinned: str) -> None:
@@ -197,8 +243,9 @@ def _check_pinned(pinned: str) -> None:
     except (binascii.Error, ValueError):
         good = False
     if not good:
-        raise InputError("the pinned host key cannot be read",
-                         hint="SHA256:… as ssh-keygen -l prints it, or 'ssh-ed25519 AAAA…'")
+        raise InputError(
+            "the pinned host key cannot be read", hint="SHA256:… as ssh-keygen -l prints it, or 'ssh-ed25519 AAAA…'"
+        )
 
 
 def _jump(options: Options, keys: HostKeys) -> Device | None:
@@ -242,11 +289,18 @@ def intent(options: Options) -> Intent:
         raise InputError(f"method {method} is not in this release of xr-agent", hint="it has --method rpc")
     url: str | None = options["enrollment_url"]
     if url is not None and _has_password(url):
-        raise InputError("the enrollment URL carries a password, which the process list would show",
-                         hint="serve the certificate without one: it is public, and checked by its fingerprint")
+        raise InputError(
+            "the enrollment URL carries a password, which the process list would show",
+            hint="serve the certificate without one: it is public, and checked by its fingerprint",
+        )
     return Intent(
-        anchor=anchor(options), trustpoint=options["trustpoint"], method=Method(method), enrollment_url=url,
-        replace=options["replace"], discard_foreign=options["discard_foreign"], renew=not options["no_renew"],
+        anchor=anchor(options),
+        trustpoint=options["trustpoint"],
+        method=Method(method),
+        enrollment_url=url,
+        replace=options["replace"],
+        discard_foreign=options["discard_foreign"],
+        renew=not options["no_renew"],
         contact_wait=options["contact_wait"],
     )
 

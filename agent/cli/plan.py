@@ -47,8 +47,7 @@ def make(device: Device, intent: Intent, form: str, *, bundled: bool) -> None:
             print(jsonout.dump(jsonout.unplanned_object(device.name, device.address, intent.anchor, error), form))
         raise
     say_anchor(intent.anchor, bundled=bundled)
-    emit(form, lambda: jsonout.plan_object(made, intent.anchor, address=device.address),
-         lambda: render.plan_view(made))
+    emit(form, lambda: jsonout.plan_object(made, intent.anchor, address=device.address), lambda: render.plan_view(made))
     if isinstance(made, Skip):
         say_failure(f"skipped: {made.reason}", device=made.device, hint=made.hint)
         click.get_current_context().exit(1)

@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 @click.command("poll")
 @options.target_of_watch
 @click.option("--interval", type=options.SECONDS, default=60.0, show_default=True, help="Seconds between samples.")
-@click.option("--until", type=click.Choice(("authorized", "contacted", "forever")), default="forever",
-              show_default=True, help="What ends the watch.")
-@click.option("--timeout", "longest", type=options.SECONDS, metavar="SECONDS",
-              help="Give up after this [default: never].")
+@click.option(
+    "--until",
+    type=click.Choice(("authorized", "contacted", "forever")),
+    default="forever",
+    show_default=True,
+    help="What ends the watch.",
+)
+@click.option(
+    "--timeout", "longest", type=options.SECONDS, metavar="SECONDS", help="Give up after this [default: never]."
+)
 @options.output
 def command(form: str, interval: float, until: str, longest: float | None, **given: Any) -> None:
     """Watch the licensing state of HOST on one session, reconnecting as needed.
@@ -34,9 +40,7 @@ def command(form: str, interval: float, until: str, longest: float | None, **giv
     from agent.netconf.session import connect
     from agent.remedy.poll import Until, poll
 
-    samples = poll(
-        partial(connect, device), interval=interval, until=Until(until), timeout=longest, device=device.name
-    )
+    samples = poll(partial(connect, device), interval=interval, until=Until(until), timeout=longest, device=device.name)
     last = None
     seen: list[Any] = []
     # Closing the generator, as an interrupt does, closes the session.

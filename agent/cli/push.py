@@ -26,8 +26,10 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
         from agent.model.errors import InputError
 
-        raise InputError("push changes the router, and there is no terminal to confirm on",
-                         hint="look first with --dry-run, then push with --yes")
+        raise InputError(
+            "push changes the router, and there is no terminal to confirm on",
+            hint="look first with --dry-run, then push with --yes",
+        )
     intent, device = options.intent(given), options.device(given)
     bundled = given["anchor"] is None
     if dry_run:

@@ -105,12 +105,15 @@ def _ended(push: Push, result: Result, error: Failure) -> Outcome:
     ended = [event for event in push.events if event.status not in (Status.STARTED, Status.RETRY)]
     made = push.made
     return Outcome(
-        device=push.device.name, result=result, address=push.device.address,
+        device=push.device.name,
+        result=result,
+        address=push.device.address,
         release=made.release if made else None,
         method=getattr(made, "method", None),
         config_model=made.config_model if made is not None else ConfigModel.NONE,
         steps=tuple(StepRecord(event.step, event.status, event.detail) for event in ended),
-        retries=sum(event.status is Status.RETRY for event in push.events), error=error,
+        retries=sum(event.status is Status.RETRY for event in push.events),
+        error=error,
     )
 
 
@@ -119,15 +122,25 @@ def _interrupted(push: Push) -> Outcome:
     done = [event.step for event in push.events if event.status is Status.DONE]
     under_way = push.events[-1].step if push.events and push.events[-1].status is not Status.DONE else ""
     if under_way in _WRITES:
-        return _ended(push, Result.UNKNOWN, Failure(
-            _INTERRUPTED, f"interrupted while {under_way} was under way; locks were given back",
-            "run push again: it reads what is there before it does anything",
-        ))
+        return _ended(
+            push,
+            Result.UNKNOWN,
+            Failure(
+                _INTERRUPTED,
+                f"interrupted while {under_way} was under way; locks were given back",
+                "run push again: it reads what is there before it does anything",
+            ),
+        )
     if "commit" in done:
-        return _ended(push, Result.FAILED, Failure(
-            _INTERRUPTED, f"interrupted after {done[-1]}; locks were given back",
-            "run push again: it goes on from here",
-        ))
+        return _ended(
+            push,
+            Result.FAILED,
+            Failure(
+                _INTERRUPTED,
+                f"interrupted after {done[-1]}; locks were given back",
+                "run push again: it goes on from here",
+            ),
+        )
     return _ended(push, Result.FAILED, Failure(_INTERRUPTED, "interrupted; nothing was changed, nothing is locked"))
 
 

@@ -19,11 +19,25 @@ from agent.model.state import Licensing, Reading, State
 from agent.remedy.poll import Sample
 
 _STYLES = {
-    "remedied": "bold green", "unchanged": "green", "not-affected": "green", "done": "green", "as expected": "green",
-    "authorized": "green", "complete": "green", "yes": "green",
-    "failed": "bold red", "affected": "bold red", "authorization-expired": "red", "not as expected": "bold red",
-    "no": "red", "skipped": "yellow", "unknown": "magenta", "retry": "yellow", "started": "dim",
-    "out-of-compliance": "yellow", "not-registered": "yellow",
+    "remedied": "bold green",
+    "unchanged": "green",
+    "not-affected": "green",
+    "done": "green",
+    "as expected": "green",
+    "authorized": "green",
+    "complete": "green",
+    "yes": "green",
+    "failed": "bold red",
+    "affected": "bold red",
+    "authorization-expired": "red",
+    "not as expected": "bold red",
+    "no": "red",
+    "skipped": "yellow",
+    "unknown": "magenta",
+    "retry": "yellow",
+    "started": "dim",
+    "out-of-compliance": "yellow",
+    "not-registered": "yellow",
 }
 _DIFF = {"+": "green", "-": "red", ">": "cyan", "#": "dim"}
 
@@ -46,11 +60,13 @@ def hexadecimal(digits: str) -> str:
 def anchor_lines(anchor: TrustAnchor, *, bundled: bool) -> Text:
     """Which root this is about, with the fingerprints to compare."""
     origin = "bundled" if bundled else "from --anchor"
-    return Text("\n").join((
-        cell(f"anchor {anchor.name} ({origin}), to {anchor.not_after:%Y-%m-%d}", "bold"),
-        cell(f"  sha1   {hexadecimal(anchor.sha1)}", "dim"),
-        cell(f"  sha256 {hexadecimal(anchor.sha256)}", "dim"),
-    ))
+    return Text("\n").join(
+        (
+            cell(f"anchor {anchor.name} ({origin}), to {anchor.not_after:%Y-%m-%d}", "bold"),
+            cell(f"  sha1   {hexadecimal(anchor.sha1)}", "dim"),
+            cell(f"  sha256 {hexadecimal(anchor.sha256)}", "dim"),
+        )
+    )
 
 
 def grid(rows: Iterable[tuple[str, Text]], *, title: str | Text) -> RenderableType:
@@ -79,28 +95,37 @@ def show_view(state: State, address: str | None) -> RenderableType:
     ways, config, shown = state.access, state.config.value, state.certificate.value
     offered = (("ca-authenticate", ways.authenticate), ("renew-auth", ways.renew_auth))
     return Group(
-        grid((
-            ("address", cell(address)),
-            ("release", cell(state.release)),
-            ("fixes", cell(", ".join(sorted(state.software.value.fixes)) if state.software.value else None)),
-            ("config model", cell(ways.config_model.value)),
-            ("actions", cell(", ".join(name for name, there in offered if there) or "none")),
-            *(("lacks", cell(reason, "yellow")) for reason in ways.reasons),
-            *_origin(state.software),
-        ), title=state.device),
-        grid((
-            ("configuration", cell(config.enrollment.cli if config else _absent(state.config, "not configured"))),
-            *_origin(state.config),
-        ), title=f"trustpoint {state.trustpoint}"),
-        grid((
-            ("subject", cell(shown.subject if shown else _absent(state.certificate, "none"))),
-            ("issuer", cell(shown.issuer if shown else None)),
-            ("valid", cell(_span(shown.not_before, shown.not_after) if shown else None)),
-            ("serial", cell(shown.serial if shown else None)),
-            ("sha1", cell(hexadecimal(shown.sha1) if shown and shown.sha1 else None)),
-            ("pem", cell(f"{len(shown.pem)} characters (in --format json)" if shown and shown.pem else None)),
-            *_origin(state.certificate),
-        ), title="CA certificate"),
+        grid(
+            (
+                ("address", cell(address)),
+                ("release", cell(state.release)),
+                ("fixes", cell(", ".join(sorted(state.software.value.fixes)) if state.software.value else None)),
+                ("config model", cell(ways.config_model.value)),
+                ("actions", cell(", ".join(name for name, there in offered if there) or "none")),
+                *(("lacks", cell(reason, "yellow")) for reason in ways.reasons),
+                *_origin(state.software),
+            ),
+            title=state.device,
+        ),
+        grid(
+            (
+                ("configuration", cell(config.enrollment.cli if config else _absent(state.config, "not configured"))),
+                *_origin(state.config),
+            ),
+            title=f"trustpoint {state.trustpoint}",
+        ),
+        grid(
+            (
+                ("subject", cell(shown.subject if shown else _absent(state.certificate, "none"))),
+                ("issuer", cell(shown.issuer if shown else None)),
+                ("valid", cell(_span(shown.not_before, shown.not_after) if shown else None)),
+                ("serial", cell(shown.serial if shown else None)),
+                ("sha1", cell(hexadecimal(shown.sha1) if shown and shown.sha1 else None)),
+                ("pem", cell(f"{len(shown.pem)} characters (in --format json)" if shown and shown.pem else None)),
+                *_origin(state.certificate),
+            ),
+            title="CA certificate",
+        ),
         grid(_licensing(state.licensing), title="licensing"),
     )
 
@@ -159,13 +184,16 @@ def _span(start: datetime | None, end: datetime | None) -> str | None:
 def verdict_view(verdict: Verdict, now: datetime) -> RenderableType:
     """The verdict, what led to it, and the deadlines with the days left."""
     head = Text(" ").join((cell(verdict.device, "bold"), word(verdict.kind.value)))
-    return grid((
-        *(("because" if index == 0 else "", cell(reason)) for index, reason in enumerate(verdict.reasons)),
-        *(
-            (name.replace("_", " "), cell(f"{when:%Y-%m-%d} ({(when - now).days:+d} d)"))
-            for name, when in verdict.deadlines
+    return grid(
+        (
+            *(("because" if index == 0 else "", cell(reason)) for index, reason in enumerate(verdict.reasons)),
+            *(
+                (name.replace("_", " "), cell(f"{when:%Y-%m-%d} ({(when - now).days:+d} d)"))
+                for name, when in verdict.deadlines
+            ),
         ),
-    ), title=head)
+        title=head,
+    )
 
 
 def cell_lines(lines: Iterable[str]) -> Text:
@@ -185,7 +213,9 @@ def plan_view(made: Plan | Skip) -> RenderableType:
 def outcome_view(outcome: Outcome) -> RenderableType:
     """How a push ended, and its steps."""
     head = Text.assemble(
-        cell(outcome.device, "bold"), " ", word(outcome.result.value),
+        cell(outcome.device, "bold"),
+        " ",
+        word(outcome.result.value),
         cell(f" · release {outcome.release or 'unknown'} · {outcome.config_model.value} · {outcome.elapsed_s:.1f} s"),
     )
     lasting = {True: "it outlives a reload", False: "it is lost at a reload: a permanent way must follow", None: None}
@@ -194,12 +224,17 @@ def outcome_view(outcome: Outcome) -> RenderableType:
         columns(
             ("step", "", "detail"),
             ((cell(step.step), word(step.status.value), cell(step.detail)) for step in outcome.steps),
-        ) if outcome.steps else Text(""),
-        grid((
-            ("evidence", cell(None if outcome.evidence.value == "none" else outcome.evidence.value)),
-            ("persistent", cell(lasting[outcome.persistent])),
-            ("retries", cell(outcome.retries or None)),
-        ), title=f"method {outcome.method.value}" if outcome.method else "no method"),
+        )
+        if outcome.steps
+        else Text(""),
+        grid(
+            (
+                ("evidence", cell(None if outcome.evidence.value == "none" else outcome.evidence.value)),
+                ("persistent", cell(lasting[outcome.persistent])),
+                ("retries", cell(outcome.retries or None)),
+            ),
+            title=f"method {outcome.method.value}" if outcome.method else "no method",
+        ),
     )
 
 

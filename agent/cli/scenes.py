@@ -55,21 +55,62 @@ class Scene:
 _INSTALLS = {"terminal_rpc": "installs"}
 SCENES = (
     Scene("r1", "7.4.1", "affected; installs over the rpc", VerdictKind.AFFECTED, "remedied", _INSTALLS, assumed=True),
-    Scene("r2", "7.3.2", "affected; no licensing model; the router fetches the root from a URL",
-          VerdictKind.AFFECTED, "remedied", fetches=True),
-    Scene("r3", "7.5.1", "affected; the first commit is refused in passing", VerdictKind.AFFECTED, "remedied",
-          _INSTALLS, retried=True, busy=True, assumed=True),
-    Scene("r4", "7.3.3", "affected; somebody holds the lock for a while", VerdictKind.AFFECTED, "remedied",
-          retried=True, fetches=True, locked=True),
-    Scene("r5", "7.4.1", "affected; the rpc answers ok and brings nothing", VerdictKind.AFFECTED,
-          "failed: certificate-missing"),
+    Scene(
+        "r2",
+        "7.3.2",
+        "affected; no licensing model; the router fetches the root from a URL",
+        VerdictKind.AFFECTED,
+        "remedied",
+        fetches=True,
+    ),
+    Scene(
+        "r3",
+        "7.5.1",
+        "affected; the first commit is refused in passing",
+        VerdictKind.AFFECTED,
+        "remedied",
+        _INSTALLS,
+        retried=True,
+        busy=True,
+        assumed=True,
+    ),
+    Scene(
+        "r4",
+        "7.3.3",
+        "affected; somebody holds the lock for a while",
+        VerdictKind.AFFECTED,
+        "remedied",
+        retried=True,
+        fetches=True,
+        locked=True,
+    ),
+    Scene(
+        "r5",
+        "7.4.1",
+        "affected; the rpc answers ok and brings nothing",
+        VerdictKind.AFFECTED,
+        "failed: certificate-missing",
+    ),
     Scene("r6", "6.6.3", "old: no model shows its release or carries trustpoints", VerdictKind.UNKNOWN, "skipped"),
-    Scene("r7", "7.9.2", "remedied before", VerdictKind.REMEDIED, "unchanged",
-          {"certificate": TrustAnchor.bundled().pem}),
-    Scene("r8", "24.2.1", "healthy: a later release, and contact works", VerdictKind.NOT_AFFECTED, "not-affected",
-          {"contact": True}),
-    Scene("r9", "7.4.1", "healthy: licences come from an on-prem server", VerdictKind.NOT_AFFECTED, "not-affected",
-          {"transport": "smart", "url": "https://ssm.example/SmartTransport"}),
+    Scene(
+        "r7", "7.9.2", "remedied before", VerdictKind.REMEDIED, "unchanged", {"certificate": TrustAnchor.bundled().pem}
+    ),
+    Scene(
+        "r8",
+        "24.2.1",
+        "healthy: a later release, and contact works",
+        VerdictKind.NOT_AFFECTED,
+        "not-affected",
+        {"contact": True},
+    ),
+    Scene(
+        "r9",
+        "7.4.1",
+        "healthy: licences come from an on-prem server",
+        VerdictKind.NOT_AFFECTED,
+        "not-affected",
+        {"transport": "smart", "url": "https://ssm.example/SmartTransport"},
+    ),
 )
 
 
@@ -89,9 +130,14 @@ class Stage:
         """How the agent reaches the scene's router, its host key really checked."""
         played = self._simulator.devices[scene.name]
         return model.Device(
-            host="127.0.0.1", port=played.port, username=self._simulator.username, label=scene.name,
-            password=model.Secret(self._simulator.password), ssh_config=Path("/dev/null"),
-            host_keys=model.HostKeys(known_hosts=self._known_hosts), timeout=15.0,
+            host="127.0.0.1",
+            port=played.port,
+            username=self._simulator.username,
+            label=scene.name,
+            password=model.Secret(self._simulator.password),
+            ssh_config=Path("/dev/null"),
+            host_keys=model.HostKeys(known_hosts=self._known_hosts),
+            timeout=15.0,
         )
 
     def begin_trouble(self) -> None:

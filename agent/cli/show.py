@@ -35,8 +35,11 @@ def command(form: str, raw: bool, **given: Any) -> None:
         if form != "table" and not raw:
             print(jsonout.dump(jsonout.unread_object(device.name, device.address, error), form))
         raise
-    emit(form, lambda: jsonout.show_object(state, address=device.address),
-         lambda: render.show_view(state, device.address))
+    emit(
+        form,
+        lambda: jsonout.show_object(state, address=device.address),
+        lambda: render.show_view(state, device.address),
+    )
 
 
 def raw_views(session: Any, name: str) -> dict[str, object]:

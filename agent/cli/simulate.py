@@ -16,15 +16,24 @@ _VARIABLE = "XR_SIMULATED_PASSWORD"
 
 @click.command("simulate")
 @click.option("--release", default="7.3.2", show_default=True, help="The IOS XR release whose models it has.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="PORT",
-              help="Listen here [default: a free port].")
-@click.option("--terminal-rpc", type=click.Choice(("installs", "refused", "ok-without-certificate")),
-              default="ok-without-certificate", show_default=True,
-              help="What ca-authenticate does with terminal enrollment; no source says what a router does, "
-              "'installs' is assumed.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Listen here [default: a free port]."
+)
+@click.option(
+    "--terminal-rpc",
+    type=click.Choice(("installs", "refused", "ok-without-certificate")),
+    default="ok-without-certificate",
+    show_default=True,
+    help="What ca-authenticate does with terminal enrollment; no source says what a router does, "
+    "'installs' is assumed.",
+)
 @click.option("--pad-hello", is_flag=True, help="Announce as many modules as a real router.")
-@click.option("--known-hosts", type=click.Path(path_type=Path), metavar="FILE",
-              help="Write its host key here; other hosts in FILE are kept.")
+@click.option(
+    "--known-hosts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write its host key here; other hosts in FILE are kept.",
+)
 def command(release: str, port: int, terminal_rpc: str, pad_hello: bool, known_hosts: Path | None) -> None:
     """Run one simulated device on 127.0.0.1 until Ctrl-C; for tries and tests, not a router.
 

@@ -52,7 +52,8 @@ def without_secrets(tree: object, *, below: bool = False) -> object:
     if isinstance(tree, Mapping):
         return {
             name: without_secrets(value, below=below or bool(_SECRET.search(name.rpartition(":")[2].lower())))
-            if not name.startswith("@") else value
+            if not name.startswith("@")
+            else value
             for name, value in tree.items()
         }
     if isinstance(tree, list | tuple):

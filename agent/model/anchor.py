@@ -10,9 +10,7 @@ from pathlib import Path
 from agent.model.errors import InputError
 from agent.model.names import DistinguishedName
 
-_PEM = re.compile(
-    r"-----BEGIN CERTIFICATE-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", re.ASCII
-)
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", re.ASCII)
 _BUNDLED = Path(__file__).parent / "anchors" / "identrust-commercial-root-ca-1.pem"
 _LARGEST_FILE = 64 * 1024
 
@@ -77,7 +75,7 @@ class TrustAnchor:
             raise InputError(f"{source}: no PEM certificate in it", hint="expected -----BEGIN CERTIFICATE-----")
         if len(found) > 1:
             raise InputError(f"{source}: {len(found)} certificates", hint="an anchor is exactly one CA certificate")
-        if text[found[0].end():].strip() or "-----" in text[: found[0].start()]:
+        if text[found[0].end() :].strip() or "-----" in text[: found[0].start()]:
             raise InputError(f"{source}: other text around the certificate", hint="keep only the certificate")
         return _load(found[0].group().encode("ascii"), source)
 

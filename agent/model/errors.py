@@ -162,7 +162,11 @@ class RPCError(AgentError):
     kind = "rpc-error"
 
     def __init__(
-        self, errors: Sequence[RpcErrorInfo], *, operation: str = "rpc", device: str | None = None,
+        self,
+        errors: Sequence[RpcErrorInfo],
+        *,
+        operation: str = "rpc",
+        device: str | None = None,
         hint: str | None = None,
     ) -> None:
         self.errors = tuple(errors)

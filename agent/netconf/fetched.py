@@ -84,7 +84,8 @@ def _store(folder: Path, module: str, texts: dict[tuple[str, str], str]) -> None
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         for name, _ in texts:
             Path(work, _file_name(name, _revision(texts, name))).write_text(
-                next(text for (have, _), text in texts.items() if have == name), encoding="utf-8")
+                next(text for (have, _), text in texts.items() if have == name), encoding="utf-8"
+            )
         listed = _resolve(Path(work), module, texts)
         Path(work, "yang-library.json").write_text(json.dumps(listed), encoding="utf-8")
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -111,11 +112,15 @@ def _resolve(folder: Path, module: str, texts: dict[tuple[str, str], str]) -> di
             continue
         revision, namespace = statement.search_one("revision"), statement.search_one("namespace")
         included = [{"name": one.arg, "revision": _revision(texts, one.arg)} for one in statement.search("include")]
-        modules.append({
-            "name": statement.arg, "revision": revision.arg if revision else "", "namespace": namespace.arg,
-            "conformance-type": "implement" if statement.arg == module else "import",
-            **({"submodule": included} if included else {}),
-        })
+        modules.append(
+            {
+                "name": statement.arg,
+                "revision": revision.arg if revision else "",
+                "namespace": namespace.arg,
+                "conformance-type": "implement" if statement.arg == module else "import",
+                **({"submodule": included} if included else {}),
+            }
+        )
     return {"ietf-yang-library:modules-state": {"module-set-id": module, "module": modules}}
 
 

@@ -58,7 +58,8 @@ class HostKeyCheck:
         if self._policy.pinned is not None:
             if not _is_pinned(self._policy.pinned, blob):
                 raise HostKeyError(
-                    f"its host key {shown} is not the pinned one", device=self._device,
+                    f"its host key {shown} is not the pinned one",
+                    device=self._device,
                     hint="check the device; if its key was changed on purpose, pin the new one",
                 )
             return
@@ -66,13 +67,15 @@ class HostKeyCheck:
             return
         if self._known:
             raise HostKeyError(
-                f"its host key changed: {kind} {shown} is not the key in {self._file}", device=self._device,
+                f"its host key changed: {kind} {shown} is not the key in {self._file}",
+                device=self._device,
                 hint=f"somebody may be in between; if the change was on purpose: ssh-keygen -R '{self._name}' "
                 f"-f {self._file}",
             )
         if not self._policy.accept_new:
             raise HostKeyError(
-                f"its host key {kind} {shown} is not in {self._file}", device=self._device,
+                f"its host key {kind} {shown} is not in {self._file}",
+                device=self._device,
                 hint="compare it with the router's, then add it with ssh-keyscan or --accept-new-host-keys",
             )
         self._store(kind, blob)
@@ -88,7 +91,8 @@ class HostKeyCheck:
                 file.write(line.encode())
         except OSError as error:
             raise HostKeyError(
-                f"its new host key could not be stored in {self._file}: {error.strerror}", device=self._device,
+                f"its new host key could not be stored in {self._file}: {error.strerror}",
+                device=self._device,
                 hint="name a writable file with --known-hosts",
             ) from error
         log.warning("%s: stored new host key %s %s in %s", self._device, kind, fingerprint(blob), self._file)

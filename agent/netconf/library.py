@@ -53,10 +53,13 @@ def _index() -> Mapping[str, tuple[str, tuple[_File, ...]]]:
     folder = directory("yang")
     listed = json.loads((folder / "releases.json").read_text(encoding="utf-8"))["modules"]
     return {
-        module: (about["namespace"], tuple(
-            _File(folder / file, {revision: frozenset(releases) for revision, releases in revisions.items()})
-            for file, revisions in about["files"].items()
-        ))
+        module: (
+            about["namespace"],
+            tuple(
+                _File(folder / file, {revision: frozenset(releases) for revision, releases in revisions.items()})
+                for file, revisions in about["files"].items()
+            ),
+        )
         for module, about in listed.items()
     }
 
@@ -106,7 +109,8 @@ def nearest(module: str, revision: str | None, *, strict: bool, device: str | No
     namespace, files = _index()[module]
     if strict:
         raise CapabilityMissing(
-            f"{module}@{revision or 'no revision'} is not known exactly", device=device,
+            f"{module}@{revision or 'no revision'} is not known exactly",
+            device=device,
             hint="without --strict-models the nearest older variant stands in",
         )
     ordered = sorted({one for file in files for one in file.revisions})

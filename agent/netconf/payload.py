@@ -53,8 +53,11 @@ def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None)
     except etree.XMLSyntaxError as error:
         if "excessive depth" in str(error).lower():
             raise _nested(device) from error
-        raise ProtocolError(f"broken XML: {' '.join(str(error.msg).split())}", device=device,
-                            hint="it was cut off or damaged, or the peer is no NETCONF server") from error
+        raise ProtocolError(
+            f"broken XML: {' '.join(str(error.msg).split())}",
+            device=device,
+            hint="it was cut off or damaged, or the peer is no NETCONF server",
+        ) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _doctype(device)
     # Each level but the innermost ends in a tag of its own, so most replies need not be walked.
@@ -68,20 +71,27 @@ def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
     try:
         raw = data.encode() if isinstance(data, str) else data
         if len(raw) > limit:
-            raise ProtocolError(f"an XML document of {len(raw)} bytes, more than {limit}", device=device,
-                                hint="narrow what is asked for, or check the device")
+            raise ProtocolError(
+                f"an XML document of {len(raw)} bytes, more than {limit}",
+                device=device,
+                hint="narrow what is asked for, or check the device",
+            )
         if raw is data:
             raw.decode()
     except UnicodeError as error:
         where = f": {error.reason} at {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        raise ProtocolError(f"XML that is not UTF-8{where}", device=device,
-                            hint="the peer is no NETCONF server, or its data is damaged") from error
+        raise ProtocolError(
+            f"XML that is not UTF-8{where}", device=device, hint="the peer is no NETCONF server, or its data is damaged"
+        ) from error
     return raw
 
 
 def _doctype(device: str | None) -> ProtocolError:
-    return ProtocolError("an XML document with a DOCTYPE, which NETCONF forbids (RFC 6241 section 3)", device=device,
-                         hint="the peer is no NETCONF server, or hostile")
+    return ProtocolError(
+        "an XML document with a DOCTYPE, which NETCONF forbids (RFC 6241 section 3)",
+        device=device,
+        hint="the peer is no NETCONF server, or hostile",
+    )
 
 
 def _parser() -> etree.XMLParser:
@@ -89,8 +99,14 @@ def _parser() -> etree.XMLParser:
     parser: etree.XMLParser | None = getattr(_local, "parser", None)
     if parser is None:
         parser = _local.parser = etree.XMLParser(
-            encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
-            huge_tree=True, remove_comments=True, remove_pis=True,
+            encoding="utf-8",
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            huge_tree=True,
+            remove_comments=True,
+            remove_pis=True,
         )
     return parser
 
@@ -100,13 +116,19 @@ def _bound_depth(root: Element, device: str | None) -> None:
         if _TOO_DEEP(root):
             raise _nested(device)
     except etree.XPathError as error:
-        raise ProtocolError(f"XML with more elements than can be looked through: {error}", device=device,
-                            hint="narrow what is asked for") from error
+        raise ProtocolError(
+            f"XML with more elements than can be looked through: {error}",
+            device=device,
+            hint="narrow what is asked for",
+        ) from error
 
 
 def _nested(device: str | None) -> ProtocolError:
-    return ProtocolError(f"XML nested more than {DEEPEST} deep", device=device,
-                         hint="no model of IOS XR is that deep: the peer is broken or hostile")
+    return ProtocolError(
+        f"XML nested more than {DEEPEST} deep",
+        device=device,
+        hint="no model of IOS XR is that deep: the peer is broken or hostile",
+    )
 
 
 def serialize(element: Element) -> bytes:
@@ -171,8 +193,10 @@ def _text(word: str, value: str | bool | None) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if found := _ILLEGAL.search(text):
         # The value itself is not shown: it may be a secret.
-        raise SchemaError(f"{word} has U+{ord(found.group()):04X} at its character {found.start() + 1}, "
-                          "which XML cannot carry", hint="correct the value")
+        raise SchemaError(
+            f"{word} has U+{ord(found.group()):04X} at its character {found.start() + 1}, which XML cannot carry",
+            hint="correct the value",
+        )
     return text
 
 

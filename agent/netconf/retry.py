@@ -73,8 +73,14 @@ _TEXTS = (
 
 _REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE))
 _GRAVITY = (
-    Disposition.SUCCESS, Disposition.TRANSIENT, Disposition.ONCE, Disposition.SLOW, Disposition.REDO,
-    Disposition.NEXT_MODEL, Disposition.READ_BACK, Disposition.PERMANENT,
+    Disposition.SUCCESS,
+    Disposition.TRANSIENT,
+    Disposition.ONCE,
+    Disposition.SLOW,
+    Disposition.REDO,
+    Disposition.NEXT_MODEL,
+    Disposition.READ_BACK,
+    Disposition.PERMANENT,
 )
 _XML_TAG = re.compile(r"<[^>]*>")
 
@@ -187,7 +193,10 @@ class Policy:
         from tenacity import RetryCallState, Retrying, retry_if_exception
 
         retrying = Retrying(
-            sleep=self.sleep, stop=self._stop(), wait=self._wait, reraise=True,
+            sleep=self.sleep,
+            stop=self._stop(),
+            wait=self._wait,
+            reraise=True,
             retry=retry_if_exception(lambda error: classify(error) in _REPEATED),
         )
         retrying.begin()

@@ -178,8 +178,16 @@ def _compile(path: Path, module: str, namespace: str) -> Any:
         if described.exists():  # a device's own modules, with what they import
             return DataModel(described.read_text(encoding="utf-8"), (str(folder),))
         revision = _revision_of(path)
-        listed = json.dumps({"ietf-yang-library:modules-state": {"module-set-id": "", "module": [
-            {"name": module, "revision": revision, "namespace": namespace, "conformance-type": "implement"}]}})
+        listed = json.dumps(
+            {
+                "ietf-yang-library:modules-state": {
+                    "module-set-id": "",
+                    "module": [
+                        {"name": module, "revision": revision, "namespace": namespace, "conformance-type": "implement"}
+                    ],
+                }
+            }
+        )
         with tempfile.TemporaryDirectory(prefix="xr-agent-") as plain:
             # yangson finds a file by module@revision only; a second variant of a revision has another name.
             shutil.copy(path, Path(plain, f"{module}@{revision}.yang"))

@@ -104,7 +104,8 @@ class Pending:
         try:
             if not self._answered.wait(max(0.0, self._until - time.monotonic())):
                 raise ReplyTimeout(
-                    f"{self.operation} got no answer within {self._timeout:g} s", device=device,
+                    f"{self.operation} got no answer within {self._timeout:g} s",
+                    device=device,
                     hint="the device is busy or hangs; try again, or give a longer --timeout",
                 )
             if self._lost is not None:
@@ -114,7 +115,8 @@ class Pending:
             if not self.writes:
                 raise
             raise OutcomeUnknown(
-                f"{self.operation} was sent and its answer lost: {error.message}", device=device,
+                f"{self.operation} was sent and its answer lost: {error.message}",
+                device=device,
                 hint="read the state before anything else",
             ) from error
         finally:
@@ -132,14 +134,22 @@ class Session:
     """
 
     def __init__(
-        self, transport: Any, *, device: str, address: str | None = None, timeout: float = 60.0, owned: bool = True,
+        self,
+        transport: Any,
+        *,
+        device: str,
+        address: str | None = None,
+        timeout: float = 60.0,
+        owned: bool = True,
         handler: Any = None,
     ) -> None:
         self.device = device
         self.address = address
         self.owned = owned
         self.timeout = timeout
-        self.capabilities = Capabilities.from_uris(getattr(transport, "announced", None) or transport.server_capabilities)
+        self.capabilities = Capabilities.from_uris(
+            getattr(transport, "announced", None) or transport.server_capabilities
+        )
         self._transport = transport
         self._listener = RPCReplyListener(transport, handler or transport._device_handler)
         self._message_ids = itertools.count(1)
@@ -159,8 +169,12 @@ class Session:
         transport = manager._session
         host = getattr(transport, "host", None) or getattr(transport, "_host", None)
         return cls(
-            transport, device=device or host or "device", address=host, owned=False,
-            timeout=float(timeout if timeout is not None else manager.timeout or 60.0), handler=manager._device_handler,
+            transport,
+            device=device or host or "device",
+            address=host,
+            owned=False,
+            timeout=float(timeout if timeout is not None else manager.timeout or 60.0),
+            handler=manager._device_handler,
         )
 
     @property
@@ -300,11 +314,21 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
     said = " ".join(error.message or "" for error in errors if error.is_error).lower()
     if "lock-denied" in tags:
         holder = next((error.session_id for error in errors if error.session_id), None)
-        raise LockDenied(errors, operation=operation, device=device, hint=f"session {holder} holds it" if holder
-                         else "another session holds the lock")
+        raise LockDenied(
+            errors,
+            operation=operation,
+            device=device,
+            hint=f"session {holder} holds it"
+            if holder not in (None, "0")
+            else "a user at the CLI, or an uncommitted candidate, holds it",
+        )
     if "access-denied" in tags or _NOT_AUTHORIZED in said:
-        raise AccessDenied(errors, operation=operation, device=device,
-                           hint="the user lacks a task group (crypto, config-services) or a NACM rule")
+        raise AccessDenied(
+            errors,
+            operation=operation,
+            device=device,
+            hint="the user lacks a task group (crypto, config-services) or a NACM rule",
+        )
     raise RPCError(errors, operation=operation, device=device)
 
 
@@ -316,7 +340,12 @@ def _rpc_error(element: Element) -> RpcErrorInfo:
     info = element.find(qname(NETCONF_NS, "error-info"))
     holder = None if info is None else info.findtext(qname(NETCONF_NS, "session-id"))
     return RpcErrorInfo(
-        type=said("error-type"), tag=said("error-tag"), severity=said("error-severity"), app_tag=said("error-app-tag"),
-        path=said("error-path"), message=said("error-message"),
-        info=None if info is None else payload.serialize(info).decode(), session_id=holder.strip() if holder else None,
+        type=said("error-type"),
+        tag=said("error-tag"),
+        severity=said("error-severity"),
+        app_tag=said("error-app-tag"),
+        path=said("error-path"),
+        message=said("error-message"),
+        info=None if info is None else payload.serialize(info).decode(),
+        session_id=holder.strip() if holder else None,
     )

@@ -138,8 +138,12 @@ def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) ->
         raise InputError(f"the jump host {text!r} has no valid port", hint="[user@]host[:port]")
     outer = jump_host(first, host_keys, ssh_config) if first else None
     return Device(
-        host=host, port=int(port), username=user if at else None, host_keys=replace(host_keys, pinned=None),
-        jump=outer, ssh_config=ssh_config,
+        host=host,
+        port=int(port),
+        username=user if at else None,
+        host_keys=replace(host_keys, pinned=None),
+        jump=outer,
+        ssh_config=ssh_config,
     )
 
 
@@ -172,14 +176,21 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
     try:
         sock = socket.create_connection((settings.host, settings.port), timeout=deadline.left())
     except socket.gaierror as error:
-        raise ConnectError(f"its name cannot be resolved: {error.strerror}", device=device.name,
-                           hint="check the name, or give the address") from error
+        raise ConnectError(
+            f"its name cannot be resolved: {error.strerror}",
+            device=device.name,
+            hint="check the name, or give the address",
+        ) from error
     except TimeoutError as error:
-        raise ConnectError(f"no answer from {device.address} within {deadline.seconds:g} s", device=device.name,
-                           hint="check routes and filters between here and the router") from error
+        raise ConnectError(
+            f"no answer from {device.address} within {deadline.seconds:g} s",
+            device=device.name,
+            hint="check routes and filters between here and the router",
+        ) from error
     except OSError as error:
-        raise ConnectError(f"{device.address}: {error.strerror or error}", device=device.name,
-                           hint=_PORT_HINT) from error
+        raise ConnectError(
+            f"{device.address}: {error.strerror or error}", device=device.name, hint=_PORT_HINT
+        ) from error
     # Without it Nagle's algorithm and delayed ACK cost 40 ms at several points of the SSH handshake.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -210,7 +221,8 @@ def _named(device: Device, way: str = "") -> Iterator[None]:
         yield
     except paramiko.AuthenticationException as error:
         raise SSHAuthenticationError(
-            f"the device refused the login: {error}", device=device.name,
+            f"the device refused the login: {error}",
+            device=device.name,
             hint="check user, key and password",
         ) from error
     except paramiko.ChannelException as error:
@@ -218,12 +230,19 @@ def _named(device: Device, way: str = "") -> Iterator[None]:
     except (paramiko.SSHException, EOFError, OSError) as error:
         said = str(error) or type(error).__name__
         if "banner" in said.lower():
-            raise ConnectError(f"{where} sent no SSH banner: {said}", device=device.name,
-                               hint=f"the port speaks another protocol, or: {_RATE_LIMIT}",
-                               rate_limited=not isinstance(error.__cause__, UnicodeDecodeError)) from error
+            raise ConnectError(
+                f"{where} sent no SSH banner: {said}",
+                device=device.name,
+                hint=f"the port speaks another protocol, or: {_RATE_LIMIT}",
+                rate_limited=not isinstance(error.__cause__, UnicodeDecodeError),
+            ) from error
         reset = isinstance(error, (EOFError, ConnectionError))
-        raise ConnectError(f"{where}: the SSH handshake failed: {said}", device=device.name,
-                           hint=_RATE_LIMIT if reset else _PORT_HINT, rate_limited=reset) from error
+        raise ConnectError(
+            f"{where}: the SSH handshake failed: {said}",
+            device=device.name,
+            hint=_RATE_LIMIT if reset else _PORT_HINT,
+            rate_limited=reset,
+        ) from error
 
 
 def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: Deadline) -> None:
@@ -248,7 +267,8 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
         still_wanted = transport.auth_password(settings.username, device.password.reveal())
         if still_wanted:
             raise SSHAuthenticationError(
-                f"the device wants more than the password: {', '.join(still_wanted)}", device=device.name,
+                f"the device wants more than the password: {', '.join(still_wanted)}",
+                device=device.name,
                 hint="give a key file as well",
             )
         return
@@ -256,7 +276,8 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
         return
     raise SSHAuthenticationError(
         f"the device accepted no key of {settings.username}" if refused else "there is no key and no password",
-        device=device.name, hint="give --key, --password-env or --ask-password, or load a key into ssh-agent",
+        device=device.name,
+        hint="give --key, --password-env or --ask-password, or load a key into ssh-agent",
     ) from refused
 
 

@@ -77,7 +77,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             channel.invoke_subsystem("netconf")
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise ConnectError(
-                f"{device.address} answers SSH, but has no netconf subsystem: {error}", device=device.name,
+                f"{device.address} answers SSH, but has no netconf subsystem: {error}",
+                device=device.name,
                 hint="configure 'netconf-yang agent ssh' and 'ssh server netconf', or check the port",
             ) from error
         # A peer that stops reading must not hold the writer for ever; the reader takes the same time-out as a pause.
@@ -96,12 +97,14 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             if isinstance(self._refused, ProtocolError):
                 raise self._refused
             raise ConnectError(
-                f"{device.address} ended the session before its hello", device=device.name,
+                f"{device.address} ended the session before its hello",
+                device=device.name,
                 hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
             ) from self._refused
         if not answered:
             raise ConnectError(
-                f"{device.address}: no NETCONF hello within {device.open_timeout:g} s", device=device.name,
+                f"{device.address}: no NETCONF hello within {device.open_timeout:g} s",
+                device=device.name,
                 hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
             )
         if not self._id:

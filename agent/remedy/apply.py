@@ -93,8 +93,12 @@ def _last(outcome: Outcome) -> Event:
 def skipped(skip: Skip, address: str | None = None) -> Outcome:
     """The outcome of a device that no plan fits."""
     return Outcome(
-        device=skip.device, result=Result.SKIPPED, address=address, release=skip.release,
-        config_model=skip.config_model, steps=(StepRecord("plan", Status.SKIPPED, skip.reason),),
+        device=skip.device,
+        result=Result.SKIPPED,
+        address=address,
+        release=skip.release,
+        config_model=skip.config_model,
+        steps=(StepRecord("plan", Status.SKIPPED, skip.reason),),
         error=Failure("skipped", skip.reason, skip.hint),
     )
 

@@ -66,7 +66,8 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
     except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
         raise OutcomeUnknown(
             f"ca-authenticate was sent, and the certificate could not be read back: {error.message}",
-            device=run.plan.device, hint=f"read trustpoint {step.trustpoint}, or push again: it reads first",
+            device=run.plan.device,
+            hint=f"read trustpoint {step.trustpoint}, or push again: it reads first",
         ) from error
     run.persistent = False  # what terminal and url enrollment bring is forgotten at a reload
     yield run.ended("read back", Status.DONE, f"{step.anchor.name} is there, by {run.evidence.value}")
@@ -86,12 +87,14 @@ def _prove(run: Run, step: Authenticate) -> Steps[Evidence]:
     if not reading.answered or reading.value is not None:
         why = reading.missing or "the device shows too little of the certificate to tell which it is"
         raise OutcomeUnknown(
-            f"whether the certificate is there cannot be told: {why}", device=run.plan.device,
+            f"whether the certificate is there cannot be told: {why}",
+            device=run.plan.device,
             hint=f"on the router: show crypto ca certificates {step.trustpoint}",
         )
     raise CertificateMissing(
         f"ca-authenticate was answered with ok, but trustpoint {step.trustpoint} shows no CA certificate",
-        device=run.plan.device, hint=_NEXT.format(name=step.trustpoint),
+        device=run.plan.device,
+        hint=_NEXT.format(name=step.trustpoint),
     )
 
 
@@ -113,7 +116,8 @@ def _judge(run: Run, step: Authenticate, reading: Reading[Certificate]) -> Evide
 def _mismatch(device: str, name: str, shown: Certificate, anchor: TrustAnchor) -> AnchorMismatch:
     print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
     return AnchorMismatch(
-        f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}", device=device,
+        f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}",
+        device=device,
         hint="find out who installed it; nothing was repeated",
     )
 

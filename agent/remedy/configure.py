@@ -42,6 +42,7 @@ def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     for redo in range(_REDOS + 1):
         try:
             yield from _transaction(run, step)
+            yield from _confirm(run, step)
             return
         except RPCError as error:
             if classify(error) is not Disposition.REDO or redo == _REDOS:
@@ -59,8 +60,9 @@ def _transaction(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
         discard = undo.enter_context(ExitStack())
         discard.callback(_discard, run)
         yield from run.persist("edit-config", lambda: _edit(run, step))
-        yield run.ended("edit-config", Status.DONE, f"{step.model.value}; validated" if _validates(run) else
-                        step.model.value)
+        yield run.ended(
+            "edit-config", Status.DONE, f"{step.model.value}; validated" if _validates(run) else step.model.value
+        )
         yield run.started_event("commit")
         said = yield from _commit(run, step)
         discard.pop_all()
@@ -74,8 +76,10 @@ def _lock(run: Run, step: ConfigureTrustpoint, undo: ExitStack) -> str:
     held: list[operations.Datastore] = []
     undo.callback(_unlock, run, held)
     locks = [(target, operations.send_lock(session, target)) for target in _TARGETS]
-    queries = [trustpoint.config_query(schema, step.model, step.trustpoint, datastore=name)
-               for name in ("candidate", "running")]
+    queries = [
+        trustpoint.config_query(schema, step.model, step.trustpoint, datastore=name)
+        for name in ("candidate", "running")
+    ]
     reads = [query.send(session) for query in queries]
     refused = _granted(locks, held)
     if refused is None:
@@ -127,7 +131,8 @@ def _foreign(run: Run, how: str, cause: AgentError | None) -> None:
     """Somebody else's uncommitted change: discard it if the user said so, else refuse."""
     if not run.plan.intent.discard_foreign:
         raise PolicyRefused(
-            f"the candidate holds uncommitted changes of somebody else: {how}", device=run.plan.device,
+            f"the candidate holds uncommitted changes of somebody else: {how}",
+            device=run.plan.device,
             hint="commit or discard them there, or use --discard-foreign",
         ) from cause
     log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
@@ -177,7 +182,8 @@ def _commit(run: Run, step: ConfigureTrustpoint) -> Steps[str]:
             return "its answer was lost; the configuration was read back and is there"
         run.changed = False
         raise TransportError(
-            "the commit's answer was lost; the configuration was read back and is as before", device=run.plan.device,
+            "the commit's answer was lost; the configuration was read back and is as before",
+            device=run.plan.device,
             hint="run push again",
         ) from error
     except RPCError:
@@ -192,7 +198,8 @@ def _reread(run: Run, step: ConfigureTrustpoint, error: OutcomeUnknown) -> bool:
     except AgentError as second:
         raise OutcomeUnknown(
             f"the commit's answer was lost, and the configuration could not be read back: {second.message}",
-            device=run.plan.device, hint=f"read trustpoint {step.trustpoint} before anything else",
+            device=run.plan.device,
+            hint=f"read trustpoint {step.trustpoint} before anything else",
         ) from error
 
 
@@ -202,6 +209,25 @@ def _is_running(run: Run, step: ConfigureTrustpoint) -> bool:
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
     return reading.value is not None and reading.value.enrollment == step.enrollment
+
+
+def _confirm(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
+    """Read the committed trustpoint back, beside the unlocks: a server's ok to a commit proves as little as any.
+
+    Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.
+    """
+    yield run.started_event("read back", "configuration")
+    query = trustpoint.config_query(run.session.schema, step.model, step.trustpoint)
+    reading = ask_until_there(run.alive(), query, run.policy)
+    run.settle()
+    if reading.value is None or reading.value.enrollment != step.enrollment:
+        shown = reading.missing or (f"'{reading.value.enrollment.cli}'" if reading.value else "no such trustpoint")
+        raise OutcomeUnknown(
+            f"the commit was answered with ok, but the running configuration shows {shown}",
+            device=run.plan.device,
+            hint=f"on the router: show running-config crypto ca trustpoint {step.trustpoint}",
+        )
+    yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
 
 
 def _discard(run: Run) -> None:

@@ -44,8 +44,13 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
         steps.append(Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None))
     steps += _renewal(intent, state, installed=not there)
     return Plan(
-        device=state.device, intent=intent, method=Method.RPC, config_model=state.access.config_model,
-        steps=tuple(steps), release=state.release, present=proof,
+        device=state.device,
+        intent=intent,
+        method=Method.RPC,
+        config_model=state.access.config_model,
+        steps=tuple(steps),
+        release=state.release,
+        present=proof,
     )
 
 
@@ -62,12 +67,14 @@ def _refusal(intent: Intent, state: State) -> Skip | None:
         return _skip(state, f"{ways.config_model.value} cannot set '{intent.enrollment.cli}' here")
     if state.config.missing is not None:
         return _skip(
-            state, f"the trustpoint configuration could not be read: {state.config.missing}",
+            state,
+            f"the trustpoint configuration could not be read: {state.config.missing}",
             hint="without it nobody can say what a change would replace",
         )
     if not state.certificate.answered and state.certificate.source:
         return _skip(
-            state, f"the certificates could not be read: {state.certificate.missing}",
+            state,
+            f"the certificates could not be read: {state.certificate.missing}",
             hint="without them a push cannot tell whether it is needed, nor prove its success",
         )
     return None
@@ -82,7 +89,8 @@ def _configure(intent: Intent, state: State) -> ConfigureTrustpoint | Skip | Non
         if present.enrollment.kind is not EnrollmentKind.NONE:
             if not intent.replace:
                 return _skip(
-                    state, f"trustpoint {intent.trustpoint} has '{present.enrollment.cli}'",
+                    state,
+                    f"trustpoint {intent.trustpoint} has '{present.enrollment.cli}'",
                     hint=f"--replace changes it to '{wanted.cli}', or name another --trustpoint",
                 )
             replaces = present.enrollment

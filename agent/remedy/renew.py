@@ -46,8 +46,11 @@ def _call(run: Run) -> Steps[tuple[Status, str]]:
         if answer is Answer.TRUST:
             return Status.FAILED, f"{code}: the device still does not trust the server"
         if answer is not Answer.RETRY or wait is None:
-            return (Status.SKIPPED, f"{code}: nothing to renew") if answer is Answer.PERMANENT else (
-                Status.FAILED, f"{code} after {number} tries")
+            return (
+                (Status.SKIPPED, f"{code}: nothing to renew")
+                if answer is Answer.PERMANENT
+                else (Status.FAILED, f"{code} after {number} tries")
+            )
         run.retries += 1
         yield Event(run.plan.device, "renew-auth", Status.RETRY, code)
         run.policy.sleep(wait)

@@ -87,7 +87,8 @@ class Run:
         if not self.session.connected:
             if self.connect is None:
                 raise SessionLost(
-                    "the session was lost and there is no way to open another", device=self.plan.device,
+                    "the session was lost and there is no way to open another",
+                    device=self.plan.device,
                     hint="give a connect callable, or push again on a new session",
                 )
             self.close_reopened()

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from agent.model.anchor import TrustAnchor
 from agent.simulator.persona import Persona
 
-_FAILED = "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"
+_FAILED = (
+    "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"
+)
 _SERVERS = ("tools.cisco.com", "smartreceiver.cisco.com")
 
 
@@ -23,7 +25,9 @@ class State:
     persona: Persona
     certificates: dict[str, str] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
-    last_contact: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0) - timedelta(days=40))
+    last_contact: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
+    )
     last_success: bool = False
     authenticates: int = 0
     renewals: int = 0

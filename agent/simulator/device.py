@@ -94,25 +94,35 @@ class Device:
 
     def trustpoints(self) -> list[str]:
         """The names of all configured trustpoints."""
-        return [str(entry[0].text) for node in self.config.running for entry in node.iter("{*}trustpoint") if len(entry)
-                and str(entry[0].tag).endswith("name")]
+        return [
+            str(entry[0].text)
+            for node in self.config.running
+            for entry in node.iter("{*}trustpoint")
+            if len(entry) and str(entry[0].tag).endswith("name")
+        ]
 
     def _trustpoint(self, name: str, enrollment: str) -> str:
         if f"{_PREFIX}um-crypto-cfg" in self._models:
             kind = f"<{enrollment}/>" if enrollment in ("terminal", "local") else f"<url>{escape(enrollment)}</url>"
-            return (f'<crypto xmlns="{self._models[f"{_PREFIX}um-crypto-cfg"].namespace}"><ca><trustpoint><trustpoints>'
-                    f"<trustpoint><trustpoint-name>{escape(name)}</trustpoint-name><enrollment>{kind}</enrollment>"
-                    "</trustpoint></trustpoints></trustpoint></ca></crypto>")
+            return (
+                f'<crypto xmlns="{self._models[f"{_PREFIX}um-crypto-cfg"].namespace}"><ca><trustpoint><trustpoints>'
+                f"<trustpoint><trustpoint-name>{escape(name)}</trustpoint-name><enrollment>{kind}</enrollment>"
+                "</trustpoint></trustpoints></trustpoint></ca></crypto>"
+            )
         native = self._models[f"{_PREFIX}crypto-cepki-cfg"]
         root = "crypto-ca" if native.node(["crypto-ca"]) is not None else "crypto-cepki"
-        return (f'<{root} xmlns="{native.namespace}"><certificate-authority><trustpoints><trustpoint>'
-                f"<name>{escape(name)}</name><enrollment><url>{escape(enrollment)}</url></enrollment>"
-                f"</trustpoint></trustpoints></certificate-authority></{root}>")
+        return (
+            f'<{root} xmlns="{native.namespace}"><certificate-authority><trustpoints><trustpoint>'
+            f"<name>{escape(name)}</name><enrollment><url>{escape(enrollment)}</url></enrollment>"
+            f"</trustpoint></trustpoints></certificate-authority></{root}>"
+        )
 
     def _hello(self) -> bytes:
         listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in self.persona.capabilities())
         return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
-            BASE.encode(), listed.replace("%", "%%").encode())
+            BASE.encode(),
+            listed.replace("%", "%%").encode(),
+        )
 
     def fault(self, operation: str) -> Fault | None:
         """The fault that strikes this rpc, if any."""
@@ -169,7 +179,8 @@ class Device:
     async def _perform(self, session: NetconfSession, operation: str, body: etree._Element) -> bytes:
         if etree.QName(body).namespace == BASE:
             handler: Callable[[NetconfSession, etree._Element], bytes] | None = getattr(
-                self, "_" + operation.replace("-", "_"), None)
+                self, "_" + operation.replace("-", "_"), None
+            )
             if handler is None:
                 raise Refusal("operation-not-supported", kind="protocol")
             return handler(session, body)
@@ -254,11 +265,15 @@ class Device:
         return f'<data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring">{escape(text)}</data>'.encode()
 
     async def _action(self, operation: str, body: etree._Element) -> bytes:
-        module: Model | None = next((one for one in self._models.values()
-                                     if one.namespace == etree.QName(body).namespace), None)
+        module: Model | None = next(
+            (one for one in self._models.values() if one.namespace == etree.QName(body).namespace), None
+        )
         if module is None:
-            raise Refusal("unknown-namespace", kind="protocol",
-                          info=f"<bad-namespace>{etree.QName(body).namespace}</bad-namespace>")
+            raise Refusal(
+                "unknown-namespace",
+                kind="protocol",
+                info=f"<bad-namespace>{etree.QName(body).namespace}</bad-namespace>",
+            )
         if module.node([operation]) is None:
             raise unknown_element(operation)
         wrong = module.wrong_input(body)
@@ -270,8 +285,10 @@ class Device:
         if operation in ("renew-auth", "renew-id"):
             code = self.state.renew()
             status = "success" if code == "success" else "failed"
-            return (f'<response xmlns="{module.namespace}"><operation-status>{status}</operation-status>'
-                    f"<return-code>{code}</return-code></response>").encode()
+            return (
+                f'<response xmlns="{module.namespace}"><operation-status>{status}</operation-status>'
+                f"<return-code>{code}</return-code></response>"
+            ).encode()
         raise Refusal("operation-not-supported")
 
     async def _authenticate(self, name: str) -> None:

@@ -9,14 +9,25 @@ class Refusal(Exception):
     """An rpc is answered with one rpc-error."""
 
     def __init__(
-        self, tag: str, message: str | None = None, *, kind: str = "application", path: str | None = None, info: str = "",
+        self,
+        tag: str,
+        message: str | None = None,
+        *,
+        kind: str = "application",
+        path: str | None = None,
+        info: str = "",
     ) -> None:
         super().__init__(tag)
         self.xml = rpc_error(tag, message, kind=kind, path=path, info=info)
 
 
 def rpc_error(
-    tag: str, message: str | None = None, *, kind: str = "application", severity: str = "error", path: str | None = None,
+    tag: str,
+    message: str | None = None,
+    *,
+    kind: str = "application",
+    severity: str = "error",
+    path: str | None = None,
     info: str = "",
 ) -> bytes:
     """One ``<rpc-error>``; *info* is XML for error-info."""

@@ -42,13 +42,13 @@ class Deframer:
                     raise FramingError(self._held[:13])
                 return None
             if header.group(1) == b"#":
-                self._held = self._held[header.end():]
+                self._held = self._held[header.end() :]
                 message, self._parts = b"".join(self._parts), []
                 return message
             end = header.end() + int(header.group(1))
             if len(self._held) < end:
                 return None
-            self._parts.append(self._held[header.end():end])
+            self._parts.append(self._held[header.end() : end])
             self._held = self._held[end:]
 
 
@@ -56,5 +56,5 @@ def enframe(message: bytes, chunked: bool) -> bytes:
     """One message as it goes out; a long one in several chunks, as routers do."""
     if not chunked:
         return message + b"]]>]]>"
-    pieces = [message[start:start + 32768] for start in range(0, len(message), 32768)]
+    pieces = [message[start : start + 32768] for start in range(0, len(message), 32768)]
     return b"".join(b"\n#%d\n%b" % (len(piece), piece) for piece in pieces) + b"\n##\n"

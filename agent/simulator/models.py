@@ -26,8 +26,19 @@ class Model:
         self.namespace = file.namespace
         first = next(line for line in file.path.read_text(encoding="utf-8").splitlines() if "revision" in line)
         revision = first.split()[1].strip('";{')
-        library = {"ietf-yang-library:modules-state": {"module-set-id": "simulator", "module": [
-            {"name": file.name, "revision": revision, "namespace": file.namespace, "conformance-type": "implement"}]}}
+        library = {
+            "ietf-yang-library:modules-state": {
+                "module-set-id": "simulator",
+                "module": [
+                    {
+                        "name": file.name,
+                        "revision": revision,
+                        "namespace": file.namespace,
+                        "conformance-type": "implement",
+                    }
+                ],
+            }
+        }
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(file.path, Path(folder, f"{file.name}@{revision}.yang"))
             self._model = DataModel(json.dumps(library), (folder,))
@@ -60,7 +71,8 @@ class Model:
         try:
             value = schema.from_xml(wrapped)
             RootNode(value, schema, self._model.schema_data, value.timestamp).validate(
-                ValidationScope.all, ContentType.all)
+                ValidationScope.all, ContentType.all
+            )
         except YangsonException as error:
             return str(error)
         return None

@@ -78,8 +78,11 @@ def licensing(namespace: str, state: State) -> etree._Element:
     registration: dict[str, object] = {}
     if persona.registration == "complete":
         registration["registration-complete"] = {
-            "complete-time": "Jan 10 2022 08:00:00 UTC", "last-renew-success": "yes", "smart-account": "Example",
-            "virtual-account": "Simulated"}
+            "complete-time": "Jan 10 2022 08:00:00 UTC",
+            "last-renew-success": "yes",
+            "smart-account": "Example",
+            "virtual-account": "Simulated",
+        }
     authorization: dict[str, object] = {}
     if carries:
         authorization[f"authorization-{persona.authorization}"] = {"authorization-info": contact}
@@ -88,8 +91,14 @@ def licensing(namespace: str, state: State) -> etree._Element:
         "authorization": {**authorization, "authorization-state": persona.authorization},
         "transport": {"url-settings": {"url-registration": persona.url}, "transport-type": persona.transport},
         "evaluation": {"eval-period-left": {"time-left": 7776000}, "eval-in-use": "no", "eval-expired": "no"},
-        "usage": [{"entitlement-tag": "regid.2018-01.com.example,1.0_0", "license-name": "ESS-CA-100G-RTU-2",
-                   "count": 4, "enforce-mode": "in-compliance" if carries else "evaluation"}],
+        "usage": [
+            {
+                "entitlement-tag": "regid.2018-01.com.example,1.0_0",
+                "license-name": "ESS-CA-100G-RTU-2",
+                "count": 4,
+                "enforce-mode": "in-compliance" if carries else "evaluation",
+            }
+        ],
     }
     return top("smart-agent", {"licensing": {"state": {"state-info": info}}}, namespace)
 

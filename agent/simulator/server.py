@@ -162,8 +162,13 @@ class Simulator:
 
     async def _listen(self, device: Device, port: int) -> asyncssh.SSHAcceptor:
         return await asyncssh.create_server(
-            lambda: _Server(device, self._keys), "127.0.0.1", port, server_host_keys=[self._host_key], encoding=None,
-            compression_algs=None, login_timeout=60,
+            lambda: _Server(device, self._keys),
+            "127.0.0.1",
+            port,
+            server_host_keys=[self._host_key],
+            encoding=None,
+            compression_algs=None,
+            login_timeout=60,
         )
 
     async def _end(self) -> None:

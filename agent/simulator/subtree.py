@@ -25,8 +25,9 @@ def _keep(node: etree._Element, rule: etree._Element) -> etree._Element | None:
         return copy.deepcopy(node)
     matches = [one for one in rules if not len(one) and (one.text or "").strip()]
     for match in matches:
-        if not any(_same_name(match, child) and (child.text or "").strip() == (match.text or "").strip()
-                   for child in node):
+        if not any(
+            _same_name(match, child) and (child.text or "").strip() == (match.text or "").strip() for child in node
+        ):
             return None
     selections = [one for one in rules if one not in matches]
     if not selections:
@@ -49,4 +50,7 @@ def _elements(element: etree._Element) -> list[etree._Element]:
 
 def _same_name(rule: etree._Element, node: etree._Element) -> bool:
     return etree.QName(rule).localname == etree.QName(node).localname and etree.QName(rule).namespace in (
-        None, "", etree.QName(node).namespace)
+        None,
+        "",
+        etree.QName(node).namespace,
+    )

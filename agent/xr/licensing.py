@@ -50,12 +50,23 @@ class Answer(Enum):
 
 _ANSWERS = {
     Answer.RETRY: (
-        "commsend", "registrationinprogress", "commretry", "authrenewinprogress", "idcertrenewinprogress",
-        "cryptoinitnotcompleted", "ipctimeout", "OperationInProgress", "ErrorOkTryAgain",
+        "commsend",
+        "registrationinprogress",
+        "commretry",
+        "authrenewinprogress",
+        "idcertrenewinprogress",
+        "cryptoinitnotcompleted",
+        "ipctimeout",
+        "OperationInProgress",
+        "ErrorOkTryAgain",
     ),
     Answer.TRUST: (
-        "certinvalid", "certexpired", "signcertverificationfailed", "cryptorootcaimportfailed",
-        "couldnotvalidatetrustchain", "certificatemismatch",
+        "certinvalid",
+        "certexpired",
+        "signcertverificationfailed",
+        "cryptorootcaimportfailed",
+        "couldnotvalidatetrustchain",
+        "certificatemismatch",
     ),
     Answer.PERMANENT: ("notsupported", "notenabled", "commdisabled", "notregistered", "standby", "NoURL"),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from agent.model.errors import AccessDenied, AgentError, RPCError, SchemaError
+from agent.model.errors import AccessDenied, RPCError, SchemaError
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
@@ -103,8 +103,12 @@ def _settle(session: Session, query: Query[T], pending: Pending | None, policy: 
         return query.read(first.pop() if first else query.send(session))
 
     try:
-        return policy.run(attempt, on_retry=lambda count, error: log.info(
-            "%s: %s is read again (%d): %s", session.device, query.what, count, error.message))
+        return policy.run(
+            attempt,
+            on_retry=lambda count, error: log.info(
+                "%s: %s is read again (%d): %s", session.device, query.what, count, error.message
+            ),
+        )
     except AccessDenied as error:
         return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
     except RPCError as error:

@@ -35,9 +35,7 @@ _TEMPLATE = {
 
 def config_models(schema: Schema) -> list[ConfigModel]:
     """The models by which this device's trustpoints can be configured, best first."""
-    return [
-        model for model, (path, _) in _TRUSTPOINT.items() if model.module and schema.has(model.module, path)
-    ]
+    return [model for model, (path, _) in _TRUSTPOINT.items() if model.module and schema.has(model.module, path)]
 
 
 def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]:
@@ -87,9 +85,14 @@ def config_edit(
         # One url over another is a merge of the leaf; removing it as well would name the leaf twice.
         old = replaces.kind if replaces and replaces.kind is not kind else None
         body = template(
-            f"edit-trustpoint.{_TEMPLATE[model]}", name=name, terminal=kind is EnrollmentKind.TERMINAL,
-            local=kind is EnrollmentKind.LOCAL, url=enrollment.url, remove_terminal=old is EnrollmentKind.TERMINAL,
-            remove_url=old is EnrollmentKind.URL, remove_local=old is EnrollmentKind.LOCAL,
+            f"edit-trustpoint.{_TEMPLATE[model]}",
+            name=name,
+            terminal=kind is EnrollmentKind.TERMINAL,
+            local=kind is EnrollmentKind.LOCAL,
+            url=enrollment.url,
+            remove_terminal=old is EnrollmentKind.TERMINAL,
+            remove_url=old is EnrollmentKind.URL,
+            remove_local=old is EnrollmentKind.LOCAL,
         )
     elif model in _TEMPLATE and kind in (EnrollmentKind.TERMINAL, EnrollmentKind.URL):
         body = template(f"edit-trustpoint.{_TEMPLATE[model]}", name=name, url=enrollment.url or "terminal")
@@ -112,8 +115,10 @@ def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
         return _certificate(shown, source) if isinstance(shown, Mapping) else None
 
     return Query(
-        what=f"CA certificate of {name}", source=source,
-        subtree=lambda: template("filter-trustpoint-oper", name=name), decode=decode,
+        what=f"CA certificate of {name}",
+        source=source,
+        subtree=lambda: template("filter-trustpoint-oper", name=name),
+        decode=decode,
     )
 
 

@@ -34,8 +34,17 @@ class Lab:
     def words(self, device: Device) -> list[str]:
         """The options by which *device* is reached."""
         return [
-            "127.0.0.1", "--port", str(device.port), "--username", self.simulator.username, "--password-env", VARIABLE,
-            "--known-hosts", str(self.known_hosts), "--ssh-config", "/dev/null",
+            "127.0.0.1",
+            "--port",
+            str(device.port),
+            "--username",
+            self.simulator.username,
+            "--password-env",
+            VARIABLE,
+            "--known-hosts",
+            str(self.known_hosts),
+            "--ssh-config",
+            "/dev/null",
         ]
 
     def run(self, command: str, device: Device, *words: str, password: str | None = None) -> Any:

@@ -24,7 +24,14 @@ from tests.cli.schemas import check
 
 PEM = TrustAnchor.bundled().pem
 WRITES = {
-    "lock", "edit-config", "commit", "discard-changes", "ca-authenticate", "renew-auth", "renew-id", "kill-session",
+    "lock",
+    "edit-config",
+    "commit",
+    "discard-changes",
+    "ca-authenticate",
+    "renew-auth",
+    "renew-id",
+    "kill-session",
 }
 
 
@@ -43,7 +50,7 @@ def one_error(stderr: str) -> str:
     said = [line for line in stderr.splitlines() if line.startswith("error: ")]
     assert len(said) == 1
     assert "Traceback" not in stderr
-    return stderr[stderr.index(said[0]):]
+    return stderr[stderr.index(said[0]) :]
 
 
 # --- show ------------------------------------------------------------------------------------------------------------
@@ -100,13 +107,16 @@ def test_a_hostile_device_cannot_act_on_the_terminal(lab: Lab, monkeypatch: pyte
 # --- assess ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settings, verdict, code", [
-    ({}, "affected", 1),
-    ({"certificate": PEM}, "remedied", 0),
-    ({"url": "https://ssm.example/"}, "not-affected", 0),
-    ({"fixes": ("CSCvx00476",)}, "not-affected", 0),
-    ({"release": "6.6.3"}, "unknown", 1),
-])
+@pytest.mark.parametrize(
+    "settings, verdict, code",
+    [
+        ({}, "affected", 1),
+        ({"certificate": PEM}, "remedied", 0),
+        ({"url": "https://ssm.example/"}, "not-affected", 0),
+        ({"fixes": ("CSCvx00476",)}, "not-affected", 0),
+        ({"release": "6.6.3"}, "unknown", 1),
+    ],
+)
 def test_assess(lab: Lab, settings: dict[str, Any], verdict: str, code: int) -> None:
     device = lab.add(**settings)
     done = lab.run("assess", device, "--format", "jsonl")
@@ -154,7 +164,7 @@ def test_a_device_without_a_way_is_skipped(lab: Lab, settings: dict[str, Any], w
     made = json.loads(done.stdout)
     check(words[0], made)
     assert done.exit_code == 1
-    assert (made["error"]["kind"] if words[0] == "push" else made["skip"]["reason"])
+    assert made["error"]["kind"] if words[0] == "push" else made["skip"]["reason"]
     assert "  next: " in one_error(done.stderr)
     assert untouched(device)
 
@@ -240,6 +250,7 @@ def test_push_keeps_another_enrollment_until_told_otherwise(lab: Lab) -> None:
 def stranger() -> Iterator[int]:
     """A port that speaks another protocol."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+
         def greet() -> None:
             while True:
                 try:
@@ -281,8 +292,9 @@ def test_another_protocol_on_the_port_is_one_line(lab: Lab, stranger: int) -> No
 
 def test_a_name_that_does_not_resolve(lab: Lab) -> None:
     words = lab.words(lab.add())
-    done = CliRunner().invoke(program, ["show", "no-such-host.invalid", *words[1:]],
-                              env={VARIABLE: "x"}, catch_exceptions=False)
+    done = CliRunner().invoke(
+        program, ["show", "no-such-host.invalid", *words[1:]], env={VARIABLE: "x"}, catch_exceptions=False
+    )
     assert (done.exit_code, done.stdout) == (1, "")
     assert "no-such-host.invalid" in one_error(done.stderr)
 
@@ -327,14 +339,24 @@ def test_a_pinned_host_key(lab: Lab) -> None:
 REPLIES = [
     pytest.param(b"this is no XML", id="garbage"),
     pytest.param(b"<rpc-reply xmlns='urn:ietf:params:xml:ns:netconf:base:1.0' message-id='MID'><data>", id="truncated"),
-    pytest.param(b"<!DOCTYPE r [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><rpc-reply message-id='MID' "
-                 b"xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>&b;</data></rpc-reply>", id="entities"),
-    pytest.param(b"<rpc-reply message-id='MID' xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>\xff\xfe</data>"
-                 b"</rpc-reply>", id="non-UTF-8"),
-    pytest.param(b"<rpc-reply message-id='MID' xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>"
-                 + b"<a>" * 100000, id="deep"),
-    pytest.param(b"<rpc-reply message-id='MID' xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>"
-                 + b" " * (65 * 2**20), id="huge"),
+    pytest.param(
+        b"<!DOCTYPE r [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]><rpc-reply message-id='MID' "
+        b"xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>&b;</data></rpc-reply>",
+        id="entities",
+    ),
+    pytest.param(
+        b"<rpc-reply message-id='MID' xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>\xff\xfe</data>"
+        b"</rpc-reply>",
+        id="non-UTF-8",
+    ),
+    pytest.param(
+        b"<rpc-reply message-id='MID' xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>" + b"<a>" * 100000,
+        id="deep",
+    ),
+    pytest.param(
+        b"<rpc-reply message-id='MID' xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'><data>" + b" " * (65 * 2**20),
+        id="huge",
+    ),
 ]
 
 
@@ -353,8 +375,9 @@ def test_a_broken_reply_is_one_line_and_nothing_changes(lab: Lab, reply: bytes) 
 def test_secrets_show_nowhere_even_at_full_verbosity(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.simulator.server.PASSWORD", "s3cr3t-of-test")
     for form in ("table", "json"):
-        done = lab.run("push", lab.add(), "--yes", "-vv", "--log-json", "--debug", "--format", form,
-                       password="s3cr3t-of-test")
+        done = lab.run(
+            "push", lab.add(), "--yes", "-vv", "--log-json", "--debug", "--format", form, password="s3cr3t-of-test"
+        )
         assert done.exit_code == 0
         assert "s3cr3t-of-test" not in done.stdout + done.stderr
 
@@ -364,13 +387,20 @@ def test_a_key_and_its_passphrase(lab: Lab, tmp_path: Path) -> None:
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     lab.simulator.authorize(public.decode())
     file = tmp_path / "id"
-    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH,
-                                       serialization.BestAvailableEncryption(b"s3cr3t-of-test")))
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.OpenSSH,
+            serialization.BestAvailableEncryption(b"s3cr3t-of-test"),
+        )
+    )
     words = [word for word in lab.words(lab.add()) if word not in ("--password-env", VARIABLE)]
     for phrase, code in (("s3cr3t-of-test", 0), ("another-s3cr3t", 2)):
         done = CliRunner().invoke(
-            program, ["show", *words, "--key", str(file), "--key-passphrase-env", "XR_TEST_PHRASE", "-vv"],
-            env={"XR_TEST_PHRASE": phrase}, catch_exceptions=False,
+            program,
+            ["show", *words, "--key", str(file), "--key-passphrase-env", "XR_TEST_PHRASE", "-vv"],
+            env={"XR_TEST_PHRASE": phrase},
+            catch_exceptions=False,
         )
         assert done.exit_code == code
         assert phrase not in done.stdout + done.stderr
@@ -463,10 +493,21 @@ def test_the_library_reaches_the_same_device(lab: Lab, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(f"{lab.simulator.password}\n")
     given = {
-        "host": "127.0.0.1", "port": device.port, "username": "admin", "password_env": None, "password_file": secret,
-        "ask_password": False, "key": None, "key_passphrase_env": None, "known_hosts": lab.known_hosts,
-        "host_key": None, "accept_new_host_keys": False, "jump": None, "ssh_config": Path("/dev/null"),
-        "timeout": 5.0, "open_timeout": 5.0,
+        "host": "127.0.0.1",
+        "port": device.port,
+        "username": "admin",
+        "password_env": None,
+        "password_file": secret,
+        "ask_password": False,
+        "key": None,
+        "key_passphrase_env": None,
+        "known_hosts": lab.known_hosts,
+        "host_key": None,
+        "accept_new_host_keys": False,
+        "jump": None,
+        "ssh_config": Path("/dev/null"),
+        "timeout": 5.0,
+        "open_timeout": 5.0,
     }
     with connect(device_of(given)) as session:
         assert session.connected

@@ -33,9 +33,17 @@ from tests.cli.schemas import check, schema
 from tests.remedy.states import ANCHOR, CERTIFICATE, LICENSING, NOW, OLD_ROOT, state
 
 DONE = Outcome(
-    device="r1", result=Result.REMEDIED, address="r1:830", release="7.4.1", method=Method.RPC,
-    config_model=ConfigModel.UM_CRYPTO, evidence=Evidence.FINGERPRINT, persistent=False,
-    steps=(StepRecord("commit", Status.DONE, "committed"),), retries=2, elapsed_s=1.25,
+    device="r1",
+    result=Result.REMEDIED,
+    address="r1:830",
+    release="7.4.1",
+    method=Method.RPC,
+    config_model=ConfigModel.UM_CRYPTO,
+    evidence=Evidence.FINGERPRINT,
+    persistent=False,
+    steps=(StepRecord("commit", Status.DONE, "committed"),),
+    retries=2,
+    elapsed_s=1.25,
 )
 ERROR = ConnectError("no answer", device="r9", hint="check routes")
 TERMINAL = Enrollment(EnrollmentKind.TERMINAL)
@@ -50,8 +58,18 @@ def test_push_object_of_every_end(result: Result) -> None:
 def test_push_object_has_the_promised_members() -> None:
     made = jsonout.push_object(DONE)
     assert list(made) == [
-        "device", "address", "release", "outcome", "method", "config_model", "evidence", "persistent", "steps",
-        "retries", "elapsed_s", "error",
+        "device",
+        "address",
+        "release",
+        "outcome",
+        "method",
+        "config_model",
+        "evidence",
+        "persistent",
+        "steps",
+        "retries",
+        "elapsed_s",
+        "error",
     ]
     assert made["outcome"] == "remedied"
     assert made["steps"] == [{"step": "commit", "status": "done", "detail": "committed"}]
@@ -75,10 +93,16 @@ def test_assess_object() -> None:
     assert made["deadlines"]["unregistered"] == "2027-09-22T10:00:00Z"
 
 
-@pytest.mark.parametrize("observed", [
-    state(), state(certificate=CERTIFICATE), state(certificate=OLD_ROOT), state(release=None, licence=None),
-    state(enrollment=TERMINAL),
-])
+@pytest.mark.parametrize(
+    "observed",
+    [
+        state(),
+        state(certificate=CERTIFICATE),
+        state(certificate=OLD_ROOT),
+        state(release=None, licence=None),
+        state(enrollment=TERMINAL),
+    ],
+)
 def test_plan_object_with_steps_without_and_skipped(observed: object) -> None:
     assert isinstance(observed, type(state()))
     made = plan(Intent(), observed)
@@ -102,10 +126,15 @@ def test_poll_object() -> None:
     check("poll", jsonout.poll_object(Sample(at, "r1", error="the session is lost")))
 
 
-@pytest.mark.parametrize("observed", [
-    state(), state(certificate=CERTIFICATE, fixes=frozenset({"CSCvx00476"})), state(release=None, licence=None),
-    state(licence=Licensing(entitlements=(Entitlement("ADV", 2, "in-compliance"), Entitlement("ESS")))),
-])
+@pytest.mark.parametrize(
+    "observed",
+    [
+        state(),
+        state(certificate=CERTIFICATE, fixes=frozenset({"CSCvx00476"})),
+        state(release=None, licence=None),
+        state(licence=Licensing(entitlements=(Entitlement("ADV", 2, "in-compliance"), Entitlement("ESS")))),
+    ],
+)
 def test_show_object(observed: object) -> None:
     assert isinstance(observed, type(state()))
     check("show", jsonout.show_object(observed, address="r1:830"))
@@ -114,8 +143,11 @@ def test_show_object(observed: object) -> None:
 def test_show_object_masks_secrets() -> None:
     held = state(enrollment=TERMINAL)
     assert held.config.value is not None
-    config = TrustpointConfig("Trustpool", Enrollment(EnrollmentKind.URL, "http://u:pw123@ca/"),
-                              {"sftp-password": {"password": "0822455D0A16"}, "crl": {"optional": {}}})
+    config = TrustpointConfig(
+        "Trustpool",
+        Enrollment(EnrollmentKind.URL, "http://u:pw123@ca/"),
+        {"sftp-password": {"password": "0822455D0A16"}, "crl": {"optional": {}}},
+    )
     made = jsonout.show_object(replace(held, config=replace(held.config, value=config)), address=None)
     check("show", made)
     text = json.dumps(made)
@@ -129,9 +161,13 @@ def test_licensing_is_shown_in_full() -> None:
     assert set(shown) == {field.name for field in fields(Licensing)}
 
 
-@pytest.mark.parametrize("member, kind", [
-    ("registration", RegistrationState), ("authorization", AuthorizationState),
-])
+@pytest.mark.parametrize(
+    "member, kind",
+    [
+        ("registration", RegistrationState),
+        ("authorization", AuthorizationState),
+    ],
+)
 def test_the_schemas_know_every_word(member: str, kind: type[RegistrationState] | type[AuthorizationState]) -> None:
     words = {*(entry.value for entry in kind), None}
     assert set(schema("poll")["properties"][member]["enum"]) == words

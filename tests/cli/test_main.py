@@ -104,9 +104,18 @@ def _certificate(*, ca: bool, days: int) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "made for a test")])
     end = datetime.now(UTC) + timedelta(days=days)
-    built = x509.CertificateBuilder(
-        name, name, key.public_key(), x509.random_serial_number(), end - timedelta(days=30), end,
-    ).add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True).sign(key, hashes.SHA256())
+    built = (
+        x509.CertificateBuilder(
+            name,
+            name,
+            key.public_key(),
+            x509.random_serial_number(),
+            end - timedelta(days=30),
+            end,
+        )
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
     return built.public_bytes(serialization.Encoding.PEM).decode()
 
 
@@ -159,16 +168,20 @@ def test_wrong_use_is_one_line_and_exit_code_2(words: list[str], names: str) -> 
 
 
 @pytest.mark.parametrize("command", ["assess", "plan", "push"])
-@pytest.mark.parametrize("content, says", [
-    (lambda _: "not a certificate", "no PEM certificate"),
-    (lambda pem: pem + pem, "2 certificates"),
-    (lambda pem: pem + "trailing junk\n", "other text"),
-    (lambda pem: pem.replace("MII", "MIJ", 1), "damaged"),
-    (lambda pem: "\xff\xfe" + pem, "PEM"),
-    (lambda _: leaf(), "not a CA certificate"),
-    (lambda _: expired(), "valid only from"),
-    (lambda _: "A" * 70000, "64 KiB"),
-], ids=["no PEM", "two", "junk", "damaged", "no text", "no CA", "expired", "huge"])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        (lambda _: "not a certificate", "no PEM certificate"),
+        (lambda pem: pem + pem, "2 certificates"),
+        (lambda pem: pem + "trailing junk\n", "other text"),
+        (lambda pem: pem.replace("MII", "MIJ", 1), "damaged"),
+        (lambda pem: "\xff\xfe" + pem, "PEM"),
+        (lambda _: leaf(), "not a CA certificate"),
+        (lambda _: expired(), "valid only from"),
+        (lambda _: "A" * 70000, "64 KiB"),
+    ],
+    ids=["no PEM", "two", "junk", "damaged", "no text", "no CA", "expired", "huge"],
+)
 def test_a_wrong_anchor_is_refused_before_any_connection(pem: Path, command: str, content: Any, says: str) -> None:
     pem.write_text(content(pem.read_text()), encoding="latin-1")
     done = run(command, "203.0.113.1", "--anchor", str(pem), *(["--yes"] if command == "push" else []))
@@ -187,6 +200,7 @@ def test_a_pinned_key_in_either_form_is_taken() -> None:
 
 def boom(error: BaseException) -> Program:
     """The program with a command that raises."""
+
     @click.command("boom")
     @click.option("--debug", is_flag=True)
     @click.pass_context

@@ -36,8 +36,9 @@ def until(true: Callable[[], bool]) -> None:
 @contextmanager
 def started(lab: Lab, *words: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
     environment = {**os.environ, VARIABLE: lab.simulator.password}
-    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=environment, **more) as process:
+    with subprocess.Popen(
+        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **more
+    ) as process:
         try:
             yield process
         finally:
@@ -45,15 +46,18 @@ def started(lab: Lab, *words: str, **more: Any) -> Iterator[subprocess.Popen[str
                 process.kill()
 
 
-@pytest.mark.parametrize("operation, sent, outcome", [
-    ("get", signal.SIGINT, "failed"),
-    ("lock", signal.SIGINT, "failed"),
-    ("edit-config", signal.SIGINT, "failed"),
-    ("validate", signal.SIGTERM, "failed"),
-    ("commit", signal.SIGINT, "unknown"),
-    ("commit", signal.SIGTERM, "unknown"),
-    ("ca-authenticate", signal.SIGINT, "unknown"),
-])
+@pytest.mark.parametrize(
+    "operation, sent, outcome",
+    [
+        ("get", signal.SIGINT, "failed"),
+        ("lock", signal.SIGINT, "failed"),
+        ("edit-config", signal.SIGINT, "failed"),
+        ("validate", signal.SIGTERM, "failed"),
+        ("commit", signal.SIGINT, "unknown"),
+        ("commit", signal.SIGTERM, "unknown"),
+        ("ca-authenticate", signal.SIGINT, "unknown"),
+    ],
+)
 def test_an_interrupted_push_leaves_nothing_locked(lab: Lab, operation: str, sent: int, outcome: str) -> None:
     device = lab.add()
     device.faults.append(Fault(operation, FaultKind.SILENT))
@@ -146,8 +150,13 @@ def test_the_password_is_asked_for_without_echo(lab: Lab) -> None:
     device = lab.add()
     master, slave = pty.openpty()
     words = [word for word in lab.words(device) if word not in ("--password-env", VARIABLE)]
-    process = subprocess.Popen([*COMMAND, "show", *words, "--ask-password", "--format", "json"], stdin=slave,
-                               stderr=slave, stdout=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        [*COMMAND, "show", *words, "--ask-password", "--format", "json"],
+        stdin=slave,
+        stderr=slave,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
     os.close(slave)
     seen = b""
     while b"Password for 127.0.0.1" not in seen:
@@ -183,8 +192,13 @@ def test_simulate_says_how_it_is_reached_and_ends_on_ctrl_c(lab: Lab, tmp_path: 
         while not said or "Ctrl-C" not in said[-1]:
             said.append(process.stdout.readline())
         call = next(line for line in said if line.startswith("xr-agent assess ")).split()
-        done = subprocess.run([*COMMAND, *call[1:], "--ssh-config", "/dev/null", "--format", "json"], check=False,
-                              env={**os.environ, "XR_SIMULATED_PASSWORD": "admin"}, capture_output=True, text=True)
+        done = subprocess.run(
+            [*COMMAND, *call[1:], "--ssh-config", "/dev/null", "--format", "json"],
+            check=False,
+            env={**os.environ, "XR_SIMULATED_PASSWORD": "admin"},
+            capture_output=True,
+            text=True,
+        )
         assert json.loads(done.stdout)["verdict"] == "affected"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
@@ -198,8 +212,14 @@ def test_simulate_refuses_a_release_nobody_knows() -> None:
 
 
 def test_every_scene_of_the_demo_ends_as_expected() -> None:
-    done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, check=False, timeout=120,
-                          env={**os.environ, "COLUMNS": "140"})
+    done = subprocess.run(
+        [*COMMAND, "demo"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "140"},
+    )
     assert done.returncode == 0, done.stdout
     for part in ("show", "assess", "plan", "poll", "ends"):
         assert f"\n{part}\n" in done.stdout
@@ -209,8 +229,9 @@ def test_every_scene_of_the_demo_ends_as_expected() -> None:
 
 
 def test_the_demo_as_objects() -> None:
-    done = subprocess.run([*COMMAND, "demo", "--format", "jsonl"], capture_output=True, text=True, check=False,
-                          timeout=120)
+    done = subprocess.run(
+        [*COMMAND, "demo", "--format", "jsonl"], capture_output=True, text=True, check=False, timeout=120
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(rows) >= 6
     assert all(row["as_expected"] for row in rows)

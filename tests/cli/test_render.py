@@ -24,8 +24,13 @@ HOSTILE = state(
     licence=replace(LICENSING, fail_message=EVIL, url=f"https://tools.cisco.com/{EVIL}", smart_account=EVIL),
 )
 OUTCOME = Outcome(
-    "r1", Result.FAILED, release="7.4.1", method=Method.RPC, evidence=Evidence.NONE,
-    steps=(StepRecord("ca-authenticate", Status.FAILED, EVIL),), error=Failure("rpc-error", EVIL),
+    "r1",
+    Result.FAILED,
+    release="7.4.1",
+    method=Method.RPC,
+    evidence=Evidence.NONE,
+    steps=(StepRecord("ca-authenticate", Status.FAILED, EVIL),),
+    error=Failure("rpc-error", EVIL),
 )
 
 
@@ -36,13 +41,17 @@ def drawn(view: RenderableType, width: int = 100) -> str:
     return screen.file.getvalue()
 
 
-@pytest.mark.parametrize("view", [
-    render.show_view(HOSTILE, "r1:830"),
-    render.verdict_view(assess(HOSTILE, ANCHOR, NOW), NOW),
-    render.plan_view(plan(Intent(), HOSTILE)),
-    render.outcome_view(OUTCOME),
-    render.sample_line(Sample(NOW, "r1", error=EVIL)),
-], ids=["show", "assess", "plan", "push", "poll"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        render.show_view(HOSTILE, "r1:830"),
+        render.verdict_view(assess(HOSTILE, ANCHOR, NOW), NOW),
+        render.plan_view(plan(Intent(), HOSTILE)),
+        render.outcome_view(OUTCOME),
+        render.sample_line(Sample(NOW, "r1", error=EVIL)),
+    ],
+    ids=["show", "assess", "plan", "push", "poll"],
+)
 def test_a_device_cannot_write_escape_sequences(view: RenderableType) -> None:
     text = drawn(view)
     assert "\x1b" not in text
@@ -64,8 +73,12 @@ def test_show_has_licensing_in_full() -> None:
 
 
 def test_tables_hold_a_narrow_terminal() -> None:
-    for view in (render.show_view(state(), "r1:830"), render.verdict_view(assess(state(), ANCHOR, NOW), NOW),
-                 render.outcome_view(OUTCOME), render.plan_view(plan(Intent(), state()))):
+    for view in (
+        render.show_view(state(), "r1:830"),
+        render.verdict_view(assess(state(), ANCHOR, NOW), NOW),
+        render.outcome_view(OUTCOME),
+        render.plan_view(plan(Intent(), state())),
+    ):
         assert all(len(line) <= 60 for line in drawn(view, 60).splitlines())
 
 

@@ -28,28 +28,41 @@ def test_other_scripts_are_left_alone() -> None:
     assert neutralise("Zürich 東京 — ok") == "Zürich 東京 — ok"
 
 
-@pytest.mark.parametrize("text, shown", [
-    ("http://ops:hunter2@ca.example/root.pem", "http://ops:***@ca.example/root.pem"),
-    ("enrollment url sftp://ops:p%40ss@192.0.2.1/x", "enrollment url sftp://ops:***@192.0.2.1/x"),
-    ("https://tools.cisco.com:443/its", "https://tools.cisco.com:443/its"),
-    ("ops@ca.example", "ops@ca.example"),
-])
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("http://ops:hunter2@ca.example/root.pem", "http://ops:***@ca.example/root.pem"),
+        ("enrollment url sftp://ops:p%40ss@192.0.2.1/x", "enrollment url sftp://ops:***@192.0.2.1/x"),
+        ("https://tools.cisco.com:443/its", "https://tools.cisco.com:443/its"),
+        ("ops@ca.example", "ops@ca.example"),
+    ],
+)
 def test_a_password_in_a_url_is_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
 def test_secret_leaves_are_masked_at_any_depth() -> None:
     tree = {
-        "trustpoint": [{
-            "name": "Trustpool", "sftp-password": {"password": "094F471A1A0A", "@xmlns": "urn:x"}, "vrf": "mgmt",
-            "c:challenge-password": {"#text": "13061E010803"}, "enrollment": {"url": "http://a:b@c/"},
-            "skip-challenge-password": True,
-        }],
+        "trustpoint": [
+            {
+                "name": "Trustpool",
+                "sftp-password": {"password": "094F471A1A0A", "@xmlns": "urn:x"},
+                "vrf": "mgmt",
+                "c:challenge-password": {"#text": "13061E010803"},
+                "enrollment": {"url": "http://a:b@c/"},
+                "skip-challenge-password": True,
+            }
+        ],
     }
     assert without_secrets(tree) == {
-        "trustpoint": [{
-            "name": "Trustpool", "sftp-password": {"password": "***", "@xmlns": "urn:x"}, "vrf": "mgmt",
-            "c:challenge-password": {"#text": "***"}, "enrollment": {"url": "http://a:***@c/"},
-            "skip-challenge-password": True,
-        }],
+        "trustpoint": [
+            {
+                "name": "Trustpool",
+                "sftp-password": {"password": "***", "@xmlns": "urn:x"},
+                "vrf": "mgmt",
+                "c:challenge-password": {"#text": "***"},
+                "enrollment": {"url": "http://a:***@c/"},
+                "skip-challenge-password": True,
+            }
+        ],
     }

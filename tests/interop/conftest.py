@@ -35,24 +35,30 @@ def netconfd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Netconfd]:
         yield server
 
 
+def netconfd_session(server: Netconfd) -> agent.Session:
+    """A session that may be used at once."""
+    session = agent.connect(server.target())
+    time.sleep(_GAP)
+    return session
+
+
 @pytest.fixture(params=["netconfd", "simulator"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """Each server in turn, so that one suite judges both."""
     if request.param == "netconfd":
         real: Netconfd = request.getfixturevalue("netconfd")
 
-        def connect() -> agent.Session:
-            session = agent.connect(real.target())
-            time.sleep(_GAP)
-            return session
-
-        yield Server("netconfd", connect)
+        yield Server("netconfd", lambda: netconfd_session(real))
         return
     with Simulator() as simulator:
         device = simulator.add(Persona(release="7.7.1"))
         (tmp_path / "known_hosts").write_text(simulator.known_hosts())
         target = agent.Device(
-            "127.0.0.1", device.port, username=simulator.username, password=agent.Secret(simulator.password),
-            host_keys=agent.HostKeys(tmp_path / "known_hosts"), label="simulator",
+            "127.0.0.1",
+            device.port,
+            username=simulator.username,
+            password=agent.Secret(simulator.password),
+            host_keys=agent.HostKeys(tmp_path / "known_hosts"),
+            label="simulator",
         )
         yield Server("simulator", lambda: agent.connect(target))

@@ -52,8 +52,14 @@ class Netconfd:
     def target(self) -> Device:
         """How the agent reaches it."""
         return Device(
-            "127.0.0.1", self.port, username=getpass.getuser(), key_file=self.key, host_keys=HostKeys(self.known_hosts),
-            timeout=20, open_timeout=20, label="netconfd",
+            "127.0.0.1",
+            self.port,
+            username=getpass.getuser(),
+            key_file=self.key,
+            host_keys=HostKeys(self.known_hosts),
+            timeout=20,
+            open_timeout=20,
+            label="netconfd",
         )
 
 
@@ -64,15 +70,26 @@ def running(folder: Path) -> Iterator[Netconfd]:
         port = free.getsockname()[1]
     with ExitStack() as end:
         # AF_UNIX paths are short; pytest's folders are long.
-        sock = Path(f"/tmp/netconfd-{port}.sock")  # noqa: S108 - removed below, and owned by the server of this test
+        sock = Path(f"/tmp/netconfd-{port}.sock")
         end.callback(sock.unlink, missing_ok=True)
         _prepare(folder, port, sock)
         modules = [f"--module={name.partition('@')[0]}" for name in FILES]
-        _start(end, folder / "netconfd.log", [
-            NETCONFD, f"--yuma-home={folder}/yuma", f"--modpath={folder}/modules:/usr/share/yuma/modules",
-            f"--ncxserver-sockname={sock}", f"--port={port}", f"--superuser={getpass.getuser()}", "--target=candidate",
-            "--access-control=off", "--no-startup", *modules,
-        ])
+        _start(
+            end,
+            folder / "netconfd.log",
+            [
+                NETCONFD,
+                f"--yuma-home={folder}/yuma",
+                f"--modpath={folder}/modules:/usr/share/yuma/modules",
+                f"--ncxserver-sockname={sock}",
+                f"--port={port}",
+                f"--superuser={getpass.getuser()}",
+                "--target=candidate",
+                "--access-control=off",
+                "--no-startup",
+                *modules,
+            ],
+        )
         _until(sock.exists, folder / "netconfd.log")
         _start(end, folder / "sshd.log", [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")])
         _until(lambda: _listens(port), folder / "sshd.log")

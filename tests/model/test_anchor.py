@@ -22,8 +22,13 @@ def make_pem(name: str = "Test Root", *, ca: bool | None = True) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-        .serial_number(0x0A01).not_valid_before(START).not_valid_after(START + timedelta(days=3650))
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(0x0A01)
+        .not_valid_before(START)
+        .not_valid_after(START + timedelta(days=3650))
     )
     if ca is not None:
         builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)

@@ -32,7 +32,8 @@ def jump_host() -> Iterator[Callable[[Device], int]]:
 
     async def listen() -> asyncssh.SSHAcceptor:
         return await asyncssh.create_server(
-            _Jump, "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")])
+            _Jump, "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")]
+        )
 
     listener = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
 

@@ -61,8 +61,9 @@ def test_chunk_sizes_that_lie_are_refused(lie: bytes) -> None:
         reader.next()
 
 
-@pytest.mark.parametrize(("chunked", "wire"), [(False, b"x" * 101), (True, b"\n#101\n"), (True, b"\n#60\n" + b"x" * 60
-                                               + b"\n#60\n")])
+@pytest.mark.parametrize(
+    ("chunked", "wire"), [(False, b"x" * 101), (True, b"\n#101\n"), (True, b"\n#60\n" + b"x" * 60 + b"\n#60\n")]
+)
 def test_a_message_over_the_bound_is_refused_before_it_is_stored(chunked: bool, wire: bytes) -> None:
     reader = FrameReader(limit=100)
     reader.chunked = chunked

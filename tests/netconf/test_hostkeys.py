@@ -22,8 +22,9 @@ def line(name: str, blob: bytes = KEY, kind: str = ED) -> str:
     return f"{name} {kind} {base64.b64encode(blob).decode()}\n"
 
 
-def check(tmp_path: Path, text: str | None, *, port: int = 830, accept: bool = False, pin: str | None = None
-          ) -> HostKeyCheck:
+def check(
+    tmp_path: Path, text: str | None, *, port: int = 830, accept: bool = False, pin: str | None = None
+) -> HostKeyCheck:
     file = tmp_path / "known_hosts"
     if text is not None:
         file.write_text(text)
@@ -43,8 +44,16 @@ def test_a_known_key_is_accepted_however_it_is_recorded(tmp_path: Path, name: st
     check(tmp_path, "# comment\n\n" + line(name)).verify(ED, KEY)
 
 
-@pytest.mark.parametrize("text", [None, "", line("[r2.example]:830"), line("[*.example]:830,![r1.example]:830"),
-                                  "garbage\n@cert-authority r1.example ssh-rsa AAAA\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        line("[r2.example]:830"),
+        line("[*.example]:830,![r1.example]:830"),
+        "garbage\n@cert-authority r1.example ssh-rsa AAAA\n",
+    ],
+)
 def test_an_unknown_key_is_refused_and_the_line_says_how_to_add_it(tmp_path: Path, text: str | None) -> None:
     with pytest.raises(HostKeyError, match="is not in") as refused:
         check(tmp_path, text).verify(ED, KEY)
@@ -73,7 +82,9 @@ def test_a_new_key_is_stored_on_request_and_known_from_then_on(tmp_path: Path) -
 def test_openssh_finds_the_key_that_was_stored(tmp_path: Path) -> None:
     check(tmp_path, None, accept=True).verify(ED, KEY)
     found = subprocess.run(
-        ["ssh-keygen", "-F", "[r1.example]:830", "-f", str(tmp_path / "known_hosts")], capture_output=True, text=True,
+        ["ssh-keygen", "-F", "[r1.example]:830", "-f", str(tmp_path / "known_hosts")],
+        capture_output=True,
+        text=True,
         check=True,
     )
     assert base64.b64encode(KEY).decode() in found.stdout

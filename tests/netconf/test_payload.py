@@ -21,8 +21,9 @@ FILTER = "filter-trustpoint.um-crypto-cfg"
 EDIT = "edit-trustpoint.um-crypto-cfg"
 
 # XML 1.0 production [2]: Char.
-LEGAL = st.text(st.characters(codec="utf-8").filter(
-    lambda c: c in "\t\n\r" or (ord(c) >= 0x20 and ord(c) not in (0xFFFE, 0xFFFF))))
+LEGAL = st.text(
+    st.characters(codec="utf-8").filter(lambda c: c in "\t\n\r" or (ord(c) >= 0x20 and ord(c) not in (0xFFFE, 0xFFFF)))
+)
 LAUGHS = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;&lol;">
 <!ENTITY lol3 "&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;&lol2;">]><rpc-reply>&lol3;</rpc-reply>"""
@@ -37,16 +38,19 @@ def edit(**values: str | bool | None) -> Element:
     return template(EDIT, **(given | values))
 
 
-@pytest.mark.parametrize("data", [
-    LAUGHS,
-    LAUGHS.encode(),
-    "<!DOCTYPE a><a/>",
-    "<!doctype a><a/>",
-    '\n <!-- a comment --> <?pi x?>\n<!DOCTYPE a SYSTEM "http://192.0.2.1/a.dtd"><a/>',
-    "\ufeff<!DOCTYPE a><a/>",
-    '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE html PUBLIC "-//W3C//DTD HTML 4.01//EN" "x.dtd"><html/>',
-    "<!-- -->" * 2000 + "<!DOCTYPE a><a/>",
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        LAUGHS,
+        LAUGHS.encode(),
+        "<!DOCTYPE a><a/>",
+        "<!doctype a><a/>",
+        '\n <!-- a comment --> <?pi x?>\n<!DOCTYPE a SYSTEM "http://192.0.2.1/a.dtd"><a/>',
+        "\ufeff<!DOCTYPE a><a/>",
+        '<?xml version="1.0" encoding="UTF-8"?><!DOCTYPE html PUBLIC "-//W3C//DTD HTML 4.01//EN" "x.dtd"><html/>',
+        "<!-- -->" * 2000 + "<!DOCTYPE a><a/>",
+    ],
+)
 def test_a_doctype_is_refused(data: str | bytes) -> None:
     with pytest.raises(ProtocolError, match="DOCTYPE") as caught:
         parse(data)
@@ -73,22 +77,25 @@ def test_the_letters_of_a_doctype_inside_the_document_are_text() -> None:
     assert parse("<data><![CDATA[<!DOCTYPE a>]]></data>").text == "<!DOCTYPE a>"
 
 
-@pytest.mark.parametrize("data, said", [
-    (b"", "broken XML"),
-    (b"garbage", "broken XML"),
-    (b"<rpc-reply><data>", "broken XML"),
-    (b"<a/><b/>", "broken XML"),
-    (b"<a>&undefined;</a>", "broken XML"),
-    (b"<p:a/>", "broken XML"),
-    (b"<a x='1' x='2'/>", "broken XML"),
-    (b"<a>\x00</a>", "broken XML"),
-    (b"<a>&#0;</a>", "broken XML"),
-    (b"<a>\xe9</a>", "not UTF-8"),
-    (b"\xff\xfe<\x00a\x00/\x00>\x00", "not UTF-8"),
-    ("<a>\ud800</a>", "not UTF-8"),
-    ("<a/>".encode("utf-16-le"), "broken XML"),
-    ("<!DOCTYPE a><a/>".encode("utf-16-be"), "broken XML"),
-])
+@pytest.mark.parametrize(
+    "data, said",
+    [
+        (b"", "broken XML"),
+        (b"garbage", "broken XML"),
+        (b"<rpc-reply><data>", "broken XML"),
+        (b"<a/><b/>", "broken XML"),
+        (b"<a>&undefined;</a>", "broken XML"),
+        (b"<p:a/>", "broken XML"),
+        (b"<a x='1' x='2'/>", "broken XML"),
+        (b"<a>\x00</a>", "broken XML"),
+        (b"<a>&#0;</a>", "broken XML"),
+        (b"<a>\xe9</a>", "not UTF-8"),
+        (b"\xff\xfe<\x00a\x00/\x00>\x00", "not UTF-8"),
+        ("<a>\ud800</a>", "not UTF-8"),
+        ("<a/>".encode("utf-16-le"), "broken XML"),
+        ("<!DOCTYPE a><a/>".encode("utf-16-be"), "broken XML"),
+    ],
+)
 def test_what_is_no_xml_gets_one_line_that_says_what_to_do(data: bytes | str, said: str) -> None:
     with pytest.raises(ProtocolError, match=said) as caught:
         parse(data, device="r1")
@@ -134,8 +141,11 @@ def test_comments_and_processing_instructions_leave_no_gap_in_a_text() -> None:
     assert len(root) == 0
 
 
-@given(st.binary(max_size=300) | st.text(max_size=300) | st.builds(
-    lambda before, after: before + b"<a>" + after, st.binary(max_size=20), st.binary(max_size=200)))
+@given(
+    st.binary(max_size=300)
+    | st.text(max_size=300)
+    | st.builds(lambda before, after: before + b"<a>" + after, st.binary(max_size=20), st.binary(max_size=200))
+)
 def test_whatever_arrives_ends_as_an_element_or_a_protocol_error(data: bytes | str) -> None:
     said = ""
     try:
@@ -178,8 +188,10 @@ def test_any_legal_text_goes_through_a_template_unchanged(name: str) -> None:
     assert [element.tag for element in root.iter()] == [element.tag for element in template(FILTER, name="x").iter()]
 
 
-@given(st.characters(codec="utf-8", max_codepoint=0x1F).filter(lambda c: c not in "\t\n\r")
-       | st.sampled_from(["\ufffe", "\uffff", "\ud800", "\udfff", "\x00"]))
+@given(
+    st.characters(codec="utf-8", max_codepoint=0x1F).filter(lambda c: c not in "\t\n\r")
+    | st.sampled_from(["\ufffe", "\uffff", "\ud800", "\udfff", "\x00"])
+)
 def test_a_character_that_xml_refuses_is_refused_by_its_number(character: str) -> None:
     with pytest.raises(SchemaError, match=rf"name has U\+{ord(character):04X} at its character 6") as caught:
         template(FILTER, name=f"Trust{character}pool")

@@ -42,21 +42,31 @@ ANSWERS = [
     (RpcErrorInfo(tag="in-use"), Disposition.TRANSIENT),
     (RpcErrorInfo(tag="resource-denied"), Disposition.TRANSIENT),
     (RpcErrorInfo(tag="operation-failed", message="Datastore locked"), Disposition.TRANSIENT),
-    (RpcErrorInfo(tag="operation-failed", message="Configuration Namespace is locked by another agent"),
-     Disposition.TRANSIENT),
+    (
+        RpcErrorInfo(tag="operation-failed", message="Configuration Namespace is locked by another agent"),
+        Disposition.TRANSIENT,
+    ),
     (RpcErrorInfo(tag="operation-failed", message="A trial commit is underway"), Disposition.TRANSIENT),
     (RpcErrorInfo(tag="operation-failed", message="No configuration changes to commit"), Disposition.SUCCESS),
     (RpcErrorInfo(tag="operation-failed", message="\n  No configuration changes\n  to commit.\n"), Disposition.SUCCESS),
-    (RpcErrorInfo(tag="operation-failed", info="<error-info><e>No configuration changes to commit</e></error-info>"),
-     Disposition.SUCCESS),
+    (
+        RpcErrorInfo(tag="operation-failed", info="<error-info><e>No configuration changes to commit</e></error-info>"),
+        Disposition.SUCCESS,
+    ),
     (RpcErrorInfo(tag="operation-failed", message=FOREIGN), Disposition.REDO),
     (RpcErrorInfo(tag="operation-failed", info="<error-info><code>0x41866c00</code></error-info>"), Disposition.REDO),
-    (RpcErrorInfo(tag="operation-failed", message="'CfgMgr' detected the 'warning' condition (0x41866C00)"),
-     Disposition.REDO),
-    (RpcErrorInfo(tag="operation-failed", message="Failed to commit one or more configuration items"),
-     Disposition.PERMANENT),
-    (RpcErrorInfo(tag="operation-failed",
-                  message="This (D)RP Node is not ready or active for login /configuration"), Disposition.SLOW),
+    (
+        RpcErrorInfo(tag="operation-failed", message="'CfgMgr' detected the 'warning' condition (0x41866C00)"),
+        Disposition.REDO,
+    ),
+    (
+        RpcErrorInfo(tag="operation-failed", message="Failed to commit one or more configuration items"),
+        Disposition.PERMANENT,
+    ),
+    (
+        RpcErrorInfo(tag="operation-failed", message="This (D)RP Node is not ready or active for login /configuration"),
+        Disposition.SLOW,
+    ),
     (RpcErrorInfo(tag="unknown-namespace"), Disposition.NEXT_MODEL),
     (RpcErrorInfo(tag="unknown-element"), Disposition.NEXT_MODEL),
     (RpcErrorInfo(tag="access-denied"), Disposition.PERMANENT),
@@ -64,15 +74,23 @@ ANSWERS = [
     (RpcErrorInfo(tag="operation-failed"), Disposition.ONCE),
     (RpcErrorInfo(tag="operation-failed", message="Operation failed"), Disposition.ONCE),
     (RpcErrorInfo(tag="operation-failed", message="Operation failed.", info="<error-info/>"), Disposition.ONCE),
-    (RpcErrorInfo(tag="operation-failed", message="Operation failed", info="<error-info><e>bad</e></error-info>"),
-     Disposition.PERMANENT),
+    (
+        RpcErrorInfo(tag="operation-failed", message="Operation failed", info="<error-info><e>bad</e></error-info>"),
+        Disposition.PERMANENT,
+    ),
     (RpcErrorInfo(tag="operation-failed", message="the disk is on fire"), Disposition.PERMANENT),
     (RpcErrorInfo(tag="invalid-value"), Disposition.PERMANENT),
     (RpcErrorInfo(tag="data-missing"), Disposition.PERMANENT),
     # The tag decides before error-info, and error-info before the text.
     (RpcErrorInfo(tag="in-use", message="Failed to commit one or more configuration items"), Disposition.TRANSIENT),
-    (RpcErrorInfo(tag="operation-failed", info="<error-info>Datastore locked</error-info>",
-                  message="Failed to commit one or more configuration items"), Disposition.TRANSIENT),
+    (
+        RpcErrorInfo(
+            tag="operation-failed",
+            info="<error-info>Datastore locked</error-info>",
+            message="Failed to commit one or more configuration items",
+        ),
+        Disposition.TRANSIENT,
+    ),
 ]
 
 ERRORS = [
@@ -112,8 +130,14 @@ class Time:
         self.now += seconds
 
     def policy(self, *, attempts: int = 5, deadline: float = 120.0, longest: float = 30.0, draw: float = 0.0) -> Policy:
-        return Policy(attempts=attempts, deadline=deadline, longest=longest, sleep=self.sleep, clock=lambda: self.now,
-                      random=lambda: draw)
+        return Policy(
+            attempts=attempts,
+            deadline=deadline,
+            longest=longest,
+            sleep=self.sleep,
+            clock=lambda: self.now,
+            random=lambda: draw,
+        )
 
 
 class Action:
@@ -186,11 +210,18 @@ def test_the_last_error_is_raised_itself_when_the_tries_are_used_up() -> None:
     assert len(time.slept) == 2
 
 
-@pytest.mark.parametrize("error", [
-    REFUSED, OutcomeUnknown("lost"), AnchorMismatch("another"), RPCError([RpcErrorInfo(tag="unknown-element")]),
-    RPCError([RpcErrorInfo(tag="operation-failed", message=FOREIGN)]),
-    RPCError([RpcErrorInfo(tag="operation-failed", message="No configuration changes to commit")]),
-], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [
+        REFUSED,
+        OutcomeUnknown("lost"),
+        AnchorMismatch("another"),
+        RPCError([RpcErrorInfo(tag="unknown-element")]),
+        RPCError([RpcErrorInfo(tag="operation-failed", message=FOREIGN)]),
+        RPCError([RpcErrorInfo(tag="operation-failed", message="No configuration changes to commit")]),
+    ],
+    ids=str,
+)
 def test_what_is_not_transient_is_raised_at_once(error: AgentError) -> None:
     time, action, told = Time(), Action(error), list[int]()
     with pytest.raises(type(error)) as caught:
@@ -226,8 +257,12 @@ def test_a_rate_limit_is_waited_out_for_a_minute_at_least() -> None:
     assert time.slept == pytest.approx([67.5, 60.0])
 
 
-@given(st.lists(st.sampled_from([BUSY, BARE, NOT_READY, SessionLost("gone")]), max_size=12),
-       st.integers(1, 8), st.floats(0.0, 300.0), st.floats(0.0, 1.0))
+@given(
+    st.lists(st.sampled_from([BUSY, BARE, NOT_READY, SessionLost("gone")]), max_size=12),
+    st.integers(1, 8),
+    st.floats(0.0, 300.0),
+    st.floats(0.0, 1.0),
+)
 def test_no_try_begins_behind_the_deadline_and_none_is_one_too_many(
     failures: list[AgentError], attempts: int, deadline: float, draw: float
 ) -> None:

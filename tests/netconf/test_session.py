@@ -44,6 +44,7 @@ def reply(content: str) -> bytes:
 def speaking(words: bytes) -> Iterator[int]:
     """A TCP port that speaks another protocol: says *words* and hangs up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def serve() -> None:
             peer, _ = listener.accept()
             with peer:
@@ -259,8 +260,16 @@ def test_a_port_that_speaks_another_protocol_is_said(words: bytes) -> None:
 
 def test_the_manager_of_an_orchestrator_is_borrowed_and_left_as_it_was(lab: Lab) -> None:
     device = lab.add()
-    with manager.connect(host="127.0.0.1", port=device.port, username=lab.simulator.username, hostkey_verify=False,
-                         password=lab.simulator.password, allow_agent=False, look_for_keys=False, timeout=17) as owner:
+    with manager.connect(
+        host="127.0.0.1",
+        port=device.port,
+        username=lab.simulator.username,
+        hostkey_verify=False,
+        password=lab.simulator.password,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=17,
+    ) as owner:
         owner.raise_mode = RaiseMode.ERRORS
         with Session.over(owner, device="r1") as session:
             assert not session.owned
@@ -275,8 +284,16 @@ def test_the_manager_of_an_orchestrator_is_borrowed_and_left_as_it_was(lab: Lab)
 
 def test_a_push_runs_inside_a_session_that_somebody_else_owns(lab: Lab) -> None:
     device = lab.add(terminal_rpc="installs")
-    with manager.connect(host="127.0.0.1", port=device.port, username=lab.simulator.username, hostkey_verify=False,
-                         password=lab.simulator.password, allow_agent=False, look_for_keys=False, timeout=17) as owner:
+    with manager.connect(
+        host="127.0.0.1",
+        port=device.port,
+        username=lab.simulator.username,
+        hostkey_verify=False,
+        password=lab.simulator.password,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=17,
+    ) as owner:
         outcome = agent.remediate(Session.over(owner, device="r1"))
         assert owner.connected
     assert outcome.result is agent.Result.REMEDIED
@@ -293,16 +310,23 @@ def test_an_ncclient_manager_works_over_our_session(lab: Lab) -> None:
     transport.open()
     with Manager(transport, DefaultDeviceHandler({"name": "default"}), timeout=10) as client:
         assert ":candidate" in client.server_capabilities
-        assert "7.8.1" in client.get(("subtree", '<install xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-install-oper"/>')
-                                     ).xml
+        assert (
+            "7.8.1"
+            in client.get(("subtree", '<install xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-install-oper"/>')).xml
+        )
     transport.close()
 
 
 def test_a_jump_host_is_gone_through(lab: Lab, tmp_path: Path, jump_host: Callable[[Device], int]) -> None:
     device = lab.add()
     port = jump_host(device)
-    jump = Target("127.0.0.1", port, username="jump", password=agent.Secret("jump"),
-                  host_keys=agent.HostKeys(tmp_path / "jump_hosts", accept_new=True))
+    jump = Target(
+        "127.0.0.1",
+        port,
+        username="jump",
+        password=agent.Secret("jump"),
+        host_keys=agent.HostKeys(tmp_path / "jump_hosts", accept_new=True),
+    )
     with lab.connect(device, jump=jump) as session:
         assert read(session) == "smart-agent"
 

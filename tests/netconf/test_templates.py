@@ -212,8 +212,15 @@ def test_a_protocol_operation_names_its_datastore(operation: str, holder: str, d
     assert [child.tag for child in body.iterfind(f"{qname(NETCONF_NS, holder)}/*")] == [qname(NETCONF_NS, datastore)]
 
 
-@pytest.mark.parametrize("name, last", [
-    ("get", "filter"), ("get-config.running", "filter"), ("get-config.candidate", "filter"), ("edit-config", "config")])
+@pytest.mark.parametrize(
+    "name, last",
+    [
+        ("get", "filter"),
+        ("get-config.running", "filter"),
+        ("get-config.candidate", "filter"),
+        ("edit-config", "config"),
+    ],
+)
 def test_what_is_asked_or_edited_goes_into_the_last_element(name: str, last: str) -> None:
     holder = template(name)[-1]
     assert holder.tag == qname(NETCONF_NS, last)

@@ -53,8 +53,13 @@ def run(
 ) -> str:
     """Standard output of a command that has to succeed; its whole output is in the failure otherwise."""
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=clean_environment(**environment), timeout=timeout,
-        capture_output=True, text=True, check=False,
+        [str(part) for part in command],
+        cwd=cwd,
+        env=clean_environment(**environment),
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -69,6 +74,14 @@ def make_venv(folder: Path) -> Path:
 def pip(python: Path, *arguments: str | Path, cwd: Path = ROOT) -> None:
     """Run the caller's pip for the environment of *python*."""
     run(
-        sys.executable, "-m", "pip", "--python", python, "--quiet", "--disable-pip-version-check", *arguments,
-        cwd=cwd, timeout=600,
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "--quiet",
+        "--disable-pip-version-check",
+        *arguments,
+        cwd=cwd,
+        timeout=600,
     )

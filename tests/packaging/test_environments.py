@@ -43,9 +43,7 @@ ENVIRONMENTS = (
 def test_runs_on(environment: Environment) -> None:
     python = _prepare(environment)
 
-    output = run(
-        python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *environment.tests, cwd=ROOT, timeout=600
-    )
+    output = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *environment.tests, cwd=ROOT, timeout=600)
 
     assert " passed" in output.splitlines()[-1], output
     assert "skipped" not in output.splitlines()[-1], output

@@ -13,10 +13,7 @@ from tests.packaging.project import ROOT, clean_environment
 _SKIPS = {
     "mark": "import pytest\n@pytest.mark.skip(reason='no server')\ndef test_it(): pass\n",
     "call": "import pytest\ndef test_it(): pytest.skip('no server')\n",
-    "fixture": (
-        "import pytest\n@pytest.fixture\ndef server(): pytest.skip('no server')\n"
-        "def test_it(server): pass\n"
-    ),
+    "fixture": ("import pytest\n@pytest.fixture\ndef server(): pytest.skip('no server')\ndef test_it(server): pass\n"),
     "module": "import pytest\npytest.skip('no server', allow_module_level=True)\n",
 }
 
@@ -26,7 +23,12 @@ def _pytest(folder: Path, source: str, ci: str) -> subprocess.CompletedProcess[s
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", "--rootdir", str(folder), str(folder)],
-        cwd=folder, env=clean_environment(CI=ci), timeout=60, capture_output=True, text=True, check=False,
+        cwd=folder,
+        env=clean_environment(CI=ci),
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

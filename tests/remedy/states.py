@@ -30,31 +30,55 @@ LAST = DeviceTime("Oct 22 2026 10:00:00 UTC", datetime(2026, 10, 22, 10, tzinfo=
 DEADLINE = DeviceTime("Dec 21 2026 10:00:00 UTC", datetime(2026, 12, 21, 10, tzinfo=UTC))
 
 ACCESS = Access(
-    config_model=ConfigModel.UM_CRYPTO, authenticate=True, renew_auth=True, candidate=True, validate=True,
+    config_model=ConfigModel.UM_CRYPTO,
+    authenticate=True,
+    renew_auth=True,
+    candidate=True,
+    validate=True,
     enrollments=frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL)),
 )
 LICENSING = Licensing(
-    registration=RegistrationState.COMPLETE, authorization=AuthorizationState.AUTHORIZED, last_comm_success=False,
-    last_comm_time=LAST, deadline=DEADLINE, fail_message="Fail to send out Call Home HTTP message",
-    transport=TransportType.CALLHOME, url="https://tools.cisco.com/its/service/oddce/services/DDCEService",
+    registration=RegistrationState.COMPLETE,
+    authorization=AuthorizationState.AUTHORIZED,
+    last_comm_success=False,
+    last_comm_time=LAST,
+    deadline=DEADLINE,
+    fail_message="Fail to send out Call Home HTTP message",
+    transport=TransportType.CALLHOME,
+    url="https://tools.cisco.com/its/service/oddce/services/DDCEService",
 )
 CERTIFICATE = Certificate(
-    ANCHOR.subject, ANCHOR.issuer, ANCHOR.not_before, ANCHOR.not_after, serial=ANCHOR.serial, sha1=ANCHOR.sha1,
+    ANCHOR.subject,
+    ANCHOR.issuer,
+    ANCHOR.not_before,
+    ANCHOR.not_after,
+    serial=ANCHOR.serial,
+    sha1=ANCHOR.sha1,
     source="crypto-cepki-oper",
 )
-OLD_ROOT = Certificate(subject=replace(ANCHOR.subject, attributes=frozenset({("CN", "quovadis root ca 2")}),
-                                       text="CN=QuoVadis Root CA 2"))
+OLD_ROOT = Certificate(
+    subject=replace(ANCHOR.subject, attributes=frozenset({("CN", "quovadis root ca 2")}), text="CN=QuoVadis Root CA 2")
+)
 
 
 def state(
-    *, certificate: Certificate | None = None, enrollment: Enrollment | None = None, licence: Licensing | None = LICENSING,
-    release: str | None = "7.4.1", fixes: frozenset[str] = frozenset(), access: Access = ACCESS, **changes: Any,
+    *,
+    certificate: Certificate | None = None,
+    enrollment: Enrollment | None = None,
+    licence: Licensing | None = LICENSING,
+    release: str | None = "7.4.1",
+    fixes: frozenset[str] = frozenset(),
+    access: Access = ACCESS,
+    **changes: Any,
 ) -> State:
     """An affected 7.4.1 router without the trustpoint, changed as said."""
     config = None if enrollment is None else TrustpointConfig("Trustpool", enrollment)
     built = State(
-        device="r1", trustpoint="Trustpool", access=access,
-        config=Reading(config, "um-crypto-cfg"), certificate=Reading(certificate, "crypto-cepki-oper"),
+        device="r1",
+        trustpoint="Trustpool",
+        access=access,
+        config=Reading(config, "um-crypto-cfg"),
+        certificate=Reading(certificate, "crypto-cepki-oper"),
         licensing=Reading(licence, "infra-smartlicense-oper") if licence else Reading(missing="no licensing model"),
         software=Reading(Software(release, fixes), "install-oper") if release else Reading(missing="no release"),
     )

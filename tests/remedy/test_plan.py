@@ -91,7 +91,9 @@ def test_an_enrollment_of_another_kind_is_replaced_only_when_asked() -> None:
     assert "--replace" in refusal(plan(INTENT, state(enrollment=other)))
     made = plan(Intent(replace=True), state(enrollment=other))
     assert made.diff()[:3] == [
-        "  crypto ca trustpoint Trustpool", "-  enrollment url http://ca.example/pkiclient.exe", "+  enrollment terminal",
+        "  crypto ca trustpoint Trustpool",
+        "-  enrollment url http://ca.example/pkiclient.exe",
+        "+  enrollment terminal",
     ]
 
 
@@ -107,14 +109,22 @@ def test_another_certificate_under_the_trustpoint_is_never_overwritten() -> None
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (state(access=replace(ACCESS, config_model=ConfigModel.NONE, reasons=("no model carries trustpoint "
-                                                                                "configuration",))), "no model"),
+        (
+            state(
+                access=replace(
+                    ACCESS, config_model=ConfigModel.NONE, reasons=("no model carries trustpoint configuration",)
+                )
+            ),
+            "no model",
+        ),
         (state(access=replace(ACCESS, authenticate=False, reasons=("rpc ca-authenticate is missing",))), "is missing"),
         (state(access=replace(ACCESS, candidate=False, reasons=("no :candidate capability",))), ":candidate"),
         (state(access=replace(ACCESS, enrollments=frozenset())), "cannot set 'enrollment terminal'"),
         (state(config=Reading(missing="access-denied")), "could not be read"),
-        (replace(state(), certificate=Reading(source="crypto-cepki-oper", missing="access-denied")),
-         "certificates could not be read"),
+        (
+            replace(state(), certificate=Reading(source="crypto-cepki-oper", missing="access-denied")),
+            "certificates could not be read",
+        ),
     ],
 )
 def test_a_device_that_cannot_be_helped_is_skipped_with_its_reason(made: State, said: str) -> None:

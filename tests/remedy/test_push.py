@@ -18,7 +18,7 @@ from agent.simulator.errors import rpc_error
 from tests.model.test_anchor import make_pem
 from tests.support import Clock, Lab, eventually, left_clean
 
-INSTALLS = {"terminal_rpc": "installs"}
+INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
 
 
 def push(lab: Lab, device: Device, clock: Clock, *, connect: bool = False, **wish: Any) -> Outcome:
@@ -69,7 +69,11 @@ def test_the_root_is_installed_and_proven_and_a_second_push_does_nothing(
     device = lab.add(release=release, **INSTALLS)
     first = push(lab, device, clock)
     assert (first.result, first.config_model.value, first.evidence.value, first.error) == (
-        agent.Result.REMEDIED, model, evidence, None)
+        agent.Result.REMEDIED,
+        model,
+        evidence,
+        None,
+    )
     assert first.persistent is False
     assert first.release == release
     assert device.enrollment() == "terminal"
@@ -128,7 +132,7 @@ def test_ok_without_a_certificate_is_a_failure_that_names_the_next_step(lab: Lab
     assert outcome.error is not None
     assert outcome.error.kind == "certificate-missing"
     assert "crypto ca authenticate Trustpool" in (outcome.error.hint or "")
-    assert step(outcome, "read back") is Status.FAILED
+    assert (outcome.steps[-1].step, outcome.steps[-1].status) == ("read back", Status.FAILED)
     assert device.counters["ca-authenticate"] == 1
     assert left_clean(device)
 
@@ -201,9 +205,7 @@ def test_a_lock_that_is_given_back_is_waited_for_and_taken(lab: Lab, clock: Cloc
 
 
 @pytest.mark.parametrize("grants", [False, True])
-def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(
-    lab: Lab, clock: Clock, grants: bool
-) -> None:
+def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(lab: Lab, clock: Clock, grants: bool) -> None:
     device = lab.add(grants_dirty_lock=grants, **INSTALLS)
     device.dirty()
     outcome = push(lab, device, clock)
@@ -225,8 +227,13 @@ def test_a_foreign_candidate_is_discarded_only_on_request(lab: Lab, clock: Clock
 
 
 @pytest.mark.parametrize("operation", ["edit-config", "validate", "commit"])
-@pytest.mark.parametrize("error", [rpc_error("invalid-value", "bad"), rpc_error("operation-failed",
-                                   "Failed to commit one or more configuration items")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        rpc_error("invalid-value", "bad"),
+        rpc_error("operation-failed", "Failed to commit one or more configuration items"),
+    ],
+)
 def test_a_refused_change_leaves_running_as_it_was_and_nothing_locked(
     lab: Lab, clock: Clock, operation: str, error: bytes
 ) -> None:
@@ -243,7 +250,10 @@ def test_a_refused_change_leaves_running_as_it_was_and_nothing_locked(
     ("operation", "error"),
     [
         ("commit", rpc_error("in-use", "A trial commit is underway")),
-        ("commit", rpc_error("operation-failed", "One or more commits have occurred from other configuration sessions")),
+        (
+            "commit",
+            rpc_error("operation-failed", "One or more commits have occurred from other configuration sessions"),
+        ),
         ("validate", rpc_error("operation-failed")),
         ("edit-config", rpc_error("in-use", "Datastore locked")),
         ("ca-authenticate", rpc_error("operation-failed", "Operation failed")),
@@ -271,9 +281,7 @@ def test_nothing_to_commit_is_success(lab: Lab, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("operation", ["commit", "ca-authenticate"])
-def test_an_answer_lost_after_the_effect_is_read_back_on_a_new_session(
-    lab: Lab, clock: Clock, operation: str
-) -> None:
+def test_an_answer_lost_after_the_effect_is_read_back_on_a_new_session(lab: Lab, clock: Clock, operation: str) -> None:
     device = lab.add(**INSTALLS)
     device.faults.append(Fault(operation, FaultKind.DROP_AFTER))
     outcome = push(lab, device, clock, connect=True)

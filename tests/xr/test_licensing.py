@@ -18,14 +18,21 @@ REGISTERED: dict[str, Any] = {
     },
     "authorization": {
         "authorization-state": "authorized",
-        "authorization-authorized": {"authorization-info": {
-            "last-comm-status-success": "no", "fail-message": "Fail to send out Call Home HTTP message",
-            "last-comm-time": "Feb 22 10:00:07 2022 UTC", "comm-deadline-time": "May 20 2022 10:00:07 UTC",
-        }},
+        "authorization-authorized": {
+            "authorization-info": {
+                "last-comm-status-success": "no",
+                "fail-message": "Fail to send out Call Home HTTP message",
+                "last-comm-time": "Feb 22 10:00:07 2022 UTC",
+                "comm-deadline-time": "May 20 2022 10:00:07 UTC",
+            }
+        },
         "authorization-out-of-compliance": {"authorization-info": {"last-comm-status-success": "yes"}},
     },
-    "transport": {"transport-type": "callhome", "url-settings": {"url-registration": "https://tools.cisco.com/x"},
-                  "proxy-info": {"address": "192.0.2.8"}},
+    "transport": {
+        "transport-type": "callhome",
+        "url-settings": {"url-registration": "https://tools.cisco.com/x"},
+        "proxy-info": {"address": "192.0.2.8"},
+    },
     "evaluation": {"eval-in-use": "no", "eval-expired": "no", "eval-period-left": {"time-left": 7776000}},
     "usage": [{"license-name": "ESS-CA-100G-RTU-2", "count": 4, "enforce-mode": "in-compliance"}],
 }
@@ -61,7 +68,10 @@ def test_contact_is_read_from_the_authorization_in_force_only() -> None:
     ("registration", "message"),
     [
         ({"registration-state": "failed", "registration-failed": {"fail-message": "no trust"}}, "no trust"),
-        ({"registration-state": "retry", "registration-retry": {"registration-info": {"fail-message": "later"}}}, "later"),
+        (
+            {"registration-state": "retry", "registration-retry": {"registration-info": {"fail-message": "later"}}},
+            "later",
+        ),
         ({"registration-state": "not-registered"}, None),
     ],
 )
@@ -76,8 +86,9 @@ def test_what_is_not_shown_is_none_and_unknown_words_are_not_guessed() -> None:
     assert seen.entitlements == ()
 
 
-@pytest.mark.parametrize("tree", [{"registration": {"registration-state": "not-supported"}},
-                                  {"transport": {"transport-type": "clsu"}}])
+@pytest.mark.parametrize(
+    "tree", [{"registration": {"registration-state": "not-supported"}}, {"transport": {"transport-type": "clsu"}}]
+)
 def test_licensing_using_policy_is_recognised(tree: dict[str, Any]) -> None:
     assert licensing(tree).policy_based
 
@@ -102,8 +113,10 @@ def test_a_time_is_a_moment_only_where_date_and_zone_are_certain(shown: str, mom
 
 
 def test_newer_is_never_said_of_times_that_cannot_be_read() -> None:
-    old, new, odd = (device_time(text) for text in
-                     ("Feb 22 10:00:07 2022 UTC", "Feb 23 10:00:07 2022 UTC", "Feb 24 10:00:07 2022 CET"))
+    old, new, odd = (
+        device_time(text)
+        for text in ("Feb 22 10:00:07 2022 UTC", "Feb 23 10:00:07 2022 UTC", "Feb 24 10:00:07 2022 CET")
+    )
     assert old is not None and new is not None and odd is not None
     assert new.newer_than(old)
     assert not old.newer_than(new)
@@ -114,10 +127,8 @@ def test_newer_is_never_said_of_times_that_cannot_be_read() -> None:
     assert device_time(None) is None
 
 
-RETRY = ("commsend registrationinprogress commretry authrenewinprogress idcertrenewinprogress cryptoinitnotcompleted "
-         "ipctimeout OperationInProgress ErrorOkTryAgain").split()
-TRUST = ("certinvalid certexpired signcertverificationfailed cryptorootcaimportfailed couldnotvalidatetrustchain "
-         "certificatemismatch").split()
+RETRY = ["commsend", "registrationinprogress", "commretry", "authrenewinprogress", "idcertrenewinprogress", "cryptoinitnotcompleted", "ipctimeout", "OperationInProgress", "ErrorOkTryAgain"]
+TRUST = ["certinvalid", "certexpired", "signcertverificationfailed", "cryptorootcaimportfailed", "couldnotvalidatetrustchain", "certificatemismatch"]
 PERMANENT = ["notsupported", "notenabled", "commdisabled", "notregistered", "standby", "NoURL"]
 
 

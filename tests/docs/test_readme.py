@@ -1,0 +1,122 @@
+"""README is true: its commands are run, its outputs compared, its example executed, its options and targets looked up."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import click
+import pytest
+from ncclient import manager
+
+from agent.cli.main import program
+from tests.support import Lab
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every command with the output printed below it."""
+    found = []
+    for block in CONSOLE:
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output))
+    return found
+
+
+def plain(text: str) -> str:
+    """The text without what differs from run to run: times, days, durations, the port, trailing blanks."""
+    for pattern, word in (
+        (r"[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d UTC", "DATE"),
+        (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
+        (r"\b\d\d:\d\d:\d\d\b", "TIME"),
+        (r"\(?[+-]?\d+ d(ays)?\)?", "DAYS"),
+        (r"\b\d+\.\d+ s\b", "SECONDS"),
+        (r'("elapsed_s": )[\d.]+', r"\1N"),
+        (r"127\.0\.0\.1:\d+", "r1.example:830"),
+        (r"127\.0\.0\.1", "r1.example"),
+        (r"─+", "-"),
+    ):
+        text = re.sub(pattern, word, text)
+    # Tables are as wide as their content, which the names above change.
+    return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
+
+
+def test_every_xr_agent_command_prints_what_readme_says(lab: Lab) -> None:
+    device = lab.add(release="7.4.1", terminal_rpc="installs")
+    environment = {**os.environ, "XR_PASSWORD": lab.simulator.password, "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
+    run = 0
+    for command, expected in commands():
+        if not command.startswith("xr-agent "):
+            continue
+        words = command.replace("r1.example", "127.0.0.1").split()[1:]
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "agent.cli.main",
+                *words,
+                "--port",
+                str(device.port),
+                "--known-hosts",
+                str(lab.known_hosts),
+                "--ssh-config",
+                os.devnull,
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert plain(done.stdout) == plain(expected), f"{command}\n{done.stdout}{done.stderr}"
+        run += 1
+    assert run == 5
+
+
+def test_the_library_example_runs_inside_a_session_of_the_orchestrator(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = lab.add(release="7.4.1", terminal_rpc="installs")
+    real = manager.connect
+
+    def connect(**given: Any) -> Any:
+        return real(
+            **{
+                **given,
+                "host": "127.0.0.1",
+                "port": device.port,
+                "hostkey_verify": False,
+                "allow_agent": False,
+                "look_for_keys": False,
+            }
+        )
+
+    with patch.object(manager, "connect", connect):
+        for block in PYTHON:
+            exec(compile(block, "README.md", "exec"), {"password": lab.simulator.password})
+    assert capsys.readouterr().out.splitlines()[-1] == "remedied subject+validity"
+
+
+def test_every_make_target_and_option_that_readme_names_exists() -> None:
+    targets = set(re.findall(r"(?:`|\$ )make ([a-z]+)", README))
+    rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert targets <= rules
+    options = set(re.findall(r"`?(--[a-z][a-z-]+)", README))
+    context = click.Context(program)
+    commands = [program.get_command(context, name) for name in program.list_commands(context)]
+    known = {option for command in commands if command for one in command.params for option in one.opts}
+    assert options <= known
+
+
+def test_the_files_that_readme_links_exist() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
