@@ -4,9 +4,9 @@
 ``job_vs_stock_0ms``, ``job_vs_scrapli_0ms``, ``job_vs_scrapli_50ms`` (50 ms round trip, by a delaying relay) and
 ``cpu_vs_scrapli`` (CPU seconds of the client's process at 0 ms).
 
-The peers send what the agent sends, counted on the server, one after the other, as their interfaces have it; they neither
-validate payloads nor judge certificates. Each push gets a router of its own that needs the root. Host keys are checked by
-the agent, not by the peers.
+The peers send what the agent sends, one rpc after the other, as their interfaces have it; they neither validate
+payloads nor judge certificates. Each push gets a router of its own that needs the root. Host keys are checked by the
+agent, not by the peers.
 """
 
 from __future__ import annotations
@@ -62,12 +62,15 @@ RPCS = (
     "<lock><target><candidate/></target></lock>",
     _get_config("candidate"),
     _get_config("running"),
-    "<edit-config><target><candidate/></target><default-operation>merge</default-operation>"
-    f"<error-option>rollback-on-error</error-option><config>{_EDIT}</config></edit-config>",
+    (
+        "<edit-config><target><candidate/></target><default-operation>merge</default-operation>"
+        f"<error-option>rollback-on-error</error-option><config>{_EDIT}</config></edit-config>"
+    ),
     "<validate><source><candidate/></source></validate>",
     "<commit/>",
     "<unlock><target><candidate/></target></unlock>",
     "<unlock><target><running/></target></unlock>",
+    _get_config("running"),
     serialize(template("rpc-ca-authenticate", server_name="Trustpool", file_path=None)).decode(),
     _get(_CERTIFICATE),
     serialize(template("rpc-renew-auth")).decode(),

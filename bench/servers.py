@@ -30,7 +30,8 @@ def servers(number: int) -> Iterator[Servers]:
     child = subprocess.Popen(
         [sys.executable, "-m", "bench.servers", str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert child.stdin is not None and child.stdout is not None
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
         yield Servers(**json.loads(child.stdout.readline()))
     finally:

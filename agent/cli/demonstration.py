@@ -245,7 +245,8 @@ class _Say:
         self.part("ends", columns(("device", "story", "end", ""), [_row(actor) for actor in actors]))
         self._screen.print(
             Text(
-                f"\n{sum(actor.as_expected for actor in actors)} of {len(actors)} ended as expected, in {seconds:.1f} s. "
+                f"\n{sum(actor.as_expected for actor in actors)} of {len(actors)} ended as expected, "
+                f"in {seconds:.1f} s. "
                 "The routers were simulated: nothing here was seen on hardware.",
                 style="bold",
             )

@@ -6,6 +6,7 @@ import getpass
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -22,6 +23,7 @@ from agent.netconf.hostkeys import HostKeyCheck
 
 log = logging.getLogger(__name__)
 
+_CLOSE_WAIT = 5.0
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _RATE_LIMIT = "IOS XR takes 60 new SSH sessions a minute by default: wait a minute, then try again"
 _PORT_HINT = "check the address, and 'ssh server netconf port 830' and 'netconf-yang agent ssh' on the router"
@@ -84,6 +86,9 @@ def _close(transport: paramiko.Transport) -> None:
         except OSError:
             log.debug("the socket was shut already")
     transport.close()
+    # close() returns at once where the peer hung up first, with the thread still on its way out.
+    if transport.is_alive() and transport is not threading.current_thread():
+        transport.join(_CLOSE_WAIT)
 
 
 @dataclass(frozen=True, slots=True)

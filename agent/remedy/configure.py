@@ -1,4 +1,4 @@
-"""Commit the trustpoint: lock, edit, validate, commit, unlock; whatever fails, the candidate and locks are given back."""
+"""Commit the trustpoint: lock, edit, validate, commit, unlock; whatever fails, candidate and locks are given back."""
 
 from __future__ import annotations
 

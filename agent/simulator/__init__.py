@@ -1,8 +1,8 @@
 """IOS XR-like devices on loopback, for demonstrations, tests and benchmarks.
 
-This is no router and is not presented as one: it answers NETCONF over SSH the way the notes on IOS XR say routers do,
-with the YANG models in ``yang/``. What no source tells, such as what a router does when the rpc ``ca-authenticate`` meets
-terminal enrollment, is a named setting. It shares only ``yang/`` and ``agent.model`` with the agent, so that a mistake in
+This is no router and is not presented as one: it answers NETCONF over SSH as IOS XR is documented to, with the YANG
+models in ``yang/``. What no source tells, such as what a router does when rpc ``ca-authenticate`` meets terminal
+enrollment, is a named setting. It shares only ``yang/`` and ``agent.model`` with the agent, so that a mistake in
 the agent is not repeated in its judge.
 
 ::

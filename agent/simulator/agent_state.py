@@ -18,8 +18,8 @@ _SERVERS = ("tools.cisco.com", "smartreceiver.cisco.com")
 class State:
     """The operational state; tests may set any of it.
 
-    ``certificates`` maps a trustpoint to the PEM of its CA; ``answers`` are return-codes that renew-auth gives before it
-    does its work.
+    ``certificates`` maps a trustpoint to the PEM of its CA; ``answers`` are return-codes that renew-auth gives
+    before it does its work.
     """
 
     persona: Persona

@@ -101,19 +101,12 @@ class Datastores:
 
     def _apply(self, parent: etree._Element, node: etree._Element, inherited: str, above: list[str]) -> None:
         name = etree.QName(node)
-        model = self._models.get(name.namespace or "")
-        if model is None:
-            raise Refusal("unknown-namespace", kind="protocol", info=f"<bad-namespace>{name.namespace}</bad-namespace>")
         path = [*above, name.localname]
-        if model.node(path) is None:
-            raise unknown_element(name.localname)
+        model = self._known(node, path)
         operation = node.get(_OPERATION, inherited)
         there = _match(parent, node, model.key(path))
         if operation in ("delete", "remove"):
-            if there is not None:
-                parent.remove(there)
-            elif operation == "delete":
-                raise Refusal("data-missing", path="/" + "/".join(path))
+            _take_away(parent, there, operation, path)
             return
         if operation == "create" and there is not None:
             raise Refusal("data-exists", path="/" + "/".join(path))
@@ -124,11 +117,26 @@ class Datastores:
             there = etree.SubElement(parent, node.tag, nsmap={None: name.namespace})  # type: ignore[dict-item]
         if not len(node):
             there.text = (node.text or "").strip() or None
-        for child in node:
-            if isinstance(child.tag, str):
-                self._apply(there, child, "merge" if operation in ("create", "replace") else operation, path)
+        for child in node.iterchildren("*"):
+            self._apply(there, child, "merge" if operation in ("create", "replace") else operation, path)
         if not above and not len(there):
             parent.remove(there)
+
+    def _known(self, node: etree._Element, path: list[str]) -> Model:
+        namespace = etree.QName(node).namespace
+        model = self._models.get(namespace or "")
+        if model is None:
+            raise Refusal("unknown-namespace", kind="protocol", info=f"<bad-namespace>{namespace}</bad-namespace>")
+        if model.node(path) is None:
+            raise unknown_element(path[-1])
+        return model
+
+
+def _take_away(parent: etree._Element, there: etree._Element | None, operation: str, path: list[str]) -> None:
+    if there is not None:
+        parent.remove(there)
+    elif operation == "delete":
+        raise Refusal("data-missing", path="/" + "/".join(path))
 
 
 def _match(parent: etree._Element, node: etree._Element, key: str | None) -> etree._Element | None:

@@ -1,4 +1,4 @@
-"""README is true: its commands are run, its outputs compared, its example executed, its options and targets looked up."""
+"""README is true: commands are run, outputs compared, the example executed, options and targets looked up."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_the_library_example_runs_inside_a_session_of_the_orchestrator(
 
     with patch.object(manager, "connect", connect):
         for block in PYTHON:
-            exec(compile(block, "README.md", "exec"), {"password": lab.simulator.password})
+            exec(compile(block, "README.md", "exec"), {"password": lab.simulator.password})  # noqa: S102 - our own text
     assert capsys.readouterr().out.splitlines()[-1] == "remedied subject+validity"
 
 

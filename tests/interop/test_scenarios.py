@@ -165,9 +165,9 @@ def test_a_commit_that_is_answered_ok_and_does_nothing_is_not_called_done(netcon
 def test_a_killed_session_is_lost(server: Server, session: Session) -> None:
     with server.connect() as second:
         second.call(template("kill-session", session_id=session.session_id), operation="kill-session")
+    assert eventually(lambda: not session.connected)
     with pytest.raises(agent.SessionLost):
-        for _ in range(5):
-            operations.send_get_config(session, template("filter-trustpoint.um-crypto-cfg", name="T")).result()
+        enrollment(session)
 
 
 def test_closing_leaves_no_thread(server: Server) -> None:

@@ -51,7 +51,7 @@ def test_any_root_is_read_and_comments_before_it_are_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    "spoil, said",
     [
         (lambda pem: "", "no PEM certificate"),
         (lambda pem: pem.replace("BEGIN CERT", "BEGIN PKCS7 CERT"), "no PEM certificate"),

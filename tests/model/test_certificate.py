@@ -17,7 +17,7 @@ FULL = replace(SHOWN, serial=ANCHOR.serial, sha1=ANCHOR.sha1, pem=ANCHOR.pem)
 
 
 @pytest.mark.parametrize(
-    ("certificate", "evidence"),
+    "certificate, evidence",
     [
         (FULL, Evidence.PEM),
         (replace(FULL, pem=None), Evidence.FINGERPRINT),

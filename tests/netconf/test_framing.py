@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from agent.model.errors import ProtocolError
@@ -15,7 +17,7 @@ MESSAGES = st.lists(st.binary(min_size=1, max_size=200).filter(lambda m: b"]]>" 
 def read_all(reader: FrameReader, wire: bytes, cuts: list[int]) -> list[bytes]:
     found = []
     edges = [0, *sorted(cut % (len(wire) + 1) for cut in cuts), len(wire)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         reader.feed(wire[start:end])
         while (message := reader.next()) is not None:
             found.append(message)
@@ -46,8 +48,8 @@ def test_any_bytes_end_in_messages_or_a_protocol_error(data: bytes, chunked: boo
     try:
         while (message := reader.next()) is not None:
             assert len(message) <= 300
-    except ProtocolError as error:
-        assert error.message
+    except ProtocolError:
+        event("refused")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_chunk_sizes_that_lie_are_refused(lie: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chunked", "wire"), [(False, b"x" * 101), (True, b"\n#101\n"), (True, b"\n#60\n" + b"x" * 60 + b"\n#60\n")]
+    "chunked, wire", [(False, b"x" * 101), (True, b"\n#101\n"), (True, b"\n#60\n" + b"x" * 60 + b"\n#60\n")]
 )
 def test_a_message_over_the_bound_is_refused_before_it_is_stored(chunked: bool, wire: bytes) -> None:
     reader = FrameReader(limit=100)

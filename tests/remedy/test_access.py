@@ -30,7 +30,7 @@ def test_the_config_model_of_every_release_is_the_one_in_readme(release: str) ->
     capabilities = Capabilities.from_uris(Persona(release=release).capabilities())
     ways = access(capabilities, Schema(capabilities))
     assert ways.config_model is expected(release)
-    assert ways.authenticate is (number(release) >= (6, 2, 1) and release not in ("6.2.3",))
+    assert ways.authenticate is (number(release) >= (6, 2, 1) and release != "6.2.3")
     assert (ways.config_model is ConfigModel.NONE) == (not ways.enrollments)
     assert (EnrollmentKind.LOCAL in ways.enrollments) is (number(release) >= (25, 2, 1))
     assert (ways.config_model is ConfigModel.NONE) == any("trustpoint configuration" in why for why in ways.reasons)

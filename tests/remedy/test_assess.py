@@ -54,7 +54,7 @@ def test_another_certificate_is_no_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("licence", "said"),
+    "licence, said",
     [
         (replace(LICENSING, url="https://ssm.example/Transportgateway"), "ssm.example"),
         (replace(LICENSING, transport=TransportType.OFF), "off"),
@@ -68,7 +68,7 @@ def test_licensing_that_goes_elsewhere_is_not_affected(licence: Licensing, said:
 
 
 @pytest.mark.parametrize(
-    ("made", "kind", "said"),
+    "made, kind, said",
     [
         (state(fixes=frozenset({"CSCvx00476"})), VerdictKind.NOT_AFFECTED, "has the fix CSCvx00476"),
         (state(release="7.5.2"), VerdictKind.NOT_AFFECTED, "is not on the list"),

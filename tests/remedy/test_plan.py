@@ -72,7 +72,7 @@ def test_what_is_missing_on_the_device_does_not_matter_once_the_root_is_there() 
 
 
 @pytest.mark.parametrize(
-    ("licence", "said"),
+    "licence, said",
     [
         (None, "no licensing model"),
         (Licensing(registration=RegistrationState.NOT_SUPPORTED, policy_based=True), "policy-based"),
@@ -107,7 +107,7 @@ def test_another_certificate_under_the_trustpoint_is_never_overwritten() -> None
 
 
 @pytest.mark.parametrize(
-    ("made", "said"),
+    "made, said",
     [
         (
             state(

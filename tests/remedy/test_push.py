@@ -54,7 +54,7 @@ def serving(pem: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("release", "model", "evidence"),
+    "release, model, evidence",
     [
         ("6.8.1", "um-crypto-cfg", "subject+validity"),
         ("7.3.2", "crypto-cepki-cfg:crypto-ca", "subject+validity"),
@@ -99,7 +99,7 @@ def test_a_busy_licensing_agent_is_asked_again(lab: Lab, clock: Clock) -> None:
     assert step(outcome, "contact") is Status.DONE
 
 
-@pytest.mark.parametrize(("code", "status"), [("certinvalid", Status.FAILED), ("NoURL", Status.SKIPPED)])
+@pytest.mark.parametrize("code, status", [("certinvalid", Status.FAILED), ("NoURL", Status.SKIPPED)])
 def test_what_the_licensing_agent_refuses_is_said_and_fails_nothing(
     lab: Lab, clock: Clock, code: str, status: Status
 ) -> None:
@@ -247,7 +247,7 @@ def test_a_refused_change_leaves_running_as_it_was_and_nothing_locked(
 
 
 @pytest.mark.parametrize(
-    ("operation", "error"),
+    "operation, error",
     [
         ("commit", rpc_error("in-use", "A trial commit is underway")),
         (

@@ -65,7 +65,7 @@ def test_contact_is_read_from_the_authorization_in_force_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("registration", "message"),
+    "registration, message",
     [
         ({"registration-state": "failed", "registration-failed": {"fail-message": "no trust"}}, "no trust"),
         (
@@ -94,7 +94,7 @@ def test_licensing_using_policy_is_recognised(tree: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "moment"),
+    "shown, moment",
     [
         ("Feb 22 10:00:07 2022 UTC", datetime(2022, 2, 22, 10, 0, 7, tzinfo=UTC)),
         ("Oct 12 2018 21:21:27 UTC", datetime(2018, 10, 12, 21, 21, 27, tzinfo=UTC)),
@@ -117,7 +117,9 @@ def test_newer_is_never_said_of_times_that_cannot_be_read() -> None:
         device_time(text)
         for text in ("Feb 22 10:00:07 2022 UTC", "Feb 23 10:00:07 2022 UTC", "Feb 24 10:00:07 2022 CET")
     )
-    assert old is not None and new is not None and odd is not None
+    assert old is not None
+    assert new is not None
+    assert odd is not None
     assert new.newer_than(old)
     assert not old.newer_than(new)
     assert not old.newer_than(old)
@@ -127,13 +129,30 @@ def test_newer_is_never_said_of_times_that_cannot_be_read() -> None:
     assert device_time(None) is None
 
 
-RETRY = ["commsend", "registrationinprogress", "commretry", "authrenewinprogress", "idcertrenewinprogress", "cryptoinitnotcompleted", "ipctimeout", "OperationInProgress", "ErrorOkTryAgain"]
-TRUST = ["certinvalid", "certexpired", "signcertverificationfailed", "cryptorootcaimportfailed", "couldnotvalidatetrustchain", "certificatemismatch"]
+RETRY = [
+    "commsend",
+    "registrationinprogress",
+    "commretry",
+    "authrenewinprogress",
+    "idcertrenewinprogress",
+    "cryptoinitnotcompleted",
+    "ipctimeout",
+    "OperationInProgress",
+    "ErrorOkTryAgain",
+]
+TRUST = [
+    "certinvalid",
+    "certexpired",
+    "signcertverificationfailed",
+    "cryptorootcaimportfailed",
+    "couldnotvalidatetrustchain",
+    "certificatemismatch",
+]
 PERMANENT = ["notsupported", "notenabled", "commdisabled", "notregistered", "standby", "NoURL"]
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "answer"),
+    "status, code, answer",
     [
         ("success", "success", Answer.SUCCESS),
         ("success", None, Answer.SUCCESS),
