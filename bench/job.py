@@ -23,7 +23,7 @@ from scrapli.netconf import Netconf
 from scrapli.transport import BinOptions
 
 import agent
-from agent.netconf.payload import serialize, template
+from agent.netconf.payload import NETCONF_NS, serialize, template
 from bench.measure import Series, in_turns, report
 from bench.servers import RELEASE, Servers, relayed, servers
 
@@ -114,15 +114,8 @@ class Pushes:
             timeout=60,
         ) as client:
             for rpc in RPCS:
-                # ncclient puts no namespace on a dispatched element by itself.
-                body = (
-                    rpc
-                    if "xmlns=" in rpc.partition(">")[0]
-                    else rpc.replace(">", ' xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">', 1)
-                    if not rpc.startswith("<commit")
-                    else ('<commit xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>')
-                )
-                client.dispatch(etree.fromstring(body))
+                # What has no namespace of its own is in the base namespace, which ncclient does not add by itself.
+                client.dispatch(etree.fromstring(f'<x xmlns="{NETCONF_NS}">{rpc}</x>')[0])
 
     def scrapli(self) -> None:
         """scrapli with its default transport, an OpenSSH child; its in-process one takes several times as long here."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from agent.model.errors import AgentError, ConnectError, ReplyTimeout, SessionLost
+from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.state import AuthorizationState, Licensing, Reading
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
@@ -63,6 +63,7 @@ def poll(
     sample with its error. ``Until.CONTACTED`` is reached when the last contact succeeded.
 
     Raises:
+        CapabilityMissing: no model of the device shows licensing.
         AgentError: errors that waiting does not cure, such as a refused login or an unknown host key.
     """
     policy = policy or Policy()
@@ -102,6 +103,12 @@ class _Watch:
             return Sample(self._now(), self._device, error=error.message)
         self._failures = 0
         seen = reading.value
+        if seen is None and reading.source is None:
+            raise CapabilityMissing(
+                reading.missing or "no licensing model",
+                device=self._device,
+                hint="there is nothing to poll on this release",
+            )
         if seen is None:
             return Sample(self._now(), self._device, error=reading.missing or "the device answered with nothing")
         changed = _changes(self._before, seen)
