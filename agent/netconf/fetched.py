@@ -86,7 +86,11 @@ def _store(folder: Path, module: str, texts: dict[tuple[str, str], str]) -> None
             Path(work, _file_name(name, _revision(texts, name))).write_text(
                 next(text for (have, _), text in texts.items() if have == name), encoding="utf-8"
             )
-        listed = _resolve(Path(work), module, texts)
+        try:
+            listed = _resolve(Path(work), module, texts)
+        except (LookupError, ValueError, AttributeError, TypeError, RecursionError) as error:
+            # pyang's parser runs off the end of text that is cut short or twisted; the text is the device's.
+            raise SchemaError(f"the device's {module} is not valid YANG: {type(error).__name__}") from error
         Path(work, "yang-library.json").write_text(json.dumps(listed), encoding="utf-8")
         folder.mkdir(mode=0o700, exist_ok=True)
         for file in Path(work).iterdir():
