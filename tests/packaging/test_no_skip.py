@@ -19,7 +19,7 @@ _SKIPS = {
 
 
 def _pytest(folder: Path, source: str, ci: str) -> subprocess.CompletedProcess[str]:
-    (folder / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "conftest.py").write_text((ROOT / "tests" / "no_skip.py").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "test_it.py").write_text(source, encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", "--rootdir", str(folder), str(folder)],
