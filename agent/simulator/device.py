@@ -227,6 +227,7 @@ class Device:
 
     def _close_session(self, session: NetconfSession, body: etree._Element) -> bytes:
         session.closing = True
+        self.config.leave(session.session_id)
         return _OK
 
     def _kill_session(self, session: NetconfSession, body: etree._Element) -> bytes:
