@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncssh
 import pytest
 from ncclient import manager
 from ncclient.operations import RaiseMode
@@ -18,7 +20,7 @@ from agent.model.device import Device as Target
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, Simulator
 from agent.simulator.errors import rpc_error
 from tests.support import Lab
 
@@ -334,3 +336,41 @@ def test_a_jump_host_is_gone_through(lab: Lab, tmp_path: Path, jump_host: Callab
 def test_messages_are_parsed_with_nothing_expanded() -> None:
     with pytest.raises(agent.ProtocolError, match="DOCTYPE"):
         parse('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>')
+
+
+def test_an_ssh_rsa_entry_is_good_for_rsa_sha2(tmp_path: Path) -> None:
+    with Simulator(host_key=asyncssh.generate_private_key("ssh-rsa")) as simulator:
+        lab = Lab(simulator, tmp_path)
+        device = lab.add()
+        assert " ssh-rsa " in device.host_key
+        with lab.connect(device) as session:
+            assert read(session) == "smart-agent"
+
+
+def test_the_ssh_configuration_gives_host_user_and_key(lab: Lab, tmp_path: Path) -> None:
+    device, key = lab.add(), tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    lab.simulator.authorize((tmp_path / "id.pub").read_text())
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host core-1\n  HostName 127.0.0.1\n  User {lab.simulator.username}\n  IdentityFile {key}\n"
+        f"  UserKnownHostsFile {lab.known_hosts}\n"
+    )
+    with agent.connect(Target("core-1", device.port, ssh_config=config, open_timeout=10)) as session:
+        assert read(session) == "smart-agent"
+
+
+def test_a_key_in_ssh_agent_logs_in(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, key = lab.add(), tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    lab.simulator.authorize((tmp_path / "id.pub").read_text())
+    started = subprocess.run(["ssh-agent", "-s"], capture_output=True, text=True, check=True).stdout
+    found = dict(re.findall(r"(SSH_\w+)=([^;]+);", started))
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)
+    try:
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+        with lab.connect(device, password=None) as session:
+            assert read(session) == "smart-agent"
+    finally:
+        subprocess.run(["ssh-agent", "-k"], capture_output=True, check=True)
