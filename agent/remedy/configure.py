@@ -89,10 +89,20 @@ def _lock(run: Run, step: ConfigureTrustpoint, undo: ExitStack) -> str:
     _unlock(run, held)
     run.settle()
     target, error = refused
-    if target == "candidate" and isinstance(error, LockDenied) and error.session_id in _NO_HOLDER:
+    if target == "candidate" and _dirty(error):
         _foreign(run, "its lock is refused and no session is named as the holder", error)
         # A lock that is refused for another reason than a dirty candidate is refused again, and then waited for.
     raise error
+
+
+def _dirty(error: AgentError) -> bool:
+    """Whether a refused lock of the candidate means uncommitted changes: no session holds it, yet it is not given.
+
+    RFC 6241 section 7.5 asks for lock-denied; netconfd answers resource-denied.
+    """
+    if isinstance(error, LockDenied):
+        return error.session_id in _NO_HOLDER
+    return isinstance(error, RPCError) and "resource-denied" in error.tags
 
 
 def _granted(

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import agent
+from agent.model.device import Device
 from agent.simulator import Persona, Simulator
 from tests.interop.netconfd import Netconfd, missing, running
 
 _GAP = 0.2
 """Seconds after the hello: netconfd drops an rpc that arrives in the same read as the client's hello."""
+
+_RUNNING = pytest.StashKey[Netconfd]()
 
 
 @dataclass
@@ -25,19 +28,34 @@ class Server:
     connect: Callable[[], agent.Session]
 
 
-@pytest.fixture(scope="session")
-def netconfd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Netconfd]:
-    """One netconfd for all tests of a process."""
-    absent = missing()
-    if absent:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure against netconfd shows what netconfd and sshd said."""
+    report = yield
+    netconfd = item.session.stash.get(_RUNNING, None)
+    if report.failed and netconfd is not None and "simulator" not in item.name:
+        report.sections.append(("netconfd and sshd", netconfd.logs()))
+    return report
+
+
+def require_netconfd() -> None:
+    """Skip where the servers are not installed; in CI a skip is a failure."""
+    if absent := missing():
         pytest.skip(f"not installed: {', '.join(absent)}; on Debian: apt-get install netconfd openssh-server")
+
+
+@pytest.fixture(scope="session")
+def netconfd(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Netconfd]:
+    """One netconfd for all tests of a process."""
+    require_netconfd()
     with running(tmp_path_factory.mktemp("netconfd")) as server:
+        request.session.stash[_RUNNING] = server
         yield server
 
 
-def netconfd_session(server: Netconfd) -> agent.Session:
+def netconfd_session(server: Netconfd, target: Device | None = None) -> agent.Session:
     """A session that may be used at once."""
-    session = agent.connect(server.target())
+    session = agent.connect(target or server.target())
     time.sleep(_GAP)
     return session
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from agent.model.device import Device, HostKeys
 from agent.model.resources import directory
 
 NETCONFD, SSHD, SUBSYSTEM = "/usr/sbin/netconfd", "/usr/sbin/sshd", "/usr/sbin/netconf-subsystem"
+OWN_MODULES = "/usr/share/yuma/modules"
 FILES = (
     "Cisco-IOS-XR-um-crypto-cfg@2022-05-30.yang",
     "Cisco-IOS-XR-crypto-act@2016-04-17.yang",
@@ -25,75 +27,139 @@ FILES = (
     "Cisco-IOS-XR-smart-license-act@2020-07-09.yang",
     "Cisco-IOS-XR-install-oper@2020-07-23.yang",
 )
+HOST_KEYS = ("ed25519", "rsa")
+
+_STARTS = 5
+_DEADLINE = 30.0
+_LAST_OF_LOG = 4000
+
+
+class _PortTaken(Exception):
+    """Somebody bound the port between its choice and sshd's start."""
 
 
 def missing() -> list[str]:
-    """The programs that are not installed."""
-    return [path for path in (NETCONFD, SSHD, SUBSYSTEM) if not Path(path).exists()]
+    """What is not installed."""
+    paths = (NETCONFD, SSHD, SUBSYSTEM, OWN_MODULES)
+    absent = [path for path in paths if not Path(path).exists()]
+    return absent if shutil.which("ssh-keygen") else [*absent, "ssh-keygen"]
 
 
 @dataclass(frozen=True)
 class Netconfd:
-    """A running server."""
+    """A running server.
+
+    Attributes:
+        stop: ends sshd and netconfd, and with them every session; may be called again.
+    """
 
     port: int
     folder: Path
+    stop: Callable[[], None]
+
+    @property
+    def username(self) -> str:
+        """The one user who can log in: whoever runs the tests, since sshd without root can become nobody else."""
+        return _user().pw_name
 
     @property
     def key(self) -> Path:
         """The user's private key."""
         return self.folder / "user"
 
-    @property
-    def known_hosts(self) -> Path:
-        """A file with the server's host key."""
-        return self.folder / "known_hosts"
+    def known_hosts(self, kind: str = "ed25519") -> Path:
+        """A file with the server's host key of one kind of :data:`HOST_KEYS`; the server has them all."""
+        return self.folder / f"known_hosts.{kind}"
 
-    def target(self) -> Device:
-        """How the agent reaches it."""
+    def target(self, *, key: Path | None = None, known_hosts: Path | None = None) -> Device:
+        """How the agent reaches it; neither the user's SSH configuration nor ssh-agent has a say."""
         return Device(
             "127.0.0.1",
             self.port,
-            username=getpass.getuser(),
-            key_file=self.key,
-            host_keys=HostKeys(self.known_hosts),
+            username=self.username,
+            key_file=key or self.key,
+            use_agent=False,
+            host_keys=HostKeys(known_hosts or self.known_hosts()),
+            ssh_config=Path(os.devnull),
             timeout=20,
             open_timeout=20,
             label="netconfd",
         )
 
+    def logs(self) -> str:
+        """The end of what both servers wrote."""
+        return "\n".join(
+            f"--- {name}\n{(self.folder / name).read_text(errors='replace')[-_LAST_OF_LOG:]}"
+            for name in ("netconfd.log", "sshd.log")
+        )
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[Netconfd]:
-    """netconfd and sshd, ended with the context; their logs are in *folder*."""
+    """netconfd and sshd, ended with the context; all but the socket lies in *folder*.
+
+    Raises:
+        RuntimeError: they did not come up, or cannot for this user; the text has the reason or the log.
+    """
+    _refuse_unusable_shell()
+    for attempt in range(_STARTS):
+        with ExitStack() as end:
+            try:
+                server = _started(end, folder / str(attempt))
+            except _PortTaken:
+                continue
+            yield server
+            return
+    raise RuntimeError(f"{_STARTS} free ports were each taken before sshd had them")
+
+
+def keygen(file: Path, kind: str = "ed25519") -> None:
+    """A new key pair without passphrase in *file* and *file*.pub."""
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(file)], check=True, stdin=subprocess.DEVNULL)
+
+
+def _user() -> pwd.struct_passwd:
+    return pwd.getpwuid(os.getuid())
+
+
+def _refuse_unusable_shell() -> None:
+    """sshd starts the subsystem by the login shell; with nologin a client sees only a session without hello."""
+    user = _user()
+    shell = user.pw_shell or "/bin/sh"
+    try:
+        said = subprocess.run([shell, "-c", "echo ready"], capture_output=True, text=True, check=False).stdout
+    except OSError as error:
+        said = str(error)
+    if said != "ready\n":
+        raise RuntimeError(
+            f"{user.pw_name}'s login shell {shell} does not just run commands (it said {said.strip()!r}), and sshd "
+            "starts netconf-subsystem by it: run the tests as root, or as a user whose login shell is /bin/sh"
+        )
+
+
+def _started(end: ExitStack, folder: Path) -> Netconfd:
+    # AF_UNIX paths are short and pytest's folders long; the folder is private, since netconfd lets anybody in.
+    sock = Path(end.enter_context(tempfile.TemporaryDirectory(prefix="ncx-", dir="/tmp"))) / "sock"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with ExitStack() as end:
-        # AF_UNIX paths are short; pytest's folders are long.
-        sock = Path(f"/tmp/netconfd-{port}.sock")
-        end.callback(sock.unlink, missing_ok=True)
-        _prepare(folder, port, sock)
-        modules = [f"--module={name.partition('@')[0]}" for name in FILES]
-        _start(
-            end,
-            folder / "netconfd.log",
-            [
-                NETCONFD,
-                f"--yuma-home={folder}/yuma",
-                f"--modpath={folder}/modules:/usr/share/yuma/modules",
-                f"--ncxserver-sockname={sock}",
-                f"--port={port}",
-                f"--superuser={getpass.getuser()}",
-                "--target=candidate",
-                "--access-control=off",
-                "--no-startup",
-                *modules,
-            ],
-        )
-        _until(sock.exists, folder / "netconfd.log")
-        _start(end, folder / "sshd.log", [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")])
-        _until(lambda: _listens(port), folder / "sshd.log")
-        yield Netconfd(port, folder)
+    _prepare(folder, port, sock)
+    netconfd = [
+        NETCONFD,
+        f"--yuma-home={folder}/yuma",
+        f"--modpath={folder}/modules:{OWN_MODULES}",
+        f"--ncxserver-sockname={sock}",
+        f"--port={port}",
+        f"--superuser={_user().pw_name}",
+        "--target=candidate",
+        "--access-control=off",
+        "--no-startup",
+        *(f"--module={name.partition('@')[0]}" for name in FILES),
+    ]
+    _start(end, folder / "netconfd.log", netconfd, lambda log: sock.exists())
+    sshd = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
+    # The log, not a connection, tells: a stranger on the same port would answer as well.
+    _start(end, folder / "sshd.log", sshd, lambda log: f"listening on 127.0.0.1 port {port}" in log)
+    return Netconfd(port, folder, end.close)
 
 
 def _prepare(folder: Path, port: int, sock: Path) -> None:
@@ -101,44 +167,56 @@ def _prepare(folder: Path, port: int, sock: Path) -> None:
     (folder / "modules").mkdir()
     for name in FILES:
         shutil.copy(directory("yang") / name, folder / "modules" / name)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    keygen(folder / "user")
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
-    public = (folder / "host.pub").read_text().split()
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {public[0]} {public[1]}\n")
+    for kind in HOST_KEYS:
+        keygen(folder / f"host.{kind}", kind)
+        algorithm, blob = (folder / f"host.{kind}.pub").read_text().split()[:2]
+        (folder / f"known_hosts.{kind}").write_text(f"[127.0.0.1]:{port} {algorithm} {blob}\n")
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)
-    (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\n"
-        "StrictModes no\nUsePAM no\nPermitRootLogin yes\nPidFile none\nMaxStartups 200\nMaxSessions 200\n"
-        f'Subsystem netconf "{SUBSYSTEM} --ncxserver-sockname={port}@{sock}"\n'
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # sshd's privilege separation asks for it
+    options = (
+        f"Port {port}",
+        "ListenAddress 127.0.0.1",
+        *(f"HostKey {folder}/host.{kind}" for kind in HOST_KEYS),
+        f"AuthorizedKeysFile {folder}/authorized_keys",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PermitRootLogin prohibit-password",
+        "StrictModes no",  # the key file lies below /tmp
+        "UsePAM no",
+        "PidFile none",
+        "PermitUserRC no",
+        "MaxStartups 200",
+        "MaxSessions 200",
+        f'Subsystem netconf "{SUBSYSTEM} --ncxserver-sockname={port}@{sock}"',
     )
+    (folder / "sshd_config").write_text("\n".join(options) + "\n")
 
 
-def _start(end: ExitStack, log: Path, words: list[str]) -> None:
+def _start(end: ExitStack, log: Path, words: list[str], ready: Callable[[str], bool]) -> None:
     with log.open("wb") as output:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-
-    def stop() -> None:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
-
-    end.callback(stop)
-
-
-def _until(ready: object, log: Path) -> None:
-    assert callable(ready)
-    for _ in range(300):
-        if ready():
+    end.callback(_end, process)
+    deadline = time.monotonic() + _DEADLINE
+    while True:
+        # Before the log is read, so that the last words of a process that ended are in it.
+        ended = process.poll() is not None
+        said = log.read_text(errors="replace")
+        if not ended and ready(said):
             return
-        time.sleep(0.05)
-    raise AssertionError(f"the server did not come up:\n{log.read_text(errors='replace')}")
+        if ended and "Address already in use" in said:
+            raise _PortTaken
+        if ended or time.monotonic() > deadline:
+            how = f"ended with {process.returncode}" if ended else f"is not ready after {_DEADLINE:g} s"
+            raise RuntimeError(f"{words[0]} {how}; it said:\n{said[-_LAST_OF_LOG:]}")
+        time.sleep(0.02)
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)

@@ -92,6 +92,15 @@ def test_a_valid_candidate_is_found_valid(session: Session) -> None:
     operations.discard_changes(session)
 
 
+def test_a_validated_change_is_committed(session: Session) -> None:
+    edit(session)
+    assert operations.send_validate(session).result().ok
+    # netconfd 2.13 commits nothing where validate came last (test_netconfd.py shows it), but both edits here.
+    edit(session, name="SECOND")
+    assert operations.commit(session).ok
+    assert enrollment(session) == TERMINAL
+
+
 def test_discarded_changes_are_gone(session: Session) -> None:
     edit(session)
     operations.discard_changes(session)
@@ -122,12 +131,26 @@ def test_an_unknown_element_is_refused_and_nothing_changes(session: Session) -> 
     assert enrollment(session, "candidate") is None
 
 
+def test_deleting_what_is_not_there_is_data_missing(session: Session) -> None:
+    with pytest.raises(agent.RPCError) as refused:
+        edit(session, "delete")
+    assert [error.tag for error in refused.value.errors] == ["data-missing"]
+
+
 def test_several_reads_in_flight_come_back_each_to_its_own(session: Session) -> None:
+    for n in range(12):
+        edit(session, name=f"T{n}")
     flying = [
-        operations.send_get_config(session, template("filter-trustpoint.um-crypto-cfg", name=f"T{n}"))
+        operations.send_get_config(
+            session, template("filter-trustpoint.um-crypto-cfg", name=f"T{n}"), source="candidate"
+        )
         for n in range(12)
     ]
-    assert all(pending.result().data is not None for pending in reversed(flying))
+    for n, pending in reversed(list(enumerate(flying))):
+        data = pending.result().data
+        assert data is not None
+        assert [element.text for element in data.iter("{*}trustpoint-name")] == [f"T{n}"]
+    operations.discard_changes(session)
 
 
 def test_ok_proves_nothing(session: Session) -> None:
@@ -155,7 +178,7 @@ def test_a_push_against_a_server_that_only_says_ok_fails_with_the_next_step(sess
 
 def test_a_commit_that_is_answered_ok_and_does_nothing_is_not_called_done(netconfd: Netconfd) -> None:
     with netconfd_session(netconfd) as session:
-        # netconfd 2.13 forgets the candidate when it validates it, and answers the commit with ok all the same.
+        # netconfd 2.13 commits nothing where validate came last, and answers ok (test_netconfd.py shows it).
         outcome = agent.remediate(session, agent.Intent(renew=False, trustpoint="OTHER"), policy=Clock().policy())
     assert outcome.result is agent.Result.UNKNOWN
     assert outcome.error is not None
