@@ -24,9 +24,10 @@ _HOME = {
     "HostKeys": "agent.model.device",
     "Secret": "agent.model.device",
     "TrustAnchor": "agent.model.anchor",
+    "Bundle": "agent.model.bundle",
     "Evidence": "agent.model.certificate",
     "Intent": "agent.model.plan",
-    "Method": "agent.model.plan",
+    "Method": "agent.model.method",
     "Plan": "agent.model.plan",
     "Skip": "agent.model.plan",
     "Verdict": "agent.model.plan",
@@ -50,6 +51,8 @@ _HOME = {
     "CapabilityMissing": "agent.model.errors",
     "CertificateMissing": "agent.model.errors",
     "ConnectError": "agent.model.errors",
+    "ConsoleError": "agent.model.errors",
+    "FileError": "agent.model.errors",
     "HostKeyError": "agent.model.errors",
     "InputError": "agent.model.errors",
     "LockDenied": "agent.model.errors",
@@ -69,16 +72,17 @@ __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the keys of _HOME are strin
 
 if TYPE_CHECKING:
     from agent.model.anchor import TrustAnchor as TrustAnchor
+    from agent.model.bundle import Bundle as Bundle
     from agent.model.certificate import Evidence as Evidence
     from agent.model.device import Device as Device
     from agent.model.device import HostKeys as HostKeys
     from agent.model.device import Secret as Secret
     from agent.model.errors import *  # noqa: F403 - the whole error tree is public
+    from agent.model.method import Method as Method
     from agent.model.outcome import Event as Event
     from agent.model.outcome import Outcome as Outcome
     from agent.model.outcome import Result as Result
     from agent.model.plan import Intent as Intent
-    from agent.model.plan import Method as Method
     from agent.model.plan import Plan as Plan
     from agent.model.plan import Skip as Skip
     from agent.model.plan import Verdict as Verdict

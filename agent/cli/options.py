@@ -282,7 +282,8 @@ def intent(options: Options) -> Intent:
         InputError: an anchor, trustpoint name, URL or method that cannot be used.
     """
     from agent.model.errors import InputError
-    from agent.model.plan import Intent, Method
+    from agent.model.method import Method
+    from agent.model.plan import Intent
 
     method: str = options["method"]
     if method not in _HERE:

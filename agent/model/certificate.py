@@ -21,6 +21,10 @@ class Evidence(Enum):
     NONE = "none"
 
 
+CONSOLE = "console"
+"""The source of what was read at the CLI."""
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """A trustpoint's CA certificate as read from a device; what the release does not show is None.
@@ -29,7 +33,7 @@ class Certificate:
         serial: upper-case hex without leading zeros.
         sha1: upper-case hex without separators.
         not_before, not_after: aware datetimes in UTC.
-        source: the YANG module, or the console, that it was read from.
+        source: the YANG module that it was read from, or ``console``.
     """
 
     subject: DistinguishedName | None = None
@@ -44,9 +48,15 @@ class Certificate:
     def proves(self, anchor: TrustAnchor) -> Evidence | None:
         """The best evidence that this is *anchor*; ``Evidence.NONE`` if too little is shown, None if it is another.
 
+        What was read from the console is evidence of that kind, whatever it shows.
+
         The best means that the device offers decides alone: a PEM that differs is not outweighed by a subject that
         agrees. A fingerprint counts together with the serial where both are shown.
         """
+        found = self._compared(anchor)
+        return Evidence.CONSOLE if found not in (None, Evidence.NONE) and self.source == CONSOLE else found
+
+    def _compared(self, anchor: TrustAnchor) -> Evidence | None:
         if self.pem:
             return Evidence.PEM if _sha256(self.pem) == anchor.sha256 else None
         if self.sha1:

@@ -82,6 +82,7 @@ class Device:
     """What is needed to open a NETCONF session.
 
     Attributes:
+        ssh_port: where the CLI and SFTP are; opened only where NETCONF does not reach.
         timeout: seconds one operation may take.
         open_timeout: seconds from the first packet to the device's hello.
         keepalive: seconds between SSH keepalives; 0 for none.
@@ -92,6 +93,7 @@ class Device:
 
     host: str
     port: int = 830
+    ssh_port: int = 22
     username: str | None = None
     password: Secret | None = None
     key_file: Path | None = None
@@ -108,8 +110,9 @@ class Device:
     def __post_init__(self) -> None:
         if not self.host or any(c.isspace() or not c.isprintable() for c in self.host) or self.host.startswith("-"):
             raise InputError(f"{self.host!r} is no host name or address")
-        if not 0 < self.port < 65536:
-            raise InputError(f"port {self.port} is outside 1..65535", device=self.host)
+        for port in (self.port, self.ssh_port):
+            if not 0 < port < 65536:
+                raise InputError(f"port {port} is outside 1..65535", device=self.host)
 
     @property
     def name(self) -> str:

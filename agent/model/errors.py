@@ -11,6 +11,8 @@
     ├─ RPCError              every <rpc-error> of one reply · LockDenied · AccessDenied
     ├─ ReplyTimeout          a read got no answer: safe to repeat
     ├─ OutcomeUnknown        a write was sent and its answer lost: read back first
+    ├─ ConsoleError          the CLI over SSH refused a command, or did not answer as expected
+    ├─ FileError             a file could not be put on the router, or did not arrive whole
     ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
     └─ TrustError            CertificateMissing · AnchorMismatch
 """
@@ -28,6 +30,8 @@ __all__ = [
     "CapabilityMissing",
     "CertificateMissing",
     "ConnectError",
+    "ConsoleError",
+    "FileError",
     "HostKeyError",
     "InputError",
     "LockDenied",
@@ -207,6 +211,27 @@ class OutcomeUnknown(AgentError):
     """A request that changes something was sent and its answer lost; read the state back before anything else."""
 
     kind = "outcome-unknown"
+
+
+class ConsoleError(AgentError):
+    """The CLI refused a command, asked something unknown, or did not answer in time; what it had begun was ended.
+
+    ``unauthorized`` is True where the user lacks the task group for the command.
+    """
+
+    kind = "console"
+
+    def __init__(
+        self, message: str, *, device: str | None = None, hint: str | None = None, unauthorized: bool = False
+    ) -> None:
+        super().__init__(message, device=device, hint=hint)
+        self.unauthorized = unauthorized
+
+
+class FileError(AgentError):
+    """A file could not be put on the router, did not arrive as it was sent, or could not be removed."""
+
+    kind = "file"
 
 
 class PolicyRefused(AgentError):

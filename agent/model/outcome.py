@@ -7,7 +7,7 @@ from enum import Enum
 
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError
-from agent.model.plan import Method
+from agent.model.method import Method
 from agent.model.state import ConfigModel
 
 

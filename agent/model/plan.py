@@ -8,22 +8,15 @@ from datetime import datetime
 from enum import Enum
 
 from agent.model.anchor import TrustAnchor
+from agent.model.bundle import Bundle
 from agent.model.certificate import Evidence
+from agent.model.device import Secret
 from agent.model.errors import InputError
+from agent.model.method import Method, Storage
 from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind
 
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
-
-
-class Method(Enum):
-    """How a certificate gets into a device."""
-
-    AUTO = "auto"
-    RPC = "rpc"
-    FILE = "file"
-    DIALOG = "dialog"
-    TRUSTPOOL = "trustpool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +29,14 @@ class Intent:
         discard_foreign: allow discarding a candidate that somebody else left dirty.
         renew: renew the licence authorization afterwards and wait for contact.
         contact_wait: seconds to wait for that contact.
+        bundle, bundle_url: what a trustpool import brings; at most one of them.
+        clean: make the import drop what was imported into the trustpool before.
+        then_trustpool: import the bundle as well after a method that a reload undoes.
+        storage: where a file that the router shall read is put for that while.
+        token: registers an unregistered device, once the root is proven; never shown.
 
     Raises:
-        InputError: a trustpoint name or URL that XML or the CLI cannot carry.
+        InputError: a trustpoint name or URL that XML or the CLI cannot carry, or wishes that exclude each other.
     """
 
     anchor: TrustAnchor = field(default_factory=TrustAnchor.bundled)
@@ -49,17 +47,43 @@ class Intent:
     discard_foreign: bool = False
     renew: bool = True
     contact_wait: float = 60.0
+    bundle: Bundle | None = None
+    bundle_url: str | None = None
+    clean: bool = False
+    then_trustpool: bool = False
+    storage: Storage = Storage.HARDDISK
+    token: Secret | None = None
 
     def __post_init__(self) -> None:
+        self._check_names()
+        self._check_bundle()
+
+    def _check_names(self) -> None:
         name = self.trustpoint
         if not _NAME.fullmatch(name):
             raise InputError(
                 f"the trustpoint name {name!r} cannot be used",
                 hint="1 to 128 of the characters IOS XR takes: ASCII letters, digits and - _ . : , @ # % $ + = | ;",
             )
-        url = self.enrollment_url
-        if url is not None and (not url.isascii() or not url.isprintable() or " " in url or "://" not in url):
-            raise InputError(f"the enrollment URL {url!r} cannot be used", hint="e.g. http://ca.example/root.pem")
+        for what, url in (("enrollment", self.enrollment_url), ("bundle", self.bundle_url)):
+            if url is not None and (not url.isascii() or not url.isprintable() or " " in url or "://" not in url):
+                raise InputError(f"the {what} URL {url!r} cannot be used", hint="e.g. http://ca.example/root.pem")
+
+    def _check_bundle(self) -> None:
+        if self.bundle is not None and self.bundle_url is not None:
+            raise InputError("a bundle is given as a file and as a URL", hint="give one of them")
+        if self.bundle is not None and not self.bundle.holds(self.anchor):
+            raise InputError(
+                f"the bundle does not hold {self.anchor.name}", hint="get the bundle that does, e.g. ios.p7b of Cisco"
+            )
+        wanted = self.method is Method.TRUSTPOOL or self.then_trustpool or self.clean
+        if wanted and not self.has_bundle:
+            raise InputError("a trustpool import needs a bundle", hint="give --bundle FILE or --bundle-url URL")
+
+    @property
+    def has_bundle(self) -> bool:
+        """Whether there is something to import into the trustpool."""
+        return self.bundle is not None or self.bundle_url is not None
 
     @property
     def enrollment(self) -> Enrollment:
@@ -71,7 +95,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ConfigureTrustpoint:
-    """Lock, edit, validate, commit, unlock: the trustpoint with its enrollment through *model*."""
+    """The trustpoint with its enrollment: through *model*, or over the CLI where that is ``ConfigModel.NONE``.
+
+    Through a model: lock, edit, validate, commit, unlock. Over the CLI: configure, the two lines, commit.
+    """
 
     model: ConfigModel
     trustpoint: str
@@ -83,26 +110,93 @@ class ConfigureTrustpoint:
         """The change as CLI lines, prefixed ``+``, ``-`` or blank."""
         head = f"{'+' if self.creates else ' '} crypto ca trustpoint {self.trustpoint}"
         gone = [f"-  {self.replaces.cli}"] if self.replaces else []
-        return [head, *gone, f"+  {self.enrollment.cli}"]
+        typed = ["# no model carries it: these lines are typed at the CLI over SSH"]
+        return [*(typed if self.model is ConfigModel.NONE else []), head, *gone, f"+  {self.enrollment.cli}"]
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
     """rpc ``ca-authenticate``, repeated by policy with the state read before each repeat, then read back.
 
-    ``fetches``: the device fetches the certificate from its enrollment url, which takes a while.
+    ``fetches``: the device fetches the certificate from its enrollment url, which takes a while. ``storage``: the PEM
+    is put there first and given as ``file-path``; None for none.
     """
 
     trustpoint: str
     anchor: TrustAnchor
     fetches: bool = False
+    storage: Storage | None = None
 
     def diff(self) -> list[str]:
         """The action and the certificate expected from it."""
+        expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
+        rpc = f"> rpc ca-authenticate server-name={self.trustpoint}"
+        if self.storage is None:
+            return [rpc, expected]
+        path = f"{self.storage.folder}/xr-agent-….pem"
+        return [f"> sftp {path}, removed afterwards", f"{rpc} file-path={path}", expected]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """``crypto ca authenticate NAME`` at the CLI over SSH: paste the PEM, accept only the anchor, read back."""
+
+    trustpoint: str
+    anchor: TrustAnchor
+
+    def diff(self) -> list[str]:
+        """The command and the certificate expected from it."""
         return [
-            f"> rpc ca-authenticate server-name={self.trustpoint}",
+            f"> ssh: crypto ca authenticate {self.trustpoint}",
             f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}",
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportBundle:
+    """Import a bundle into the trustpool, then find the anchor in ``show crypto ca trustpool``.
+
+    Attributes:
+        bundle: copied to the router by SFTP, on to /tmp, and removed from both; None where ``url`` is imported.
+        rpc: by rpc ca-trustpool-import-url; else by exec ``crypto ca trustpool import url``.
+        copy: rpc ``copy`` of shellutil-copy-act is there for the way to /tmp; else ``run cp``.
+        clean: by the variant that drops what was imported before.
+    """
+
+    anchor: TrustAnchor
+    bundle: Bundle | None = None
+    url: str | None = None
+    rpc: bool = True
+    copy: bool = False
+    clean: bool = False
+    storage: Storage = Storage.HARDDISK
+
+    def diff(self) -> list[str]:
+        """The copies, the import and the certificate expected from it."""
+        copies = []
+        url = self.url
+        if self.bundle is not None:
+            url = f"/tmp/xr-agent-…{self.bundle.suffix}"  # noqa: S108 - a path on the router
+            copies = [f"> sftp {self.storage.folder}/xr-agent-…{self.bundle.suffix}, copied to {url}, both removed"]
+        clean = "-clean" if self.clean else ""
+        word = " clean" if self.clean else ""
+        action = f"> rpc ca-trustpool-import-url{clean} url={url}"
+        return [
+            *copies,
+            action if self.rpc else f"> ssh: crypto ca trustpool import url{word} {url}",
+            f"+ trustpool certificate {self.anchor.name} sha1 {self.anchor.sha1}",
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """rpc ``register-id-token``, once the root is proven; the token is shown nowhere."""
+
+    token: Secret
+
+    def diff(self) -> list[str]:
+        """The action."""
+        return ["> rpc register-id-token id-token=*** (only after the root is proven)"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +213,27 @@ class RenewAuthorization:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something that will not be done although it might be expected, and why."""
+    """Something that will not be done although it might be expected, and why; ``about`` names it in the outcome."""
 
     text: str
+    about: str = "note"
 
     def diff(self) -> list[str]:
         """The sentence as a comment."""
         return [f"# {self.text}"]
 
 
-Step = ConfigureTrustpoint | Authenticate | RenewAuthorization | Note
+Step = ConfigureTrustpoint | Authenticate | Dialog | ImportBundle | Register | RenewAuthorization | Note
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The steps for one device, in order; falsy when no step changes anything.
 
-    ``present`` is the evidence by which the anchor was there before.
+    Attributes:
+        present: the evidence by which the anchor was there before.
+        fallbacks: the methods that are tried after this one is refused or brings no certificate; each is planned anew
+            from the state that is read then.
     """
 
     device: str
@@ -145,6 +243,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     release: str | None = None
     present: Evidence = Evidence.NONE
+    fallbacks: tuple[Method, ...] = ()
 
     def __bool__(self) -> bool:
         return any(not isinstance(step, Note) for step in self.steps)
@@ -152,7 +251,10 @@ class Plan:
     def diff(self) -> list[str]:
         """What will change, line by line; the comment ``# nothing to do`` when that is nothing."""
         lines = [line for step in self.steps for line in step.diff()]
-        return lines if self else ["# nothing to do", *lines]
+        if not self:
+            return ["# nothing to do", *lines]
+        after = " then ".join(method.value for method in self.fallbacks)
+        return [*lines, *([f"# if that is refused or brings no certificate: {after}"] if after else [])]
 
 
 @dataclass(frozen=True, slots=True)

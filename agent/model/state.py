@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Generic, TypeVar
 
-from agent.model.certificate import Certificate
+from agent.model.certificate import Certificate, Evidence
+from agent.model.method import Method
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ T = TypeVar("T")
 class Reading(Generic[T]):
     """A value with its source, or no value with the reason.
 
-    ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in.
+    ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in, or ``console``.
     ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
     """
 
@@ -177,17 +178,31 @@ class Software:
     fixes: frozenset[str] = frozenset()
 
 
+class Way(Enum):
+    """How something on a device can be read."""
+
+    YANG = "yang"
+    CONSOLE = "console"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the device's models make possible.
+    """What a device announces makes possible; decided by modules, revisions and nodes alone.
 
     Attributes:
         config_model: by which the trustpoint is configured.
-        authenticate: whether rpc ``ca-authenticate`` is there.
-        renew_auth: whether rpc ``renew-auth`` is there.
+        authenticate: whether rpc ``ca-authenticate`` is there; file_path: whether it takes ``file-path``.
+        import_url, import_clean: whether rpc ``ca-trustpool-import-url`` and ``-clean`` are there.
+        copy: whether rpc ``copy`` of shellutil-copy-act is there.
+        renew_auth, register_token: whether those rpcs of smart-license-act are there.
         candidate, validate: NETCONF capabilities.
         enrollments: the enrollment kinds the config model can set.
-        reasons: why something is missing, one sentence each.
+        methods: the ways in that these allow, in order of preference; DIALOG and TRUSTPOOL count on the CLI over SSH.
+        refusals: why each of the other methods is not possible.
+        trustpoint_state, licensing_state: how those are read.
+        evidence: the best by which a certificate can be proven.
+        reasons: what is missing or was assumed, one sentence each.
     """
 
     config_model: ConfigModel
@@ -197,11 +212,77 @@ class Access:
     validate: bool
     enrollments: frozenset[EnrollmentKind]
     reasons: tuple[str, ...] = ()
+    file_path: bool = False
+    import_url: bool = False
+    import_clean: bool = False
+    copy: bool = False
+    register_token: bool = False
+    methods: tuple[Method, ...] = ()
+    refusals: tuple[tuple[Method, str], ...] = ()
+    trustpoint_state: Way = Way.NONE
+    licensing_state: Way = Way.NONE
+    evidence: Evidence = Evidence.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEntry:
+    """One certificate of the trustpool; ``origin`` is the heading it stands under, e.g. ``Downloaded``, or None."""
+
+    certificate: Certificate
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LicensingTransport:
+    """Where licensing messages go by configuration, for releases without licensing state.
+
+    Attributes:
+        kind: None where the configuration does not say.
+        urls: every http(s) address that is configured for it.
+        reservation: whether licence reservation is configured.
+    """
+
+    kind: TransportType | None = None
+    urls: tuple[str, ...] = ()
+    proxy: str | None = None
+    vrf: str | None = None
+    reservation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One of the syslog messages by which a device says that it lost the licensing server.
+
+    ``mnemonic`` as ``SMART_LIC-3-COMM_FAILED``, whatever facility prefix it came with; times as shown.
+    """
+
+    mnemonic: str
+    count: int
+    first: DeviceTime | None = None
+    last: DeviceTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """Smart Licensing Using Policy: when usage was last reported, and when it is due next."""
+
+    last: DeviceTime | None = None
+    next: DeviceTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything ``observe`` read from one device, for one trustpoint."""
+    """Everything ``observe`` read from one device, for one trustpoint.
+
+    Attributes:
+        trustpool: the trustpool's certificates; only the CLI shows them.
+        transport: configured, where the licensing state does not tell.
+        syslog: signatures in the device's own buffer, one of each mnemonic.
+        clock_offset: the device's clock minus ours.
+        peer_verification: whether the HTTP client checks its peer's certificate; False where it is switched off.
+        reporting: for policy-based licensing.
+        cli: None where the CLI over SSH is at hand, else why not.
+    """
 
     device: str
     trustpoint: str
@@ -210,6 +291,13 @@ class State:
     certificate: Reading[Certificate]
     licensing: Reading[Licensing]
     software: Reading[Software]
+    trustpool: Reading[tuple[PoolEntry, ...]] = Reading(missing="not read")
+    transport: Reading[LicensingTransport] = Reading(missing="not read")
+    syslog: Reading[tuple[Signature, ...]] = Reading(missing="not read")
+    clock_offset: Reading[timedelta] = Reading(missing="not read")
+    peer_verification: Reading[bool] = Reading(missing="not read")
+    reporting: Reading[Reporting] = Reading(missing="not read")
+    cli: str | None = "there is no SSH access to the CLI"
 
     @property
     def release(self) -> str | None:

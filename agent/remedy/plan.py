@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agent.model.certificate import Evidence
+from agent.model.method import Method
 from agent.model.plan import (
     Authenticate,
     ConfigureTrustpoint,
     Intent,
-    Method,
     Note,
     Plan,
     RenewAuthorization,

@@ -12,8 +12,9 @@ from jsonschema import ValidationError
 from agent.cli import jsonout
 from agent.model.certificate import Evidence
 from agent.model.errors import ConnectError
+from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
-from agent.model.plan import Intent, Method
+from agent.model.plan import Intent
 from agent.model.state import (
     AuthorizationState,
     ConfigModel,

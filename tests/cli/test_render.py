@@ -10,9 +10,10 @@ from rich.console import Console, RenderableType
 
 from agent.cli import render
 from agent.model.certificate import Certificate, Evidence
+from agent.model.method import Method
 from agent.model.names import DistinguishedName
 from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
-from agent.model.plan import Intent, Method
+from agent.model.plan import Intent
 from agent.remedy.assess import assess
 from agent.remedy.plan import plan
 from agent.remedy.poll import Sample

@@ -8,7 +8,8 @@ import pytest
 
 from agent.model.certificate import Evidence
 from agent.model.errors import InputError
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Intent, Method, Note, Plan, RenewAuthorization, Skip
+from agent.model.method import Method
+from agent.model.plan import Authenticate, ConfigureTrustpoint, Intent, Note, Plan, RenewAuthorization, Skip
 from agent.model.state import (
     ConfigModel,
     Enrollment,

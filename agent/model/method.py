@@ -1,0 +1,31 @@
+"""The ways in which a certificate gets into a device."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Method(Enum):
+    """How a certificate gets into a device; TRUSTPOOL alone is sure to outlast a reload.
+
+    Declared in the order in which ``auto`` prefers them: TRUSTPOOL needs a bundle, FILE rpc ca-authenticate with
+    ``file-path``, RPC the same rpc with terminal or url enrollment, DIALOG the CLI over SSH.
+    """
+
+    AUTO = "auto"
+    TRUSTPOOL = "trustpool"
+    FILE = "file"
+    RPC = "rpc"
+    DIALOG = "dialog"
+
+
+class Storage(Enum):
+    """A file system of the router, and the folder in which SFTP shows it (unconfirmed on hardware)."""
+
+    HARDDISK = "harddisk:"
+    DISK0 = "disk0:"
+
+    @property
+    def folder(self) -> str:
+        """The folder as SFTP and the router's own shell name it."""
+        return {"harddisk:": "/misc/disk1", "disk0:": "/misc/scratch"}[self.value]
