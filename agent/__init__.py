@@ -45,6 +45,7 @@ _HOME = {
     "remediate": "agent.remedy.apply",
     "poll": "agent.remedy.poll",
     "Until": "agent.remedy.poll",
+    "Ssh": "agent.xr.ssh",
     "AgentError": "agent.model.errors",
     "AccessDenied": "agent.model.errors",
     "AnchorMismatch": "agent.model.errors",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from agent.remedy.plan import plan as plan
     from agent.remedy.poll import Until as Until
     from agent.remedy.poll import poll as poll
+    from agent.xr.ssh import Ssh as Ssh
 
 
 def __getattr__(name: str) -> Any:

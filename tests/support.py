@@ -50,6 +50,7 @@ class Lab:
             Target(
                 "127.0.0.1",
                 device.port,
+                ssh_port=device.ssh_port or 22,
                 username=self.simulator.username,
                 password=agent.Secret(self.simulator.password),
                 host_keys=agent.HostKeys(self.known_hosts),
@@ -59,6 +60,9 @@ class Lab:
             ),
             **changes,
         )
+
+    def ssh(self, device: Device, **changes: Any) -> agent.Ssh:
+        return agent.Ssh(self.target(device, **changes))
 
     def connect(self, device: Device, **changes: Any) -> agent.Session:
         return agent.connect(self.target(device, **changes))

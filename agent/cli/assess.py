@@ -1,46 +1,95 @@
-"""``xr-agent assess``: is the device hit by the withdrawn root, and until when."""
+"""``xr-agent assess``: is the device hit by the withdrawn root, and until when; or which hosts a syslog names."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli import options
 
+if TYPE_CHECKING:
+    from agent.remedy.notice import Notice
+
 
 @click.command("assess")
-@options.target
+@options.target_or_file
 @options.trustpoint
+@click.option(
+    "--notice",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Judge by this field notice [default: FN72290, bundled].",
+)
+@click.option(
+    "--syslog",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="In place of HOST: list the affected hosts in a syslog collector's text, also gzipped; - for stdin.",
+)
 @options.output
-def command(form: str, **given: Any) -> None:
+def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -> None:
     """Judge HOST: affected, not-affected, remedied or unknown, with reasons and deadlines.
 
-    Exit code 1 for affected and unknown.
+    Exit code 1 for affected and unknown, and where --syslog finds an affected host.
     """
     options.start(given)
-    name, anchor, device = options.trustpoint_name(given), options.anchor(given), options.device(given)
+    if syslog is not None or given["host"] is None:
+        _without_host(syslog, form, given)
+        return
+    _judge(form, _notice(notice), given)
+
+
+def _judge(form: str, notice: Notice | None, given: options.Options) -> None:
     from datetime import UTC, datetime
 
     from agent.cli import jsonout, render
     from agent.cli.progress import Progress
-    from agent.cli.work import emit, say_anchor, session_to
+    from agent.cli.work import Router, emit, say_anchor, session_to
     from agent.model.errors import AgentError
     from agent.model.plan import Verdict, VerdictKind
     from agent.remedy.assess import assess
     from agent.remedy.observe import observe
 
+    name, anchor, router = options.trustpoint_name(given), options.anchor(given), Router.of(given)
     now = datetime.now(UTC)
     try:
-        with Progress() as progress, session_to(device, progress) as session:
-            state = observe(session, name)
+        with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
+            state = observe(session, name, ssh=ssh, full=True)
     except AgentError as error:
         if form != "table":
-            unread = Verdict(device.name, VerdictKind.UNKNOWN, (error.message,))
+            unread = Verdict(router.name, VerdictKind.UNKNOWN, (error.message,))
             print(jsonout.dump(jsonout.assess_object(unread), form))
         raise
-    verdict = assess(state, anchor, now)
+    verdict = assess(state, anchor, now, notice=notice)
     say_anchor(anchor, bundled=given["anchor"] is None)
     emit(form, lambda: jsonout.assess_object(verdict), lambda: render.verdict_view(verdict, now))
     if verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN):
+        click.get_current_context().exit(1)
+
+
+def _notice(path: Path | None) -> Notice | None:
+    from agent.remedy.notice import Notice
+
+    return None if path is None else Notice.from_file(path)
+
+
+def _without_host(path: Path | None, form: str, given: options.Options) -> None:
+    from agent.cli import jsonout, render
+    from agent.cli.collected import affected_hosts
+    from agent.cli.work import emit
+
+    if path is None or given["host"] is not None:
+        raise click.UsageError("give either HOST or --syslog FILE", ctx=click.get_current_context())
+    hosts, failure = affected_hosts(path)
+    found = list(hosts.values())
+    if form == "jsonl":
+        for host in found:
+            print(jsonout.dump(jsonout.syslog_object(host), form))
+    else:
+        emit(form, lambda: [jsonout.syslog_object(host) for host in found], lambda: render.syslog_view(found))
+    if failure is not None:
+        raise failure
+    if found:
         click.get_current_context().exit(1)

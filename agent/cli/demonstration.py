@@ -20,6 +20,8 @@ from agent.cli.console import console, errors
 from agent.cli.progress import Progress
 from agent.cli.render import cell, cell_lines, columns, plan_view, sample_line, word
 from agent.cli.scenes import SCENES, Scene, Stage, stage
+from agent.model.anchor import TrustAnchor
+from agent.model.bundle import Bundle
 from agent.model.device import Device
 from agent.model.errors import AgentError, InputError
 from agent.model.outcome import Outcome
@@ -32,6 +34,7 @@ from agent.remedy.assess import assess
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
 from agent.remedy.poll import Sample, Until, poll
+from agent.xr.ssh import Ssh
 
 _CONTACT_WAIT = 5.0
 
@@ -44,6 +47,7 @@ class Actor:
     device: Device
     policy: Policy
     intent: Intent
+    ssh: Ssh
     session: Session | None = None
     state: State | None = None
     verdict: Verdict | None = None
@@ -98,6 +102,7 @@ def run(form: str) -> bool:
             list(pool.map(partial(_poll, progress), [actor for actor in concerned if _watched(actor)]))
         say.part("poll", *(sample_line(sample) for actor in actors for sample in actor.samples))
         for actor in actors:
+            actor.ssh.close()
             if actor.session is not None:
                 actor.session.close()
     say.end(actors, time.monotonic() - begun)
@@ -105,18 +110,26 @@ def run(form: str) -> bool:
 
 
 def _cast(setting: Stage, policy: Policy) -> list[Actor]:
+    devices = {scene.name: setting.device(scene) for scene in SCENES}
     return [
         Actor(
             scene,
-            setting.device(scene),
+            devices[scene.name],
             policy,
-            Intent(
+            ssh=Ssh(devices[scene.name]),
+            intent=Intent(
                 contact_wait=_CONTACT_WAIT,
                 enrollment_url=setting.url if scene.fetches else None,
+                bundle=_bundle() if scene.bundle else None,
             ),
         )
         for scene in SCENES
     ]
+
+
+def _bundle() -> Bundle:
+    """A bundle with nothing but the bundled root in it."""
+    return Bundle.from_bytes(TrustAnchor.bundled().pem.encode())
 
 
 @contextmanager
@@ -139,7 +152,7 @@ def _read(progress: Progress, actor: Actor) -> None:
     progress.say(name, "reading")
     try:
         actor.session = connect(actor.device)
-        actor.state = observe(actor.session, policy=actor.policy)
+        actor.state = observe(actor.session, policy=actor.policy, ssh=actor.ssh, full=True)
         progress.line(name, "read", "done", f"release {actor.state.release or 'unknown'}")
     except AgentError as error:
         actor.outcome = failed(name, error, actor.device.address)
@@ -157,7 +170,7 @@ def _push(progress: Progress, actor: Actor) -> None:
     if actor.session is None or actor.made is None:
         return
     reopen = partial(connect, actor.device)
-    with closing(apply(actor.session, actor.made, actor.policy, connect=reopen)) as events:
+    with closing(apply(actor.session, actor.made, actor.policy, connect=reopen, ssh=actor.ssh)) as events:
         for event in events:
             progress.event(event)
             actor.outcome = event.outcome or actor.outcome
@@ -177,6 +190,7 @@ def _poll(progress: Progress, actor: Actor) -> None:
         timeout=_CONTACT_WAIT,
         device=actor.device.name,
         policy=actor.policy,
+        ssh=actor.ssh,
     )
     try:
         with closing(samples):

@@ -13,8 +13,9 @@ from agent.model.certificate import Certificate
 from agent.model.errors import AgentError
 from agent.model.outcome import Failure, Outcome
 from agent.model.plan import Plan, Skip, Verdict
-from agent.model.state import DeviceTime, Licensing, Reading, State
+from agent.model.state import Access, DeviceTime, Licensing, Reading, State
 from agent.remedy.poll import Sample
+from agent.xr.syslog import Affected
 
 Object = dict[str, Any]
 
@@ -77,7 +78,42 @@ def assess_object(verdict: Verdict) -> Object:
         "device": verdict.device,
         "verdict": verdict.kind.value,
         "reasons": [masked(reason) for reason in verdict.reasons],
+        "warnings": [masked(warning) for warning in verdict.warnings],
         "deadlines": {name: moment(when) for name, when in verdict.deadlines},
+    }
+
+
+def support_object(source: str, ways: Access | str) -> Object:
+    """What a device that announces this allows, or why its hello could not be read; schema ``support``."""
+    if isinstance(ways, str):
+        return {
+            "source": source,
+            "config_model": "none",
+            "methods": [],
+            "trustpoint_state": "none",
+            "licensing_state": "none",
+            "evidence": "none",
+            "reasons": [ways],
+        }
+    refused = [f"method {method.value}: {reason}" for method, reason in ways.refusals if ways.methods]
+    return {
+        "source": source,
+        "config_model": ways.config_model.value,
+        "methods": [method.value for method in ways.methods],
+        "trustpoint_state": ways.trustpoint_state.value,
+        "licensing_state": ways.licensing_state.value,
+        "evidence": ways.evidence.value,
+        "reasons": [*(ways.reasons if ways.methods else (f"unknown: {why}" for why in ways.reasons)), *refused],
+    }
+
+
+def syslog_object(host: Affected) -> Object:
+    """What a collector's text has of one host; schema ``syslog``."""
+    return {
+        "host": host.host,
+        "first": _text(host.first),
+        "last": _text(host.last),
+        "signatures": dict(sorted(host.counts.items())),
     }
 
 
@@ -93,6 +129,7 @@ def plan_object(made: Plan | Skip, anchor: TrustAnchor, *, address: str | None) 
         "method": planned.method.value if planned else None,
         "config_model": made.config_model.value,
         "present": planned.present.value if planned else None,
+        "fallbacks": [method.value for method in planned.fallbacks] if planned else [],
         "diff": [masked(line) for line in made.diff()],
         "skip": None if isinstance(made, Plan) else {"reason": masked(made.reason), "hint": made.hint},
         "error": None,
@@ -110,6 +147,7 @@ def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, erro
         "method": None,
         "config_model": "none",
         "present": None,
+        "fallbacks": [],
         "diff": [],
         "skip": None,
         "error": failure(error),
@@ -145,6 +183,10 @@ def show_object(state: State, *, address: str | None) -> Object:
             "candidate": ways.candidate,
             "validate": ways.validate,
             "enrollments": sorted(kind.value for kind in ways.enrollments),
+            "methods": [method.value for method in ways.methods],
+            "trustpoint_state": ways.trustpoint_state.value,
+            "licensing_state": ways.licensing_state.value,
+            "evidence": ways.evidence.value,
             "reasons": list(ways.reasons),
         },
         "trustpoint": {
@@ -160,7 +202,50 @@ def show_object(state: State, *, address: str | None) -> Object:
             "fixes": sorted(state.software.value.fixes) if state.software.value else [],
             **_origin(state.software),
         },
+        **_beside(state),
+        "cli": state.cli,
         "error": None,
+    }
+
+
+def _beside(state: State) -> Object:
+    """What a verdict needs beside trustpoint, certificate, licensing and software."""
+    pool, transport, report = state.trustpool.value, state.transport.value, state.reporting.value
+    offset, logged = state.clock_offset.value, state.syslog.value
+    return {
+        "trustpool": {
+            "certificates": None
+            if pool is None
+            else [{**certificate_object(entry.certificate), "origin": entry.origin} for entry in pool],
+            **_origin(state.trustpool),
+        },
+        "transport": {
+            "kind": transport.kind.value if transport and transport.kind else None,
+            "urls": [masked(url) for url in transport.urls] if transport else [],
+            "proxy": masked(transport.proxy) if transport and transport.proxy else None,
+            "vrf": transport.vrf if transport else None,
+            "reservation": transport.reservation if transport else None,
+            **_origin(state.transport),
+        },
+        "syslog": {
+            "signatures": None
+            if logged is None
+            else [
+                {"mnemonic": one.mnemonic, "count": one.count, "first": _text(one.first), "last": _text(one.last)}
+                for one in logged
+            ],
+            **_origin(state.syslog),
+        },
+        "clock": {
+            "offset_s": None if offset is None else round(offset.total_seconds(), 1),
+            **_origin(state.clock_offset),
+        },
+        "peer_verification": {"on": state.peer_verification.value, **_origin(state.peer_verification)},
+        "reporting": {
+            "last": _text(report.last) if report else None,
+            "next": _text(report.next) if report else None,
+            **_origin(state.reporting),
+        },
     }
 
 
@@ -175,6 +260,13 @@ def unread_object(device: str, address: str | None, error: AgentError) -> Object
         "certificate": None,
         "licensing": None,
         "software": None,
+        "trustpool": None,
+        "transport": None,
+        "syslog": None,
+        "clock": None,
+        "peer_verification": None,
+        "reporting": None,
+        "cli": None,
         "error": failure(error),
     }
 

@@ -24,8 +24,7 @@ Options = dict[str, Any]
 DEBUG = "agent.cli.debug"
 """The key of ``Context.meta`` under which ``--debug`` is kept."""
 
-_METHODS = ("auto", "rpc", "file", "dialog", "trustpool")
-_HERE = ("auto", "rpc")
+_METHODS = ("auto", "trustpool", "file", "rpc", "dialog")
 SECONDS = click.FloatRange(min=0, min_open=True)
 
 
@@ -52,10 +51,28 @@ def target_of_watch(function: F) -> F:
     return _target("--rpc-timeout")(function)
 
 
-def _target(timeout: str) -> Callable[[F], F]:
+def target_or_file(function: F) -> F:
+    """As :func:`target` for a command that does something without HOST as well."""
+    return _target("--timeout", required=False)(function)
+
+
+def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
     return _all(
-        click.argument("host"),
+        click.argument("host", required=required),
         click.option("--port", type=click.IntRange(1, 65535), default=830, show_default=True, help="NETCONF port."),
+        click.option(
+            "--ssh-port",
+            type=click.IntRange(1, 65535),
+            default=22,
+            show_default=True,
+            help="SSH port of the CLI and SFTP; opened only where NETCONF does not reach.",
+        ),
+        click.option("--no-ssh", is_flag=True, help="Never open the CLI or SFTP."),
+        click.option(
+            "--strict-models",
+            is_flag=True,
+            help="Use no model whose revision is not known exactly; else the nearest older one stands in.",
+        ),
         click.option("--username", "-u", help="Login name [default: of the SSH configuration, else yours]."),
         click.option("--password-env", metavar="NAME", help="Take the password from this environment variable."),
         click.option(
@@ -117,10 +134,37 @@ def wish(function: F) -> F:
             "--method",
             type=click.Choice(_METHODS),
             default="auto",
-            metavar="[auto|rpc]",
             show_default=True,
-            help="The way in; this release has rpc, so auto means rpc.",
+            help="The way in; auto takes the first that the device allows, in this order.",
         ),
+        click.option(
+            "--bundle",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while.",
+        ),
+        click.option("--bundle-url", metavar="URL", help="Let the router fetch the bundle from here."),
+        click.option(
+            "--then",
+            "then",
+            type=click.Choice(("trustpool",)),
+            help="Import the bundle as well after a method that a reload undoes.",
+        ),
+        click.option("--clean", is_flag=True, help="Let the import drop all that was imported before."),
+        click.option(
+            "--storage",
+            type=click.Choice(("harddisk:", "disk0:")),
+            default="harddisk:",
+            show_default=True,
+            help="Where a file that the router shall read is put for that while.",
+        ),
+        click.option(
+            "--register-token-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Register an unregistered device with the token on the first line of FILE, once the root is proven.",
+        ),
+        click.option("--register-token-env", metavar="NAME", help="The same, from this environment variable."),
         click.option("--enrollment-url", metavar="URL", help="Let the router fetch the certificate from here."),
         click.option("--replace", is_flag=True, help="Replace another enrollment of the trustpoint."),
         click.option("--discard-foreign", is_flag=True, help="Discard uncommitted changes of somebody else."),
@@ -172,6 +216,7 @@ def device(options: Options) -> Device:
     return Device(
         host=options["host"],
         port=options["port"],
+        ssh_port=options["ssh_port"],
         username=options["username"],
         key_file=_key(options),
         key_passphrase=Secret.from_env(passphrase) if passphrase else None,
@@ -281,29 +326,47 @@ def intent(options: Options) -> Intent:
     Raises:
         InputError: an anchor, trustpoint name, URL or method that cannot be used.
     """
+    from agent.model.bundle import Bundle
     from agent.model.errors import InputError
-    from agent.model.method import Method
+    from agent.model.method import Method, Storage
     from agent.model.plan import Intent
 
-    method: str = options["method"]
-    if method not in _HERE:
-        raise InputError(f"method {method} is not in this release of xr-agent", hint="it has --method rpc")
-    url: str | None = options["enrollment_url"]
-    if url is not None and _has_password(url):
-        raise InputError(
-            "the enrollment URL carries a password, which the process list would show",
-            hint="serve the certificate without one: it is public, and checked by its fingerprint",
-        )
+    for what in ("enrollment", "bundle"):
+        url: str | None = options[f"{what}_url"]
+        if url is not None and _has_password(url):
+            raise InputError(
+                f"the {what} URL carries a password, which the process list would show",
+                hint="serve the file without one: certificates are public",
+            )
+    bundle: Path | None = options["bundle"]
     return Intent(
         anchor=anchor(options),
         trustpoint=options["trustpoint"],
-        method=Method(method),
-        enrollment_url=url,
+        method=Method(options["method"]),
+        enrollment_url=options["enrollment_url"],
         replace=options["replace"],
         discard_foreign=options["discard_foreign"],
         renew=not options["no_renew"],
         contact_wait=options["contact_wait"],
+        bundle=Bundle.from_file(bundle) if bundle is not None else None,
+        bundle_url=options["bundle_url"],
+        clean=options["clean"],
+        then_trustpool=options["then"] == "trustpool",
+        storage=Storage(options["storage"]),
+        token=_token(options),
     )
+
+
+def _token(options: Options) -> Secret | None:
+    from agent.model.device import Secret
+    from agent.model.errors import InputError
+
+    file, name = options["register_token_file"], options["register_token_env"]
+    if file is not None and name:
+        raise InputError("the token is given in two ways", hint="one of --register-token-file and --register-token-env")
+    if name:
+        return Secret.from_env(name)
+    return Secret.from_file(file) if file is not None else None
 
 
 def trustpoint_name(options: Options) -> str:

@@ -9,7 +9,7 @@ import click
 from agent.cli import options
 
 if TYPE_CHECKING:
-    from agent.model.device import Device
+    from agent.cli.work import Router
     from agent.model.plan import Intent
 
 
@@ -24,12 +24,14 @@ def command(form: str, **given: Any) -> None:
     Exit code 0 with and without steps, 1 where there is no way to offer.
     """
     options.start(given)
+    from agent.cli.work import Router
+
     intent = options.intent(given)
-    make(options.device(given), intent, form, bundled=given["anchor"] is None)
+    make(Router.of(given), intent, form, bundled=given["anchor"] is None)
 
 
-def make(device: Device, intent: Intent, form: str, *, bundled: bool) -> None:
-    """Read *device*, print the plan, exit with its code; ``push --dry-run`` ends here too."""
+def make(router: Router, intent: Intent, form: str, *, bundled: bool) -> None:
+    """Read *router*, print the plan, exit with its code; ``push --dry-run`` ends here too."""
     from agent.cli import jsonout, render
     from agent.cli.console import say_failure
     from agent.cli.progress import Progress
@@ -39,9 +41,10 @@ def make(device: Device, intent: Intent, form: str, *, bundled: bool) -> None:
     from agent.remedy.observe import observe
     from agent.remedy.plan import plan
 
+    device = router.device
     try:
-        with Progress() as progress, session_to(device, progress) as session:
-            made = plan(intent, observe(session, intent.trustpoint))
+        with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
+            made = plan(intent, observe(session, intent.trustpoint, ssh=ssh, trustpool=intent.has_bundle))
     except AgentError as error:
         if form != "table":
             print(jsonout.dump(jsonout.unplanned_object(device.name, device.address, intent.anchor, error), form))

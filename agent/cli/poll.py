@@ -33,18 +33,21 @@ def command(form: str, interval: float, until: str, longest: float | None, **giv
     before --until.
     """
     options.start(given)
-    device = options.device(given)
-    from contextlib import closing
-    from functools import partial
+    from contextlib import ExitStack, closing
 
-    from agent.netconf.session import connect
+    from agent.cli.work import Router
     from agent.remedy.poll import Until, poll
 
-    samples = poll(partial(connect, device), interval=interval, until=Until(until), timeout=longest, device=device.name)
+    router = Router.of(given)
     last = None
     seen: list[Any] = []
-    # Closing the generator, as an interrupt does, closes the session.
-    with closing(samples):
+    with ExitStack() as stack:
+        ssh = stack.enter_context(router.shell())
+        samples = poll(
+            router.connect, interval=interval, until=Until(until), timeout=longest, device=router.name, ssh=ssh
+        )
+        # Closing the generator, as an interrupt does, closes the session.
+        stack.enter_context(closing(samples))
         try:
             for last in samples:
                 _say(last, form, seen)
@@ -56,7 +59,7 @@ def command(form: str, interval: float, until: str, longest: float | None, **giv
     if until != "forever" and (last is None or not last.reached):
         from agent.cli.console import say_failure
 
-        say_failure(f"not {until} within {longest:g} s", device=device.name, hint="read its state with show")
+        say_failure(f"not {until} within {longest:g} s", device=router.name, hint="read its state with show")
         click.get_current_context().exit(1)
 
 

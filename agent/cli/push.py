@@ -20,7 +20,8 @@ from agent.cli import options
 def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     """Install the root on HOST and prove it: lock, edit, commit, authenticate, read back, renew.
 
-    A second run finds nothing to do. Without --yes the plan is shown and confirmed first.
+    A second run finds nothing to do. Without --yes the plan is shown and confirmed first. Where the models do not
+    carry the cure, the CLI over SSH does the rest, with the same checks.
     """
     options.start(given)
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
@@ -30,13 +31,15 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
             "push changes the router, and there is no terminal to confirm on",
             hint="look first with --dry-run, then push with --yes",
         )
-    intent, device = options.intent(given), options.device(given)
+    from agent.cli.work import Router
+
+    intent, router = options.intent(given), Router.of(given)
     bundled = given["anchor"] is None
     if dry_run:
         from agent.cli.plan import make
 
-        make(device, intent, form, bundled=bundled)
+        make(router, intent, form, bundled=bundled)
         return
     from agent.cli.pushing import Push, run
 
-    run(Push(device, intent, ask=not yes, bundled=bundled), form)
+    run(Push(router, intent, ask=not yes, bundled=bundled), form)

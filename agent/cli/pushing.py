@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import click
 
@@ -14,26 +13,26 @@ from agent.cli.console import errors, say_error, say_failure
 from agent.cli.interrupt import Interrupted
 from agent.cli.options import DEBUG
 from agent.cli.progress import Progress
-from agent.cli.work import emit, say_anchor, session_to
-from agent.model.device import Device
+from agent.cli.work import Router, emit, say_anchor, session_to
 from agent.model.errors import AgentError, InputError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel
-from agent.netconf.session import Session, connect
+from agent.netconf.session import Session
 from agent.remedy.apply import apply, failed
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
+from agent.xr.ssh import Ssh
 
 _INTERRUPTED = "interrupted"
-_WRITES = ("commit", "ca-authenticate", "renew-auth")
+_WRITES = ("commit", "configure", "ca-authenticate", "dialog", "trustpool import", "register-id-token", "renew-auth")
 
 
 @dataclass
 class Push:
     """One push: what is wanted, and how far it came."""
 
-    device: Device
+    router: Router
     intent: Intent
     ask: bool
     bundled: bool
@@ -51,7 +50,7 @@ def run(push: Push, form: str) -> None:
         outcome = _push(push)
     except AgentError as error:
         say_error(error, debug=bool(click.get_current_context().meta.get(DEBUG)))
-        outcome = failed(push.device.name, error, push.device.address)
+        outcome = failed(push.router.device.name, error, push.router.device.address)
         code = 2 if isinstance(error, InputError) else 1
     except (KeyboardInterrupt, click.Abort):
         outcome = _interrupted(push)
@@ -67,14 +66,16 @@ def _push(push: Push) -> Outcome:
     progress = Progress()
     with ExitStack() as stack:
         with progress:
-            session = stack.enter_context(session_to(push.device, progress))
-            made = push.made = plan(push.intent, observe(session, push.intent.trustpoint))
-            progress.finished(push.device.name)
+            session = stack.enter_context(session_to(push.router, progress))
+            ssh = stack.enter_context(push.router.shell())
+            state = observe(session, push.intent.trustpoint, ssh=ssh, trustpool=push.intent.has_bundle)
+            made = push.made = plan(push.intent, state)
+            progress.finished(push.router.device.name)
         say_anchor(push.intent.anchor, bundled=push.bundled)
         if made and push.ask and not _confirmed(push, made):
             return _ended(push, Result.SKIPPED, Failure("declined", "not confirmed; nothing was changed"))
         with progress:
-            return _apply(push, session, made, progress)
+            return _apply(push, session, ssh, made, progress)
 
 
 def _confirmed(push: Push, made: Plan | Skip) -> bool:
@@ -87,10 +88,10 @@ def _confirmed(push: Push, made: Plan | Skip) -> bool:
         push.waited = time.monotonic() - begun
 
 
-def _apply(push: Push, session: Session, made: Plan | Skip, progress: Progress) -> Outcome:
+def _apply(push: Push, session: Session, ssh: Ssh | None, made: Plan | Skip, progress: Progress) -> Outcome:
     outcome: Outcome | None = None
     # Closing the generator early, as an interrupt does, gives back the locks and the candidate.
-    with closing(apply(session, made, connect=partial(connect, push.device))) as events:
+    with closing(apply(session, made, connect=push.router.connect, ssh=ssh)) as events:
         for event in events:
             push.events.append(event)
             progress.event(event)
@@ -105,9 +106,9 @@ def _ended(push: Push, result: Result, error: Failure) -> Outcome:
     ended = [event for event in push.events if event.status not in (Status.STARTED, Status.RETRY)]
     made = push.made
     return Outcome(
-        device=push.device.name,
+        device=push.router.device.name,
         result=result,
-        address=push.device.address,
+        address=push.router.device.address,
         release=made.release if made else None,
         method=getattr(made, "method", None),
         config_model=made.config_model if made is not None else ConfigModel.NONE,
@@ -131,7 +132,7 @@ def _interrupted(push: Push) -> Outcome:
                 "run push again: it reads what is there before it does anything",
             ),
         )
-    if "commit" in done:
+    if "commit" in done or "configure" in done:
         return _ended(
             push,
             Result.FAILED,

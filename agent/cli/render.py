@@ -15,8 +15,9 @@ from agent.cli.text import neutralise
 from agent.model.anchor import TrustAnchor
 from agent.model.outcome import Outcome
 from agent.model.plan import Plan, Skip, Verdict
-from agent.model.state import Licensing, Reading, State
+from agent.model.state import Access, Licensing, Reading, State
 from agent.remedy.poll import Sample
+from agent.xr.syslog import Affected
 
 _STYLES = {
     "remedied": "bold green",
@@ -127,6 +128,25 @@ def show_view(state: State, address: str | None) -> RenderableType:
             title="CA certificate",
         ),
         grid(_licensing(state.licensing), title="licensing"),
+        grid(_beside(state), title="beside"),
+    )
+
+
+def _beside(state: State) -> Iterable[tuple[str, Text]]:
+    """What a verdict needs besides; what was not read says why."""
+    pool, places, offset = state.trustpool.value, state.transport.value, state.clock_offset.value
+    verified = {True: "on", False: "off: any certificate is accepted", None: None}[state.peer_verification.value]
+    logged = state.syslog.value
+    report = state.reporting.value
+    return (
+        ("trustpool", cell(_absent(state.trustpool, "") if pool is None else f"{len(pool)} certificates")),
+        ("configured url", cell(", ".join(places.urls) if places else None)),
+        ("syslog", cell_lines(f"{one.mnemonic} {one.count} times" for one in logged) if logged else cell(None)),
+        ("clock", cell(None if offset is None else f"{offset.total_seconds():+.0f} s against this machine's")),
+        ("peer verification", cell(verified)),
+        ("last report", cell(report.last.text if report and report.last else None)),
+        ("next report", cell(report.next.text if report and report.next else None)),
+        ("CLI", cell(state.cli or "at hand")),
     )
 
 
@@ -193,6 +213,65 @@ def verdict_view(verdict: Verdict, now: datetime) -> RenderableType:
             ),
         ),
         title=head,
+    )
+
+
+def support_view(found: Sequence[tuple[str, Access | str]]) -> RenderableType:
+    """What each device allows, the best first."""
+    return columns(
+        ("device", "config model", "methods", "state by", "evidence", "remarks"),
+        [
+            (
+                cell(_short(source), "bold"),
+                *(
+                    (cell(""), cell(""), cell(""), cell(""), cell(ways, "yellow"))
+                    if isinstance(ways, str)
+                    else _support(ways)
+                ),
+            )
+            for source, ways in found
+        ],
+    )
+
+
+def _support(ways: Access) -> tuple[Text, ...]:
+    state = f"{ways.trustpoint_state.value}, licensing {ways.licensing_state.value}"
+    if not ways.methods:
+        remark = f"unknown: {'; '.join(ways.reasons)}"
+        return cell(""), cell(""), cell(""), cell(""), cell(remark, "yellow")
+    return (
+        cell(ways.config_model.value),
+        cell(", ".join(method.value for method in ways.methods)),
+        cell(state),
+        cell(ways.evidence.value),
+        cell_lines(reason for reason in ways.reasons if "stands in" in reason or "--strict" in reason),
+    )
+
+
+def _short(source: str) -> str:
+    """Platforms by release: ``24.1.1 8000, ncs1010; 24.1.2 8000``."""
+    by_release: dict[str, list[str]] = {}
+    for name in source.split(", "):
+        release, blank, platform = name.partition(" ")
+        if not blank:
+            return source
+        by_release.setdefault(release, []).append(platform)
+    return "; ".join(f"{release} {', '.join(platforms)}" for release, platforms in by_release.items())
+
+
+def syslog_view(hosts: Iterable[Affected]) -> RenderableType:
+    """The hosts that a collector's text names, with what they said and when."""
+    return columns(
+        ("host", "first", "last", "messages"),
+        (
+            (
+                cell(host.host, "bold"),
+                cell(host.first.text if host.first else None),
+                cell(host.last.text if host.last else None),
+                cell_lines(f"{name} {count} times" for name, count in sorted(host.counts.items())),
+            )
+            for host in hosts
+        ),
     )
 
 

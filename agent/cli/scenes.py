@@ -35,7 +35,7 @@ class Scene:
         end: the outcome with the kind of its error, or the verdict where nothing is pushed.
         retried: whether something has to be repeated on the way.
         fetches: enrollment url instead of terminal; busy: the first commit is refused in passing; locked: somebody
-            holds the lock for a while.
+            holds the lock for a while; bundle: the root is imported into the trustpool.
         assumed: whether the end rests on something that was never seen on hardware.
     """
 
@@ -49,6 +49,7 @@ class Scene:
     fetches: bool = False
     busy: bool = False
     locked: bool = False
+    bundle: bool = False
     assumed: bool = False
 
 
@@ -87,11 +88,12 @@ SCENES = (
     Scene(
         "r5",
         "7.4.1",
-        "affected; the rpc answers ok and brings nothing",
+        "affected; the rpc answers ok and brings nothing, the dialog at the CLI does",
         VerdictKind.AFFECTED,
-        "failed: certificate-missing",
+        "remedied",
+        retried=True,
     ),
-    Scene("r6", "6.6.3", "old: no model shows its release or carries trustpoints", VerdictKind.UNKNOWN, "skipped"),
+    Scene("r6", "6.6.3", "affected; no model carries trustpoints: typed at the CLI", VerdictKind.AFFECTED, "remedied"),
     Scene(
         "r7", "7.9.2", "remedied before", VerdictKind.REMEDIED, "unchanged", {"certificate": TrustAnchor.bundled().pem}
     ),
@@ -110,6 +112,22 @@ SCENES = (
         VerdictKind.NOT_AFFECTED,
         "not-affected",
         {"transport": "smart", "url": "https://ssm.example/SmartTransport"},
+    ),
+    Scene(
+        "r10",
+        "7.2.1",
+        "affected; a bundle goes into the trustpool, which a reload keeps",
+        VerdictKind.AFFECTED,
+        "remedied",
+        bundle=True,
+    ),
+    Scene(
+        "r11",
+        "6.1.3",
+        "old, and its SSH port is closed: nothing can be done from here",
+        VerdictKind.UNKNOWN,
+        "skipped",
+        {"ssh": False},
     ),
 )
 
@@ -132,6 +150,7 @@ class Stage:
         return model.Device(
             host="127.0.0.1",
             port=played.port,
+            ssh_port=played.ssh_port or 22,
             username=self._simulator.username,
             label=scene.name,
             password=model.Secret(self._simulator.password),

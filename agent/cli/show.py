@@ -17,20 +17,21 @@ from agent.cli import options
 def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
     options.start(given)
-    name, device = options.trustpoint_name(given), options.device(given)
     from agent.cli import jsonout, render
     from agent.cli.progress import Progress
-    from agent.cli.work import emit, session_to
+    from agent.cli.work import Router, emit, session_to
     from agent.model.errors import AgentError
     from agent.remedy.observe import observe
 
+    name, router = options.trustpoint_name(given), Router.of(given)
+    device = router.device
     try:
-        with Progress() as progress, session_to(device, progress) as session:
+        with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
             if raw:
                 views = raw_views(session, name)
                 print(jsonout.dump(views, "jsonl" if form == "jsonl" else "json"))
                 return
-            state = observe(session, name)
+            state = observe(session, name, ssh=ssh, full=True)
     except AgentError as error:
         if form != "table" and not raw:
             print(jsonout.dump(jsonout.unread_object(device.name, device.address, error), form))

@@ -17,7 +17,21 @@ _VARIABLE = "XR_SIMULATED_PASSWORD"
 @click.command("simulate")
 @click.option("--release", default="7.3.2", show_default=True, help="The IOS XR release whose models it has.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Listen here [default: a free port]."
+    "--platform", metavar="NAME", help="Exactly what this platform announced [default: all of the release's]."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="NETCONF listens here [default: a free port].",
+)
+@click.option(
+    "--ssh-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="CLI and SFTP listen here [default: a free port].",
 )
 @click.option(
     "--terminal-rpc",
@@ -34,7 +48,15 @@ _VARIABLE = "XR_SIMULATED_PASSWORD"
     metavar="FILE",
     help="Write its host key here; other hosts in FILE are kept.",
 )
-def command(release: str, port: int, terminal_rpc: str, pad_hello: bool, known_hosts: Path | None) -> None:
+def command(
+    release: str,
+    platform: str | None,
+    port: int,
+    ssh_port: int,
+    terminal_rpc: str,
+    pad_hello: bool,
+    known_hosts: Path | None,
+) -> None:
     """Run one simulated device on 127.0.0.1 until Ctrl-C; for tries and tests, not a router.
 
     Its login is a public constant and good for nothing else.
@@ -44,11 +66,17 @@ def command(release: str, port: int, terminal_rpc: str, pad_hello: bool, known_h
     from agent.simulator import Persona, Simulator
 
     # click checked the choice.
-    persona = Persona(release=release, terminal_rpc=terminal_rpc, pad_hello=_REAL if pad_hello else 0)  # type: ignore[arg-type] # click checked it
+    persona = Persona(
+        release=release,
+        platform=platform,
+        terminal_rpc=terminal_rpc,  # type: ignore[arg-type] # click checked it
+        pad_hello=_REAL if pad_hello else 0,
+    )
     with Simulator() as simulator:
-        device = _add(simulator, persona, port)
+        device = _add(simulator, persona, port, ssh_port)
         if known_hosts is not None:
-            record(known_hosts, device.host_key)
+            for entry in device.known_hosts().splitlines():
+                record(known_hosts, entry)
         _explain(simulator, device, known_hosts)
         try:
             while True:
@@ -61,13 +89,15 @@ _REAL = 1000
 """Capabilities that a hello is padded to; real ones have up to about 1,100."""
 
 
-def _add(simulator: Simulator, persona: Any, port: int) -> Device:
+def _add(simulator: Simulator, persona: Any, port: int, ssh_port: int) -> Device:
     from agent.model.errors import InputError
 
     try:
-        return simulator.add(persona, name=persona.release, port=port)
+        return simulator.add(persona, name=persona.release, port=port, ssh_port=ssh_port)
     except OSError as error:
-        raise InputError(f"port {port} cannot be used: {error.strerror or error}", hint="leave --port out") from error
+        raise InputError(
+            f"port {port or ssh_port} cannot be used: {error.strerror or error}", hint="leave --port and --ssh-port out"
+        ) from error
 
 
 def record(path: Path, entry: str) -> None:
@@ -90,17 +120,23 @@ def record(path: Path, entry: str) -> None:
         raise InputError(f"{path}: {error}", hint="name a writable file with --known-hosts") from error
 
 
+def _what(device: Device) -> str:
+    """Release and platform."""
+    return " ".join(one for one in (device.persona.release, device.persona.platform) if one)
+
+
 def _explain(simulator: Simulator, device: Device, known_hosts: Path | None) -> None:
     """How to reach it, on stdout; flushed, since a script may wait for it."""
     trust = f"--known-hosts {known_hosts}" if known_hosts else f"--host-key '{' '.join(device.host_key.split()[1:3])}'"
     login = f"--username {simulator.username} --password-env {_VARIABLE}"
     for line in (
-        f"simulated IOS XR {device.persona.release}, no router: NETCONF on 127.0.0.1 port {device.port}",
+        f"simulated IOS XR {_what(device)}, no router: NETCONF on 127.0.0.1 port {device.port}",
+        f"its CLI and SFTP on port {device.ssh_port}",
         f"user {simulator.username}, password {simulator.password}: a public constant of the simulator",
-        f"host key {device.host_key}",
+        *(f"host key {entry}" for entry in device.known_hosts().splitlines()),
         "",
         f"export {_VARIABLE}={simulator.password}",
-        f"xr-agent assess 127.0.0.1 --port {device.port} {login} {trust}",
+        f"xr-agent assess 127.0.0.1 --port {device.port} --ssh-port {device.ssh_port} {login} {trust}",
         "",
         "Ctrl-C ends it.",
     ):

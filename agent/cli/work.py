@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from agent.cli import jsonout
+from agent.cli import jsonout, options
 from agent.cli.console import console, errors
 from agent.cli.progress import Progress
 from agent.cli.render import anchor_lines
 from agent.model.anchor import TrustAnchor
 from agent.model.device import Device
 from agent.netconf.session import Session, connect
+
+if TYPE_CHECKING:
+    from agent.xr.ssh import Ssh
 
 
 def emit(form: str, made: Callable[[], Any], view: Callable[[], RenderableType]) -> None:
@@ -31,13 +35,54 @@ def say_anchor(anchor: TrustAnchor, *, bundled: bool) -> None:
     errors().print(anchor_lines(anchor, bundled=bundled), soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class Router:
+    """The device of a command, and how its options let it be reached.
+
+    ``ssh``: whether the CLI and SFTP may be opened; ``strict``: whether only models known exactly are used.
+    """
+
+    device: Device
+    ssh: bool = True
+    strict: bool = False
+
+    @classmethod
+    def of(cls, given: options.Options) -> Router:
+        """As the options say.
+
+        Raises:
+            InputError: as of :func:`agent.cli.options.device`.
+        """
+        return cls(options.device(given), ssh=not given["no_ssh"], strict=given["strict_models"])
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self.device.name
+
+    def connect(self) -> Session:
+        """A NETCONF session; errors as of :func:`agent.netconf.session.connect`."""
+        return connect(self.device, strict_models=self.strict)
+
+    @contextmanager
+    def shell(self) -> Iterator[Ssh | None]:
+        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out."""
+        if not self.ssh:
+            yield None
+            return
+        from agent.xr.ssh import Ssh
+
+        with Ssh(self.device) as ssh:
+            yield ssh
+
+
 @contextmanager
-def session_to(device: Device, progress: Progress) -> Iterator[Session]:
+def session_to(router: Router, progress: Progress) -> Iterator[Session]:
     """A session that ends with the block, however that ends."""
-    progress.say(device.name, f"connecting to {device.address}")
-    with connect(device) as session:
-        progress.say(device.name, "reading")
+    progress.say(router.name, f"connecting to {router.device.address}")
+    with router.connect() as session:
+        progress.say(router.name, "reading")
         try:
             yield session
         finally:
-            progress.finished(device.name)
+            progress.finished(router.name)

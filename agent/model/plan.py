@@ -288,11 +288,13 @@ class VerdictKind(Enum):
 class Verdict:
     """The judgement over one device.
 
-    ``deadlines`` are aware datetimes under the keys ``comm_failed`` (30 days after the last contact),
-    ``authorization_expired`` (90) and ``unregistered`` (365); empty where the last contact is not known.
+    ``warnings`` concern the device whatever the verdict, and stand among the reasons, too. ``deadlines`` are aware
+    datetimes under the keys ``comm_failed`` (30 days after the last contact), ``authorization_expired`` (90) and
+    ``unregistered`` (365); empty where the last contact is not known.
     """
 
     device: str
     kind: VerdictKind
     reasons: tuple[str, ...]
     deadlines: tuple[tuple[str, datetime], ...] = ()
+    warnings: tuple[str, ...] = ()

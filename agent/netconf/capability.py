@@ -14,6 +14,15 @@ from agent.netconf.payload import NETCONF_NS, parse, qname
 _CAPABILITY = "urn:ietf:params:netconf:capability"
 _BASE = "urn:ietf:params:netconf:base"
 _MONITORING = "ietf-netconf-monitoring"
+_USUAL = (
+    f"{_BASE}:1.1",
+    *(
+        f"{_CAPABILITY}:{name}"
+        for name in ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
+    ),
+)
+"""What a real router of any release lists besides its modules."""
+_ASSUMED = "the hello lists no protocol capabilities: those usual for IOS XR are assumed"
 _NO_GET_SCHEMA = "cisco-xr-ietf-netconf-monitoring-deviations"
 
 
@@ -30,10 +39,11 @@ class Module:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Everything one hello announces; ``modules`` by name."""
+    """Everything one hello announces; ``modules`` by name, ``notes`` what was assumed."""
 
     uris: frozenset[str]
     modules: Mapping[str, Module]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def from_uris(cls, uris: Iterable[str]) -> Capabilities:
@@ -51,6 +61,12 @@ class Capabilities:
         if root.tag != qname(NETCONF_NS, "hello"):
             raise ProtocolError(f"{root.tag!r} is no NETCONF hello")
         return cls.from_uris(str(element.text or "") for element in root.iter(qname(NETCONF_NS, "capability")))
+
+    def as_captured(self) -> Capabilities:
+        """With the protocol capabilities usual for IOS XR where a hello of modules only was captured; says so."""
+        if self.empty or any(uri.startswith("urn:ietf:params:netconf:") for uri in self.uris):
+            return self
+        return Capabilities(self.uris | frozenset(_USUAL), self.modules, (_ASSUMED,))
 
     def _has(self, name: str) -> bool:
         return any(uri.partition("?")[0] == name for uri in self.uris)
@@ -82,8 +98,8 @@ class Capabilities:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing at all is announced."""
-        return not self.uris
+        """Whether no module is announced: nothing can be told of such a device."""
+        return not self.modules
 
     @property
     def get_schema(self) -> bool:
@@ -102,6 +118,7 @@ def _announced(uris: frozenset[str]) -> Capabilities:
     return Capabilities(uris, MappingProxyType({module.name: module for module in modules}))
 
 
+@lru_cache(maxsize=1 << 16)
 def _module(uri: str) -> Module | None:
     namespace, mark, query = uri.partition("?")
     if not mark:

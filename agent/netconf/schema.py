@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from agent.model.errors import AgentError, SchemaError
+from agent.model.errors import AgentError, CapabilityMissing, SchemaError
 from agent.netconf import library
 from agent.netconf.capability import Capabilities
 from agent.netconf.fetched import fetch_modules
@@ -36,7 +36,7 @@ class Schema:
     Args:
         capabilities: what its hello announced.
         release: its release, where it is known; tells variants apart that the hello cannot.
-        strict: refuse to let a nearest older variant stand in.
+        strict: take a module that is not known exactly for one that is not there.
         fetch: get-schema, ``(module, revision) -> text``; None where the device does not offer it.
         prefer_device: ask the device even where ``yang/`` knows the revision.
     """
@@ -58,16 +58,26 @@ class Schema:
         self._prefer_device = prefer_device
         self._cache_dir = cache_dir
         self._variants: dict[str, Variant | None] = {}
+        self._refused: list[str] = []
 
     def variant(self, module: str) -> Variant | None:
-        """The nodes of *module* on this device; None where the device does not announce it.
-
-        Raises:
-            CapabilityMissing: no exact variant is known and ``strict`` is set.
-        """
+        """The nodes of *module*; None where it is not announced, or not known exactly under ``strict``."""
         if module not in self._variants:
-            self._variants[module] = self._resolve(module)
+            try:
+                self._variants[module] = self._resolve(module)
+            except CapabilityMissing as error:
+                self._variants[module] = None
+                self._refused.append(error.message)
         return self._variants[module]
+
+    def notes(self) -> list[str]:
+        """What stands in for a module, or was refused by ``strict``, of those looked at so far; a sentence each."""
+        standing = [
+            f"{variant.module}@{variant.revision} is not known: the nearest older revision stands in"
+            for variant in self._variants.values()
+            if variant is not None and variant.match is Match.NEAREST
+        ]
+        return [*standing, *(f"{refusal}, and --strict-models is set" for refusal in self._refused)]
 
     def source(self, module: str) -> str:
         """Where readings through *module* come from, e.g. ``Cisco-IOS-XR-um-crypto-cfg@2021-04-02``."""

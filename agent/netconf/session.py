@@ -11,7 +11,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -130,6 +131,7 @@ class Session:
         device: how messages call the device.
         address: ``host:port`` where it is known.
         capabilities: what the device's hello announced.
+        strict_models: whether only models known exactly are used; else the nearest older variant stands in.
         owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
     """
 
@@ -142,7 +144,9 @@ class Session:
         timeout: float = 60.0,
         owned: bool = True,
         handler: Any = None,
+        strict_models: bool = False,
     ) -> None:
+        self.strict_models = strict_models
         self.device = device
         self.address = address
         self.owned = owned
@@ -195,7 +199,7 @@ class Session:
             from agent.netconf.schema import Schema
 
             fetch = self.fetch_schema if self.capabilities.get_schema else None
-            self._schema = Schema(self.capabilities, fetch=fetch)
+            self._schema = Schema(self.capabilities, fetch=fetch, strict=self.strict_models)
         return self._schema
 
     @schema.setter
@@ -273,7 +277,7 @@ class Session:
         return f"<Session {self.device} id={self.session_id}{'' if self.owned else ' borrowed'}>"
 
 
-def connect(device: Device) -> Session:
+def connect(device: Device, *, strict_models: bool = False) -> Session:
     """Open a NETCONF session to *device*; the caller closes it.
 
     Raises:
@@ -284,10 +288,29 @@ def connect(device: Device) -> Session:
 
     transport = DirectSession(device)
     transport.open()
-    return Session(transport, device=device.name, address=device.address, timeout=device.timeout)
+    return Session(
+        transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
+    )
 
 
 Connector = Callable[[], Session]
+
+
+@contextmanager
+def unlogged(word: str) -> Iterator[None]:
+    """Keep ncclient from logging what has *word* in it: on a borrowed session it logs every message it sends."""
+
+    def without(record: logging.LogRecord) -> bool:
+        return word not in record.getMessage()
+
+    loggers = [logging.getLogger(f"ncclient.transport.{name}") for name in ("session", "ssh")]
+    for logger in loggers:
+        logger.addFilter(without)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(without)
 
 
 def _rpc(body: Element, message_id: str) -> str:

@@ -8,33 +8,56 @@ from contextlib import closing
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Intent, Note, Plan, RenewAuthorization, Skip, Step
+from agent.model.plan import (
+    Authenticate,
+    ConfigureTrustpoint,
+    Dialog,
+    ImportBundle,
+    Intent,
+    Note,
+    Plan,
+    Register,
+    RenewAuthorization,
+    Skip,
+    Step,
+)
+from agent.model.state import ConfigModel
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
 from agent.remedy.configure import configure
+from agent.remedy.detour import detour
+from agent.remedy.dialog import dialog, type_trustpoint
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan as make_plan
-from agent.remedy.renew import renew
+from agent.remedy.renew import register, renew
 from agent.remedy.run import Run
-from agent.xr import certificate, trustpoint
+from agent.remedy.trustpool import import_bundle
+from agent.xr import certificate, trustpoint, trustpool
+from agent.xr.ssh import Ssh
 
 
 def apply(
-    session: Session, plan: Plan | Skip, policy: Policy | None = None, *, connect: Connector | None = None
+    session: Session,
+    plan: Plan | Skip,
+    policy: Policy | None = None,
+    *,
+    connect: Connector | None = None,
+    ssh: Ssh | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Do what *plan* says; the last event carries the outcome, which is the generator's return value too.
 
     An expected failure ends in an outcome with its error, it is not raised. *connect* opens another session where this
-    one is lost and the state must be read back; without it such an end is ``unknown``. Closing the generator early
-    gives back locks and the candidate.
+    one is lost and the state must be read back; without it such an end is ``unknown``. *ssh* is the CLI and SFTP, for
+    the methods that need them; it is used and not closed. Closing the generator early gives back locks, candidate and
+    files.
     """
     policy = policy or Policy()
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, evidence=plan.present, started=policy.clock())
     try:
         outcome = yield from _steps(run)
     finally:
@@ -45,40 +68,66 @@ def apply(
 
 
 def _steps(run: Run) -> Generator[Event, None, Outcome]:
-    for step in run.plan.steps:
-        try:
-            if step is run.plan.steps[0]:
-                _prepare(run)
-            yield from _step(run, step)
-        except AgentError as error:
-            status = Status.UNKNOWN if run.outcome(error).result is Result.UNKNOWN else Status.FAILED
-            yield run.ended(run.current, status, error.message)
-            run.settle()
+    """The plan's steps; where its method fails in a way that another may not, the next method's, planned anew."""
+    while True:
+        error = yield from _try(run)
+        if error is None:
+            return run.outcome()
+        following = yield from detour(run, error)
+        if following is None:
             return run.outcome(error)
-    run.settle()
-    return run.outcome()
+        run.plan = following
+        if not following:
+            run.evidence = following.present
+            return run.outcome()
+
+
+def _try(run: Run) -> Generator[Event, None, AgentError | None]:
+    try:
+        _prepare(run)
+        for step in run.plan.steps:
+            yield from _step(run, step)
+    except AgentError as error:
+        status = Status.UNKNOWN if run.outcome(error).result is Result.UNKNOWN else Status.FAILED
+        yield run.ended(run.current, status, error.message)
+        return error
+    finally:
+        run.settle()
+    return None
 
 
 def _prepare(run: Run) -> None:
     """Build every payload once, so that what the device's models refuse is known before anything is changed."""
     schema = run.session.schema
     for step in run.plan.steps:
-        if isinstance(step, ConfigureTrustpoint):
-            trustpoint.config_edit(schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces)
-        elif isinstance(step, Authenticate):
-            certificate.request(schema, step.trustpoint)
+        match step:
+            case ConfigureTrustpoint() if step.model is not ConfigModel.NONE:
+                trustpoint.config_edit(schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces)
+            case Authenticate():
+                example = f"{step.storage.folder}/xr-agent.pem" if step.storage else None
+                certificate.request(schema, step.trustpoint, example)
+            case ImportBundle() if step.rpc:
+                trustpool.import_request(schema, step.url or "/tmp/xr-agent.p7b", clean=step.clean)  # noqa: S108
 
 
 def _step(run: Run, step: Step) -> Generator[Event, None, None]:
     match step:
+        case ConfigureTrustpoint(model=ConfigModel.NONE):
+            yield from type_trustpoint(run, step)
         case ConfigureTrustpoint():
             yield from configure(run, step)
         case Authenticate():
             yield from authenticate(run, step)
+        case Dialog():
+            yield from dialog(run, step)
+        case ImportBundle():
+            yield from import_bundle(run, step)
+        case Register():
+            yield from register(run, step)
         case RenewAuthorization():
             yield from renew(run, step)
         case Note():
-            yield run.ended("note", Status.SKIPPED, step.text)
+            yield run.ended(step.about, Status.SKIPPED, step.text)
 
 
 _STATUS = {Result.FAILED: Status.FAILED, Result.UNKNOWN: Status.UNKNOWN, Result.SKIPPED: Status.SKIPPED}
@@ -114,19 +163,20 @@ def remediate(
     *,
     policy: Policy | None = None,
     connect: Connector | None = None,
+    ssh: Ssh | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Outcome:
     """Observe, plan and apply on one device; every end is an outcome.
 
-    *session* may be borrowed (:meth:`Session.over`); it is never closed here.
+    *session* may be borrowed (:meth:`Session.over`), and so may *ssh*; neither is closed here.
     """
     intent, policy = intent or Intent(), policy or Policy()
     try:
-        state = observe(session, intent.trustpoint, policy=policy)
+        state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, trustpool=intent.has_bundle)
     except AgentError as error:
         return failed(session.device, error, session.address)
     outcome: Outcome | None = None
-    with closing(apply(session, make_plan(intent, state), policy, connect=connect)) as events:
+    with closing(apply(session, make_plan(intent, state), policy, connect=connect, ssh=ssh)) as events:
         for event in events:
             outcome = event.outcome or outcome
             if on_event is not None:

@@ -21,7 +21,7 @@ from agent.netconf import operations
 from agent.netconf.retry import Disposition, classify
 from agent.netconf.session import Pending
 from agent.remedy.run import Run, Steps
-from agent.xr import trustpoint
+from agent.xr import cliread, trustpoint
 from agent.xr.query import Query, ask_until_there
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _transaction(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
         yield run.started_event("commit")
         said = yield from _commit(run, step)
         discard.pop_all()
-        run.changed = True
+        run.changed = run.configured = True
         yield run.ended("commit", Status.DONE, said)
 
 
@@ -213,9 +213,17 @@ def _reread(run: Run, step: ConfigureTrustpoint, error: OutcomeUnknown) -> bool:
         ) from error
 
 
-def _is_running(run: Run, step: ConfigureTrustpoint) -> bool:
+def _running(run: Run, step: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
+    """The committed trustpoint: by the model, else over the CLI where that is at hand."""
     query = trustpoint.config_query(run.session.schema, step.model, step.trustpoint)
-    reading = ask_until_there(run.session, query, run.policy)
+    reading = ask_until_there(run.alive(), query, run.policy)
+    if reading.missing is not None and run.ssh is not None:
+        return cliread.config(run.ssh, step.trustpoint)
+    return reading
+
+
+def _is_running(run: Run, step: ConfigureTrustpoint) -> bool:
+    reading = _running(run, step)
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
     return reading.value is not None and reading.value.enrollment == step.enrollment
@@ -227,8 +235,7 @@ def _confirm(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.
     """
     yield run.started_event("read back", "configuration")
-    query = trustpoint.config_query(run.session.schema, step.model, step.trustpoint)
-    reading = ask_until_there(run.alive(), query, run.policy)
+    reading = _running(run, step)
     run.settle()
     if reading.value is None or reading.value.enrollment != step.enrollment:
         shown = reading.missing or (f"'{reading.value.enrollment.cli}'" if reading.value else "no such trustpoint")

@@ -1,14 +1,21 @@
-"""Field notices as data: which releases, which fixes, which servers."""
+"""Field notices as data: which releases, which fixes, which servers; one file each."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from agent.model.errors import InputError
+
 _BUNDLED = Path(__file__).parent / "notices" / "fn72290.json"
+_LARGEST = 1 << 20
+_SHAPE = 'an object with "name", "affected", "fixes", "servers" {host: day of its change} and "oldest" [major, minor]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +25,53 @@ class Notice:
     Attributes:
         affected: releases on its list.
         fixes: defects whose fix cures a release on the list.
-        servers: host names whose certificates changed their root.
+        servers: host names whose certificates changed their root, and since when (aware).
         oldest: the oldest release line it judges, e.g. (6, 0).
+        related: defects whose fix is worth saying and cures nothing, with what it does.
     """
 
     name: str
     affected: frozenset[str]
     fixes: frozenset[str]
-    servers: frozenset[str]
+    servers: Mapping[str, datetime]
     oldest: tuple[int, int]
+    related: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Notice:
+        """Read a notice in the form of ``agent/remedy/notices/fn72290.json``.
+
+        Raises:
+            InputError: the file cannot be read, or is not of that form.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                return cls._of(json.loads(file.read(_LARGEST)))
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable notice file") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: no notice: {error!r}", hint=f"it is {_SHAPE}") from error
+
+    @classmethod
+    def _of(cls, data: Any) -> Notice:
+        major, minor = data["oldest"]
+        return cls(
+            name=str(data["name"]),
+            affected=frozenset(map(str, data["affected"])),
+            fixes=frozenset(map(str, data["fixes"])),
+            servers={str(host).lower(): _day(day) for host, day in data["servers"].items()},
+            oldest=(int(major), int(minor)),
+            related={str(defect): str(what) for defect, what in data.get("related", {}).items()},
+        )
 
     def concerns(self, url: str) -> bool:
         """Whether *url* leads to one of the servers; text that is no URL is taken to, since it cannot be told."""
-        host = urlsplit(url).hostname
-        return host is None or host.lower() in self.servers
+        host = _host(url)
+        return host is None or host in self.servers
+
+    def changed(self, url: str) -> datetime | None:
+        """Since when the server of *url* has its new root; None for another server."""
+        return self.servers.get(_host(url) or "")
 
     def too_old(self, release: str) -> bool:
         """Whether *release* is older than the notice judges; True as well for what is no release number."""
@@ -45,11 +85,17 @@ class Notice:
 @cache
 def bundled_notice() -> Notice:
     """FN72290: the withdrawal of QuoVadis Root CA 2."""
-    data = json.loads(_BUNDLED.read_text(encoding="utf-8"))
-    return Notice(
-        name=data["name"],
-        affected=frozenset(data["affected"]),
-        fixes=frozenset(data["fixes"]),
-        servers=frozenset(data["servers"]),
-        oldest=(data["oldest"][0], data["oldest"][1]),
-    )
+    return Notice.from_file(_BUNDLED)
+
+
+def _host(url: str) -> str | None:
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return None
+    return host.lower() if host else None
+
+
+def _day(text: str) -> datetime:
+    day = date.fromisoformat(text)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

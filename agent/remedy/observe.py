@@ -1,30 +1,67 @@
-"""Read one device: all reads in flight together, each with its source or the reason why it is missing."""
+"""Read one device: all reads in flight together, each with its source or the reason why it is missing.
+
+What no model of the device shows is read over the CLI where SSH is at hand.
+"""
 
 from __future__ import annotations
 
-from agent.model.state import Reading, Software, State
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from agent.model.errors import AgentError
+from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.access import access
-from agent.xr import licensing, software, trustpoint
-from agent.xr.query import ask, ask_until_there
+from agent.xr import cliread, httpclient, licensing, reporting, software, syslog, transport, trustpoint
+from agent.xr.query import Query, ask, ask_one, ask_until_there
+from agent.xr.ssh import Ssh
+
+T = TypeVar("T")
+
+NO_SSH = "there is no SSH access to the CLI"
 
 
-def observe(session: Session, trustpoint_name: str = "Trustpool", *, policy: Policy | None = None) -> State:
-    """The state of *session*'s device as far as its models show it.
+def observe(
+    session: Session,
+    trustpoint_name: str = "Trustpool",
+    *,
+    policy: Policy | None = None,
+    ssh: Ssh | None = None,
+    full: bool = False,
+    trustpool: bool = False,
+) -> State:
+    """The state of *session*'s device as far as its models, and the CLI behind *ssh*, show it.
+
+    *full* reads what a verdict needs besides: the trustpool, syslog, clock, and the licensing transport. *trustpool*
+    reads the trustpool alone. Without either the CLI is opened only where no model shows the trustpoint.
 
     Raises:
         AgentError: the session was lost or a read got no answer within the policy; what the device does not show or
             refuses to show is no error but a reading with its reason.
     """
     policy = policy or Policy()
+    ways = access(session.capabilities, session.schema)
+    state = _by_models(session, trustpoint_name, policy, ways)
+    if full:
+        state = _judged_by_models(session, state, policy)
+    return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
+
+
+def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:
+    """The licensing state by its model, else over the CLI."""
+    reading = ask_one(session, licensing.query(session.schema), policy)
+    return cliread.licensing(ssh) if ssh is not None and _unmodelled(reading) else reading
+
+
+def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> State:
     schema = session.schema
-    ways = access(session.capabilities, schema)
-    certificate_query = trustpoint.certificate_query(schema, trustpoint_name)
+    certificate_query = trustpoint.certificate_query(schema, name)
     config, certificate, licence, release, fixes = ask(
         session,
         [
-            trustpoint.config_query(schema, ways.config_model, trustpoint_name),
+            trustpoint.config_query(schema, ways.config_model, name),
             certificate_query,
             licensing.query(schema),
             software.release_query(schema),
@@ -37,13 +74,76 @@ def observe(session: Session, trustpoint_name: str = "Trustpool", *, policy: Pol
         certificate = ask_until_there(session, certificate_query, policy)
     return State(
         device=session.device,
-        trustpoint=trustpoint_name,
+        trustpoint=name,
         access=ways,
         config=config,
         certificate=certificate,
         licensing=licence,
         software=_software(release, fixes),
+        cli=NO_SSH,
     )
+
+
+def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
+    schema = session.schema
+    transports = transport.queries(schema)
+    queries: list[Query[Any]] = [
+        syslog.query(schema),
+        httpclient.query(schema),
+        reporting.query(schema),
+        *transports,
+    ]
+    logged, verifies, reported, *places = ask(session, queries, policy)
+    return replace(
+        state, syslog=logged, peer_verification=verifies, reporting=reported, transport=transport.merged(places)
+    )
+
+
+def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
+    """Fill in over the CLI what is wanted and no model shows."""
+    lacking = _unmodelled(state.certificate) or _config_untold(state)
+    if not (lacking or full or trustpool):
+        return replace(state, cli=None)
+    try:
+        ssh.console()
+    except AgentError as error:
+        return replace(state, cli=f"the CLI over SSH cannot be used: {error.message}")
+    name = state.trustpoint
+    state = replace(
+        state,
+        cli=None,
+        config=cliread.config(ssh, name) if _config_untold(state) else state.config,
+        certificate=_instead(state.certificate, lambda: cliread.certificate(ssh, name)),
+        software=_instead(state.software, lambda: cliread.software(ssh)),
+        trustpool=cliread.trustpool(ssh),
+    )
+    return _judged_by_cli(ssh, state) if full else state
+
+
+def _judged_by_cli(ssh: Ssh, state: State) -> State:
+    licence = _instead(state.licensing, lambda: cliread.licensing(ssh))
+    state = replace(state, licensing=licence, clock_offset=cliread.clock_offset(ssh))
+    known = state.licensing.value is not None and state.licensing.value.url is not None
+    return state if known else replace(state, transport=_instead(state.transport, lambda: cliread.transport(ssh)))
+
+
+def _instead(reading: Reading[T], other: Callable[[], Reading[T]]) -> Reading[T]:
+    """*reading*, or that of the CLI where no model shows it and the CLI does."""
+    if not _unmodelled(reading):
+        return reading
+    shown = other()
+    return shown if shown.answered else Reading(missing=f"{reading.missing}; {shown.missing}")
+
+
+def _unmodelled(reading: Reading[Any]) -> bool:
+    """Whether nothing was asked because no model has it."""
+    return reading.missing is not None and reading.source is None
+
+
+def _config_untold(state: State) -> bool:
+    """Whether the trustpoint's configuration must be read over the CLI: no model, or cli-cfg that is not readable."""
+    by_text = state.access.config_model in (ConfigModel.NONE, ConfigModel.CLI)
+    return by_text and state.config.missing is not None
 
 
 def _software(release: Reading[str], fixes: Reading[frozenset[str]]) -> Reading[Software]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from agent.model.certificate import Evidence
 from agent.model.method import Method
 from agent.model.plan import (
-    Authenticate,
-    ConfigureTrustpoint,
     Intent,
     Note,
     Plan,
+    Register,
     RenewAuthorization,
     Skip,
     Step,
 )
-from agent.model.state import ConfigModel, EnrollmentKind, Licensing, RegistrationState, State
+from agent.model.state import Licensing, RegistrationState, State
+from agent.remedy.ways import Refused, way
 
-_OTHER_METHODS = "the console dialog or a trustpool import would do; this release of xr-agent has method rpc only"
+_RELOAD = (
+    "a reload forgets what this enrollment brings: a trustpool import is the permanent way (--bundle FILE "
+    "--then trustpool)"
+)
 
 
 def plan(intent: Intent, state: State) -> Plan | Skip:
@@ -24,90 +29,149 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
 
     A plan without steps that change anything is falsy: the device is as it should be.
     """
-    refused = _refusal(intent, state)
-    if refused is not None:
-        return refused
-    proof = _proof(intent, state)
-    if proof is None:
-        return _skip(
-            state,
-            f"trustpoint {intent.trustpoint} holds another certificate: {_shown(state)}",
-            hint="use another --trustpoint, or remove that certificate first",
+    there = _There.of(intent, state)
+    wanted = _wanted(intent, state)
+    if there.satisfies(intent, wanted):
+        return _plan(intent, state, there, wanted[0] if wanted else Method.RPC, _afterwards(intent, state))
+    if not wanted:
+        return _skip(state, _impossible(intent, state), hint="see xr-agent support for what each release allows")
+    notes: list[Step] = []
+    refusals: list[Refused] = []
+    for place, method in enumerate(wanted):
+        steps = _steps(method, intent, state, there)
+        if isinstance(steps, Refused):
+            refusals.append(steps)
+            notes.append(Note(steps.reason, about=f"method {method.value}"))
+            continue
+        made = _plan(intent, state, there, method, [*notes, *steps, *_afterwards(intent, state, installed=True)])
+        return replace(made, fallbacks=_possible(wanted[place + 1 :], intent, state, there))
+    return _skip(state, "; ".join(dict.fromkeys(one.reason for one in refusals)), hint=refusals[-1].hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """What the device has already.
+
+    ``point``: the evidence by which the trustpoint holds the anchor, NONE for no or an unread certificate, None where
+    it holds another one. ``pool``: whether the trustpool lists it; None where the trustpool was not read.
+    """
+
+    point: Evidence | None
+    pool: bool | None
+
+    @classmethod
+    def of(cls, intent: Intent, state: State) -> _There:
+        shown, listed = state.certificate.value, state.trustpool.value
+        good = (Evidence.NONE, None)
+        return cls(
+            point=Evidence.NONE if shown is None else shown.proves(intent.anchor),
+            pool=None
+            if listed is None
+            else any(entry.certificate.proves(intent.anchor) not in good for entry in listed),
         )
-    there = proof is not Evidence.NONE
+
+    @property
+    def proven(self) -> bool:
+        """Whether the trustpoint holds the anchor."""
+        return self.point not in (None, Evidence.NONE)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The best evidence that the device trusts the anchor."""
+        if self.point is not None and self.proven:
+            return self.point
+        return Evidence.CONSOLE if self.pool else Evidence.NONE
+
+    def imported(self) -> bool:
+        """Whether an import is needless: the trustpool lists the anchor, or is unread and the trustpoint has it."""
+        return self.pool if self.pool is not None else self.proven
+
+    def satisfies(self, intent: Intent, wanted: tuple[Method, ...]) -> bool:
+        """Whether nothing has to be installed."""
+        if intent.then_trustpool:
+            return self.imported() and (self.proven or bool(self.pool))
+        if Method.TRUSTPOOL in wanted[:1]:
+            return self.imported()
+        return self.proven or (bool(self.pool) and self.point is not None)
+
+
+def _wanted(intent: Intent, state: State) -> tuple[Method, ...]:
+    """The methods to consider, in order."""
+    possible = state.access.methods
+    if intent.method is not Method.AUTO:
+        return (intent.method,) if intent.method in possible else ()
+    if intent.enrollment_url is not None:
+        return tuple(method for method in possible if method in (Method.RPC, Method.DIALOG))
+    without = not intent.has_bundle or intent.then_trustpool
+    return tuple(method for method in possible if method is not Method.TRUSTPOOL or not without)
+
+
+def _impossible(intent: Intent, state: State) -> str:
+    """Why no method is left."""
+    refusals = dict(state.access.refusals)
+    if intent.method is not Method.AUTO:
+        return refusals.get(intent.method) or f"method {intent.method.value} is not possible on this device"
+    reasons = state.access.reasons or tuple(refusals.values())
+    return "; ".join(reasons) or "no method is possible on this device"
+
+
+def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[Step] | Refused:
+    """The steps by which *method* brings the certificate, and the trustpool import that may follow."""
     steps: list[Step] = []
-    if not there:
-        change = _configure(intent, state)
-        if isinstance(change, Skip):
-            return change
-        steps += [change] if change else []
-        steps.append(Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None))
-    steps += _renewal(intent, state, installed=not there)
-    return Plan(
-        device=state.device,
-        intent=intent,
-        method=Method.RPC,
-        config_model=state.access.config_model,
-        steps=tuple(steps),
-        release=state.release,
-        present=proof,
+    if method is Method.TRUSTPOOL or not there.proven:
+        if method is not Method.TRUSTPOOL and there.point is None:
+            return _other_certificate(intent, state)
+        found = way(method, intent, state)
+        if isinstance(found, Refused):
+            return found
+        steps += found
+    if intent.then_trustpool and not there.imported():
+        found = way(Method.TRUSTPOOL, intent, state)
+        if isinstance(found, Refused):
+            return found
+        steps += found
+    elif method in (Method.RPC, Method.DIALOG):
+        steps.append(Note(_RELOAD, about="reload"))
+    return steps
+
+
+def _other_certificate(intent: Intent, state: State) -> Refused:
+    shown = state.certificate.value.name if state.certificate.value else "none"
+    return Refused(
+        f"trustpoint {intent.trustpoint} holds another certificate: {shown}",
+        "use another --trustpoint, or remove that certificate first",
     )
 
 
-def _refusal(intent: Intent, state: State) -> Skip | None:
-    ways = state.access
-    if intent.method not in (Method.AUTO, Method.RPC):
-        return _skip(state, f"method {intent.method.value} is not available in this release", hint="use --method rpc")
-    proof = _proof(intent, state)
-    if proof is not None and proof is not Evidence.NONE:
-        return None  # it is there: nothing that is missing on the device matters
-    if ways.config_model in (ConfigModel.NONE, ConfigModel.CLI) or not ways.authenticate or not ways.candidate:
-        return _skip(state, "; ".join(ways.reasons) or "the models do not carry the cure", hint=_OTHER_METHODS)
-    if intent.enrollment.kind not in ways.enrollments:
-        return _skip(state, f"{ways.config_model.value} cannot set '{intent.enrollment.cli}' here")
-    if state.config.missing is not None:
-        return _skip(
-            state,
-            f"the trustpoint configuration could not be read: {state.config.missing}",
-            hint="without it nobody can say what a change would replace",
-        )
-    if not state.certificate.answered and state.certificate.source:
-        return _skip(
-            state,
-            f"the certificates could not be read: {state.certificate.missing}",
-            hint="without them a push cannot tell whether it is needed, nor prove its success",
-        )
-    return None
+def _possible(methods: tuple[Method, ...], intent: Intent, state: State, there: _There) -> tuple[Method, ...]:
+    return tuple(method for method in methods if not isinstance(_steps(method, intent, state, there), Refused))
 
 
-def _configure(intent: Intent, state: State) -> ConfigureTrustpoint | Skip | None:
-    wanted, present = intent.enrollment, state.config.value
-    replaces = None
-    if present is not None:
-        if present.enrollment == wanted:
-            return None
-        if present.enrollment.kind is not EnrollmentKind.NONE:
-            if not intent.replace:
-                return _skip(
-                    state,
-                    f"trustpoint {intent.trustpoint} has '{present.enrollment.cli}'",
-                    hint=f"--replace changes it to '{wanted.cli}', or name another --trustpoint",
-                )
-            replaces = present.enrollment
-    return ConfigureTrustpoint(
-        state.access.config_model, intent.trustpoint, wanted, replaces=replaces, creates=present is None
-    )
-
-
-def _renewal(intent: Intent, state: State, *, installed: bool) -> list[Step]:
-    """Renew after an installation, or where the root is there and the contact still fails."""
+def _afterwards(intent: Intent, state: State, *, installed: bool = False) -> list[Step]:
+    """Register or renew once the root is there; renew also where it was there and the contact still fails."""
     licence = state.licensing.value
+    registers = _registration(intent, state, licence)
+    if registers is not None:
+        return [registers]
     reason = _no_renewal(intent, state, licence)
     if reason is not None:
         return [Note(reason)] if installed else []
     if installed or (licence is not None and licence.last_comm_success is False):
         return [RenewAuthorization(intent.contact_wait, licence.last_comm_time if licence else None)]
     return []
+
+
+def _registration(intent: Intent, state: State, licence: Licensing | None) -> Step | None:
+    """Use the token where there is one; a device that is registered keeps its registration."""
+    if intent.token is None:
+        return None
+    if not state.access.register_token:
+        return Note("the token is not used: rpc register-id-token is missing (smart-license-act)", about="register")
+    if licence is not None and licence.registration is RegistrationState.COMPLETE:
+        return None
+    if licence is not None and licence.policy_based:
+        return Note("the token is not used: licensing is policy-based and knows no registration", about="register")
+    return Register(intent.token)
 
 
 def _no_renewal(intent: Intent, state: State, licence: Licensing | None) -> str | None:
@@ -119,20 +183,25 @@ def _no_renewal(intent: Intent, state: State, licence: Licensing | None) -> str 
         return "the licence is not renewed: licensing is policy-based and judged by its reports"
     if licence.registration is not RegistrationState.COMPLETE:
         word = licence.registration.value if licence.registration else "unknown"
-        return f"the licence is not renewed: registration is {word}; the device needs a token (register-id-token)"
+        return (
+            f"the licence is not renewed: registration is {word}; the device needs a token "
+            "(--register-token-file, rpc register-id-token)"
+        )
     if not state.access.renew_auth:
         return "the licence is not renewed: rpc renew-auth is missing (smart-license-act)"
     return None
 
 
-def _proof(intent: Intent, state: State) -> Evidence | None:
-    """By what the anchor is there already; NONE: not there or not shown, None: another certificate is."""
-    shown = state.certificate.value
-    return Evidence.NONE if shown is None else shown.proves(intent.anchor)
-
-
-def _shown(state: State) -> str:
-    return state.certificate.value.name if state.certificate.value else "none"
+def _plan(intent: Intent, state: State, there: _There, method: Method, steps: list[Step]) -> Plan:
+    return Plan(
+        device=state.device,
+        intent=intent,
+        method=method,
+        config_model=state.access.config_model,
+        steps=tuple(steps),
+        release=state.release,
+        present=there.evidence,
+    )
 
 
 def _skip(state: State, reason: str, *, hint: str | None = None) -> Skip:

@@ -12,8 +12,8 @@ from agent.model.errors import AgentError, CapabilityMissing, ConnectError, Repl
 from agent.model.state import AuthorizationState, Licensing, Reading
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
-from agent.xr import licensing
-from agent.xr.query import ask_one
+from agent.remedy.observe import read_licensing
+from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +56,13 @@ def poll(
     policy: Policy | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     device: str = "device",
+    ssh: Ssh | None = None,
 ) -> Generator[Sample, None, None]:
     """Samples until *until* is reached, *timeout* seconds have passed, or the caller stops.
 
     One session is kept; when it is lost a new one is opened with growing waits of 5 to 300 s, and the failure is a
-    sample with its error. ``Until.CONTACTED`` is reached when the last contact succeeded.
+    sample with its error. ``Until.CONTACTED`` is reached when the last contact succeeded. *ssh* is the CLI, for
+    releases without a licensing model.
 
     Raises:
         CapabilityMissing: no model of the device shows licensing.
@@ -68,7 +70,7 @@ def poll(
     """
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
-    watch = _Watch(connect, until, policy, now, device)
+    watch = _Watch(connect, until, policy, now, device, ssh)
     try:
         while True:
             sample = watch.sample()
@@ -87,8 +89,15 @@ class _Watch:
     """The session that is kept, and what was seen last."""
 
     def __init__(
-        self, connect: Connector, until: Until, policy: Policy, now: Callable[[], datetime], device: str
+        self,
+        connect: Connector,
+        until: Until,
+        policy: Policy,
+        now: Callable[[], datetime],
+        device: str,
+        ssh: Ssh | None,
     ) -> None:
+        self._ssh = ssh
         self._connect, self._until, self._policy, self._now, self._device = connect, until, policy, now, device
         self._session: Session | None = None
         self._before: Licensing | None = None
@@ -120,7 +129,7 @@ class _Watch:
             self.close()
             self._session = self._connect()
             self._device = self._session.device
-        return ask_one(self._session, licensing.query(self._session.schema), self._policy)
+        return read_licensing(self._session, self._policy, self._ssh)
 
     def _reached(self, seen: Licensing) -> bool:
         if self._until is Until.AUTHORIZED:

@@ -1,10 +1,13 @@
-"""Renew the licence authorization, and wait until the device says that it reached the server again."""
+"""Register, or renew the licence authorization, and wait until the device says that it reached the server again."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, OutcomeUnknown, RPCError, TransportError
 from agent.model.outcome import Event, Status
-from agent.model.plan import RenewAuthorization
+from agent.model.plan import Register, RenewAuthorization
 from agent.model.state import DeviceTime, Licensing
 from agent.remedy.run import Run, Steps
 from agent.xr import licensing
@@ -12,6 +15,7 @@ from agent.xr.licensing import Answer
 from agent.xr.query import ask_one
 
 _INTERVALS = (0.5, 1.0, 2.0, 5.0)
+_REGISTER = "register-id-token"
 
 
 def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
@@ -20,7 +24,7 @@ def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
     The root is proven by now, so whatever the licensing agent answers is reported and fails nothing.
     """
     yield run.started_event("renew-auth")
-    status, detail = yield from _call(run)
+    status, detail = yield from _call(run, "renew-auth", lambda: licensing.renew(run.alive(), run.session.schema))
     yield run.ended("renew-auth", status, detail)
     if status in (Status.DONE, Status.UNKNOWN):
         yield run.started_event("contact", f"up to {step.wait:g} s")
@@ -31,12 +35,27 @@ def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
             yield run.ended("contact", Status.DONE, f"last contact succeeded at {seen.text}")
 
 
-def _call(run: Run) -> Steps[tuple[Status, str]]:
-    """The rpc, repeated while the agent is busy: such an answer changed nothing, and the state is read in between."""
+def register(run: Run, step: Register) -> Steps[None]:
+    """Call rpc register-id-token, where the root is proven; never before, since the device could not reach the server.
+
+    As with a renewal, what the licensing agent answers is reported and fails nothing.
+    """
+    if run.evidence is Evidence.NONE:
+        raise AssertionError("a token is used only where the root is proven")
+    yield run.started_event(_REGISTER)
+    run.changed = True
+    status, detail = yield from _call(
+        run, _REGISTER, lambda: licensing.register(run.alive(), run.session.schema, step.token)
+    )
+    yield run.ended(_REGISTER, status, detail)
+
+
+def _call(run: Run, name: str, rpc: Callable[[], tuple[Answer, str]]) -> Steps[tuple[Status, str]]:
+    """The rpc, repeated while the agent is busy: such an answer changed nothing."""
     code = ""
     for number, wait in enumerate((*_INTERVALS, None), 1):
         try:
-            answer, code = licensing.renew(run.alive(), run.session.schema)
+            answer, code = rpc()
         except OutcomeUnknown as error:
             return Status.UNKNOWN, error.message
         except (RPCError, TransportError) as error:
@@ -47,12 +66,12 @@ def _call(run: Run) -> Steps[tuple[Status, str]]:
             return Status.FAILED, f"{code}: the device still does not trust the server"
         if answer is not Answer.RETRY or wait is None:
             return (
-                (Status.SKIPPED, f"{code}: nothing to renew")
+                (Status.SKIPPED, f"{code}: the licensing agent does not do that here")
                 if answer is Answer.PERMANENT
                 else (Status.FAILED, f"{code} after {number} tries")
             )
         run.retries += 1
-        yield Event(run.plan.device, "renew-auth", Status.RETRY, code)
+        yield Event(run.plan.device, name, Status.RETRY, code)
         run.policy.sleep(wait)
     raise AssertionError("the last wait is None")
 

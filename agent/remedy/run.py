@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from agent.model.certificate import Evidence
-from agent.model.errors import AgentError, OutcomeUnknown, SessionLost
+from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Plan
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
+from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +27,19 @@ class Run:
 
     Attributes:
         connect: opens a further session to the same device; without it a lost session ends the push.
-        changed: whether the device was changed, or may have been.
+        ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
+        changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
     """
 
     session: Session
     plan: Plan
     policy: Policy
     connect: Connector | None = None
+    ssh: Ssh | None = None
     records: list[StepRecord] = field(default_factory=list)
     retries: int = 0
     changed: bool = False
+    configured: bool = False
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
     started: float = 0.0
@@ -94,6 +98,18 @@ class Run:
             self.close_reopened()
             self.session = self._reopened = self.connect()
         return self.session
+
+    def shell(self) -> Ssh:
+        """The CLI and SFTP.
+
+        Raises:
+            CapabilityMissing: there is no SSH access.
+        """
+        if self.ssh is None:
+            raise CapabilityMissing(
+                "there is no SSH access to the CLI", device=self.plan.device, hint="give the push an Ssh of the device"
+            )
+        return self.ssh
 
     def close_reopened(self) -> None:
         """Close the session that this run opened itself, if any; the caller's own stays open."""

@@ -1,20 +1,21 @@
 """IOS XR-like devices on loopback, for demonstrations, tests and benchmarks.
 
 This is no router and is not presented as one: it answers NETCONF over SSH as IOS XR is documented to, with the YANG
-models in ``yang/``. What no source tells, such as what a router does when rpc ``ca-authenticate`` meets terminal
-enrollment, is a named setting. It shares only ``yang/`` and ``agent.model`` with the agent, so that a mistake in
-the agent is not repeated in its judge.
+models in ``yang/``, and on a second port the CLI and SFTP. What no source tells, such as what a router does when rpc
+``ca-authenticate`` meets terminal enrollment, is a named setting. It shares only ``yang/`` and ``agent.model`` with
+the agent, so that a mistake in the agent is not repeated in its judge.
 
 ::
 
     with Simulator() as simulator:
         device = simulator.add(Persona(release="7.3.2"), name="r1")
-        # NETCONF answers on 127.0.0.1:device.port for simulator.username and simulator.password
+        # NETCONF answers on 127.0.0.1:device.port, the CLI and SFTP on device.ssh_port,
+        # for simulator.username and simulator.password
 """
 
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.persona import Persona
+from agent.simulator.persona import Persona, platforms, releases
 from agent.simulator.server import Simulator
 
-__all__ = ["Device", "Fault", "FaultKind", "Persona", "Simulator"]
+__all__ = ["Device", "Fault", "FaultKind", "Persona", "Simulator", "platforms", "releases"]

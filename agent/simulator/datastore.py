@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from lxml import etree
 
@@ -14,11 +14,22 @@ _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
 
 
 class Datastores:
-    """The configuration of one device; *models* are its configuration modules by namespace."""
+    """The configuration of one device.
 
-    def __init__(self, models: Mapping[str, Model], *, grants_dirty_lock: bool = False) -> None:
+    *models* are its configuration modules by namespace; *translate* makes elements of another form into edits of
+    those, such as CLI text, and leaves the rest as it is.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        *,
+        grants_dirty_lock: bool = False,
+        translate: Callable[[etree._Element], Iterable[etree._Element]] = lambda node: (node,),
+    ) -> None:
         self._models = models
         self._grants_dirty_lock = grants_dirty_lock
+        self._translate = translate
         self.running: list[etree._Element] = []
         self.candidate: list[etree._Element] = []
         self.locks: dict[str, str] = {}
@@ -61,39 +72,59 @@ class Datastores:
         if holder != session:
             raise Refusal("in-use", "Datastore locked", info=f"<session-id>{holder}</session-id>")
 
-    def edit(self, content: etree._Element, default: str, session: str) -> None:
+    def edit(self, content: Iterable[etree._Element], default: str, session: str) -> None:
         """Apply a ``<config>`` to the candidate, wholly or not at all."""
         self.writable(session)
-        before = copy.deepcopy(self.candidate)
+        self.candidate = self._edited(self.candidate, content, default)
+
+    def _edited(
+        self, nodes: Iterable[etree._Element], content: Iterable[etree._Element], default: str
+    ) -> list[etree._Element]:
         root = etree.Element("root")
-        root.extend(self.candidate)
-        try:
-            for node in content:
-                if isinstance(node.tag, str):
-                    self._apply(root, node, default, [])
-        except Refusal:
-            self.candidate = before
-            raise
-        self.candidate = copy.deepcopy(list(root))
+        root.extend(copy.deepcopy(node) for node in nodes)
+        for node in content:
+            if isinstance(node.tag, str):
+                for edit in self._translate(node):
+                    self._apply(root, edit, default, [])
+        return copy.deepcopy(list(root))
 
     def validate(self) -> None:
         """Check the candidate against the modules."""
-        for node in self.candidate:
-            wrong = self._models[etree.QName(node).namespace or ""].wrong(node)
-            if wrong:
-                raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
+        self._validate(self.candidate)
 
     def commit(self, session: str) -> None:
         """Make the candidate the running configuration."""
-        holder = self.locks.get("running", session)
-        if holder != session:
-            raise Refusal("in-use", "Configuration Namespace is locked by another agent")
+        self._committable(session)
         self.writable(session)
         if not self.dirty:
             raise Refusal("operation-failed", "No configuration changes to commit")
         self.validate()
         self.running = copy.deepcopy(self.candidate)
         self.commits += 1
+
+    def type(self, edits: Iterable[etree._Element], session: str) -> None:
+        """Commit edits made at the CLI, which has a candidate of its own.
+
+        The NETCONF candidate follows unless somebody changed it.
+        """
+        self._committable(session)
+        made = self._edited(self.running, edits, "merge")
+        self._validate(made)
+        follows = not self.dirty
+        self.running = made
+        self.commits += 1
+        if follows:
+            self.discard()
+
+    def _committable(self, session: str) -> None:
+        if self.locks.get("running", session) != session:
+            raise Refusal("in-use", "Configuration Namespace is locked by another agent")
+
+    def _validate(self, nodes: Iterable[etree._Element]) -> None:
+        for node in nodes:
+            wrong = self._models[etree.QName(node).namespace or ""].wrong(node)
+            if wrong:
+                raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
 
     def discard(self) -> None:
         """Make the running configuration the candidate."""

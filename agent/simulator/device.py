@@ -1,36 +1,30 @@
-"""One simulated device: what each rpc does to it, and what it answers."""
+"""One simulated device: its configuration, state, files and logins, and what a test may do to it."""
 
 from __future__ import annotations
 
-import asyncio
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from agent.model.anchor import TrustAnchor
-from agent.model.errors import InputError
-from agent.simulator import oper
+from agent.simulator import trustpoints
 from agent.simulator.agent_state import State
 from agent.simulator.datastore import Datastores
-from agent.simulator.errors import Refusal, rpc_error, unknown_element
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.models import Model, model
+from agent.simulator.disk import Disk
+from agent.simulator.errors import Refusal
+from agent.simulator.faults import Fault
+from agent.simulator.models import model
 from agent.simulator.persona import Persona
-from agent.simulator.subtree import select
+from agent.simulator.transport import subtrees
 
 if TYPE_CHECKING:
     from agent.simulator.server import NetconfSession
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
-_PREFIX = "Cisco-IOS-XR-"
-_OK = b"<ok/>"
-_LARGEST_FETCH = 1 << 20
+CLI_CFG = "http://cisco.com/ns/yang/Cisco-IOS-XR-cli-cfg"
 
 
 @dataclass
@@ -38,27 +32,44 @@ class Device:
     """A device under test.
 
     Attributes:
-        state: certificates and licensing; config: running, candidate and locks. Both may be read and set by a test.
+        port: where NETCONF answers; ssh_port: where the CLI and SFTP do, 0 where nothing listens.
+        host_key: the known_hosts line of the NETCONF port.
+        state: certificates and licensing; config: running, candidate and locks; disk: the files and their faults.
+            All may be read and set by a test.
         log: (session-id, operation) of every rpc in the order of arrival; ``counters`` adds them up.
+        typed: every command at the CLI, without what was pasted; answers: what its questions were answered.
         faults: what is to go wrong.
+        post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
 
     name: str
     persona: Persona
     port: int = 0
+    ssh_port: int = 0
     host_key: str = ""
     faults: list[Fault] = field(default_factory=list)
     log: list[tuple[str, str]] = field(default_factory=list)
     counters: Counter[str] = field(default_factory=Counter)
+    typed: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     sessions: dict[str, NetconfSession] = field(default_factory=dict)
+    connections: set[Any] = field(default_factory=set, repr=False)
     last_session: int = 0
+    post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
 
     def __post_init__(self) -> None:
         self.state = State(self.persona)
-        self._models = {name: model(file) for name, file in self.persona.modules.items()}
-        configured = {one.namespace: one for name, one in self._models.items() if name.endswith("-cfg")}
-        self.config = Datastores(configured, grants_dirty_lock=self.persona.grants_dirty_lock)
+        self.disk = Disk(self.persona.file_faults)
+        self.models = {name: model(file) for name, file in self.persona.modules.items()}
+        self.home = trustpoints.home(self.models)
+        configured = {one.namespace: one for name, one in self.models.items() if name.endswith("-cfg")}
+        configured[self.home.model.namespace] = self.home.model
+        self.config = Datastores(
+            configured, grants_dirty_lock=self.persona.grants_dirty_lock, translate=self._translated
+        )
         self.hello = self._hello()
+        for subtree in (*subtrees(self.persona, self.models), *self.persona.config):
+            self.set_config(subtree)
         if self.persona.enrollment or self.persona.certificate:
             self.configure("Trustpool", self.persona.enrollment or "terminal")
 
@@ -67,55 +78,99 @@ class Device:
         """``127.0.0.1:port``."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Every file by its absolute path; a new device has none."""
+        return self.disk.files
+
+    def known_hosts(self) -> str:
+        """The known_hosts lines of both ports."""
+        _, kind, key = self.host_key.split()
+        ports = [self.port, *([self.ssh_port] if self.ssh_port else [])]
+        return "".join(f"[127.0.0.1]:{port} {kind} {key}\n" for port in ports)
+
+    # --- what a test does ----------------------------------------------------------------------------------------
+
     def configure(self, name: str, enrollment: str) -> None:
         """Put a trustpoint into running and candidate, as somebody at the console would."""
-        self.config.edit(etree.fromstring(f"<config>{self._trustpoint(name, enrollment)}</config>"), "merge", "console")
-        self.config.running = self.config.get("candidate")
-        self.config.discard()
+        self._put([self._trustpoint(name, enrollment)])
+
+    def set_config(self, subtree: str) -> None:
+        """Merge an XML subtree of configuration, with its namespace, into running and candidate."""
+        self._put([etree.fromstring(subtree)])
 
     def dirty(self, name: str = "Trustpool", enrollment: str = "http://somebody.example/") -> None:
         """Leave the candidate changed by somebody else."""
-        self.config.edit(etree.fromstring(f"<config>{self._trustpoint(name, enrollment)}</config>"), "merge", "console")
+        self.config.edit([self._trustpoint(name, enrollment)], "merge", "console")
 
     def hold_lock(self, target: str = "running", session: str = "77") -> None:
         """Let another session hold a lock."""
         self.config.locks[target] = session
 
+    def reload(self) -> None:
+        """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
+        self.post(self._start_anew)
+
+    def _start_anew(self) -> None:
+        self.drop_all()
+        self.config.locks.clear()
+        self.config.discard()
+        self.state.reload()
+        self.disk.reload()
+
     def enrollment(self, name: str = "Trustpool") -> str | None:
         """The running enrollment of a trustpoint: ``terminal``, ``local``, a URL, or None."""
-        for node in self.config.running:
-            for entry in node.iter("{*}trustpoint"):
-                key = next((child.text for child in entry if str(child.tag).endswith("name")), None)
-                found = entry.find("{*}enrollment")
-                if key == name and found is not None and len(found):
-                    last = found[-1]
-                    return (last.text or "").strip() or etree.QName(last).localname
-        return None
+        found = trustpoints.read(self.config.running).get(name)
+        return found.enrollment if found else None
 
     def trustpoints(self) -> list[str]:
         """The names of all configured trustpoints."""
-        return [
-            str(entry[0].text)
-            for node in self.config.running
-            for entry in node.iter("{*}trustpoint")
-            if len(entry) and str(entry[0].tag).endswith("name")
-        ]
+        return list(trustpoints.read(self.config.running))
 
-    def _trustpoint(self, name: str, enrollment: str) -> str:
-        if f"{_PREFIX}um-crypto-cfg" in self._models:
-            kind = f"<{enrollment}/>" if enrollment in ("terminal", "local") else f"<url>{escape(enrollment)}</url>"
-            return (
-                f'<crypto xmlns="{self._models[f"{_PREFIX}um-crypto-cfg"].namespace}"><ca><trustpoint><trustpoints>'
-                f"<trustpoint><trustpoint-name>{escape(name)}</trustpoint-name><enrollment>{kind}</enrollment>"
-                "</trustpoint></trustpoints></trustpoint></ca></crypto>"
-            )
-        native = self._models[f"{_PREFIX}crypto-cepki-cfg"]
-        root = "crypto-ca" if native.node(["crypto-ca"]) is not None else "crypto-cepki"
-        return (
-            f'<{root} xmlns="{native.namespace}"><certificate-authority><trustpoints><trustpoint>'
-            f"<name>{escape(name)}</name><enrollment><url>{escape(enrollment)}</url></enrollment>"
-            f"</trustpoint></trustpoints></certificate-authority></{root}>"
-        )
+    # --- what the servers need -----------------------------------------------------------------------------------
+
+    def fault(self, operation: str) -> Fault | None:
+        """The fault that strikes this rpc, if any."""
+        return next((fault for fault in self.faults if fault.strikes(operation)), None)
+
+    def cli_fault(self, command: str) -> Fault | None:
+        """The fault that strikes this command: its operation is ``cli:`` and the command's beginning."""
+        for fault in self.faults:
+            place, _, beginning = fault.operation.partition(":")
+            if place == "cli" and command.startswith(beginning) and fault.strikes(fault.operation):
+                return fault
+        return None
+
+    def cli_text(self, source: str = "running", only: str | None = None) -> str:
+        """The trustpoints of a datastore as CLI text."""
+        return trustpoints.text(self.config.get(source), self.persona.enrollment_spelling, only)
+
+    def _put(self, content: Iterable[etree._Element]) -> None:
+        self.config.edit(content, "merge", "console")
+        self.config.running = self.config.get("candidate")
+        self.config.discard()
+
+    def drop_all(self) -> None:
+        """End every connection; in the simulator's thread."""
+        for session in list(self.sessions.values()):
+            session.drop()
+        for connection in list(self.connections):
+            connection.abort()
+
+    def _trustpoint(self, name: str, enrollment: str) -> etree._Element:
+        return self.home.edit(name, self.home.enroll(enrollment))
+
+    def _translated(self, node: etree._Element) -> Iterable[etree._Element]:
+        """The edits that cli-cfg's text means; any other element as it is."""
+        if etree.QName(node).namespace != CLI_CFG or f"{trustpoints.PREFIX}cli-cfg" not in self.models:
+            return (node,)
+        typing = trustpoints.Typing(self.home)
+        try:
+            for line in (node.text or "").splitlines():
+                typing.take(line)
+        except trustpoints.BadLine as bad:
+            raise Refusal("operation-failed", f"% Invalid input detected at '^' marker: {bad.line.strip()}") from bad
+        return typing.edits
 
     def _hello(self) -> bytes:
         listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in self.persona.capabilities())
@@ -123,206 +178,3 @@ class Device:
             BASE.encode(),
             listed.replace("%", "%%").encode(),
         )
-
-    def fault(self, operation: str) -> Fault | None:
-        """The fault that strikes this rpc, if any."""
-        return next((fault for fault in self.faults if fault.strikes(operation)), None)
-
-    async def answer(self, session: NetconfSession, message: bytes) -> bytes | None:
-        """The reply to one rpc; None where none is sent."""
-        try:
-            root = etree.fromstring(message, etree.XMLParser(resolve_entities=False, no_network=True))
-            body = root[0]
-        except (etree.XMLSyntaxError, IndexError):
-            return self._reply('message-id="0"', rpc_error("malformed-message", kind="rpc"))
-        operation = etree.QName(body).localname
-        self.log.append((session.session_id, operation))
-        self.counters[operation] += 1
-        attributes = " ".join(f"{key!s}={quoteattr(str(root.get(key)))}" for key in map(str, root.keys()))
-        fault = self.fault(operation)
-        if self.persona.latency:
-            await asyncio.sleep(self.persona.latency)
-        if fault is not None:
-            early = await self._strike(session, fault, attributes)
-            if early is not None:
-                return early or None
-        try:
-            content = await self._perform(session, operation, body)
-        except Refusal as refusal:
-            content = refusal.xml
-        if fault is not None and fault.kind is FaultKind.DROP_AFTER:
-            session.drop()
-            return None
-        if fault is not None and fault.kind is FaultKind.EMPTY:
-            content = b"<data/>"
-        return self._reply(attributes, content)
-
-    async def _strike(self, session: NetconfSession, fault: Fault, attributes: str) -> bytes | None:
-        """What a fault answers in place of the operation; empty for no answer, None where the operation goes on."""
-        match fault.kind:
-            case FaultKind.ERROR:
-                return self._reply(attributes, fault.data or rpc_error("operation-failed"))
-            case FaultKind.RAW:
-                return fault.data
-            case FaultKind.SILENT:
-                return b""
-            case FaultKind.DROP_BEFORE:
-                session.drop()
-                return b""
-            case FaultKind.DELAY:
-                await asyncio.sleep(fault.seconds)
-        return None
-
-    def _reply(self, attributes: str, content: bytes) -> bytes:
-        return b'<rpc-reply xmlns="%b" %b>%b</rpc-reply>' % (BASE.encode(), attributes.encode(), content)
-
-    async def _perform(self, session: NetconfSession, operation: str, body: etree._Element) -> bytes:
-        if etree.QName(body).namespace == BASE:
-            handler: Callable[[NetconfSession, etree._Element], bytes] | None = getattr(
-                self, "_" + operation.replace("-", "_"), None
-            )
-            if handler is None:
-                raise Refusal("operation-not-supported", kind="protocol")
-            return handler(session, body)
-        if operation == "get-schema":
-            return self._schema(body)
-        return await self._action(operation, body)
-
-    # --- protocol operations -------------------------------------------------------------------------------------
-
-    def _get(self, session: NetconfSession, body: etree._Element) -> bytes:
-        return self._filtered(body, self.config.running + self._operational())
-
-    def _get_config(self, session: NetconfSession, body: etree._Element) -> bytes:
-        return self._filtered(body, self.config.get(_datastore(body, "source")))
-
-    def _lock(self, session: NetconfSession, body: etree._Element) -> bytes:
-        self.config.lock(_datastore(body, "target"), session.session_id)
-        return _OK
-
-    def _unlock(self, session: NetconfSession, body: etree._Element) -> bytes:
-        self.config.unlock(_datastore(body, "target"), session.session_id)
-        return _OK
-
-    def _edit_config(self, session: NetconfSession, body: etree._Element) -> bytes:
-        if _datastore(body, "target") != "candidate":
-            raise Refusal("operation-not-supported", kind="protocol")
-        content = body.find(f"{{{BASE}}}config")
-        if content is None:
-            raise Refusal("missing-element", kind="protocol", info="<bad-element>config</bad-element>")
-        self.config.edit(content, body.findtext(f"{{{BASE}}}default-operation") or "merge", session.session_id)
-        return _OK
-
-    def _validate(self, session: NetconfSession, body: etree._Element) -> bytes:
-        self.config.validate()
-        return _OK
-
-    def _commit(self, session: NetconfSession, body: etree._Element) -> bytes:
-        self.config.commit(session.session_id)
-        return _OK
-
-    def _discard_changes(self, session: NetconfSession, body: etree._Element) -> bytes:
-        self.config.discard()
-        return _OK
-
-    def _close_session(self, session: NetconfSession, body: etree._Element) -> bytes:
-        session.closing = True
-        self.config.leave(session.session_id)
-        return _OK
-
-    def _kill_session(self, session: NetconfSession, body: etree._Element) -> bytes:
-        other = body.findtext(f"{{{BASE}}}session-id") or ""
-        if other not in self.sessions or other == session.session_id:
-            raise Refusal("invalid-value")
-        self.sessions[other].drop()
-        return _OK
-
-    def _filtered(self, body: etree._Element, data: list[etree._Element]) -> bytes:
-        wanted = body.find(f"{{{BASE}}}filter")
-        if wanted is not None:
-            # Several top-level subtrees in one filter return nothing, as on some releases.
-            data = select(data, wanted) if len(wanted) == 1 else []
-        return b"<data>" + b"".join(etree.tostring(node) for node in data) + b"</data>"
-
-    # --- data and actions ----------------------------------------------------------------------------------------
-
-    def _operational(self) -> list[etree._Element]:
-        found = []
-        if (cepki := self._models.get(f"{_PREFIX}crypto-cepki-oper")) is not None:
-            shown = oper.trustpoints(cepki, self.state, self.trustpoints())
-            found += [shown] if shown is not None else []
-        if (licences := self._models.get(f"{_PREFIX}infra-smartlicense-oper")) is not None:
-            found.append(oper.licensing(licences.namespace, self.state))
-        if (install := self._models.get(f"{_PREFIX}install-oper")) is not None:
-            found.append(oper.install(install.namespace, self.state))
-        return found
-
-    def _schema(self, body: etree._Element) -> bytes:
-        name = body.findtext("{*}identifier") or ""
-        file = self.persona.modules.get(name)
-        if self.persona.no_get_schema or file is None:
-            raise Refusal("operation-not-supported" if self.persona.no_get_schema else "invalid-value")
-        text = file.path.read_text(encoding="utf-8")
-        return f'<data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring">{escape(text)}</data>'.encode()
-
-    async def _action(self, operation: str, body: etree._Element) -> bytes:
-        module: Model | None = next(
-            (one for one in self._models.values() if one.namespace == etree.QName(body).namespace), None
-        )
-        if module is None:
-            raise Refusal(
-                "unknown-namespace",
-                kind="protocol",
-                info=f"<bad-namespace>{etree.QName(body).namespace}</bad-namespace>",
-            )
-        if module.node([operation]) is None:
-            raise unknown_element(operation)
-        wrong = module.wrong_input(body)
-        if wrong:
-            raise Refusal("invalid-value", wrong)
-        if operation == "ca-authenticate":
-            await self._authenticate(body.findtext("{*}server-name") or "")
-            return _OK
-        if operation in ("renew-auth", "renew-id"):
-            code = self.state.renew()
-            status = "success" if code == "success" else "failed"
-            return (
-                f'<response xmlns="{module.namespace}"><operation-status>{status}</operation-status>'
-                f"<return-code>{code}</return-code></response>"
-            ).encode()
-        raise Refusal("operation-not-supported")
-
-    async def _authenticate(self, name: str) -> None:
-        enrollment = self.enrollment(name)
-        if enrollment is None:
-            raise Refusal("operation-failed", "Trustpoint not found")
-        if enrollment == "terminal":
-            if self.persona.terminal_rpc == "refused":
-                raise Refusal("operation-not-supported", "Operation not supported for terminal enrollment")
-            if self.persona.terminal_rpc == "installs":
-                self._install(name, self.persona.installs)
-        elif enrollment.startswith("http://"):
-            self._install(name, await asyncio.to_thread(_fetch, enrollment))
-
-    def _install(self, name: str, pem: str) -> None:
-        self.state.certificates[name] = pem
-        self.state.authenticates += 1
-
-
-def _fetch(url: str) -> str:
-    """The PEM at *url*, as a router fetches it for ``enrollment url``."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - http only, checked by the caller
-            return TrustAnchor.from_pem(answer.read(_LARGEST_FETCH)).pem
-    except (urllib.error.URLError, OSError, InputError) as error:
-        raise Refusal("operation-failed", f"Download failed, HTTP returned an error: {error}") from error
-
-
-def _datastore(body: etree._Element, which: str) -> str:
-    place = body.find(f"{{{BASE}}}{which}")
-    if place is None or not len(place):
-        raise Refusal("missing-element", kind="protocol", info=f"<bad-element>{which}</bad-element>")
-    name = etree.QName(place[0]).localname
-    if name not in ("running", "candidate"):
-        raise Refusal("invalid-value", kind="protocol")
-    return name

@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 
 class Refusal(Exception):
-    """An rpc is answered with one rpc-error."""
+    """An rpc is answered with one rpc-error; at the CLI its ``message`` is printed."""
 
     def __init__(
         self,
@@ -18,6 +18,7 @@ class Refusal(Exception):
         info: str = "",
     ) -> None:
         super().__init__(tag)
+        self.message = message or tag
         self.xml = rpc_error(tag, message, kind=kind, path=path, info=info)
 
 

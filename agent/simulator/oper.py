@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from lxml import etree
 
 from agent.model.anchor import TrustAnchor
 from agent.simulator.agent_state import State, shown
+from agent.simulator.device import Device
 from agent.simulator.models import Model
+from agent.simulator.trustpoints import PREFIX
 
 Tree = Mapping[str, object]
+
+
+def operational(device: Device) -> list[etree._Element]:
+    """All operational data of a device, in the modules it has."""
+    state, models = device.state, device.models
+    found = []
+    if (cepki := models.get(f"{PREFIX}crypto-cepki-oper")) is not None:
+        found.append(trustpoints(cepki, state, device.trustpoints()))
+    if (licences := models.get(f"{PREFIX}infra-smartlicense-oper")) is not None:
+        found.append(licensing(licences.namespace, state))
+    if (platform := models.get(f"{PREFIX}smart-license-platform-oper")) is not None:
+        found.append(reporting(platform.namespace, state))
+    if (installed := models.get(f"{PREFIX}install-oper")) is not None:
+        found.append(install(installed.namespace, state))
+    if (older := models.get(f"{PREFIX}spirit-install-instmgr-oper")) is not None:
+        found.append(instmgr(older, state))
+    if (buffer := models.get(f"{PREFIX}infra-syslog-oper")) is not None:
+        found.append(syslog(buffer.namespace, state))
+    return [one for one in found if one is not None]
 
 
 def build(parent: etree._Element, name: str, value: object, namespace: str) -> None:
@@ -66,7 +87,6 @@ def certificate(pem: str) -> dict[str, object]:
 
 def licensing(namespace: str, state: State) -> etree._Element:
     """infra-smartlicense-oper: the licensing agent."""
-    persona = state.persona
     contact = {
         "last-comm-status-success": "yes" if state.last_success else "no",
         "fail-message": state.fail_message,
@@ -74,22 +94,14 @@ def licensing(namespace: str, state: State) -> etree._Element:
         "next-comm-time": shown(state.last_contact + timedelta(days=30)),
         "comm-deadline-time": shown(state.last_contact + timedelta(days=90)),
     }
-    carries = persona.authorization in ("authorized", "out-of-compliance", "authorization-expired")
-    registration: dict[str, object] = {}
-    if persona.registration == "complete":
-        registration["registration-complete"] = {
-            "complete-time": "Jan 10 2022 08:00:00 UTC",
-            "last-renew-success": "yes",
-            "smart-account": "Example",
-            "virtual-account": "Simulated",
-        }
+    carries = state.authorization in ("authorized", "out-of-compliance", "authorization-expired")
     authorization: dict[str, object] = {}
     if carries:
-        authorization[f"authorization-{persona.authorization}"] = {"authorization-info": contact}
+        authorization[f"authorization-{state.authorization}"] = {"authorization-info": contact}
     info = {
-        "registration": {**registration, "registration-state": persona.registration},
-        "authorization": {**authorization, "authorization-state": persona.authorization},
-        "transport": {"url-settings": {"url-registration": persona.url}, "transport-type": persona.transport},
+        "registration": {**_registration(state), "registration-state": state.registration},
+        "authorization": {**authorization, "authorization-state": state.authorization},
+        "transport": {"url-settings": {"url-registration": state.url or None}, "transport-type": state.transport},
         "evaluation": {"eval-period-left": {"time-left": 7776000}, "eval-in-use": "no", "eval-expired": "no"},
         "usage": [
             {
@@ -101,6 +113,76 @@ def licensing(namespace: str, state: State) -> etree._Element:
         ],
     }
     return top("smart-agent", {"licensing": {"state": {"state-info": info}}}, namespace)
+
+
+def _registration(state: State) -> dict[str, object]:
+    failed = {"fail-time": shown(state.last_contact), "fail-message": state.fail_message}
+    match state.registration:
+        case "complete":
+            done = {
+                "complete-time": "Jan 10 2022 08:00:00 UTC",
+                "last-renew-success": "yes",
+                "smart-account": "Example",
+                "virtual-account": "Simulated",
+            }
+            return {"registration-complete": done}
+        case "retry":
+            return {"registration-retry": {"registration-info": failed}}
+        case "failed":
+            return {"registration-failed": failed}
+    return {}
+
+
+def reporting(namespace: str, state: State) -> etree._Element | None:
+    """smart-license-platform-oper: when usage is reported, where licensing is by policy."""
+    if not state.persona.policy:
+        return None
+    times = {"last": shown(state.last_contact), "next": shown(state.last_contact + timedelta(days=30))}
+    both = {"collection": times, "reporting": times}
+    return top("plat-smart-license", {"detail": both, "summary": both}, namespace)
+
+
+def syslog(namespace: str, state: State) -> etree._Element | None:
+    """infra-syslog-oper: the buffer."""
+    entries = []
+    for number, (when, mnemonic, message) in enumerate(state.syslog, 1):
+        *where, severity, name = mnemonic.split("-")
+        entries.append(
+            {
+                "message-id": number,
+                "node-name": "0/RP0/CPU0",
+                "time-stamp": int(when.timestamp() * 1000),
+                "time-of-day": moment_of(when),
+                "time-zone": "UTC",
+                "process-name": "smartlicserver",
+                "category": where[0],
+                "group": where[1] if len(where) > 1 else None,
+                "message-name": name,
+                "severity": _SEVERITIES.get(severity, "message-severity-unknown"),
+                "text": f"%{mnemonic} : {message}",
+            }
+        )
+    return top("syslog", {"messages": {"message": entries}}, namespace) if entries else None
+
+
+def moment_of(when: datetime) -> str:
+    """A time as in a syslog line: ``Feb 22 10:00:07.962``."""
+    return f"{when:%b} {when.day:2} {when:%H:%M:%S}.{when.microsecond // 1000:03}"
+
+
+_SEVERITIES = {
+    "3": "message-severity-error",
+    "4": "message-severity-warning",
+    "5": "message-severity-notice",
+    "6": "message-severity-informational",
+}
+
+
+def instmgr(model: Model, state: State) -> etree._Element | None:
+    """spirit-install-instmgr-oper: the release, as far as the revision shows it."""
+    if model.node(["install", "version", "label"]) is None:
+        return None
+    return top("install", {"version": {"label": state.persona.release}}, model.namespace)
 
 
 def install(namespace: str, state: State) -> etree._Element:

@@ -1,22 +1,31 @@
-"""SSH servers on loopback with the netconf subsystem, one per device, all in one thread."""
+"""SSH servers on loopback, all in one thread: for each device a port with NETCONF, and one with the CLI and SFTP."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 import asyncssh
+from asyncssh.stream import SSHServerStreamSession
 
+from agent.simulator import cli
 from agent.simulator.device import Device
 from agent.simulator.framing import Deframer, FramingError, enframe
 from agent.simulator.persona import BASE, Persona
+from agent.simulator.rpcs import Rpcs
+from agent.simulator.sftp import SftpServer
 
 USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
+
+_TURNS = 200
+"""Turns of the event loop that connections get to end in when the simulator stops; few are needed."""
 
 
 class NetconfSession(asyncssh.SSHServerSession[bytes]):
@@ -33,6 +42,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self.closing = False
         device.last_session += 1
         self.session_id = str(device.last_session)
+        self._rpcs = Rpcs(device, self)
 
     def connection_made(self, chan: Any) -> None:
         """The channel is open."""
@@ -65,7 +75,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
     async def _work(self) -> None:
         try:
             while self._waiting and not self._channel.is_closing():
-                answer = await self._device.answer(self, self._waiting.popleft())
+                answer = await self._rpcs.answer(self._waiting.popleft())
                 if answer is not None and not self._channel.is_closing():
                     self._channel.write(enframe(answer, self._frames.chunked))
                 if self.closing:
@@ -89,13 +99,35 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._connection.abort()
 
 
+class ConsoleSession(SSHServerStreamSession[bytes]):
+    """One channel with the CLI or SFTP, and nothing else."""
+
+    def __init__(self, device: Device) -> None:
+        super().__init__(
+            lambda stdin, stdout, _: cli.serve(device, stdin, stdout),
+            (lambda channel: SftpServer(channel, device.disk)) if device.persona.sftp else None,
+            3,
+        )
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """SFTP where the device has it; NETCONF has a port of its own."""
+        return subsystem == "sftp" and super().subsystem_requested(subsystem)
+
+
 class _Server(asyncssh.SSHServer):
-    def __init__(self, device: Device, keys: list[asyncssh.SSHKey]) -> None:
-        self._device, self._keys = device, keys
+    def __init__(self, device: Device, keys: list[asyncssh.SSHKey], sockets: list[Any], *, netconf: bool) -> None:
+        self._device, self._keys, self._sockets, self._netconf = device, keys, sockets, netconf
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._sockets[:] = [one for one in self._sockets if one.fileno() != -1]
+        self._sockets.append(conn.get_extra_info("socket"))
+        if not self._netconf:
+            self._device.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._device.connections.discard(self._connection)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -109,9 +141,11 @@ class _Server(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == USERNAME and key in self._keys
 
-    def session_requested(self) -> NetconfSession:
+    def session_requested(self) -> NetconfSession | ConsoleSession:
         if self._connection is None:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "no connection")
+        if not self._netconf:
+            return ConsoleSession(self._device)
         return NetconfSession(self._device, self._connection)
 
 
@@ -125,18 +159,20 @@ class Simulator:
         self._host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
         self._keys: list[asyncssh.SSHKey] = []
         self._listeners: list[asyncssh.SSHAcceptor] = []
+        self._sockets: list[Any] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
         self._thread.start()
 
-    def add(self, persona: Persona | None = None, *, name: str | None = None, port: int = 0) -> Device:
-        """Serve a further device; its ``port`` is a free one unless given."""
+    def add(
+        self, persona: Persona | None = None, *, name: str | None = None, port: int = 0, ssh_port: int = 0
+    ) -> Device:
+        """Serve a further device; its ports are free ones unless given."""
         device = Device(name or f"device-{len(self.devices) + 1}", persona or Persona())
-        listener = self._run(self._listen(device, port))
-        device.port = listener.get_port()
+        device.post = self._post
+        device.port, device.ssh_port = self._run(self._open(device, port, ssh_port))
         public = self._host_key.export_public_key().decode().split()
         device.host_key = f"[127.0.0.1]:{device.port} {public[0]} {public[1]}"
-        self._listeners.append(listener)
         self.devices[device.name] = device
         return device
 
@@ -145,8 +181,8 @@ class Simulator:
         self._keys.append(asyncssh.import_public_key(public_key))
 
     def known_hosts(self) -> str:
-        """The host keys of all devices as an OpenSSH known_hosts file."""
-        return "".join(f"{device.host_key}\n" for device in self.devices.values())
+        """The host keys of all devices' ports as an OpenSSH known_hosts file."""
+        return "".join(device.known_hosts() for device in self.devices.values())
 
     def stop(self) -> None:
         """End all connections, listeners and the thread."""
@@ -160,14 +196,34 @@ class Simulator:
     def _run(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    async def _listen(self, device: Device, port: int) -> asyncssh.SSHAcceptor:
+    def _post(self, work: Callable[[], None]) -> None:
+        """Run *work* in the simulator's thread and wait for it."""
+
+        async def run() -> None:
+            work()
+
+        self._run(run())
+
+    async def _open(self, device: Device, port: int, ssh_port: int) -> tuple[int, int]:
+        """Listen on both ports, or on none; the port is 0 where nothing listens."""
+        netconf = await self._listen(device, port, netconf=True)
+        try:
+            console = await self._listen(device, ssh_port, netconf=False) if device.persona.ssh else None
+        except OSError:
+            netconf.close()
+            raise
+        self._listeners += [netconf, *([console] if console else [])]
+        return netconf.get_port(), console.get_port() if console else 0
+
+    async def _listen(self, device: Device, port: int, *, netconf: bool) -> asyncssh.SSHAcceptor:
         return await asyncssh.create_server(
-            lambda: _Server(device, self._keys),
+            lambda: _Server(device, self._keys, self._sockets, netconf=netconf),
             "127.0.0.1",
             port,
             server_host_keys=[self._host_key],
             encoding=None,
             compression_algs=None,
+            line_editor=False,
             login_timeout=60,
         )
 
@@ -175,8 +231,8 @@ class Simulator:
         for listener in self._listeners:
             listener.close()
         for device in self.devices.values():
-            for session in list(device.sessions.values()):
-                session.drop()
+            device.drop_all()
+        await self._hang_up()
         for listener in self._listeners:
             await listener.wait_closed()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -186,6 +242,17 @@ class Simulator:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await self._loop.shutdown_default_executor()
+
+    async def _hang_up(self) -> None:
+        """Wait until every socket is closed, also one that was about to be and still had something to send."""
+        for _ in range(_TURNS):
+            left = [one for one in self._sockets if one.fileno() != -1]
+            if not left:
+                return
+            for one in left:
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            await asyncio.sleep(0)
 
     def __enter__(self) -> Self:
         return self

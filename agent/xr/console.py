@@ -1,78 +1,303 @@
-"""The CLI over SSH, for what no model carries: show commands, the two trustpoint lines, the authenticate dialog."""
+"""The CLI over SSH, for what no model carries: show commands, the two trustpoint lines, the actions."""
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate
+from agent.model.errors import AgentError, ConsoleError, InputError, OutcomeUnknown, ReplyTimeout, SessionLost
+from agent.xr import terminal
+from agent.xr.terminal import Said, Stop, Terminal, one_line
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+log = logging.getLogger(__name__)
+
+# Paths and URLs as one plain word for the CLI and the router's shell: no blanks, quotes, globs, pipes, "?" or "!".
+_WORD = re.compile(r"[A-Za-z0-9_./:@%+=~-]{1,400}")
+# Trustpoint names without the characters that the CLI takes for itself.
+_NAME = re.compile(r"[A-Za-z0-9_\-.:,@%+=$][A-Za-z0-9_\-.:,@#%+=$]{0,127}")
+_REFUSED = re.compile(
+    r"^\s*(?:%.*(?:invalid input|incomplete command|ambiguous command|unrecognized command).*"
+    r"|%?.*(?:command is not authorized|authorization failed|not authorized to).*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_UNAUTHORIZED = re.compile(r"not authorized|authorization failed|permission denied|not permitted", re.IGNORECASE)
+_CONFIG_REFUSED = re.compile(r"^\s*%.*$|^.*not authorized.*$", re.MULTILINE | re.IGNORECASE)
+_COMMIT_REFUSED = re.compile(r"^\s*%.*$|^.*failed to commit.*$", re.MULTILINE | re.IGNORECASE)
+_NOTHING_NEW = re.compile(r"no configuration changes to commit", re.IGNORECASE)
+_OTHERS_COMMITTED = re.compile(r"commits have occurred from other", re.IGNORECASE)
+_IMPORT_FAILED = re.compile(
+    r"^(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
+    r"(?:\s*%.*|.*\b(?:fail|error|unable|cannot|could not|not found|no such|denied|refused|timed out).*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_REMARK = re.compile(r"\s*(?:!+(?![!%]).*|end|\^|% Invalid input.*)?$", re.IGNORECASE)
+_SHELL_FAILED = re.compile(
+    r"^(?:\S*\b)?(?:cp|rm|sh|bash)\S*: |^\s*%|permission denied|no such file|no space|not found|cannot|error|fail",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 class Console:
     """A CLI session in exec mode over an authenticated SSH transport; netmiko underneath."""
 
-    def __init__(self, transport: Any, *, device: str, timeout: float = 60.0) -> None:
-        raise NotImplementedError
+    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0) -> None:
+        self.device = device
+        self._timeout = timeout
+        self._cli = Terminal(transport, device=device, timeout=timeout)
 
     @property
     def alive(self) -> bool:
         """Whether the session was alive when last heard of."""
-        raise NotImplementedError
+        return self._cli.alive
 
     def show(self, command: str, *, timeout: float | None = None) -> str:
         """What an exec command prints, without echo, time stamp and prompt; never paged.
 
+        That there is no such thing (``% No such configuration item(s)``) is an answer as well.
+
         Raises:
             ConsoleError: the device does not know the command or the user may not use it (``unauthorized``).
             ReplyTimeout, SessionLost: no prompt came back.
+            InputError: *command* cannot be typed.
         """
-        raise NotImplementedError
+        said = self._exec(command, timeout)
+        self._judge(command, said, _REFUSED)
+        return said
 
     def configure(self, lines: Sequence[str]) -> None:
         """Enter configuration mode, type *lines*, commit, leave; on any failure before commit everything is aborted.
 
         Raises:
-            ConsoleError: a line or the commit was refused (with ``show configuration failed``); nothing is committed.
+            ConsoleError: a line or the commit was refused (with ``show configuration failed``), or another session
+                committed meanwhile; nothing is committed.
             OutcomeUnknown: the session was lost between commit and its prompt.
             ReplyTimeout, SessionLost: it was lost before commit; nothing is committed.
+            InputError: a line cannot be typed; nothing was.
         """
-        raise NotImplementedError
+        for line in lines:
+            self._typeable(line)
+        try:
+            for line in ("configure terminal", *lines):
+                self._enter(line)
+            self._commit()
+        except (ReplyTimeout, ConsoleError):
+            self._abort()
+            raise
+        except BaseException:
+            self.close()  # the router drops what is not committed
+            raise
+        self._leave()
 
-    def authenticate(self, trustpoint: str, anchor: TrustAnchor) -> Certificate:
+    def authenticate(self, trustpoint: str, anchor: TrustAnchor, *, timeout: float = 30.0) -> Certificate:
         """``crypto ca authenticate``: paste the anchor, compare what the device prints, accept only that.
+
+        *timeout* is for each prompt, in seconds.
 
         Returns:
             The certificate as the device printed it before it was accepted (source ``console``).
 
         Raises:
             AnchorMismatch: it printed another certificate, or too little to tell; the answer was ``no``.
+            PolicyRefused: the trustpoint has a certificate already; the answer was ``no``.
             ConsoleError: it asked something unknown, refused the certificate or the command, or ended early.
             ReplyTimeout, SessionLost: before ``yes`` was sent; nothing was installed.
-            OutcomeUnknown: ``yes`` was sent and what followed was lost.
+            OutcomeUnknown: ``yes`` was sent and what followed was lost, or was a question that is not known.
+            InputError: the trustpoint's name cannot be typed.
         """
-        raise NotImplementedError
+        from agent.xr.dialog import AuthenticateDialog
 
-    def import_bundle(self, url: str, *, clean: bool = False) -> str:
+        if not _NAME.fullmatch(trustpoint):
+            raise InputError(
+                f"the trustpoint name {trustpoint!r} cannot be typed at the CLI",
+                device=self.device,
+                hint="the CLI takes | ; and a leading # for itself: use another --trustpoint",
+            )
+        try:
+            return AuthenticateDialog(self._cli, trustpoint, anchor, timeout).run()
+        except AgentError:
+            raise
+        except BaseException:
+            self.close()  # no answer is given to an open question
+            raise
+
+    def import_bundle(self, url: str, *, clean: bool = False, timeout: float = 300.0) -> str:
         """exec ``crypto ca trustpool import url [clean] URL``; returns what the device says.
 
         Raises:
-            ConsoleError: it was refused or failed. OutcomeUnknown: the answer was lost.
+            ConsoleError: it was refused or failed.
+            OutcomeUnknown: the answer was lost, or took more than *timeout* seconds.
+            InputError: *url* cannot be typed; nothing was.
         """
-        raise NotImplementedError
+        command = f"crypto ca trustpool import url {'clean ' if clean else ''}{self._word(url)}"
+        try:
+            said = self._exec(command, timeout)
+        except (ReplyTimeout, SessionLost) as error:
+            self.close()
+            raise OutcomeUnknown(
+                f"the import was begun and its answer lost: {error.message}",
+                device=self.device,
+                hint="read the trustpool before anything else",
+            ) from error
+        self._judge(command, said, _REFUSED)
+        if _IMPORT_FAILED.search(said):
+            raise ConsoleError(f"the import failed: {one_line(said)}", device=self.device)
+        return said
 
     def copy(self, source: str, destination: str) -> None:
         """``run cp``: needs root-lr or cisco-support.
 
         Raises:
-            ConsoleError: refused (``unauthorized``) or failed. ReplyTimeout, SessionLost.
+            ConsoleError: refused (``unauthorized``) or failed.
+            ReplyTimeout, SessionLost: no prompt came back.
+            InputError: a path that is more than one plain word; nothing was typed.
         """
-        raise NotImplementedError
+        self._run(f"run cp {self._word(source)} {self._word(destination)}")
 
     def remove(self, path: str) -> None:
         """``run rm -f``; errors as of :meth:`copy`."""
-        raise NotImplementedError
+        self._run(f"run rm -f {self._word(path)}")
 
     def close(self) -> None:
         """End the CLI session; the SSH connection stays. Never raises."""
-        raise NotImplementedError
+        self._cli.close()
+
+    def _exec(self, line: str, timeout: float | None = None) -> str:
+        said = self._cli.command(self._typeable(line), timeout)
+        if said.stop is not Stop.EXEC:
+            self.close()
+            raise ConsoleError(f"'{line}' does not end at the exec prompt", device=self.device)
+        return said.text
+
+    def _run(self, command: str) -> None:
+        """A shell command that says nothing where all is well."""
+        said = self._exec(command)
+        self._judge(command, said, _REFUSED)
+        self._judge(command, said, _SHELL_FAILED)
+        if said.strip():
+            log.info("%s: '%s' said: %s", self.device, command, one_line(said))
+
+    def _enter(self, line: str) -> None:
+        """Type one line of configuration mode."""
+        said = self._cli.command(line)
+        self._judge(line, said.text, _CONFIG_REFUSED)
+        if said.stop is not Stop.CONFIG:
+            raise ConsoleError(
+                f"'{line}' does not lead to configuration mode: {one_line(said.text)}", device=self.device
+            )
+
+    def _commit(self) -> None:
+        self._cli.drain()
+        try:
+            self._cli.write("commit\n")
+            said = self._cli.read(self._timeout, echo="commit", quiet=terminal.QUIET)
+        except (ReplyTimeout, SessionLost) as error:
+            raise OutcomeUnknown(
+                f"commit was typed and its answer lost: {error.message}",
+                device=self.device,
+                hint="read the configuration before anything else",
+            ) from error
+        if said.stop is Stop.QUESTION:
+            self._decline(said)
+        if _COMMIT_REFUSED.search(said.text) and not _NOTHING_NEW.search(said.text):
+            why = self._failed() or said.text
+            raise ConsoleError(f"the commit was refused: {one_line(why)}", device=self.device)
+
+    def _decline(self, said: Said) -> NoReturn:
+        """``no`` to what commit asks."""
+        self._no()
+        if _OTHERS_COMMITTED.search(said.text):
+            raise ConsoleError(
+                "other sessions committed meanwhile; nothing was committed here",
+                device=self.device,
+                hint="safe to run again",
+            )
+        raise ConsoleError(
+            f"commit asks, and was answered no: {one_line(said.text)}",
+            device=self.device,
+            hint="nothing was committed; commit at the router's console",
+        )
+
+    def _failed(self) -> str:
+        """What ``show configuration failed`` prints, without its remarks that are the same each time."""
+        try:
+            said = self._cli.command("show configuration failed").text
+        except AgentError as error:
+            log.info("%s: show configuration failed: %s", self.device, error.message)
+            return ""
+        return "\n".join(line for line in said.splitlines() if not _REMARK.match(line))
+
+    def _leave(self) -> None:
+        """Back to exec mode; what is committed stays so, however that ends."""
+        try:
+            self._cli.write("end\n")
+            said = self._cli.read(self._timeout, echo="end", quiet=terminal.QUIET)
+        except (ReplyTimeout, SessionLost) as error:
+            log.info(
+                "%s: the CLI is closed, since it does not leave configuration mode: %s", self.device, error.message
+            )
+            self.close()
+            return
+        if said.stop is Stop.QUESTION:
+            self._no()
+        elif said.stop is not Stop.EXEC:
+            self.close()
+
+    def _abort(self) -> None:
+        """Drop the uncommitted lines; a session that does not come back is closed, and the router drops them."""
+        if not self.alive:
+            self.close()
+            return
+        try:
+            if self._cli.command("abort", min(self._timeout, 5.0)).stop is not Stop.EXEC:
+                self.close()
+        except AgentError as error:
+            log.info("%s: the CLI is closed to abort the configuration: %s", self.device, error.message)
+            self.close()
+
+    def _no(self) -> None:
+        """``no``, and on to a prompt; where none comes, the session is closed."""
+        try:
+            self._cli.write("no\n")
+            if self._cli.read(self._timeout, quiet=terminal.QUIET).stop is Stop.QUESTION:
+                self._cli.interrupt()
+        except (ReplyTimeout, SessionLost) as error:
+            log.info("%s: the CLI is closed: %s", self.device, error.message)
+            self.close()
+
+    def _judge(self, command: str, said: str, refused: re.Pattern[str]) -> None:
+        found = refused.search(said)
+        if found is None:
+            return
+        unauthorized = _UNAUTHORIZED.search(said) is not None
+        raise ConsoleError(
+            f"'{command}' was refused: {one_line(said)}",
+            device=self.device,
+            hint="the user lacks the task group for it" if unauthorized else None,
+            unauthorized=unauthorized,
+        )
+
+    def _word(self, text: str) -> str:
+        if not _WORD.fullmatch(text) or text.startswith("-"):
+            raise InputError(
+                f"{text!r} cannot be typed as one word at the CLI",
+                device=self.device,
+                hint="letters, digits and _ . / : @ % + = ~ - only, no longer than 400",
+            )
+        return text
+
+    def _typeable(self, line: str) -> str:
+        """A line that arrives as it is typed: ``?`` asks for help, control characters edit or end the line."""
+        if not line.strip() or not line.isascii() or not line.isprintable() or "?" in line or len(line) > 500:
+            raise InputError(
+                f"the line {line!r} cannot be typed at the CLI",
+                device=self.device,
+                hint="one line of printable ASCII without a question mark",
+            )
+        return line

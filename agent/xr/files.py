@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+import errno
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from agent.model.errors import AgentError, FileError, ReplyTimeout, SessionLost
+from agent.xr.channel import close_channel, has_ended, open_channel
+
+if TYPE_CHECKING:
+    from paramiko import Channel, SFTPClient, Transport
+
+log = logging.getLogger(__name__)
+
+_OPEN_WAIT = 30.0
+_CLOSED = "Socket is closed"  # paramiko's words for writing to a channel that has ended
 
 
 def fresh_name(suffix: str) -> str:
     """An unguessable file name that says whose it is: ``xr-agent-<32 hex digits><suffix>``."""
-    raise NotImplementedError
+    return f"xr-agent-{secrets.token_hex(16)}{suffix}"
 
 
 class Files:
-    """SFTP on an authenticated SSH transport."""
+    """SFTP on an authenticated SSH transport; *timeout* is for each of its answers, in seconds."""
 
-    def __init__(self, transport: Any, *, device: str, timeout: float = 60.0) -> None:
-        raise NotImplementedError
+    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0) -> None:
+        self.device = device
+        self._timeout = timeout
+        self._channel, self._sftp = self._opened(transport)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the channel was open when last heard of."""
+        return not self._channel.closed and not self._channel.eof_received
 
     def put(self, data: bytes, path: str) -> None:
         """Write a new file, owner-readable, and read it back: size and SHA-256 must agree. An existing one is refused.
 
-        On any failure after the file was made it is removed again.
+        On any failure after the file was made it is removed again, where the session still answers.
 
         Raises:
             FileError: no room, no such folder, not allowed, exists already, or it arrived damaged.
             SessionLost, ReplyTimeout: the file may have been left; the hint names it.
         """
-        raise NotImplementedError
+        try:
+            with self._mapped(path, "made"):
+                file = self._sftp.open(path, "wxb")
+        except FileError as error:
+            if self.exists(path):
+                raise FileError(f"{path} exists already", device=self.device, hint="nothing was changed") from error
+            raise
+        try:
+            with file, self._mapped(path, "written"):
+                file.write(data)  # each part is acknowledged, so that a full disk is known by its own error
+            with self._mapped(path, "read back"):
+                self._private(path)
+                self._compare(data, path)
+        except BaseException:
+            self._undo(path)
+            raise
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is not there is no error.
@@ -33,12 +72,120 @@ class Files:
         Raises:
             FileError, SessionLost, ReplyTimeout: it may still be there; the hint names it.
         """
-        raise NotImplementedError
+        with self._mapped(path, "removed"):
+            try:
+                self._sftp.remove(path)
+            except FileNotFoundError:
+                log.debug("%s: %s is not there", self.device, path)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file; errors as of :meth:`remove`."""
-        raise NotImplementedError
+        with self._mapped(path, "looked for"):
+            try:
+                self._sftp.stat(path)
+            except FileNotFoundError:
+                return False
+        return True
 
     def close(self) -> None:
         """End SFTP; the SSH connection stays. Never raises."""
-        raise NotImplementedError
+        close_channel(self._channel)
+
+    def _opened(self, transport: Transport) -> tuple[Channel, SFTPClient]:
+        from paramiko import SFTPClient
+
+        wait = min(self._timeout, _OPEN_WAIT)
+        try:
+            with self._named("SFTP", "begun"):
+                channel = open_channel(transport, lambda channel: channel.invoke_subsystem("sftp"), wait)
+                channel.settimeout(wait)
+                try:
+                    sftp = SFTPClient(channel)
+                except BaseException:
+                    close_channel(channel)
+                    raise
+        except (SessionLost, ReplyTimeout) as error:
+            if has_ended(transport):
+                raise SessionLost(error.message, device=self.device, hint="connect again") from error
+            raise FileError(
+                "the router has no SFTP", device=self.device, hint="on the router: ssh server v2, and its SFTP"
+            ) from error
+        channel.settimeout(self._timeout)
+        return channel, sftp
+
+    def _private(self, path: str) -> None:
+        try:
+            self._sftp.chmod(path, 0o600)
+        except (TimeoutError, ConnectionError):
+            raise
+        except OSError as error:
+            # Certificates are public, and some file systems of routers know no modes.
+            log.info("%s: %s keeps its mode: %s", self.device, path, error)
+
+    def _compare(self, data: bytes, path: str) -> None:
+        size = self._sftp.stat(path).st_size
+        if size != len(data):
+            raise FileError(
+                f"{path} has {size} bytes, and {len(data)} were sent", device=self.device, hint="is the disk full?"
+            )
+        with self._sftp.open(path, "rb") as file:
+            arrived = hashlib.sha256(file.read(len(data) + 1))
+        if arrived.digest() != hashlib.sha256(data).digest():
+            raise FileError(
+                f"{path} is not what was sent: sha256 {arrived.hexdigest()}",
+                device=self.device,
+                hint="the disk or the transfer is damaged",
+            )
+
+    def _undo(self, path: str) -> None:
+        """Remove a file that is not as it should be; the failure that led here is the one to tell."""
+        if not self.alive:
+            return
+        try:
+            self.remove(path)
+        except AgentError as error:
+            log.warning("%s: %s may still be there: %s", self.device, path, error.message)
+
+    @contextmanager
+    def _mapped(self, path: str, doing: str) -> Iterator[None]:
+        """As :meth:`_named`; a session that gave no answer is closed, since that answer may still come."""
+        try:
+            with self._named(path, doing):
+                yield
+        except (ReplyTimeout, SessionLost):
+            self.close()
+            raise
+
+    @contextmanager
+    def _named(self, path: str, doing: str) -> Iterator[None]:
+        """Give every failure of SFTP its name in the error tree."""
+        from paramiko import SFTPError, SSHException
+
+        hint = f"{path} may be there, in part or whole"
+        try:
+            yield
+        except TimeoutError as error:
+            raise ReplyTimeout(
+                f"{path} could not be {doing} within {self._timeout:g} s", device=self.device, hint=hint
+            ) from error
+        except (EOFError, SSHException, SFTPError, ConnectionError) as error:
+            raise SessionLost(f"SFTP ended before {path} was {doing}", device=self.device, hint=hint) from error
+        except OSError as error:
+            if str(error) == _CLOSED:
+                raise SessionLost(f"SFTP ended before {path} was {doing}", device=self.device, hint=hint) from error
+            raise FileError(
+                f"{path} could not be {doing}: {error.strerror or str(error) or 'refused'}",
+                device=self.device,
+                hint=_advice(error, doing),
+            ) from error
+
+
+def _advice(error: OSError, doing: str) -> str:
+    """SFTP version 3 has no code of its own for a full disk: servers say failure (draft-ietf-secsh-filexfer-02)."""
+    if error.errno == errno.ENOENT:
+        return "there is no such folder: name the other --storage"
+    if error.errno == errno.EACCES:
+        return "the user may not write there: name the other --storage, or a user with more rights"
+    if doing == "written":
+        return "the disk may be full: free space on the router, or name the other --storage"
+    return "name the other --storage"

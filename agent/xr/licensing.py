@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeVar
 
+from agent.model.device import Secret
+from agent.model.errors import SchemaError
 from agent.model.state import (
     AuthorizationState,
     DeviceTime,
@@ -19,12 +21,13 @@ from agent.model.state import (
 from agent.netconf import operations
 from agent.netconf.payload import Element, template
 from agent.netconf.schema import Schema
-from agent.netconf.session import Session
+from agent.netconf.session import Session, unlogged
 from agent.xr.query import Query
 from agent.xr.tree import Tree, entries, number, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
 ACT = "Cisco-IOS-XR-smart-license-act"
+_REGISTER = "register-id-token"
 _STATE = "smart-agent/licensing/state/state-info"
 
 _TIME = re.compile(
@@ -154,9 +157,31 @@ def renew(session: Session, schema: Schema, name: str = "renew-auth") -> tuple[A
     """Call rpc renew-auth or renew-id; the device's verdict stands inside a successful rpc-reply.
 
     Raises:
+        SchemaError, RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
+    """
+    return _asked(session, schema, template(f"rpc-{name}"), name)
+
+
+def register(session: Session, schema: Schema, token: Secret) -> tuple[Answer, str]:
+    """Call rpc register-id-token; the token is in no message of an error or a log.
+
+    Raises:
+        SchemaError: the model does not take the token.
         RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
     """
-    body = template(f"rpc-{name}")
+    try:
+        body = template(f"rpc-{_REGISTER}", id_token=token.reveal(), force=None)
+        schema.validate(body, module=ACT)
+    except SchemaError:
+        # What the schema says quotes the value.
+        raise SchemaError(
+            "rpc register-id-token does not take this token", hint="1 to 255 characters, none of them a control"
+        ) from None
+    with unlogged(_REGISTER):
+        return _asked(session, schema, body, _REGISTER)
+
+
+def _asked(session: Session, schema: Schema, body: Element, name: str) -> tuple[Answer, str]:
     schema.validate(body, module=ACT)
     reply = operations.action(session, body, operation=name)
     response = walk(schema.decode(reply.root, module=ACT), "response")

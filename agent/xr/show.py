@@ -1,53 +1,225 @@
-"""What ``show`` commands print, parsed into the types the models fill; what was not seen is None, never guessed."""
+"""What ``show`` commands print of certificates, software and configuration, parsed into the types the models fill.
+
+What was not seen is None, never guessed. Licensing has a file of its own: :mod:`agent.xr.showlicense`.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+import calendar
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from agent.model.certificate import Certificate
-from agent.model.state import Licensing, PoolEntry, Software, TrustpointConfig
+from agent.model.certificate import CONSOLE, Certificate, normal_hex
+from agent.model.names import DistinguishedName
+from agent.model.state import Enrollment, EnrollmentKind, PoolEntry, Software, TrustpointConfig
+from agent.xr.licensing import device_time
+from agent.xr.showlicense import licensing as licensing
+
+_FIELDS = {
+    "serial number": "serial",
+    "subject": "subject",
+    "subject name": "subject",
+    "issued by": "issuer",
+    "issuer": "issuer",
+    "issuer name": "issuer",
+    "validity start": "start",
+    "valid from": "start",
+    "start date": "start",
+    "validity end": "end",
+    "valid to": "end",
+    "end date": "end",
+    "sha1 fingerprint": "sha1",
+    "sha-1 fingerprint": "sha1",
+    "fingerprint": "sha1",
+}
+_FIELD = re.compile(r"^[ \t]{0,20}([A-Za-z][A-Za-z0-9 /-]{0,40}?)[ \t]*:[ \t]*(.*)$")
+_CA = re.compile(r"^[ \t]*(?:trusted )?(?:ca|root) certificate", re.IGNORECASE)
+_OTHER_CERTIFICATE = re.compile(r"^[ \t]*(?:router|general purpose|rsa|id|identity) certificate", re.IGNORECASE)
+_TRUSTPOINT = re.compile(r"^[ \t]*trustpoint[ \t]*:[ \t]*(\S+)", re.IGNORECASE)
+_POOL = re.compile(r"^[ \t]*trustpool[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE)
+_RULE = re.compile(r"^[ \t]*[=\-*]{5,}[ \t]*$")
+_WEEKDAY_LAST = re.compile(
+    r"^(\d\d:\d\d:\d\d)(?:\.\d+)? ([A-Z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})$"
+)
+_CLOCK = re.compile(
+    r"^[*.]?(\d\d:\d\d:\d\d)(?:\.(\d{1,3}))? ([A-Za-z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})\s*$"
+)
+_VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+)", re.IGNORECASE)
+_LABEL = re.compile(r"^\s*(?:label|version)\s*:\s*(\d+\.\d+\.\d+)", re.IGNORECASE | re.MULTILINE)
+_DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
+_URL = re.compile(r"\bhttps?://[^\s\"']{1,200}", re.IGNORECASE)
+_MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 
 
 def certificates(text: str, trustpoint: str) -> Certificate | None:
     """The CA certificate of *trustpoint* in ``show crypto ca certificates [NAME]``; None: it shows none."""
-    raise NotImplementedError
+    own: list[str] = []
+    inside = named = False
+    for line in text.splitlines():
+        heading = _TRUSTPOINT.match(line)
+        if heading:
+            named = True
+            inside = heading.group(1) == trustpoint
+        elif inside and _OTHER_CERTIFICATE.match(line):
+            inside = False
+        elif inside:
+            own.append(line)
+    return next((one for _, one in _blocks(own if named else text.splitlines())), None)
 
 
 def printed_certificate(text: str) -> Certificate | None:
-    """The certificate that ``crypto ca authenticate`` prints before it asks whether to accept; None: none complete."""
-    raise NotImplementedError
+    """The certificate that ``crypto ca authenticate`` prints before it asks whether to accept.
+
+    None where it did not print a SHA-1 fingerprint: nothing less tells which certificate is about to be accepted.
+    """
+    found = [one for _, one in _blocks(text.splitlines())]
+    return found[0] if len(found) == 1 and found[0].sha1 else None
 
 
 def trustpool(text: str) -> tuple[PoolEntry, ...]:
     """Every certificate of ``show crypto ca trustpool``, with the heading it stands under."""
-    raise NotImplementedError
-
-
-def licensing(*texts: str) -> Licensing | None:
-    """Licensing from ``show license status|all|summary`` (any of them, more is better); None: nothing was recognised."""
-    raise NotImplementedError
+    return tuple(PoolEntry(one, origin) for origin, one in _blocks(text.splitlines()))
 
 
 def version(text: str) -> Software | None:
     """The release from ``show version``."""
-    raise NotImplementedError
+    found = _VERSION.search(text) or _LABEL.search(text)
+    return Software(found.group(1)) if found else None
 
 
 def fixes(text: str) -> frozenset[str]:
-    """Defects (CSC…) named by active packages in ``show install active summary|verbose``, as SMU names carry them."""
-    raise NotImplementedError
+    """Defects (``CSC…``) named by active packages in ``show install active``, as the names of SMUs carry them."""
+    return frozenset(_DEFECT.findall(text))
 
 
 def trustpoint_config(text: str, name: str) -> TrustpointConfig | None:
-    """Trustpoint *name* in ``show running-config [crypto ca trustpoint]`` or in CLI text of cli-cfg; None: not there."""
-    raise NotImplementedError
+    """Trustpoint *name* in ``show running-config`` or in CLI text of cli-cfg; None: it is not there."""
+    block = _block(text, name)
+    if block is None:
+        return None
+    enrollment = Enrollment(EnrollmentKind.NONE)
+    for line in block:
+        words = line.split()
+        if words[:1] == ["enrollment"] and len(words) > 1:
+            enrollment = _enrollment(words[1:])
+    return TrustpointConfig(name, enrollment, {"lines": tuple(block)} if block else {})
 
 
 def clock(text: str) -> datetime | None:
     """The time of ``show clock``, aware; None where the zone is not UTC or GMT, since other names are ambiguous."""
-    raise NotImplementedError
+    for line in text.splitlines():
+        found = _CLOCK.match(line.strip())
+        if found and found[3] in ("UTC", "GMT"):
+            return _moment(found[1], found[4], found[5], found[6])
+    return None
 
 
 def call_home_urls(text: str) -> tuple[str, ...]:
     """Every http(s) destination in ``show running-config call-home`` and ``show running-config license``."""
-    raise NotImplementedError
+    return tuple(dict.fromkeys(_URL.findall(text)))
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
+    """Each certificate with the heading above it; a certificate begins anew where a field repeats."""
+    origin: str | None = None
+    fields: dict[str, list[str]] = {}
+    current: str | None = None
+    for line in [*lines, "CA certificate"]:
+        pool = _POOL.match(line)
+        key, value = _field(line)
+        if pool or _CA.match(line) or (key is not None and key in fields):
+            if (made := _certificate(fields)) is not None:
+                yield origin, made
+            fields, current = {}, None
+        if pool:
+            origin = pool.group(1) or None
+        elif key is not None:
+            fields[key] = [value] if value else []
+            current = key
+        elif current is not None and line[:1].isspace() and line.strip() and not _RULE.match(line):
+            fields[current].append(line.strip())
+        elif not line.strip() or _RULE.match(line) or not line[:1].isspace():
+            current = None if _field_is_full(fields, current) else current
+
+
+def _field_is_full(fields: dict[str, list[str]], current: str | None) -> bool:
+    """Whether a blank or foreign line ends the field: one whose value is still to come goes on."""
+    return current is None or bool(fields[current])
+
+
+def _field(line: str) -> tuple[str | None, str]:
+    found = _FIELD.match(line)
+    name = _FIELDS.get(" ".join(found.group(1).lower().split())) if found else None
+    return (name, found.group(2).strip()) if found and name else (None, "")
+
+
+def _certificate(fields: dict[str, list[str]]) -> Certificate | None:
+    shown = {name: _joined(name, parts) for name, parts in fields.items() if parts}
+    subject, issuer = shown.get("subject"), shown.get("issuer")
+    sha1 = normal_hex(shown["sha1"]) if "sha1" in shown else None
+    if sha1 is not None and len(sha1) != 40:
+        sha1 = None
+    if not (subject or sha1):
+        return None
+    serial = (normal_hex(shown["serial"]) or "").lstrip("0") or None if "serial" in shown else None
+    return Certificate(
+        subject=DistinguishedName.parse(subject) if subject else None,
+        issuer=DistinguishedName.parse(issuer) if issuer else None,
+        not_before=_validity(shown.get("start")),
+        not_after=_validity(shown.get("end")),
+        serial=serial,
+        sha1=sha1,
+        source=CONSOLE,
+    )
+
+
+def _joined(name: str, parts: list[str]) -> str:
+    """One value of several lines: names are lists of attributes, the rest goes on where it was cut."""
+    if name in ("subject", "issuer"):
+        return ",".join(part.rstrip(",") for part in parts)
+    return "".join(parts) if name in ("sha1", "serial") else " ".join(parts)
+
+
+def _validity(shown: str | None) -> datetime | None:
+    if not shown:
+        return None
+    found = _WEEKDAY_LAST.match(" ".join(shown.split()))
+    if found and found[2] in ("UTC", "GMT"):
+        return _moment(found[1], found[3], found[4], found[5])
+    time = device_time(shown)
+    return time.moment if time else None
+
+
+def _moment(time: str, month: str, day: str, year: str) -> datetime | None:
+    hour, minute, second = (int(part) for part in time.split(":"))
+    try:
+        return datetime(int(year), _MONTHS[month], int(day), hour, minute, second, tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+
+
+def _block(text: str, name: str) -> list[str] | None:
+    """The lines of one trustpoint, without indentation; a line that is not indented ends it."""
+    block: list[str] | None = None
+    for line in text.splitlines():
+        words = line.split()
+        if words[:3] == ["crypto", "ca", "trustpoint"] and line[:1] == "c":
+            block = [] if words[3:] == [name] else block
+            if words[3:] != [name] and block is not None:
+                return block
+        elif block is not None and words and words != ["!"]:
+            if not line[:1].isspace():
+                return block
+            block.append(" ".join(words))
+    return block
+
+
+def _enrollment(words: list[str]) -> Enrollment:
+    if words == ["terminal"] or words == ["url", "terminal"]:
+        return Enrollment(EnrollmentKind.TERMINAL)
+    if words == ["local"]:
+        return Enrollment(EnrollmentKind.LOCAL)
+    if words[0] == "url" and len(words) > 1:
+        return Enrollment(EnrollmentKind.URL, words[1])
+    return Enrollment(EnrollmentKind.NONE)

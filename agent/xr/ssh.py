@@ -2,44 +2,122 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent.model.device import Device
-from agent.xr.console import Console
-from agent.xr.files import Files
+from agent.model.errors import AgentError, SessionLost
+from agent.xr.channel import has_ended
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+    from agent.netconf.ssh import Connection
+    from agent.xr.console import Console
+    from agent.xr.files import Files
+
+T = TypeVar("T")
 
 
 class Ssh:
-    """The way to a device's CLI and files; nothing is opened before it is asked for.
+    """The way to a device's CLI and files; nothing is opened before it is asked for. For one thread.
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
-    once refuses it again.
+    once refuses it again. That a session was lost which had been open is no failed attempt.
     """
 
     def __init__(self, device: Device) -> None:
-        raise NotImplementedError
+        self.device = replace(device, port=device.ssh_port)
+        self._connection: Connection | None = None
+        self._console: Console | None = None
+        self._files: Files | None = None
+        self._failed: dict[str, AgentError] = {}
 
     def console(self) -> Console:
         """The CLI, in exec mode; the same one until it is lost.
 
         Raises:
             ConnectError, HostKeyError, SSHAuthenticationError, ConsoleError: by what failed.
+            ReplyTimeout, SessionLost: it gave no prompt.
+            InputError: a key, known_hosts or SSH configuration file that cannot be used.
         """
-        raise NotImplementedError
+        if self._console is None or not self._console.alive:
+            self._console = self._attempt("CLI", self._new_console)
+        return self._console
 
     def files(self) -> Files:
-        """SFTP on the same connection.
+        """SFTP on the same connection; the same one until it is lost.
 
         Raises:
-            ConnectError, HostKeyError, SSHAuthenticationError, FileError: by what failed; FileError where the device
-                has no SFTP subsystem.
+            ConnectError, HostKeyError, SSHAuthenticationError, SessionLost: by what failed.
+            FileError: the device has no SFTP.
+            InputError: a key, known_hosts or SSH configuration file that cannot be used.
         """
-        raise NotImplementedError
+        if self._files is None or not self._files.alive:
+            self._files = self._attempt("SFTP", self._new_files)
+        return self._files
 
     def close(self) -> None:
         """End the connection, if there is one; may be used again afterwards. Never raises."""
-        raise NotImplementedError
+        console, files, connection = self._console, self._files, self._connection
+        self._console = self._files = self._connection = None
+        if console is not None:
+            console.close()
+        if files is not None:
+            files.close()
+        if connection is not None:
+            connection.close()
+
+    def _new_console(self) -> Console:
+        from agent.xr.console import Console
+
+        if self._console is not None:
+            self._console.close()
+        return Console(self._transport(), device=self.device.name, timeout=self.device.timeout)
+
+    def _new_files(self) -> Files:
+        from agent.xr.files import Files
+
+        if self._files is not None:
+            self._files.close()
+        return Files(self._transport(), device=self.device.name, timeout=self.device.timeout)
+
+    def _transport(self) -> Transport:
+        if self._connection is not None and not self._connection.transport.is_active():
+            self.close()
+        if self._connection is None:
+            self._connection = self._attempt("SSH", self._connect)
+        return self._connection.transport
+
+    def _connect(self) -> Connection:
+        from agent.netconf.ssh import Deadline, open_ssh
+
+        return open_ssh(self.device, Deadline(self.device.open_timeout))
+
+    def _attempt(self, what: str, make: Callable[[], T]) -> T:
+        """*make* it, unless that failed before."""
+        if what in self._failed:
+            # A copy: an exception that is raised again and again collects the frames of each time.
+            raise copy.copy(self._failed[what])
+        try:
+            return self._made(make)
+        except AgentError as error:
+            self._failed[what] = copy.copy(error)
+            raise
+
+    def _made(self, make: Callable[[], T]) -> T:
+        """*make* it; once more where the connection had been open before and proves to be dead only now."""
+        before = self._connection
+        try:
+            return make()
+        except SessionLost:
+            if before is None or not has_ended(before.transport):
+                raise
+            self.close()
+            return make()
 
     def __enter__(self) -> Self:
         return self

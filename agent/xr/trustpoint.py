@@ -1,7 +1,7 @@
-"""Trustpoints: their configuration in three models, and their CA certificate in crypto-cepki-oper.
+"""Trustpoints: their configuration in three models or as CLI text, and their CA certificate in crypto-cepki-oper.
 
 YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
-``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg),
+``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg), ``/cli`` (cli-cfg),
 ``/crypto-certificate-authority/trustpoints/trustpoint`` (crypto-cepki-oper).
 """
 
@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from agent.model.certificate import Certificate, normal_hex
+from agent.model.certificate import Certificate, Evidence, normal_hex
 from agent.model.errors import SchemaError
 from agent.model.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
 from agent.netconf.payload import Element, template
 from agent.netconf.schema import Schema
+from agent.xr import certificate, show
 from agent.xr.query import Query
 from agent.xr.tree import Tree, entries, text
 
+_CLI_EDIT = "edit-trustpoint.cli-cfg"
 OPER = "Cisco-IOS-XR-crypto-cepki-oper"
 _OPER_TRUSTPOINT = "/crypto-certificate-authority/trustpoints/trustpoint"
 _TRUSTPOINT = {
@@ -35,7 +37,8 @@ _TEMPLATE = {
 
 def config_models(schema: Schema) -> list[ConfigModel]:
     """The models by which this device's trustpoints can be configured, best first."""
-    return [model for model, (path, _) in _TRUSTPOINT.items() if model.module and schema.has(model.module, path)]
+    found = [model for model, (path, _) in _TRUSTPOINT.items() if model.module and schema.has(model.module, path)]
+    return [*found, ConfigModel.CLI] if schema.has(str(ConfigModel.CLI.module), "/cli") else found
 
 
 def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]:
@@ -44,6 +47,10 @@ def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]
         path = f"{_TRUSTPOINT[model][0]}/enrollment"
         kinds = (EnrollmentKind.TERMINAL, EnrollmentKind.URL, EnrollmentKind.LOCAL)
         return frozenset(kind for kind in kinds if schema.has(str(model.module), f"{path}/{kind.value}"))
+    if model is ConfigModel.CLI:
+        # The text says nothing of what the release takes; `local` is as old as the rpc's file-path.
+        local = [EnrollmentKind.LOCAL] if certificate.takes_file(schema) else []
+        return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL, *local))
     if model in _TRUSTPOINT and schema.has(str(model.module), f"{_TRUSTPOINT[model][0]}/enrollment/url"):
         # The native model has one leaf: `terminal` in it is terminal enrollment.
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL))
@@ -55,6 +62,8 @@ def config_query(
 ) -> Query[TrustpointConfig]:
     """The configuration of trustpoint *name* in *datastore*; no value: it is not configured."""
     module = model.module
+    if model is ConfigModel.CLI:
+        return _text_query(schema, name, datastore)
     if model not in _TRUSTPOINT or module is None:
         return Query("trustpoint configuration", missing="no model of this device carries trustpoint configuration")
 
@@ -94,12 +103,62 @@ def config_edit(
             remove_url=old is EnrollmentKind.URL,
             remove_local=old is EnrollmentKind.LOCAL,
         )
+    elif model is ConfigModel.CLI:
+        body = template(_CLI_EDIT, text=_lines(name, enrollment, replaces))
     elif model in _TEMPLATE and kind in (EnrollmentKind.TERMINAL, EnrollmentKind.URL):
         body = template(f"edit-trustpoint.{_TEMPLATE[model]}", name=name, url=enrollment.url or "terminal")
     else:
         raise SchemaError(f"{model.value} cannot set '{enrollment.cli}'")
     schema.validate(body, module=str(model.module))
     return body
+
+
+def evidence(schema: Schema) -> Evidence:
+    """The best by which this device's models, else its CLI, can prove a certificate."""
+    shown = f"{_OPER_TRUSTPOINT}/certificate-authority-certificate"
+    for leaf, kind in (
+        ("certificate-data", Evidence.PEM),
+        ("finger-print", Evidence.FINGERPRINT),
+        ("subject", Evidence.SUBJECT_VALIDITY),
+    ):
+        if schema.has(OPER, f"{shown}/{leaf}"):
+            return kind
+    return Evidence.CONSOLE
+
+
+def _text_query(schema: Schema, name: str, datastore: str) -> Query[TrustpointConfig]:
+    """The trustpoint in the configuration as CLI text; no text tells nothing, since not every release gives it."""
+    module = str(ConfigModel.CLI.module)
+
+    def decode(data: Element) -> TrustpointConfig | None:
+        shown = text(schema.decode(data, module=module), "cli")
+        if shown is None:
+            raise SchemaError("cli-cfg gives no configuration to read here")
+        return show.trustpoint_config(shown, name)
+
+    return Query(
+        what=f"trustpoint {name} ({datastore})",
+        source=schema.source(module),
+        subtree=lambda: template("filter-trustpoint.cli-cfg"),
+        decode=decode,
+        config=True,
+        datastore=datastore,
+    )
+
+
+def _lines(name: str, enrollment: Enrollment, replaces: Enrollment | None) -> str:
+    """The lines one would type.
+
+    Raises:
+        SchemaError: a name or URL would bring a line of its own.
+    """
+    lines = [f"crypto ca trustpoint {name}", f" {enrollment.cli}", "!"]
+    if replaces is not None and replaces.kind is not enrollment.kind:
+        gone = "enrollment url" if replaces.kind is EnrollmentKind.URL else replaces.cli
+        lines.insert(1, f" no {gone}")
+    if any(not line.isprintable() for line in lines):
+        raise SchemaError("a name or URL that is not one line cannot be configured", hint="nothing was sent")
+    return "\n".join(lines) + "\n"
 
 
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:

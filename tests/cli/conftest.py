@@ -37,6 +37,8 @@ class Lab:
             "127.0.0.1",
             "--port",
             str(device.port),
+            "--ssh-port",
+            str(device.ssh_port or 22),
             "--username",
             self.simulator.username,
             "--password-env",

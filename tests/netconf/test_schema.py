@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.model.errors import CapabilityMissing, ProtocolError, RPCError, SchemaError
+from agent.model.errors import ProtocolError, RPCError, SchemaError
 from agent.netconf import fetched, library
 from agent.netconf.capability import Capabilities
 from agent.netconf.library import Match
@@ -68,9 +68,17 @@ def test_an_unknown_revision_takes_the_nearest_older_variant_and_says_so() -> No
     assert not older.has(ACT, "/ca-authenticate/input/file-path")
 
 
-def test_strict_refuses_the_nearest() -> None:
-    with pytest.raises(CapabilityMissing, match="not known exactly"):
-        Schema(announcing(act="2024-12-31"), strict=True).variant(ACT)
+def test_strict_takes_a_module_that_is_not_known_exactly_for_missing_and_says_so() -> None:
+    schema = Schema(announcing(act="2024-12-31"), strict=True)
+    assert schema.variant(ACT) is None
+    assert not schema.has(ACT, "/ca-authenticate")
+    assert any("not known exactly" in note and "--strict-models" in note for note in schema.notes())
+
+
+def test_a_stand_in_is_noted() -> None:
+    schema = Schema(announcing(act="2024-12-31"))
+    assert schema.has(ACT, "/ca-authenticate")
+    assert schema.notes() == [f"{ACT}@2024-12-31 is not known: the nearest older revision stands in"]
 
 
 def test_what_is_not_announced_is_not_there() -> None:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate
+from agent.model.bundle import Bundle
+from agent.model.certificate import CONSOLE, Certificate, Evidence
+from agent.model.method import Method
 from agent.model.state import (
     Access,
     AuthorizationState,
@@ -16,12 +18,14 @@ from agent.model.state import (
     Enrollment,
     EnrollmentKind,
     Licensing,
+    PoolEntry,
     Reading,
     RegistrationState,
     Software,
     State,
     TransportType,
     TrustpointConfig,
+    Way,
 )
 
 ANCHOR = TrustAnchor.bundled()
@@ -36,6 +40,15 @@ ACCESS = Access(
     candidate=True,
     validate=True,
     enrollments=frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL)),
+    import_url=True,
+    import_clean=True,
+    copy=True,
+    register_token=True,
+    methods=(Method.TRUSTPOOL, Method.RPC, Method.DIALOG),
+    refusals=((Method.FILE, "rpc ca-authenticate takes no file-path here (25.2.1 and later)"),),
+    trustpoint_state=Way.YANG,
+    licensing_state=Way.YANG,
+    evidence=Evidence.FINGERPRINT,
 )
 LICENSING = Licensing(
     registration=RegistrationState.COMPLETE,
@@ -56,6 +69,9 @@ CERTIFICATE = Certificate(
     sha1=ANCHOR.sha1,
     source="crypto-cepki-oper",
 )
+BUNDLE = Bundle(b"a bundle", frozenset({ANCHOR.sha256}), ".p7b")
+"""Its bytes do not matter to a plan."""
+LISTED = PoolEntry(replace(CERTIFICATE, source=CONSOLE), "Downloaded")
 OLD_ROOT = Certificate(
     subject=replace(ANCHOR.subject, attributes=frozenset({("CN", "quovadis root ca 2")}), text="CN=QuoVadis Root CA 2")
 )
@@ -81,6 +97,8 @@ def state(
         certificate=Reading(certificate, "crypto-cepki-oper"),
         licensing=Reading(licence, "infra-smartlicense-oper") if licence else Reading(missing="no licensing model"),
         software=Reading(Software(release, fixes), "install-oper") if release else Reading(missing="no release"),
+        trustpool=Reading((), CONSOLE),
+        cli=None,
     )
     return replace(built, **changes)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import paramiko
 import pytest
 from lxml import etree
 from ncclient import manager
 from ncclient.operations import RPCError
 
 from agent.model.anchor import TrustAnchor
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, Simulator
 from agent.simulator.persona import releases
 from tests.support import Lab
 
@@ -191,3 +194,19 @@ def test_a_fault_strikes_as_often_as_it_was_told(lab: Lab) -> None:
         shown = ["trustpoint-name" in connected.get_config("running").data_xml for _ in range(3)]
     assert shown == [True, False, True]
     assert device.counters["get-config"] == 3
+
+
+def test_stopping_closes_what_clients_left_a_moment_before() -> None:
+    unclosed: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", lambda found: unclosed.append(str(found.exc_value)))
+        for _ in range(20):
+            with Simulator() as simulator:
+                device = simulator.add()
+                for port in (device.port, device.ssh_port):
+                    transport = paramiko.Transport(("127.0.0.1", port))
+                    transport.start_client(timeout=10)
+                    transport.auth_password(simulator.username, simulator.password)
+                    transport.close()
+            gc.collect()
+    assert not unclosed

@@ -1,0 +1,75 @@
+"""The next method, where one was refused or brought no certificate: planned anew from what is there by then."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from agent.model.certificate import Evidence
+from agent.model.errors import (
+    AgentError,
+    CapabilityMissing,
+    CertificateMissing,
+    ConnectError,
+    ConsoleError,
+    FileError,
+    LockDenied,
+    RPCError,
+    SchemaError,
+)
+from agent.model.method import Method
+from agent.model.outcome import Event, Status
+from agent.model.plan import Plan, Skip
+from agent.netconf.retry import Disposition, classify
+from agent.remedy.observe import observe
+from agent.remedy.plan import plan
+from agent.remedy.run import Run
+
+_ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, CapabilityMissing, ConnectError)
+"""Errors that say: this way is not open here. Locks, other certificates and lost answers are not among them."""
+
+
+def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
+    """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
+
+    Each method that is not offered after all goes into the outcome's steps with its reason.
+    """
+    if run.evidence is not Evidence.NONE or not _may_go_on(error):
+        return None  # the certificate is there, or the error is one that no other method cures
+    for place, method in enumerate(run.plan.fallbacks):
+        following = _planned(run, method)
+        if isinstance(following, Plan):
+            yield Event(
+                run.plan.device, "method", Status.RETRY, f"{run.plan.method.value} did not do; {method.value} next"
+            )
+            run.retries += 1
+            return replace(following, fallbacks=run.plan.fallbacks[place + 1 :])
+        yield run.ended(f"method {method.value}", Status.SKIPPED, following)
+    return None
+
+
+def _may_go_on(error: AgentError) -> bool:
+    if isinstance(error, RPCError):
+        return not isinstance(error, LockDenied) and classify(error) in (
+            Disposition.PERMANENT,
+            Disposition.NEXT_MODEL,
+            Disposition.ONCE,
+        )
+    return isinstance(error, _ANOTHER_MAY)
+
+
+def _planned(run: Run, method: Method) -> Plan | str:
+    """The method's plan, or why there is none.
+
+    An enrollment that this run itself configured for the method before may be replaced without asking.
+    """
+    intent = run.plan.intent
+    intent = replace(intent, method=method, replace=intent.replace or run.configured)
+    try:
+        if method is not Method.RPC:
+            run.shell().console()
+        state = observe(run.alive(), intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+    except AgentError as error:
+        return error.message
+    following = plan(intent, state)
+    return following.reason if isinstance(following, Skip) else following

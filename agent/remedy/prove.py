@@ -1,0 +1,152 @@
+"""Read a certificate back and judge it: by the model where one shows it, else over the CLI."""
+
+from __future__ import annotations
+
+from agent.model.anchor import TrustAnchor
+from agent.model.certificate import Certificate, Evidence
+from agent.model.errors import (
+    AgentError,
+    AnchorMismatch,
+    CertificateMissing,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    TransportError,
+)
+from agent.model.outcome import Event, Status
+from agent.model.state import Reading
+from agent.remedy.run import Run, Steps
+from agent.xr import cliread, trustpoint
+from agent.xr.query import EMPTY_WAITS, ask_one, ask_until_there
+
+FETCH_WAIT = 10.0
+"""Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
+_INTERVAL = 1.0
+
+
+def prove(run: Run, name: str, anchor: TrustAnchor, *, action: str, hint: str, fetches: bool = False) -> Steps[None]:
+    """Find *anchor* under trustpoint *name* after *action*; the run's evidence says by what.
+
+    Raises:
+        CertificateMissing: no certificate showed; *hint* says what to do then.
+        AnchorMismatch: it holds another certificate.
+        OutcomeUnknown: nothing could be read that tells.
+    """
+    yield run.started_event("read back", "certificate")
+    try:
+        reading = yield from _certificate(run, name, fetches=fetches)
+        found = judge(run, name, anchor, reading) or (reading.value is None and _in_pool(run, anchor))
+    except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
+        raise OutcomeUnknown(
+            f"{action} was sent, and the certificate could not be read back: {error.message}",
+            device=run.plan.device,
+            hint=f"read trustpoint {name}, or push again: it reads first",
+        ) from error
+    if found:
+        run.evidence = found
+        yield run.ended("read back", Status.DONE, f"{anchor.name} is there, by {found.value}")
+        return
+    if not reading.answered or reading.value is not None:
+        why = reading.missing or "the device shows too little of the certificate to tell which it is"
+        raise OutcomeUnknown(
+            f"whether the certificate is there cannot be told: {why}",
+            device=run.plan.device,
+            hint=f"on the router: show crypto ca certificates {name}",
+        )
+    raise CertificateMissing(
+        f"{action} was answered with ok, but trustpoint {name} shows no CA certificate",
+        device=run.plan.device,
+        hint=hint,
+    )
+
+
+def there(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+    """The evidence that *anchor* is under trustpoint *name* now; None where nothing or too little is shown.
+
+    Raises:
+        AnchorMismatch: it holds another certificate.
+        AgentError: it could not be read.
+    """
+    return judge(run, name, anchor, certificate(run, name))
+
+
+def certificate(run: Run, name: str) -> Reading[Certificate]:
+    """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
+    query = trustpoint.certificate_query(run.session.schema, name)
+    if query.missing is not None and run.ssh is not None:
+        return cliread.certificate(run.ssh, name)
+    return ask_one(run.alive(), query, run.policy)
+
+
+def pool_has(run: Run, anchor: TrustAnchor) -> bool | None:
+    """Whether the trustpool lists *anchor*; None where it cannot be read."""
+    reading = cliread.trustpool(run.shell())
+    if reading.value is None:
+        return None
+    return any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in reading.value)
+
+
+def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate]) -> Evidence | None:
+    """The evidence, or None where nothing or too little is shown.
+
+    Raises:
+        AnchorMismatch: another certificate is shown.
+    """
+    shown = reading.value
+    if shown is None:
+        return None
+    evidence = shown.proves(anchor)
+    if evidence is None:
+        print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
+        raise AnchorMismatch(
+            f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}",
+            device=run.plan.device,
+            hint="find out who installed it; nothing was repeated",
+        )
+    return evidence if evidence is not Evidence.NONE else None
+
+
+def reopen(run: Run, error: OutcomeUnknown) -> None:
+    """Have a session to read with after a write whose answer was lost.
+
+    Raises:
+        OutcomeUnknown: there is none.
+    """
+    try:
+        run.alive()
+    except AgentError as second:
+        raise OutcomeUnknown(
+            f"{error.message}; reading it back failed: {second.message}", device=run.plan.device, hint=error.hint
+        ) from error
+
+
+def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certificate]]:
+    query = trustpoint.certificate_query(run.session.schema, name)
+    if query.missing is not None and run.ssh is not None:
+        return (yield from _on_console(run, name))
+    end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
+    reading = ask_until_there(run.alive(), query, run.policy)
+    while reading.answered and reading.value is None and run.policy.clock() < end:
+        run.policy.sleep(_INTERVAL)
+        yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
+        reading = ask_one(run.alive(), query, run.policy)
+    return reading
+
+
+def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
+    reading = certificate(run, name)
+    for wait in EMPTY_WAITS:
+        if reading.value is not None or not reading.answered:
+            break
+        run.policy.sleep(wait)
+        yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
+        reading = certificate(run, name)
+    return reading
+
+
+def _in_pool(run: Run, anchor: TrustAnchor) -> Evidence | None:
+    """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
+    if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
+        return None
+    return Evidence.CONSOLE if pool_has(run, anchor) else None

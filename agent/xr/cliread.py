@@ -1,0 +1,96 @@
+"""Reading over the CLI what no model shows: each area's commands, and its reading."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from agent.model.certificate import CONSOLE, Certificate
+from agent.model.errors import AgentError, ConsoleError
+from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
+from agent.xr import show
+from agent.xr.ssh import Ssh
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def config(ssh: Ssh, name: str) -> Reading[TrustpointConfig]:
+    """The running configuration of trustpoint *name*; no value: it is not configured."""
+    command = f"show running-config crypto ca trustpoint {name}"
+    return _reading(ssh, command, (command,), lambda text: show.trustpoint_config(text, name))
+
+
+def certificate(ssh: Ssh, name: str) -> Reading[Certificate]:
+    """The CA certificate of trustpoint *name*; no value: the trustpoint shows none."""
+    command = f"show crypto ca certificates {name}"
+    return _reading(ssh, command, (command,), lambda text: show.certificates(text, name))
+
+
+def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
+    """The trustpool's certificates."""
+    command = "show crypto ca trustpool"
+    return _reading(ssh, command, (command,), show.trustpool)
+
+
+def licensing(ssh: Ssh) -> Reading[Licensing]:
+    """Licensing; on 32-bit XR from the admin plane, where it is kept."""
+    commands = ("show license all", "show license status")
+    reading = _reading(ssh, "show license", commands, show.licensing)
+    if reading.value is None:
+        admin = _reading(ssh, "admin show license", [f"admin {command}" for command in commands], show.licensing)
+        return admin if admin.value is not None or reading.missing else reading
+    return reading
+
+
+def software(ssh: Ssh) -> Reading[Software]:
+    """The release, and the defects that the names of active packages say are fixed."""
+    reading = _reading(ssh, "show version", ("show version",), show.version)
+    if reading.value is None:
+        return reading
+    active = _reading(ssh, "show install active", ("show install active summary",), show.fixes)
+    return Reading(Software(reading.value.release, active.value or frozenset()), CONSOLE)
+
+
+def clock_offset(ssh: Ssh, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Reading[timedelta]:
+    """The device's clock minus ours, *now*, to within what the command takes; no value: its zone is not UTC."""
+    sent = now()
+    shown = _reading(ssh, "show clock", ("show clock",), show.clock)
+    if shown.value is None:
+        return Reading(source=shown.source, missing=shown.missing)
+    # Within the time that the answer took, the clocks agree.
+    late = shown.value - now()
+    early = shown.value - sent
+    return Reading(late if late > timedelta(0) else min(early, timedelta(0)), CONSOLE)
+
+
+def transport(ssh: Ssh) -> Reading[LicensingTransport]:
+    """The addresses that call home and licensing are configured with."""
+    commands = ("show running-config call-home", "show running-config license")
+
+    def parse(*texts: str) -> LicensingTransport | None:
+        urls = tuple(dict.fromkeys(url for text in texts for url in show.call_home_urls(text)))
+        return LicensingTransport(urls=urls) if urls else None
+
+    return _reading(ssh, "show running-config call-home", commands, parse)
+
+
+def _reading(ssh: Ssh, what: str, commands: Sequence[str], parse: Callable[..., T | None]) -> Reading[T]:
+    """What *parse* makes of all outputs; a command that the release does not have counts as not shown.
+
+    Raises nothing: whatever fails is the reading's reason, and the other areas still count.
+    """
+    texts, refusals = [], []
+    for command in commands:
+        try:
+            texts.append(ssh.console().show(command))
+        except ConsoleError as error:
+            refusals.append(error.message)
+        except AgentError as error:
+            return Reading(missing=f"{what}: {error.message}")
+    if not texts:
+        return Reading(source=CONSOLE, missing=f"{what}: {'; '.join(refusals)}")
+    return Reading(parse(*texts), CONSOLE)

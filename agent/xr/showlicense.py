@@ -1,0 +1,187 @@
+"""``show license status|all|summary`` of IOS XR, parsed tolerantly: sections, and what stands below them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from agent.model.state import (
+    AuthorizationState,
+    DeviceTime,
+    Entitlement,
+    Licensing,
+    RegistrationState,
+    TransportType,
+)
+from agent.xr.licensing import device_time
+
+_SECTIONS = {
+    "registration": "registration",
+    "license authorization": "authorization",
+    "export authorization key": "other",
+    "utility": "other",
+    "transport": "transport",
+    "evaluation period": "evaluation",
+    "license usage": "usage",
+    "product information": "other",
+    "agent version": "other",
+    "usage reporting": "reporting",
+    "policy": "other",
+}
+_LINE = re.compile(r"^([ \t]*)([A-Za-z][A-Za-z0-9 /()\-]{0,60}?)[ \t]*:[ \t]*(.*?)[ \t]*$")
+_ON = re.compile(r"^([A-Za-z][A-Za-z \-]*?)[ \t]+on[ \t]+(.+)$")
+_USAGE = re.compile(
+    r"^[ \t]{0,4}(\S(?:.{0,58}\S)?)[ \t]{2,}(?:\(?(\S{1,80}?)\)?[ \t]{2,})?(\d{1,9})[ \t]+([A-Z][A-Z _]{2,40})[ \t]*$"
+)
+_REGISTRATION = {
+    "UNREGISTERED": RegistrationState.NOT_REGISTERED,
+    "UNREGISTERED - REGISTRATION FAILED": RegistrationState.FAILED,
+    "REGISTERED": RegistrationState.COMPLETE,
+    "REGISTERING - REGISTRATION IN PROGRESS": RegistrationState.IN_PROGRESS,
+    "REGISTRATION PENDING": RegistrationState.IN_PROGRESS,
+}
+_AUTHORIZATION = {
+    "AUTHORIZED": AuthorizationState.AUTHORIZED,
+    "AUTHORIZED - RESERVED": AuthorizationState.AUTHORIZED_RESERVATION,
+    "OUT OF COMPLIANCE": AuthorizationState.OUT_OF_COMPLIANCE,
+    "AUTHORIZATION EXPIRED": AuthorizationState.AUTHORIZATION_EXPIRED,
+    "EVAL MODE": AuthorizationState.EVAL,
+    "EVALUATION MODE": AuthorizationState.EVAL,
+    "EVAL EXPIRED": AuthorizationState.EVAL_EXPIRED,
+    "EVALUATION EXPIRED": AuthorizationState.EVAL_EXPIRED,
+    "NOT AUTHORIZED": AuthorizationState.NOT_AUTHORIZED,
+    "NO LICENSES IN USE": AuthorizationState.NONE,
+}
+_TRANSPORT = {
+    "CALLHOME": TransportType.CALLHOME,
+    "CALL HOME": TransportType.CALLHOME,
+    "SMART": TransportType.SMART,
+    "CSLU": TransportType.CSLU,
+    "OFF": TransportType.OFF,
+    "TRANSPORT OFF": TransportType.OFF,
+}
+_DAY = 86400
+
+
+@dataclass
+class _Seen:
+    """Lines by section: keys in lower case; what came first stays."""
+
+    sections: dict[str, dict[str, str]] = field(default_factory=dict)
+    usage: dict[str, Entitlement] = field(default_factory=dict)
+    policy: bool = False
+
+    def get(self, section: str, *keys: str) -> str | None:
+        found = self.sections.get(section, {})
+        return next((found[key] for key in keys if found.get(key)), None)
+
+
+def licensing(*texts: str) -> Licensing | None:
+    """Licensing from ``show license status|all|summary`` (any of them, more is better).
+
+    None where no text holds anything that is known.
+    """
+    seen = _Seen()
+    for text in texts:
+        _read(text, seen)
+    if not seen.sections:
+        return None
+    outcome, attempt = _outcome(seen)
+    failed, failed_at = _failure(seen)
+    return Licensing(
+        registration=_REGISTRATION.get(_status(seen, "registration")),
+        authorization=_AUTHORIZATION.get(_status(seen, "authorization")),
+        last_comm_success=outcome,
+        last_comm_time=attempt,
+        next_comm_time=device_time(seen.get("authorization", "next communication attempt")),
+        deadline=device_time(seen.get("authorization", "communication deadline")),
+        fail_message=failed,
+        fail_time=failed_at,
+        transport=_TRANSPORT.get((seen.get("transport", "type") or "").upper()),
+        url=_url(seen.get("transport", "url", "registration url", "cslu address")),
+        proxy=_given(seen.get("transport", "proxy", "address", "proxy address")),
+        evaluation_in_use=_yes(seen.get("evaluation", "evaluation mode", "evaluation period in use")),
+        evaluation_left=_seconds(seen.get("evaluation", "evaluation period remaining")),
+        smart_account=_given(seen.get("registration", "smart account")),
+        virtual_account=_given(seen.get("registration", "virtual account")),
+        entitlements=tuple(seen.usage.values()),
+        policy_based=seen.policy,
+    )
+
+
+def _read(text: str, seen: _Seen) -> None:
+    section = ""
+    for line in text.splitlines():
+        found = _LINE.match(line)
+        if found is None:
+            _usage(line, seen)
+            section = _heading(line) or section
+            continue
+        indent, key, value = len(found.group(1)), " ".join(found.group(2).lower().split()), found.group(3)
+        if key in _SECTIONS and not value and indent < 3:
+            section = _SECTIONS[key]
+            continue
+        if key in ("smart licensing using policy", "license using policy"):
+            seen.policy = seen.policy or "ENABLED" in value.upper()
+        elif section and section != "other":
+            seen.sections.setdefault(section, {}).setdefault(key, value)
+
+
+def _heading(line: str) -> str | None:
+    return _SECTIONS.get(" ".join(line.lower().split()))
+
+
+def _usage(line: str, seen: _Seen) -> None:
+    found = _USAGE.match(line)
+    if found and found.group(1).lower() != "license":
+        seen.usage.setdefault(found.group(1), Entitlement(found.group(1), int(found.group(3)), found.group(4).strip()))
+
+
+def _status(seen: _Seen, section: str) -> str:
+    """The status without the time that may stand behind it."""
+    shown = seen.get(section, "status") or ""
+    dated = _ON.match(shown)
+    return " ".join((dated.group(1) if dated else shown).upper().split())
+
+
+def _outcome(seen: _Seen) -> tuple[bool | None, DeviceTime | None]:
+    """The last communication attempt: whether it succeeded, and when it was."""
+    shown = seen.get("authorization", "last communication attempt") or ""
+    dated = _ON.match(shown)
+    word = (dated.group(1) if dated else shown).strip().upper()
+    success = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}.get(word)
+    return success, device_time(dated.group(2)) if dated else None
+
+
+def _failure(seen: _Seen) -> tuple[str | None, DeviceTime | None]:
+    for section in ("authorization", "registration"):
+        reason = seen.get(section, "failure reason")
+        if reason:
+            shown = (
+                seen.get(section, "last communication attempt", "initial registration", "last renewal attempt") or ""
+            )
+            dated = _ON.match(shown)
+            return reason, device_time(dated.group(2)) if dated else None
+    return None, None
+
+
+def _url(shown: str | None) -> str | None:
+    return shown if shown and "://" in shown else None
+
+
+def _given(shown: str | None) -> str | None:
+    return shown if shown and shown.strip("<>").lower() not in ("none", "not configured", "empty", "not set") else None
+
+
+def _yes(shown: str | None) -> bool | None:
+    word = (shown or "").upper()
+    return True if word.startswith(("IN USE", "YES")) else False if word.startswith(("NOT IN USE", "NO")) else None
+
+
+def _seconds(shown: str | None) -> int | None:
+    """``89 days, 0 hours, 3 minutes, 12 seconds``."""
+    if not shown:
+        return None
+    units = {"day": _DAY, "hour": 3600, "minute": 60, "second": 1}
+    found = re.findall(r"(\d{1,6}) (day|hour|minute|second)s?\b", shown.lower())
+    return sum(int(count) * units[unit] for count, unit in found) if found else None

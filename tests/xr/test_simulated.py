@@ -1,0 +1,114 @@
+"""CLI and SFTP of simulated devices, which share nothing with the code under test but the nouns."""
+
+from __future__ import annotations
+
+import pytest
+
+import agent
+from agent.model.certificate import Evidence
+from agent.model.errors import AgentError, ConsoleError, FileError, OutcomeUnknown, PolicyRefused
+from tests.model.test_anchor import make_pem
+from tests.support import Lab
+
+ANCHOR = agent.TrustAnchor.bundled()
+
+
+@pytest.mark.parametrize("timestamps", [True, False])
+@pytest.mark.parametrize("style", ["sha1", "attributes"])
+@pytest.mark.parametrize("dialog", ["plain", "confirm", "late"])
+def test_the_anchor_is_accepted_in_each_variant(lab: Lab, dialog: str, style: str, timestamps: bool) -> None:
+    device = lab.add(release="7.3.2", dialog=dialog, print_style=style, timestamps=timestamps, enrollment="terminal")
+    with lab.ssh(device) as ssh:
+        assert ssh.console().authenticate("Trustpool", ANCHOR).proves(ANCHOR) is Evidence.CONSOLE
+        assert device.state.certificates == {"Trustpool": ANCHOR.pem}
+        assert "7.3.2" in ssh.console().show("show version")
+    assert set(device.answers) == {"yes"}
+
+
+@pytest.mark.parametrize("fingerprint", ["", "AA" * 20, ANCHOR.sha1[:-2]])
+def test_another_fingerprint_is_not_accepted(lab: Lab, fingerprint: str) -> None:
+    device = lab.add(release="7.3.2", dialog_fingerprint=fingerprint, enrollment="terminal")
+    with lab.ssh(device) as ssh, pytest.raises(agent.AnchorMismatch):
+        ssh.console().authenticate("Trustpool", ANCHOR)
+    assert device.answers == ["no"]
+    assert not device.state.certificates
+
+
+@pytest.mark.parametrize("dialog, kind", [("already", PolicyRefused), ("unknown", ConsoleError)])
+def test_an_odd_question_changes_nothing(lab: Lab, dialog: str, kind: type[AgentError]) -> None:
+    other = make_pem("Somebody Else")
+    device = lab.add(release="7.3.2", dialog=dialog, enrollment="terminal", certificate=other)
+    with lab.ssh(device) as ssh:
+        with pytest.raises(kind):
+            ssh.console().authenticate("Trustpool", ANCHOR)
+        assert "7.3.2" in ssh.console().show("show version")
+    assert device.answers == ["no"]
+    assert device.state.certificates == {"Trustpool": other}
+
+
+@pytest.mark.parametrize("when", ["begin", "pasted", "accepted", "installed"])
+@pytest.mark.parametrize("how", ["drop", "error", "hang"])
+def test_a_dialog_that_breaks_leaves_a_cli_that_works(lab: Lab, how: str, when: str) -> None:
+    device = lab.add(release="7.3.2", dialog_breaks=(how, when), enrollment="terminal")
+    with lab.ssh(device) as ssh:
+        with pytest.raises(AgentError) as caught:
+            ssh.console().authenticate("Trustpool", ANCHOR, timeout=0.5)
+        answered = when in ("accepted", "installed")
+        assert isinstance(caught.value, OutcomeUnknown) is (answered and how != "error")
+        assert "7.3.2" in ssh.console().show("show version")
+    assert ("Trustpool" in device.state.certificates) is (when == "installed")
+
+
+def test_the_trustpoint_is_typed_and_read_back(lab: Lab) -> None:
+    device = lab.add(release="6.6.3")
+    command = "show running-config crypto ca trustpoint Trustpool"
+    with lab.ssh(device) as ssh:
+        assert "No such configuration" in ssh.console().show(command)
+        ssh.console().configure(["crypto ca trustpoint Trustpool", "enrollment terminal"])
+        assert " enrollment terminal\n" in ssh.console().show(command)
+    assert device.config.commits == 1
+
+
+def test_a_refused_commit_changes_nothing_and_says_why(lab: Lab) -> None:
+    device = lab.add(release="6.6.3", commit_error="'crypto' detected the 'fatal' condition 'No room'")
+    with lab.ssh(device) as ssh, pytest.raises(ConsoleError, match=r"refused: crypto ca trustpoint Trustpool.*No room"):
+        ssh.console().configure(["crypto ca trustpoint Trustpool", "enrollment terminal"])
+    assert device.enrollment("Trustpool") is None
+    assert not device.config.locks
+
+
+def test_a_file_goes_to_the_disk_and_on_to_tmp(lab: Lab) -> None:
+    device = lab.add(release="7.3.2")
+    data = bytes(range(256)) * 1200
+    with lab.ssh(device) as ssh:
+        ssh.files().put(data, "/misc/disk1/ios.p7b")
+        ssh.console().copy("/harddisk:/ios.p7b", "/tmp/ios.p7b")
+        assert device.files == {"/misc/disk1/ios.p7b": data, "/tmp/ios.p7b": data}
+        with pytest.raises(ConsoleError, match="No such file"):
+            ssh.console().copy("/harddisk:/none", "/tmp/none")
+        ssh.console().remove("/tmp/ios.p7b")
+        ssh.files().remove("/misc/disk1/ios.p7b")
+    assert not device.files
+
+
+@pytest.mark.parametrize("fault", ["full", "denied", "corrupt"])
+def test_a_bad_disk_is_named_and_left_clean(lab: Lab, fault: str) -> None:
+    device = lab.add(release="25.2.1", file_faults=(fault,))
+    with lab.ssh(device) as ssh, pytest.raises(FileError):
+        ssh.files().put(bytes(300_000), "/misc/disk1/xr-agent.pem")
+    assert not device.files
+
+
+def test_a_command_that_the_user_may_not_use_is_named(lab: Lab) -> None:
+    device = lab.add(release="7.3.2", forbidden=("run", "crypto ca authenticate", "configure"))
+    with lab.ssh(device) as ssh:
+        console = ssh.console()
+        for attempt in (
+            lambda: console.copy("/harddisk:/a", "/tmp/a"),
+            lambda: console.authenticate("Trustpool", ANCHOR),
+            lambda: console.configure(["crypto ca trustpoint Trustpool"]),
+        ):
+            with pytest.raises(ConsoleError) as caught:
+                attempt()
+            assert caught.value.unauthorized
+        assert console.alive
