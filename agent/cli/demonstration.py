@@ -177,8 +177,9 @@ def _push(progress: Progress, actor: Actor) -> None:
 
 
 def _watched(actor: Actor) -> bool:
-    licensing = actor.state.licensing.value if actor.state else None
-    return licensing is not None and actor.outcome is not None and actor.outcome.well
+    """Whether a new contact may be expected: the router could be told to renew."""
+    renews = actor.state is not None and actor.state.access.renew_auth
+    return renews and actor.outcome is not None and actor.outcome.well
 
 
 def _poll(progress: Progress, actor: Actor) -> None:

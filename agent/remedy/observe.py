@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from agent.model.errors import AgentError
+from agent.model.method import Method
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
@@ -35,7 +36,7 @@ def observe(
     """The state of *session*'s device as far as its models, and the CLI behind *ssh*, show it.
 
     *full* reads what a verdict needs besides: the trustpool, syslog, clock, and the licensing transport. *trustpool*
-    reads the trustpool alone. Without either the CLI is opened only where no model shows the trustpoint.
+    reads the trustpool alone. Without either the CLI is opened only where the models do not do.
 
     Raises:
         AgentError: the session was lost or a read got no answer within the policy; what the device does not show or
@@ -101,7 +102,8 @@ def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
 
 def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
     """Fill in over the CLI what is wanted and no model shows."""
-    lacking = _unmodelled(state.certificate) or _config_untold(state)
+    alone = not {Method.FILE, Method.RPC} & set(state.access.methods)
+    lacking = alone or _unmodelled(state.certificate) or _config_untold(state)
     if not (lacking or full or trustpool):
         return replace(state, cli=None)
     try:

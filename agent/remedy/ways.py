@@ -14,6 +14,7 @@ _WORD = re.compile(r"[A-Za-z0-9_\-.:@+=]+")
 _PILE_UP = "24.3.1 and 25.1.1 start their PKI, and with it SSH, up to an hour late where imports piled up"
 _PILING = ("24.3.1", "25.1.1")
 _CLEAN = "the clean import drops everything that was imported into the trustpool before"
+_OPEN_SSH = "make the router's SSH port reachable (--ssh-port): the CLI shows what its models do not"
 _DONE_BY_HAND = "do it at the router's console"
 
 
@@ -44,7 +45,9 @@ def _trustpoint(method: Method, intent: Intent, state: State) -> list[Step] | Re
     if console is not None:
         return console
     wanted = Enrollment(EnrollmentKind.LOCAL) if method is Method.FILE else intent.enrollment
-    change = _configure(wanted, intent, state)
+    # Without a candidate to edit, the dialog's two lines are typed as well.
+    model = state.access.config_model if state.access.candidate else ConfigModel.NONE
+    change = _configure(wanted, intent, state, model)
     if isinstance(change, Refused):
         return change
     return [*([change] if change else []), _action(method, intent)]
@@ -62,12 +65,14 @@ def _unread(state: State) -> Refused | None:
     if state.config.missing is not None:
         return Refused(
             f"the trustpoint configuration could not be read: {_both(state.config.missing, state.cli)}",
-            "without it nobody can say what a change would replace",
+            _OPEN_SSH if state.cli else "without it nobody can say what a change would replace",
         )
     if not state.certificate.answered:
         return Refused(
             f"the certificates could not be read: {_both(state.certificate.missing, state.cli)}",
-            "without them a push cannot tell whether it is needed, nor prove its success",
+            _OPEN_SSH
+            if state.cli
+            else "without them a push can neither tell whether it is needed nor prove its success",
         )
     return None
 
@@ -90,8 +95,10 @@ def _needs_cli(method: Method, intent: Intent, state: State) -> Refused | None:
     return None
 
 
-def _configure(wanted: Enrollment, intent: Intent, state: State) -> ConfigureTrustpoint | Refused | None:
-    present, model = state.config.value, state.access.config_model
+def _configure(
+    wanted: Enrollment, intent: Intent, state: State, model: ConfigModel
+) -> ConfigureTrustpoint | Refused | None:
+    present = state.config.value
     if model is not ConfigModel.NONE and wanted.kind not in state.access.enrollments:
         return Refused(f"{model.value} cannot set '{wanted.cli}' here")
     replaces = None

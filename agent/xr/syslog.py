@@ -34,8 +34,8 @@ MOST_HOSTS = 100_000
 OTHERS = "(further hosts)"
 
 _PRI = re.compile(rb"(?:\d{1,6} )?<\d{1,3}>")
-_RFC5424 = re.compile(rb"<\d{1,3}>1 (\S{1,40}) (\S{1,255}) ")
-_ISO = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)) (\S{1,255}) ")
+_RFC5424 = re.compile(rb"(?:\d{1,6} )?<\d{1,3}>1 (\S{1,40}) (\S{1,255}) ")
+_ISO = re.compile(rb"(?:<\d{1,3}>)?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)) (\S{1,255}) ")
 _RFC3164 = re.compile(rb"(?:<\d{1,3}>)?([A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,6})?) (\S{1,255}) ")
 _NO_HOST = re.compile(rb"^(?:\d{1,10}:?|:|-|(?:RP|LC|0|\d)/\S*|%\S*)$")
 
@@ -133,7 +133,7 @@ def _header(record: bytes) -> tuple[DeviceTime | None, str]:
     if priorities:
         record = record[priorities[-1].start() :]
     for pattern in (_RFC5424, _ISO, _RFC3164):
-        found = pattern.search(record)
+        found = pattern.match(record)
         if found:
             return _time(found.group(1)), _host(found.group(2))
     return None, "unknown"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 QUIET = 2.0
 """Seconds without a further character after which a line that may be a question is taken for one."""
 
+_importing = threading.Lock()
 _OPEN_WAIT = 30.0
 _SETTLE_WAIT = 5.0
 _WIDTH, _HEIGHT = 511, 1000
@@ -73,6 +75,7 @@ class Terminal:
         self._config: re.Pattern[str] | None = None
         wait = min(timeout, _OPEN_WAIT)
         try:
+            _import_netmiko()
             with self._mapped("being opened"):
                 self._driver = _driver_class()(open_channel(transport, _shell, wait), timeout)
         except SessionLost as error:
@@ -270,6 +273,12 @@ def _unstamped(text: str) -> str:
 def _shell(channel: Channel) -> None:
     channel.get_pty(term="vt100", width=_WIDTH, height=_HEIGHT)
     channel.invoke_shell()
+
+
+def _import_netmiko() -> None:
+    """Import netmiko in one thread only: its modules import each other in a circle, which breaks in two at once."""
+    with _importing:
+        import netmiko  # noqa: F401 - what is wanted of it is imported where it is used
 
 
 @cache

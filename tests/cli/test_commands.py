@@ -71,10 +71,29 @@ def test_show_gives_everything_with_its_source(lab: Lab) -> None:
 
 
 def test_show_says_why_something_is_missing(lab: Lab) -> None:
-    made = lab.json("show", lab.add(release="6.6.3"))
+    made = lab.json("show", lab.add(release="6.6.3", ssh=False))
     check("show", made)
     assert "crypto-cepki-oper" in made["certificate"]["missing"]
     assert made["access"]["config_model"] == "none"
+    assert "cannot be used" in made["cli"]
+
+
+def test_show_reads_over_the_cli_what_no_model_shows(lab: Lab) -> None:
+    made = lab.json("show", lab.add(release="6.6.3", certificate=PEM))
+    check("show", made)
+    assert made["release"] == "6.6.3"
+    assert made["certificate"]["sha1"] == TrustAnchor.bundled().sha1
+    assert made["trustpoint"]["enrollment"] == "enrollment terminal"
+    assert made["licensing"]["registration"] == "complete"
+    assert {made[part]["source"] for part in ("certificate", "trustpoint", "licensing", "software")} == {"console"}
+    assert made["cli"] is None
+
+
+def test_show_never_opens_ssh_where_it_is_ruled_out(lab: Lab) -> None:
+    device = lab.add(release="6.6.3")
+    made = lab.json("show", device, "--no-ssh")
+    assert made["certificate"]["missing"]
+    assert not device.connections
 
 
 def test_show_as_a_table(lab: Lab) -> None:
@@ -114,7 +133,8 @@ def test_a_hostile_device_cannot_act_on_the_terminal(lab: Lab, monkeypatch: pyte
         ({"certificate": PEM}, "remedied", 0),
         ({"url": "https://ssm.example/"}, "not-affected", 0),
         ({"fixes": ("CSCvx00476",)}, "not-affected", 0),
-        ({"release": "6.6.3"}, "unknown", 1),
+        ({"release": "6.6.3"}, "affected", 1),
+        ({"release": "6.6.3", "ssh": False}, "unknown", 1),
     ],
 )
 def test_assess(lab: Lab, settings: dict[str, Any], verdict: str, code: int) -> None:
@@ -156,7 +176,11 @@ def test_a_plan_without_steps_is_well(lab: Lab) -> None:
     assert json.loads(done.stdout)["changes"] is False
 
 
-@pytest.mark.parametrize("settings", [{"release": "6.6.3"}, {"candidate": False}], ids=["no model", "no candidate"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"release": "6.6.3", "ssh": False}, {"candidate": False, "ssh": False}],
+    ids=["no model", "no candidate"],
+)
 @pytest.mark.parametrize("words", [("plan",), ("push", "--yes")])
 def test_a_device_without_a_way_is_skipped(lab: Lab, settings: dict[str, Any], words: tuple[str, ...]) -> None:
     device = lab.add(**settings)
@@ -200,7 +224,7 @@ def test_push_as_a_table(lab: Lab) -> None:
 
 def test_push_that_brings_no_certificate_fails_and_names_the_next_step(lab: Lab) -> None:
     device = lab.add(terminal_rpc="ok-without-certificate")
-    done = lab.run("push", device, "--yes", "--format", "json")
+    done = lab.run("push", device, "--yes", "--method", "rpc", "--format", "json")
     made = json.loads(done.stdout)
     check("push", made)
     assert (done.exit_code, made["outcome"], made["error"]["kind"]) == (1, "failed", "certificate-missing")
@@ -318,8 +342,8 @@ def test_an_unknown_host_key_is_refused_and_stored_on_request(lab: Lab) -> None:
 
 def test_a_changed_host_key_is_refused_whatever_is_accepted(lab: Lab) -> None:
     device = lab.add()
-    head, _, key = lab.known_hosts.read_text().rstrip().rpartition(" ")
-    lab.known_hosts.write_text(f"{head} {key[:-8]}AAAAAAAA\n")
+    lines = lab.known_hosts.read_text().splitlines()
+    lab.known_hosts.write_text("".join(f"{line[:-8]}AAAAAAAA\n" for line in lines))
     done = lab.run("push", device, "--yes", "--accept-new-host-keys", "--format", "json")
     assert (done.exit_code, json.loads(done.stdout)["error"]["kind"]) == (1, "host-key")
     assert "changed" in one_error(done.stderr)
@@ -495,6 +519,7 @@ def test_the_library_reaches_the_same_device(lab: Lab, tmp_path: Path) -> None:
     given = {
         "host": "127.0.0.1",
         "port": device.port,
+        "ssh_port": device.ssh_port,
         "username": "admin",
         "password_env": None,
         "password_file": secret,

@@ -173,7 +173,8 @@ def test_a_device_without_the_models_is_skipped_and_untouched(lab: Lab, clock: C
     device = lab.add(release="6.6.3")
     outcome = push(lab, device, clock)
     assert outcome.result is agent.Result.SKIPPED
-    assert "no model of this device carries trustpoint configuration" in (outcome.error.message if outcome.error else "")
+    assert outcome.error is not None
+    assert "no model of this device carries trustpoint configuration" in outcome.error.message
     assert not {"lock", "edit-config", "commit", "ca-authenticate"} & set(device.counters)
 
 

@@ -200,7 +200,7 @@ def test_stopping_closes_what_clients_left_a_moment_before() -> None:
     unclosed: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "unraisablehook", lambda found: unclosed.append(str(found.exc_value)))
-        for _ in range(20):
+        for _ in range(6):
             with Simulator() as simulator:
                 device = simulator.add()
                 for port in (device.port, device.ssh_port):

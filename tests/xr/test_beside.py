@@ -1,0 +1,97 @@
+"""What a verdict needs besides, read through the models that have it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+from ncclient import manager
+
+import agent
+from agent.model.errors import SchemaError
+from agent.model.state import Reading, TransportType
+from agent.xr import licensing, transport
+from agent.xr.licensing import Answer
+from tests.support import Clock, Lab
+
+URL = "https://tools.cisco.com/its/service/oddce/services/DDCEService"
+
+
+def full(lab: Lab, clock: Clock, **settings: object) -> agent.State:
+    device = lab.add(**settings)
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
+        return agent.observe(session, policy=clock.policy(), ssh=ssh, full=True)
+
+
+@pytest.mark.parametrize("release", ["6.6.3", "7.3.2", "7.8.1", "24.2.1"])
+def test_the_configured_transport_is_found_in_every_line_of_releases(lab: Lab, clock: Clock, release: str) -> None:
+    state = full(lab, clock, release=release, transport_configured=True)
+    urls = state.transport.value.urls if state.transport.value else ()
+    assert URL in (*urls, state.licensing.value.url if state.licensing.value else "")
+
+
+def test_all_models_together_say_where_licensing_goes() -> None:
+    one = agent.model.state.LicensingTransport(urls=("https://a",))
+    other = agent.model.state.LicensingTransport(kind=TransportType.SMART, urls=("https://b", "https://a"))
+    merged = transport.merged([Reading(one, "x"), Reading(missing="no y"), Reading(other, "z")])
+    assert merged.value == replace(other, urls=("https://a", "https://b"))
+    assert merged.source == "x, z"
+    assert transport.merged([Reading(missing="no y"), Reading(missing="no z")]).missing == "no y; no z"
+    assert transport.merged([Reading(None, "x"), Reading(missing="no z")]).answered
+
+
+def test_peer_verification_is_on_unless_it_is_configured_off(lab: Lab, clock: Clock) -> None:
+    assert full(lab, clock, release="7.8.1").peer_verification.value is True
+    assert full(lab, clock, release="7.8.1", verify_peer_off=True).peer_verification.value is False
+
+
+def test_the_devices_own_log_tells_of_the_lost_server(lab: Lab, clock: Clock) -> None:
+    found = full(lab, clock, release="7.4.1").syslog.value
+    assert found is not None
+    assert "SMART_LIC-3-COMM_FAILED" in {one.mnemonic for one in found}
+    assert full(lab, clock, release="7.4.1", certificate=agent.TrustAnchor.bundled().pem).syslog.value == ()
+
+
+@pytest.mark.parametrize("ahead", [0.0, 7200.0, -86400.0])
+def test_the_devices_clock_is_compared_with_ours(lab: Lab, clock: Clock, ahead: float) -> None:
+    offset = full(lab, clock, release="7.4.1", clock_offset=ahead).clock_offset.value
+    assert offset is not None
+    assert abs(offset.total_seconds() - ahead) <= 2
+
+
+def test_policy_based_licensing_shows_its_reports(lab: Lab, clock: Clock) -> None:
+    state = full(lab, clock, release="24.2.1", policy=True)
+    assert state.licensing.value is not None
+    assert state.licensing.value.policy_based
+    assert state.reporting.value is not None
+
+
+@pytest.mark.parametrize("token", ["secret-é" * 200, "secret\x01token"])
+def test_a_token_that_the_model_refuses_is_not_quoted(lab: Lab, token: str) -> None:
+    device = lab.add(release="7.8.1")
+    with lab.connect(device) as session, pytest.raises(SchemaError) as raised:
+        licensing.register(session, session.schema, agent.Secret(token))
+    assert "secret" not in str(raised.value) + repr(raised.value.__context__)
+    assert not device.counters["register-id-token"]
+
+
+def test_a_token_is_in_no_log_of_a_borrowed_session_either(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    device = lab.add(release="7.8.1", certificate=agent.TrustAnchor.bundled().pem, registration="not-registered")
+    with (
+        caplog.at_level(logging.DEBUG),
+        manager.connect(
+            host="127.0.0.1",
+            port=device.port,
+            username=lab.simulator.username,
+            password=lab.simulator.password,
+            hostkey_verify=False,
+            allow_agent=False,
+            look_for_keys=False,
+        ) as owned,
+    ):
+        session = agent.Session.over(owned)
+        answer, _ = licensing.register(session, session.schema, agent.Secret("a-secret-token"))
+    assert answer is Answer.SUCCESS
+    assert device.state.tokens == ["a-secret-token"]
+    assert "a-secret-token" not in caplog.text
