@@ -37,6 +37,7 @@ def plain(text: str) -> str:
     """The text without what differs from run to run: times, days, durations, the port, trailing blanks."""
     for pattern, word in (
         (r"[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d UTC", "DATE"),
+        (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d+", "DATE"),
         (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
         (r"\b\d\d:\d\d:\d\d\b", "TIME"),
         (r"\(?[+-]?\d+ d(ays)?\)?", "DAYS"),
@@ -67,6 +68,8 @@ def test_every_xr_agent_command_prints_what_readme_says(lab: Lab) -> None:
                 *words,
                 "--port",
                 str(device.port),
+                "--ssh-port",
+                str(device.ssh_port),
                 "--known-hosts",
                 str(lab.known_hosts),
                 "--ssh-config",

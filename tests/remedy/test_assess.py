@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agent.model.plan import VerdictKind
-from agent.model.state import AuthorizationState, Licensing, Reading, State, TransportType
+from agent.model.errors import InputError
+from agent.model.plan import Verdict, VerdictKind
+from agent.model.state import (
+    AuthorizationState,
+    DeviceTime,
+    Licensing,
+    LicensingTransport,
+    Reading,
+    RegistrationState,
+    Reporting,
+    Signature,
+    State,
+    TransportType,
+)
 from agent.remedy.assess import assess
-from agent.remedy.notice import bundled_notice
-from tests.remedy.states import ANCHOR, CERTIFICATE, LAST, LICENSING, NOW, OLD_ROOT, state
+from agent.remedy.notice import Notice, bundled_notice
+from tests.remedy.states import ANCHOR, CERTIFICATE, LAST, LICENSING, LISTED, NOW, OLD_ROOT, state
 
 
 def test_an_affected_release_is_affected_and_its_deadlines_count_from_the_last_success() -> None:
@@ -92,3 +106,104 @@ def test_the_notice_lists_exactly_the_releases_of_fn72290() -> None:
         assert listed in notice.affected
     for unlisted in ("6.8.2", "6.9.1", "7.3.4", "7.4.2", "7.5.2", "5.3.4", "24.1.1"):
         assert unlisted not in notice.affected
+
+
+def reasons(verdict: Verdict) -> str:
+    return " | ".join(verdict.reasons)
+
+
+def test_the_root_in_the_trustpool_is_a_remedy() -> None:
+    verdict = assess(state(trustpool=Reading((LISTED,), "console")), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.REMEDIED
+    assert "the trustpool lists" in reasons(verdict)
+
+
+def test_where_state_does_not_tell_the_configuration_tells_where_licensing_goes() -> None:
+    def configured(**settings: Any) -> State:
+        return state(licence=None, transport=Reading(LicensingTransport(**settings), "call-home-cfg"))
+
+    assert assess(configured(urls=("https://ssm.example/x",)), ANCHOR, NOW).kind is VerdictKind.NOT_AFFECTED
+    both = ("https://ssm.example/x", "https://tools.cisco.com/its/x")
+    assert assess(configured(urls=both), ANCHOR, NOW).kind is VerdictKind.AFFECTED
+    assert assess(configured(kind=TransportType.OFF), ANCHOR, NOW).kind is VerdictKind.NOT_AFFECTED
+    assert assess(configured(reservation=True), ANCHOR, NOW).kind is VerdictKind.NOT_AFFECTED
+
+
+@pytest.mark.parametrize(
+    "day, verified, kind",
+    [
+        (datetime(2026, 10, 22, tzinfo=UTC), None, VerdictKind.NOT_AFFECTED),
+        (datetime(2022, 2, 1, tzinfo=UTC), None, VerdictKind.AFFECTED),
+        (datetime(2026, 10, 22, tzinfo=UTC), False, VerdictKind.AFFECTED),
+    ],
+    ids=["after the change", "before the change", "nothing verified"],
+)
+def test_a_contact_counts_only_after_the_server_changed_and_with_verification(
+    day: datetime, verified: bool | None, kind: VerdictKind
+) -> None:
+    licence = replace(LICENSING, last_comm_success=True, last_comm_time=DeviceTime("then", day))
+    checked: Reading[bool] = Reading(verified, "um-http-client-cfg") if verified is False else Reading(missing="none")
+    assert assess(state(licence=licence, peer_verification=checked), ANCHOR, NOW).kind is kind
+
+
+def test_switched_off_verification_is_a_warning_and_never_not_affected() -> None:
+    verdict = assess(state(peer_verification=Reading(False, "um-http-client-cfg")), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.AFFECTED
+    assert "anybody's certificate" in verdict.warnings[0]
+    assert verdict.warnings[0] in verdict.reasons
+
+
+def test_a_clock_outside_the_validity_of_the_root_is_no_remedy() -> None:
+    early = Reading(datetime(2010, 1, 1, tzinfo=UTC) - NOW, "console")
+    verdict = assess(state(certificate=CERTIFICATE, clock_offset=early), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.UNKNOWN
+    assert "TLS fails with the root present" in reasons(verdict)
+
+
+@pytest.mark.parametrize("minutes, said", [(6, "6 minutes ahead"), (-90, "90 minutes behind"), (4, None), (-5, None)])
+def test_a_clock_more_than_five_minutes_off_is_said(minutes: int, said: str | None) -> None:
+    offset = Reading(timedelta(minutes=minutes), "console")
+    verdict = assess(state(certificate=CERTIFICATE, clock_offset=offset), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.REMEDIED
+    assert [said in warning for warning in verdict.warnings if said] == ([True] if said else [])
+    assert bool(verdict.warnings) is bool(said)
+
+
+def test_a_logged_verification_failure_decides_where_the_release_is_not_known() -> None:
+    logged = Reading((Signature("XR_SSL-3-CERT_VERIFY_ERR_2_PARAM", 3, None, LAST),), "infra-syslog-oper")
+    verdict = assess(state(release=None, syslog=logged), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.AFFECTED
+    assert f"3 times, last at {LAST.text}" in reasons(verdict)
+
+
+def test_the_fix_of_the_message_prefix_is_said_and_cures_nothing() -> None:
+    verdict = assess(state(fixes=frozenset({"CSCvx87275"})), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.AFFECTED
+    assert "it is no cure" in reasons(verdict)
+
+
+def test_policy_based_licensing_is_judged_by_its_reports() -> None:
+    licence = Licensing(registration=RegistrationState.NOT_SUPPORTED, policy_based=True)
+    report = Reading(Reporting(LAST, None), "smart-license-platform-oper")
+    verdict = assess(state(release="24.2.1", licence=licence, reporting=report), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.NOT_AFFECTED
+    assert f"last reported {LAST.text}" in reasons(verdict)
+
+
+def test_another_notice_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "notice.json"
+    file.write_text(
+        '{"name": "FN1", "affected": ["9.9.9"], "fixes": ["CSCaa00001"], "servers": {"ca.example": "2026-01-01"},'
+        ' "oldest": [1, 0]}'
+    )
+    notice = Notice.from_file(file)
+    licence = replace(LICENSING, url="https://ca.example/x")
+    assert assess(state(release="9.9.9", licence=licence), ANCHOR, NOW, notice=notice).kind is VerdictKind.AFFECTED
+    assert assess(state(release="9.9.9"), ANCHOR, NOW, notice=notice).kind is VerdictKind.NOT_AFFECTED
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x"}', '{"oldest": "ab"}'])
+def test_a_file_that_is_no_notice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "n.json").write_text(text)
+    with pytest.raises(InputError, match="no notice"):
+        Notice.from_file(tmp_path / "n.json")
