@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
+from agent.model.state import Access
 from agent.remedy import support
+from agent.remedy.access import access
 from agent.simulator import Persona
 from tests.cli.schemas import check
 
@@ -97,8 +99,12 @@ def test_a_thousand_files_of_one_kind_are_judged_once(tmp_path: Path, monkeypatc
         (file := tmp_path / f"{number}.xml").write_text(text)
         files.append(str(file))
     judged: list[object] = []
-    real = support.access
-    monkeypatch.setattr(support, "access", lambda *given: judged.append(1) or real(*given))
+
+    def counted(*given: Any) -> Access:
+        judged.append(given)
+        return access(*given)
+
+    monkeypatch.setattr(support, "access", counted)
     monkeypatch.setattr(support, "_answers", {})
     assert len(objects("--hello", *files)) == 1000
     assert len(judged) == 1

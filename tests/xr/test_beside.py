@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ncclient import manager
@@ -18,7 +19,7 @@ from tests.support import Clock, Lab
 URL = "https://tools.cisco.com/its/service/oddce/services/DDCEService"
 
 
-def full(lab: Lab, clock: Clock, **settings: object) -> agent.State:
+def full(lab: Lab, clock: Clock, **settings: Any) -> agent.State:
     device = lab.add(**settings)
     with lab.connect(device) as session, lab.ssh(device) as ssh:
         return agent.observe(session, policy=clock.policy(), ssh=ssh, full=True)
