@@ -18,6 +18,7 @@ from agent.xr.showlicense import licensing as licensing
 
 _FIELDS = {
     "serial number": "serial",
+    "certificate serial number": "serial",
     "subject": "subject",
     "subject name": "subject",
     "issued by": "issuer",
@@ -32,6 +33,7 @@ _FIELDS = {
     "sha1 fingerprint": "sha1",
     "sha-1 fingerprint": "sha1",
     "fingerprint": "sha1",
+    "fingerprint sha1": "sha1",
 }
 _FIELD = re.compile(r"^[ \t]{0,20}([A-Za-z][A-Za-z0-9 /-]{0,40}?)[ \t]*:[ \t]*(.*)$")
 _CA = re.compile(r"^[ \t]*(?:trusted )?(?:ca|root) certificate", re.IGNORECASE)
