@@ -43,7 +43,10 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
             refusals.append(steps)
             notes.append(Note(steps.reason, about=f"method {method.value}"))
             continue
-        made = _plan(intent, state, there, method, [*notes, *steps, *_afterwards(intent, state, installed=True)])
+        done = [*notes, *steps, *_afterwards(intent, state, installed=True)]
+        if there.proven:  # only the import is left, which --then asks for
+            return _plan(intent, state, there, Method.TRUSTPOOL, done)
+        made = _plan(intent, state, there, method, done)
         return replace(made, fallbacks=_possible(wanted[place + 1 :], intent, state, there))
     return _skip(state, "; ".join(dict.fromkeys(one.reason for one in refusals)), hint=refusals[-1].hint)
 

@@ -265,7 +265,10 @@ def test_then_trustpool_does_both_and_only_what_is_missing_of_them() -> None:
     both = Intent(bundle=BUNDLE, then_trustpool=True, renew=False)
     assert steps(plan(both, state())) == [ConfigureTrustpoint, Authenticate, ImportBundle, Note]
     kept = state(certificate=CERTIFICATE, enrollment=TERMINAL)
-    assert steps(plan(both, kept)) == [ImportBundle, Note]
+    left = plan(both, kept)
+    assert steps(left) == [ImportBundle, Note]
+    assert isinstance(left, Plan)
+    assert (left.method, left.fallbacks) == (Method.TRUSTPOOL, ())
     assert not plan(both, replace(kept, trustpool=Reading((LISTED,), "console")))
 
 
