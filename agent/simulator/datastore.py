@@ -1,9 +1,11 @@
-"""Running and candidate: edit-config with its operations (RFC 6241 section 7.2), commit, discard, locks."""
+"""Running and candidate: edit-config with its operations (RFC 6241 section 7.2), commits, discard, locks."""
 
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -11,6 +13,22 @@ from agent.simulator.errors import Refusal, lock_denied, unknown_element
 from agent.simulator.models import Model
 
 _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
+_LATE = 2.5
+_OVERTAKEN = "One or more commits have occurred from other configuration sessions"
+
+
+@dataclass
+class Trial:
+    """A confirmed commit that waits for its confirmation (RFC 6241 section 8.4).
+
+    Without *persist* it ends with its session. ``until`` is when it is taken back, by the datastores' clock: routers do
+    so two to three seconds late.
+    """
+
+    before: list[etree._Element]
+    session: str
+    persist: str | None
+    until: float
 
 
 class Datastores:
@@ -30,11 +48,23 @@ class Datastores:
         self._models = models
         self._grants_dirty_lock = grants_dirty_lock
         self._translate = translate
-        self.running: list[etree._Element] = []
+        self._running: list[etree._Element] = []
         self.candidate: list[etree._Element] = []
         self.locks: dict[str, str] = {}
-        self.candidate_owner: str | None = None
-        self.commits = 0
+        self.trial: Trial | None = None
+        self.clock: Callable[[], float] = time.monotonic
+        self.commits = self.rollbacks = 0
+        self._overtaken = False
+
+    @property
+    def running(self) -> list[etree._Element]:
+        """The running configuration; a trial commit whose time is over is taken back when it is looked at."""
+        self._expire()
+        return self._running
+
+    @running.setter
+    def running(self, nodes: list[etree._Element]) -> None:
+        self._running = nodes
 
     @property
     def dirty(self) -> bool:
@@ -49,6 +79,8 @@ class Datastores:
         """Lock *target* for *session*, or refuse."""
         if target in self.locks:
             raise lock_denied(self.locks[target])
+        if target == "running" and self._pending(session):
+            raise Refusal("in-use", "A trial commit is underway")
         if target == "candidate" and self.dirty and not self._grants_dirty_lock:
             raise lock_denied("0")
         self.locks[target] = session
@@ -65,6 +97,8 @@ class Datastores:
         """The session ended: its locks end, and with them its changes."""
         for target in [target for target, holder in self.locks.items() if holder == session]:
             self.unlock(target, session)
+        if self.trial is not None and self.trial.persist is None and self.trial.session == session:
+            self.take_back()
 
     def writable(self, session: str) -> None:
         """Refuse a change while another session holds the candidate."""
@@ -76,6 +110,10 @@ class Datastores:
         """Apply a ``<config>`` to the candidate, wholly or not at all."""
         self.writable(session)
         self.candidate = self._edited(self.candidate, content, default)
+
+    def with_edit(self, *edits: etree._Element) -> list[etree._Element]:
+        """The running configuration with *edits* merged into it."""
+        return self._edited(self.running, edits, "merge")
 
     def _edited(
         self, nodes: Iterable[etree._Element], content: Iterable[etree._Element], default: str
@@ -96,11 +134,62 @@ class Datastores:
         """Make the candidate the running configuration."""
         self._committable(session)
         self.writable(session)
-        if not self.dirty:
+        if self._overtaken:
+            raise Refusal("operation-failed", info=f"<commit-failure>{_OVERTAKEN}: 0x41866c00</commit-failure>")
+        if not self.dirty and self.trial is None:
             raise Refusal("operation-failed", "No configuration changes to commit")
         self.validate()
+        self.trial = None
+        self.commits += self.dirty
         self.running = copy.deepcopy(self.candidate)
-        self.commits += 1
+
+    def commit_confirmed(self, session: str, *, timeout: float, persist: str | None) -> None:
+        """Make the candidate the running configuration until *timeout* seconds have passed without a confirmation."""
+        before = copy.deepcopy(self.running)
+        self.commit(session)
+        self.trial = Trial(before, session, persist, self.clock() + timeout + _LATE)
+
+    def confirm(self, persist: str) -> None:
+        """The confirming commit of any session that knows *persist*; what else is in the candidate stays there."""
+        self._known_trial(persist)
+        self.trial = None
+
+    def cancel(self, session: str, persist: str | None) -> None:
+        """Take a confirmed commit back."""
+        trial = self._known_trial(persist)
+        if persist is None and trial.session != session:
+            raise Refusal("invalid-value", kind="protocol")
+        self.take_back()
+
+    def _known_trial(self, persist: str | None) -> Trial:
+        self._expire()
+        if self.trial is None or self.trial.persist != persist:
+            raise Refusal("invalid-value", kind="protocol", info="<bad-element>persist-id</bad-element>")
+        return self.trial
+
+    def _expire(self) -> None:
+        if self.trial is not None and self.clock() >= self.trial.until:
+            self.take_back()
+
+    def take_back(self) -> None:
+        """What was running before the trial commit is so again; the candidate follows unless somebody changed it."""
+        trial, self.trial = self.trial, None
+        if trial is None:
+            return
+        follows = _text(self.candidate) == _text(self._running)
+        self._running = trial.before
+        self.rollbacks += 1
+        if follows:
+            self.candidate = copy.deepcopy(self._running)
+
+    def _pending(self, session: str) -> bool:
+        """Whether somebody's confirmed commit stands in the way of *session*."""
+        self._expire()
+        return self.trial is not None and (self.trial.persist is not None or self.trial.session != session)
+
+    def overtake(self) -> None:
+        """Another session committed: the candidate has to be discarded before it can be committed."""
+        self._overtaken = True
 
     def type(self, edits: Iterable[etree._Element], session: str) -> None:
         """Commit edits made at the CLI, which has a candidate of its own.
@@ -119,6 +208,8 @@ class Datastores:
     def _committable(self, session: str) -> None:
         if self.locks.get("running", session) != session:
             raise Refusal("in-use", "Configuration Namespace is locked by another agent")
+        if self._pending(session):
+            raise Refusal("in-use", "A trial commit is underway")
 
     def _validate(self, nodes: Iterable[etree._Element]) -> None:
         for node in nodes:
@@ -128,6 +219,7 @@ class Datastores:
 
     def discard(self) -> None:
         """Make the running configuration the candidate."""
+        self._overtaken = False
         self.candidate = copy.deepcopy(self.running)
 
     def _apply(self, parent: etree._Element, node: etree._Element, inherited: str, above: list[str]) -> None:

@@ -39,6 +39,7 @@ class Device:
         log: (session-id, operation) of every rpc in the order of arrival; ``counters`` adds them up.
         typed: every command at the CLI, without what was pasted; answers: what its questions were answered.
         faults: what is to go wrong.
+        strangers: session-id → user of sessions that a test made up.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
 
@@ -53,6 +54,7 @@ class Device:
     typed: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     sessions: dict[str, NetconfSession] = field(default_factory=dict)
+    strangers: dict[str, str] = field(default_factory=dict)
     connections: set[Any] = field(default_factory=set, repr=False)
     last_session: int = 0
     post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
@@ -103,20 +105,29 @@ class Device:
         """Leave the candidate changed by somebody else."""
         self.config.edit([self._trustpoint(name, enrollment)], "merge", "console")
 
-    def hold_lock(self, target: str = "running", session: str = "77") -> None:
-        """Let another session hold a lock."""
+    def hold_lock(self, target: str = "running", session: str = "77", user: str = "noc") -> None:
+        """Let another session, of *user* from 192.0.2.7, hold a lock until it is killed."""
         self.config.locks[target] = session
+        self.strangers[session] = user
 
     def reload(self) -> None:
         """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
-        self.post(self._start_anew)
+        self.post(self.start_anew)
 
-    def _start_anew(self) -> None:
+    def start_anew(self) -> None:
+        """The same, in the simulator's thread. What was committed on trial is taken back."""
         self.drop_all()
         self.config.locks.clear()
+        self.config.take_back()
         self.config.discard()
         self.state.reload()
         self.disk.reload()
+
+    def other_commits(self) -> None:
+        """Let another session commit a trustpoint ``OTHER``, which this one's candidate has not seen."""
+        change = self._trustpoint("OTHER", "terminal")
+        self.config.running = self.config.with_edit(change)
+        self.config.overtake()
 
     def enrollment(self, name: str = "Trustpool") -> str | None:
         """The running enrollment of a trustpoint: ``terminal``, ``local``, a URL, or None."""

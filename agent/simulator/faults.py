@@ -16,13 +16,21 @@ class FaultKind(Enum):
     SILENT = "no answer"
     DELAY = "a late answer"
     EMPTY = "empty data"
+    HALF = "the answer cut off in the middle, then the session dropped"
+    GARBAGE = "bytes that are no message, unframed"
+    RESET = "the connection reset before the effect"
+    OTHER_COMMITS = "another session commits first"
+    REBOOT = "the device reloads before the effect"
+    REBOOT_AFTER = "the device reloads after the effect, before the answer"
 
 
 @dataclass
 class Fault:
     """*kind* on the next *times* rpcs of the name *operation* (``*`` for any), after *skip* that go well.
 
-    ``data`` is the rpc-error XML for ERROR, the bytes for RAW; ``seconds`` the lateness for DELAY.
+    Besides rpcs there are the operations ``connect`` and ``connect-ssh`` (a connection to either port), ``hello``, and
+    ``cli:`` with a command's beginning; ``confirm`` is the commit that carries a persist-id. ``data`` is the rpc-error
+    XML for ERROR, the bytes for RAW and GARBAGE; ``seconds`` the lateness for DELAY.
     """
 
     operation: str

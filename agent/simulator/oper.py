@@ -15,11 +15,13 @@ from agent.simulator.trustpoints import PREFIX
 
 Tree = Mapping[str, object]
 
+_MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+
 
 def operational(device: Device) -> list[etree._Element]:
     """All operational data of a device, in the modules it has."""
     state, models = device.state, device.models
-    found = []
+    found: list[etree._Element | None] = [sessions(device)]
     if (cepki := models.get(f"{PREFIX}crypto-cepki-oper")) is not None:
         found.append(trustpoints(cepki, state, device.trustpoints()))
     if (licences := models.get(f"{PREFIX}infra-smartlicense-oper")) is not None:
@@ -33,6 +35,17 @@ def operational(device: Device) -> list[etree._Element]:
     if (buffer := models.get(f"{PREFIX}infra-syslog-oper")) is not None:
         found.append(syslog(buffer.namespace, state))
     return [one for one in found if one is not None]
+
+
+def sessions(device: Device) -> etree._Element:
+    """netconf-state/sessions (RFC 6022 section 2.1.3): who is logged in by NETCONF, and from where."""
+    known = [(number, "admin", "127.0.0.1") for number in device.sessions]
+    known += [(number, user, "192.0.2.7") for number, user in device.strangers.items()]
+    listed = [
+        {"session-id": number, "transport": "netconf-ssh", "username": user, "source-host": host}
+        for number, user, host in known
+    ]
+    return top("netconf-state", {"sessions": {"session": listed}}, _MONITORING)
 
 
 def build(parent: etree._Element, name: str, value: object, namespace: str) -> None:

@@ -55,6 +55,7 @@ class Persona:
         pad_hello: how many capabilities the hello lists at least; real ones list up to about 1,100.
         no_get_schema: announce the deviation by which get-schema is not supported, as some platforms do anyway.
         candidate: whether :candidate is announced.
+        confirmed_commit: whether :confirmed-commit is.
         grants_dirty_lock: grant the lock of a candidate that somebody left changed, against RFC 6241.
         cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text.
         ssh: whether anything listens on the SSH port; sftp: whether it has the SFTP subsystem.
@@ -96,6 +97,7 @@ class Persona:
     pad_hello: int = 0
     no_get_schema: bool = False
     candidate: bool = True
+    confirmed_commit: bool = True
     grants_dirty_lock: bool = False
     cli_cfg_readable: bool = True
     latency: float = 0.0
@@ -139,7 +141,9 @@ class Persona:
         """What the hello announces."""
         listed = [f"{BASE}:1.0", *([f"{BASE}:1.1"] if self.base_11 else []), *_PROTOCOL]
         if not self.candidate:
-            listed = [uri for uri in listed if ":candidate:" not in uri and ":confirmed" not in uri]
+            listed = [uri for uri in listed if ":candidate:" not in uri]
+        if not (self.candidate and self.confirmed_commit):
+            listed = [uri for uri in listed if ":confirmed-commit:" not in uri]
         listed.append(_MONITORING + ("" if self.offers_get_schema else _NO_GET_SCHEMA))
         listed += self._announced.capabilities
         for number in range(self.pad_hello - len(listed)):

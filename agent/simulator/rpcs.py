@@ -37,6 +37,8 @@ class Rpcs:
         except (etree.XMLSyntaxError, IndexError):
             return _reply('message-id="0"', rpc_error("malformed-message", kind="rpc"))
         operation = etree.QName(body).localname
+        if operation == "commit" and body.find(f"{{{BASE}}}persist-id") is not None:
+            operation = "confirm"
         self._device.log.append((self._session.session_id, operation))
         self._device.counters[operation] += 1
         attributes = " ".join(f"{key!s}={quoteattr(str(root.get(key)))}" for key in map(str, root.keys()))
@@ -51,12 +53,23 @@ class Rpcs:
             content = await self._perform(operation, body)
         except Refusal as refusal:
             content = refusal.xml
-        if fault is not None and fault.kind is FaultKind.DROP_AFTER:
-            self._session.drop()
-            return None
-        if fault is not None and fault.kind is FaultKind.EMPTY:
-            content = b"<data/>"
-        return _reply(attributes, content)
+        return self._struck(fault, _reply(attributes, content), attributes) if fault else _reply(attributes, content)
+
+    def _struck(self, fault: Fault, reply: bytes, attributes: str) -> bytes | None:
+        """What a fault makes of the answer to an operation that was done."""
+        match fault.kind:
+            case FaultKind.DROP_AFTER:
+                self._session.drop()
+                return None
+            case FaultKind.HALF:
+                self._session.cut(reply)
+                return None
+            case FaultKind.REBOOT_AFTER:
+                self._device.start_anew()
+                return None
+            case FaultKind.EMPTY:
+                return _reply(attributes, b"<data/>")
+        return reply
 
     async def _strike(self, fault: Fault, attributes: str) -> bytes | None:
         """What a fault answers in place of the operation; empty for no answer, None where the operation goes on."""
@@ -70,13 +83,24 @@ class Rpcs:
             case FaultKind.DROP_BEFORE:
                 self._session.drop()
                 return b""
+            case FaultKind.GARBAGE:
+                self._session.raw(fault.data or b"\x00\xff garbage, and no frame\r\n" * 4)
+                return b""
+            case FaultKind.RESET:
+                self._session.reset()
+                return b""
+            case FaultKind.REBOOT:
+                self._device.start_anew()
+                return b""
+            case FaultKind.OTHER_COMMITS:
+                self._device.other_commits()
             case FaultKind.DELAY:
                 await asyncio.sleep(fault.seconds)
         return None
 
     async def _perform(self, operation: str, body: etree._Element) -> bytes:
         if etree.QName(body).namespace == BASE:
-            handler = _PROTOCOL.get(operation)
+            handler = _PROTOCOL.get("commit" if operation == "confirm" else operation)
             if handler is None:
                 raise Refusal("operation-not-supported", kind="protocol")
             return handler(self, body)
@@ -124,7 +148,21 @@ class Rpcs:
         return _OK
 
     def _commit(self, body: etree._Element) -> bytes:
-        self._config.commit(self._session.session_id)
+        def leaf(name: str) -> str | None:
+            return body.findtext(f"{{{BASE}}}{name}")
+
+        session = self._session.session_id
+        if body.find(f"{{{BASE}}}confirmed") is not None and self._device.persona.confirmed_commit:
+            timeout = float(leaf("confirm-timeout") or 600)
+            self._config.commit_confirmed(session, timeout=timeout, persist=leaf("persist"))
+        elif (persist := leaf("persist-id")) is not None:
+            self._config.confirm(persist)
+        else:
+            self._config.commit(session)
+        return _OK
+
+    def _cancel_commit(self, body: etree._Element) -> bytes:
+        self._config.cancel(self._session.session_id, body.findtext(f"{{{BASE}}}persist-id"))
         return _OK
 
     def _discard_changes(self, body: etree._Element) -> bytes:
@@ -138,6 +176,9 @@ class Rpcs:
 
     def _kill_session(self, body: etree._Element) -> bytes:
         other = body.findtext(f"{{{BASE}}}session-id") or ""
+        if self._device.strangers.pop(other, None) is not None:
+            self._config.leave(other)
+            return _OK
         if other not in self._device.sessions or other == self._session.session_id:
             raise Refusal("invalid-value")
         self._device.sessions[other].drop()
@@ -182,6 +223,7 @@ _PROTOCOL: dict[str, Callable[[Rpcs, etree._Element], bytes]] = {
         "_edit_config",
         "_validate",
         "_commit",
+        "_cancel_commit",
         "_discard_changes",
         "_close_session",
         "_kill_session",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from asyncssh.stream import SSHServerStreamSession
 
 from agent.simulator import cli
 from agent.simulator.device import Device
+from agent.simulator.faults import Fault, FaultKind
 from agent.simulator.framing import Deframer, FramingError, enframe
 from agent.simulator.persona import BASE, Persona
 from agent.simulator.rpcs import Rpcs
@@ -55,7 +57,28 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
     def session_started(self) -> None:
         """Send the hello at once."""
         self._device.sessions[self.session_id] = self
-        self._channel.write(enframe(self._device.hello % self.session_id.encode(), chunked=False))
+        fault = self._device.fault("hello")
+        if fault is None or not self._spoilt(fault):
+            self._channel.write(enframe(self._device.hello % self.session_id.encode(), chunked=False))
+
+    def _spoilt(self, fault: Fault) -> bool:
+        """Whether a fault took the hello's place."""
+        match fault.kind:
+            case FaultKind.RAW:
+                self.raw(enframe(fault.data, chunked=False))
+            case FaultKind.GARBAGE:
+                self.raw(fault.data or b"\x00\xff garbage" * 8)
+            case FaultKind.HALF:
+                self.cut(self._device.hello % self.session_id.encode())
+            case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
+                self.drop()
+            case FaultKind.RESET:
+                self.reset()
+            case FaultKind.SILENT:
+                pass
+            case _:
+                return False
+        return True
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         """Take what came; the first message is the client's hello."""
@@ -98,6 +121,28 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         """End the connection without a word."""
         self._connection.abort()
 
+    def raw(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._channel.write(data)
+
+    def cut(self, message: bytes) -> None:
+        """Send half of a message, and end."""
+        framed = enframe(message, self._frames.chunked)
+        self._channel.write(framed[: len(framed) // 2])
+        self._channel.write_eof()
+        self._channel.close()
+
+    def reset(self) -> None:
+        """Reset the TCP connection."""
+        _reset(self._connection)
+
+
+def _reset(connection: asyncssh.SSHServerConnection) -> None:
+    """End a connection by a TCP reset, as a device does that refuses it."""
+    with contextlib.suppress(OSError):
+        connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.abort()
+
 
 class ConsoleSession(SSHServerStreamSession[bytes]):
     """One channel with the CLI or SFTP, and nothing else."""
@@ -123,6 +168,9 @@ class _Server(asyncssh.SSHServer):
         self._connection = conn
         self._sockets[:] = [one for one in self._sockets if one.fileno() != -1]
         self._sockets.append(conn.get_extra_info("socket"))
+        fault = self._device.fault("connect" if self._netconf else "connect-ssh")
+        if fault is not None:
+            (conn.abort if fault.kind is FaultKind.DROP_BEFORE else lambda: _reset(conn))()
         if not self._netconf:
             self._device.connections.add(conn)
 
