@@ -27,6 +27,8 @@ _HOME = {
     "Bundle": "agent.model.bundle",
     "Evidence": "agent.model.certificate",
     "Intent": "agent.model.plan",
+    "Caution": "agent.model.caution",
+    "CommitMode": "agent.model.caution",
     "Method": "agent.model.method",
     "Plan": "agent.model.plan",
     "Skip": "agent.model.plan",
@@ -56,6 +58,7 @@ _HOME = {
     "FileError": "agent.model.errors",
     "HostKeyError": "agent.model.errors",
     "InputError": "agent.model.errors",
+    "Interrupted": "agent.model.errors",
     "LockDenied": "agent.model.errors",
     "OutcomeUnknown": "agent.model.errors",
     "PolicyRefused": "agent.model.errors",
@@ -74,6 +77,8 @@ __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the keys of _HOME are strin
 if TYPE_CHECKING:
     from agent.model.anchor import TrustAnchor as TrustAnchor
     from agent.model.bundle import Bundle as Bundle
+    from agent.model.caution import Caution as Caution
+    from agent.model.caution import CommitMode as CommitMode
     from agent.model.certificate import Evidence as Evidence
     from agent.model.device import Device as Device
     from agent.model.device import HostKeys as HostKeys

@@ -13,6 +13,7 @@
     ├─ OutcomeUnknown        a write was sent and its answer lost: read back first
     ├─ ConsoleError          the CLI over SSH refused a command, or did not answer as expected
     ├─ FileError             a file could not be put on the router, or did not arrive whole
+    ├─ Interrupted           the user wants it to end; what was under way is finished or undone
     ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
     └─ TrustError            CertificateMissing · AnchorMismatch
 """
@@ -34,6 +35,7 @@ __all__ = [
     "FileError",
     "HostKeyError",
     "InputError",
+    "Interrupted",
     "LockDenied",
     "OutcomeUnknown",
     "PolicyRefused",
@@ -232,6 +234,12 @@ class FileError(AgentError):
     """A file could not be put on the router, did not arrive as it was sent, or could not be removed."""
 
     kind = "file"
+
+
+class Interrupted(AgentError):
+    """The user wants the work to end; it ended at the next point where nothing is half done."""
+
+    kind = "interrupted"
 
 
 class PolicyRefused(AgentError):

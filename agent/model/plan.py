@@ -9,6 +9,7 @@ from enum import Enum
 
 from agent.model.anchor import TrustAnchor
 from agent.model.bundle import Bundle
+from agent.model.caution import Caution
 from agent.model.certificate import Evidence
 from agent.model.device import Secret
 from agent.model.errors import InputError
@@ -34,6 +35,7 @@ class Intent:
         then_trustpool: import the bundle as well after a method that a reload undoes.
         storage: where a file that the router shall read is put for that while.
         token: registers an unregistered device, once the root is proven; never shown.
+        caution: how carefully the router is changed.
 
     Raises:
         InputError: a trustpoint name or URL that XML or the CLI cannot carry, or wishes that exclude each other.
@@ -53,6 +55,7 @@ class Intent:
     then_trustpool: bool = False
     storage: Storage = Storage.HARDDISK
     token: Secret | None = None
+    caution: Caution = field(default_factory=Caution)
 
     def __post_init__(self) -> None:
         self._check_names()

@@ -47,6 +47,30 @@ def commit(session: Session) -> Reply:
     return session.call(template("commit"), operation="commit", writes=True)
 
 
+def commit_confirmed(session: Session, *, persist: str, timeout: int) -> Reply:
+    """A ``<commit>`` that the device takes back after *timeout* seconds (RFC 6241 section 8.4).
+
+    It outlasts its session: whoever knows *persist* confirms or cancels it. OutcomeUnknown where its answer is lost.
+    """
+    body = template("commit.confirmed", confirm_timeout=str(timeout), persist=persist)
+    return session.call(body, operation="commit", writes=True)
+
+
+def confirm(session: Session, *, persist: str) -> Reply:
+    """The ``<commit>`` that makes the confirmed one last; OutcomeUnknown where its answer is lost."""
+    return session.call(template("commit.confirming", persist_id=persist), operation="confirm", writes=True)
+
+
+def cancel_commit(session: Session, *, persist: str) -> Reply:
+    """``<cancel-commit>``: the device takes the confirmed commit back now; OutcomeUnknown where its answer is lost."""
+    return session.call(template("cancel-commit", persist_id=persist), operation="cancel-commit", writes=True)
+
+
+def kill_session(session: Session, session_id: str) -> Reply:
+    """``<kill-session>`` of another session, which loses its locks and uncommitted changes."""
+    return session.call(template("kill-session", session_id=session_id), operation="kill-session", writes=True)
+
+
 def discard_changes(session: Session) -> Reply:
     """``<discard-changes>``: the candidate becomes the running configuration again."""
     return session.call(template("discard-changes"), operation="discard-changes")

@@ -6,7 +6,7 @@ import random as _random
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ from agent.model.errors import (
     AgentError,
     ConnectError,
     HostKeyError,
+    Interrupted,
     OutcomeUnknown,
     ReplyTimeout,
     RPCError,
@@ -172,6 +173,8 @@ class Policy:
         slow: the least wait, in seconds, where the device limits the rate of sessions or is not ready.
         jitter: by what part of itself a wait may grow.
         sleep, clock, random: time and chance, to be replaced in tests.
+        stop: waits up to that many seconds for the wish to end and says whether it came, as
+            ``threading.Event.wait`` does; what is under way is then finished or undone.
     """
 
     attempts: int = 5
@@ -184,6 +187,23 @@ class Policy:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = _random.random
+    stop: Callable[[float], bool] | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass.
+
+        Raises:
+            Interrupted: the wish to end came, now or before.
+        """
+        if self.stop is None:
+            if seconds:
+                self.sleep(seconds)
+        elif self.stop(seconds):
+            raise Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
+
+    def unstopped(self) -> Policy:
+        """The same for cleaning up, which the wish to end does not end."""
+        return replace(self, stop=None)
 
     def tries(self) -> Iterator[Attempt]:
         """Tries; between two of them it sleeps. One that succeeded, or left its ``with`` by an error, is the last.
@@ -207,7 +227,7 @@ class Policy:
             if attempt.error is None:
                 return
             state.prepare_for_next_attempt()
-            self.sleep(attempt.wait)
+            self.wait(attempt.wait)
 
     def run(
         self,

@@ -255,7 +255,8 @@ class Session:
         if self._transport.connected:
             self._closed = False
             try:
-                self.call(payload.template("close-session"), operation="close-session", timeout=_CLOSE_TIMEOUT)
+                wait = min(_CLOSE_TIMEOUT, self.timeout)
+                self.call(payload.template("close-session"), operation="close-session", timeout=wait)
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
             self._closed = True

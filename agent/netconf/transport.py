@@ -100,6 +100,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 f"{device.address} ended the session before its hello",
                 device=device.name,
                 hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
+                rate_limited=True,
             ) from self._refused
         if not answered:
             raise ConnectError(

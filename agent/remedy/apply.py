@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 
+from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, CapabilityMissing, Interrupted
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
     Authenticate,
@@ -33,8 +35,11 @@ from agent.remedy.plan import plan as make_plan
 from agent.remedy.renew import register, renew
 from agent.remedy.run import Run
 from agent.remedy.trustpool import import_bundle
+from agent.remedy.undo import restore
 from agent.xr import certificate, trustpoint, trustpool
 from agent.xr.ssh import Ssh
+
+log = logging.getLogger(__name__)
 
 
 def apply(
@@ -60,11 +65,21 @@ def apply(
     run = Run(session, plan, policy, connect, ssh, evidence=plan.present, started=policy.clock())
     try:
         outcome = yield from _steps(run)
+    except GeneratorExit:
+        _abandoned(run)
+        raise
     finally:
         run.settle()
         run.close_reopened()
     yield _last(outcome)
     return outcome
+
+
+def _abandoned(run: Run) -> None:
+    """Nobody wants further events: take back what was configured, unless the certificate was sent for already."""
+    if run.configured and run.caution.rollback and not run.acted:
+        for event in restore(run):
+            log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
 
 
 def _steps(run: Run) -> Generator[Event, None, Outcome]:
@@ -75,18 +90,33 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
             return run.outcome()
         following = yield from detour(run, error)
         if following is None:
-            return run.outcome(error)
+            return (yield from _failed(run, error))
         run.plan = following
         if not following:
             run.evidence = following.present
             return run.outcome()
 
 
+def _failed(run: Run, error: AgentError) -> Generator[Event, None, Outcome]:
+    """The end by *error*: what this run configured is taken back where it is known that it did not do."""
+    outcome = run.outcome(error)
+    if outcome.result is Result.FAILED and run.evidence is Evidence.NONE and run.caution.rollback:
+        yield from restore(run)
+        run.settle()
+    return run.outcome(error)
+
+
 def _try(run: Run) -> Generator[Event, None, AgentError | None]:
     try:
         _prepare(run)
         for step in run.plan.steps:
+            run.policy.wait(0)
             yield from _step(run, step)
+    except Interrupted as error:
+        if run.evidence is Evidence.NONE:
+            yield run.ended(run.current, Status.FAILED, error.message)
+            return error
+        yield run.ended(run.current, Status.SKIPPED, "interrupted after the certificate was proven")
     except AgentError as error:
         status = Status.UNKNOWN if run.outcome(error).result is Result.UNKNOWN else Status.FAILED
         yield run.ended(run.current, status, error.message)
@@ -99,6 +129,7 @@ def _try(run: Run) -> Generator[Event, None, AgentError | None]:
 def _prepare(run: Run) -> None:
     """Build every payload once, so that what the device's models refuse is known before anything is changed."""
     schema = run.session.schema
+    _confirmable(run)
     for step in run.plan.steps:
         match step:
             case ConfigureTrustpoint() if step.model is not ConfigModel.NONE:
@@ -108,6 +139,25 @@ def _prepare(run: Run) -> None:
                 certificate.request(schema, step.trustpoint, example)
             case ImportBundle() if step.rpc:
                 trustpool.import_request(schema, step.url or "/tmp/xr-agent.p7b", clean=step.clean)  # noqa: S108
+
+
+def _confirmable(run: Run) -> None:
+    """Refuse a wish for a confirmed commit that cannot be fulfilled, before anything is changed.
+
+    Raises:
+        CapabilityMissing: the device does not offer it, no second session can be opened, or the CLI is typed at.
+    """
+    edits = [step for step in run.plan.steps if isinstance(step, ConfigureTrustpoint)]
+    if run.caution.commit is not CommitMode.CONFIRMED or not edits:
+        return
+    typed = any(step.model is ConfigModel.NONE for step in edits)
+    if typed or not run.confirmable:
+        raise CapabilityMissing(
+            "a confirmed commit is not possible: "
+            + ("the lines are typed at the CLI" if typed else "it takes confirmed-commit:1.1 and a second session"),
+            device=run.plan.device,
+            hint="use --commit auto or plain",
+        )
 
 
 def _step(run: Run, step: Step) -> Generator[Event, None, None]:

@@ -54,7 +54,7 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[None]:
         return None
 
     yield run.started_event("ca-authenticate", f"server-name {step.trustpoint}")
-    run.changed = True
+    run.changed = run.acted = True
     try:
         yield from run.persist("ca-authenticate", act, before_repeat=lambda: there(run, step.trustpoint, step.anchor))
         said = Status.DONE, "answered ok, which proves nothing yet"

@@ -1,181 +1,168 @@
-"""Commit the trustpoint: lock, edit, validate, commit, unlock; whatever fails, candidate and locks are given back."""
+"""Commit a change of the trustpoint: lock, edit, validate, commit, unlock, confirm, read back.
+
+Whatever fails, candidate and locks are given back. Nothing but the commit changes what is running, so a failure before
+it is a failure without effect, also where an answer was lost.
+"""
 
 from __future__ import annotations
 
 import logging
+import secrets
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from agent.model.errors import (
     AgentError,
-    LockDenied,
     OutcomeUnknown,
-    PolicyRefused,
+    ProtocolError,
+    ReplyTimeout,
     RPCError,
     SessionLost,
     TransportError,
 )
 from agent.model.outcome import Event, Status
 from agent.model.plan import ConfigureTrustpoint
-from agent.model.state import Reading, TrustpointConfig
+from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
 from agent.netconf import operations
+from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, classify
-from agent.netconf.session import Pending
+from agent.netconf.schema import Schema
+from agent.remedy.locks import forget, lock
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread, trustpoint
-from agent.xr.query import Query, ask_until_there
+from agent.xr.query import ask_one, ask_until_there
 
 log = logging.getLogger(__name__)
 
-_TARGETS: tuple[operations.Datastore, ...] = ("running", "candidate")
 _REDOS = 2
-_NO_HOLDER = (None, "0")
+_LATE = 5.0
+"""Seconds by which a device may take a commit on trial back later than announced (two to three were seen)."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a trustpoint's configuration: what is sent, what then must be running, how it is called."""
+
+    trustpoint: str
+    model: ConfigModel
+    wanted: Enrollment | None
+    content: Callable[[Schema], Element]
+    line: str
+
+    def holds(self, reading: Reading[TrustpointConfig]) -> bool:
+        """Whether the running configuration is as wanted."""
+        return (reading.value.enrollment if reading.value else None) == self.wanted
+
+
+class _NotCommitted(TransportError):
+    """The session failed before the commit was sent: nothing was changed."""
 
 
 def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
-    """Bring the trustpoint into the running configuration.
+    """Bring the trustpoint into the running configuration; errors as of :func:`change`."""
+    wish = Change(
+        step.trustpoint,
+        step.model,
+        step.enrollment,
+        lambda schema: trustpoint.config_edit(
+            schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces
+        ),
+        step.diff()[-1].lstrip("+ "),
+    )
+    run.undo = run.undo or step
+    yield from change(run, wish)
+    run.configured = True
+
+
+def change(run: Run, wish: Change) -> Steps[None]:
+    """Commit *wish* and see it in the running configuration; begun anew where that does no harm.
 
     Raises:
-        LockDenied, PolicyRefused: the candidate is somebody else's.
+        LockDenied, PolicyRefused: the configuration is somebody else's at the moment.
         RPCError, SchemaError: the device or its models refuse the change; nothing was committed.
+        TransportError: nothing was committed, or the device took it back.
         OutcomeUnknown: the commit's answer was lost and the configuration could not be read back.
     """
     for redo in range(_REDOS + 1):
         try:
-            yield from _transaction(run, step)
-            yield from _confirm(run, step)
+            persist = yield from _transaction(run, wish)
+            yield from (_confirm(run, wish, persist) if persist else _read_back(run, wish))
             return
         except RPCError as error:
             if classify(error) is not Disposition.REDO or redo == _REDOS:
                 raise
-            run.retries += 1
-            yield Event(run.plan.device, "commit", Status.RETRY, "another session committed in between; edited again")
+            said = "another session committed in between; edited again"
+        except _NotCommitted as error:
+            if run.connect is None or redo == _REDOS:
+                raise
+            said = f"{error.message}; begun anew on another session"
+        run.retries += 1
+        yield Event(run.plan.device, run.current, Status.RETRY, said)
+        run.policy.wait(run.policy.first)
 
 
-def _transaction(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
+def _transaction(run: Run, wish: Change) -> Steps[str | None]:
+    """From lock to unlock; the persist-id where the commit is on trial."""
     with ExitStack() as undo:
-        yield run.started_event("lock", "running and candidate")
-        detail = yield from run.persist("lock", lambda: _lock(run, step, undo))
-        yield run.ended("lock", Status.DONE, detail)
-        yield run.started_event("edit-config", step.diff()[-1].lstrip("+ "))
         discard = undo.enter_context(ExitStack())
-        discard.callback(_discard, run)
-        yield from run.persist("edit-config", lambda: _edit(run, step))
-        yield run.ended(
-            "edit-config", Status.DONE, f"{step.model.value}; validated" if _validates(run) else step.model.value
-        )
-        yield run.started_event("commit")
-        said = yield from _commit(run, step)
-        discard.pop_all()
-        run.changed = run.configured = True
-        yield run.ended("commit", Status.DONE, said)
-
-
-def _lock(run: Run, step: ConfigureTrustpoint, undo: ExitStack) -> str:
-    """Both locks, and whether somebody left this trustpoint changed in the candidate; all in flight together."""
-    session, schema = run.session, run.session.schema
-    held: list[operations.Datastore] = []
-    undo.callback(_unlock, run, held)
-    locks = [(target, operations.send_lock(session, target)) for target in _TARGETS]
-    queries = [
-        trustpoint.config_query(schema, step.model, step.trustpoint, datastore=name)
-        for name in ("candidate", "running")
-    ]
-    reads = [query.send(session) for query in queries]
-    refused = _granted(locks, held)
-    if refused is None:
-        return _compare(run, step, queries, reads)
-    for pending in reads:
-        _forget(pending)
-    _unlock(run, held)
-    run.settle()
-    target, error = refused
-    if target == "candidate" and _dirty(error):
-        _foreign(run, "its lock is refused and no session is named as the holder", error)
-        # A lock that is refused for another reason than a dirty candidate is refused again, and then waited for.
-    raise error
-
-
-def _dirty(error: AgentError) -> bool:
-    """Whether a refused lock of the candidate means uncommitted changes: no session holds it, yet it is not given.
-
-    RFC 6241 section 7.5 asks for lock-denied; netconfd answers resource-denied.
-    """
-    if isinstance(error, LockDenied):
-        return error.session_id in _NO_HOLDER
-    return isinstance(error, RPCError) and "resource-denied" in error.tags
-
-
-def _granted(
-    locks: list[tuple[operations.Datastore, Pending]], held: list[operations.Datastore]
-) -> tuple[operations.Datastore, AgentError] | None:
-    """Collect the answers; *held* has a target from the moment its lock may have been granted."""
-    refused: tuple[operations.Datastore, AgentError] | None = None
-    for target, pending in locks:
-        held.append(target)
         try:
-            pending.result()
-        except RPCError as error:
-            held.remove(target)
-            refused = refused or (target, error)
-        except AgentError as error:
-            refused = refused or (target, error)
-    return refused
-
-
-def _compare(
-    run: Run, step: ConfigureTrustpoint, queries: list[Query[TrustpointConfig]], reads: list[Pending | None]
-) -> str:
-    candidate, running = (query.read(pending) for query, pending in zip(queries, reads, strict=True))
-    if candidate.missing is not None or running.missing is not None:
-        return "held; the candidate could not be compared with running"
-    if _settings(candidate) != _settings(running):
-        _foreign(run, f"it already differs from running at trustpoint {step.trustpoint}", None)
-    return f"held; candidate compared with running at trustpoint {step.trustpoint} only"
-
-
-def _settings(reading: Reading[TrustpointConfig]) -> object:
-    return reading.value.settings if reading.value else None
-
-
-def _foreign(run: Run, how: str, cause: AgentError | None) -> None:
-    """Somebody else's uncommitted change: discard it if the user said so, else refuse."""
-    if not run.plan.intent.discard_foreign:
-        raise PolicyRefused(
-            f"the candidate holds uncommitted changes of somebody else: {how}",
-            device=run.plan.device,
-            hint="commit or discard them there, or use --discard-foreign",
-        ) from cause
-    log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
-    operations.discard_changes(run.session)
+            run.alive()
+            yield run.started_event("lock", "running and candidate")
+            detail = yield from lock(run, wish.model, wish.trustpoint, undo)
+            yield run.ended("lock", Status.DONE, detail)
+            yield run.started_event("edit-config", wish.line)
+            discard.callback(_discard, run)
+            yield from run.persist("edit-config", lambda: _edit(run, wish))
+        except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
+            run.abandon()
+            raise _NotCommitted(
+                f"{run.current}: {error.message}; nothing was committed",
+                device=run.plan.device,
+                hint="push again; if it stays, look at the device's load and at the way to it",
+            ) from error
+        said = wish.model.value
+        yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
+        run.policy.wait(0)
+        persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
+        yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
+        said = yield from _commit(run, wish, persist)
+        discard.pop_all()
+        yield run.ended("commit", Status.DONE, said)
+    return persist
 
 
 def _validates(run: Run) -> bool:
     return run.session.capabilities.validate
 
 
-def _edit(run: Run, step: ConfigureTrustpoint) -> None:
+def _edit(run: Run, wish: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
-    content = trustpoint.config_edit(
-        session.schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces
-    )
-    edit = operations.send_edit_config(session, content)
-    validate = operations.send_validate(session) if _validates(run) else None
+    edit = operations.send_edit_config(session, wish.content(session.schema))
+    try:
+        validate = operations.send_validate(session) if _validates(run) else None
+    except SessionLost:
+        edit.result()  # it is lost as well, and says so
+        raise
     try:
         edit.result()
     except AgentError:
-        _forget(validate)
+        forget(validate)
         raise
     if validate is not None:
         validate.result()
 
 
-def _commit(run: Run, step: ConfigureTrustpoint) -> Steps[str]:
+def _commit(run: Run, wish: Change, persist: str | None) -> Steps[str]:
     def committed() -> str | None:
-        return "committed; seen in running" if _is_running(run, step) else None
+        return "committed; seen in running" if _holds(run, wish) else None
 
     def commit() -> str:
         try:
+            if persist:
+                operations.commit_confirmed(run.session, persist=persist, timeout=run.caution.confirm_timeout)
+                return f"on trial for {run.caution.confirm_timeout} s"
             operations.commit(run.session)
         except RPCError as error:
             if classify(error) is not Disposition.SUCCESS:
@@ -183,68 +170,144 @@ def _commit(run: Run, step: ConfigureTrustpoint) -> Steps[str]:
             return "nothing was left to commit"
         return "committed"
 
-    run.changed = True  # from here on until an answer says otherwise
+    before, run.changed = run.changed, True  # from here on until an answer says otherwise
     try:
         return (yield from run.persist("commit", commit, before_repeat=committed))
     except OutcomeUnknown as error:
         yield Event(run.plan.device, "commit", Status.UNKNOWN, f"{error.message}; reading the configuration back")
-        if _reread(run, step, error):
+        run.abandon()
+        if persist:
+            return "its answer was lost"
+        if _reread(run, wish, error):
             return "its answer was lost; the configuration was read back and is there"
-        run.changed = False
+        run.changed = before
         raise TransportError(
             "the commit's answer was lost; the configuration was read back and is as before",
             device=run.plan.device,
             hint="run push again",
         ) from error
     except RPCError:
-        run.changed = False
+        run.changed = before
         raise
 
 
-def _reread(run: Run, step: ConfigureTrustpoint, error: OutcomeUnknown) -> bool:
+def _confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
+    """See a commit on trial from a further session, then make it last; else take it back, or let the device do so."""
+    seconds = run.caution.confirm_timeout
+    end = run.policy.clock() + seconds + _LATE
+    yield run.started_event("confirm", "on another session")
     try:
-        run.alive()
-        return _is_running(run, step)
+        run.renewed()
+        there = _holds(run, wish)
+    except AgentError as error:
+        raise OutcomeUnknown(
+            f"the commit is on trial, and could not be confirmed: {error.message}; the device takes it back by itself "
+            f"within {seconds + _LATE:g} s",
+            device=run.plan.device,
+            hint="push again after that",
+        ) from error
+    if not there:
+        _cancel(run, persist)
+        raise TransportError(
+            "the commit on trial is not in the running configuration, which is as before",
+            device=run.plan.device,
+            hint="run push again",
+        )
+    try:
+        said = yield from _make_last(run, wish, persist, end)
+    except RPCError:
+        _cancel(run, persist)
+        raise
+    yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
+
+
+def _make_last(run: Run, wish: Change, persist: str, end: float) -> Steps[str]:
+    """The confirming commit; where its answer is lost it is sent again, which confirms nothing twice.
+
+    Refused then, the trial is over: what is running after the device would have taken it back tells how it ended.
+    """
+    try:
+        yield from run.persist("confirm", lambda: operations.confirm(run.session, persist=persist))
+        return "confirmed"
+    except OutcomeUnknown as error:
+        yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{error.message}; asking on another session")
+        run.abandon()
+        lost = error
+    try:
+        run.renewed()
+        operations.confirm(run.session, persist=persist)
+        return "confirmed at the second time of asking"
+    except RPCError:
+        run.policy.unstopped().wait(max(0.0, end - run.policy.clock()))
+    except AgentError as second:
+        raise OutcomeUnknown(
+            f"{lost.message}; {second.message}; if it is not confirmed, the device takes the commit back by itself",
+            device=run.plan.device,
+            hint="push again after that",
+        ) from second
+    if not _reread(run, wish, lost):
+        run.changed = run.configured
+        raise TransportError(
+            "the device took the commit back; the configuration is as before",
+            device=run.plan.device,
+            hint="run push again",
+        ) from lost
+    return "confirmed; seen in running after the time-out"
+
+
+def _cancel(run: Run, persist: str) -> None:
+    """Take a commit on trial back; one that is over already is no error."""
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except RPCError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+    run.changed = run.configured
+
+
+def _reread(run: Run, wish: Change, error: OutcomeUnknown) -> bool:
+    try:
+        return _holds(run, wish)
     except AgentError as second:
         raise OutcomeUnknown(
             f"the commit's answer was lost, and the configuration could not be read back: {second.message}",
             device=run.plan.device,
-            hint=f"read trustpoint {step.trustpoint} before anything else",
+            hint=f"read trustpoint {wish.trustpoint} before anything else",
         ) from error
 
 
-def _running(run: Run, step: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
-    """The committed trustpoint: by the model, else over the CLI where that is at hand."""
-    query = trustpoint.config_query(run.session.schema, step.model, step.trustpoint)
-    reading = ask_until_there(run.alive(), query, run.policy)
+def running(run: Run, name: str, model: ConfigModel, *, there: bool = True) -> Reading[TrustpointConfig]:
+    """The committed trustpoint: by the model, else over the CLI where that is at hand; *there*: it is expected."""
+    session = run.alive()
+    query = trustpoint.config_query(session.schema, model, name)
+    reading = ask_until_there(session, query, run.policy) if there else ask_one(session, query, run.policy)
     if reading.missing is not None and run.ssh is not None:
-        return cliread.config(run.ssh, step.trustpoint)
+        return cliread.config(run.ssh, name)
     return reading
 
 
-def _is_running(run: Run, step: ConfigureTrustpoint) -> bool:
-    reading = _running(run, step)
+def _holds(run: Run, wish: Change) -> bool:
+    reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
-    return reading.value is not None and reading.value.enrollment == step.enrollment
+    return wish.holds(reading)
 
 
-def _confirm(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
+def _read_back(run: Run, wish: Change) -> Steps[None]:
     """Read the committed trustpoint back, beside the unlocks: a server's ok to a commit proves as little as any.
 
     Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.
     """
     yield run.started_event("read back", "configuration")
-    reading = _running(run, step)
+    reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)
     run.settle()
-    if reading.value is None or reading.value.enrollment != step.enrollment:
+    if reading.missing is not None or not wish.holds(reading):
         shown = reading.missing or (f"'{reading.value.enrollment.cli}'" if reading.value else "no such trustpoint")
         raise OutcomeUnknown(
             f"the commit was answered with ok, but the running configuration shows {shown}",
             device=run.plan.device,
-            hint=f"on the router: show running-config crypto ca trustpoint {step.trustpoint}",
+            hint=f"on the router: show running-config crypto ca trustpoint {wish.trustpoint}",
         )
-    yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
+    yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
 
 
 def _discard(run: Run) -> None:
@@ -254,23 +317,3 @@ def _discard(run: Run) -> None:
         operations.discard_changes(run.session)
     except AgentError as error:
         log.warning("%s: the candidate may still hold the change: %s", run.plan.device, error.message)
-
-
-def _unlock(run: Run, held: list[operations.Datastore]) -> None:
-    """Give back what is held, without waiting: the answers are read beside the next step's.
-
-    A lock ends with its session, so a lost session holds none.
-    """
-    if not held or not run.session.connected:
-        return
-    run.loose += [(f"unlock {target}", operations.send_unlock(run.session, target)) for target in reversed(held)]
-    held.clear()
-
-
-def _forget(pending: Pending | None) -> None:
-    """Take an answer that no longer matters off the wire."""
-    if pending is not None:
-        try:
-            pending.result()
-        except AgentError as error:
-            log.debug("not needed any more: %s", error.message)

@@ -23,6 +23,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     """
     yield run.started_event("configure", f"typed at the CLI: {step.diff()[-1].lstrip('+ ')}")
     run.changed = True
+    run.undo = run.undo or step
     try:
         yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _typed(run, step))
         said = "committed"
@@ -60,7 +61,7 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
         return None
 
     yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
-    run.changed = True
+    run.changed = run.acted = True
     try:
         yield from run.persist("dialog", answer, before_repeat=lambda: there(run, step.trustpoint, step.anchor))
         said = Status.DONE, "the certificate that the router printed is the anchor; answered yes"

@@ -72,7 +72,7 @@ def _call(run: Run, name: str, rpc: Callable[[], tuple[Answer, str]]) -> Steps[t
             )
         run.retries += 1
         yield Event(run.plan.device, name, Status.RETRY, code)
-        run.policy.sleep(wait)
+        run.policy.wait(wait)
     raise AssertionError("the last wait is None")
 
 
@@ -90,7 +90,7 @@ def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
                 return seen
         if run.policy.clock() + wait > end:
             return None
-        run.policy.sleep(wait)
+        run.policy.wait(wait)
         wait = next(waits, wait)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from agent.model.caution import Caution, CommitMode
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
-from agent.model.plan import Plan
+from agent.model.plan import ConfigureTrustpoint, Plan
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
 from agent.xr.ssh import Ssh
@@ -29,6 +30,9 @@ class Run:
         connect: opens a further session to the same device; without it a lost session ends the push.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
+        acted: whether an action that installs a certificate was begun.
+        undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
+            there before it is what a failure restores.
     """
 
     session: Session
@@ -40,6 +44,8 @@ class Run:
     retries: int = 0
     changed: bool = False
     configured: bool = False
+    acted: bool = False
+    undo: ConfigureTrustpoint | None = None
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
     started: float = 0.0
@@ -57,11 +63,33 @@ class Run:
         self.records.append(StepRecord(step, status, detail))
         return Event(self.plan.device, step, status, detail)
 
+    @property
+    def caution(self) -> Caution:
+        """How carefully the router is changed."""
+        return self.plan.intent.caution
+
+    @property
+    def trial(self) -> bool:
+        """Whether a commit is one that the device takes back unless a second session confirms it."""
+        if self.caution.commit is not CommitMode.AUTO:
+            return self.caution.commit is CommitMode.CONFIRMED
+        return self.confirmable
+
+    @property
+    def confirmable(self) -> bool:
+        """Whether the device offers that, and a second session can be opened."""
+        return self.connect is not None and self.session.capabilities.confirmed_commit
+
     def persist(
-        self, step: str, action: Callable[[], T], *, before_repeat: Callable[[], T | None] | None = None
+        self,
+        step: str,
+        action: Callable[[], T],
+        *,
+        before_repeat: Callable[[], T | None] | None = None,
+        policy: Policy | None = None,
     ) -> Steps[T]:
         """*action* until it succeeds or the policy ends; *before_repeat* reads the state and may make it needless."""
-        for attempt in self.policy.tries():
+        for attempt in (policy or self.policy).tries():
             with attempt:
                 if attempt.number > 1 and before_repeat is not None and (found := before_repeat()) is not None:
                     return found
@@ -82,6 +110,32 @@ class Run:
                 log.warning("%s: %s: %s", self.plan.device, what, error.message)
                 self.records.append(StepRecord(what, Status.FAILED, error.message))
 
+    def abandon(self) -> None:
+        """End a session of our own that did not answer as it should: with it the device drops its locks and candidate.
+
+        A borrowed one is left open.
+        """
+        self.loose.clear()
+        self.session.close()
+
+    def renewed(self) -> Session:
+        """A further session; the one before is closed where it is our own, and settled where it is borrowed.
+
+        Raises:
+            AgentError: it cannot be opened.
+        """
+        self.settle()
+        if self.connect is None:
+            raise SessionLost("there is no way to open another session", device=self.plan.device)
+        if self.session.owned:
+            self.session.close()
+        self._reopen(self.connect)
+        return self.session
+
+    def _reopen(self, connect: Connector) -> None:
+        self.close_reopened()
+        self.session = self._reopened = self.policy.run(connect)
+
     def alive(self) -> Session:
         """The session, reopened where it was lost and a connector is at hand.
 
@@ -95,8 +149,7 @@ class Run:
                     device=self.plan.device,
                     hint="give a connect callable, or push again on a new session",
                 )
-            self.close_reopened()
-            self.session = self._reopened = self.connect()
+            self._reopen(self.connect)
         return self.session
 
     def shell(self) -> Ssh:

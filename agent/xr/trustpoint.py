@@ -14,7 +14,7 @@ from agent.model.certificate import Certificate, Evidence, normal_hex
 from agent.model.errors import SchemaError
 from agent.model.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
-from agent.netconf.payload import Element, template
+from agent.netconf.payload import NETCONF_NS, Element, qname, template
 from agent.netconf.schema import Schema
 from agent.xr import certificate, show
 from agent.xr.query import Query
@@ -22,6 +22,7 @@ from agent.xr.tree import Tree, entries, text
 
 _CLI_EDIT = "edit-trustpoint.cli-cfg"
 OPER = "Cisco-IOS-XR-crypto-cepki-oper"
+_OPERATION = qname(NETCONF_NS, "operation")
 _OPER_TRUSTPOINT = "/crypto-certificate-authority/trustpoints/trustpoint"
 _TRUSTPOINT = {
     ConfigModel.UM_CRYPTO: ("/crypto/ca/trustpoint/trustpoints/trustpoint", "trustpoint-name"),
@@ -111,6 +112,37 @@ def config_edit(
         raise SchemaError(f"{model.value} cannot set '{enrollment.cli}'")
     schema.validate(body, module=str(model.module))
     return body
+
+
+def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrollment, *, whole: bool) -> Element:
+    """The content of ``<config>`` that takes *enrollment* from trustpoint *name* again, or the trustpoint as a *whole*.
+
+    Raises:
+        SchemaError: the device's model does not allow it.
+    """
+    if model is ConfigModel.CLI:
+        body = template(_CLI_EDIT, text="\n".join(undo_lines(name, enrollment, whole=whole)) + "\n")
+    else:
+        body = config_edit(schema, model, name, enrollment)
+        key = _TRUSTPOINT[model][1]
+        entry = next(element.getparent() for element in body.iter("{*}" + key))
+        if entry is None:
+            raise AssertionError("a list entry has a parent")
+        gone = [entry] if whole else [leaf for holder in entry.iter("{*}enrollment") for leaf in holder]
+        for element in gone:
+            element.set(_OPERATION, "remove")
+        for setting in [child for child in entry if not str(child.tag).endswith("}" + key)] if whole else ():
+            entry.remove(setting)
+    schema.validate(body, module=str(model.module))
+    return body
+
+
+def undo_lines(name: str, enrollment: Enrollment, *, whole: bool) -> list[str]:
+    """The lines one would type for the same."""
+    if whole:
+        return [f"no crypto ca trustpoint {name}"]
+    gone = "enrollment url" if enrollment.kind is EnrollmentKind.URL else enrollment.cli
+    return [f"crypto ca trustpoint {name}", f" no {gone}"]
 
 
 def evidence(schema: Schema) -> Evidence:

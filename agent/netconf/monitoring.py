@@ -1,0 +1,44 @@
+"""Who is logged in: the sessions of ietf-netconf-monitoring (RFC 6022 section 2.1.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.model.errors import AgentError
+from agent.netconf import operations
+from agent.netconf.payload import Element, qname, template
+from agent.netconf.session import Session
+
+_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A session as the device lists it; what it does not say is None."""
+
+    session_id: str
+    username: str | None = None
+    source_host: str | None = None
+
+    def __str__(self) -> str:
+        user = f" of {self.username}" if self.username else ""
+        host = f" from {self.source_host}" if self.source_host else ""
+        return f"session {self.session_id}{user}{host}"
+
+
+def holder(session: Session, session_id: str) -> Holder:
+    """What the device tells of session *session_id*; no more than its number where it tells nothing."""
+    try:
+        data = operations.send_get(session, template("filter-sessions"), what="netconf-state/sessions").result().data
+    except AgentError:
+        return Holder(session_id)  # some platforms do not list sessions; the number is known from the refusal
+    entries = () if data is None else data.iter(qname(_NS, "session"))
+    entry = next((one for one in entries if _leaf(one, "session-id") == session_id), None)
+    if entry is None:
+        return Holder(session_id)
+    return Holder(session_id, _leaf(entry, "username"), _leaf(entry, "source-host"))
+
+
+def _leaf(entry: Element, name: str) -> str | None:
+    text: str | None = entry.findtext(qname(_NS, name))
+    return text.strip() or None if text else None

@@ -1,0 +1,231 @@
+"""How carefully a router is changed: commits on trial, undo, locks of others, and a wish to end in the middle."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+import agent
+from agent.model.outcome import Outcome, Status
+from agent.simulator import Device, Fault, FaultKind
+from agent.simulator.errors import rpc_error
+from tests.support import Clock, Lab, eventually, left_clean
+
+INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
+PEM = agent.TrustAnchor.bundled().pem
+
+
+def push(lab: Lab, device: Device, clock: Clock, *, connect: bool = True, **caution: Any) -> Outcome:
+    wish = agent.Intent(renew=False, caution=agent.Caution(**caution))
+    device.config.clock = lambda: clock.now
+    again = partial(lab.connect, device) if connect else None
+    with lab.connect(device) as session:
+        return agent.remediate(session, wish, policy=clock.policy(), connect=again)
+
+
+def step(outcome: Outcome, name: str) -> Status | None:
+    return next((record.status for record in outcome.steps if record.step == name), None)
+
+
+def operations(device: Device) -> list[str]:
+    return [operation for _, operation in device.log]
+
+
+def test_a_commit_is_on_trial_until_a_second_session_confirms_it(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    outcome = push(lab, device, clock)
+    assert (outcome.result, step(outcome, "confirm")) == (agent.Result.REMEDIED, Status.DONE)
+    sessions = {operation: session for session, operation in device.log}
+    assert sessions["commit"] != sessions["confirm"]
+    order = operations(device)
+    assert (
+        order.index("unlock") < order.index("close-session") < order.index("confirm") < order.index("ca-authenticate")
+    )
+    assert device.config.trial is None
+    clock.now += 1000
+    assert device.enrollment() == "terminal"
+    assert left_clean(device)
+
+
+@pytest.mark.parametrize("settings, caution", [({"confirmed_commit": False}, "auto"), ({}, "plain")])
+def test_without_the_capability_or_by_wish_a_commit_is_plain(
+    lab: Lab, clock: Clock, settings: dict[str, Any], caution: str
+) -> None:
+    device = lab.add(**settings, **INSTALLS)
+    outcome = push(lab, device, clock, commit=agent.CommitMode(caution))
+    assert outcome.result is agent.Result.REMEDIED
+    assert "confirm" not in operations(device)
+
+
+@pytest.mark.parametrize("settings, connect", [({"confirmed_commit": False}, True), ({}, False)])
+def test_a_demanded_trial_that_cannot_be_had_changes_nothing(
+    lab: Lab, clock: Clock, settings: dict[str, Any], connect: bool
+) -> None:
+    device = lab.add(**settings, **INSTALLS)
+    outcome = push(lab, device, clock, connect=connect, commit=agent.CommitMode.CONFIRMED)
+    assert outcome.error is not None
+    assert outcome.error.kind == "capability"
+    assert "edit-config" not in operations(device)
+
+
+def test_a_borrowed_session_is_not_closed_for_the_second_one(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    with lab.connect(device) as owner:
+        owner.owned = False
+        outcome = agent.remediate(
+            owner, agent.Intent(renew=False), policy=clock.policy(), connect=partial(lab.connect, device)
+        )
+        assert (outcome.result, step(outcome, "confirm")) == (agent.Result.REMEDIED, Status.DONE)
+        assert owner.connected
+        owner.owned = True
+    assert eventually(lambda: not device.sessions)
+
+
+def test_a_device_that_cannot_be_reached_again_takes_the_commit_back(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.UNKNOWN
+    assert "takes it back by itself" in (outcome.error.message if outcome.error else "")
+    clock.now += 1000
+    assert device.enrollment() is None
+    assert device.config.rollbacks == 1
+    device.faults.clear()
+    assert push(lab, device, clock).result is agent.Result.REMEDIED
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE, FaultKind.HALF])
+def test_a_lost_confirmation_is_asked_for_again(lab: Lab, clock: Clock, kind: FaultKind) -> None:
+    device = lab.add(**INSTALLS)
+    device.faults.append(Fault("confirm", kind))
+    assert push(lab, device, clock).result is agent.Result.REMEDIED
+    clock.now += 1000
+    assert (device.enrollment(), device.config.rollbacks, device.config.commits) == ("terminal", 0, 1)
+
+
+def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.faults.append(Fault("confirm", FaultKind.ERROR, rpc_error("access-denied")))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.FAILED
+    assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
+
+
+def test_somebody_elses_trial_is_waited_for_and_respected(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.config.clock = lambda: clock.now
+    device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
+    device.config.commit_confirmed("5", timeout=600, persist="theirs")
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.FAILED
+    assert "trial commit" in (outcome.error.message if outcome.error else "")
+    assert "cancel-commit" not in operations(device)
+    assert device.config.trial is not None
+
+
+@pytest.mark.parametrize("release", ["7.3.2", "7.8.1", "24.4.1"])
+@pytest.mark.parametrize("before", [None, "http://old.example/", "terminal"])
+def test_a_push_that_brings_no_certificate_restores_what_was_there(
+    lab: Lab, clock: Clock, release: str, before: str | None
+) -> None:
+    device = lab.add(release=release, terminal_rpc="ok-without-certificate", enrollment=before)
+    wish = agent.Intent(renew=False, replace=True)
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))
+    assert outcome.result is agent.Result.FAILED
+    assert device.enrollment() == before
+    assert device.trustpoints() == (["Trustpool"] if before else [])
+    assert step(outcome, "undo") is (None if before == "terminal" else Status.DONE)
+    assert left_clean(device)
+
+
+def test_keep_leaves_the_trustpoint_for_the_next_push(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    outcome = push(lab, device, clock, rollback=False)
+    assert (outcome.result, step(outcome, "undo")) == (agent.Result.FAILED, None)
+    assert device.enrollment() == "terminal"
+
+
+def test_a_trustpoint_that_somebody_went_on_with_is_not_taken_away(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session))
+        outcome = None
+        for event in agent.apply(session, plan, clock.policy()):
+            if event.step == "ca-authenticate" and event.status is Status.DONE:
+                device._put([device.home.edit("Trustpool", device.home.set("description", "ours now"))])
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert step(outcome, "undo") is Status.SKIPPED
+    assert device.enrollment() == "terminal"
+
+
+@pytest.mark.parametrize("operation", ["lock", "edit-config", "validate"])
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER, FaultKind.HALF, FaultKind.GARBAGE])
+def test_a_session_lost_before_the_commit_is_begun_anew(
+    lab: Lab, clock: Clock, operation: str, kind: FaultKind
+) -> None:
+    device = lab.add(**INSTALLS)
+    device.faults.append(Fault(operation, kind))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.REMEDIED
+    assert (device.config.commits, device.state.authenticates) == (1, 1)
+    assert left_clean(device)
+
+
+def test_the_holder_of_a_lock_is_named_with_user_and_address(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.hold_lock("running", "77", user="noc")
+    outcome = push(lab, device, clock, lock_wait=30)
+    assert outcome.error is not None
+    assert "session 77 of noc from 192.0.2.7 holds it" in (outcome.error.hint or "")
+    assert 25 <= clock.now <= 31
+    assert "kill-session" not in operations(device)
+
+
+def test_the_holder_of_a_lock_is_killed_only_on_request(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.hold_lock("running", "77")
+    outcome = push(lab, device, clock, lock_wait=1, kill_lock_holder=True)
+    assert outcome.result is agent.Result.REMEDIED
+    assert operations(device).count("kill-session") == 1
+    assert left_clean(device)
+
+
+@pytest.mark.parametrize(
+    "last, enrollment, result",
+    [
+        ("edit-config", None, agent.Result.FAILED),
+        ("commit", None, agent.Result.FAILED),
+        ("confirm", None, agent.Result.FAILED),
+        ("read back", "terminal", agent.Result.REMEDIED),
+    ],
+)
+def test_a_wish_to_end_finishes_or_undoes_the_step_at_hand(
+    lab: Lab, clock: Clock, last: str, enrollment: str | None, result: agent.Result
+) -> None:
+    device = lab.add(**INSTALLS)
+    device.config.clock = lambda: clock.now
+    wanted = False
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(), agent.observe(session))
+        policy = clock.policy(stop=lambda seconds: wanted)
+        outcome = None
+        for event in agent.apply(session, plan, policy, connect=partial(lab.connect, device)):
+            wanted = wanted or (event.step, event.status) == (last, Status.DONE)
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert outcome.result is result
+    assert (outcome.error.kind if outcome.error else None) == ("interrupted" if result is agent.Result.FAILED else None)
+    assert device.enrollment() == enrollment
+    assert device.state.renewals == 0
+    assert left_clean(device)
+
+
+def test_an_impossible_caution_is_refused_as_input() -> None:
+    with pytest.raises(agent.InputError):
+        agent.Caution(confirm_timeout=0)
+    with pytest.raises(agent.InputError):
+        agent.Caution(lock_wait=-1)
