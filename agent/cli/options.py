@@ -15,6 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from agent.model.anchor import TrustAnchor
+    from agent.model.caution import Caution
     from agent.model.device import Device, HostKeys, Secret
     from agent.model.plan import Intent
 
@@ -175,6 +176,43 @@ def wish(function: F) -> F:
             default=60.0,
             show_default=True,
             help="Seconds to wait for contact with the licensing server.",
+        ),
+    )(function)
+
+
+def care(function: F) -> F:
+    """How carefully the router is changed."""
+    return _all(
+        click.option(
+            "--commit",
+            type=click.Choice(("auto", "confirmed", "plain")),
+            default="auto",
+            show_default=True,
+            help="A confirmed one is taken back by the router unless a second session confirms it; auto: if offered.",
+        ),
+        click.option(
+            "--confirm-timeout",
+            type=click.IntRange(1),
+            default=120,
+            show_default=True,
+            help="Seconds after which the router takes an unconfirmed commit back.",
+        ),
+        click.option(
+            "--lock-wait",
+            type=click.FloatRange(min=0),
+            default=60.0,
+            show_default=True,
+            help="Seconds to wait for locks that others hold.",
+        ),
+        click.option(
+            "--kill-lock-holder", is_flag=True, help="End the session that holds a lock for longer than that."
+        ),
+        click.option(
+            "--rollback-on-failure/--keep",
+            "rollback",
+            default=True,
+            show_default=True,
+            help="Restore the trustpoint where no certificate could be proven, or keep what was committed.",
         ),
     )(function)
 
@@ -354,6 +392,22 @@ def intent(options: Options) -> Intent:
         then_trustpool=options["then"] == "trustpool",
         storage=Storage(options["storage"]),
         token=_token(options),
+        caution=_caution(options),
+    )
+
+
+def _caution(options: Options) -> Caution:
+    """As :func:`care` says; the default where a command changes nothing and has no such options."""
+    from agent.model.caution import Caution, CommitMode
+
+    if "lock_wait" not in options:
+        return Caution()
+    return Caution(
+        commit=CommitMode(options["commit"]),
+        confirm_timeout=options["confirm_timeout"],
+        lock_wait=options["lock_wait"],
+        kill_lock_holder=options["kill_lock_holder"],
+        rollback=options["rollback"],
     )
 
 

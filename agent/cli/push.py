@@ -14,6 +14,7 @@ from agent.cli import options
 @options.target
 @options.trustpoint
 @options.wish
+@options.care
 @click.option("--dry-run", is_flag=True, help="Print the plan, as the command plan does, and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.output
@@ -42,4 +43,4 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
         return
     from agent.cli.pushing import Push, run
 
-    run(Push(router, intent, ask=not yes, bundled=bundled), form)
+    run(Push(router, intent, ask=not yes, bundled=bundled, form=form))

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import click
 
 from agent.cli import jsonout, render
 from agent.cli.console import errors, say_error, say_failure
-from agent.cli.interrupt import Interrupted
+from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.options import DEBUG
 from agent.cli.progress import Progress
+from agent.cli.text import neutralise
 from agent.cli.work import Router, emit, say_anchor, session_to
 from agent.model.errors import AgentError, InputError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel
+from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.apply import apply, failed
 from agent.remedy.observe import observe
@@ -25,7 +30,8 @@ from agent.remedy.plan import plan
 from agent.xr.ssh import Ssh
 
 _INTERRUPTED = "interrupted"
-_WRITES = ("commit", "configure", "ca-authenticate", "dialog", "trustpool import", "register-id-token", "renew-auth")
+_ACTIONS = ("ca-authenticate", "dialog", "trustpool import", "register-id-token", "renew-auth")
+_READS_FIRST = "push again: it reads what is there before it does anything"
 
 
 @dataclass
@@ -36,13 +42,15 @@ class Push:
     intent: Intent
     ask: bool
     bundled: bool
+    form: str
+    stopped: bool = False
     release: str | None = None
     made: Plan | Skip | None = None
     events: list[Event] = field(default_factory=list)
     waited: float = 0.0
 
 
-def run(push: Push, form: str) -> None:
+def run(push: Push) -> None:
     """Whatever the end, one object for it on stdout; an expected error also as a line on stderr."""
     begun = time.monotonic()
     code = None
@@ -53,12 +61,13 @@ def run(push: Push, form: str) -> None:
         outcome = failed(push.router.device.name, error, push.router.device.address)
         code = 2 if isinstance(error, InputError) else 1
     except (KeyboardInterrupt, click.Abort):
-        outcome = _interrupted(push)
+        nothing = Failure(_INTERRUPTED, "interrupted; nothing was changed, nothing is locked")
+        outcome = _ended(push, Result.FAILED, nothing)
     outcome = replace(outcome, elapsed_s=round(time.monotonic() - begun - push.waited, 3))
-    if form != "table" or code is None:  # a device that could not be read has no table, only its error
-        emit(form, lambda: jsonout.push_object(outcome), lambda: render.outcome_view(outcome))
+    if push.form != "table" or code is None:  # a device that could not be read has no table, only its error
+        emit(push.form, lambda: jsonout.push_object(outcome), lambda: render.outcome_view(outcome))
     if code is None:
-        code = _judge(outcome)
+        code = _judge(push, outcome)
     click.get_current_context().exit(code)
 
 
@@ -90,15 +99,44 @@ def _confirmed(push: Push, made: Plan | Skip) -> bool:
 
 def _apply(push: Push, session: Session, ssh: Ssh | None, made: Plan | Skip, progress: Progress) -> Outcome:
     outcome: Outcome | None = None
-    # Closing the generator early, as an interrupt does, gives back the locks and the candidate.
-    with closing(apply(session, made, connect=push.router.connect, ssh=ssh)) as events:
-        for event in events:
-            push.events.append(event)
-            progress.event(event)
-            outcome = event.outcome or outcome
+    with unbroken(lambda: _leave(push)) as stop:
+        policy = Policy(stop=stop)
+        with closing(apply(session, made, policy, connect=push.router.connect, ssh=ssh)) as events:
+            for event in events:
+                push.events.append(event)
+                progress.event(event)
+                outcome = event.outcome or outcome
+        push.stopped = stop(0)
     if outcome is None:
         raise AssertionError("apply ended without an outcome")
     return outcome
+
+
+def _leave(push: Push) -> NoReturn:
+    """End the process at once; its connections end with it, and with them the locks and the candidate."""
+    left = _may_be_left(push)
+    outcome = _ended(push, Result.UNKNOWN, Failure(_INTERRUPTED, left, _READS_FIRST))
+    if push.form != "table":
+        os.write(1, f"{jsonout.dump(jsonout.push_object(outcome), push.form)}\n".encode())
+    shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a spinner hides the cursor
+    os.write(2, f"{shown}{neutralise(left)}; next: {_READS_FIRST}\n".encode())
+    os._exit(130)
+
+
+def _may_be_left(push: Push) -> str:
+    """What the router may keep of a push that ends here."""
+    begun = [event for event in push.events if event.status is Status.STARTED]
+    ended = {event.step for event in push.events if event.status is not Status.STARTED}
+    files = [event.detail for event in begun if event.step in ("sftp", "copy")]
+    said = [f"interrupted at once during {push.events[-1].step if push.events else 'the first step'}"]
+    steps = {event.step for event in begun}
+    if "confirm" not in ended and any(event.step == "commit" and "on trial" in event.detail for event in begun):
+        said.append("a commit on trial, which the router takes back by itself, may be running")
+    elif steps & {"commit", "configure"}:
+        said.append("the trustpoint's configuration may be changed")
+    said += [f"{step} may have taken effect" for step in _ACTIONS if step in steps]
+    said += [f"the file {path} may be there" for path in files]
+    return "; ".join(said) if len(said) > 1 else f"{said[0]}; nothing was changed"
 
 
 def _ended(push: Push, result: Result, error: Failure) -> Outcome:
@@ -118,39 +156,17 @@ def _ended(push: Push, result: Result, error: Failure) -> Outcome:
     )
 
 
-def _interrupted(push: Push) -> Outcome:
-    """What an interrupt left behind: a write whose answer nobody read makes the outcome unknown."""
-    done = [event.step for event in push.events if event.status is Status.DONE]
-    under_way = push.events[-1].step if push.events and push.events[-1].status is not Status.DONE else ""
-    if under_way in _WRITES:
-        return _ended(
-            push,
-            Result.UNKNOWN,
-            Failure(
-                _INTERRUPTED,
-                f"interrupted while {under_way} was under way; locks were given back",
-                "run push again: it reads what is there before it does anything",
-            ),
-        )
-    if "commit" in done or "configure" in done:
-        return _ended(
-            push,
-            Result.FAILED,
-            Failure(
-                _INTERRUPTED,
-                f"interrupted after {done[-1]}; locks were given back",
-                "run push again: it goes on from here",
-            ),
-        )
-    return _ended(push, Result.FAILED, Failure(_INTERRUPTED, "interrupted; nothing was changed, nothing is locked"))
+def _named(message: str) -> str:
+    return message if message.startswith(_INTERRUPTED) else f"{_INTERRUPTED}: {message}"
 
 
-def _judge(outcome: Outcome) -> int:
+def _judge(push: Push, outcome: Outcome) -> int:
     """Say the error of an outcome, and give the exit code."""
     error = outcome.error
+    if push.stopped or (error is not None and error.kind == _INTERRUPTED):
+        said = (error.message, error.hint) if error else (outcome.result.value,)
+        raise Interrupted("; next: ".join(filter(None, (_named(said[0]), *said[1:]))))
     if error is None:
         return 0 if outcome.well else 1
-    if error.kind == _INTERRUPTED:
-        raise Interrupted("; next: ".join(filter(None, (error.message, error.hint))))
     say_failure(error.message, device=outcome.device, hint=error.hint)
     return 1

@@ -47,21 +47,23 @@ def started(lab: Lab, *words: str, **more: Any) -> Iterator[subprocess.Popen[str
 
 
 @pytest.mark.parametrize(
-    "operation, sent, outcome",
+    "operation, sent, commits",
     [
-        ("get", signal.SIGINT, "failed"),
-        ("lock", signal.SIGINT, "failed"),
-        ("edit-config", signal.SIGINT, "failed"),
-        ("validate", signal.SIGTERM, "failed"),
-        ("commit", signal.SIGINT, "unknown"),
-        ("commit", signal.SIGTERM, "unknown"),
-        ("ca-authenticate", signal.SIGINT, "unknown"),
+        ("get", signal.SIGINT, 0),
+        ("lock", signal.SIGINT, 0),
+        ("edit-config", signal.SIGINT, 0),
+        ("validate", signal.SIGTERM, 0),
+        ("commit", signal.SIGINT, 0),
+        ("commit", signal.SIGTERM, 0),
+        ("ca-authenticate", signal.SIGINT, 2),
     ],
 )
-def test_an_interrupted_push_leaves_nothing_locked(lab: Lab, operation: str, sent: int, outcome: str) -> None:
+def test_an_interrupted_push_leaves_nothing_locked_and_nothing_changed(
+    lab: Lab, operation: str, sent: int, commits: int
+) -> None:
     device = lab.add()
     device.faults.append(Fault(operation, FaultKind.SILENT))
-    with started(lab, "push", *lab.words(device), "--yes", "--format", "json") as process:
+    with started(lab, "push", *lab.words(device), "--yes", "--format", "json", "--timeout", "2") as process:
         until(lambda: device.counters[operation] > 0)
         process.send_signal(sent)
         stdout, stderr = process.communicate(timeout=30)
@@ -71,10 +73,37 @@ def test_an_interrupted_push_leaves_nothing_locked(lab: Lab, operation: str, sen
     assert not device.config.dirty
     made = json.loads(stdout)
     check("push", made)
-    assert (made["outcome"], made["error"]["kind"]) == (outcome, "interrupted")
+    assert made["outcome"] == "failed"
+    assert device.enrollment() is None
     assert stderr.splitlines()[-1].startswith("interrupted")
     assert "Traceback" not in stderr
-    assert device.counters["commit"] == (1 if outcome == "unknown" else 0)
+    assert device.config.commits == commits
+    assert device.config.trial is None
+
+
+@pytest.mark.parametrize(
+    "operation, left", [("commit", "a commit on trial"), ("ca-authenticate", "ca-authenticate may have taken effect")]
+)
+def test_a_second_interrupt_ends_at_once_and_says_what_may_be_left(lab: Lab, operation: str, left: str) -> None:
+    device = lab.add()
+    device.faults.append(Fault(operation, FaultKind.SILENT))
+    with started(lab, "push", *lab.words(device), "--yes", "--format", "json") as process:
+        until(lambda: device.counters[operation] > 0)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.readline() if process.stderr else ""
+        while "once more ends at once" not in said:
+            said = process.stderr.readline() if process.stderr else ""
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    made = json.loads(stdout)
+    check("push", made)
+    assert (made["outcome"], made["error"]["kind"]) == ("unknown", "interrupted")
+    assert left in made["error"]["message"]
+    assert left in stderr
+    until(lambda: not device.sessions)
+    assert not device.config.locks
+    assert not device.config.dirty
 
 
 def test_an_interrupted_poll_ends_in_order(lab: Lab) -> None:

@@ -164,13 +164,17 @@ def test_ok_proves_nothing(session: Session) -> None:
     assert ask_one(session, query, Clock().policy()).value is None
 
 
-def test_a_push_against_a_server_that_only_says_ok_fails_with_the_next_step(session: Session) -> None:
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_push_against_a_server_that_only_says_ok_fails_with_the_next_step(session: Session, keeps: bool) -> None:
     clock = Clock()
     without_validate(session)
-    outcome = agent.remediate(session, agent.Intent(renew=False), policy=clock.policy())
+    intent = agent.Intent(renew=False, caution=agent.Caution(rollback=not keeps))
+    outcome = agent.remediate(session, intent, policy=clock.policy())
     assert outcome.error is not None
     assert outcome.error.kind == "certificate-missing"
-    assert enrollment(session) == TERMINAL
+    assert enrollment(session) == (TERMINAL if keeps else None)
+    if not keeps:
+        return
     plan = agent.plan(agent.Intent(renew=False), agent.observe(session, policy=clock.policy()))
     assert isinstance(plan, Plan)
     assert [line for line in plan.diff() if line.startswith("+ crypto")] == []  # configured by now
