@@ -20,11 +20,13 @@ class Reading(Generic[T]):
 
     ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in, or ``console``.
     ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
+    ``empty``: the answer was an empty ``<data/>``, as "nothing there", "provider down" and "not allowed" all look.
     """
 
     value: T | None = None
     source: str | None = None
     missing: str | None = None
+    empty: bool = False
 
     @property
     def answered(self) -> bool:

@@ -32,6 +32,7 @@ from agent.remedy.detour import detour
 from agent.remedy.dialog import dialog, type_trustpoint
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan as make_plan
+from agent.remedy.prove import still_there
 from agent.remedy.renew import register, renew
 from agent.remedy.run import Run
 from agent.remedy.trustpool import import_bundle
@@ -85,7 +86,7 @@ def _abandoned(run: Run) -> None:
 def _steps(run: Run) -> Generator[Event, None, Outcome]:
     """The plan's steps; where its method fails in a way that another may not, the next method's, planned anew."""
     while True:
-        error = yield from _try(run)
+        error = (yield from _try(run)) or still_there(run)
         if error is None:
             return run.outcome()
         following = yield from detour(run, error)

@@ -9,7 +9,7 @@ from agent.model.errors import OutcomeUnknown, RPCError
 from agent.model.outcome import Status
 from agent.model.plan import Authenticate
 from agent.remedy.files import put
-from agent.remedy.prove import prove, reopen, there
+from agent.remedy.prove import despite, prove, reopen, there
 from agent.remedy.run import Run, Steps
 from agent.xr import certificate
 
@@ -35,12 +35,12 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
         path = None
         if step.storage is not None:
             path = yield from put(run, undo, step.anchor.pem.encode("ascii"), ".pem", step.storage)
-        yield from _call(run, step, path)
+        after = yield from _call(run, step, path)
         yield from prove(
             run,
             step.trustpoint,
             step.anchor,
-            action="ca-authenticate",
+            after=after,
             hint=_NEXT.format(name=step.trustpoint),
             fetches=step.fetches,
         )
@@ -48,7 +48,9 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
     run.persistent = None if step.storage is not None else False
 
 
-def _call(run: Run, step: Authenticate, path: str | None) -> Steps[None]:
+def _call(run: Run, step: Authenticate, path: str | None) -> Steps[str]:
+    """The rpc; how it ended, in words."""
+
     def act() -> Evidence | None:
         certificate.authenticate(run.session, step.trustpoint, path)
         return None
@@ -57,12 +59,16 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[None]:
     run.changed = run.acted = True
     try:
         yield from run.persist("ca-authenticate", act, before_repeat=lambda: there(run, step.trustpoint, step.anchor))
-        said = Status.DONE, "answered ok, which proves nothing yet"
+        said, after = (Status.DONE, "answered ok, which proves nothing yet"), "ca-authenticate was answered with ok"
     except OutcomeUnknown as error:
         said = Status.UNKNOWN, f"{error.message}; reading the certificate back"
+        after = error.message
         reopen(run, error)
     except RPCError as error:
-        error.hint = error.hint or _NEXT.format(name=step.trustpoint)
-        raise
+        if not despite(run, step.trustpoint, step.anchor, error):
+            error.hint = error.hint or _NEXT.format(name=step.trustpoint)
+            raise
+        said, after = (Status.UNKNOWN, f"{error.message}; yet the certificate is there"), error.message
     run.settle()
     yield run.ended("ca-authenticate", *said)
+    return after

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from agent.model.errors import (
     AgentError,
+    Interrupted,
     OutcomeUnknown,
     ProtocolError,
     ReplyTimeout,
@@ -158,21 +159,9 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[str]:
     def committed() -> str | None:
         return "committed; seen in running" if _holds(run, wish) else None
 
-    def commit() -> str:
-        try:
-            if persist:
-                operations.commit_confirmed(run.session, persist=persist, timeout=run.caution.confirm_timeout)
-                return f"on trial for {run.caution.confirm_timeout} s"
-            operations.commit(run.session)
-        except RPCError as error:
-            if classify(error) is not Disposition.SUCCESS:
-                raise
-            return "nothing was left to commit"
-        return "committed"
-
     before, run.changed = run.changed, True  # from here on until an answer says otherwise
     try:
-        return (yield from run.persist("commit", commit, before_repeat=committed))
+        return (yield from run.persist("commit", lambda: _send_commit(run, persist), before_repeat=committed))
     except OutcomeUnknown as error:
         yield Event(run.plan.device, "commit", Status.UNKNOWN, f"{error.message}; reading the configuration back")
         run.abandon()
@@ -186,9 +175,36 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[str]:
             device=run.plan.device,
             hint="run push again",
         ) from error
-    except RPCError:
+    except RPCError as error:
+        if _in_spite_of(run, wish, error):
+            return f"{error.message}; yet running has it"
         run.changed = before
         raise
+
+
+def _send_commit(run: Run, persist: str | None) -> str:
+    """The commit, and how it went in words."""
+    try:
+        if persist:
+            operations.commit_confirmed(run.session, persist=persist, timeout=run.caution.confirm_timeout)
+            return f"on trial for {run.caution.confirm_timeout} s"
+        operations.commit(run.session)
+    except RPCError as error:
+        if classify(error) is not Disposition.SUCCESS:
+            raise
+        return "nothing was left to commit"
+    return "committed"
+
+
+def _in_spite_of(run: Run, wish: Change, error: RPCError) -> bool:
+    """Whether the change is running although the commit was refused: a refusal proves as little as an ok."""
+    if classify(error) is Disposition.REDO:
+        return False
+    try:
+        return _holds(run, wish, there=False)
+    except AgentError as second:
+        log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
+        return False
 
 
 def _confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
@@ -207,7 +223,7 @@ def _confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
             hint="push again after that",
         ) from error
     if not there:
-        _cancel(run, persist)
+        _cancelled(run, persist)
         raise TransportError(
             "the commit on trial is not in the running configuration, which is as before",
             device=run.plan.device,
@@ -215,9 +231,13 @@ def _confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
         )
     try:
         said = yield from _make_last(run, wish, persist, end)
-    except RPCError:
-        _cancel(run, persist)
-        raise
+    except (RPCError, Interrupted) as error:
+        if _cancelled(run, persist):
+            raise
+        # No such trial any more, so it ended one way or the other.
+        if not _lasts(run, wish, end, error):
+            raise
+        said = f"{error.message}; seen in running after the time-out"
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 
@@ -238,15 +258,14 @@ def _make_last(run: Run, wish: Change, persist: str, end: float) -> Steps[str]:
         operations.confirm(run.session, persist=persist)
         return "confirmed at the second time of asking"
     except RPCError:
-        run.policy.unstopped().wait(max(0.0, end - run.policy.clock()))
+        lasts = _lasts(run, wish, end, lost)
     except AgentError as second:
         raise OutcomeUnknown(
             f"{lost.message}; {second.message}; if it is not confirmed, the device takes the commit back by itself",
             device=run.plan.device,
             hint="push again after that",
         ) from second
-    if not _reread(run, wish, lost):
-        run.changed = run.configured
+    if not lasts:
         raise TransportError(
             "the device took the commit back; the configuration is as before",
             device=run.plan.device,
@@ -255,16 +274,26 @@ def _make_last(run: Run, wish: Change, persist: str, end: float) -> Steps[str]:
     return "confirmed; seen in running after the time-out"
 
 
-def _cancel(run: Run, persist: str) -> None:
-    """Take a commit on trial back; one that is over already is no error."""
+def _lasts(run: Run, wish: Change, end: float, error: AgentError) -> bool:
+    """Whether the change is running at *end*, when the device would have taken it back."""
+    run.policy.unstopped().wait(max(0.0, end - run.policy.clock()))
+    lasts = _reread(run, wish, error)
+    run.changed = lasts or run.configured
+    return lasts
+
+
+def _cancelled(run: Run, persist: str) -> bool:
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
     try:
         operations.cancel_commit(run.session, persist=persist)
     except RPCError as error:
         log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
     run.changed = run.configured
+    return True
 
 
-def _reread(run: Run, wish: Change, error: OutcomeUnknown) -> bool:
+def _reread(run: Run, wish: Change, error: AgentError) -> bool:
     try:
         return _holds(run, wish)
     except AgentError as second:
@@ -285,8 +314,8 @@ def running(run: Run, name: str, model: ConfigModel, *, there: bool = True) -> R
     return reading
 
 
-def _holds(run: Run, wish: Change) -> bool:
-    reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)
+def _holds(run: Run, wish: Change, *, there: bool = True) -> bool:
+    reading = running(run, wish.trustpoint, wish.model, there=there and wish.wanted is not None)
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
     return wish.holds(reading)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from agent.model.certificate import Certificate
 from agent.model.errors import AgentError
 from agent.model.method import Method
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State
@@ -103,7 +104,7 @@ def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
 def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
     """Fill in over the CLI what is wanted and no model shows."""
     alone = not {Method.FILE, Method.RPC} & set(state.access.methods)
-    lacking = alone or _unmodelled(state.certificate) or _config_untold(state)
+    lacking = alone or _certificate_untold(state) or _config_untold(state)
     if not (lacking or full or trustpool):
         return replace(state, cli=None)
     try:
@@ -115,7 +116,7 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
         state,
         cli=None,
         config=cliread.config(ssh, name) if _config_untold(state) else state.config,
-        certificate=_instead(state.certificate, lambda: cliread.certificate(ssh, name)),
+        certificate=_told(ssh, state),
         software=_instead(state.software, lambda: cliread.software(ssh)),
         trustpool=cliread.trustpool(ssh),
     )
@@ -135,6 +136,19 @@ def _instead(reading: Reading[T], other: Callable[[], Reading[T]]) -> Reading[T]
         return reading
     shown = other()
     return shown if shown.answered else Reading(missing=f"{reading.missing}; {shown.missing}")
+
+
+def _certificate_untold(state: State) -> bool:
+    """Whether no model shows certificates, or it answers with nothing although the trustpoint is configured."""
+    return _unmodelled(state.certificate) or (state.config.value is not None and state.certificate.empty)
+
+
+def _told(ssh: Ssh, state: State) -> Reading[Certificate]:
+    """The certificate by its model where that tells, else over the CLI where that does."""
+    if state.certificate.empty and _certificate_untold(state):
+        shown = cliread.certificate(ssh, state.trustpoint)
+        return shown if shown.answered else state.certificate
+    return _instead(state.certificate, lambda: cliread.certificate(ssh, state.trustpoint))
 
 
 def _unmodelled(reading: Reading[Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate, Evidence
 from agent.model.errors import (
@@ -20,13 +22,16 @@ from agent.remedy.run import Run, Steps
 from agent.xr import cliread, trustpoint
 from agent.xr.query import EMPTY_WAITS, ask_one, ask_until_there
 
+log = logging.getLogger(__name__)
+
 FETCH_WAIT = 10.0
 """Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
 _INTERVAL = 1.0
+_READ = "on the router: show crypto ca certificates {}"
 
 
-def prove(run: Run, name: str, anchor: TrustAnchor, *, action: str, hint: str, fetches: bool = False) -> Steps[None]:
-    """Find *anchor* under trustpoint *name* after *action*; the run's evidence says by what.
+def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fetches: bool = False) -> Steps[None]:
+    """Find *anchor* under trustpoint *name*, *after* an action and how it ended; the run's evidence says by what.
 
     Raises:
         CertificateMissing: no certificate showed; *hint* says what to do then.
@@ -39,25 +44,78 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, action: str, hint: str, f
         found = judge(run, name, anchor, reading) or (reading.value is None and _in_pool(run, anchor))
     except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
         raise OutcomeUnknown(
-            f"{action} was sent, and the certificate could not be read back: {error.message}",
+            f"{after}, and the certificate could not be read back: {error.message}",
             device=run.plan.device,
             hint=f"read trustpoint {name}, or push again: it reads first",
         ) from error
     if found:
-        run.evidence = found
+        run.proven(found)
         yield run.ended("read back", Status.DONE, f"{anchor.name} is there, by {found.value}")
         return
-    if not reading.answered or reading.value is not None:
-        why = reading.missing or "the device shows too little of the certificate to tell which it is"
+    why = _untold(reading)
+    if why is not None:
         raise OutcomeUnknown(
-            f"whether the certificate is there cannot be told: {why}",
+            f"{after}; whether the certificate is there cannot be told: {why}",
             device=run.plan.device,
-            hint=f"on the router: show crypto ca certificates {name}",
+            hint=_READ.format(name),
         )
     raise CertificateMissing(
-        f"{action} was answered with ok, but trustpoint {name} shows no CA certificate",
+        f"{after}, but trustpoint {name} shows no CA certificate",
         device=run.plan.device,
         hint=hint,
+    )
+
+
+def _untold(reading: Reading[Certificate]) -> str | None:
+    """Why a reading without proof does not tell that the certificate is missing either; None where it tells."""
+    if reading.value is not None:
+        return "the device shows too little of the certificate to tell which it is"
+    if reading.empty:
+        return "the device answers with nothing at all, which also means 'not allowed' and 'not ready'"
+    return reading.missing
+
+
+def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> bool:
+    """Whether *anchor* is there although the device refused by *error*: a refusal proves as little as an ok.
+
+    Raises:
+        AnchorMismatch: it holds another certificate.
+    """
+    try:
+        return there(run, name, anchor) is not None
+    except AnchorMismatch:
+        raise
+    except AgentError as second:
+        log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
+        return False
+
+
+def still_there(run: Run) -> AgentError | None:
+    """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
+
+    None where it is still there, or nothing was lost.
+    """
+    if run.evidence is Evidence.NONE or not run.acted or run.persistent or not run.lost_since_proof:
+        return None
+    name, anchor = run.plan.intent.trustpoint, run.plan.intent.anchor
+    proven, run.evidence = run.evidence, Evidence.NONE
+    said = f"the certificate was proven by {proven.value}, then the session was lost"
+    try:
+        reading = _full(run, name)
+        found = judge(run, name, anchor, reading)
+    except AnchorMismatch as error:
+        return error
+    except AgentError as error:
+        reading, found = Reading(missing=error.message), None
+    if found:
+        run.proven(found)
+        return None
+    if (why := _untold(reading)) is not None:
+        return OutcomeUnknown(
+            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=_READ.format(name)
+        )
+    return CertificateMissing(
+        f"{said}, and the certificate is gone", device=run.plan.device, hint="did the router reload? push again"
     )
 
 
@@ -131,7 +189,23 @@ def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certifi
         run.policy.sleep(_INTERVAL)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
         reading = ask_one(run.alive(), query, run.policy)
-    return reading
+    return _seconded(run, name, reading)
+
+
+def _full(run: Run, name: str) -> Reading[Certificate]:
+    """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
+    query = trustpoint.certificate_query(run.alive().schema, name)
+    if query.missing is not None:
+        return certificate(run, name)
+    return _seconded(run, name, ask_until_there(run.alive(), query, run.policy))
+
+
+def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Reading[Certificate]:
+    """*reading*, or that of the CLI where the model told nothing and the CLI does."""
+    if not reading.empty or run.ssh is None:
+        return reading
+    shown = cliread.certificate(run.ssh, name)
+    return shown if shown.answered else reading
 
 
 def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:

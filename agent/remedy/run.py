@@ -52,6 +52,16 @@ class Run:
     current: str = "plan"
     loose: list[tuple[str, Pending]] = field(default_factory=list)
     _reopened: Session | None = None
+    _proven_on: Session | None = None
+
+    def proven(self, evidence: Evidence) -> None:
+        """The anchor is there, by *evidence*, over the session of now."""
+        self.evidence, self._proven_on = evidence, self.session
+
+    @property
+    def lost_since_proof(self) -> bool:
+        """Whether the session over which the anchor was proven ended by itself: the router may have reloaded."""
+        return self._proven_on is not None and not (self._proven_on is self.session and self.session.connected)
 
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""

@@ -24,6 +24,7 @@ class State:
         certificates: trustpoint → PEM of its CA; lasting: the trustpoints whose certificate a reload keeps.
         trustpool: one entry for each import that was made, with the PEMs it brought; a reload keeps them.
         built_in: the PEMs that came with the software.
+        authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
         answers: return-codes that renew-auth and register-id-token give before they do their work.
         tokens: every token that came in by register-id-token; reports: when usage was last reported by policy.
         syslog: (time, mnemonic without ``%``, text) of the buffer, oldest first.
@@ -45,6 +46,7 @@ class State:
     transport: str = ""
     url: str = ""
     authenticates: int = 0
+    forgotten: int = 0
     renewals: int = 0
     syslog: list[tuple[datetime, str, str]] = field(default_factory=list)
 
@@ -97,7 +99,9 @@ class State:
 
     def reload(self) -> None:
         """The device starts anew."""
+        before = len(self.certificates)
         self.certificates = {name: pem for name, pem in self.certificates.items() if name in self.lasting}
+        self.forgotten += before - len(self.certificates)
 
     def contact(self) -> None:
         """Talk to the licensing server now."""

@@ -10,6 +10,7 @@ class FaultKind(Enum):
     """How one operation is made to fail."""
 
     ERROR = "rpc-error"
+    ERROR_AFTER = "rpc-error although the effect came"
     DROP_BEFORE = "session dropped before the effect"
     DROP_AFTER = "session dropped after the effect, before the answer"
     RAW = "bytes sent in place of the answer"
@@ -30,7 +31,7 @@ class Fault:
 
     Besides rpcs there are the operations ``connect`` and ``connect-ssh`` (a connection to either port), ``hello``, and
     ``cli:`` with a command's beginning; ``confirm`` is the commit that carries a persist-id. ``data`` is the rpc-error
-    XML for ERROR, the bytes for RAW and GARBAGE; ``seconds`` the lateness for DELAY.
+    XML for ERROR and ERROR_AFTER, the bytes for RAW and GARBAGE; ``seconds`` the lateness for DELAY.
     """
 
     operation: str

@@ -67,6 +67,8 @@ class Rpcs:
             case FaultKind.REBOOT_AFTER:
                 self._device.start_anew()
                 return None
+            case FaultKind.ERROR_AFTER:
+                return _reply(attributes, fault.data or rpc_error("operation-failed"))
             case FaultKind.EMPTY:
                 return _reply(attributes, b"<data/>")
         return reply

@@ -38,6 +38,7 @@ _IMPORT_FAILED = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _REMARK = re.compile(r"\s*(?:!+(?![!%]).*|end|\^|% Invalid input.*)?$", re.IGNORECASE)
+_IMPORT_TAKES = 5.0  # a bundle is fetched and its certificates are checked one by one
 _SHELL_FAILED = re.compile(
     r"^(?:\S*\b)?(?:cp|rm|sh|bash)\S*: |^\s*%|permission denied|no such file|no space|not found|cannot|error|fail",
     re.MULTILINE | re.IGNORECASE,
@@ -95,10 +96,10 @@ class Console:
             raise
         self._leave()
 
-    def authenticate(self, trustpoint: str, anchor: TrustAnchor, *, timeout: float = 30.0) -> Certificate:
+    def authenticate(self, trustpoint: str, anchor: TrustAnchor, *, timeout: float | None = None) -> Certificate:
         """``crypto ca authenticate``: paste the anchor, compare what the device prints, accept only that.
 
-        *timeout* is for each prompt, in seconds.
+        *timeout* is for each prompt, in seconds; the session's where none is given.
 
         Returns:
             The certificate as the device printed it before it was accepted (source ``console``).
@@ -120,24 +121,24 @@ class Console:
                 hint="the CLI takes | ; and a leading # for itself: use another --trustpoint",
             )
         try:
-            return AuthenticateDialog(self._cli, trustpoint, anchor, timeout).run()
+            return AuthenticateDialog(self._cli, trustpoint, anchor, timeout or self._timeout).run()
         except AgentError:
             raise
         except BaseException:
             self.close()  # no answer is given to an open question
             raise
 
-    def import_bundle(self, url: str, *, clean: bool = False, timeout: float = 300.0) -> str:
+    def import_bundle(self, url: str, *, clean: bool = False, timeout: float | None = None) -> str:
         """exec ``crypto ca trustpool import url [clean] URL``; returns what the device says.
 
         Raises:
             ConsoleError: it was refused or failed.
-            OutcomeUnknown: the answer was lost, or took more than *timeout* seconds.
+            OutcomeUnknown: the answer was lost, or took more than *timeout* seconds, else five times the session's.
             InputError: *url* cannot be typed; nothing was.
         """
         command = f"crypto ca trustpool import url {'clean ' if clean else ''}{self._word(url)}"
         try:
-            said = self._exec(command, timeout)
+            said = self._exec(command, timeout or _IMPORT_TAKES * self._timeout)
         except (ReplyTimeout, SessionLost) as error:
             self.close()
             raise OutcomeUnknown(

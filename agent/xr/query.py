@@ -56,7 +56,8 @@ class Query(Generic[T]):
             return Reading(missing=self.missing or f"{self.what}: nothing to ask")
         try:
             data = pending.result().data
-            return Reading(value=None if data is None else self.decode(data), source=self.source)
+            value = None if data is None else self.decode(data)
+            return Reading(value=value, source=self.source, empty=data is None or not len(data))
         except AccessDenied:
             raise
         except RPCError as error:
