@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types floors yang check unit coverage bench clean
+.PHONY: help demo test lint types floors yang check unit faults coverage bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -14,7 +14,7 @@ help: ## this list
 demo: $(READY) ## simulated routers of several releases: show, assess, plan, push, poll
 	@$(BIN)/xr-agent demo
 
-test: check unit ## the whole check, the same as CI
+test: check unit faults ## the whole check, the same as CI
 
 check: lint types floors yang ## everything that needs no test run
 
@@ -34,7 +34,11 @@ yang: $(READY) ## pyang, strict, on every file of yang/
 	    $(BIN)/pyang -Werror -p yang < $$file || { echo "in $$file" >&2; exit 1; }; done
 
 unit: $(READY) ## pytest, all of it: real servers, packaging and ncclient versions as well
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/faults
+
+# Most of a cell's time is waiting for a router that does not answer, so more run at once than there are cores.
+faults: $(READY) ## the fault matrix: every fault at every step of a push, as a table
+	$(BIN)/python -m pytest -n 8 --dist load -q tests/faults
 
 coverage: $(READY) ## pytest with branch coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov
