@@ -44,9 +44,10 @@ def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -
 def _judge(form: str, notice: Notice | None, given: options.Options) -> None:
     from datetime import UTC, datetime
 
-    from agent.cli import jsonout, render
+    from agent.cli import render
     from agent.cli.progress import Progress
     from agent.cli.work import Router, emit, say_anchor, session_to
+    from agent.fleet import objects
     from agent.model.errors import AgentError
     from agent.model.plan import Verdict, VerdictKind
     from agent.remedy.assess import assess
@@ -60,11 +61,11 @@ def _judge(form: str, notice: Notice | None, given: options.Options) -> None:
     except AgentError as error:
         if form != "table":
             unread = Verdict(router.name, VerdictKind.UNKNOWN, (error.message,))
-            print(jsonout.dump(jsonout.assess_object(unread), form))
+            print(objects.dump(objects.assess_object(unread), form))
         raise
     verdict = assess(state, anchor, now, notice=notice)
     say_anchor(anchor, bundled=given["anchor"] is None)
-    emit(form, lambda: jsonout.assess_object(verdict), lambda: render.verdict_view(verdict, now))
+    emit(form, lambda: objects.assess_object(verdict), lambda: render.verdict_view(verdict, now))
     if verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN):
         click.get_current_context().exit(1)
 
@@ -76,9 +77,10 @@ def _notice(path: Path | None) -> Notice | None:
 
 
 def _without_host(path: Path | None, form: str, given: options.Options) -> None:
-    from agent.cli import jsonout, render
+    from agent.cli import render
     from agent.cli.collected import affected_hosts
     from agent.cli.work import emit
+    from agent.fleet import objects
 
     if path is None or given["host"] is not None:
         raise click.UsageError("give either HOST or --syslog FILE", ctx=click.get_current_context())
@@ -86,9 +88,9 @@ def _without_host(path: Path | None, form: str, given: options.Options) -> None:
     found = list(hosts.values())
     if form == "jsonl":
         for host in found:
-            print(jsonout.dump(jsonout.syslog_object(host), form))
+            print(objects.dump(objects.syslog_object(host), form))
     else:
-        emit(form, lambda: [jsonout.syslog_object(host) for host in found], lambda: render.syslog_view(found))
+        emit(form, lambda: [objects.syslog_object(host) for host in found], lambda: render.syslog_view(found))
     if failure is not None:
         raise failure
     if found:

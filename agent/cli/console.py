@@ -13,8 +13,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from agent.cli.text import neutralise
 from agent.model.errors import AgentError
+from agent.model.text import neutralise
 
 _PLAIN_WIDTH = 120
 # What these report as an error comes back as one of ours, with the device's name; their payload logging is at INFO.

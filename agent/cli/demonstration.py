@@ -15,11 +15,11 @@ from functools import partial
 from rich.console import RenderableType
 from rich.text import Text
 
-from agent.cli import jsonout
 from agent.cli.console import console, errors
 from agent.cli.progress import Progress
 from agent.cli.render import cell, cell_lines, columns, plan_view, sample_line, word
 from agent.cli.scenes import SCENES, Scene, Stage, stage
+from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
 from agent.model.bundle import Bundle
 from agent.model.device import Device
@@ -255,7 +255,7 @@ class _Say:
         if self._form != "table":
             rows = [_object(actor) for actor in actors]
             for row in [rows] if self._form == "json" else rows:
-                print(jsonout.dump(row, self._form))
+                print(objects.dump(row, self._form))
             return
         self.part("ends", columns(("device", "story", "end", ""), [_row(actor) for actor in actors]))
         self._screen.print(
@@ -290,5 +290,5 @@ def _object(actor: Actor) -> dict[str, object]:
         "expected": scene.end,
         "end": actor.end,
         "as_expected": actor.as_expected,
-        "push": jsonout.push_object(actor.outcome) if actor.outcome else None,
+        "push": objects.push_object(actor.outcome) if actor.outcome else None,
     }

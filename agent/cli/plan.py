@@ -32,10 +32,11 @@ def command(form: str, **given: Any) -> None:
 
 def make(router: Router, intent: Intent, form: str, *, bundled: bool) -> None:
     """Read *router*, print the plan, exit with its code; ``push --dry-run`` ends here too."""
-    from agent.cli import jsonout, render
+    from agent.cli import render
     from agent.cli.console import say_failure
     from agent.cli.progress import Progress
     from agent.cli.work import emit, say_anchor, session_to
+    from agent.fleet import objects
     from agent.model.errors import AgentError
     from agent.model.plan import Skip
     from agent.remedy.observe import observe
@@ -47,10 +48,10 @@ def make(router: Router, intent: Intent, form: str, *, bundled: bool) -> None:
             made = plan(intent, observe(session, intent.trustpoint, ssh=ssh, trustpool=intent.has_bundle))
     except AgentError as error:
         if form != "table":
-            print(jsonout.dump(jsonout.unplanned_object(device.name, device.address, intent.anchor, error), form))
+            print(objects.dump(objects.unplanned_object(device.name, device.address, intent.anchor, error), form))
         raise
     say_anchor(intent.anchor, bundled=bundled)
-    emit(form, lambda: jsonout.plan_object(made, intent.anchor, address=device.address), lambda: render.plan_view(made))
+    emit(form, lambda: objects.plan_object(made, intent.anchor, address=device.address), lambda: render.plan_view(made))
     if isinstance(made, Skip):
         say_failure(f"skipped: {made.reason}", device=made.device, hint=made.hint)
         click.get_current_context().exit(1)

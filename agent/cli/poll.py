@@ -53,7 +53,7 @@ def command(form: str, interval: float, until: str, longest: float | None, **giv
                 _say(last, form, seen)
         finally:
             if form == "json":
-                from agent.cli.jsonout import dump
+                from agent.fleet.objects import dump
 
                 print(dump(seen, form))
     if until != "forever" and (last is None or not last.reached):
@@ -67,15 +67,15 @@ def _say(sample: Sample, form: str, seen: list[Any]) -> None:
     """Print a sample at once, or keep it for the array; what could not be read is said on stderr as well."""
     import sys
 
-    from agent.cli import jsonout
     from agent.cli.console import console, errors
     from agent.cli.render import cell, sample_line
+    from agent.fleet import objects
 
-    made = jsonout.poll_object(sample)
+    made = objects.poll_object(sample)
     if form == "table":
         console(sys.stdout).print(sample_line(sample), soft_wrap=True)
     elif form == "jsonl":
-        print(jsonout.dump(made, form))
+        print(objects.dump(made, form))
     else:
         seen.append(made)
     sys.stdout.flush()

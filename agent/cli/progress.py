@@ -11,8 +11,8 @@ from rich.text import Text
 
 from agent.cli.console import errors
 from agent.cli.render import cell, word
-from agent.cli.text import neutralise
 from agent.model.outcome import Event, Status
+from agent.model.text import neutralise
 
 
 class Progress:

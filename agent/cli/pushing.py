@@ -11,17 +11,18 @@ from typing import NoReturn
 
 import click
 
-from agent.cli import jsonout, render
+from agent.cli import render
 from agent.cli.console import errors, say_error, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.options import DEBUG
 from agent.cli.progress import Progress
-from agent.cli.text import neutralise
 from agent.cli.work import Router, emit, say_anchor, session_to
+from agent.fleet import objects
 from agent.model.errors import AgentError, InputError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel
+from agent.model.text import neutralise
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.apply import apply, failed
@@ -65,7 +66,7 @@ def run(push: Push) -> None:
         outcome = _ended(push, Result.FAILED, nothing)
     outcome = replace(outcome, elapsed_s=round(time.monotonic() - begun - push.waited, 3))
     if push.form != "table" or code is None:  # a device that could not be read has no table, only its error
-        emit(push.form, lambda: jsonout.push_object(outcome), lambda: render.outcome_view(outcome))
+        emit(push.form, lambda: objects.push_object(outcome), lambda: render.outcome_view(outcome))
     if code is None:
         code = _judge(push, outcome)
     click.get_current_context().exit(code)
@@ -117,7 +118,7 @@ def _leave(push: Push) -> NoReturn:
     left = _may_be_left(push)
     outcome = _ended(push, Result.UNKNOWN, Failure(_INTERRUPTED, left, _READS_FIRST))
     if push.form != "table":
-        os.write(1, f"{jsonout.dump(jsonout.push_object(outcome), push.form)}\n".encode())
+        os.write(1, f"{objects.dump(objects.push_object(outcome), push.form)}\n".encode())
     shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a spinner hides the cursor
     os.write(2, f"{shown}{neutralise(left)}; next: {_READS_FIRST}\n".encode())
     os._exit(130)

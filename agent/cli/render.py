@@ -11,11 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.text import neutralise
 from agent.model.anchor import TrustAnchor
 from agent.model.outcome import Outcome
 from agent.model.plan import Plan, Skip, Verdict
 from agent.model.state import Access, Licensing, Reading, State
+from agent.model.text import neutralise
 from agent.remedy.poll import Sample
 from agent.xr.syslog import Affected
 

@@ -17,9 +17,10 @@ from agent.cli import options
 def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
     options.start(given)
-    from agent.cli import jsonout, render
+    from agent.cli import render
     from agent.cli.progress import Progress
     from agent.cli.work import Router, emit, session_to
+    from agent.fleet import objects
     from agent.model.errors import AgentError
     from agent.remedy.observe import observe
 
@@ -29,24 +30,24 @@ def command(form: str, raw: bool, **given: Any) -> None:
         with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
             if raw:
                 views = raw_views(session, name)
-                print(jsonout.dump(views, "jsonl" if form == "jsonl" else "json"))
+                print(objects.dump(views, "jsonl" if form == "jsonl" else "json"))
                 return
             state = observe(session, name, ssh=ssh, full=True)
     except AgentError as error:
         if form != "table" and not raw:
-            print(jsonout.dump(jsonout.unread_object(device.name, device.address, error), form))
+            print(objects.dump(objects.unread_object(device.name, device.address, error), form))
         raise
     emit(
         form,
-        lambda: jsonout.show_object(state, address=device.address),
+        lambda: objects.show_object(state, address=device.address),
         lambda: render.show_view(state, device.address),
     )
 
 
 def raw_views(session: Any, name: str) -> dict[str, object]:
     """Each reply's data as xmltodict gives it, by what was asked; a refusal as text, nothing asked as None."""
-    from agent.cli.text import without_secrets
     from agent.model.errors import RPCError
+    from agent.model.text import without_secrets
     from agent.netconf.payload import to_dict
     from agent.remedy.access import access
     from agent.xr import licensing, software, trustpoint

@@ -38,17 +38,18 @@ def command(
     options.start(given)
     if bool(files) != hello or (hello and (release or platform)):
         raise click.UsageError("give --hello with FILEs, or --release and --platform", ctx=click.get_current_context())
-    from agent.cli import jsonout, render
+    from agent.cli import render
     from agent.cli.work import emit
+    from agent.fleet import objects
 
     found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
     if form == "jsonl":
         for source, ways in found:
-            print(jsonout.dump(jsonout.support_object(source, ways), form))
+            print(objects.dump(objects.support_object(source, ways), form))
     else:
         emit(
             form,
-            lambda: [jsonout.support_object(source, ways) for source, ways in found],
+            lambda: [objects.support_object(source, ways) for source, ways in found],
             lambda: render.support_view(found),
         )
     if any(isinstance(ways, str) or not ways.methods for _, ways in found):

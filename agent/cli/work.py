@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from agent.cli import jsonout, options
+from agent.cli import options
 from agent.cli.console import console, errors
 from agent.cli.progress import Progress
 from agent.cli.render import anchor_lines
+from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
 from agent.model.device import Device
 from agent.netconf.session import Session, connect
@@ -27,7 +28,7 @@ def emit(form: str, made: Callable[[], Any], view: Callable[[], RenderableType])
     if form == "table":
         console(sys.stdout).print(view())
     else:
-        print(jsonout.dump(made(), form))
+        print(objects.dump(made(), form))
 
 
 def say_anchor(anchor: TrustAnchor, *, bundled: bool) -> None:

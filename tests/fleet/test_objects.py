@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from jsonschema import ValidationError
 
-from agent.cli import jsonout
+from agent.fleet import objects
 from agent.model.certificate import Evidence
 from agent.model.errors import ConnectError
 from agent.model.method import Method
@@ -53,11 +53,11 @@ TERMINAL = Enrollment(EnrollmentKind.TERMINAL)
 @pytest.mark.parametrize("result", list(Result))
 def test_push_object_of_every_end(result: Result) -> None:
     error = None if result in (Result.REMEDIED, Result.UNCHANGED) else Failure("connect", "no answer", None)
-    check("push", jsonout.push_object(replace(DONE, result=result, error=error)))
+    check("push", objects.push_object(replace(DONE, result=result, error=error)))
 
 
 def test_push_object_has_the_promised_members() -> None:
-    made = jsonout.push_object(DONE)
+    made = objects.push_object(DONE)
     assert list(made) == [
         "device",
         "address",
@@ -77,18 +77,18 @@ def test_push_object_has_the_promised_members() -> None:
 
 
 def test_push_object_of_a_device_out_of_reach() -> None:
-    made = jsonout.push_object(failed("r9", ERROR, "r9:830"))
+    made = objects.push_object(failed("r9", ERROR, "r9:830"))
     check("push", made)
     assert made["error"] == {"kind": "connect", "message": "no answer", "hint": "check routes"}
 
 
 def test_the_push_schema_wants_an_error_with_a_failure() -> None:
     with pytest.raises(ValidationError):
-        check("push", jsonout.push_object(replace(DONE, result=Result.FAILED)))
+        check("push", objects.push_object(replace(DONE, result=Result.FAILED)))
 
 
 def test_assess_object() -> None:
-    made = jsonout.assess_object(assess(state(), ANCHOR, NOW))
+    made = objects.assess_object(assess(state(), ANCHOR, NOW))
     check("assess", made)
     assert list(made) == ["device", "verdict", "reasons", "warnings", "deadlines"]
     assert made["deadlines"]["unregistered"] == "2027-09-22T10:00:00Z"
@@ -107,24 +107,24 @@ def test_assess_object() -> None:
 def test_plan_object_with_steps_without_and_skipped(observed: object) -> None:
     assert isinstance(observed, type(state()))
     made = plan(Intent(), observed)
-    given = jsonout.plan_object(made, ANCHOR, address="r1:830")
+    given = objects.plan_object(made, ANCHOR, address="r1:830")
     check("plan", given)
     assert given["changes"] is bool(made)
     assert given["diff"] == made.diff()
 
 
 def test_objects_of_a_device_that_could_not_be_read() -> None:
-    check("plan", jsonout.unplanned_object("r9", "r9:830", ANCHOR, ERROR))
-    check("show", jsonout.unread_object("r9", "r9:830", ERROR))
+    check("plan", objects.unplanned_object("r9", "r9:830", ANCHOR, ERROR))
+    check("show", objects.unread_object("r9", "r9:830", ERROR))
 
 
 def test_poll_object() -> None:
     at = datetime(2026, 11, 1, 13, 0, 0, 7, tzinfo=timezone(timedelta(hours=1)))
-    made = jsonout.poll_object(Sample(at, "r1", LICENSING, ("authorization",)))
+    made = objects.poll_object(Sample(at, "r1", LICENSING, ("authorization",)))
     check("poll", made)
     assert made["time"] == "2026-11-01T12:00:00Z"
     assert made["last_comm_time"] == "Oct 22 2026 10:00:00 UTC"
-    check("poll", jsonout.poll_object(Sample(at, "r1", error="the session is lost")))
+    check("poll", objects.poll_object(Sample(at, "r1", error="the session is lost")))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_poll_object() -> None:
 )
 def test_show_object(observed: object) -> None:
     assert isinstance(observed, type(state()))
-    check("show", jsonout.show_object(observed, address="r1:830"))
+    check("show", objects.show_object(observed, address="r1:830"))
 
 
 def test_show_object_masks_secrets() -> None:
@@ -149,7 +149,7 @@ def test_show_object_masks_secrets() -> None:
         Enrollment(EnrollmentKind.URL, "http://u:pw123@ca/"),
         {"sftp-password": {"password": "0822455D0A16"}, "crl": {"optional": {}}},
     )
-    made = jsonout.show_object(replace(held, config=replace(held.config, value=config)), address=None)
+    made = objects.show_object(replace(held, config=replace(held.config, value=config)), address=None)
     check("show", made)
     text = json.dumps(made)
     assert "0822455D0A16" not in text
@@ -158,7 +158,7 @@ def test_show_object_masks_secrets() -> None:
 
 
 def test_licensing_is_shown_in_full() -> None:
-    shown = jsonout.licensing_object(Licensing())
+    shown = objects.licensing_object(Licensing())
     assert set(shown) == {field.name for field in fields(Licensing)}
 
 
@@ -187,16 +187,16 @@ def test_the_push_schema_knows_every_word() -> None:
 
 
 def test_json_escapes_what_a_terminal_would_obey() -> None:
-    text = jsonout.dump({"fail_message": "\x1b]0;owned\x07\x9b2J\u202e"}, "jsonl")
+    text = objects.dump({"fail_message": "\x1b]0;owned\x07\x9b2J\u202e"}, "jsonl")
     assert text.isascii()
     assert text.isprintable()
 
 
 def test_jsonl_is_one_line() -> None:
-    assert "\n" not in jsonout.dump(jsonout.push_object(DONE), "jsonl")
-    assert json.loads(jsonout.dump(jsonout.push_object(DONE), "json")) == jsonout.push_object(DONE)
+    assert "\n" not in objects.dump(objects.push_object(DONE), "jsonl")
+    assert json.loads(objects.dump(objects.push_object(DONE), "json")) == objects.push_object(DONE)
 
 
 def test_moment_is_rfc_3339() -> None:
-    assert jsonout.moment(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00Z"
-    assert jsonout.moment(None) is None
+    assert objects.moment(datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00Z"
+    assert objects.moment(None) is None

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.cli.text import masked, without_secrets
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate
 from agent.model.errors import AgentError
 from agent.model.outcome import Failure, Outcome
 from agent.model.plan import Plan, Skip, Verdict
 from agent.model.state import Access, DeviceTime, Licensing, Reading, State
+from agent.model.text import masked, without_secrets
 from agent.remedy.poll import Sample
 from agent.xr.syslog import Affected
 
@@ -136,7 +136,9 @@ def plan_object(made: Plan | Skip, anchor: TrustAnchor, *, address: str | None) 
     }
 
 
-def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, error: AgentError) -> Object:
+def unplanned_object(
+    device: str, address: str | None, anchor: TrustAnchor, error: AgentError | Failure | None
+) -> Object:
     """A device that could not be read, in the form of :func:`plan_object`."""
     return {
         "device": device,

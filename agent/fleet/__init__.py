@@ -1,0 +1,1 @@
+"""Many devices: inventory, runner, roll-out, journal, report, poll and metrics."""

@@ -1,0 +1,61 @@
+"""Targets travel without their secrets, and say whose entry is wrong."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+import agent
+from agent.fleet.reference import Reference
+from agent.fleet.target import Reach, Target
+from agent.model.method import Method
+
+
+@pytest.mark.parametrize("text", ["hunter2", "env:", "keyring:service", "keyring:/user", "vault:x", ""])
+def test_what_is_no_reference_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(agent.InputError) as refused:
+        Reference.parse(text)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["env:XR_PASSWORD", "file:/etc/xr/password", "keyring:routers/ops"])
+def test_a_reference_is_read_back_as_it_was_written(text: str) -> None:
+    assert str(Reference.parse(text)) == text
+
+
+def test_a_secret_is_read_where_the_router_is_reached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from file\n")
+    target = Target("r1", "192.0.2.1", password=Reference.parse("env:XR_PASSWORD"))
+    travelled: Target = pickle.loads(pickle.dumps(target))  # noqa: S301 - our own bytes
+    monkeypatch.setenv("XR_PASSWORD", "hunter2")
+    device = travelled.device(Reach(key_passphrase=Reference.parse(f"file:{tmp_path / 'secret'}")))
+    assert device.password is not None
+    assert device.password.reveal() == "hunter2"
+    assert device.key_passphrase is not None
+    assert device.key_passphrase.reveal() == "from file"
+
+
+def test_a_secret_that_is_not_there_names_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XR_PASSWORD", raising=False)
+    with pytest.raises(agent.InputError) as missing:
+        Target("r1", "192.0.2.1", password=Reference.parse("env:XR_PASSWORD")).device(Reach())
+    assert missing.value.device == "r1"
+    assert "XR_PASSWORD is not set" in str(missing.value)
+
+
+def test_an_entry_counts_before_the_settings_of_the_run() -> None:
+    reach = Reach(port=22, username="ops", jump="bastion.example")
+    device = Target("r1", "r1.example", port=8300, jump="me@other.example:2222").device(reach)
+    assert (device.port, device.username, device.name) == (8300, "ops", "r1")
+    assert device.jump is not None
+    assert (device.jump.host, device.jump.port, device.jump.username) == ("other.example", 2222, "me")
+    wish = Target("r1", "r1.example", trustpoint="OWN", method=Method.RPC).intent(agent.Intent())
+    assert (wish.trustpoint, wish.method) == ("OWN", Method.RPC)
+
+
+def test_a_method_that_does_not_go_with_the_run_names_the_router() -> None:
+    with pytest.raises(agent.InputError) as refused:
+        Target("r1", "r1.example", method=Method.TRUSTPOOL).intent(agent.Intent())
+    assert refused.value.device == "r1"
