@@ -1,0 +1,95 @@
+"""The crews that come with the agent: threads, processes with threads, and a Dask cluster that is there already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from functools import cache, partial
+from multiprocessing.synchronize import Event as Flag
+from typing import Any
+
+from agent.fleet.herd import CONTEXT, Herd
+from agent.fleet.job import Hooks, Job, Log, perform
+from agent.fleet.rate import Limiter, Rate
+from agent.fleet.record import Result
+from agent.fleet.runner import Crew
+from agent.fleet.target import Target
+from agent.model.errors import InputError
+from agent.netconf.retry import Policy
+
+log = logging.getLogger(__name__)
+
+_REACHED_WITHIN = 10.0
+
+_here: Hooks | None = None
+"""What this process, a worker of a herd, was given when it began."""
+
+
+def threads(workers: int, hooks: Hooks | None = None) -> Crew:
+    """Threads in this process, which share *hooks*."""
+    return Crew(
+        workers,
+        lambda: ThreadPoolExecutor(workers, thread_name_prefix="router"),
+        partial(perform, hooks=hooks or Hooks()),
+    )
+
+
+def processes(count: int, workers: int, *, rate: Rate | None = None, attach: Callable[[], Log] | None = None) -> Crew:
+    """*workers* threads in all, in *count* processes; *attach*, which must be picklable, opens the journal in each."""
+    flag = CONTEXT.Event()
+    each = -(-workers // count)
+    arguments = (rate or Rate()).part(count), flag, attach
+    return Crew(workers, lambda: Herd(count, each, _prepare, arguments), perform_here, interrupt=flag.set)
+
+
+def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
+    """The workers of a Dask cluster, which has the agent installed; secrets are resolved there.
+
+    TLS as Dask's own configuration says (``distributed.comm.tls``), with a scheduler ``tls://…``.
+
+    Raises:
+        InputError: the extra ``dask`` is not installed, or the scheduler cannot be reached.
+    """
+    try:
+        from distributed import Client
+        from distributed.scheduler import KilledWorker
+    except ImportError as error:
+        raise InputError("a Dask cluster needs the extra dask", hint="pip install xr-trust-agent[dask]") from error
+    try:
+        make: Any = Client  # distributed has no types
+        client = make(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InputError(
+            f"the Dask scheduler {scheduler} cannot be reached: {error}",
+            hint="e.g. tcp://scheduler.example:8786; TLS settings come from Dask's configuration",
+        ) from error
+    count = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    part = (rate or Rate()).part(count)
+    return Crew(
+        workers,
+        lambda: client.get_executor(pure=False),
+        partial(_perform_there, part),
+        broken=(BrokenExecutor, KilledWorker),
+        close=client.close,
+    )
+
+
+def perform_here(job: Job, target: Target) -> Result:
+    """:func:`perform` with what this process was given."""
+    return perform(job, target, _here)
+
+
+def _prepare(rate: Rate, flag: Flag, attach: Callable[[], Log] | None) -> None:
+    global _here  # noqa: PLW0603 - a worker has one
+    _here = Hooks(log=attach() if attach else None, policy=Policy(stop=flag.wait), limiter=Limiter(rate))
+
+
+def _perform_there(rate: Rate, job: Job, target: Target) -> Result:
+    return perform(job, target, Hooks(limiter=_limiter(rate)))
+
+
+@cache
+def _limiter(rate: Rate) -> Limiter:
+    """One for each process."""
+    return Limiter(rate)

@@ -1,0 +1,148 @@
+"""What is done with each router of a run: one function, whose arguments and result may go to another process."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from agent.fleet.rate import Limiter, Rate
+from agent.fleet.record import Kind, Result
+from agent.fleet.reference import Reference
+from agent.fleet.target import Reach, Target
+from agent.model.device import Device
+from agent.model.errors import AgentError
+from agent.model.outcome import Event, Failure, Outcome
+from agent.model.plan import Intent, Plan, Skip
+from agent.model.state import State
+from agent.netconf.retry import Policy
+from agent.netconf.session import Session, connect
+from agent.remedy.apply import apply
+from agent.remedy.assess import assess
+from agent.remedy.notice import Notice
+from agent.remedy.observe import observe
+from agent.remedy.plan import plan
+from agent.xr.ssh import Ssh
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The same for every router of a run.
+
+    Attributes:
+        intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
+        notice: the field notice that ``assess`` judges by; None for the bundled one.
+    """
+
+    kind: Kind
+    reach: Reach = field(default_factory=Reach)
+    intent: Intent = field(default_factory=Intent)
+    token: Reference | None = None
+    notice: Notice | None = None
+
+
+class Log(Protocol):
+    """What keeps a run: a journal's ``RunLog``, or nothing."""
+
+    def event(self, event: Event) -> None:
+        """A step begins or ended; a write is kept for good before this returns, and it is sent only then."""
+
+    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
+        """What was read of the router before the first and after the last write."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the caller's process has: it stays there."""
+
+    log: Log | None = None
+    policy: Policy = field(default_factory=Policy)
+    limiter: Limiter = field(default_factory=lambda: Limiter(Rate()))
+    on_event: Callable[[Event], None] | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def event(self, event: Event) -> None:
+        """Keep it, then show it."""
+        if self.log is not None:
+            self.log.event(event)
+        if self.on_event is not None:
+            self.on_event(event)
+
+
+def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
+    """The whole *job* on one router; every expected failure is in the result."""
+    hooks = hooks or Hooks()
+    began = hooks.now()
+    result = Result(target.name, job.kind)
+    try:
+        device = target.device(job.reach)
+        result = replace(result, address=device.address)
+        with ExitStack() as stack:
+            work = _Work(job, target, device, hooks)
+            result = work.run(stack, result)
+    except AgentError as error:
+        log.info("%s: %s", target.name, error.message)
+        result = replace(result, error=Failure.of(error))
+    return replace(result, began=began, ended=hooks.now())
+
+
+class _Work:
+    """One job on one router."""
+
+    def __init__(self, job: Job, target: Target, device: Device, hooks: Hooks) -> None:
+        self._job, self._hooks, self._device = job, hooks, device
+        self._jump = target.jump or job.reach.jump
+        intent = target.intent(job.intent)
+        self._intent = replace(intent, token=job.token.resolve()) if job.token else intent
+
+    def run(self, stack: ExitStack, result: Result) -> Result:
+        session = stack.enter_context(self._connect())
+        ssh = stack.enter_context(Ssh(self._device)) if self._job.reach.ssh else None
+        assessed = self._job.kind is Kind.ASSESS
+        intent, policy = self._intent, self._hooks.policy
+        state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=assessed, trustpool=intent.has_bundle)
+        result = replace(result, release=state.release)
+        if assessed:
+            return replace(result, verdict=assess(state, intent.anchor, self._hooks.now(), notice=self._job.notice))
+        made = plan(intent, state)
+        if self._job.kind is Kind.PLAN:
+            return replace(result, plan=made)
+        return replace(result, outcome=self._push(session, ssh, made, state))
+
+    def _connect(self) -> Session:
+        self._hooks.limiter.wait(self._jump, self._hooks.policy)
+        return connect(self._device, strict_models=self._job.reach.strict_models)
+
+    def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State) -> Outcome:
+        self._keep("before", seen(state))
+        outcome: Outcome | None = None
+        with closing(apply(session, made, self._hooks.policy, connect=self._connect, ssh=ssh)) as events:
+            for event in events:
+                self._hooks.event(event)
+                outcome = event.outcome or outcome
+        if outcome is None:
+            raise AssertionError("apply ended without an outcome")
+        self._keep("after", {"evidence": outcome.evidence.value, "persistent": outcome.persistent})
+        return outcome
+
+    def _keep(self, which: Literal["before", "after"], what: Mapping[str, Any]) -> None:
+        if self._hooks.log is not None:
+            self._hooks.log.state(self._device.name, which, what)
+
+
+def seen(state: State) -> dict[str, Any]:
+    """What a journal keeps of a state: enough to tell later what was changed."""
+    config, certificate, licence = state.config.value, state.certificate.value, state.licensing.value
+    return {
+        "enrollment": config.enrollment.cli if config else None,
+        "certificate": certificate.name if certificate else None,
+        "sha1": certificate.sha1 if certificate else None,
+        "registration": licence.registration.value if licence and licence.registration else None,
+        "authorization": licence.authorization.value if licence and licence.authorization else None,
+        "last_contact": licence.last_comm_time.text if licence and licence.last_comm_time else None,
+    }

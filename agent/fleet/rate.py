@@ -1,0 +1,53 @@
+"""How fast new SSH sessions are opened: in all, and through each jump host."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.netconf.retry import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """New sessions per second, at most; None for no bound. With several processes each gets its part."""
+
+    in_all: float | None = None
+    per_jump: float | None = None
+
+    def part(self, processes: int) -> Rate:
+        """The bound of one of *processes* that together keep this one."""
+        return Rate(
+            self.in_all / processes if self.in_all else None, self.per_jump / processes if self.per_jump else None
+        )
+
+
+class Limiter:
+    """Gives out times at which sessions may be opened, evenly spaced; for many threads."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._free: dict[str | None, float] = {}
+        self._lock = threading.Lock()
+
+    def wait(self, jump: str | None, policy: Policy) -> None:
+        """Wait for this session's turn by the *policy*'s clock.
+
+        Raises:
+            Interrupted: the wish to end came meanwhile.
+        """
+        policy.wait(max(self._turn(None, self._rate.in_all, policy.clock), self._per_jump(jump, policy.clock)))
+
+    def _per_jump(self, jump: str | None, clock: Callable[[], float]) -> float:
+        return self._turn(jump, self._rate.per_jump, clock) if jump else 0.0
+
+    def _turn(self, key: str | None, per_second: float | None, clock: Callable[[], float]) -> float:
+        """Seconds until the next free turn, which is taken."""
+        if not per_second:
+            return 0.0
+        with self._lock:
+            now = clock()
+            turn = max(now, self._free.get(key, now))
+            self._free[key] = turn + 1 / per_second
+            return turn - now

@@ -1,0 +1,93 @@
+"""In which order and how far a run goes: canary, batches, when to stop. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from agent.model.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A number of routers, or a part of all in percent."""
+
+    amount: float
+    percent: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``20`` or ``5%``.
+
+        Raises:
+            InputError: it is neither.
+        """
+        number, percent = (text[:-1], True) if text.endswith("%") else (text, False)
+        try:
+            amount = float(number) if percent else int(number)
+        except ValueError:
+            amount = -1
+        if not 0 <= amount <= (100 if percent else 10**9):
+            raise InputError(
+                f"{text!r} is no number of routers", hint="write a whole number or a percentage, e.g. 20 or 5%"
+            )
+        return cls(amount, percent)
+
+    def of(self, total: int) -> int:
+        """How many of *total*, rounded down."""
+        return int(total * self.amount / 100) if self.percent else int(self.amount)
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{'%' if self.percent else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Routers *start* to *stop* of a run, which are finished before the next batch begins."""
+
+    name: str
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """How many routers it has."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How a run goes through its routers; by default all at once, whatever fails.
+
+    Attributes:
+        canary: how many come first, alone. One that fails stops the run, unless *max_failures* allows it.
+        batch: how many follow at a time.
+        max_failures: more routers than that failed, and no further one is begun; a percentage is of all routers of
+            the run, in the canary of the canary's.
+        pause: seconds between batches.
+        stop_at: when no further router is begun any more; an aware datetime.
+    """
+
+    canary: Share | None = None
+    batch: Share | None = None
+    max_failures: Share | None = None
+    pause: float = 0.0
+    stop_at: datetime | None = None
+
+    def batches(self, total: int) -> Iterator[Batch]:
+        """The batches of *total* routers; a percentage gives at least one router."""
+        first = 0
+        if self.canary is not None and total:
+            first = min(total, max(1, self.canary.of(total)))
+            yield Batch("canary", 0, first)
+        size = max(1, self.batch.of(total)) if self.batch is not None else max(1, total - first)
+        for number, start in enumerate(range(first, total, size), 1):
+            yield Batch(f"batch {number}", start, min(start + size, total))
+
+    def too_many(self, failed: int, total: int, batch: Batch) -> bool:
+        """Whether *failed* routers, of *total*, are more than the run may go on with in *batch*."""
+        if batch.name == "canary":
+            return failed > (self.max_failures.of(batch.size) if self.max_failures else 0)
+        return self.max_failures is not None and failed > self.max_failures.of(total)

@@ -1,0 +1,237 @@
+"""Many routers at once: batch by batch, a bounded number in flight, results as they come.
+
+Works with anything that has the ``concurrent.futures.Executor`` interface: threads here, processes, a Dask cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agent.fleet.job import Job
+from agent.fleet.record import Kind, Result, RunState
+from agent.fleet.rollout import Batch, Rollout
+from agent.fleet.target import Target
+from agent.model.errors import Interrupted
+from agent.model.outcome import Failure, Outcome
+from agent.model.outcome import Result as PushResult
+from agent.netconf.retry import Policy
+
+log = logging.getLogger(__name__)
+
+Perform = Callable[[Job, Target], Result]
+
+_LOOK = 0.5
+"""Seconds between two looks at the wish to end while nothing else happens."""
+_AGAIN = "read it before anything else: push --resume does"
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes, in the thread that runs it."""
+
+    def batch(self, batch: Batch) -> None:
+        """A batch begins."""
+
+    def begun(self, target: Target, batch: Batch) -> None:
+        """A router is handed out; called before anything is sent to it."""
+
+    def ended(self, result: Result) -> None:
+        """A router is done with."""
+
+
+class Unwatched:
+    """A watcher that looks away."""
+
+    def batch(self, batch: Batch) -> None:
+        """Nobody asked."""
+
+    def begun(self, target: Target, batch: Batch) -> None:
+        """Nobody asked."""
+
+    def ended(self, result: Result) -> None:
+        """Nobody asked."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work.
+
+    Attributes:
+        workers: how many routers are in flight at most.
+        open: makes an executor; called again where one broke.
+        perform: what the executor calls; for other processes it must be picklable, and so are its arguments.
+        broken: what a call raises where its worker died under it.
+        interrupt: carries the wish to end to where the policy's ``stop`` does not reach.
+        close: called when the run ends.
+    """
+
+    workers: int
+    open: Callable[[], Executor]
+    perform: Perform
+    broken: tuple[type[Exception], ...] = (BrokenExecutor,)
+    interrupt: Callable[[], None] = lambda: None
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Run:
+    """One run over *targets*; iterate over :meth:`results`, then look at ``state`` and ``why``.
+
+    Attributes:
+        policy: its ``stop`` is the wish to end: no further router is begun then.
+        now: the clock that ``Rollout.stop_at`` is compared with.
+    """
+
+    targets: Sequence[Target]
+    job: Job
+    crew: Crew
+    rollout: Rollout = field(default_factory=Rollout)
+    watcher: Watcher = field(default_factory=Unwatched)
+    policy: Policy = field(default_factory=Policy)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    state: RunState = RunState.RUNNING
+    why: str = ""
+    failed: int = 0
+
+    def results(self) -> Iterator[Result]:
+        """Each router's result as it comes; routers that were not begun have none.
+
+        Closing the iterator early waits for those in flight.
+        """
+        with _pool(self.crew) as pool:
+            for batch in self.rollout.batches(len(self.targets)):
+                if not self._goes_on(batch):
+                    break
+                self.watcher.batch(batch)
+                yield from self._batch(batch, pool)
+                if self.state is not RunState.RUNNING:
+                    break
+        if self.state is RunState.RUNNING:
+            self.state = RunState.DONE
+
+    def _goes_on(self, batch: Batch) -> bool:
+        """Whether the next batch may begin; waits for the pause before it."""
+        try:
+            self.policy.wait(self.rollout.pause if batch.start else 0)
+        except Interrupted as error:
+            self._end(RunState.INTERRUPTED, error.message)
+        return self._may_begin()
+
+    def _may_begin(self) -> bool:
+        if self.state is RunState.RUNNING and self.policy.stop is not None and self.policy.stop(0):
+            self._end(RunState.INTERRUPTED, "interrupted")
+        until = self.rollout.stop_at
+        if self.state is RunState.RUNNING and until is not None and self.now() >= until:
+            self._end(RunState.STOPPED, f"the maintenance window ended at {until:%H:%M}")
+        return self.state is RunState.RUNNING
+
+    def _end(self, state: RunState, why: str) -> None:
+        if self.state is RunState.RUNNING:
+            self.state, self.why = state, why
+            if state is RunState.INTERRUPTED:
+                self.crew.interrupt()
+
+    def _batch(self, batch: Batch, pool: _Pool) -> Generator[Result, None, None]:
+        waiting = iter(self.targets[batch.start : batch.stop])
+        doubtful: list[Target] = []
+        while True:
+            while pool.takes and self._may_begin() and (target := next(waiting, None)):
+                self.watcher.begun(target, batch)
+                pool.submit(self.job, target)
+            if not pool.flying:
+                break
+            self._may_begin()
+            for target, result in pool.completed():
+                if result is None:
+                    doubtful.append(target)
+                    continue
+                yield self._took(result, batch)
+        for target in doubtful:
+            yield self._took(pool.alone(self.job, target), batch)
+
+    def _took(self, result: Result, batch: Batch) -> Result:
+        self.watcher.ended(result)
+        self.failed += _failed(result)
+        if self.rollout.too_many(self.failed, len(self.targets), batch):
+            self._end(RunState.STOPPED, f"{self.failed} routers failed, in {batch.name} of {len(self.targets)}")
+        return result
+
+
+class _Pool:
+    """An executor, what is in flight in it, and another one where it breaks."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._executor = crew.open()
+        self._broken = False
+        self.flying: dict[Future[Result], Target] = {}
+
+    @property
+    def takes(self) -> bool:
+        """Whether one more may be handed out."""
+        return len(self.flying) < self._crew.workers and not (self._broken and self.flying)
+
+    def submit(self, job: Job, target: Target) -> None:
+        """Hand *target* out; where the executor broke and nothing is in flight in it any more, to a new one."""
+        if self._broken:
+            self._executor.shutdown(wait=False)
+            self._executor, self._broken = self._crew.open(), False
+        try:
+            future = self._executor.submit(self._crew.perform, job, target)
+        except self._crew.broken as error:
+            future = Future()
+            future.set_exception(error)
+        self.flying[future] = target
+
+    def completed(self) -> Iterator[tuple[Target, Result | None]]:
+        """Those that ended within a moment; None where its worker died under it."""
+        done, _ = wait(self.flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
+        for future in done:
+            target = self.flying.pop(future)
+            try:
+                yield target, future.result()
+            except self._crew.broken as error:
+                log.warning("%s: its worker died: %s", target.name, error)
+                self._broken = isinstance(error, BrokenExecutor)
+                yield target, None
+
+    def alone(self, job: Job, target: Target) -> Result:
+        """A router whose worker died, once more and by itself: a push reads first what became of it."""
+        self.submit(job, target)
+        while self.flying:
+            for _, result in self.completed():
+                return result or _lost(job, target)
+        raise AssertionError("what is in flight ends")
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+        self._crew.close()
+
+
+@contextmanager
+def _pool(crew: Crew) -> Iterator[_Pool]:
+    pool = _Pool(crew)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _lost(job: Job, target: Target) -> Result:
+    """The result of a router under which two workers died."""
+    failure = Failure("worker-lost", "its worker died twice in the middle of it", _AGAIN)
+    if job.kind is Kind.PUSH:
+        return Result(target.name, job.kind, outcome=Outcome(target.name, PushResult.UNKNOWN, error=failure))
+    return Result(target.name, job.kind, error=failure)
+
+
+def _failed(result: Result) -> bool:
+    """Whether a router failed: that no way fits it, or that it is affected, is no failure of the run."""
+    if result.outcome is not None:
+        return result.outcome.result in (PushResult.FAILED, PushResult.UNKNOWN)
+    return result.error is not None

@@ -1,0 +1,173 @@
+"""Many routers at once: bounded, batch by batch, and none stops the others unless it shall."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agent.fleet.job import Job
+from agent.fleet.record import Kind, Result, RunState
+from agent.fleet.rollout import Batch, Rollout, Share
+from agent.fleet.runner import Crew, Run, Unwatched
+from agent.fleet.target import Target
+from agent.model.outcome import Failure, Outcome
+from agent.model.outcome import Result as PushResult
+from tests.support import Clock
+
+NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
+PUSH = Job(Kind.PUSH)
+
+
+def targets(number: int) -> list[Target]:
+    return [Target(f"r{index}", f"r{index}.example") for index in range(number)]
+
+
+def done(name: str, result: PushResult = PushResult.REMEDIED) -> Result:
+    return Result(name, Kind.PUSH, outcome=Outcome(name, result))
+
+
+@dataclass
+class Work:
+    """A perform that counts how many are in flight, and fails where it is told to."""
+
+    failing: frozenset[str] = frozenset()
+    flying: int = 0
+    most: int = 0
+    order: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    gate: Callable[[str], None] = lambda name: None
+
+    def __call__(self, job: Job, target: Target) -> Result:
+        with self.lock:
+            self.flying += 1
+            self.most = max(self.most, self.flying)
+            self.order.append(target.name)
+        self.gate(target.name)
+        with self.lock:
+            self.flying -= 1
+        return done(target.name, PushResult.FAILED if target.name in self.failing else PushResult.REMEDIED)
+
+
+def crew(work: Callable[[Job, Target], Result], workers: int = 4) -> Crew:
+    return Crew(workers, lambda: ThreadPoolExecutor(workers), work)
+
+
+def test_no_more_are_in_flight_than_there_are_workers_and_each_ends_once() -> None:
+    work = Work()
+    run = Run(targets(100), PUSH, crew(work, 4))
+    results = list(run.results())
+    assert sorted(result.device for result in results) == sorted(target.name for target in run.targets)
+    assert work.most <= 4
+    assert (run.state, run.failed) == (RunState.DONE, 0)
+
+
+def test_no_more_are_handed_out_than_are_in_flight() -> None:
+    handed: list[str] = []
+
+    class Watch(Unwatched):
+        def begun(self, target: Target, batch: Batch) -> None:
+            handed.append(target.name)
+
+    run = Run(targets(1000), PUSH, crew(Work(), 4), watcher=Watch())
+    results = run.results()
+    next(results)
+    assert len(handed) <= 5
+    assert len(list(results)) == 999
+
+
+def test_a_batch_is_finished_before_the_next_begins_and_a_pause_lies_between(clock: Clock) -> None:
+    work = Work()
+    rollout = Rollout(canary=Share(2), batch=Share(4), pause=600)
+    run = Run(targets(10), PUSH, crew(work), rollout, policy=clock.policy())
+    assert len(list(run.results())) == 10
+    assert set(work.order[:2]) == {"r0", "r1"}
+    assert set(work.order[2:6]) == {"r2", "r3", "r4", "r5"}
+    assert clock.slept == [600, 600]
+
+
+def test_a_failed_canary_stops_the_run() -> None:
+    work = Work(failing=frozenset(("r1",)))
+    run = Run(targets(10), PUSH, crew(work), Rollout(canary=Share(2)))
+    assert [result.device for result in run.results()] in (["r0", "r1"], ["r1", "r0"])
+    assert (run.state, run.why) == (RunState.STOPPED, "1 routers failed, in canary of 10")
+
+
+def test_failures_stop_nothing_until_there_are_too_many() -> None:
+    failing = frozenset(f"r{number}" for number in range(10, 100))
+    run = Run(targets(100), PUSH, crew(Work(failing=failing), 1), Rollout(max_failures=Share(5)))
+    results = list(run.results())
+    assert run.state is RunState.STOPPED
+    assert len(results) == 16
+    assert len(list(Run(targets(100), PUSH, crew(Work(failing=failing))).results())) == 100
+
+
+def test_no_router_begins_after_the_maintenance_window() -> None:
+    times = iter([NOW] * 5 + [NOW + timedelta(hours=3)] * 100)
+    rollout = Rollout(stop_at=NOW + timedelta(hours=2))
+    run = Run(targets(100), PUSH, crew(Work(), 1), rollout, now=lambda: next(times))
+    assert 1 <= len(list(run.results())) <= 5
+    assert (run.state, run.why) == (RunState.STOPPED, "the maintenance window ended at 00:00")
+
+
+def test_a_wish_to_end_lets_those_in_flight_finish_and_begins_no_other(clock: Clock) -> None:
+    wish = threading.Event()
+    work = Work(gate=lambda name: wish.set() if name == "r3" else None)
+    run = Run(targets(100), PUSH, crew(work, 2), policy=clock.policy(stop=lambda seconds: wish.is_set()))
+    results = list(run.results())
+    assert run.state is RunState.INTERRUPTED
+    assert 4 <= len(results) == len(work.order) <= 6
+
+
+def test_a_bug_is_not_hidden() -> None:
+    def buggy(job: Job, target: Target) -> Result:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(Run(targets(3), PUSH, crew(buggy)).results())
+
+
+class Fragile(Executor):
+    """Breaks under the calls for some routers, so often as it is told to, as ProcessPoolExecutor does."""
+
+    def __init__(self, breaks: dict[str, int], made: list[str]) -> None:
+        self.breaks, self.made, self.broken = breaks, made, False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.broken:
+            raise BrokenExecutor("it broke before")
+        future: Future[Any] = Future()
+        name = args[1].name
+        if self.breaks.get(name, 0):
+            self.breaks[name] -= 1
+            self.broken = True
+            future.set_exception(BrokenExecutor("a worker died"))
+        else:
+            self.made.append(name)
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@pytest.mark.parametrize("times, result", [(1, PushResult.REMEDIED), (2, PushResult.UNKNOWN)])
+def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: int, result: PushResult) -> None:
+    breaks = {"r2": times}
+    made: list[str] = []
+    fragile = Crew(3, lambda: Fragile(breaks, made), Work())
+    results = {one.device: one for one in Run(targets(6), PUSH, fragile).results()}
+    assert len(results) == 6
+    ends = {name: one.outcome.result for name, one in results.items() if one.outcome}
+    assert ends == {**dict.fromkeys(results, PushResult.REMEDIED), "r2": result}
+    assert made.count("r2") == 2 - times
+    assert max(made.count(name) for name in made) == 1
+
+
+def test_an_error_of_one_router_counts_as_a_failure_but_no_verdict_does() -> None:
+    away = Result("r0", Kind.ASSESS, error=Failure("connect", "no answer"))
+    run = Run(targets(1), Job(Kind.ASSESS), crew(lambda job, target: away))
+    list(run.results())
+    assert run.failed == 1
