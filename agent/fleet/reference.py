@@ -18,6 +18,11 @@ class Place(Enum):
     ENV = "env"
     FILE = "file"
     KEYRING = "keyring"
+    ASKED = "asked"
+
+
+_asked: dict[str, Secret] = {}
+"""Secrets that the user typed: they stay in this process, and references to them are good in it only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,17 @@ class Reference:
             InputError: it is none of these; the text is not repeated, since it may be the secret itself.
         """
         kind, colon, name = text.partition(":")
-        places = {place.value: place for place in Place}
+        places = {place.value: place for place in Place if place is not Place.ASKED}
         if kind not in places or not colon or not name or (kind == "keyring" and not all(name.rpartition("/"))):
             raise InputError("a secret is given as a reference, never by itself", hint=f"write {_FORMS}")
         return cls(places[kind], name)
+
+    @classmethod
+    def asked(cls, secret: Secret) -> Self:
+        """A secret that the user typed, kept in this process."""
+        name = str(len(_asked) + 1)
+        _asked[name] = secret
+        return cls(Place.ASKED, name)
 
     def resolve(self) -> Secret:
         """The secret, read now.
@@ -53,9 +65,17 @@ class Reference:
                 return Secret.from_file(self.name)
             case Place.KEYRING:
                 return _from_keyring(self.name)
+            case Place.ASKED:
+                return _typed(self.name)
 
     def __str__(self) -> str:
         return f"{self.place.value}:{self.name}"
+
+
+def _typed(name: str) -> Secret:
+    if name not in _asked:
+        raise InputError("a password that was typed is known in that process only", hint="use env:, file: or keyring:")
+    return _asked[name]
 
 
 def _from_keyring(name: str) -> Secret:

@@ -28,7 +28,7 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     judge = _Judge(state, anchor, now, notice or bundled_notice())
     kind = judge.by_certificate() or judge.by_transport() or judge.by_contact() or judge.by_release()
     kind = judge.by_clock(judge.by_syslog(kind))
-    deadlines = _deadlines(judge.licence)
+    deadlines = deadlines_of(judge.licence)
     judge.reasons += _contact(judge.licence, deadlines, now)
     judge.about_policy()
     judge.about_peer_verification()
@@ -187,20 +187,23 @@ def _span(offset: timedelta) -> str:
     return f"{minutes} minutes" if minutes < 2 * 24 * 60 else f"{offset.days} days"
 
 
-def _deadlines(licence: Licensing | None) -> tuple[tuple[str, datetime], ...]:
-    """Counted from the last successful contact.
+def deadlines_of(licence: Licensing | None) -> tuple[tuple[str, datetime], ...]:
+    """The deadlines of 30, 90 and 365 days, counted from the last successful contact.
 
     After a failed one ``last-comm-time`` may be the attempt's; the device's own ``comm-deadline-time`` stands 90 days
     after the last success, so that is counted back from. Without either there are no deadlines.
     """
-    if licence is None:
-        return ()
-    last = None
-    if licence.last_comm_success and licence.last_comm_time:
-        last = licence.last_comm_time.moment
-    elif licence.deadline and licence.deadline.moment:
-        last = licence.deadline.moment - timedelta(days=90)
+    last = last_contact(licence) if licence else None
     return tuple((name, last + timedelta(days=days)) for name, days in DEADLINES) if last else ()
+
+
+def last_contact(licence: Licensing) -> datetime | None:
+    """The last successful contact with the licensing server, where the device tells; as of :func:`deadlines_of`."""
+    if licence.last_comm_success and licence.last_comm_time:
+        return licence.last_comm_time.moment
+    if licence.deadline and licence.deadline.moment:
+        return licence.deadline.moment - timedelta(days=90)
+    return None
 
 
 def _contact(licence: Licensing | None, deadlines: tuple[tuple[str, datetime], ...], now: datetime) -> list[str]:

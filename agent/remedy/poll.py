@@ -70,7 +70,7 @@ def poll(
     """
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
-    watch = _Watch(connect, until, policy, now, device, ssh)
+    watch = Watch(connect, lambda session: read_licensing(session, policy, ssh), until, now=now, device=device)
     try:
         while True:
             sample = watch.sample()
@@ -85,31 +85,34 @@ def poll(
         watch.close()
 
 
-class _Watch:
-    """The session that is kept, and what was seen last."""
+class Watch:
+    """One device: the session that is kept, what was seen last, and how long to wait after failures."""
 
     def __init__(
         self,
         connect: Connector,
+        read: Callable[[Session], Reading[Licensing]],
         until: Until,
-        policy: Policy,
-        now: Callable[[], datetime],
-        device: str,
-        ssh: Ssh | None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        device: str = "device",
     ) -> None:
-        self._ssh = ssh
-        self._connect, self._until, self._policy, self._now, self._device = connect, until, policy, now, device
+        self._connect, self._read, self._until, self._now, self._device = connect, read, until, now, device
         self._session: Session | None = None
         self._before: Licensing | None = None
         self._failures = 0
 
     def sample(self) -> Sample:
+        """One look; a device that is away is a sample with its error.
+
+        Raises:
+            CapabilityMissing: no model of the device shows licensing.
+            AgentError: errors that waiting does not cure.
+        """
         try:
-            reading = self._read()
+            reading = self._read(self._connected())
         except (ConnectError, SessionLost, ReplyTimeout) as error:
-            self._failures += 1
-            self.close()
-            return Sample(self._now(), self._device, error=error.message)
+            return self.failed(error)
         self._failures = 0
         seen = reading.value
         if seen is None and reading.source is None:
@@ -124,12 +127,18 @@ class _Watch:
         self._before = seen
         return Sample(self._now(), self._device, seen, changed, reached=self._reached(seen))
 
-    def _read(self) -> Reading[Licensing]:
+    def failed(self, error: AgentError) -> Sample:
+        """The sample of a look that failed; the session is given up."""
+        self._failures += 1
+        self.close()
+        return Sample(self._now(), self._device, error=error.message)
+
+    def _connected(self) -> Session:
         if self._session is None or not self._session.connected:
             self.close()
             self._session = self._connect()
             self._device = self._session.device
-        return read_licensing(self._session, self._policy, self._ssh)
+        return self._session
 
     def _reached(self, seen: Licensing) -> bool:
         if self._until is Until.AUTHORIZED:
@@ -143,6 +152,7 @@ class _Watch:
         return float(max(interval, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))))
 
     def close(self) -> None:
+        """End the session; the next look opens another. Never raises."""
         if self._session is not None:
             try:
                 self._session.close()
