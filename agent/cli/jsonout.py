@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.cli.text import masked, without_secrets
+from agent.cli.text import without_secrets
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate
 from agent.model.errors import AgentError
 from agent.model.outcome import Failure, Outcome
 from agent.model.plan import Plan, Skip, Verdict
+from agent.model.redact import masked
 from agent.model.state import Access, DeviceTime, Licensing, Reading, State
 from agent.remedy.poll import Sample
 from agent.xr.syslog import Affected
