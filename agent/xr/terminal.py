@@ -32,6 +32,7 @@ QUIET = 2.0
 _importing = threading.Lock()
 _OPEN_WAIT = 30.0
 _SETTLE_WAIT = 5.0
+_LINE_END_WAIT = 0.1
 _WIDTH, _HEIGHT = 511, 1000
 _LARGEST = 16 * 2**20
 # A log line that the router writes over the prompt, as in Cisco's own examples of this dialog.
@@ -322,7 +323,10 @@ def _driver_class() -> Callable[[Channel, float], Any]:
     from netmiko.cisco.cisco_xr import CiscoXrSSH
 
     class Driver(CiscoXrSSH):
-        """What netmiko knows of reading and typing; connecting and preparing are not its part here."""
+        """What netmiko knows of reading and typing; connecting, preparing and logging are not its part here.
+
+        netmiko's own ``read_channel`` and ``write_channel`` log all that passes, secrets of the configuration included.
+        """
 
         remote_conn_pre = None
 
@@ -333,7 +337,17 @@ def _driver_class() -> Callable[[Channel, float], Any]:
 
         def receive(self, wait: float) -> str:
             self._waiting.wait = wait
-            return self.read_channel()
+            said = self._waiting.read_channel()
+            while said.endswith("\r"):  # half a line end; the rest follows at once, or there is none
+                self._waiting.wait = _LINE_END_WAIT
+                more = self._waiting.read_channel()
+                if not more:
+                    break
+                said += more
+            return self.normalize_linefeeds(said)
+
+        def write_channel(self, out_data: str) -> None:
+            self._waiting.write_channel(out_data)
 
         def end(self) -> None:
             close_channel(self._opened)
