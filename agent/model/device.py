@@ -120,6 +120,12 @@ class Device:
                 raise InputError(f"port {port} is outside 1..65535", device=self.host)
 
     @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that it takes to log in to it and to its jump hosts."""
+        own = (self.password, self.key_passphrase)
+        return (*(secret for secret in own if secret is not None), *(self.jump.secrets if self.jump else ()))
+
+    @property
     def name(self) -> str:
         """How messages call the device."""
         return self.label or self.host

@@ -35,6 +35,7 @@ from agent.model.errors import (
 from agent.netconf import payload
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.trace import Tap, Trace, Way
 from agent.netconf.unlogged import Unlogged
 
 if TYPE_CHECKING:
@@ -310,8 +311,8 @@ class Session:
         return f"<Session {self.device} id={self.session_id}{'' if self.owned else ' borrowed'}>"
 
 
-def connect(device: Device, *, strict_models: bool = False) -> Session:
-    """Open a NETCONF session to *device*; the caller closes it.
+def connect(device: Device, *, strict_models: bool = False, trace: Trace | None = None) -> Session:
+    """Open a NETCONF session to *device*; the caller closes it. *trace* is told every message, its secrets masked.
 
     Raises:
         ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
@@ -319,7 +320,7 @@ def connect(device: Device, *, strict_models: bool = False) -> Session:
     """
     from agent.netconf.transport import DirectSession
 
-    transport = DirectSession(device)
+    transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
     transport.open()
     return Session(
         transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models

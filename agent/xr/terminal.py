@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model.errors import AgentError, ConsoleError, ReplyTimeout, SessionLost
 from agent.netconf.ssh import Deadline
+from agent.netconf.trace import Tap
 from agent.xr.channel import close_channel, has_ended, open_channel
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ class Terminal:
         timeout: seconds until a prompt counts as missing, where nothing else is said.
     """
 
-    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0) -> None:
+    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0, tap: Tap | None = None) -> None:
+        self._tap = tap
+        self._untold = ""
         self.device = device
         self.timeout = timeout
         self._stem = self._rest = ""
@@ -103,6 +106,8 @@ class Terminal:
         Raises:
             SessionLost: there is nobody to read it.
         """
+        if self._tap is not None:
+            self._tap.sent(text.removesuffix("\n"))
         with self._mapped("being typed to"):
             self._driver.write_channel(text)
 
@@ -141,6 +146,7 @@ class Terminal:
             _, heard, body = said.partition(echo) if echo else ("", "yes", said)
             found = self._stop(body, mark) if heard else None
             if found is not None:
+                self._tell()
                 return found
             perhaps = _perhaps(body, maybe) if heard else None
             if left <= 0.001:
@@ -152,6 +158,7 @@ class Terminal:
                 )
             more = self._receive(min(quiet, left) if perhaps and quiet is not None else left)
             if not more and perhaps is not None:
+                self._tell()
                 return Said(_unstamped(body), perhaps)
             said += more
             self._bound(said)
@@ -195,6 +202,7 @@ class Terminal:
 
     def close(self) -> None:
         """End the CLI session; the SSH connection stays. Never raises."""
+        self._tell()
         self._driver.end()
 
     def _prepare(self, wait: float) -> None:
@@ -237,7 +245,15 @@ class Terminal:
         """What comes within *wait* seconds; nothing where nothing does."""
         with self._mapped("being read"):
             said: str = self._driver.receive(wait)
-            return said
+        if self._tap is not None:
+            self._untold += said
+        return said
+
+    def _tell(self) -> None:
+        """Let the trace know what came, as a whole: a piece may end in the middle of what is to be masked."""
+        if self._tap is not None and self._untold:
+            self._tap.received(self._untold)
+        self._untold = ""
 
     @contextmanager
     def _mapped(self, doing: str) -> Iterator[None]:
