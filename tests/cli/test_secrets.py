@@ -320,9 +320,10 @@ def test_a_trace_that_cannot_be_opened_is_wrong_use_before_any_connection(vault:
 
 
 def test_without_the_option_nothing_that_passes_is_logged(vault: Vault, caplog: pytest.LogCaptureFixture) -> None:
-    device = vault.add(release="7.3.2")
+    device = vault.add(release="7.1.1", terminal_rpc="refused")
     done = vault.run("push", device, "--yes", *LOUD, password=PASSWORD)
     assert done.exit_code == 0, done.stderr
+    assert "crypto ca authenticate Trustpool" in " ".join(device.typed)
     for said in ("rpc-reply", "edit-config xmlns", "trustpoint-name", "-----BEGIN", "show crypto ca"):
         assert said not in done.stderr
         assert said not in logged(caplog)
