@@ -39,6 +39,7 @@ _HOME = {
     "Result": "agent.model.outcome",
     "Policy": "agent.netconf.retry",
     "Session": "agent.netconf.session",
+    "TraceFile": "agent.netconf.trace",
     "connect": "agent.netconf.session",
     "observe": "agent.remedy.observe",
     "assess": "agent.remedy.assess",
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
     from agent.netconf.retry import Policy as Policy
     from agent.netconf.session import Session as Session
     from agent.netconf.session import connect as connect
+    from agent.netconf.trace import TraceFile as TraceFile
     from agent.remedy.apply import apply as apply
     from agent.remedy.apply import remediate as remediate
     from agent.remedy.assess import assess as assess

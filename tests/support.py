@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ import agent
 from agent.model.device import Device as Target
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
+
+_TESTS = Path(__file__).parent
 
 
 @dataclass
@@ -66,6 +69,19 @@ class Lab:
 
     def connect(self, device: Device, **changes: Any) -> agent.Session:
         return agent.connect(self.target(device, **changes))
+
+
+def all_of(error: BaseException) -> str:
+    """All that an error and those below it say of themselves, and the local variables of their frames but a test's."""
+    said: list[str] = []
+    below: BaseException | None = error
+    while below is not None:
+        said += [repr(below), repr(vars(below))]
+        for frame in traceback.TracebackException.from_exception(below, capture_locals=True).stack:
+            if not Path(frame.filename).is_relative_to(_TESTS):
+                said += [f"{frame.name}: {name}={value}" for name, value in (frame.locals or {}).items()]
+        below = below.__cause__ or below.__context__
+    return "\n".join(said)
 
 
 def left_clean(device: Device) -> bool:

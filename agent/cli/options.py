@@ -110,6 +110,12 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
         click.option(
             "--open-timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for opening the session."
         ),
+        click.option(
+            "--trace",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Append all that is sent and received to FILE, readable by you alone, secrets masked.",
+        ),
     )
 
 

@@ -27,7 +27,7 @@ def command(form: str, **given: Any) -> None:
     from agent.cli.work import Router
 
     intent = options.intent(given)
-    make(Router.of(given), intent, form, bundled=given["anchor"] is None)
+    make(Router.of(given, intent.token), intent, form, bundled=given["anchor"] is None)
 
 
 def make(router: Router, intent: Intent, form: str, *, bundled: bool) -> None:

@@ -34,7 +34,8 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
         )
     from agent.cli.work import Router
 
-    intent, router = options.intent(given), Router.of(given)
+    intent = options.intent(given)
+    router = Router.of(given, intent.token)
     bundled = given["anchor"] is None
     if dry_run:
         from agent.cli.plan import make

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import RenderableType
 
 from agent.cli import options
@@ -16,8 +17,9 @@ from agent.cli.progress import Progress
 from agent.cli.render import anchor_lines
 from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
-from agent.model.device import Device
+from agent.model.device import Device, Secret
 from agent.netconf.session import Session, connect
+from agent.netconf.trace import Trace, TraceFile
 
 if TYPE_CHECKING:
     from agent.xr.ssh import Ssh
@@ -40,21 +42,27 @@ def say_anchor(anchor: TrustAnchor, *, bundled: bool) -> None:
 class Router:
     """The device of a command, and how its options let it be reached.
 
-    ``ssh``: whether the CLI and SFTP may be opened; ``strict``: whether only models known exactly are used.
+    ``ssh``: whether the CLI and SFTP may be opened; ``strict``: whether only models known exactly are used; ``trace``:
+    who is told what passes.
     """
 
     device: Device
     ssh: bool = True
     strict: bool = False
+    trace: Trace | None = None
 
     @classmethod
-    def of(cls, given: options.Options) -> Router:
-        """As the options say.
+    def of(cls, given: options.Options, token: Secret | None = None) -> Router:
+        """As the options say; *token* is a further secret that shows in no trace. A trace ends with the command.
 
         Raises:
-            InputError: as of :func:`agent.cli.options.device`.
+            InputError: as of :func:`agent.cli.options.device`; the trace cannot be written, or others could read it.
         """
-        return cls(options.device(given), ssh=not given["no_ssh"], strict=given["strict_models"])
+        device, path, trace = options.device(given), given["trace"], None
+        if path is not None:
+            trace = TraceFile(path, device.secrets if token is None else (*device.secrets, token))
+            click.get_current_context().with_resource(trace)
+        return cls(device, ssh=not given["no_ssh"], strict=given["strict_models"], trace=trace)
 
     @property
     def name(self) -> str:
@@ -63,7 +71,7 @@ class Router:
 
     def connect(self) -> Session:
         """A NETCONF session; errors as of :func:`agent.netconf.session.connect`."""
-        return connect(self.device, strict_models=self.strict)
+        return connect(self.device, strict_models=self.strict, trace=self.trace)
 
     @contextmanager
     def shell(self) -> Iterator[Ssh | None]:
@@ -73,7 +81,7 @@ class Router:
             return
         from agent.xr.ssh import Ssh
 
-        with Ssh(self.device) as ssh:
+        with Ssh(self.device, trace=self.trace) as ssh:
             yield ssh
 
 

@@ -12,8 +12,9 @@ from agent.model.certificate import Certificate
 from agent.model.errors import AgentError
 from agent.model.outcome import Failure, Outcome
 from agent.model.plan import Plan, Skip, Verdict
+from agent.model.redact import masked
 from agent.model.state import Access, DeviceTime, Licensing, Reading, State
-from agent.model.text import masked, without_secrets
+from agent.model.text import without_secrets
 from agent.remedy.poll import Sample
 from agent.xr.syslog import Affected
 

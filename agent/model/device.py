@@ -36,19 +36,12 @@ class Secret:
         """The first line of a file, without its line end.
 
         Raises:
-            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes.
+            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes or not UTF-8.
         """
-        try:
-            with Path(path).open("rb") as file:
-                line = file.readline(_LARGEST_SECRET + 2)
-            value = line.decode("utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: the secret is not UTF-8 text") from error
-        if not value or len(value) > _LARGEST_SECRET:
-            raise InputError(f"{path}: its first line is no secret", hint="1 to 4096 bytes on the first line")
-        return cls(value)
+        found = _first_line(path)
+        if found is None:
+            raise InputError(f"{path}: its first line is no secret", hint="1 to 4096 bytes of UTF-8 on the first line")
+        return found
 
     def reveal(self) -> str:
         """The value itself; call it where the value is handed over, nowhere else."""
@@ -59,6 +52,18 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a Secret is not pickled: pass a reference to it and resolve it where it is used")
+
+
+def _first_line(path: str | Path) -> Secret | None:
+    """The first line of a file; what it is not in is an error, since errors keep what they were made from."""
+    try:
+        with Path(path).open("rb") as file:
+            line = file.readline(_LARGEST_SECRET + 2).rstrip(b"\r\n")
+        return Secret(line.decode("utf-8")) if 0 < len(line) <= _LARGEST_SECRET else None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file") from error
+    except UnicodeDecodeError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,12 @@ class Device:
         for port in (self.port, self.ssh_port):
             if not 0 < port < 65536:
                 raise InputError(f"port {port} is outside 1..65535", device=self.host)
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """All that it takes to log in to it and to its jump hosts."""
+        own = (self.password, self.key_passphrase)
+        return (*(secret for secret in own if secret is not None), *(self.jump.secrets if self.jump else ()))
 
     @property
     def name(self) -> str:

@@ -76,9 +76,9 @@ def discard_changes(session: Session) -> Reply:
     return session.call(template("discard-changes"), operation="discard-changes")
 
 
-def action(session: Session, body: Element, *, operation: str) -> Reply:
+def action(session: Session, body: Element, *, operation: str, unlogged: bool = False) -> Reply:
     """An rpc of the device's own models that changes its state; OutcomeUnknown where its answer is lost."""
-    return session.call(body, operation=operation, writes=True)
+    return session.call(body, operation=operation, writes=True, unlogged=unlogged)
 
 
 def _filtered(operation: str, subtree: Element) -> Element:

@@ -11,8 +11,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +35,8 @@ from agent.model.errors import (
 from agent.netconf import payload
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.trace import Tap, Trace, Way
+from agent.netconf.unlogged import Unlogged
 
 if TYPE_CHECKING:
     from agent.netconf.schema import Schema
@@ -82,15 +83,25 @@ class Pending:
         self._answered = threading.Event()
         self._raw: str | None = None
         self._lost: Exception | None = None
+        self._unlogged: Unlogged | None = None
+
+    def hush(self, transport: Any) -> None:
+        """Let ncclient log nothing of the session until this request is answered, however late that is."""
+        self._unlogged = Unlogged(transport)
 
     def deliver_reply(self, raw: str) -> None:
         """Called by ncclient's reply listener, in the session's thread."""
         self._raw = raw
-        self._answered.set()
+        self._settle()
 
     def deliver_error(self, error: Exception) -> None:
         """Called by ncclient's reply listener when the session ends first."""
         self._lost = error
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._unlogged is not None:
+            self._unlogged.end()
         self._answered.set()
 
     def result(self) -> Reply:
@@ -110,7 +121,9 @@ class Pending:
                     hint="the device is busy or hangs; try again, or give a longer --timeout",
                 )
             if self._lost is not None:
-                raise _lost(self._lost, self.operation, device) from self._lost
+                # What ncclient says when a session ends quotes the bytes on their way, secrets included.
+                told = self._lost if isinstance(self._lost, AgentError | OSError) else None
+                raise _lost(self._lost, self.operation, device) from told
             return _judge(self._raw or "", self.operation, device)
         except (ReplyTimeout, SessionLost, ProtocolError) as error:
             if not self.writes:
@@ -216,8 +229,18 @@ class Session:
         reply = self.call(body, operation=f"get-schema {name}")
         return "".join(str(part) for part in reply.root.itertext()).strip()
 
-    def send(self, body: Element, *, operation: str, writes: bool = False, timeout: float | None = None) -> Pending:
+    def send(
+        self,
+        body: Element,
+        *,
+        operation: str,
+        writes: bool = False,
+        timeout: float | None = None,
+        unlogged: bool = False,
+    ) -> Pending:
         """Put one rpc on the wire and return without waiting; *body* is the operation element.
+
+        *unlogged*: a secret is in it, which ncclient must not log on a borrowed session.
 
         Raises:
             SessionLost: the session is closed; nothing was sent.
@@ -234,6 +257,8 @@ class Session:
         self._listener.register(message_id, pending)
         if writes:
             self._writing = pending
+        if unlogged:
+            pending.hush(self._transport)
         try:
             self._transport.send(message)
         except NcclientTransportError as error:
@@ -241,9 +266,17 @@ class Session:
             pending.deliver_error(error)
         return pending
 
-    def call(self, body: Element, *, operation: str, writes: bool = False, timeout: float | None = None) -> Reply:
-        """Send one rpc and wait for its reply; errors as of :meth:`Pending.result`."""
-        return self.send(body, operation=operation, writes=writes, timeout=timeout).result()
+    def call(
+        self,
+        body: Element,
+        *,
+        operation: str,
+        writes: bool = False,
+        timeout: float | None = None,
+        unlogged: bool = False,
+    ) -> Reply:
+        """Send one rpc as :meth:`send` does and wait for its reply; errors as of :meth:`Pending.result`."""
+        return self.send(body, operation=operation, writes=writes, timeout=timeout, unlogged=unlogged).result()
 
     def close(self) -> None:
         """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
@@ -278,8 +311,8 @@ class Session:
         return f"<Session {self.device} id={self.session_id}{'' if self.owned else ' borrowed'}>"
 
 
-def connect(device: Device, *, strict_models: bool = False) -> Session:
-    """Open a NETCONF session to *device*; the caller closes it.
+def connect(device: Device, *, strict_models: bool = False, trace: Trace | None = None) -> Session:
+    """Open a NETCONF session to *device*; the caller closes it. *trace* is told every message, its secrets masked.
 
     Raises:
         ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
@@ -287,7 +320,7 @@ def connect(device: Device, *, strict_models: bool = False) -> Session:
     """
     from agent.netconf.transport import DirectSession
 
-    transport = DirectSession(device)
+    transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
     transport.open()
     return Session(
         transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
@@ -295,23 +328,6 @@ def connect(device: Device, *, strict_models: bool = False) -> Session:
 
 
 Connector = Callable[[], Session]
-
-
-@contextmanager
-def unlogged(word: str) -> Iterator[None]:
-    """Keep ncclient from logging what has *word* in it: on a borrowed session it logs every message it sends."""
-
-    def without(record: logging.LogRecord) -> bool:
-        return word not in record.getMessage()
-
-    loggers = [logging.getLogger(f"ncclient.transport.{name}") for name in ("session", "ssh")]
-    for logger in loggers:
-        logger.addFilter(without)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(without)
 
 
 def _rpc(body: Element, message_id: str) -> str:

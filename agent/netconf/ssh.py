@@ -12,16 +12,18 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from agent.model.device import Device, HostKeys
+from agent.model.device import Device, HostKeys, Secret
 from agent.model.errors import ConnectError, InputError, SSHAuthenticationError
 from agent.netconf.hostkeys import HostKeyCheck
 
 log = logging.getLogger(__name__)
+
+E = TypeVar("E", bound=BaseException)
 
 _CLOSE_WAIT = 5.0
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -269,7 +271,10 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
                 if not transport.is_active():
                     raise
     if device.password is not None:
-        still_wanted = transport.auth_password(settings.username, device.password.reveal())
+        try:
+            still_wanted = transport.auth_password(settings.username, device.password.reveal())
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise _forgetting(error) from None
         if still_wanted:
             raise SSHAuthenticationError(
                 f"the device wants more than the password: {', '.join(still_wanted)}",
@@ -286,13 +291,18 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
     ) from refused
 
 
+def _forgetting(error: E) -> E:
+    """*error* without the frames it came through and the errors below it: their local variables hold a secret."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def _keys(settings: _Settings) -> Generator[paramiko.PKey, None, None]:
     device = settings.device
-    passphrase = device.key_passphrase.reveal() if device.key_passphrase else None
     for path in settings.key_files:
         explicit = device.key_file is not None
         if explicit or path.exists():
-            yield from _load(path, passphrase, required=explicit)
+            yield from _load(path, device.key_passphrase, required=explicit)
     if device.key_file is not None or not device.use_agent or device.password is not None:
         return
     if os.environ.get("SSH_AUTH_SOCK"):
@@ -304,15 +314,17 @@ def _keys(settings: _Settings) -> Generator[paramiko.PKey, None, None]:
     for name in _DEFAULT_KEYS:
         path = Path("~/.ssh", name).expanduser()
         if path.exists():
-            yield from _load(path, passphrase, required=False)
+            yield from _load(path, device.key_passphrase, required=False)
 
 
-def _load(path: Path, passphrase: str | None, *, required: bool) -> Iterator[paramiko.PKey]:
+def _load(path: Path, passphrase: Secret | None, *, required: bool) -> Iterator[paramiko.PKey]:
+    # The stubs ask for str; cryptography, to which paramiko hands it on, takes bytes only.
+    load: Any = paramiko.PKey.from_path
     try:
-        # The stubs ask for str; cryptography, to which paramiko hands it on, takes bytes only.
-        secret: Any = passphrase.encode() if passphrase else None
-        yield paramiko.PKey.from_path(str(path), secret)
+        yield load(str(path), passphrase.reveal().encode() if passphrase else None)
     except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
         if required:
-            raise InputError(f"{path}: the key cannot be used: {error}", hint="check file and passphrase") from error
+            raise InputError(
+                f"{path}: the key cannot be used: {error}", hint="check file and passphrase"
+            ) from _forgetting(error)
         log.info("%s: passed over, the key cannot be used: %s", path, type(error).__name__)

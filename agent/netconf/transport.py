@@ -27,6 +27,7 @@ from agent.model.errors import AgentError, ConnectError, ProtocolError
 from agent.netconf.framing import FrameReader, frame
 from agent.netconf.payload import NETCONF_NS, parse, qname
 from agent.netconf.ssh import Connection, Deadline, open_ssh
+from agent.netconf.trace import Tap
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netcon
 class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
     """An ncclient SSH session that writes on :meth:`send` and hands every read on at once."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, tap: Tap | None = None) -> None:
+        self._tap = tap
         self._listed: Capabilities | None = None
         super().__init__(DefaultDeviceHandler({"name": "default"}))
         self._device = device
@@ -131,6 +133,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         channel = self._channel
         if not self.connected or channel is None:
             raise TransportError("Not connected to NETCONF server")
+        if self._tap is not None:
+            self._tap.sent(message, self._id)
         data = frame(message.encode(), chunked=self._base == NetconfBase.BASE_11)
         try:
             with self._writing:
@@ -164,6 +168,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
     def _take(self, data: bytes) -> None:
         self._frames.feed(data)
         while (message := self._frames.next()) is not None:
+            if self._tap is not None:
+                self._tap.received(message.decode("utf-8", "backslashreplace"), self._id)
             if not self._greeted.is_set():
                 self._greet(message)
                 continue

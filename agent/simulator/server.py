@@ -160,8 +160,11 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, device: Device, keys: list[asyncssh.SSHKey], sockets: list[Any], *, netconf: bool) -> None:
-        self._device, self._keys, self._sockets, self._netconf = device, keys, sockets, netconf
+    def __init__(
+        self, device: Device, password: str, keys: list[asyncssh.SSHKey], sockets: list[Any], *, netconf: bool
+    ) -> None:
+        self._device, self._password, self._keys, self._sockets = device, password, keys, sockets
+        self._netconf = netconf
         self._connection: asyncssh.SSHServerConnection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -181,7 +184,7 @@ class _Server(asyncssh.SSHServer):
         return True
 
     def validate_password(self, username: str, password: str) -> bool:
-        return (username, password) == (USERNAME, PASSWORD)
+        return (username, password) == (USERNAME, self._password)
 
     def public_key_auth_supported(self) -> bool:
         return True
@@ -200,9 +203,10 @@ class _Server(asyncssh.SSHServer):
 class Simulator:
     """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager."""
 
-    username, password = USERNAME, PASSWORD
+    username = USERNAME
 
-    def __init__(self, *, host_key: asyncssh.SSHKey | None = None) -> None:
+    def __init__(self, *, host_key: asyncssh.SSHKey | None = None, password: str = PASSWORD) -> None:
+        self.password = password
         self.devices: dict[str, Device] = {}
         self._host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
         self._keys: list[asyncssh.SSHKey] = []
@@ -265,7 +269,7 @@ class Simulator:
 
     async def _listen(self, device: Device, port: int, *, netconf: bool) -> asyncssh.SSHAcceptor:
         return await asyncssh.create_server(
-            lambda: _Server(device, self._keys, self._sockets, netconf=netconf),
+            lambda: _Server(device, self.password, self._keys, self._sockets, netconf=netconf),
             "127.0.0.1",
             port,
             server_host_keys=[self._host_key],

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TypeVar
 
 from agent.model.device import Secret
-from agent.model.errors import SchemaError
+from agent.model.errors import (
+    AgentError,
+    OutcomeUnknown,
+    ReplyTimeout,
+    RPCError,
+    RpcErrorInfo,
+    SchemaError,
+    SessionLost,
+)
+from agent.model.redact import Redactor
 from agent.model.state import (
     AuthorizationState,
     DeviceTime,
@@ -21,7 +32,7 @@ from agent.model.state import (
 from agent.netconf import operations
 from agent.netconf.payload import Element, template
 from agent.netconf.schema import Schema
-from agent.netconf.session import Session, unlogged
+from agent.netconf.session import Session
 from agent.xr.query import Query
 from agent.xr.tree import Tree, entries, number, text, walk, yes
 
@@ -163,27 +174,57 @@ def renew(session: Session, schema: Schema, name: str = "renew-auth") -> tuple[A
 
 
 def register(session: Session, schema: Schema, token: Secret) -> tuple[Answer, str]:
-    """Call rpc register-id-token; the token is in no message of an error or a log.
+    """Call rpc register-id-token; the token is in no message of an error or a log, even where the device says it.
 
     Raises:
         SchemaError: the model does not take the token.
-        RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
+        RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`; unknown as well where the answer
+            is not as the model says.
     """
+    body = _registration(schema, token)
+    if body is None:
+        raise SchemaError(
+            "rpc register-id-token does not take this token", hint="1 to 255 characters, none of them a control"
+        )
+    hide = Redactor((token,)).known
+    try:
+        answer, code = _asked(session, schema, body, _REGISTER, unlogged=True)
+        return answer, hide(code)
+    except (RPCError, OutcomeUnknown, SchemaError) as error:
+        failure = _unquoted(error, hide)
+    # Raised out here, it brings along neither the errors below it nor their frames: both quote the token.
+    raise failure
+
+
+def _registration(schema: Schema, token: Secret) -> Element | None:
+    """The rpc's body; None where the model does not allow it, since the error that says so quotes the token."""
     try:
         body = template(f"rpc-{_REGISTER}", id_token=token.reveal(), force=None)
         schema.validate(body, module=ACT)
     except SchemaError:
-        # What the schema says quotes the value.
-        raise SchemaError(
-            "rpc register-id-token does not take this token", hint="1 to 255 characters, none of them a control"
-        ) from None
-    with unlogged(_REGISTER):
-        return _asked(session, schema, body, _REGISTER)
+        return None
+    return body
 
 
-def _asked(session: Session, schema: Schema, body: Element, name: str) -> tuple[Answer, str]:
+def _unquoted(error: AgentError, hide: Callable[[str], str]) -> AgentError:
+    """What *error* says, without what it quotes of the rpc or its answer."""
+    if isinstance(error, RPCError):
+        said = [
+            RpcErrorInfo(**{name: value and hide(value) for name, value in asdict(one).items()}) for one in error.errors
+        ]
+        return type(error)(said, operation=error.operation, device=error.device, hint=error.hint)
+    if isinstance(error.__cause__, ReplyTimeout | SessionLost):
+        return OutcomeUnknown(error.message, device=error.device, hint=error.hint)
+    return OutcomeUnknown(
+        f"{_REGISTER} was sent, and its answer cannot be read",
+        device=error.device,
+        hint="read the state before anything else",
+    )
+
+
+def _asked(session: Session, schema: Schema, body: Element, name: str, *, unlogged: bool = False) -> tuple[Answer, str]:
     schema.validate(body, module=ACT)
-    reply = operations.action(session, body, operation=name)
+    reply = operations.action(session, body, operation=name, unlogged=unlogged)
     response = walk(schema.decode(reply.root, module=ACT), "response")
     status, code = text(response, "operation-status"), text(response, "return-code")
     return classify(status, code), code or status or "no return-code"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent.model.device import Device
 from agent.model.errors import AgentError, SessionLost
+from agent.netconf.trace import Tap, Trace, Way
 from agent.xr.channel import has_ended
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ class Ssh:
     """The way to a device's CLI and files; nothing is opened before it is asked for. For one thread.
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
-    once refuses it again. That a session was lost which had been open is no failed attempt.
+    once refuses it again. That a session was lost which had been open is no failed attempt. *trace* is told what is
+    typed and printed at the CLI, its secrets masked.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, *, trace: Trace | None = None) -> None:
         self.device = replace(device, port=device.ssh_port)
+        self._tap = None if trace is None else Tap(trace, device, Way.CLI)
         self._connection: Connection | None = None
         self._console: Console | None = None
         self._files: Files | None = None
@@ -76,7 +79,7 @@ class Ssh:
 
         if self._console is not None:
             self._console.close()
-        return Console(self._transport(), device=self.device.name, timeout=self.device.timeout)
+        return Console(self._transport(), device=self.device.name, timeout=self.device.timeout, tap=self._tap)
 
     def _new_files(self) -> Files:
         from agent.xr.files import Files

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model.errors import AgentError, ConsoleError, ReplyTimeout, SessionLost
 from agent.netconf.ssh import Deadline
+from agent.netconf.trace import Tap
 from agent.xr.channel import close_channel, has_ended, open_channel
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ QUIET = 2.0
 _importing = threading.Lock()
 _OPEN_WAIT = 30.0
 _SETTLE_WAIT = 5.0
+_LINE_END_WAIT = 0.1
 _WIDTH, _HEIGHT = 511, 1000
 _LARGEST = 16 * 2**20
 # A log line that the router writes over the prompt, as in Cisco's own examples of this dialog.
@@ -67,7 +69,9 @@ class Terminal:
         timeout: seconds until a prompt counts as missing, where nothing else is said.
     """
 
-    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0) -> None:
+    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0, tap: Tap | None = None) -> None:
+        self._tap = tap
+        self._untold = ""
         self.device = device
         self.timeout = timeout
         self._stem = self._rest = ""
@@ -102,6 +106,8 @@ class Terminal:
         Raises:
             SessionLost: there is nobody to read it.
         """
+        if self._tap is not None:
+            self._tap.sent(text.removesuffix("\n"))
         with self._mapped("being typed to"):
             self._driver.write_channel(text)
 
@@ -140,6 +146,7 @@ class Terminal:
             _, heard, body = said.partition(echo) if echo else ("", "yes", said)
             found = self._stop(body, mark) if heard else None
             if found is not None:
+                self._tell()
                 return found
             perhaps = _perhaps(body, maybe) if heard else None
             if left <= 0.001:
@@ -151,6 +158,7 @@ class Terminal:
                 )
             more = self._receive(min(quiet, left) if perhaps and quiet is not None else left)
             if not more and perhaps is not None:
+                self._tell()
                 return Said(_unstamped(body), perhaps)
             said += more
             self._bound(said)
@@ -194,6 +202,7 @@ class Terminal:
 
     def close(self) -> None:
         """End the CLI session; the SSH connection stays. Never raises."""
+        self._tell()
         self._driver.end()
 
     def _prepare(self, wait: float) -> None:
@@ -236,7 +245,15 @@ class Terminal:
         """What comes within *wait* seconds; nothing where nothing does."""
         with self._mapped("being read"):
             said: str = self._driver.receive(wait)
-            return said
+        if self._tap is not None:
+            self._untold += said
+        return said
+
+    def _tell(self) -> None:
+        """Let the trace know what came, as a whole: a piece may end in the middle of what is to be masked."""
+        if self._tap is not None and self._untold:
+            self._tap.received(self._untold)
+        self._untold = ""
 
     @contextmanager
     def _mapped(self, doing: str) -> Iterator[None]:
@@ -322,7 +339,10 @@ def _driver_class() -> Callable[[Channel, float], Any]:
     from netmiko.cisco.cisco_xr import CiscoXrSSH
 
     class Driver(CiscoXrSSH):
-        """What netmiko knows of reading and typing; connecting and preparing are not its part here."""
+        """What netmiko knows of reading and typing; connecting, preparing and logging are not its part here.
+
+        netmiko's own ``read_channel`` and ``write_channel`` log all that passes, secrets of the configuration included.
+        """
 
         remote_conn_pre = None
 
@@ -333,7 +353,17 @@ def _driver_class() -> Callable[[Channel, float], Any]:
 
         def receive(self, wait: float) -> str:
             self._waiting.wait = wait
-            return self.read_channel()
+            said = self._waiting.read_channel()
+            while said.endswith("\r"):  # half a line end; the rest follows at once, or there is none
+                self._waiting.wait = _LINE_END_WAIT
+                more = self._waiting.read_channel()
+                if not more:
+                    break
+                said += more
+            return self.normalize_linefeeds(said)
+
+        def write_channel(self, out_data: str) -> None:
+            self._waiting.write_channel(out_data)
 
         def end(self) -> None:
             close_channel(self._opened)

@@ -396,16 +396,6 @@ def test_a_broken_reply_is_one_line_and_nothing_changes(lab: Lab, reply: bytes) 
     assert untouched(device)
 
 
-def test_secrets_show_nowhere_even_at_full_verbosity(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.simulator.server.PASSWORD", "s3cr3t-of-test")
-    for form in ("table", "json"):
-        done = lab.run(
-            "push", lab.add(), "--yes", "-vv", "--log-json", "--debug", "--format", form, password="s3cr3t-of-test"
-        )
-        assert done.exit_code == 0
-        assert "s3cr3t-of-test" not in done.stdout + done.stderr
-
-
 def test_a_key_and_its_passphrase(lab: Lab, tmp_path: Path) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model.text import masked, neutralise, without_secrets
+from agent.model.redact import masked
+from agent.model.text import neutralise, without_secrets
 
 
 @pytest.mark.parametrize("code", [*range(0x20), 0x7F, *range(0x80, 0xA0), 0x202E, 0x2066, 0x2028, 0xD800])
@@ -33,7 +34,13 @@ def test_other_scripts_are_left_alone() -> None:
     [
         ("http://ops:hunter2@ca.example/root.pem", "http://ops:***@ca.example/root.pem"),
         ("enrollment url sftp://ops:p%40ss@192.0.2.1/x", "enrollment url sftp://ops:***@192.0.2.1/x"),
+        ("http://ops:p@ss@192.0.2.1/x", "http://ops:***@192.0.2.1/x"),
+        ("http://ops:p/ss@192.0.2.1/x", "http://ops:***@192.0.2.1/x"),
+        ("http://ops:12345@192.0.2.1/x", "http://ops:***@192.0.2.1/x"),
+        ("ops:hunter2@proxy.example:8080", "ops:***@proxy.example:8080"),
         ("https://tools.cisco.com:443/its", "https://tools.cisco.com:443/its"),
+        ("http://tools.cisco.com:80/a@b", "http://tools.cisco.com:80/a@b"),
+        ("https://[2001:db8::1]:443/a@b", "https://[2001:db8::1]:443/a@b"),
         ("ops@ca.example", "ops@ca.example"),
     ],
 )
@@ -65,4 +72,11 @@ def test_secret_leaves_are_masked_at_any_depth() -> None:
                 "skip-challenge-password": True,
             }
         ],
+    }
+
+
+def test_configuration_as_text_inside_a_leaf_shows_no_secret_either() -> None:
+    text = "username ops\n secret 10 $6$abc\n!\ntacacs-server host 192.0.2.1\n key 7 0822455D0A16\n!\n"
+    assert without_secrets({"cli": text}) == {
+        "cli": "username ops\n secret ***\n!\ntacacs-server host 192.0.2.1\n key ***\n!\n"
     }

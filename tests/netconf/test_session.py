@@ -22,7 +22,7 @@ from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
 from agent.simulator import Device, Fault, FaultKind, Simulator
 from agent.simulator.errors import rpc_error
-from tests.support import Lab
+from tests.support import Lab, all_of
 
 
 def read(session: Session, timeout: float | None = None) -> str:
@@ -226,6 +226,22 @@ def test_a_new_host_key_is_stored_on_request(lab: Lab, tmp_path: Path) -> None:
 def test_a_wrong_password_is_refused_by_name(lab: Lab) -> None:
     with pytest.raises(agent.SSHAuthenticationError, match="refused the login"):
         lab.connect(lab.add(), password=agent.Secret("wrong"))
+
+
+def test_a_refused_password_is_not_in_the_frames_that_the_error_came_through(lab: Lab) -> None:
+    with pytest.raises(agent.SSHAuthenticationError) as raised:
+        lab.connect(lab.add(), password=agent.Secret("hunter2-Zq7"))
+    assert "Zq7" not in all_of(raised.value)
+
+
+def test_a_wrong_passphrase_is_not_in_the_frames_that_the_error_came_through(lab: Lab, tmp_path: Path) -> None:
+    key = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "right-Zq8", "-f", str(key)], check=True)
+    with pytest.raises(agent.InputError, match="cannot be used") as raised:
+        lab.connect(lab.add(), password=None, key_file=key, key_passphrase=agent.Secret("wrong-Zq7"))
+    said = all_of(raised.value)
+    assert "Zq7" not in said
+    assert not [line for line in key.read_text().splitlines()[1:-1] if line in said]
 
 
 def test_no_key_and_no_password_is_said(lab: Lab) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
-from ncclient import manager
+from ncclient import NCClientError, manager
 
 import agent
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
+from agent.simulator import Device, Fault, FaultKind
+from agent.simulator.errors import rpc_error
 from agent.xr import licensing, transport
 from agent.xr.licensing import Answer
-from tests.support import Clock, Lab
+from tests.support import Clock, Lab, all_of
 
 URL = "https://tools.cisco.com/its/service/oddce/services/DDCEService"
 
@@ -77,22 +82,92 @@ def test_a_token_that_the_model_refuses_is_not_quoted(lab: Lab, token: str) -> N
     assert not device.counters["register-id-token"]
 
 
-def test_a_token_is_in_no_log_of_a_borrowed_session_either(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
-    device = lab.add(release="7.8.1", certificate=agent.TrustAnchor.bundled().pem, registration="not-registered")
+TOKEN = "MDEw&<simulated>'token"
+
+
+def unregistered(lab: Lab) -> Device:
+    return lab.add(release="7.8.1", certificate=agent.TrustAnchor.bundled().pem, registration="not-registered")
+
+
+@contextmanager
+def borrowed(lab: Lab, device: Device) -> Iterator[agent.Session]:
+    """A session over a Manager that somebody else owns."""
+    owned = manager.connect(
+        host="127.0.0.1",
+        port=device.port,
+        username=lab.simulator.username,
+        password=lab.simulator.password,
+        hostkey_verify=False,
+        allow_agent=False,
+        look_for_keys=False,
+        timeout=2,
+    )
+    try:
+        yield agent.Session.over(owned, timeout=2)
+    finally:
+        with suppress(NCClientError):  # the device may have hung up
+            owned.close_session()
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_a_token_is_in_no_log_of_a_borrowed_session_either(
+    lab: Lab, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    device = unregistered(lab)
+    with caplog.at_level(level), borrowed(lab, device) as session:
+        answer, _ = licensing.register(session, session.schema, agent.Secret(TOKEN))
+    assert answer is Answer.SUCCESS
+    assert device.state.tokens == [TOKEN]
+    assert "MDEw" not in caplog.text
+    assert "Sending:" in caplog.text
+
+
+@pytest.mark.parametrize("owned", [True, False])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("register-id-token", FaultKind.ERROR, rpc_error("invalid-value", f"Invalid token: {TOKEN}")),
+        Fault(
+            "register-id-token",
+            FaultKind.ERROR,
+            rpc_error("access-denied", info=f"<bad-value>{escape(TOKEN)}</bad-value>", path=f"/x[t='{TOKEN}']"),
+        ),
+        Fault(
+            "register-id-token",
+            FaultKind.ERROR,
+            b'<response xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-smart-license-act"><operation-status>failed'
+            b"</operation-status><return-code>%b</return-code></response>" % escape(TOKEN).encode(),
+        ),
+        Fault("register-id-token", FaultKind.RAW, escape(TOKEN).encode()),
+        Fault("register-id-token", FaultKind.DROP_BEFORE),
+        Fault("register-id-token", FaultKind.HALF),
+        Fault("register-id-token", FaultKind.GARBAGE, TOKEN.encode()),
+    ],
+    ids=[
+        "said in the message",
+        "said in info and path",
+        "as return-code",
+        "as a message",
+        "dropped",
+        "half",
+        "garbage",
+    ],
+)
+def test_a_token_that_the_device_says_again_shows_nowhere(
+    lab: Lab, caplog: pytest.LogCaptureFixture, fault: Fault, owned: bool
+) -> None:
+    device = unregistered(lab)
+    device.faults.append(replace(fault))
+    said: object = None
     with (
         caplog.at_level(logging.DEBUG),
-        manager.connect(
-            host="127.0.0.1",
-            port=device.port,
-            username=lab.simulator.username,
-            password=lab.simulator.password,
-            hostkey_verify=False,
-            allow_agent=False,
-            look_for_keys=False,
-        ) as owned,
+        lab.connect(device) if owned else borrowed(lab, device) as session,
     ):
-        session = agent.Session.over(owned)
-        answer, _ = licensing.register(session, session.schema, agent.Secret("a-secret-token"))
-    assert answer is Answer.SUCCESS
-    assert device.state.tokens == ["a-secret-token"]
-    assert "a-secret-token" not in caplog.text
+        try:
+            said = licensing.register(session, session.schema, agent.Secret(TOKEN))
+        except agent.AgentError as error:
+            said = error
+    text = all_of(said) if isinstance(said, Exception) else repr(said)
+    assert device.counters["register-id-token"] == 1
+    assert "MDEw" not in text
+    assert "MDEw" not in caplog.text

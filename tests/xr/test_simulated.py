@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 import agent
@@ -112,3 +114,13 @@ def test_a_command_that_the_user_may_not_use_is_named(lab: Lab) -> None:
                 attempt()
             assert caught.value.unauthorized
         assert console.alive
+
+
+def test_nothing_that_is_typed_or_printed_is_logged(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    device = lab.add(release="7.3.2", enrollment="terminal")
+    with caplog.at_level(logging.DEBUG), lab.ssh(device) as ssh:
+        ssh.console().authenticate("Trustpool", ANCHOR)
+        ssh.console().show("show version")
+    for said in (ANCHOR.pem.splitlines()[1], "show version", "Cisco IOS XR Software", "crypto ca authenticate"):
+        assert said not in caplog.text
+    assert "agent.netconf.paramiko" in {record.name for record in caplog.records}
