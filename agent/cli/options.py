@@ -110,6 +110,14 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
         click.option(
             "--open-timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for opening the session."
         ),
+        click.option(
+            "--connect-wait",
+            type=click.FloatRange(min=0),
+            default=120.0,
+            show_default=True,
+            help="Seconds to keep trying where the router limits new sessions, a minute or more between tries; "
+            "below 60: not at all. What else fails a first connection is never tried again.",
+        ),
     )
 
 

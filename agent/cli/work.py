@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
 from agent.cli import jsonout, options
 from agent.cli.console import console, errors
-from agent.cli.progress import Progress
+from agent.cli.progress import Progress, say_wait
 from agent.cli.render import anchor_lines
 from agent.model.anchor import TrustAnchor
 from agent.model.device import Device
+from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 
 if TYPE_CHECKING:
@@ -39,12 +41,14 @@ def say_anchor(anchor: TrustAnchor, *, bundled: bool) -> None:
 class Router:
     """The device of a command, and how its options let it be reached.
 
-    ``ssh``: whether the CLI and SFTP may be opened; ``strict``: whether only models known exactly are used.
+    ``ssh``: whether the CLI and SFTP may be opened; ``strict``: whether only models known exactly are used;
+    ``policy``: how it is waited for where it limits new sessions.
     """
 
     device: Device
     ssh: bool = True
     strict: bool = False
+    policy: Policy = field(default_factory=Policy)
 
     @classmethod
     def of(cls, given: options.Options) -> Router:
@@ -53,16 +57,22 @@ class Router:
         Raises:
             InputError: as of :func:`agent.cli.options.device`.
         """
-        return cls(options.device(given), ssh=not given["no_ssh"], strict=given["strict_models"])
+        device = options.device(given)
+        return cls(
+            device,
+            ssh=not given["no_ssh"],
+            strict=given["strict_models"],
+            policy=Policy(deadline=given["connect_wait"], told=partial(say_wait, device.name)),
+        )
 
     @property
     def name(self) -> str:
         """How messages call it."""
         return self.device.name
 
-    def connect(self) -> Session:
-        """A NETCONF session; errors as of :func:`agent.netconf.session.connect`."""
-        return connect(self.device, strict_models=self.strict)
+    def connect(self, policy: Policy | None = None) -> Session:
+        """A NETCONF session; waits and errors as of :func:`agent.netconf.session.connect`."""
+        return connect(self.device, strict_models=self.strict, policy=policy)
 
     @contextmanager
     def shell(self) -> Iterator[Ssh | None]:
@@ -72,7 +82,7 @@ class Router:
             return
         from agent.xr.ssh import Ssh
 
-        with Ssh(self.device) as ssh:
+        with Ssh(self.device, self.policy) as ssh:
             yield ssh
 
 
@@ -80,7 +90,7 @@ class Router:
 def session_to(router: Router, progress: Progress) -> Iterator[Session]:
     """A session that ends with the block, however that ends."""
     progress.say(router.name, f"connecting to {router.device.address}")
-    with router.connect() as session:
+    with router.connect(router.policy) as session:
         progress.say(router.name, "reading")
         try:
             yield session
