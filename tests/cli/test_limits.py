@@ -107,3 +107,20 @@ def test_an_interrupt_ends_the_wait_at_once(lab: Lab, command: str, sent: int) -
         assert (made["outcome"], made["error"]["kind"]) == ("failed", "interrupted")
     assert device.last_session == 0
     until(lambda: not device.sessions)
+
+
+def test_an_interrupt_ends_a_wait_in_the_middle_of_a_push_and_takes_back_what_was_done(lab: Lab) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    device.faults.append(Fault("connect-ssh", FaultKind.RESET, times=1000))
+    with started(lab, "push", *lab.words(device), "--yes", "--format", "json") as process:
+        assert process.stderr is not None
+        while "trying again in" not in process.stderr.readline():
+            pass
+        assert device.enrollment() == "terminal"
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1].startswith("interrupted")
+    check("push", json.loads(stdout))
+    assert device.enrollment() is None
+    assert not device.config.locks
