@@ -142,8 +142,9 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         try:
             with self._writing:
                 channel.sendall(data)
-        except OSError as error:
-            raise TransportError(f"the message could not be written: {error}") from error
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            said = str(error) or "the connection ended"
+            raise TransportError(f"the message could not be written: {said}") from error
 
     def run(self) -> None:
         """Read until the end; whatever ends it is delivered to everyone who waits for a reply."""

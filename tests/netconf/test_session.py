@@ -183,6 +183,17 @@ def test_a_session_that_ends_is_lost_for_a_read_and_unknown_for_a_write(lab: Lab
                 read(session)
 
 
+def test_a_connection_that_ends_under_a_message_being_written_loses_the_session(lab: Lab) -> None:
+    with lab.connect(lab.add()) as session:
+        session._transport._transport.packetizer.close()  # paramiko's reader does so when the peer hangs up
+        with pytest.raises(agent.SessionLost):
+            session.call(template("discard-changes"), operation="discard-changes")
+    with lab.connect(lab.add()) as session:
+        session._transport._transport.packetizer.close()
+        with pytest.raises(agent.OutcomeUnknown):
+            session.call(template("commit"), operation="commit", writes=True)
+
+
 def test_the_text_of_a_module_is_fetched_from_the_device(lab: Lab) -> None:
     with lab.connect(lab.add()) as session:
         text = session.fetch_schema("Cisco-IOS-XR-crypto-act", "2022-06-02")
