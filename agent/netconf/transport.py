@@ -143,6 +143,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             with self._writing:
                 channel.sendall(data)
         except (paramiko.SSHException, EOFError, OSError) as error:
+            self._connected = False  # known here before the reader's thread gets to know it
             said = str(error) or "the connection ended"
             raise TransportError(f"the message could not be written: {said}") from error
 

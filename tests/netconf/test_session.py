@@ -194,6 +194,14 @@ def test_a_connection_that_ends_under_a_message_being_written_loses_the_session(
             session.call(template("commit"), operation="commit", writes=True)
 
 
+def test_a_session_that_could_not_be_written_to_counts_as_ended_from_then_on(lab: Lab) -> None:
+    with lab.connect(lab.add()) as session:
+        session._transport._transport.packetizer.close()
+        with pytest.raises(agent.SessionLost):
+            read(session)
+        assert not session.connected
+
+
 def test_the_text_of_a_module_is_fetched_from_the_device(lab: Lab) -> None:
     with lab.connect(lab.add()) as session:
         text = session.fetch_schema("Cisco-IOS-XR-crypto-act", "2022-06-02")
