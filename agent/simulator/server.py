@@ -41,7 +41,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._waiting: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
         self._greeted = False
-        self.closing = False
+        self.closing = self.dropping = False
         device.last_session += 1
         self.session_id = str(device.last_session)
         self._rpcs = Rpcs(device, self)
@@ -104,6 +104,8 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
                 answer = await self._rpcs.answer(self._waiting.popleft())
                 if answer is not None and not self._channel.is_closing():
                     self._channel.write(enframe(answer, self._frames.chunked))
+                if self.dropping:
+                    self.drop()
                 if self.closing:
                     self._channel.exit(0)
         finally:
