@@ -116,6 +116,14 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
             metavar="FILE",
             help="Append all that is sent and received to FILE, readable by you alone, secrets masked.",
         ),
+        click.option(
+            "--connect-wait",
+            type=click.FloatRange(min=0),
+            default=120.0,
+            show_default=True,
+            help="Seconds to keep trying where the router limits new sessions, a minute or more between tries; "
+            "below 60: not at all. What else fails a first connection is never tried again.",
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from agent.cli.console import errors
 from agent.cli.render import cell, word
+from agent.model.errors import AgentError
 from agent.model.outcome import Event, Status
 from agent.model.text import neutralise
 
@@ -41,13 +42,8 @@ class Progress:
 
     def line(self, device: str, step: str, status: str, detail: str) -> None:
         """One line above the spinner."""
-        said = word(status)
-        said.pad_right(max(0, 7 - len(status)))
-        parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), said]
-        if detail:
-            parts.append(cell(detail, "dim"))
         with self._lock:
-            self._console.print(Text(" ").join(parts), soft_wrap=not self._console.is_terminal)
+            self._console.print(_line(device, step, status, detail), soft_wrap=not self._console.is_terminal)
 
     def finished(self, device: str) -> None:
         """Nothing is under way on *device* any more."""
@@ -70,3 +66,19 @@ class Progress:
     ) -> None:
         if self._spinner is not None:
             self._spinner.stop()
+
+
+def say_wait(device: str, error: AgentError, seconds: float) -> None:
+    """Say that *device* refuses sessions for now and is asked again in *seconds*; a running spinner stays below."""
+    screen = errors()
+    said = f"{error.message}; rate limit: trying again in {seconds:.0f} s"
+    screen.print(_line(device, "connect", Status.RETRY.value, said), soft_wrap=not screen.is_terminal)
+
+
+def _line(device: str, step: str, status: str, detail: str) -> Text:
+    said = word(status)
+    said.pad_right(max(0, 7 - len(status)))
+    parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), said]
+    if detail:
+        parts.append(cell(detail, "dim"))
+    return Text(" ").join(parts)

@@ -101,7 +101,9 @@ def _confirmed(push: Push, made: Plan | Skip) -> bool:
 def _apply(push: Push, session: Session, ssh: Ssh | None, made: Plan | Skip, progress: Progress) -> Outcome:
     outcome: Outcome | None = None
     with unbroken(lambda: _leave(push)) as stop:
-        policy = Policy(stop=stop)
+        policy = Policy(stop=stop, told=push.router.policy.told)
+        if ssh is not None:
+            ssh.policy = replace(push.router.policy, stop=stop)
         with closing(apply(session, made, policy, connect=push.router.connect, ssh=ssh)) as events:
             for event in events:
                 push.events.append(event)

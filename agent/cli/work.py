@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +14,12 @@ from rich.console import RenderableType
 
 from agent.cli import options
 from agent.cli.console import console, errors
-from agent.cli.progress import Progress
+from agent.cli.progress import Progress, say_wait
 from agent.cli.render import anchor_lines
 from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
 from agent.model.device import Device, Secret
+from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace, TraceFile
 
@@ -43,13 +45,14 @@ class Router:
     """The device of a command, and how its options let it be reached.
 
     ``ssh``: whether the CLI and SFTP may be opened; ``strict``: whether only models known exactly are used; ``trace``:
-    who is told what passes.
+    who is told what passes; ``policy``: how it is waited for where it limits new sessions.
     """
 
     device: Device
     ssh: bool = True
     strict: bool = False
     trace: Trace | None = None
+    policy: Policy = field(default_factory=Policy)
 
     @classmethod
     def of(cls, given: options.Options, token: Secret | None = None) -> Router:
@@ -62,16 +65,22 @@ class Router:
         if path is not None:
             trace = TraceFile(path, device.secrets if token is None else (*device.secrets, token))
             click.get_current_context().with_resource(trace)
-        return cls(device, ssh=not given["no_ssh"], strict=given["strict_models"], trace=trace)
+        return cls(
+            device,
+            ssh=not given["no_ssh"],
+            strict=given["strict_models"],
+            trace=trace,
+            policy=Policy(deadline=given["connect_wait"], told=partial(say_wait, device.name)),
+        )
 
     @property
     def name(self) -> str:
         """How messages call it."""
         return self.device.name
 
-    def connect(self) -> Session:
-        """A NETCONF session; errors as of :func:`agent.netconf.session.connect`."""
-        return connect(self.device, strict_models=self.strict, trace=self.trace)
+    def connect(self, policy: Policy | None = None) -> Session:
+        """A NETCONF session; waits and errors as of :func:`agent.netconf.session.connect`."""
+        return connect(self.device, strict_models=self.strict, policy=policy, trace=self.trace)
 
     @contextmanager
     def shell(self) -> Iterator[Ssh | None]:
@@ -81,7 +90,7 @@ class Router:
             return
         from agent.xr.ssh import Ssh
 
-        with Ssh(self.device, trace=self.trace) as ssh:
+        with Ssh(self.device, self.policy, trace=self.trace) as ssh:
             yield ssh
 
 
@@ -89,7 +98,7 @@ class Router:
 def session_to(router: Router, progress: Progress) -> Iterator[Session]:
     """A session that ends with the block, however that ends."""
     progress.say(router.name, f"connecting to {router.device.address}")
-    with router.connect() as session:
+    with router.connect(router.policy) as session:
         progress.say(router.name, "reading")
         try:
             yield session

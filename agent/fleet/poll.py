@@ -73,7 +73,7 @@ def watch(
         raise InputError(
             f"{len(targets)} sessions to keep open are too many", hint=f"at most {MOST_KEPT}; reopen them for each look"
         )
-    routers = [_Router(target, job, hooks, until, keep=keep_sessions) for target in targets]
+    routers = [_Router(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
     with ExitStack() as stack:
         for router in routers:
             stack.callback(router.close)
@@ -84,10 +84,18 @@ def watch(
 class _Router:
     """One router under watch."""
 
-    def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, keep: bool) -> None:
+    def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
         self._state: State | None = None
-        self._watch = Watch(self._connect, self._read, until, now=hooks.now, device=target.name)
+        self._watch = Watch(
+            self._connect,
+            self._read,
+            until,
+            interval=interval,
+            policy=hooks.policy,
+            now=hooks.now,
+            device=target.name,
+        )
 
     def look(self) -> Look:
         """One look, whatever comes of it."""
@@ -119,9 +127,10 @@ class _Router:
         """What this look read, if it came to that."""
         return self._state
 
-    def wait(self, interval: float) -> float:
-        """Seconds from a look to the next."""
-        return self._watch.wait(interval)
+    @property
+    def wait(self) -> float:
+        """Seconds from the last look to the next."""
+        return self._watch.wait
 
     def close(self) -> None:
         """End the session, if there is one."""
@@ -174,7 +183,7 @@ class _Schedule:
 
     def _again(self, due: float, router: _Router) -> None:
         """The next look: on the router's own beat, which a late one does not shift; after a failure, from now."""
-        now, wait_for = self._policy.clock(), router.wait(self._interval)
+        now, wait_for = self._policy.clock(), router.wait
         following = due + self._interval if wait_for == self._interval else now + wait_for
         heapq.heappush(self._due, (max(now, following), next(self._order), router))
 

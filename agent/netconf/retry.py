@@ -172,6 +172,9 @@ class Policy:
         first, factor, longest: the exponential back-off, in seconds.
         slow: the least wait, in seconds, where the device limits the rate of sessions or is not ready.
         jitter: by what part of itself a wait may grow.
+        repeats: what is tried again.
+        told: is given the error and the seconds ahead of every wait for a device that limits the rate of sessions or
+            is not ready.
         sleep, clock, random: time and chance, to be replaced in tests.
         stop: waits up to that many seconds for the wish to end and says whether it came, as
             ``threading.Event.wait`` does; what is under way is then finished or undone.
@@ -184,6 +187,8 @@ class Policy:
     longest: float = 30.0
     slow: float = 60.0
     jitter: float = 0.25
+    repeats: frozenset[Disposition] = _REPEATED
+    told: Callable[[AgentError, float], None] | None = None
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = _random.random
@@ -205,6 +210,23 @@ class Policy:
         """The same for cleaning up, which the wish to end does not end."""
         return replace(self, stop=None)
 
+    def opening(self) -> Policy:
+        """The same for a first connection: tried again only where the device limits new sessions.
+
+        That nothing listens or a name is unknown then means a wrong address rather than a device that restarts.
+        """
+        return replace(self, repeats=frozenset((Disposition.SLOW,)))
+
+    def pause(self, error: AgentError, number: int = 1) -> float:
+        """Seconds to let pass after the try of that *number* failed by *error*; each call draws its jitter anew."""
+        try:
+            wait = min(self.longest, self.first * self.factor ** (number - 1))
+        except OverflowError:  # a lock may be waited for more than a thousand times
+            wait = self.longest
+        if classify(error) is Disposition.SLOW:
+            wait = max(wait, self.slow)
+        return wait * (1 + self.jitter * self.random())
+
     def tries(self) -> Iterator[Attempt]:
         """Tries; between two of them it sleeps. One that succeeded, or left its ``with`` by an error, is the last.
 
@@ -217,7 +239,7 @@ class Policy:
             stop=self._stop(),
             wait=self._wait,
             reraise=True,
-            retry=retry_if_exception(lambda error: classify(error) in _REPEATED),
+            retry=retry_if_exception(lambda error: classify(error) in self.repeats),
         )
         retrying.begin()
         state = RetryCallState(retrying, None, (), {})
@@ -227,6 +249,8 @@ class Policy:
             if attempt.error is None:
                 return
             state.prepare_for_next_attempt()
+            if self.told is not None and classify(attempt.error) is Disposition.SLOW:
+                self.told(attempt.error, attempt.wait)
             self.wait(attempt.wait)
 
     def run(
@@ -263,10 +287,8 @@ class Policy:
         return stop
 
     def _wait(self, state: RetryCallState) -> float:
-        wait = min(self.longest, self.first * self.factor ** (state.attempt_number - 1))
-        if _disposition(state) is Disposition.SLOW:
-            wait = max(wait, self.slow)
-        return wait * (1 + self.jitter * self.random())
+        error = state.outcome.exception() if state.outcome else None
+        return self.pause(error, state.attempt_number) if isinstance(error, AgentError) else 0.0
 
 
 def _disposition(state: RetryCallState) -> Disposition:

@@ -39,6 +39,7 @@ from agent.netconf.trace import Tap, Trace, Way
 from agent.netconf.unlogged import Unlogged
 
 if TYPE_CHECKING:
+    from agent.netconf.retry import Policy
     from agent.netconf.schema import Schema
 
 log = logging.getLogger(__name__)
@@ -311,20 +312,29 @@ class Session:
         return f"<Session {self.device} id={self.session_id}{'' if self.owned else ' borrowed'}>"
 
 
-def connect(device: Device, *, strict_models: bool = False, trace: Trace | None = None) -> Session:
+def connect(
+    device: Device, *, strict_models: bool = False, policy: Policy | None = None, trace: Trace | None = None
+) -> Session:
     """Open a NETCONF session to *device*; the caller closes it. *trace* is told every message, its secrets masked.
+
+    With *policy* a router that limits new sessions is waited for, as :meth:`Policy.opening` says; without, or where
+    something else fails, it fails at once.
 
     Raises:
         ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
         InputError: a key, known_hosts or SSH configuration file that cannot be used.
+        Interrupted: the policy's wish to end came during a wait.
     """
     from agent.netconf.transport import DirectSession
 
-    transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
-    transport.open()
-    return Session(
-        transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
-    )
+    def opened() -> Session:
+        transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
+        transport.open()
+        return Session(
+            transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
+        )
+
+    return opened() if policy is None else policy.opening().run(opened)
 
 
 Connector = Callable[[], Session]

@@ -26,8 +26,11 @@ log = logging.getLogger(__name__)
 E = TypeVar("E", bound=BaseException)
 
 _CLOSE_WAIT = 5.0
+_FIRST_WORDS = 256
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _RATE_LIMIT = "IOS XR takes 60 new SSH sessions a minute by default: wait a minute, then try again"
+_NOT_SSH_OR_LIMIT = f"{_RATE_LIMIT}; or the port is not SSH's"
+_LIMIT_WORDS = (b"rate limit", b"exceeded")  # "Exceeded MaxStartups" is OpenSSH's, which jump hosts run
 _PORT_HINT = "check the address, and 'ssh server netconf port 830' and 'netconf-yang agent ssh' on the router"
 
 
@@ -42,6 +45,18 @@ class Deadline:
     def left(self) -> float:
         """Seconds left, at least a millisecond so that a socket never turns non-blocking."""
         return max(0.001, self._end - self._clock())
+
+
+class _Socket(socket.socket):
+    """A TCP connection that keeps the first that the peer said, by which a refusal differs from another protocol."""
+
+    heard = b""
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        data = super().recv(bufsize, flags)
+        if len(self.heard) < _FIRST_WORDS:
+            self.heard += data[:_FIRST_WORDS]
+        return data
 
 
 class Connection:
@@ -195,17 +210,22 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
             hint="check routes and filters between here and the router",
         ) from error
     except OSError as error:
+        # Where the reset comes before connect() returns, it is connect() that fails by it.
+        reset = isinstance(error, (ConnectionResetError, ConnectionAbortedError))
         raise ConnectError(
-            f"{device.address}: {error.strerror or error}", device=device.name, hint=_PORT_HINT
+            f"{device.address}: {error.strerror or error}",
+            device=device.name,
+            hint=_NOT_SSH_OR_LIMIT if reset else _PORT_HINT,
+            rate_limited=reset,
         ) from error
     # Without it Nagle's algorithm and delayed ACK cost 40 ms at several points of the SSH handshake.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return sock
+    return _Socket(fileno=sock.detach())
 
 
 def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.Transport:
-    with _named(settings.device):
+    with _named(settings.device), _refused_early(settings.device, sock):
         transport = paramiko.Transport(sock)
         transport.set_log_channel("agent.netconf.paramiko")
         transport.banner_timeout = transport.handshake_timeout = deadline.left()
@@ -236,19 +256,35 @@ def _named(device: Device, way: str = "") -> Iterator[None]:
         raise ConnectError(f"{where}: {error.text}", device=device.name, hint=_PORT_HINT) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         said = str(error) or type(error).__name__
+        raise ConnectError(f"{where}: SSH failed: {said}", device=device.name, hint=_PORT_HINT) from error
+
+
+@contextmanager
+def _refused_early(device: Device, sock: Any) -> Iterator[None]:
+    """Tell how a device refuses one more SSH session, a reset or no banner, from a port that is not SSH's.
+
+    From the login on nothing counts as such a refusal: a password is not sent twice.
+    """
+    try:
+        yield
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        said = str(error) or type(error).__name__
+        heard = getattr(sock, "heard", b"")
         if "banner" in said.lower():
+            limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
             raise ConnectError(
-                f"{where} sent no SSH banner: {said}",
+                f"{device.address} sent no SSH banner: {said}",
                 device=device.name,
-                hint=f"the port speaks another protocol, or: {_RATE_LIMIT}",
-                rate_limited=not isinstance(error.__cause__, UnicodeDecodeError),
+                hint=_NOT_SSH_OR_LIMIT if limited else f"it speaks another protocol: {_PORT_HINT}",
+                rate_limited=limited,
             ) from error
-        reset = isinstance(error, (EOFError, ConnectionError))
+        if not isinstance(error, (EOFError, ConnectionError)):
+            raise
         raise ConnectError(
-            f"{where}: the SSH handshake failed: {said}",
+            f"{device.address}: the SSH handshake failed: {said}",
             device=device.name,
-            hint=_RATE_LIMIT if reset else _PORT_HINT,
-            rate_limited=reset,
+            hint=_RATE_LIMIT,
+            rate_limited=True,
         ) from error
 
 

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 _READ = 1 << 18
 _CLOSE_WAIT = 5.0
 _ROOT_WITHIN = 64 * 1024
+_SESSION_LIMIT = "the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there"
 _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
 
 
@@ -78,6 +79,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             channel.settimeout(deadline.left())
             channel.invoke_subsystem("netconf")
         except (paramiko.SSHException, EOFError, OSError) as error:
+            if not self._transport.is_active():
+                raise self._ended_early() from error
             raise ConnectError(
                 f"{device.address} answers SSH, but has no netconf subsystem: {error}",
                 device=device.name,
@@ -92,26 +95,30 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         try:
             self.send(_hello())
         except TransportError as error:
-            raise ConnectError(f"{device.address}: {error}", device=device.name) from error
+            raise self._ended_early() from error
         self.start()
         answered = self._greeted.wait(deadline.left())
         if self._refused is not None:
             if isinstance(self._refused, ProtocolError):
                 raise self._refused
-            raise ConnectError(
-                f"{device.address} ended the session before its hello",
-                device=device.name,
-                hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
-                rate_limited=True,
-            ) from self._refused
+            raise self._ended_early() from self._refused
         if not answered:
             raise ConnectError(
                 f"{device.address}: no NETCONF hello within {device.open_timeout:g} s",
                 device=device.name,
-                hint="the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there",
+                hint=_SESSION_LIMIT,
             )
         if not self._id:
             raise ProtocolError("its hello has no session-id (RFC 6241 section 8.1)", device=device.name)
+
+    def _ended_early(self) -> ConnectError:
+        """How a router refuses more NETCONF sessions than its limit."""
+        return ConnectError(
+            f"{self._device.address} ended the session before its hello",
+            device=self._device.name,
+            hint=_SESSION_LIMIT,
+            rate_limited=True,
+        )
 
     @property
     def _server_capabilities(self) -> Capabilities:
@@ -140,6 +147,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             with self._writing:
                 channel.sendall(data)
         except (paramiko.SSHException, EOFError, OSError) as error:
+            self._connected = False  # known here before the reader's thread gets to know it
             said = str(error) or "the connection ended"
             raise TransportError(f"the message could not be written: {said}") from error
 

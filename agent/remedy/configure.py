@@ -29,6 +29,7 @@ from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, classify
 from agent.netconf.schema import Schema
+from agent.netconf.session import Session
 from agent.remedy.locks import forget, lock
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread, trustpoint
@@ -117,11 +118,7 @@ def _transaction(run: Run, wish: Change) -> Steps[str | None]:
             yield from run.persist("edit-config", lambda: _edit(run, wish))
         except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
             run.abandon()
-            raise _NotCommitted(
-                f"{run.current}: {error.message}; nothing was committed",
-                device=run.plan.device,
-                hint="push again; if it stays, look at the device's load and at the way to it",
-            ) from error
+            raise _not_committed(run, error) from error
         said = wish.model.value
         yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
         run.policy.wait(0)
@@ -131,6 +128,14 @@ def _transaction(run: Run, wish: Change) -> Steps[str | None]:
         discard.pop_all()
         yield run.ended("commit", Status.DONE, said)
     return persist
+
+
+def _not_committed(run: Run, error: AgentError) -> _NotCommitted:
+    return _NotCommitted(
+        f"{run.current}: {error.message}; nothing was committed",
+        device=run.plan.device,
+        hint="push again; if it stays, look at the device's load and at the way to it",
+    )
 
 
 def _validates(run: Run) -> bool:
@@ -156,12 +161,21 @@ def _edit(run: Run, wish: Change) -> None:
 
 
 def _commit(run: Run, wish: Change, persist: str | None) -> Steps[str]:
+    """Commit on the session that holds the locks, and on no other: there the candidate may be anybody's."""
+    session = run.session
+
     def committed() -> str | None:
         return "committed; seen in running" if _holds(run, wish) else None
 
+    def commit() -> str:
+        try:
+            return _send_commit(run, session, persist)
+        except SessionLost as error:  # before anything was sent: a lost answer is an OutcomeUnknown
+            raise _not_committed(run, error) from error
+
     before, run.changed = run.changed, True  # from here on until an answer says otherwise
     try:
-        return (yield from run.persist("commit", lambda: _send_commit(run, persist), before_repeat=committed))
+        return (yield from run.persist("commit", commit, before_repeat=committed))
     except OutcomeUnknown as error:
         yield Event(run.plan.device, "commit", Status.UNKNOWN, f"{error.message}; reading the configuration back")
         run.abandon()
@@ -180,15 +194,18 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[str]:
             return f"{error.message}; yet running has it"
         run.changed = before
         raise
+    except _NotCommitted:
+        run.changed = before
+        raise
 
 
-def _send_commit(run: Run, persist: str | None) -> str:
+def _send_commit(run: Run, session: Session, persist: str | None) -> str:
     """The commit, and how it went in words."""
     try:
         if persist:
-            operations.commit_confirmed(run.session, persist=persist, timeout=run.caution.confirm_timeout)
+            operations.commit_confirmed(session, persist=persist, timeout=run.caution.confirm_timeout)
             return f"on trial for {run.caution.confirm_timeout} s"
-        operations.commit(run.session)
+        operations.commit(session)
     except RPCError as error:
         if classify(error) is not Disposition.SUCCESS:
             raise
@@ -249,10 +266,10 @@ def _make_last(run: Run, wish: Change, persist: str, end: float) -> Steps[str]:
     try:
         yield from run.persist("confirm", lambda: operations.confirm(run.session, persist=persist))
         return "confirmed"
-    except OutcomeUnknown as error:
+    except (OutcomeUnknown, SessionLost) as error:
         yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{error.message}; asking on another session")
         run.abandon()
-        lost = error
+        lost: AgentError = error
     try:
         run.renewed()
         operations.confirm(run.session, persist=persist)

@@ -10,14 +10,14 @@ from enum import Enum
 
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.state import AuthorizationState, Licensing, Reading
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Disposition, Policy, classify
 from agent.netconf.session import Connector, Session
 from agent.remedy.observe import read_licensing
 from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
 
-_FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
+_FIRST_WAIT, _LONGEST_WAIT, _DOUBLINGS = 5.0, 300.0, 6
 
 
 class Until(Enum):
@@ -60,9 +60,9 @@ def poll(
 ) -> Generator[Sample, None, None]:
     """Samples until *until* is reached, *timeout* seconds have passed, or the caller stops.
 
-    One session is kept; when it is lost a new one is opened with growing waits of 5 to 300 s, and the failure is a
-    sample with its error. ``Until.CONTACTED`` is reached when the last contact succeeded. *ssh* is the CLI, for
-    releases without a licensing model.
+    One session is kept; when it is lost a new one is opened with growing waits of 5 to 300 s, at least a minute where
+    the router limits new sessions, and the failure is a sample with its error. ``Until.CONTACTED`` is reached when the
+    last contact succeeded. *ssh* is the CLI, for releases without a licensing model.
 
     Raises:
         CapabilityMissing: no model of the device shows licensing.
@@ -70,23 +70,30 @@ def poll(
     """
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
-    watch = Watch(connect, lambda session: read_licensing(session, policy, ssh), until, now=now, device=device)
+    watch = Watch(
+        connect,
+        lambda session: read_licensing(session, policy, ssh),
+        until,
+        interval=interval,
+        policy=policy,
+        now=now,
+        device=device,
+    )
     try:
         while True:
             sample = watch.sample()
             yield sample
             if sample.reached:
                 return
-            wait = watch.wait(interval)
-            if end is not None and policy.clock() + wait > end:
+            if end is not None and policy.clock() + watch.wait > end:
                 return
-            policy.sleep(wait)
+            policy.sleep(watch.wait)
     finally:
         watch.close()
 
 
 class Watch:
-    """One device: the session that is kept, what was seen last, and how long to wait after failures."""
+    """One device: the session that is kept, what was seen last, and how many seconds to wait before the next look."""
 
     def __init__(
         self,
@@ -94,10 +101,14 @@ class Watch:
         read: Callable[[Session], Reading[Licensing]],
         until: Until,
         *,
+        interval: float,
+        policy: Policy,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         device: str = "device",
     ) -> None:
-        self._connect, self._read, self._until, self._now, self._device = connect, read, until, now, device
+        self._interval = self.wait = interval
+        self._connect, self._read, self._until, self._policy = connect, read, until, policy
+        self._now, self._device = now, device
         self._session: Session | None = None
         self._before: Licensing | None = None
         self._failures = 0
@@ -113,7 +124,7 @@ class Watch:
             reading = self._read(self._connected())
         except (ConnectError, SessionLost, ReplyTimeout) as error:
             return self.failed(error)
-        self._failures = 0
+        self._failures, self.wait = 0, self._interval
         seen = reading.value
         if seen is None and reading.source is None:
             raise CapabilityMissing(
@@ -131,7 +142,7 @@ class Watch:
         """The sample of a look that failed; the session is given up."""
         self._failures += 1
         self.close()
-        return Sample(self._now(), self._device, error=error.message)
+        return Sample(self._now(), self._device, error=self._backed_off(error))
 
     def _connected(self) -> Session:
         if self._session is None or not self._session.connected:
@@ -145,11 +156,12 @@ class Watch:
             return seen.authorization is AuthorizationState.AUTHORIZED
         return self._until is Until.CONTACTED and seen.last_comm_success is True
 
-    def wait(self, interval: float) -> float:
-        """Seconds to the next sample: the interval, or the back-off while the device is away."""
-        if not self._failures:
-            return interval
-        return float(max(interval, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (self._failures - 1))))
+    def _backed_off(self, error: AgentError) -> str:
+        """Wait longer while the device is away; what is said of it."""
+        grown = max(self._interval, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures - 1, _DOUBLINGS)))
+        self.wait = max(grown, self._policy.pause(error))
+        limited = classify(error) is Disposition.SLOW
+        return f"{error.message}; rate limit: trying again in {self.wait:.0f} s" if limited else error.message
 
     def close(self) -> None:
         """End the session; the next look opens another. Never raises."""

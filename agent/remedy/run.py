@@ -98,14 +98,19 @@ class Run:
         before_repeat: Callable[[], T | None] | None = None,
         policy: Policy | None = None,
     ) -> Steps[T]:
-        """*action* until it succeeds or the policy ends; *before_repeat* reads the state and may make it needless."""
+        """*action* until it succeeds or the policy ends; *before_repeat* reads the state and may make it needless.
+
+        Without it nothing opens another session, so a lost one ends the tries.
+        """
         for attempt in (policy or self.policy).tries():
             with attempt:
                 if attempt.number > 1 and before_repeat is not None and (found := before_repeat()) is not None:
                     return found
                 return action()
-            self.retries += 1
             error = attempt.error
+            if before_repeat is None and isinstance(error, SessionLost):
+                raise error
+            self.retries += 1
             log.info("%s: %s is repeated: %s", self.plan.device, step, error)
             yield Event(self.plan.device, step, Status.RETRY, error.message if error else "")
         raise AssertionError("the policy neither returned nor raised")

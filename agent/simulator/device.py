@@ -39,6 +39,7 @@ class Device:
         log: (session-id, operation) of every rpc in the order of arrival; ``counters`` adds them up.
         typed: every command at the CLI, without what was pasted; answers: what its questions were answered.
         faults: what is to go wrong.
+        refuse_until: new connections are reset until ``config.clock`` says so.
         strangers: session-id → user of sessions that a test made up.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
@@ -57,6 +58,7 @@ class Device:
     strangers: dict[str, str] = field(default_factory=dict)
     connections: set[Any] = field(default_factory=set, repr=False)
     last_session: int = 0
+    refuse_until: float = 0.0
     post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
 
     def __post_init__(self) -> None:
@@ -143,6 +145,10 @@ class Device:
     def fault(self, operation: str) -> Fault | None:
         """The fault that strikes this rpc, if any."""
         return next((fault for fault in self.faults if fault.strikes(operation)), None)
+
+    def refuses(self) -> bool:
+        """Whether it takes no new connection, as a router that limits the rate of sessions."""
+        return self.config.clock() < self.refuse_until
 
     def cli_fault(self, command: str) -> Fault | None:
         """The fault that strikes this command: its operation is ``cli:`` and the command's beginning."""

@@ -13,6 +13,7 @@ class FaultKind(Enum):
     ERROR_AFTER = "rpc-error although the effect came"
     DROP_BEFORE = "session dropped before the effect"
     DROP_AFTER = "session dropped after the effect, before the answer"
+    DROP_ANSWERED = "session dropped right after the answer"
     RAW = "bytes sent in place of the answer"
     SILENT = "no answer"
     DELAY = "a late answer"

@@ -54,6 +54,7 @@ class Persona:
         clock_offset: seconds by which the device's clock is ahead.
         pad_hello: how many capabilities the hello lists at least; real ones list up to about 1,100.
         no_get_schema: announce the deviation by which get-schema is not supported, as some platforms do anyway.
+        max_sessions: how many NETCONF sessions there may be; a further one is ended before its hello.
         candidate: whether :candidate is announced.
         confirmed_commit: whether :confirmed-commit is.
         grants_dirty_lock: grant the lock of a candidate that somebody left changed, against RFC 6241.
@@ -96,6 +97,7 @@ class Persona:
     base_11: bool = True
     pad_hello: int = 0
     no_get_schema: bool = False
+    max_sessions: int = 50
     candidate: bool = True
     confirmed_commit: bool = True
     grants_dirty_lock: bool = False

@@ -58,6 +58,8 @@ class Rpcs:
     def _struck(self, fault: Fault, reply: bytes, attributes: str) -> bytes | None:
         """What a fault makes of the answer to an operation that was done."""
         match fault.kind:
+            case FaultKind.DROP_ANSWERED:
+                self._session.dropping = True
             case FaultKind.DROP_AFTER:
                 self._session.drop()
                 return None

@@ -41,7 +41,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._waiting: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
         self._greeted = False
-        self.closing = False
+        self.closing = self.dropping = False
         device.last_session += 1
         self.session_id = str(device.last_session)
         self._rpcs = Rpcs(device, self)
@@ -55,7 +55,10 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         return subsystem == "netconf"
 
     def session_started(self) -> None:
-        """Send the hello at once."""
+        """Send the hello at once, or end where there are as many sessions as may be."""
+        if len(self._device.sessions) >= self._device.persona.max_sessions:
+            self._channel.exit(1)
+            return
         self._device.sessions[self.session_id] = self
         fault = self._device.fault("hello")
         if fault is None or not self._spoilt(fault):
@@ -101,6 +104,8 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
                 answer = await self._rpcs.answer(self._waiting.popleft())
                 if answer is not None and not self._channel.is_closing():
                     self._channel.write(enframe(answer, self._frames.chunked))
+                if self.dropping:
+                    self.drop()
                 if self.closing:
                     self._channel.exit(0)
         finally:
@@ -174,6 +179,8 @@ class _Server(asyncssh.SSHServer):
         fault = self._device.fault("connect" if self._netconf else "connect-ssh")
         if fault is not None:
             (conn.abort if fault.kind is FaultKind.DROP_BEFORE else lambda: _reset(conn))()
+        elif self._device.refuses():
+            _reset(conn)
         if not self._netconf:
             self._device.connections.add(conn)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent.model.device import Device
-from agent.model.errors import AgentError, SessionLost
+from agent.model.errors import AgentError, Interrupted, SessionLost
+from agent.netconf.retry import Disposition, Policy, classify
 from agent.netconf.trace import Tap, Trace, Way
 from agent.xr.channel import has_ended
 
@@ -27,17 +29,22 @@ class Ssh:
     """The way to a device's CLI and files; nothing is opened before it is asked for. For one thread.
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
-    once refuses it again. That a session was lost which had been open is no failed attempt. *trace* is told what is
-    typed and printed at the CLI, its secrets masked.
+    once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
+    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked.
+
+    Attributes:
+        policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
+            default not at all. It may be replaced at any time.
     """
 
-    def __init__(self, device: Device, *, trace: Trace | None = None) -> None:
+    def __init__(self, device: Device, policy: Policy | None = None, *, trace: Trace | None = None) -> None:
         self.device = replace(device, port=device.ssh_port)
+        self.policy = policy or Policy(attempts=1)
         self._tap = None if trace is None else Tap(trace, device, Way.CLI)
         self._connection: Connection | None = None
         self._console: Console | None = None
         self._files: Files | None = None
-        self._failed: dict[str, AgentError] = {}
+        self._failed: dict[str, tuple[AgentError, float]] = {}
 
     def console(self) -> Console:
         """The CLI, in exec mode; the same one until it is lost.
@@ -46,6 +53,7 @@ class Ssh:
             ConnectError, HostKeyError, SSHAuthenticationError, ConsoleError: by what failed.
             ReplyTimeout, SessionLost: it gave no prompt.
             InputError: a key, known_hosts or SSH configuration file that cannot be used.
+            Interrupted: the policy's wish to end came during a wait.
         """
         if self._console is None or not self._console.alive:
             self._console = self._attempt("CLI", self._new_console)
@@ -57,7 +65,7 @@ class Ssh:
         Raises:
             ConnectError, HostKeyError, SSHAuthenticationError, SessionLost: by what failed.
             FileError: the device has no SFTP.
-            InputError: a key, known_hosts or SSH configuration file that cannot be used.
+            InputError, Interrupted: as of :meth:`console`.
         """
         if self._files is None or not self._files.alive:
             self._files = self._attempt("SFTP", self._new_files)
@@ -98,17 +106,22 @@ class Ssh:
     def _connect(self) -> Connection:
         from agent.netconf.ssh import Deadline, open_ssh
 
-        return open_ssh(self.device, Deadline(self.device.open_timeout))
+        return self.policy.opening().run(lambda: open_ssh(self.device, Deadline(self.device.open_timeout)))
 
     def _attempt(self, what: str, make: Callable[[], T]) -> T:
         """*make* it, unless that failed before."""
-        if what in self._failed:
+        failed, until = self._failed.get(what, (None, 0.0))
+        if failed is not None and self.policy.clock() < until:
             # A copy: an exception that is raised again and again collects the frames of each time.
-            raise copy.copy(self._failed[what])
+            raise copy.copy(failed)
         try:
             return self._made(make)
+        except Interrupted:
+            raise
         except AgentError as error:
-            self._failed[what] = copy.copy(error)
+            passing = classify(error) is Disposition.SLOW
+            until = self.policy.clock() + self.policy.slow if passing else math.inf
+            self._failed[what] = copy.copy(error), until
             raise
 
     def _made(self, make: Callable[[], T]) -> T:

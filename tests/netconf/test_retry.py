@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -19,6 +19,7 @@ from agent.model.errors import (
     ConnectError,
     HostKeyError,
     InputError,
+    Interrupted,
     LockDenied,
     OutcomeUnknown,
     PolicyRefused,
@@ -255,6 +256,63 @@ def test_a_rate_limit_is_waited_out_for_a_minute_at_least() -> None:
     time.policy(draw=0.5).run(Action(ConnectError("reset", rate_limited=True)))
     time.policy(draw=0.0).run(Action(NOT_READY))
     assert time.slept == pytest.approx([67.5, 60.0])
+
+
+LIMITED = ConnectError("reset", rate_limited=True)
+
+
+@pytest.mark.parametrize("error", [error for error, _ in ERRORS if error is not ERRORS[3][0]], ids=repr)
+def test_a_first_connection_that_fails_otherwise_than_by_a_limit_is_not_tried_again(error: Exception) -> None:
+    time, action = Time(), Action(error)
+    with pytest.raises(type(error)):
+        time.policy().opening().run(action)
+    assert (action.calls, time.slept) == (1, [])
+
+
+def test_a_first_connection_waits_out_a_limit_of_new_sessions() -> None:
+    time = Time()
+    assert time.policy(draw=0.2).opening().run(Action(LIMITED)) == "done"
+    assert time.slept == pytest.approx([63.0])
+
+
+@pytest.mark.parametrize("deadline, draw, tries", [(120.0, 0.0, 3), (120.0, 0.01, 2), (60.0, 0.0, 2), (59.0, 0.0, 1)])
+def test_a_limit_that_stays_is_waited_for_within_the_deadline(deadline: float, draw: float, tries: int) -> None:
+    time, action = Time(), Action(*[LIMITED] * 9)
+    with pytest.raises(ConnectError) as caught:
+        time.policy(deadline=deadline, draw=draw).opening().run(action)
+    assert caught.value is LIMITED
+    assert action.calls == tries
+    assert sum(time.slept) <= deadline
+
+
+def test_only_a_wait_for_a_limit_is_told_and_before_it_begins() -> None:
+    time, told = Time(), list[tuple[str, int, int]]()
+
+    def tell(error: AgentError, seconds: float) -> None:
+        told.append((error.message, round(seconds), len(time.slept)))
+
+    replace(time.policy(draw=0.2), told=tell).run(Action(BUSY, LIMITED))
+    assert told == [("reset", 63, 1)]
+
+
+def test_the_wish_to_end_ends_the_wait_for_a_limit() -> None:
+    asked: list[float] = []
+
+    def stop(seconds: float) -> bool:
+        asked.append(seconds)
+        return True
+
+    action = Action(LIMITED)
+    with pytest.raises(Interrupted):
+        replace(Time().policy(), stop=stop).opening().run(action)
+    assert (action.calls, asked) == (1, [60.0])
+
+
+def test_a_lock_may_be_waited_for_as_often_as_it_takes() -> None:
+    time = Time()
+    action = Action(*[BUSY] * 1100)
+    assert time.policy(attempts=10**6, deadline=1e6, longest=5.0).run(action) == "done"
+    assert time.slept[-1] == 5.0
 
 
 @given(

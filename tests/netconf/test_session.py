@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -20,9 +21,9 @@ from agent.model.device import Device as Target
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
-from agent.simulator import Device, Fault, FaultKind, Simulator
+from agent.simulator import Device, Fault, FaultKind, Simulator, server
 from agent.simulator.errors import rpc_error
-from tests.support import Lab, all_of
+from tests.support import Clock, Lab, all_of, eventually
 
 
 def read(session: Session, timeout: float | None = None) -> str:
@@ -193,6 +194,14 @@ def test_a_connection_that_ends_under_a_message_being_written_loses_the_session(
             session.call(template("commit"), operation="commit", writes=True)
 
 
+def test_a_session_that_could_not_be_written_to_counts_as_ended_from_then_on(lab: Lab) -> None:
+    with lab.connect(lab.add()) as session:
+        session._transport._transport.packetizer.close()
+        with pytest.raises(agent.SessionLost):
+            read(session)
+        assert not session.connected
+
+
 def test_the_text_of_a_module_is_fetched_from_the_device(lab: Lab) -> None:
     with lab.connect(lab.add()) as session:
         text = session.fetch_schema("Cisco-IOS-XR-crypto-act", "2022-06-02")
@@ -280,11 +289,106 @@ def test_a_name_that_does_not_resolve_is_said() -> None:
         agent.connect(Target("no-such-router.invalid", username="x", open_timeout=5))
 
 
-@pytest.mark.parametrize("words", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"220 ftp ready\r\n"])
-def test_a_port_that_speaks_another_protocol_is_said(words: bytes) -> None:
+@pytest.mark.parametrize(
+    "words, limited",
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False),
+        (b"220 ftp ready\r\n", False),
+        (b"\x15\x03\xff\xfe\r\n", False),
+        (b"", True),
+        (b"Exceeded MaxStartups\r\n", True),
+    ],
+)
+def test_a_port_that_speaks_another_protocol_is_told_from_a_limit_of_new_sessions(words: bytes, limited: bool) -> None:
     with speaking(words) as port, pytest.raises(agent.ConnectError) as raised:
         agent.connect(Target("127.0.0.1", port, username="x", open_timeout=2))
     assert "\n" not in str(raised.value)
+    assert raised.value.rate_limited is limited
+    assert ("60 new SSH sessions" in str(raised.value)) is limited
+    assert ("another protocol" in str(raised.value)) is not limited
+
+
+def test_a_router_that_limits_new_sessions_is_waited_for(lab: Lab, clock: Clock) -> None:
+    device = lab.add()
+    device.config.clock = lambda: clock.now
+    device.refuse_until = 50.0
+    with pytest.raises(agent.ConnectError) as raised:
+        lab.connect(device)
+    assert raised.value.rate_limited
+    with agent.connect(lab.target(device), policy=clock.policy()) as session:
+        assert read(session) == "smart-agent"
+    assert clock.slept == [60.0]
+
+
+def test_a_router_that_keeps_refusing_is_given_up_at_the_deadline(lab: Lab, clock: Clock) -> None:
+    device = lab.add()
+    device.config.clock = lambda: clock.now
+    device.refuse_until = 1e9
+    with pytest.raises(agent.ConnectError, match="60 new SSH sessions"):
+        agent.connect(lab.target(device), policy=clock.policy(random=lambda: 0.2))
+    assert clock.slept == [63.0]
+
+
+def test_the_limit_of_netconf_sessions_is_waited_for(lab: Lab, clock: Clock) -> None:
+    device = lab.add(max_sessions=1)
+    first = lab.connect(device)
+    with pytest.raises(agent.ConnectError, match="session limit") as raised:
+        lab.connect(device)
+    assert raised.value.rate_limited
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        first.close()
+        assert eventually(lambda: not device.sessions)
+
+    with agent.connect(lab.target(device), policy=clock.policy(sleep=sleep)) as second:
+        assert read(second) == "smart-agent"
+    assert clock.slept == [60.0]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.RESET])
+def test_a_session_ended_before_its_hello_counts_as_the_limit_however_it_ends(lab: Lab, kind: FaultKind) -> None:
+    device = lab.add()
+    device.faults.append(Fault("hello", kind))
+    with pytest.raises(agent.ConnectError, match="before its hello") as raised:
+        lab.connect(device)
+    assert raised.value.rate_limited
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [
+        ({"password": agent.Secret("wrong")}, agent.SSHAuthenticationError),
+        ({"host_keys": agent.HostKeys(pinned="SHA256:" + "A" * 43)}, agent.HostKeyError),
+        ({"host": "no-such-router.invalid"}, agent.ConnectError),
+        ({"port": 1}, agent.ConnectError),
+    ],
+    ids=["password", "host key", "name", "port"],
+)
+def test_what_waiting_does_not_cure_fails_at_once(
+    lab: Lab, clock: Clock, changes: dict[str, Any], error: type[agent.AgentError]
+) -> None:
+    device = lab.add()
+    with pytest.raises(error):
+        agent.connect(lab.target(device, **changes), policy=clock.policy())
+    assert clock.slept == []
+
+
+def test_a_login_that_is_answered_by_a_reset_is_not_sent_again(
+    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logins: list[str] = []
+
+    def hang_up(self: Any, username: str, password: str) -> bool:
+        logins.append(username)
+        server._reset(self._connection)
+        return False
+
+    monkeypatch.setattr(server._Server, "validate_password", hang_up)
+    with pytest.raises((agent.ConnectError, agent.SSHAuthenticationError)) as raised:
+        agent.connect(lab.target(lab.add()), policy=clock.policy())
+    assert not getattr(raised.value, "rate_limited", False)
+    assert (logins, clock.slept) == (["admin"], [])
 
 
 def test_the_manager_of_an_orchestrator_is_borrowed_and_left_as_it_was(lab: Lab) -> None:

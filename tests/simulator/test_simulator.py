@@ -11,13 +11,13 @@ from typing import Any
 import paramiko
 import pytest
 from lxml import etree
-from ncclient import manager
+from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
 from agent.model.anchor import TrustAnchor
 from agent.simulator import Device, Fault, FaultKind, Simulator
 from agent.simulator.persona import releases
-from tests.support import Lab
+from tests.support import Lab, eventually
 
 NS = "http://cisco.com/ns/yang/Cisco-IOS-XR-"
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
@@ -194,6 +194,32 @@ def test_a_fault_strikes_as_often_as_it_was_told(lab: Lab) -> None:
         shown = ["trustpoint-name" in connected.get_config("running").data_xml for _ in range(3)]
     assert shown == [True, False, True]
     assert device.counters["get-config"] == 3
+
+
+def test_a_device_refuses_new_sessions_until_its_clock_says_so(lab: Lab) -> None:
+    device = lab.add()
+    now = [0.0]
+    device.config.clock = lambda: now[0]
+    with client(lab, device) as before:
+        device.refuse_until = 60.0
+        for port in (device.port, device.ssh_port):
+            with pytest.raises((OSError, EOFError, paramiko.SSHException)):
+                paramiko.Transport(("127.0.0.1", port)).start_client(timeout=10)
+        assert before.get_config("running").ok
+        now[0] = 60.0
+        with client(lab, device) as after:
+            assert after.get_config("running").ok
+
+
+def test_a_session_too_many_is_ended_before_its_hello(lab: Lab) -> None:
+    device = lab.add(max_sessions=2)
+    with client(lab, device) as first, client(lab, device):
+        with pytest.raises((NCClientError, OSError)), client(lab, device):
+            pass
+        assert first.get_config("running").ok
+    assert eventually(lambda: not device.sessions)
+    with client(lab, device) as again:
+        assert again.get_config("running").ok
 
 
 def test_stopping_closes_what_clients_left_a_moment_before() -> None:

@@ -10,7 +10,7 @@ import agent
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, ConsoleError, FileError, OutcomeUnknown, PolicyRefused
 from tests.model.test_anchor import make_pem
-from tests.support import Lab
+from tests.support import Clock, Lab
 
 ANCHOR = agent.TrustAnchor.bundled()
 
@@ -124,3 +124,53 @@ def test_nothing_that_is_typed_or_printed_is_logged(lab: Lab, caplog: pytest.Log
     for said in (ANCHOR.pem.splitlines()[1], "show version", "Cisco IOS XR Software", "crypto ca authenticate"):
         assert said not in caplog.text
     assert "agent.netconf.paramiko" in {record.name for record in caplog.records}
+
+
+def test_a_router_that_limits_new_sessions_is_waited_for_at_the_cli_too(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="7.3.2")
+    device.config.clock = lambda: clock.now
+    device.refuse_until = 50.0
+    with agent.Ssh(lab.target(device), clock.policy()) as ssh:
+        assert "7.3.2" in ssh.console().show("show version")
+        assert not ssh.files().exists("/misc/disk1/none")
+    assert clock.slept == [60.0]
+
+
+def test_without_a_policy_the_cli_fails_at_once_and_is_not_asked_again_for_a_minute(lab: Lab, clock: Clock) -> None:
+    device = lab.add()
+    device.config.clock = lambda: clock.now
+    device.refuse_until = 50.0
+    with lab.ssh(device) as ssh:
+        ssh.policy = clock.policy(attempts=1)
+        for now in (0.0, 59.0):
+            clock.now = now
+            with pytest.raises(agent.ConnectError) as caught:
+                ssh.console()
+            assert caught.value.rate_limited
+        clock.now = 61.0
+        assert ssh.console().alive
+    assert clock.slept == []
+
+
+def test_a_wait_for_the_cli_that_is_interrupted_is_no_failed_attempt(lab: Lab, clock: Clock) -> None:
+    device = lab.add()
+    device.config.clock = lambda: clock.now
+    device.refuse_until = 50.0
+    with agent.Ssh(lab.target(device), clock.policy(stop=lambda seconds: True)) as ssh:
+        with pytest.raises(agent.Interrupted):
+            ssh.console()
+        ssh.policy = clock.policy()
+        assert ssh.console().alive
+
+
+@pytest.mark.parametrize(
+    "changes, error",
+    [({"password": agent.Secret("wrong")}, agent.SSHAuthenticationError), ({"ssh_port": 1}, agent.ConnectError)],
+    ids=["password", "port"],
+)
+def test_what_waiting_does_not_cure_fails_at_once_at_the_cli_too(
+    lab: Lab, clock: Clock, changes: dict[str, object], error: type[AgentError]
+) -> None:
+    with agent.Ssh(lab.target(lab.add(), **changes), clock.policy()) as ssh, pytest.raises(error):
+        ssh.console()
+    assert clock.slept == []
