@@ -101,8 +101,10 @@ class _Work:
         self._intent = replace(intent, token=job.token.resolve()) if job.token else intent
 
     def run(self, stack: ExitStack, result: Result) -> Result:
-        session = stack.enter_context(self._connect())
-        ssh = stack.enter_context(Ssh(self._device)) if self._job.reach.ssh else None
+        session = stack.enter_context(self._connect(self._hooks.policy))
+        ssh = None
+        if self._job.reach.ssh:
+            ssh = stack.enter_context(Ssh(self._device, self._hooks.policy, before=self._turn))
         assessed = self._job.kind is Kind.ASSESS
         intent, policy = self._intent, self._hooks.policy
         state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=assessed, trustpool=intent.has_bundle)
@@ -114,9 +116,12 @@ class _Work:
             return replace(result, plan=made)
         return replace(result, outcome=self._push(session, ssh, made, state))
 
-    def _connect(self) -> Session:
+    def _turn(self) -> None:
         self._hooks.limiter.wait(self._jump, self._hooks.policy)
-        return connect(self._device, strict_models=self._job.reach.strict_models)
+
+    def _connect(self, policy: Policy | None = None) -> Session:
+        self._turn()
+        return connect(self._device, strict_models=self._job.reach.strict_models, policy=policy)
 
     def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State) -> Outcome:
         self._keep("before", seen(state))

@@ -30,15 +30,24 @@ class Ssh:
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
     once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
-    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked.
+    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked;
+    *before* is called before a connection is opened.
 
     Attributes:
         policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
             default not at all. It may be replaced at any time.
     """
 
-    def __init__(self, device: Device, policy: Policy | None = None, *, trace: Trace | None = None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        policy: Policy | None = None,
+        *,
+        trace: Trace | None = None,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
         self.device = replace(device, port=device.ssh_port)
+        self._before = before
         self.policy = policy or Policy(attempts=1)
         self._tap = None if trace is None else Tap(trace, device, Way.CLI)
         self._connection: Connection | None = None
@@ -106,7 +115,11 @@ class Ssh:
     def _connect(self) -> Connection:
         from agent.netconf.ssh import Deadline, open_ssh
 
-        return self.policy.opening().run(lambda: open_ssh(self.device, Deadline(self.device.open_timeout)))
+        def opened() -> Connection:
+            self._before()
+            return open_ssh(self.device, Deadline(self.device.open_timeout))
+
+        return self.policy.opening().run(opened)
 
     def _attempt(self, what: str, make: Callable[[], T]) -> T:
         """*make* it, unless that failed before."""
