@@ -17,6 +17,8 @@ LARGEST = 4 * 2**20
 MOST = 40
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _REVISION = re.compile(r"\d{4}-\d\d-\d\d")
+# Comments, none of them looked at twice, and the keyword.
+_BEGINS = re.compile(r"\s*+(?>(?://[^\n]*\n|/\*.*?\*/)\s*)*+(?:module|submodule)\b", re.DOTALL)
 _IMPORT = re.compile(r"\b(?:import|include)\s+\"?([A-Za-z_][A-Za-z0-9_.-]*)\"?\s*[{;]")
 
 Fetch = Callable[[str, str], str]
@@ -60,7 +62,7 @@ def _take(fetch: Fetch, name: str, revision: str) -> str:
     text = fetch(name, revision)
     if len(text.encode()) > LARGEST:
         raise SchemaError(f"{name} is larger than {LARGEST} bytes")
-    if not re.match(r"\s*(?:(?://[^\n]*\n|/\*.*?\*/)\s*)*(?:module|submodule)\b", text, re.DOTALL):
+    if not _BEGINS.match(text):
         raise SchemaError(f"get-schema of {name} brought no YANG module")
     return text
 
