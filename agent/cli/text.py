@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 _SECRET = re.compile(r"password|passphrase|secret|key-string|idtoken|id-token")
-_USERINFO = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]*://[^\s/@:]*):[^\s/@]+@")
+_USERINFO = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s/@:]*):[^\s/@]+@")
 _MASK = "***"
 
 
