@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.model.errors import InputError
+from agent.model.files import read_start
 
 _LARGEST_SECRET = 4096
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Secret:
@@ -36,18 +39,18 @@ class Secret:
         """The first line of a file, without its line end.
 
         Raises:
-            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes.
+            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes or no text.
         """
+        line = read_start(path, _LARGEST_SECRET + 2).partition(b"\n")[0]
         try:
-            with Path(path).open("rb") as file:
-                line = file.readline(_LARGEST_SECRET + 2)
-            value = line.decode("utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file") from error
+            value = line.decode("utf-8").rstrip("\r")
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: the secret is not UTF-8 text") from error
-        if not value or len(value) > _LARGEST_SECRET:
-            raise InputError(f"{path}: its first line is no secret", hint="1 to 4096 bytes on the first line")
+        if not value or len(line) > _LARGEST_SECRET or _CONTROL.search(value):
+            raise InputError(
+                f"{path}: its first line is no secret",
+                hint="1 to 4096 bytes on the first line, without control characters",
+            )
         return cls(value)
 
     def reveal(self) -> str:

@@ -33,7 +33,8 @@ def fetch_modules(
     that pyang made, which says what is implemented and what only imported.
 
     Raises:
-        SchemaError: too many or too large, an impossible name, or texts that pyang refuses.
+        SchemaError: too many or too large, an impossible name, texts that pyang refuses, or a folder that cannot be
+            written.
         AgentError: get-schema failed.
     """
     texts: dict[tuple[str, str], str] = {}
@@ -51,8 +52,11 @@ def fetch_modules(
             wanted.append((imported, (announced.revision or "") if announced else ""))
     digest = hashlib.sha256("\0".join(f"{key}{texts[key]}" for key in sorted(texts)).encode()).hexdigest()
     folder = (cache_dir or _default_cache()) / digest[:32]
-    if not (folder / "yang-library.json").exists():
-        _store(folder, module, texts)
+    try:
+        if not (folder / "yang-library.json").exists():
+            _store(folder, module, texts)
+    except OSError as error:
+        raise SchemaError(f"{module} cannot be kept in {folder.parent}: {error.strerror or error}") from error
     return folder / _file_name(module, _revision(texts, module))
 
 
