@@ -159,7 +159,7 @@ def _ssh_config(device: Device) -> dict[str, Any]:
     path = device.ssh_config or Path("~/.ssh/config").expanduser()
     if device.ssh_config is None and not os.path.lexists(path):
         return {}
-    hint = "correct it, or name another with --ssh-config"
+    hint = "name an OpenSSH client configuration with --ssh-config"
     data = read_start(path, _LARGEST_CONFIG + 1, hint=hint)
     if len(data) > _LARGEST_CONFIG:
         raise InputError(f"{path}: larger than 1 MiB", hint=hint)
