@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.model.anchor import TrustAnchor
+from agent.model.errors import shortened
 from agent.model.outcome import Outcome
 from agent.model.plan import Plan, Skip, Verdict
 from agent.model.state import Access, Licensing, Reading, State
@@ -40,12 +41,14 @@ _STYLES = {
     "out-of-compliance": "yellow",
     "not-registered": "yellow",
 }
+_LONGEST = 4000
 _DIFF = {"+": "green", "-": "red", ">": "cyan", "#": "dim"}
 
 
 def cell(text: object, style: str = "") -> Text:
-    """Text of any origin as a table cell: neutralised, and never read as markup."""
-    return Text(neutralise("—" if text is None or text == "" else str(text)), style=style, overflow="fold")
+    """Text of any origin as a table cell: neutralised, shortened where it has no end, and never read as markup."""
+    shown = "—" if text is None or text == "" else shortened(str(text), _LONGEST)
+    return Text(neutralise(shown), style=style, overflow="fold")
 
 
 def word(text: str | None) -> Text:

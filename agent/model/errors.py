@@ -51,11 +51,19 @@ __all__ = [
 ]
 
 
+_LONGEST = 2000
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """*text*, or its beginning and how much is left out: what a device wrote into a message has no bound of its own."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest} characters more)"
+
+
 class AgentError(Exception):
     """An expected failure: what happened, on which device, and what to do next.
 
     Attributes:
-        message: one sentence in plain words, without the device's name.
+        message: one sentence in plain words, without the device's name, shortened to 2000 characters.
         device: the name the user gave the device, or None before one is known.
         hint: the next thing to do, or None where the message says it.
     """
@@ -63,10 +71,10 @@ class AgentError(Exception):
     kind: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, device: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = shortened(message)
         self.device = device
-        self.hint = hint
+        self.hint = hint if hint is None else shortened(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         text = f"{self.device}: {self.message}" if self.device else self.message
