@@ -9,23 +9,15 @@ _SECRET = re.compile(r"password|passphrase|secret|key-string|idtoken|id-token")
 # It starts at "://", not at the scheme: a megabyte of letters before it would be scanned once for each letter.
 _USERINFO = re.compile(r"(?P<head>://[^\s/@:]*):[^\s/@]+@")
 _MASK = "***"
+# What a terminal obeys instead of showing it: C0, C1, DEL, line separators, bidi controls; and lone surrogates.
+_OTHER = "\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
+_ACTING = re.compile(f"[\x00-\x0a{_OTHER}]")
+_ACTING_IN_LINES = re.compile(f"[\x00-\x09{_OTHER}]")
 
 
-def _acts(character: str) -> bool:
-    """Whether a terminal obeys *character* instead of showing it: C0, C1, DEL, line separators, bidi controls."""
-    code = ord(character)
-    return (
-        code < 0x20
-        or 0x7F <= code <= 0x9F
-        or code in (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF)
-        or 0x202A <= code <= 0x202E
-        or 0x2066 <= code <= 0x2069
-        or 0xD800 <= code <= 0xDFFF
-    )
-
-
-def _spelled(character: str) -> str:
-    return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"\\u{ord(character):04x}"
+def _spelled(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def neutralise(text: str, *, lines: bool = False) -> str:
@@ -33,11 +25,8 @@ def neutralise(text: str, *, lines: bool = False) -> str:
 
     Passwords inside URLs (``scheme://user:password@``) are masked as well.
     """
-    safe = "".join(
-        _spelled(character) if _acts(character) and not (lines and character == "\n") else character
-        for character in text
-    )
-    return masked(safe)
+    acting = _ACTING_IN_LINES if lines else _ACTING
+    return masked(acting.sub(_spelled, text))
 
 
 def masked(text: str) -> str:
