@@ -12,7 +12,7 @@
     ├─ ReplyTimeout          a read got no answer: safe to repeat
     ├─ OutcomeUnknown        a write was sent and its answer lost: read back first
     ├─ ConsoleError          the CLI over SSH refused a command, or did not answer as expected
-    ├─ FileError             a file could not be put on the router, or did not arrive whole
+    ├─ FileError             a file could not be put on the router, or did not arrive whole; or a report not be written
     ├─ Interrupted           the user wants it to end; what was under way is finished or undone
     ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
     └─ TrustError            CertificateMissing · AnchorMismatch
@@ -239,7 +239,10 @@ class ConsoleError(AgentError):
 
 
 class FileError(AgentError):
-    """A file could not be put on the router, did not arrive as it was sent, or could not be removed."""
+    """A file could not be put on the router, did not arrive as it was sent, or could not be removed.
+
+    Or, with no device named, a report could not be written on this machine.
+    """
 
     kind = "file"
 
