@@ -198,7 +198,7 @@ def _manager(task: Task) -> Any:
         raise SessionLost(
             "the NETCONF session that Nornir keeps has ended",
             device=host.name,
-            hint="nr.close_connections(on_failed=True) and nr.data.reset_failed_hosts(), then run again",
+            hint=f"host.connections.pop('{_CONNECTION}'), and Nornir opens another when it runs again",
         )
     return manager
 
@@ -231,7 +231,9 @@ def _router(task: Task) -> Device:
 
 
 def _ssh_port(host: Host) -> int:
-    port = host.get("ssh_port", 22)
+    port = host.get("ssh_port")
+    if port is None:
+        return 22
     if not isinstance(port, int):
         raise InputError(f"the ssh_port of its data is no number: {port!r}")
     return port

@@ -15,7 +15,9 @@ from agent.model.errors import ConnectError, HostKeyError, SSHAuthenticationErro
 from agent.model.text import neutralise
 from agent.netconf.session import Session
 
-_NO_KEY = "no acceptable host key"
+_RSA = "ncclient cannot use an ssh-rsa entry of known_hosts: add the router's other keys with ssh-keyscan"
+_DSS = "pip install 'paramiko<4', or do without hostkey_b64 (and on ncclient 0.6.15 without key_filename)"
+_PORT = "check the address, and 'ssh server netconf port 830' and 'netconf-yang agent ssh' on the router"
 
 
 def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
@@ -28,9 +30,9 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
         manager = open_manager()
     except SSHUnknownHostError as error:
         raise HostKeyError(
-            f"ncclient refused its host key, MD5 {error.fingerprint}",
+            f"its host key, MD5 {error.fingerprint}, is not in known_hosts",
             device=device.name,
-            hint="compare it with the router's, then add it to ~/.ssh/known_hosts with ssh-keyscan",
+            hint="compare it with the router's, then add it with ssh-keyscan; if it changed, find out why first",
         ) from error
     except AuthenticationError as error:
         raise SSHAuthenticationError(
@@ -40,7 +42,13 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
         ) from error
     except (NCClientError, SSHException, XMLSyntaxError, EOFError, OSError) as error:
         said = _said(error)
-        raise ConnectError(f"{device.address}: {said}", device=device.name, hint=_hint(said)) from error
+        hint = _RSA if "no acceptable host key" in said else _PORT
+        raise ConnectError(f"{device.address}: {said}", device=device.name, hint=hint) from error
+    except (AttributeError, KeyError) as error:
+        trap = _trap(error)
+        if trap is None:
+            raise
+        raise ConnectError(trap[0], device=device.name, hint=trap[1]) from error
     session = Session.over(manager, device=device.name)
     session.address = device.address
     return session
@@ -51,7 +59,10 @@ def _said(error: Exception) -> str:
     return neutralise(" ".join(str(error).split())) or type(error).__name__
 
 
-def _hint(said: str) -> str:
-    if _NO_KEY in said:
-        return "ncclient cannot use an ssh-rsa entry of known_hosts: add the router's other keys with ssh-keyscan"
-    return "check the address, and 'ssh server netconf port 830' and 'netconf-yang agent ssh' on the router"
+def _trap(error: AttributeError | KeyError) -> tuple[str, str] | None:
+    """What is wrong and what to do, where it is one of the ways in which ncclient does not fit a newer paramiko."""
+    if isinstance(error, KeyError) and error.args == ("ssh-rsa",):
+        return "it shows an RSA host key, which ncclient did not agree on", _RSA
+    if isinstance(error, AttributeError) and error.name == "DSSKey":
+        return "ncclient below 0.7 reads this key with paramiko.DSSKey, which paramiko 4 no longer has", _DSS
+    return None
