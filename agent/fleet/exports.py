@@ -11,7 +11,8 @@ from io import TextIOBase
 from agent.fleet import objects
 from agent.fleet.record import DeviceRecord, RunRecord
 from agent.fleet.shown import method, refusal, shown, step_lines
-from agent.model.text import masked, without_secrets
+from agent.model.redact import masked
+from agent.model.text import without_secrets
 
 _DEADLINES = ("comm_failed", "authorization_expired", "unregistered")
 # What makes a spreadsheet calculate, the full-width forms included (OWASP, CSV injection).

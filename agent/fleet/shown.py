@@ -11,7 +11,8 @@ from typing import Any
 
 from agent.fleet.record import DeviceRecord
 from agent.model.outcome import Failure
-from agent.model.text import masked, neutralise
+from agent.model.redact import masked
+from agent.model.text import neutralise
 
 # No character by Unicode and none that XML 1.0 can carry.
 _NO_CHARACTER = re.compile("[\ufffe\uffff]")

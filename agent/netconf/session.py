@@ -21,6 +21,7 @@ from lxml import etree
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import TransportError as NcclientTransportError
 
+from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
     AccessDenied,
@@ -331,7 +332,8 @@ def connect(
 
     def opened() -> Session:
         transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
-        transport.open()
+        with bound(device=device.name):
+            transport.open()
         return Session(
             transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
         )
