@@ -39,6 +39,11 @@ _STYLES = {
     "unknown": "magenta",
     "retry": "yellow",
     "started": "dim",
+    "lost": "bold red",
+    "doubtful": "bold magenta",
+    "stopped": "yellow",
+    "interrupted": "yellow",
+    "waiting": "dim",
     "out-of-compliance": "yellow",
     "not-registered": "yellow",
 }
