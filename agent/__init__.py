@@ -62,6 +62,7 @@ _HOME = {
     "HostKeyError": "agent.model.errors",
     "InputError": "agent.model.errors",
     "Interrupted": "agent.model.errors",
+    "JournalError": "agent.model.errors",
     "LockDenied": "agent.model.errors",
     "OutcomeUnknown": "agent.model.errors",
     "PolicyRefused": "agent.model.errors",

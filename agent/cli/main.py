@@ -18,7 +18,7 @@ import click
 
 import agent
 
-_COMMANDS = ("show", "assess", "plan", "push", "poll", "support", "simulate", "demo")
+_COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "support", "simulate", "demo")
 
 
 class Program(click.Group):

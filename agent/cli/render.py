@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -17,8 +17,10 @@ from agent.model.outcome import Outcome
 from agent.model.plan import Plan, Skip, Verdict
 from agent.model.state import Access, Licensing, Reading, State
 from agent.model.text import neutralise
-from agent.remedy.poll import Sample
-from agent.xr.syslog import Affected
+
+if TYPE_CHECKING:
+    from agent.remedy.poll import Sample
+    from agent.xr.syslog import Affected
 
 _STYLES = {
     "remedied": "bold green",
@@ -38,6 +40,11 @@ _STYLES = {
     "unknown": "magenta",
     "retry": "yellow",
     "started": "dim",
+    "lost": "bold red",
+    "doubtful": "bold magenta",
+    "stopped": "yellow",
+    "interrupted": "yellow",
+    "waiting": "dim",
     "out-of-compliance": "yellow",
     "not-registered": "yellow",
 }

@@ -26,7 +26,8 @@ from agent.fleet.target import Target
 from agent.model.errors import InputError
 from agent.model.method import Method
 from agent.model.plan import Intent
-from agent.model.text import masked, neutralise
+from agent.model.redact import masked
+from agent.model.text import neutralise
 
 NETCONF_PORT, _SSH_PORT = 830, 22
 

@@ -13,6 +13,7 @@
     ├─ OutcomeUnknown        a write was sent and its answer lost: read back first
     ├─ ConsoleError          the CLI over SSH refused a command, or did not answer as expected
     ├─ FileError             a file could not be put on the router, or did not arrive whole; or a report not be written
+    ├─ JournalError          the journal cannot be written: nothing further may be begun
     ├─ Interrupted           the user wants it to end; what was under way is finished or undone
     ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
     └─ TrustError            CertificateMissing · AnchorMismatch
@@ -36,6 +37,7 @@ __all__ = [
     "HostKeyError",
     "InputError",
     "Interrupted",
+    "JournalError",
     "LockDenied",
     "OutcomeUnknown",
     "PolicyRefused",
@@ -245,6 +247,12 @@ class FileError(AgentError):
     """
 
     kind = "file"
+
+
+class JournalError(AgentError):
+    """The journal cannot be written, so nothing further is begun: no write goes to a router unrecorded."""
+
+    kind = "journal"
 
 
 class Interrupted(AgentError):
