@@ -56,6 +56,17 @@ def test_until_contacted_ends_each_router_and_with_the_last_one_the_watch(lab: L
     assert [look.sample.reached for look in of(looks, later)] == [False, False, True]
 
 
+def test_a_router_that_left_the_watch_keeps_no_session(lab: Lab, reach: Reach, clock: Clock) -> None:
+    done, later = lab.add(**DONE), lab.add(enrollment="terminal")
+    looks = begin(reach, clock, done, later, until=Until.CONTACTED, keep_sessions=True)
+    assert next(looks).last
+    assert eventually(lambda: not done.sessions)
+    assert not next(looks).last
+    assert later.sessions
+    cure(later)
+    assert [look.target.name for look in looks] == [later.name]
+
+
 def test_a_transition_is_said_once(lab: Lab, reach: Reach, clock: Clock) -> None:
     device = lab.add(enrollment="terminal")
     looks = []
@@ -229,6 +240,23 @@ def test_a_look_tells_whether_the_trustpoint_shows_the_anchor(
 ) -> None:
     (look,) = begin(reach, clock, lab.add(**settings), timeout=5)
     assert look.anchor_present is present
+
+
+def test_a_look_that_fails_tells_nothing_of_the_anchor(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(**DONE)
+    device.faults.append(Fault("connect", FaultKind.RESET, skip=1))
+    looks = list(begin(reach, clock, device, timeout=15))
+    assert [look.anchor_present for look in looks] == [True, None]
+
+
+def test_each_router_has_its_own_trustpoint(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(enrollment="terminal")
+    device.configure("OTHER", "terminal")
+    device.state.certificates["OTHER"] = PEM
+    targets = [target(device), replace(target(device), name="same", trustpoint="OTHER")]
+    hooks = Hooks(policy=clock.policy())
+    looks = list(watch(targets, Job(Kind.POLL, reach), interval=10, timeout=9, hooks=hooks))
+    assert [look.anchor_present for look in looks] == [False, True]
 
 
 def test_a_look_after_a_reload_tells_that_the_certificate_is_gone(lab: Lab, reach: Reach, clock: Clock) -> None:

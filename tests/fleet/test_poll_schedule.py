@@ -126,12 +126,47 @@ def test_looks_under_way_are_finished_when_the_time_is_over(stage: Stage) -> Non
     assert (stage.opened, stage.closed) == (1, 1)
 
 
+def test_looks_that_are_due_but_wait_for_a_worker_are_not_begun_any_more(stage: Stage) -> None:
+    def act(name: str) -> None:
+        stage.clock.now += 10
+
+    stage.act = act
+    assert len(seen(stage, 10, interval=10, timeout=35, workers=1)) == 4
+
+
 def test_a_wish_to_end_ends_the_watch_and_closes_what_is_kept(stage: Stage) -> None:
     hooks = Hooks(policy=stage.clock.policy(stop=_after(stage.clock, 1000)))
     with pytest.raises(Interrupted):
         seen(stage, 20, interval=100, keep_sessions=True, hooks=hooks)
     assert stage.clock.now >= 1000
     assert (stage.opened, stage.closed) == (20, 20)
+
+
+def test_no_look_begins_after_the_wish_to_end(stage: Stage) -> None:
+    def act(name: str) -> None:
+        stage.clock.now += 100
+
+    stage.act = act
+    with pytest.raises(Interrupted):
+        seen(stage, 20, interval=10, workers=1, hooks=Hooks(policy=stage.clock.policy(stop=_after(stage.clock, 250))))
+    assert stage.opened == 3
+
+
+def test_a_look_that_hangs_keeps_none_of_the_others_waiting(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.fleet.poll._LOOK", 3600)
+    others = threading.Event()
+
+    def act(name: str) -> None:
+        assert name != "r0" or others.wait(30), "nobody else was looked at"
+        if name == "r3":
+            others.set()
+
+    stage.act = act
+    looks = watch(many(4), POLL, interval=0.4)  # by the real clock: the time has to pass while a look hangs
+    left = {"r1", "r2", "r3"}
+    while left:
+        left.discard(next(looks).target.name)
+    looks.close()
 
 
 def _after(clock: Clock, end: float) -> Any:
