@@ -6,18 +6,36 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import agent
 from agent.fleet.poll import Look
 from agent.model.errors import InputError
 from agent.remedy.assess import last_contact
 
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
+
 log = logging.getLogger(__name__)
 
 _PREFIX = "xr_agent"
 _BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+_KINDS = (
+    "access-denied",
+    "authentication",
+    "capability",
+    "connect",
+    "console",
+    "host-key",
+    "input",
+    "no-data",
+    "protocol",
+    "rpc-error",
+    "schema",
+    "session-lost",
+    "timeout",
+)
+"""What a look may fail by: there from the beginning with 0, so that the first failure is an increase."""
 
 
 class Metrics:
@@ -28,14 +46,17 @@ class Metrics:
     | ``xr_agent_build_info`` | version | 1 |
     | ``xr_agent_up`` | device | 1 where the last look worked, else 0 |
     | ``xr_agent_last_look_timestamp_seconds`` | device | when that was |
+    | ``xr_agent_watch_ended`` | device, reason | 1 where the router is looked at no more; it has no other series then |
     | ``xr_agent_licensing_registration`` | device, state | 1 for the state it is in |
     | ``xr_agent_licensing_authorization`` | device, state | the same |
     | ``xr_agent_licensing_last_contact_success`` | device | 1 or 0 |
-    | ``xr_agent_licensing_last_contact_age_seconds`` | device | since the last successful contact |
-    | ``xr_agent_licensing_deadline_seconds`` | device, deadline | until the deadline, negative after it |
+    | ``xr_agent_licensing_last_contact_timestamp_seconds`` | device | the last successful contact |
+    | ``xr_agent_licensing_deadline_timestamp_seconds`` | device, deadline | when that degrades unless there is one |
     | ``xr_agent_anchor_present`` | device | 1 where the trustpoint shows the anchor, else 0 |
     | ``xr_agent_look_duration_seconds`` | | a histogram |
     | ``xr_agent_look_errors_total`` | kind | looks that failed, by the kind of error |
+
+    What a look did not tell has no series until the next one tells it. A state that is not the present one has none.
     """
 
     def __init__(self) -> None:
@@ -49,27 +70,28 @@ class Metrics:
             f"{_PREFIX}_look_duration_seconds", "How long one look took.", registry=self.registry, buckets=_BUCKETS
         )
         self._errors = Counter(f"{_PREFIX}_look_errors", "Looks that failed.", ["kind"], registry=self.registry)
+        for kind in _KINDS:
+            self._errors.labels(kind)
         self.registry.register(self)
 
     def saw(self, look: Look) -> None:
         """Take a look in."""
         self._duration.observe(look.seconds)
-        if look.kind is not None:
-            self._errors.labels(look.kind).inc()
+        if look.sample.kind is not None:
+            self._errors.labels(look.sample.kind).inc()
         with self._lock:
             self._looks[look.target.name] = look
 
-    def collect(self) -> Iterator[Any]:
+    def collect(self) -> Iterator[GaugeMetricFamily]:
         """The families of all routers, as prometheus-client asks for them at each scrape."""
         with self._lock:
             looks = dict(self._looks)
         families = _Families()
-        now = datetime.now(UTC)
         for name, look in looks.items():
-            families.add(name, look, now)
+            families.add(name, look)
         yield from families.all
 
-    def describe(self) -> Iterator[Any]:
+    def describe(self) -> Iterator[GaugeMetricFamily]:
         """Names without values, which registering asks for."""
         yield from _Families().all
 
@@ -77,7 +99,7 @@ class Metrics:
     def served(self, address: str) -> Iterator[int]:
         """Serve ``/metrics`` on *address*, ``[HOST]:PORT``, for as long as the block lasts; gives the port.
 
-        Without a host it listens on every address of this machine: there is nothing secret in it, and no login.
+        Without a host it listens on every IPv4 address of this machine: there is nothing secret in it, and no login.
 
         Raises:
             InputError: the address cannot be used.
@@ -85,14 +107,14 @@ class Metrics:
         from prometheus_client import start_http_server
 
         host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit() or not 0 <= int(port) < 65536:
+        if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
             raise InputError(f"{address!r} is no address to serve metrics on", hint="[HOST]:PORT, e.g. :9464")
+        every = "0.0.0.0"  # noqa: S104 - asked for
         try:
-            server, thread = start_http_server(int(port), host.strip("[]") or "0.0.0.0", self.registry)  # noqa: S104 - asked for
-        except OSError as error:
-            raise InputError(
-                f"metrics cannot be served on {address}: {error.strerror or error}", hint="take another --metrics"
-            ) from error
+            server, thread = start_http_server(int(port), host.strip("[]") or every, self.registry)
+        except (OSError, UnicodeError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise InputError(f"metrics cannot be served on {address}: {said}", hint="take another --metrics") from error
         log.info("metrics on port %d", server.server_port)
         try:
             yield server.server_port
@@ -106,35 +128,42 @@ class _Families:
     """The gauges of all routers, filled anew for each scrape: nothing stale stays behind a changed label."""
 
     def __init__(self) -> None:
-        self._up = self._gauge("up", "Whether the last look worked.")
-        self._seen = self._gauge("last_look_timestamp_seconds", "When the last look was taken.")
+        self._up = self._gauge("up", "Whether the last look at the router worked.")
+        self._seen = self._gauge("last_look_timestamp_seconds", "When the router was last looked at.")
+        self._ended = self._gauge("watch_ended", "The router is looked at no more.", "reason")
         self._registration = self._gauge("licensing_registration", "The registration state it is in.", "state")
         self._authorization = self._gauge("licensing_authorization", "The authorization state it is in.", "state")
         self._success = self._gauge("licensing_last_contact_success", "Whether the last contact succeeded.")
-        self._age = self._gauge("licensing_last_contact_age_seconds", "Since the last successful contact.")
+        self._contact = self._gauge("licensing_last_contact_timestamp_seconds", "The last successful contact.")
         self._deadline = self._gauge(
-            "licensing_deadline_seconds", "Until the deadline, 86400 a day; negative after it.", "deadline"
+            "licensing_deadline_timestamp_seconds", "When licensing degrades unless there is a contact.", "deadline"
         )
         self._anchor = self._gauge("anchor_present", "Whether the trustpoint shows the anchor.")
 
     @property
-    def all(self) -> list[Any]:
+    def all(self) -> list[GaugeMetricFamily]:
         return list(vars(self).values())
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Any:
+    def _gauge(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
         from prometheus_client.core import GaugeMetricFamily
 
         return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=["device", *labels])
 
-    def add(self, name: str, look: Look, now: datetime) -> None:
+    def add(self, name: str, look: Look) -> None:
         """One router's values; what is not known has none."""
-        sample, seen = look.sample, look.sample.licensing
-        self._up.add_metric([name], float(sample.error is None))
-        self._seen.add_metric([name], sample.time.timestamp())
+        if look.last:
+            self._ended.add_metric([name, "reached" if look.sample.reached else "unpollable"], 1.0)
+            return
+        self._up.add_metric([name], float(look.sample.error is None))
+        self._seen.add_metric([name], look.sample.time.timestamp())
         if look.anchor_present is not None:
             self._anchor.add_metric([name], float(look.anchor_present))
         for deadline, when in look.deadlines:
-            self._deadline.add_metric([name, deadline], (when - now).total_seconds())
+            self._deadline.add_metric([name, deadline], when.timestamp())
+        self._add_licensing(name, look)
+
+    def _add_licensing(self, name: str, look: Look) -> None:
+        seen = look.sample.licensing
         if seen is None:
             return
         if seen.registration is not None:
@@ -144,4 +173,4 @@ class _Families:
         if seen.last_comm_success is not None:
             self._success.add_metric([name], float(seen.last_comm_success))
         if (contact := last_contact(seen)) is not None:
-            self._age.add_metric([name], (now - contact).total_seconds())
+            self._contact.add_metric([name], contact.timestamp())

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Generator, Sequence
+import logging
+import math
+import resource
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.fleet.job import Hooks, Job
 from agent.fleet.target import Target
-from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
-from agent.model.state import Licensing, Reading, State
+from agent.model.state import Licensing, Reading
 from agent.netconf.session import Session, connect
 from agent.remedy.assess import deadlines_of
-from agent.remedy.observe import observe, read_licensing
+from agent.remedy.observe import Glance, glance, read_licensing
 from agent.remedy.poll import Sample, Until, Watch
 from agent.xr.ssh import Ssh
 
+log = logging.getLogger(__name__)
+
 MOST_KEPT = 1000
 """Sessions that may be kept open at once: each has a socket and two threads here, and one of the router's sessions."""
+_OTHER_FILES = 64
+"""Files that the process may have open beside its sessions."""
 _LOOK = 0.5
+"""Seconds between two looks at the wish to end while nothing else happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +38,8 @@ class Look:
 
     Attributes:
         seconds: how long it took, by the policy's clock.
-        anchor_present: whether the trustpoint shows the anchor; None where that was not read. The trustpool, which
-            no model shows, is not looked into.
+        anchor_present: as of :meth:`agent.remedy.observe.Glance.shows`; None also where the look failed.
         deadlines: as of :func:`agent.remedy.assess.deadlines_of`.
-        kind: the kind of error (a word of the error tree) where the look failed.
         last: no further look follows: what was waited for is reached, or there is nothing to poll.
     """
 
@@ -44,7 +48,6 @@ class Look:
     seconds: float = 0.0
     anchor_present: bool | None = None
     deadlines: tuple[tuple[str, datetime], ...] = ()
-    kind: str | None = None
     last: bool = False
 
 
@@ -61,32 +64,47 @@ def watch(
 ) -> Generator[Look, None, None]:
     """Looks as they come, until each router reached *until*, *timeout* seconds passed, or the caller stops.
 
-    A router that is away is looked at again after 5 s, doubling to 300 s, never sooner than *interval*. With
-    *keep_sessions* each keeps its session open, else one is opened for every look.
+    Each router has its beat within *interval*, one look each, at most *workers* of them at once. One that is away is
+    looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
+    left alone after its first look, which says so. With *keep_sessions* each keeps its NETCONF session open, else one
+    is opened for every look. However this ends, looks under way are finished first, and no session stays open.
 
     Raises:
         InputError: more sessions to keep than may be.
         Interrupted: the wish to end came.
     """
     hooks = hooks or Hooks()
-    if keep_sessions and len(targets) > MOST_KEPT:
-        raise InputError(
-            f"{len(targets)} sessions to keep open are too many", hint=f"at most {MOST_KEPT}; reopen them for each look"
-        )
+    if keep_sessions:
+        _refuse_too_many(len(targets), workers)
     routers = [_Router(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
-    with ExitStack() as stack:
-        for router in routers:
-            stack.callback(router.close)
-        pool = stack.enter_context(ThreadPoolExecutor(workers, thread_name_prefix="poll"))
-        yield from _Schedule(routers, interval, workers, hooks).looks(pool, timeout)
+    with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
+        schedule = _Schedule(routers, interval, workers, hooks, pool)
+        try:
+            yield from schedule.looks(timeout)
+        finally:
+            wait(schedule.flying)
+            # Routers that do not answer take seconds each: all at once.
+            list(pool.map(_Router.close, [router for router in routers if router.connected]))
+
+
+def _refuse_too_many(sessions: int, workers: int) -> None:
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_KEPT if files == resource.RLIM_INFINITY else min(MOST_KEPT, files - workers - _OTHER_FILES)
+    if sessions > most:
+        raise InputError(
+            f"{sessions} sessions to keep open are too many: at most {most} with {workers} workers here",
+            hint="let them be opened for each look" if most == MOST_KEPT else f"ulimit -n {2 * MOST_KEPT}",
+        )
 
 
 class _Router:
-    """One router under watch."""
+    """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
+
+    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_watch", "target")
 
     def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
-        self._state: State | None = None
+        self._glance: Glance | None = None
         self._watch = Watch(
             self._connect,
             self._read,
@@ -98,98 +116,112 @@ class _Router:
         )
 
     def look(self) -> Look:
-        """One look, whatever comes of it."""
-        policy = self._hooks.policy
-        began, kind, last = policy.clock(), None, False
-        self._state = None
+        """One look, whatever comes of it.
+
+        Raises:
+            Interrupted: the wish to end came.
+        """
+        clock = self._hooks.policy.clock
+        began, unpollable = clock(), False
         try:
             sample = self._watch.sample()
         except Interrupted:
             raise
         except AgentError as error:
-            sample, kind, last = self._watch.failed(error), error.kind, isinstance(error, CapabilityMissing)
-        state = self._seen()
-        if sample.error is not None and kind is None:
-            kind = "no-data" if state else "connect"
-        if not self._keep or sample.reached:
+            sample, unpollable = self._watch.failed(error), isinstance(error, CapabilityMissing)
+        last = unpollable or sample.reached
+        if last or not self._keep:
             self.close()
-        return Look(
-            self.target,
-            sample,
-            policy.clock() - began,
-            _present(state, self._job) if state else None,
-            deadlines_of(sample.licensing),
-            kind,
-            last or sample.reached,
-        )
-
-    def _seen(self) -> State | None:
-        """What this look read, if it came to that."""
-        return self._state
+        seen, self._glance = self._glance, None
+        present = seen.shows(self._job.intent.anchor) if seen is not None else None
+        return Look(self.target, sample, clock() - began, present, deadlines_of(sample.licensing), last)
 
     @property
     def wait(self) -> float:
         """Seconds from the last look to the next."""
         return self._watch.wait
 
+    @property
+    def connected(self) -> bool:
+        """Whether a session is kept."""
+        return self._watch.connected
+
     def close(self) -> None:
         """End the session, if there is one."""
         self._watch.close()
 
     def _connect(self) -> Session:
-        self._hooks.limiter.wait(self.target.jump or self._job.reach.jump, self._hooks.policy)
+        self._turn()
         # Secrets are read anew: they may be other ones by now.
         return connect(self.target.device(self._job.reach), strict_models=self._job.reach.strict_models)
 
+    def _turn(self) -> None:
+        self._hooks.limiter.wait(self.target.jump or self._job.reach.jump, self._hooks.policy)
+
     def _read(self, session: Session) -> Reading[Licensing]:
-        name = self.target.trustpoint or self._job.intent.trustpoint
-        state = self._state = observe(session, name, policy=self._hooks.policy)
-        if state.licensing.source is not None or not self._job.reach.ssh:
-            return state.licensing
-        with Ssh(self.target.device(self._job.reach)) as ssh:
-            return read_licensing(session, self._hooks.policy, ssh)
+        policy = self._hooks.policy
+        seen = self._glance = glance(session, self.target.trustpoint or self._job.intent.trustpoint, policy)
+        if seen.licensing.source is not None or not self._job.reach.ssh:
+            return seen.licensing
+        with Ssh(self.target.device(self._job.reach), before=self._turn) as ssh:
+            ssh.console()  # a CLI that cannot be opened now is no lack of the release
+            return read_licensing(session, policy, ssh)
 
 
 class _Schedule:
-    """When each router is looked at."""
+    """When each router is looked at.
 
-    def __init__(self, routers: Sequence[_Router], interval: float, workers: int, hooks: Hooks) -> None:
-        self._interval, self._workers, self._policy = interval, workers, hooks.policy
+    Attributes:
+        flying: the looks under way, with the time at which each was due and its router.
+    """
+
+    def __init__(
+        self, routers: Sequence[_Router], interval: float, workers: int, hooks: Hooks, pool: ThreadPoolExecutor
+    ) -> None:
+        self._interval, self._workers, self._policy, self._pool = interval, workers, hooks.policy, pool
         self._order = itertools.count()
         start, apart = self._policy.clock(), interval / max(1, len(routers))
         self._due = [(start + number * apart, next(self._order), router) for number, router in enumerate(routers)]
+        self._behind = start
+        self.flying: dict[Future[Look], tuple[float, _Router]] = {}
 
-    def looks(self, pool: ThreadPoolExecutor, timeout: float | None) -> Generator[Look, None, None]:
-        end = None if timeout is None else self._policy.clock() + timeout
-        flying: dict[Future[Look], tuple[float, _Router]] = {}
-        while self._due or flying:
+    def looks(self, timeout: float | None) -> Generator[Look, None, None]:
+        """Every look as it ends; those under way when the time is over as well."""
+        end = math.inf if timeout is None else self._policy.clock() + timeout
+        while self._due or self.flying:
             now = self._policy.clock()
-            if end is not None and now >= end:
-                return
-            while self._due and self._due[0][0] <= now and len(flying) < self._workers:
-                due, _, router = heapq.heappop(self._due)
-                flying[pool.submit(router.look)] = due, router
-            if not flying:
-                self._policy.wait(min(self._due[0][0], end or self._due[0][0]) - now)
-                continue
-            self._policy.wait(0)
-            done, _ = wait(flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
-            for future in done:
-                due, router = flying.pop(future)
-                look = future.result()
-                if not look.last:
-                    self._again(due, router)
-                yield look
+            if now >= end:
+                self._due.clear()
+            self._begin(now)
+            if self.flying:
+                self._policy.wait(0)
+                yield from self._ended()
+            elif self._due:
+                self._policy.wait(min(self._due[0][0], end) - now)
+
+    def _begin(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now and len(self.flying) < self._workers:
+            due, _, router = heapq.heappop(self._due)
+            self.flying[self._pool.submit(router.look)] = due, router
+            if now - due > self._interval and now > self._behind:
+                self._behind = now + self._interval
+                log.warning("looks come %.0f s late: more workers or a longer interval are needed", now - due)
+
+    def _ended(self) -> Iterator[Look]:
+        """What ended before the next look is due, or within a moment."""
+        free = self._due and len(self.flying) < self._workers
+        pause = min(_LOOK, max(0.0, self._due[0][0] - self._policy.clock())) if free else _LOOK
+        done, _ = wait(self.flying, timeout=pause, return_when=FIRST_COMPLETED)
+        for future in done:
+            due, router = self.flying.pop(future)
+            look = future.result()
+            if not look.last:
+                self._again(due, router)
+            yield look
 
     def _again(self, due: float, router: _Router) -> None:
-        """The next look: on the router's own beat, which a late one does not shift; after a failure, from now."""
-        now, wait_for = self._policy.clock(), router.wait
-        following = due + self._interval if wait_for == self._interval else now + wait_for
-        heapq.heappush(self._due, (max(now, following), next(self._order), router))
-
-
-def _present(state: State, job: Job) -> bool | None:
-    shown = state.certificate.value
-    if shown is not None:
-        return shown.proves(job.intent.anchor) not in (None, Evidence.NONE)
-    return False if state.certificate.answered and not state.certificate.empty else None
+        """The next look: on the router's own beat, which a late one does not shift; a longer wait counts from now."""
+        now = self._policy.clock()
+        missed = max(0, math.ceil((now - due) / self._interval) - 1)
+        following = now + router.wait if router.wait > self._interval else due + (1 + missed) * self._interval
+        heapq.heappush(self._due, (following, next(self._order), router))

@@ -6,14 +6,15 @@ What no model of the device shows is read over the CLI where SSH is at hand.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from agent.model.certificate import Certificate
+from agent.model.anchor import TrustAnchor
+from agent.model.certificate import Certificate, Evidence
 from agent.model.context import bound
 from agent.model.errors import AgentError
 from agent.model.method import Method
-from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State
+from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.access import access
@@ -51,6 +52,45 @@ def observe(
         if full:
             state = _judged_by_models(session, state, policy)
         return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a watch over many devices reads of one each time, which is less than a :class:`State`."""
+
+    config: Reading[TrustpointConfig]
+    certificate: Reading[Certificate]
+    licensing: Reading[Licensing]
+
+    def shows(self, anchor: TrustAnchor) -> bool | None:
+        """Whether the trustpoint shows *anchor*; None where that cannot be told.
+
+        A trustpoint that is configured and answers with no certificate does not show it, as after a reload; one that
+        is not configured says nothing, for the trustpool may have the anchor, which no model shows.
+        """
+        shown = self.certificate.value
+        if shown is None:
+            told = self.certificate.answered and not self.certificate.empty
+            return False if told and self.config.value is not None else None
+        evidence = shown.proves(anchor)
+        return None if evidence is Evidence.NONE else evidence is not None
+
+
+def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
+    """Trustpoint, certificate and licensing by their models, each asked for once, all in flight together.
+
+    Raises:
+        AgentError: as of :func:`observe`.
+    """
+    schema = session.schema
+    # Not by cli-cfg, which would bring the whole configuration each time.
+    models = [model for model in trustpoint.config_models(schema) if model is not ConfigModel.CLI]
+    queries: list[Query[Any]] = [
+        trustpoint.config_query(schema, models[0] if models else ConfigModel.NONE, trustpoint_name),
+        trustpoint.certificate_query(schema, trustpoint_name),
+        licensing.query(schema),
+    ]
+    return Glance(*ask(session, queries, policy))
 
 
 def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:

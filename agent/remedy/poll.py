@@ -18,6 +18,7 @@ from agent.xr.ssh import Ssh
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT, _DOUBLINGS = 5.0, 300.0, 6
+_NOTHING = "the device answered with nothing"
 
 
 class Until(Enum):
@@ -36,6 +37,7 @@ class Sample:
         time: when it was taken, by the local clock, UTC.
         changed: the names of the fields that differ from the sample before; empty on the first.
         error: why nothing could be read, None where it could.
+        kind: the word of the error tree for it; ``no-data`` where the device answered, but not with that.
         reached: whether the watch's end is reached with this sample.
     """
 
@@ -44,6 +46,7 @@ class Sample:
     licensing: Licensing | None = None
     changed: tuple[str, ...] = ()
     error: str | None = None
+    kind: str | None = None
     reached: bool = False
 
 
@@ -133,7 +136,7 @@ class Watch:
                 hint="there is nothing to poll on this release",
             )
         if seen is None:
-            return Sample(self._now(), self._device, error=reading.missing or "the device answered with nothing")
+            return Sample(self._now(), self._device, error=reading.missing or _NOTHING, kind="no-data")
         changed = _changes(self._before, seen)
         self._before = seen
         return Sample(self._now(), self._device, seen, changed, reached=self._reached(seen))
@@ -142,7 +145,12 @@ class Watch:
         """The sample of a look that failed; the session is given up."""
         self._failures += 1
         self.close()
-        return Sample(self._now(), self._device, error=self._backed_off(error))
+        return Sample(self._now(), self._device, error=self._backed_off(error), kind=error.kind)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a session is kept; it may be lost without anybody knowing yet."""
+        return self._session is not None
 
     def _connected(self) -> Session:
         if self._session is None or not self._session.connected:

@@ -14,30 +14,14 @@ from agent.fleet.job import Hooks, Job
 from agent.fleet.record import Kind, Result, RunState
 from agent.fleet.reference import Reference
 from agent.fleet.runner import Crew, Run
-from agent.fleet.target import Reach, Target
+from agent.fleet.target import Reach
 from agent.model.caution import Caution, CommitMode
 from agent.model.outcome import Event
 from agent.simulator import Device
+from tests.fleet.routers import target
 from tests.support import Clock, Lab
 
 INTENT = agent.Intent(renew=False, caution=Caution(commit=CommitMode.PLAIN))
-
-
-@pytest.fixture
-def reach(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Reach:
-    """How simulated routers are reached; the password is in the environment, which other processes inherit."""
-    monkeypatch.setenv("XR_FLEET_PASSWORD", lab.simulator.password)
-    return Reach(
-        username=lab.simulator.username,
-        password=Reference.parse("env:XR_FLEET_PASSWORD"),
-        host_keys=agent.HostKeys(lab.known_hosts),
-        timeout=10.0,
-        open_timeout=10.0,
-    )
-
-
-def target(device: Device) -> Target:
-    return Target(device.name, "127.0.0.1", port=device.port, ssh_port=device.ssh_port or None)
 
 
 def fleet(lab: Lab) -> list[Device]:
