@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from agent.model.errors import InputError
@@ -39,7 +40,7 @@ class TrustAnchor:
     @classmethod
     def bundled(cls) -> TrustAnchor:
         """IdenTrust Commercial Root CA 1, the root that Cisco's licensing servers chain to."""
-        return cls.from_file(_BUNDLED)
+        return _bundled()
 
     @classmethod
     def from_file(cls, path: str | Path) -> TrustAnchor:
@@ -87,6 +88,11 @@ class TrustAnchor:
     def name(self) -> str:
         """The common name, else the whole subject."""
         return self.subject.common_name or str(self.subject)
+
+
+@cache
+def _bundled() -> TrustAnchor:
+    return TrustAnchor.from_file(_BUNDLED)
 
 
 def _load(pem: bytes, source: str) -> TrustAnchor:
