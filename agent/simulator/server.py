@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,7 +19,9 @@ from agent.simulator import cli
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
 from agent.simulator.framing import Deframer, FramingError, enframe
+from agent.simulator.ledger import ledger
 from agent.simulator.persona import BASE, Persona
+from agent.simulator.ports import MANY, bound, free
 from agent.simulator.rpcs import Rpcs
 from agent.simulator.sftp import SftpServer
 from agent.simulator.wire import Connection
@@ -28,6 +30,9 @@ USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
 
 _BACKLOG = 100
+_OPENING = 600
+"""Seconds for opening the ports of ten thousand devices on a slow machine; two are usual."""
+
 _TURNS = 200
 """Turns of the event loop that connections get to end in when the simulator stops; few are needed."""
 
@@ -161,22 +166,6 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
         return subsystem == "sftp" and super().subsystem_requested(subsystem)
 
 
-def _bound(port: int) -> socket.socket:
-    """A socket on *port* of 127.0.0.1, which does not listen yet.
-
-    Raises:
-        OSError: the port is taken, or no free one is left.
-    """
-    sock = socket.socket()
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 class _Server(asyncssh.SSHServer):
     def __init__(self, keys: list[asyncssh.SSHKey], sockets: list[Any]) -> None:
         self._keys, self._sockets = keys, sockets
@@ -219,16 +208,20 @@ class _Server(asyncssh.SSHServer):
 
 
 class Simulator:
-    """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager."""
+    """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager.
+
+    *ports* are those that :meth:`add_all` takes, as far as they are free.
+    """
 
     username, password = USERNAME, PASSWORD
 
-    def __init__(self, *, host_key: asyncssh.SSHKey | None = None) -> None:
+    def __init__(self, *, host_key: asyncssh.SSHKey | None = None, ports: Iterable[int] = MANY) -> None:
         self.devices: dict[str, Device] = {}
         self._host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
         self._keys: list[asyncssh.SSHKey] = []
         self._listeners: list[asyncio.Server] = []
         self._held: list[socket.socket] = []
+        self._ports = iter(ports)
         self._sockets: list[Any] = []
         self._options = asyncssh.SSHServerConnectionOptions(
             server_factory=lambda: _Server(self._keys, self._sockets),
@@ -247,18 +240,17 @@ class Simulator:
     ) -> Device:
         """Serve a further device; its ports are free ones unless given."""
         device = Device(name or f"device-{len(self.devices) + 1}", persona or Persona())
-        device.port, device.ssh_port = port, ssh_port
-        self._serve([device])
+        self._serve([device], (bound(one) for one in (port, ssh_port)))
         return device
 
     def add_all(self, personas: Iterable[tuple[str, Persona]]) -> list[Device]:
         """Serve further devices, given as (name, persona), on free ports; all of them or, where that fails, none."""
         devices = [Device(name, persona) for name, persona in personas]
-        self._serve(devices)
+        self._serve(devices, free(self._ports))
         return devices
 
-    def _serve(self, devices: list[Device]) -> None:
-        self._run(self._open(devices))
+    def _serve(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
+        self._run(self._open(devices, sockets), wait=_OPENING)
         public = " ".join(self._host_key.export_public_key().decode().split()[:2])
         for device in devices:
             device.post = self._post
@@ -273,6 +265,15 @@ class Simulator:
         """The host keys of all devices' ports as an OpenSSH known_hosts file."""
         return "".join(device.known_hosts() for device in self.devices.values())
 
+    def ledgers(self) -> dict[str, dict[str, object]]:
+        """What was written to each device by now, by its name; see :func:`agent.simulator.ledger.ledger`."""
+
+        async def read() -> dict[str, dict[str, object]]:
+            return {name: ledger(device) for name, device in self.devices.items()}
+
+        found: dict[str, dict[str, object]] = self._run(read())
+        return found
+
     def stop(self) -> None:
         """End all connections, listeners and the thread."""
         if self._loop.is_closed():
@@ -282,8 +283,8 @@ class Simulator:
         self._thread.join()
         self._loop.close()
 
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+    def _run(self, work: Any, *, wait: float = 30) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(wait)
 
     def _post(self, work: Callable[[], None]) -> None:
         """Run *work* in the simulator's thread and wait for it."""
@@ -293,18 +294,17 @@ class Simulator:
 
         self._run(run())
 
-    async def _open(self, devices: list[Device]) -> None:
+    async def _open(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
         """Listen on both ports of each device, or on none of any; the CLI's port is 0 where nothing listens."""
         with contextlib.ExitStack() as undo:
             for device in devices:
-                device.port = await self._door(undo, device, device.port, netconf=True)
-                wanted = device.persona.ssh
-                device.ssh_port = await self._door(undo, device, device.ssh_port, netconf=False) if wanted else 0
+                device.port = await self._door(undo, device, next(sockets), netconf=True)
+                if device.persona.ssh:
+                    device.ssh_port = await self._door(undo, device, next(sockets), netconf=False)
             undo.pop_all()
 
-    async def _door(self, undo: contextlib.ExitStack, device: Device, port: int, *, netconf: bool) -> int:
-        """Listen on *port*, or only hold it where nobody is to answer; its number."""
-        sock = _bound(port)
+    async def _door(self, undo: contextlib.ExitStack, device: Device, sock: socket.socket, *, netconf: bool) -> int:
+        """Listen on *sock*, or only hold its port where nobody is to answer; the port."""
         undo.callback(sock.close)
         if netconf and not device.persona.reachable:
             self._held.append(sock)
