@@ -28,7 +28,7 @@ from agent.model.state import ConfigModel
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
-from agent.remedy.configure import configure
+from agent.remedy.configure import cancelled, configure
 from agent.remedy.detour import detour
 from agent.remedy.dialog import dialog, type_trustpoint
 from agent.remedy.observe import observe
@@ -98,10 +98,23 @@ def _carried_out(run: Run) -> Generator[Event, None, Outcome]:
 
 
 def _abandoned(run: Run) -> None:
-    """Nobody wants further events: take back what was configured, unless the certificate was sent for already."""
-    if run.configured and run.caution.rollback and not run.acted:
-        for event in restore(run):
-            log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
+    """Nobody wants further events: take back what was committed, unless the certificate was sent for already.
+
+    Raises nothing: whoever stopped listening would not hear it.
+    """
+    if run.acted or not (run.changed and run.caution.rollback):
+        return
+    try:
+        if run.on_trial is not None:
+            run.alive()
+            cancelled(run, run.on_trial)
+            return
+    except AgentError as error:
+        log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
+        return
+    run.configured = True  # or it may be: restoring reads first
+    for event in restore(run):
+        log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
 
 
 def _steps(run: Run) -> Generator[Event, None, Outcome]:

@@ -125,6 +125,7 @@ def _transaction(run: Run, wish: Change) -> Steps[str | None]:
         persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
         yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
         said = yield from _commit(run, wish, persist)
+        run.on_trial = persist
         discard.pop_all()
         yield run.ended("commit", Status.DONE, said)
     return persist
@@ -240,7 +241,7 @@ def _confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
             hint="push again after that",
         ) from error
     if not there:
-        _cancelled(run, persist)
+        cancelled(run, persist)
         raise TransportError(
             "the commit on trial is not in the running configuration, which is as before",
             device=run.plan.device,
@@ -249,12 +250,13 @@ def _confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     try:
         said = yield from _make_last(run, wish, persist, end)
     except (RPCError, Interrupted) as error:
-        if _cancelled(run, persist):
+        if cancelled(run, persist):
             raise
         # No such trial any more, so it ended one way or the other.
         if not _lasts(run, wish, end, error):
             raise
         said = f"{error.message}; seen in running after the time-out"
+    run.on_trial = None
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 
@@ -299,14 +301,14 @@ def _lasts(run: Run, wish: Change, end: float, error: AgentError) -> bool:
     return lasts
 
 
-def _cancelled(run: Run, persist: str) -> bool:
+def cancelled(run: Run, persist: str) -> bool:
     """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
     try:
         operations.cancel_commit(run.session, persist=persist)
     except RPCError as error:
         log.info("%s: cancel-commit: %s", run.plan.device, error.message)
         return False
-    run.changed = run.configured
+    run.on_trial, run.changed = None, run.configured
     return True
 
 

@@ -30,6 +30,7 @@ class Run:
         connect: opens a further session to the same device; without it a lost session ends the push.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
+        on_trial: the persist-id of a commit that the device takes back unless it is confirmed.
         acted: whether an action that installs a certificate was begun.
         undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
             there before it is what a failure restores.
@@ -44,6 +45,7 @@ class Run:
     retries: int = 0
     changed: bool = False
     configured: bool = False
+    on_trial: str | None = None
     acted: bool = False
     undo: ConfigureTrustpoint | None = None
     evidence: Evidence = Evidence.NONE

@@ -116,7 +116,8 @@ def test_every_make_target_and_option_that_readme_names_exists() -> None:
     options = set(re.findall(r"`?(--[a-z][a-z-]+)", README))
     context = click.Context(program)
     commands = [program.get_command(context, name) for name in program.list_commands(context)]
-    known = {option for command in commands if command for one in command.params for option in one.opts}
+    parameters = [one for command in commands if command for one in command.params]
+    known = {option for one in parameters for option in (*one.opts, *one.secondary_opts)}
     assert options <= known
 
 

@@ -149,6 +149,7 @@ def _reads() -> Iterator[Cell]:
         for often, times in _OFTEN.items():
             yield Cell(step, f"empty {often}", ((operation, FaultKind.EMPTY, b"", times, skip),))
             yield Cell(step, f"access-denied {often}", ((operation, FaultKind.ERROR, denied, times, skip),))
+    yield Cell("renew-auth", "answer without output", (("renew-auth", FaultKind.EMPTY),))
     # The root is there already, and no model says so.
     there = (("get", FaultKind.EMPTY, b"", 1000),)
     yield Cell("read certificate", "empty always, and it is there", there, prepare="installed")

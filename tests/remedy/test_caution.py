@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -160,6 +161,34 @@ def test_a_trustpoint_that_somebody_went_on_with_is_not_taken_away(lab: Lab, clo
     assert outcome is not None
     assert step(outcome, "undo") is Status.SKIPPED
     assert device.enrollment() == "terminal"
+
+
+@pytest.mark.parametrize("commit", agent.CommitMode)
+@pytest.mark.parametrize("last", ["lock", "edit-config", "commit", "confirm", "read back"])
+@pytest.mark.parametrize("status", [Status.STARTED, Status.DONE])
+def test_whoever_stops_listening_leaves_what_was_there(
+    lab: Lab, clock: Clock, commit: agent.CommitMode, last: str, status: Status
+) -> None:
+    device = lab.add(**INSTALLS)
+    device.config.clock = lambda: clock.now
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(caution=agent.Caution(commit=commit)), agent.observe(session))
+        with closing(agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device))) as events:
+            for event in events:
+                if (event.step, event.status) == (last, status) or event.step == "ca-authenticate":
+                    break
+    assert device.state.authenticates == 0
+    assert device.enrollment() is None
+    assert device.config.trial is None
+    assert left_clean(device)
+
+
+def test_an_answer_that_cannot_be_read_takes_nothing_from_a_proven_root(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.state.answers = ["no-such-code"]
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, policy=clock.policy())
+    assert (outcome.result, step(outcome, "renew-auth")) == (agent.Result.REMEDIED, Status.FAILED)
 
 
 @pytest.mark.parametrize("operation", ["lock", "edit-config", "validate"])
