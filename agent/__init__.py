@@ -34,6 +34,8 @@ _HOME = {
     "Skip": "agent.model.plan",
     "Verdict": "agent.model.plan",
     "State": "agent.model.state",
+    "ContextFilter": "agent.model.context",
+    "bound": "agent.model.context",
     "Event": "agent.model.outcome",
     "Outcome": "agent.model.outcome",
     "Result": "agent.model.outcome",
@@ -60,6 +62,7 @@ _HOME = {
     "HostKeyError": "agent.model.errors",
     "InputError": "agent.model.errors",
     "Interrupted": "agent.model.errors",
+    "JournalError": "agent.model.errors",
     "LockDenied": "agent.model.errors",
     "OutcomeUnknown": "agent.model.errors",
     "PolicyRefused": "agent.model.errors",
@@ -81,6 +84,8 @@ if TYPE_CHECKING:
     from agent.model.caution import Caution as Caution
     from agent.model.caution import CommitMode as CommitMode
     from agent.model.certificate import Evidence as Evidence
+    from agent.model.context import ContextFilter as ContextFilter
+    from agent.model.context import bound as bound
     from agent.model.device import Device as Device
     from agent.model.device import HostKeys as HostKeys
     from agent.model.device import Secret as Secret

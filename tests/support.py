@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -87,6 +89,36 @@ def all_of(error: BaseException) -> str:
 def left_clean(device: Device) -> bool:
     """Whether no lock and no uncommitted change is left."""
     return not device.config.locks and not device.config.dirty
+
+
+class _Kept(logging.Handler):
+    """Keeps the records it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@contextmanager
+def logged(level: int = logging.INFO) -> Iterator[list[logging.LogRecord]]:
+    """What the agent logs inside the block from *level* on, through a handler with the context filter.
+
+    What paramiko logs of our own connections is left out: it comes from threads of its own.
+    """
+    handler, logger = _Kept(), logging.getLogger("agent")
+    handler.addFilter(agent.ContextFilter())
+    handler.addFilter(lambda record: record.name != "agent.netconf.paramiko")
+    before = logger.level
+    logger.setLevel(level)
+    logger.addHandler(handler)
+    try:
+        yield handler.records
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def eventually(true: Callable[[], bool]) -> bool:

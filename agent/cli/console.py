@@ -13,6 +13,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from agent.model.context import FIELDS, ContextFilter
 from agent.model.errors import AgentError
 from agent.model.text import neutralise
 
@@ -73,7 +74,7 @@ class _Lines(logging.Formatter):
 
 
 class _Json(logging.Formatter):
-    """One JSON object per record: time, level, logger, message, and exception where there is one."""
+    """One JSON object per record: time, level, logger, message; run, device, step and exception where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -82,6 +83,7 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": neutralise(record.getMessage(), lines=True),
         }
+        entry |= {name: neutralise(str(value)) for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             entry["exception"] = neutralise(self.formatException(record.exc_info), lines=True)
         return json.dumps(entry)
@@ -90,6 +92,7 @@ class _Json(logging.Formatter):
 def start_logging(verbose: int, *, as_json: bool) -> None:
     """Log to stderr: warnings; with one *verbose* what the agent does, with two all that the libraries say as well."""
     handler = _Stderr()
+    handler.addFilter(ContextFilter())
     handler.setFormatter(_Json() if as_json else _Lines("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     for old in list(root.handlers):

@@ -9,14 +9,16 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any, NoReturn
 
 import click
 
 import agent
 
-_COMMANDS = ("show", "assess", "plan", "push", "poll", "support", "simulate", "demo")
+_COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "support", "simulate", "demo")
 
 
 class Program(click.Group):
@@ -79,7 +81,9 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _interrupted(text: str) -> int:
-    print(text, file=sys.stderr)
+    from agent.model.text import neutralise
+
+    print(neutralise(text), file=sys.stderr)
     return 130
 
 
@@ -108,8 +112,19 @@ def program() -> None:
     """Give IOS XR routers the root certificate they need, over NETCONF and YANG, with proof."""
 
 
+def _bug(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """Show the traceback of a bug as Python does, but what it quotes of a device acts on no terminal."""
+    import traceback
+
+    from agent.model.text import neutralise
+
+    print(neutralise("".join(traceback.format_exception(kind, error, trace)), lines=True), file=sys.stderr, end="")
+
+
 def main() -> NoReturn:
     """The entry point of the command ``xr-agent``."""
+    sys.excepthook = _bug
+    threading.excepthook = lambda bug: _bug(bug.exc_type, bug.exc_value, bug.exc_traceback)
     program.main(prog_name="xr-agent")
 
 

@@ -307,8 +307,11 @@ def _key(options: Options) -> Path | None:
     from agent.model.errors import InputError
 
     path: Path | None = options["key"]
-    if path is not None and not path.is_file():
-        raise InputError(f"{path}: there is no such key file", hint="name a private key with --key")
+    try:
+        if path is not None and not path.is_file():
+            raise InputError(f"{path}: there is no such key file", hint="name a private key with --key")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}", hint="name a private key with --key") from error
     if options["key_passphrase_env"] and path is None:
         raise InputError("--key-passphrase-env without --key", hint="name the key that it opens")
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -12,12 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.model.anchor import TrustAnchor
+from agent.model.errors import shortened
 from agent.model.outcome import Outcome
 from agent.model.plan import Plan, Skip, Verdict
 from agent.model.state import Access, Licensing, Reading, State
 from agent.model.text import neutralise
-from agent.remedy.poll import Sample
-from agent.xr.syslog import Affected
+
+if TYPE_CHECKING:
+    from agent.remedy.poll import Sample
+    from agent.xr.syslog import Affected
 
 _STYLES = {
     "remedied": "bold green",
@@ -37,15 +40,22 @@ _STYLES = {
     "unknown": "magenta",
     "retry": "yellow",
     "started": "dim",
+    "lost": "bold red",
+    "doubtful": "bold magenta",
+    "stopped": "yellow",
+    "interrupted": "yellow",
+    "waiting": "dim",
     "out-of-compliance": "yellow",
     "not-registered": "yellow",
 }
+_LONGEST = 4000
 _DIFF = {"+": "green", "-": "red", ">": "cyan", "#": "dim"}
 
 
 def cell(text: object, style: str = "") -> Text:
-    """Text of any origin as a table cell: neutralised, and never read as markup."""
-    return Text(neutralise("—" if text is None or text == "" else str(text)), style=style, overflow="fold")
+    """Text of any origin as a table cell: neutralised, shortened where it has no end, and never read as markup."""
+    shown = "—" if text is None or text == "" else shortened(str(text), _LONGEST)
+    return Text(neutralise(shown), style=style, overflow="fold")
 
 
 def word(text: str | None) -> Text:

@@ -70,21 +70,23 @@ def _captured(files: tuple[Path, ...], strict: bool) -> Iterator[tuple[str, Acce
     Raises:
         InputError: the only file cannot be read.
     """
-    from agent.model.errors import InputError, ProtocolError
+    from agent.model.errors import AgentError, InputError
     from agent.remedy.support import of_hello
 
     for path in files:
         try:
             yield str(path), of_hello(_read(path), strict=strict)
-        except OSError as error:
+        except InputError as error:
             if len(files) == 1:
-                raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file") from error
-            yield str(path), f"it cannot be read: {error.strerror or error}"
-        except ProtocolError as error:
+                raise
+            yield str(path), f"it cannot be read: {error.message.removeprefix(f'{path}: ')}"
+        except AgentError as error:
             yield str(path), f"it is no captured hello: {error.message}"
 
 
 def _read(path: Path) -> bytes:
-    import sys
+    from agent.cli.collected import standard_input
+    from agent.model.files import read_start
+    from agent.remedy.support import LARGEST
 
-    return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    return standard_input().read(LARGEST + 1) if str(path) == "-" else read_start(path, LARGEST + 1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from multiprocessing.synchronize import Event as Flag
 from typing import Any
@@ -18,9 +18,9 @@ from agent.fleet.target import Target
 from agent.model.errors import InputError
 from agent.netconf.retry import Policy
 
-log = logging.getLogger(__name__)
-
 _REACHED_WITHIN = 10.0
+
+Attach = Callable[[], AbstractContextManager[Log]]
 
 _here: Hooks | None = None
 """What this process, a worker of a herd, was given when it began."""
@@ -35,7 +35,7 @@ def threads(workers: int, hooks: Hooks | None = None) -> Crew:
     )
 
 
-def processes(count: int, workers: int, *, rate: Rate | None = None, attach: Callable[[], Log] | None = None) -> Crew:
+def processes(count: int, workers: int, *, rate: Rate | None = None, attach: Attach | None = None) -> Crew:
     """*workers* threads in all, in *count* processes; *attach*, which must be picklable, opens the journal in each."""
     flag = CONTEXT.Event()
     each = -(-workers // count)
@@ -80,9 +80,12 @@ def perform_here(job: Job, target: Target) -> Result:
     return perform(job, target, _here)
 
 
-def _prepare(rate: Rate, flag: Flag, attach: Callable[[], Log] | None) -> None:
+@contextmanager
+def _prepare(rate: Rate, flag: Flag, attach: Attach | None) -> Iterator[None]:
     global _here  # noqa: PLW0603 - a worker has one
-    _here = Hooks(log=attach() if attach else None, policy=Policy(stop=flag.wait), limiter=Limiter(rate))
+    with attach() if attach else nullcontext() as log:
+        _here = Hooks(log=log, policy=Policy(stop=flag.wait), limiter=Limiter(rate))
+        yield
 
 
 def _perform_there(rate: Rate, job: Job, target: Target) -> Result:

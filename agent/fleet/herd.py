@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.reduction import ForkingPickler
@@ -21,6 +21,8 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("spawn")
 _END = None
+
+Prepare = Callable[..., AbstractContextManager[None]]
 
 
 class WorkerDied(BrokenExecutor):
@@ -35,10 +37,10 @@ class _Worker:
 
 
 class Herd(Executor):
-    """*processes* with *threads* each; *prepare* is called first in each of them with *arguments*."""
+    """*processes* with *threads* each, which live inside the context that *prepare* makes of *arguments*."""
 
     def __init__(
-        self, processes: int, threads: int, prepare: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+        self, processes: int, threads: int, prepare: Prepare | None = None, arguments: tuple[Any, ...] = ()
     ) -> None:
         self._begin = (threads, prepare, arguments)
         self._numbers = itertools.count()
@@ -128,12 +130,10 @@ class Herd(Executor):
             future.set_exception(WorkerDied(f"process {worker.process.pid} ended with {worker.process.exitcode}"))
 
 
-def _serve(channel: Connection, threads: int, prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+def _serve(channel: Connection, threads: int, prepare: Prepare | None, arguments: tuple[Any, ...]) -> None:
     """A worker's life: make calls until there are none left, whatever signals its terminal sends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if prepare is not None:
-        prepare(*arguments)
     lock = threading.Lock()
 
     def call(number: int, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -144,7 +144,8 @@ def _serve(channel: Connection, threads: int, prepare: Callable[..., None] | Non
         with lock:
             channel.send(answer)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="router") as pool:
+    inside = prepare(*arguments) if prepare is not None else nullcontext()
+    with inside, ThreadPoolExecutor(threads, thread_name_prefix="router") as pool:
         try:
             while (asked := channel.recv()) is not _END:
                 pool.submit(call, *asked)

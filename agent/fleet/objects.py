@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate
@@ -15,8 +15,10 @@ from agent.model.plan import Plan, Skip, Verdict
 from agent.model.redact import masked
 from agent.model.state import Access, DeviceTime, Licensing, Reading, State
 from agent.model.text import without_secrets
-from agent.remedy.poll import Sample
-from agent.xr.syslog import Affected
+
+if TYPE_CHECKING:
+    from agent.remedy.poll import Sample
+    from agent.xr.syslog import Affected
 
 Object = dict[str, Any]
 

@@ -6,9 +6,14 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.model.errors import InputError
+from agent.model.files import read_start
 from agent.model.names import DistinguishedName
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", re.ASCII)
 _BUNDLED = Path(__file__).parent / "anchors" / "identrust-commercial-root-ca-1.pem"
@@ -48,11 +53,7 @@ class TrustAnchor:
         Raises:
             InputError: the file cannot be read, is larger than 64 KiB, or is not one CA certificate.
         """
-        try:
-            with Path(path).open("rb") as file:
-                data = file.read(_LARGEST_FILE + 1)
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable PEM file") from error
+        data = read_start(path, _LARGEST_FILE + 1, hint="name a readable PEM file")
         if len(data) > _LARGEST_FILE:
             raise InputError(f"{path}: larger than 64 KiB", hint="an anchor is one certificate; use a bundle option")
         return cls.from_pem(data, source=str(path))
@@ -89,26 +90,47 @@ class TrustAnchor:
         return self.subject.common_name or str(self.subject)
 
 
+def damaged() -> tuple[type[Exception], ...]:
+    """Whatever cryptography raises for a certificate that it cannot read."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return (
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    )
+
+
 def _load(pem: bytes, source: str) -> TrustAnchor:
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
 
     try:
         certificate = x509.load_pem_x509_certificate(pem)
-        subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-    except ValueError as error:
+        made = _made(certificate)
+    except damaged() as error:
         raise InputError(f"{source}: the certificate is damaged: {error}", hint="fetch it again") from error
     try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        is_ca = constraints.ca
-    except (x509.ExtensionNotFound, ValueError):
+        is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        is_ca = False
+    except damaged():  # another extension may be; then nothing tells that it is a CA
         is_ca = False
     if not is_ca:
-        raise InputError(f"{source}: {subject} is not a CA certificate", hint="an anchor has CA:TRUE")
+        raise InputError(f"{source}: {made.subject} is not a CA certificate", hint="an anchor has CA:TRUE")
+    return made
+
+
+def _made(certificate: Certificate) -> TrustAnchor:
+    from cryptography.hazmat.primitives import hashes, serialization
+
     return TrustAnchor(
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
-        subject=DistinguishedName.parse(subject),
-        issuer=DistinguishedName.parse(issuer),
+        subject=DistinguishedName.parse(certificate.subject.rfc4514_string()),
+        issuer=DistinguishedName.parse(certificate.issuer.rfc4514_string()),
         serial=f"{certificate.serial_number:X}",
         sha1=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - what devices show, not security
         sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),

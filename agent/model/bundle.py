@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from agent.model.anchor import TrustAnchor
+from agent.model.anchor import TrustAnchor, damaged
 from agent.model.errors import InputError
+from agent.model.files import read_start
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -39,11 +40,7 @@ class Bundle:
         Raises:
             InputError: it cannot be read, is larger than 16 MiB, or holds no certificates.
         """
-        try:
-            with Path(path).open("rb") as file:
-                data = file.read(_LARGEST + 1)
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable bundle file") from error
+        data = read_start(path, _LARGEST + 1, hint="name a readable bundle file")
         return cls.from_bytes(data, source=str(path))
 
     @classmethod
@@ -71,12 +68,11 @@ class Bundle:
 
 
 def _pkcs7(data: bytes, source: str, *, pem: bool) -> list[Certificate]:
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import pkcs7
 
     try:
         return pkcs7.load_pem_pkcs7_certificates(data) if pem else pkcs7.load_der_pkcs7_certificates(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except damaged() as error:
         raise InputError(
             f"{source}: neither PKCS#7 with certificates nor PEM: {error}",
             hint="look with: openssl pkcs7 -inform der -print_certs -in FILE; its output is a bundle, too",
@@ -88,7 +84,7 @@ def _plain(data: bytes, source: str) -> list[Certificate]:
 
     try:
         return x509.load_pem_x509_certificates(data)
-    except ValueError as error:
+    except damaged() as error:
         raise InputError(f"{source}: a certificate in it is damaged: {error}", hint="fetch the bundle again") from error
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.model.errors import InputError
+from agent.model.files import read_start
 
 _LARGEST_SECRET = 4096
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Secret:
@@ -36,11 +39,14 @@ class Secret:
         """The first line of a file, without its line end.
 
         Raises:
-            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes or not UTF-8.
+            InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes or no text.
         """
         found = _first_line(path)
         if found is None:
-            raise InputError(f"{path}: its first line is no secret", hint="1 to 4096 bytes of UTF-8 on the first line")
+            raise InputError(
+                f"{path}: its first line is no secret",
+                hint="1 to 4096 bytes of UTF-8 on the first line, without control characters",
+            )
         return found
 
     def reveal(self) -> str:
@@ -56,14 +62,12 @@ class Secret:
 
 def _first_line(path: str | Path) -> Secret | None:
     """The first line of a file; what it is not in is an error, since errors keep what they were made from."""
+    line = read_start(path, _LARGEST_SECRET + 2).partition(b"\n")[0].rstrip(b"\r")
     try:
-        with Path(path).open("rb") as file:
-            line = file.readline(_LARGEST_SECRET + 2).rstrip(b"\r\n")
-        return Secret(line.decode("utf-8")) if 0 < len(line) <= _LARGEST_SECRET else None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}", hint="name a readable file") from error
+        value = line.decode("utf-8")
     except UnicodeDecodeError:
         return None
+    return Secret(value) if 0 < len(line) <= _LARGEST_SECRET and not _CONTROL.search(value) else None
 
 
 @dataclass(frozen=True, slots=True)

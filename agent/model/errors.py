@@ -12,7 +12,8 @@
     ├─ ReplyTimeout          a read got no answer: safe to repeat
     ├─ OutcomeUnknown        a write was sent and its answer lost: read back first
     ├─ ConsoleError          the CLI over SSH refused a command, or did not answer as expected
-    ├─ FileError             a file could not be put on the router, or did not arrive whole
+    ├─ FileError             a file could not be put on the router, or did not arrive whole; or a report not be written
+    ├─ JournalError          the journal cannot be written: nothing further may be begun
     ├─ Interrupted           the user wants it to end; what was under way is finished or undone
     ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
     └─ TrustError            CertificateMissing · AnchorMismatch
@@ -36,6 +37,7 @@ __all__ = [
     "HostKeyError",
     "InputError",
     "Interrupted",
+    "JournalError",
     "LockDenied",
     "OutcomeUnknown",
     "PolicyRefused",
@@ -51,11 +53,19 @@ __all__ = [
 ]
 
 
+_LONGEST = 2000
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """*text*, or its beginning and how much is left out: what a device wrote into a message has no bound of its own."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text) - longest} characters more)"
+
+
 class AgentError(Exception):
     """An expected failure: what happened, on which device, and what to do next.
 
     Attributes:
-        message: one sentence in plain words, without the device's name.
+        message: one sentence in plain words, without the device's name, shortened to 2000 characters.
         device: the name the user gave the device, or None before one is known.
         hint: the next thing to do, or None where the message says it.
     """
@@ -63,10 +73,10 @@ class AgentError(Exception):
     kind: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, device: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = shortened(message)
         self.device = device
-        self.hint = hint
+        self.hint = hint if hint is None else shortened(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         text = f"{self.device}: {self.message}" if self.device else self.message
@@ -231,9 +241,18 @@ class ConsoleError(AgentError):
 
 
 class FileError(AgentError):
-    """A file could not be put on the router, did not arrive as it was sent, or could not be removed."""
+    """A file could not be put on the router, did not arrive as it was sent, or could not be removed.
+
+    Or, with no device named, a report could not be written on this machine.
+    """
 
     kind = "file"
+
+
+class JournalError(AgentError):
+    """The journal cannot be written, so nothing further is begun: no write goes to a router unrecorded."""
+
+    kind = "journal"
 
 
 class Interrupted(AgentError):

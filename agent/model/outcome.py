@@ -60,6 +60,7 @@ class Outcome:
     """What a push did on one device, and the evidence by which it is called done.
 
     Attributes:
+        changed: whether the device was changed, or may have been.
         persistent: whether the certificate outlives a reload; None where nothing was installed or no source says.
         elapsed_s: seconds by the injected clock.
     """
@@ -76,6 +77,7 @@ class Outcome:
     retries: int = 0
     elapsed_s: float = 0.0
     error: Failure | None = None
+    changed: bool = False
 
     @property
     def well(self) -> bool:

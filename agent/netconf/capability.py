@@ -23,6 +23,7 @@ _USUAL = (
 )
 """What a real router of any release lists besides its modules."""
 _ASSUMED = "the hello lists no protocol capabilities: those usual for IOS XR are assumed"
+_MOST_FIELDS = 20
 _NO_GET_SCHEMA = "cisco-xr-ietf-netconf-monitoring-deviations"
 
 
@@ -123,7 +124,10 @@ def _module(uri: str) -> Module | None:
     namespace, mark, query = uri.partition("?")
     if not mark:
         return None
-    given = parse_qs(query.replace("&amp;", "&"), max_num_fields=20)
+    try:
+        given = parse_qs(query.replace("&amp;", "&"), max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return None  # RFC 6020 section 5.6.4 knows four fields; nobody who means a module writes that many
     if "module" not in given:
         return None
     return Module(

@@ -17,6 +17,8 @@ LARGEST = 4 * 2**20
 MOST = 40
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _REVISION = re.compile(r"\d{4}-\d\d-\d\d")
+# Comments, none of them looked at twice, and the keyword.
+_BEGINS = re.compile(r"\s*+(?>(?://[^\n]*\n|/\*.*?\*/)\s*)*+(?:module|submodule)\b", re.DOTALL)
 _IMPORT = re.compile(r"\b(?:import|include)\s+\"?([A-Za-z_][A-Za-z0-9_.-]*)\"?\s*[{;]")
 
 Fetch = Callable[[str, str], str]
@@ -31,7 +33,8 @@ def fetch_modules(
     that pyang made, which says what is implemented and what only imported.
 
     Raises:
-        SchemaError: too many or too large, an impossible name, or texts that pyang refuses.
+        SchemaError: too many or too large, an impossible name, texts that pyang refuses, or a folder that cannot be
+            written.
         AgentError: get-schema failed.
     """
     texts: dict[tuple[str, str], str] = {}
@@ -49,8 +52,11 @@ def fetch_modules(
             wanted.append((imported, (announced.revision or "") if announced else ""))
     digest = hashlib.sha256("\0".join(f"{key}{texts[key]}" for key in sorted(texts)).encode()).hexdigest()
     folder = (cache_dir or _default_cache()) / digest[:32]
-    if not (folder / "yang-library.json").exists():
-        _store(folder, module, texts)
+    try:
+        if not (folder / "yang-library.json").exists():
+            _store(folder, module, texts)
+    except OSError as error:
+        raise SchemaError(f"{module} cannot be kept in {folder.parent}: {error.strerror or error}") from error
     return folder / _file_name(module, _revision(texts, module))
 
 
@@ -60,7 +66,7 @@ def _take(fetch: Fetch, name: str, revision: str) -> str:
     text = fetch(name, revision)
     if len(text.encode()) > LARGEST:
         raise SchemaError(f"{name} is larger than {LARGEST} bytes")
-    if not re.match(r"\s*(?:(?://[^\n]*\n|/\*.*?\*/)\s*)*(?:module|submodule)\b", text, re.DOTALL):
+    if not _BEGINS.match(text):
         raise SchemaError(f"get-schema of {name} brought no YANG module")
     return text
 

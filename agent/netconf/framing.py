@@ -29,13 +29,12 @@ class FrameReader:
         self._limit = limit
         self._buffer = bytearray()
         self._searched = 0
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._message = bytearray()
 
     @property
     def pending(self) -> int:
         """Bytes of a message that has begun and not ended; white space between messages does not count."""
-        return self._size + len(self._buffer.strip())
+        return len(self._message) + len(self._buffer.strip())
 
     def feed(self, data: bytes) -> None:
         """Add bytes from the wire; take the messages with :meth:`next`."""
@@ -65,15 +64,13 @@ class FrameReader:
             start, size = header
             if size == 0:
                 del self._buffer[:start]
-                message = b"".join(self._chunks)
-                self._chunks.clear()
-                self._size = 0
+                message = bytes(self._message)
+                self._message.clear()
                 return message
-            self._bound(self._size + size)
+            self._bound(len(self._message) + size)
             if len(self._buffer) < start + size:
                 return None
-            self._chunks.append(bytes(self._buffer[start : start + size]))
-            self._size += size
+            self._message += self._buffer[start : start + size]
             del self._buffer[: start + size]
         return None
 
@@ -89,7 +86,7 @@ class FrameReader:
             return None
         digits = bytes(head[2:end])
         if digits == b"#":
-            if not self._chunks:
+            if not self._message:
                 raise ProtocolError("an end-of-chunks without any chunk")
             return end + 1, 0
         if not digits.isdigit() or digits.startswith(b"0") or int(digits) > _LARGEST_CHUNK:

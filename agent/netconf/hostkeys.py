@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
+from agent.model.files import read_start
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class HostKeyCheck:
         line = f"{self._name} {kind} {base64.b64encode(blob).decode()}\n"
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
             with os.fdopen(descriptor, "ab") as file:
                 if file.tell() and not _ends_with_newline(self._file):
                     line = "\n" + line
@@ -165,14 +166,17 @@ def _recorded(path: Path) -> _KnownHosts:
         return _KnownHosts(())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint="check --known-hosts") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is no file name: {error}", hint="check --known-hosts") from error
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path, mtime_ns: int, size: int) -> _KnownHosts:  # noqa: ARG001 - part of the key
     """The file as it was at *mtime_ns* with *size* bytes; both are part of the key under which it is remembered."""
-    if size > _LARGEST_FILE:
+    data = read_start(path, _LARGEST_FILE + 1, hint="check --known-hosts")
+    if len(data) > _LARGEST_FILE:
         raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
-    return _KnownHosts(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    return _KnownHosts(data.decode("utf-8", "replace").splitlines())
 
 
 def _entry(line: str) -> _Entry | None:

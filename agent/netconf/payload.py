@@ -19,7 +19,10 @@ from agent.model.resources import directory
 NETCONF_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 TEMPLATE_NS = "urn:xr-agent:template"
 LARGEST = 64 * 2**20
+MOST_NODES = 2_000_000
+"""Tags and attributes of one document; in memory the shortest of them take some twenty times what they take as text."""
 DEEPEST = 200
+_ROOT_WITHIN = 64 * 1024
 
 Element: TypeAlias = etree._Element
 
@@ -43,27 +46,48 @@ def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None)
     """The root element of an XML document that a device sent; nothing outside it is read, nothing in it expanded.
 
     Raises:
-        ProtocolError: larger than *limit* bytes, not UTF-8, a DOCTYPE, not well-formed, or nested over 200 deep.
+        ProtocolError: larger than *limit* bytes, not UTF-8, a DOCTYPE, not well-formed, over two million tags and
+            attributes, or nested over 200 deep.
     """
     raw = _utf8(data, limit, device)
     if _DOCTYPE.match(raw):
         raise _doctype(device)
+    # Whatever is a tag or an attribute has one of these signs; what has them as text is counted as well.
+    if raw.count(b"<") + raw.count(b"=") > MOST_NODES:
+        raise ProtocolError(
+            f"XML with more than {MOST_NODES} tags and attributes", device=device, hint="narrow what is asked for"
+        )
     try:
         root: Element = etree.fromstring(raw, _parser())
     except etree.XMLSyntaxError as error:
         if "excessive depth" in str(error).lower():
             raise _nested(device) from error
-        raise ProtocolError(
-            f"broken XML: {' '.join(str(error.msg).split())}",
-            device=device,
-            hint="it was cut off or damaged, or the peer is no NETCONF server",
-        ) from error
+        raise _broken(error, device) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _doctype(device)
     # Each level but the innermost ends in a tag of its own, so most replies need not be walked.
     if raw.count(b"</") >= DEEPEST:
         _bound_depth(root, device)
     return root
+
+
+def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, str]]:
+    """Tag and attributes of a document's root element, read no further than that.
+
+    Raises:
+        ProtocolError: a DOCTYPE, or no root element within 64 KiB.
+    """
+    raw = message[:_ROOT_WITHIN].encode()
+    if _DOCTYPE.match(raw):
+        raise _doctype(device)
+    parser: Any = etree.XMLPullParser(events=("start",), encoding="utf-8", resolve_entities=False, no_network=True)
+    try:
+        parser.feed(raw)
+        for _, element in parser.read_events():
+            return element.tag, dict(element.attrib)
+    except etree.XMLSyntaxError as error:
+        raise _broken(error, device) from error
+    raise ProtocolError(f"a message is not XML: it begins with {message[:40]!r}", device=device)
 
 
 def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
@@ -84,6 +108,14 @@ def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
             f"XML that is not UTF-8{where}", device=device, hint="the peer is no NETCONF server, or its data is damaged"
         ) from error
     return raw
+
+
+def _broken(error: etree.XMLSyntaxError, device: str | None) -> ProtocolError:
+    return ProtocolError(
+        f"broken XML: {' '.join(str(error.msg).split())}",
+        device=device,
+        hint="it was cut off or damaged, or the peer is no NETCONF server",
+    )
 
 
 def _doctype(device: str | None) -> ProtocolError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import threading
 import time
 import uuid
@@ -20,6 +21,7 @@ from lxml import etree
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import TransportError as NcclientTransportError
 
+from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
     AccessDenied,
@@ -50,6 +52,7 @@ _OK = qname(NETCONF_NS, "ok")
 _RPC = qname(NETCONF_NS, "rpc")
 _REPLY = qname(NETCONF_NS, "rpc-reply")
 _NOT_AUTHORIZED = "not authorized"
+_SESSION_ID = re.compile(r"[0-9]{1,10}")
 _CLOSE_TIMEOUT = 5.0
 _NSMAP: Any = {None: NETCONF_NS}  # lxml takes None for the default namespace; its stubs do not
 
@@ -329,7 +332,8 @@ def connect(
 
     def opened() -> Session:
         transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
-        transport.open()
+        with bound(device=device.name):
+            transport.open()
         return Session(
             transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
         )
@@ -388,7 +392,7 @@ def _rpc_error(element: Element) -> RpcErrorInfo:
         return text.strip() or None if text else None
 
     info = element.find(qname(NETCONF_NS, "error-info"))
-    holder = None if info is None else info.findtext(qname(NETCONF_NS, "session-id"))
+    holder = ("" if info is None else info.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
     return RpcErrorInfo(
         type=said("error-type"),
         tag=said("error-tag"),
@@ -397,5 +401,5 @@ def _rpc_error(element: Element) -> RpcErrorInfo:
         path=said("error-path"),
         message=said("error-message"),
         info=None if info is None else payload.serialize(info).decode(),
-        session_id=holder.strip() if holder else None,
+        session_id=holder if _SESSION_ID.fullmatch(holder) else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import logging
 import os
 import socket
@@ -19,6 +20,7 @@ from paramiko.pkey import UnknownKeyType
 
 from agent.model.device import Device, HostKeys, Secret
 from agent.model.errors import ConnectError, InputError, SSHAuthenticationError
+from agent.model.files import read_start
 from agent.netconf.hostkeys import HostKeyCheck
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ E = TypeVar("E", bound=BaseException)
 
 _CLOSE_WAIT = 5.0
 _FIRST_WORDS = 256
+_LARGEST_CONFIG = 1 << 20
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _RATE_LIMIT = "IOS XR takes 60 new SSH sessions a minute by default: wait a minute, then try again"
 _NOT_SSH_OR_LIMIT = f"{_RATE_LIMIT}; or the port is not SSH's"
@@ -171,17 +174,18 @@ def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) ->
 
 def _ssh_config(device: Device) -> dict[str, Any]:
     path = device.ssh_config or Path("~/.ssh/config").expanduser()
+    if device.ssh_config is None and not os.path.lexists(path):
+        return {}
+    hint = "name an OpenSSH client configuration with --ssh-config"
+    data = read_start(path, _LARGEST_CONFIG + 1, hint=hint)
+    if len(data) > _LARGEST_CONFIG:
+        raise InputError(f"{path}: larger than 1 MiB", hint=hint)
     try:
-        with path.open(encoding="utf-8") as file:
-            config = paramiko.SSHConfig()
-            config.parse(file)
-    except FileNotFoundError:
-        if device.ssh_config is None:
-            return {}
-        raise InputError(f"{path} does not exist", hint="name an OpenSSH client configuration") from None
-    except (OSError, UnicodeDecodeError, paramiko.ConfigParseError) as error:
-        raise InputError(f"{path}: {error}", hint="correct it, or name another with --ssh-config") from error
-    return dict(config.lookup(device.host))
+        config = paramiko.SSHConfig()
+        config.parse(io.StringIO(data.decode("utf-8")))
+        return dict(config.lookup(device.host))
+    except (ValueError, paramiko.SSHException) as error:
+        raise InputError(f"{path}: {error}", hint=hint) from error
 
 
 def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:

@@ -8,13 +8,13 @@ ncclient ``Manager`` can be put over it.
 from __future__ import annotations
 
 import logging
+import re
 import threading
+from collections import deque
 from contextlib import ExitStack
 from functools import cache
-from typing import Any
 
 import paramiko
-from lxml import etree
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.operations.errors import OperationError
@@ -25,7 +25,7 @@ from ncclient.transport.ssh import SSHSession
 from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, ProtocolError
 from agent.netconf.framing import FrameReader, frame
-from agent.netconf.payload import NETCONF_NS, parse, qname
+from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
 from agent.netconf.ssh import Connection, Deadline, open_ssh
 from agent.netconf.trace import Tap
 
@@ -33,8 +33,11 @@ log = logging.getLogger(__name__)
 
 _READ = 1 << 18
 _CLOSE_WAIT = 5.0
-_ROOT_WITHIN = 64 * 1024
 _SESSION_LIMIT = "the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there"
+_REPLY = qname(NETCONF_NS, "rpc-reply")
+_REMEMBERED = 1000
+# A positive number of 32 bits (RFC 6241 section 8.1, session-id-type in appendix C).
+_SESSION_ID = re.compile(r"[1-9][0-9]{0,9}")
 _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
 
 
@@ -54,6 +57,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         self._channel: paramiko.Channel | None = None
         self._greeted = threading.Event()
         self._refused: Exception | None = None
+        self._answered: deque[str | None] = deque(maxlen=_REMEMBERED)
         self.announced: tuple[str, ...] = ()
 
     def open(self) -> None:
@@ -108,8 +112,6 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 device=device.name,
                 hint=_SESSION_LIMIT,
             )
-        if not self._id:
-            raise ProtocolError("its hello has no session-id (RFC 6241 section 8.1)", device=device.name)
 
     def _ended_early(self) -> ConnectError:
         """How a router refuses more NETCONF sessions than its limit."""
@@ -195,23 +197,39 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         self.announced = tuple(
             (uri.text or "").strip() for uri in hello.iter(qname(NETCONF_NS, "capability")) if uri.text
         )
-        self._id = (hello.findtext(qname(NETCONF_NS, "session-id")) or "").strip() or None
+        number = (hello.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
+        if not _SESSION_ID.fullmatch(number) or int(number) >= 1 << 32:
+            raise ProtocolError(
+                f"its hello has no session-id from 1 to 4294967295 (RFC 6241 section 8.1): {number!r}",
+                device=self._device.name,
+            )
+        self._id = number
         if _BASE_11 in self.announced:
             self._base = NetconfBase.BASE_11
             self._frames.chunked = True
         self._greeted.set()
 
     def _dispatch_message(self, raw: str) -> None:
-        root = _root_of(raw)
+        root = root_of(raw, device=self._device.name)
         if root[0].endswith("}notification"):
             log.debug("%s: a notification nobody subscribed to", self._device.name)
             return
-        if not root[0].endswith("rpc-reply"):
+        if root[0] != _REPLY:
             raise ProtocolError(f"a message is a {root[0]!r}, not an rpc-reply", device=self._device.name)
+        message_id = root[1].get("message-id")
         with self._lock:
             listeners = list(self._listeners)
-        for listener in listeners:
-            listener.callback(root, raw)
+        try:
+            for listener in listeners:
+                listener.callback(root, raw)
+        except OperationError as error:
+            if message_id in self._answered:
+                log.debug("%s: a second reply to message-id %s is ignored", self._device.name, message_id)
+                return
+            raise ProtocolError(
+                f"a reply has the message-id {message_id!r}, by which nothing was asked", device=self._device.name
+            ) from error
+        self._answered.append(message_id)
 
     def close(self) -> None:
         """End the session and its thread, within a bound; closing again does nothing."""
@@ -228,15 +246,3 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
 def _hello() -> str:
     listed = "".join(f"<capability>{uri}</capability>" for uri in (_BASE_10, _BASE_11))
     return f'<hello xmlns="{NETCONF_NS}"><capabilities>{listed}</capabilities></hello>'
-
-
-def _root_of(raw: str) -> tuple[str, dict[str, str]]:
-    """Tag and attributes of the root element, read no further than that and without any entity."""
-    parser: Any = etree.XMLPullParser(events=("start",), resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        parser.feed(raw[:_ROOT_WITHIN].encode())
-        for _, element in parser.read_events():
-            return element.tag, dict(element.attrib)
-    except etree.XMLSyntaxError as error:
-        raise ProtocolError(f"a message is not XML: {error}") from error
-    raise ProtocolError(f"a message is not XML: it begins with {raw[:40]!r}")

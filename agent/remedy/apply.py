@@ -8,6 +8,7 @@ from contextlib import closing
 
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
+from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, Interrupted
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
@@ -64,6 +65,26 @@ def apply(
         yield _last(outcome)
         return outcome
     run = Run(session, plan, policy, connect, ssh, evidence=plan.present, started=policy.clock())
+    return (yield from _logged(run, _carried_out(run)))
+
+
+def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Event, None, Outcome]:
+    """The same events; what is logged on the way to each is bound to the step, what the caller logs between is not."""
+    try:
+        while True:
+            with bound(device=run.plan.device, step=run.current):
+                try:
+                    event = next(events)
+                except StopIteration as end:
+                    outcome: Outcome = end.value
+                    return outcome
+            yield event
+    finally:
+        with bound(device=run.plan.device, step=run.current):
+            events.close()
+
+
+def _carried_out(run: Run) -> Generator[Event, None, Outcome]:
     try:
         outcome = yield from _steps(run)
     except GeneratorExit:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agent.model.errors import InputError
+from agent.model.files import read_start
 
 _BUNDLED = Path(__file__).parent / "notices" / "fn72290.json"
 _LARGEST = 1 << 20
@@ -44,12 +45,12 @@ class Notice:
         Raises:
             InputError: the file cannot be read, or is not of that form.
         """
+        data = read_start(path, _LARGEST + 1, hint="name a readable notice file")
+        if len(data) > _LARGEST:
+            raise InputError(f"{path}: no notice: larger than 1 MiB", hint=f"it is {_SHAPE}")
         try:
-            with Path(path).open("rb") as file:
-                return cls._of(json.loads(file.read(_LARGEST)))
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}", hint="name a readable notice file") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls._of(json.loads(data))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise InputError(f"{path}: no notice: {error!r}", hint=f"it is {_SHAPE}") from error
 
     @classmethod

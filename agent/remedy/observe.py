@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate, Evidence
+from agent.model.context import bound
 from agent.model.errors import AgentError
 from agent.model.method import Method
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
@@ -45,11 +46,12 @@ def observe(
             refuses to show is no error but a reading with its reason.
     """
     policy = policy or Policy()
-    ways = access(session.capabilities, session.schema)
-    state = _by_models(session, trustpoint_name, policy, ways)
-    if full:
-        state = _judged_by_models(session, state, policy)
-    return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
+    with bound(device=session.device):
+        ways = access(session.capabilities, session.schema)
+        state = _by_models(session, trustpoint_name, policy, ways)
+        if full:
+            state = _judged_by_models(session, state, policy)
+        return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,9 @@ def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
 
 def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:
     """The licensing state by its model, else over the CLI."""
-    reading = ask_one(session, licensing.query(session.schema), policy)
-    return cliread.licensing(ssh) if ssh is not None and _unmodelled(reading) else reading
+    with bound(device=session.device):
+        reading = ask_one(session, licensing.query(session.schema), policy)
+        return cliread.licensing(ssh) if ssh is not None and _unmodelled(reading) else reading
 
 
 def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> State:

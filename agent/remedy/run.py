@@ -204,4 +204,5 @@ class Run:
             retries=self.retries,
             elapsed_s=round(self.policy.clock() - self.started, 3),
             error=Failure.of(error) if error else None,
+            changed=self.changed,
         )

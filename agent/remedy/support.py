@@ -19,8 +19,9 @@ from agent.netconf.schema import Schema
 from agent.remedy.access import access
 
 # Captured files may hold a prompt or a second message around the hello.
-_HELLO = re.compile(rb"<(?:[A-Za-z_][\w.-]{0,60}:)?hello[\s>].*?</(?:[A-Za-z_][\w.-]{0,60}:)?hello\s*>", re.DOTALL)
-_LARGEST = 4 * 1024 * 1024
+_TAG = re.compile(rb"<(?P<end>/?)(?:[A-Za-z_][\w.-]{0,60}:)?hello\b[^<>]*>")
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a file with a captured hello."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,23 @@ def of_hello(hello: bytes, *, strict: bool = False) -> Access:
     Raises:
         ProtocolError: there is no hello in it, or more than one.
     """
-    if len(hello) > _LARGEST:
-        raise ProtocolError(f"{len(hello)} bytes are no hello")
-    found = _HELLO.findall(hello)
+    if len(hello) > LARGEST:
+        raise ProtocolError(f"more than {LARGEST} bytes are no hello")
+    found = list(_messages(hello))
     if len(found) != 1:
         raise ProtocolError(f"there are {len(found)} hello messages in it, not one")
     return _possible(Capabilities.from_hello(found[0]).as_captured(), strict=strict)
+
+
+def _messages(text: bytes) -> Iterator[bytes]:
+    """Each hello in *text*, from its first tag to its last."""
+    begun: int | None = None
+    for tag in _TAG.finditer(text):
+        if not tag["end"]:
+            begun = tag.start() if begun is None else begun
+        elif begun is not None:
+            yield text[begun : tag.end()]
+            begun = None
 
 
 _answers: dict[tuple[object, ...], Access] = {}

@@ -144,8 +144,10 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
 
 def _reset(connection: asyncssh.SSHServerConnection) -> None:
     """End a connection by a TCP reset, as a device does that refuses it."""
-    with contextlib.suppress(OSError):
-        connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock = connection.get_extra_info("socket")
+    if sock is not None:  # None: it has ended already
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.abort()
 
 

@@ -23,25 +23,27 @@ log = logging.getLogger(__name__)
 _WORD = re.compile(r"[A-Za-z0-9_./:@%+=~-]{1,400}")
 # Trustpoint names without the characters that the CLI takes for itself.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@%+=$][A-Za-z0-9_\-.:,@#%+=$]{0,127}")
+# No pattern looks at the same characters twice: a router may print megabytes of blanks.
 _REFUSED = re.compile(
-    r"^\s*(?:%.*(?:invalid input|incomplete command|ambiguous command|unrecognized command).*"
-    r"|%?.*(?:command is not authorized|authorization failed|not authorized to).*)$",
+    r"^(?:[ \t]*+%.*(?:invalid input|incomplete command|ambiguous command|unrecognized command).*"
+    r"|.*(?:command is not authorized|authorization failed|not authorized to).*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 _UNAUTHORIZED = re.compile(r"not authorized|authorization failed|permission denied|not permitted", re.IGNORECASE)
-_CONFIG_REFUSED = re.compile(r"^\s*%.*$|^.*not authorized.*$", re.MULTILINE | re.IGNORECASE)
-_COMMIT_REFUSED = re.compile(r"^\s*%.*$|^.*failed to commit.*$", re.MULTILINE | re.IGNORECASE)
+_CONFIG_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*not authorized.*$", re.MULTILINE | re.IGNORECASE)
+_COMMIT_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*failed to commit.*$", re.MULTILINE | re.IGNORECASE)
 _NOTHING_NEW = re.compile(r"no configuration changes to commit", re.IGNORECASE)
 _OTHERS_COMMITTED = re.compile(r"commits have occurred from other", re.IGNORECASE)
 _IMPORT_FAILED = re.compile(
     r"^(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
-    r"(?:\s*%.*|.*\b(?:fail|error|unable|cannot|could not|not found|no such|denied|refused|timed out).*)$",
+    r"(?:[ \t]*+%.*|.*\b(?:fail|error|unable|cannot|could not|not found|no such|denied|refused|timed out).*)$",
     re.MULTILINE | re.IGNORECASE,
 )
-_REMARK = re.compile(r"\s*(?:!+(?![!%]).*|end|\^|% Invalid input.*)?$", re.IGNORECASE)
+_REMARK = re.compile(r"\A\s*+(?:!+(?![!%]).*|end|\^|% Invalid input.*)?$", re.IGNORECASE)
 _IMPORT_TAKES = 5.0  # a bundle is fetched and its certificates are checked one by one
 _SHELL_FAILED = re.compile(
-    r"^(?:\S*\b)?(?:cp|rm|sh|bash)\S*: |^\s*%|permission denied|no such file|no space|not found|cannot|error|fail",
+    r"^(?:\S{0,80}\b)?(?:cp|rm|sh|bash)\S{0,80}: |^[ \t]*+%"
+    r"|permission denied|no such file|no space|not found|cannot|error|fail",
     re.MULTILINE | re.IGNORECASE,
 )
 

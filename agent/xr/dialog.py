@@ -25,7 +25,7 @@ _THERE_ALREADY = re.compile(
     re.IGNORECASE,
 )
 _CERTIFICATE_WORDS = re.compile(r"finger ?print|\bserial\b|\bsubject\b|\bissue[rd]\b|\bvalid", re.IGNORECASE)
-_FAILURE = re.compile(r"^\s*%(?!.*(?:success|accepted|imported|saved)).*$", re.MULTILINE | re.IGNORECASE)
+_FAILURE = re.compile(r"^[ \t]*+%(?!.*(?:success|accepted|imported|saved)).*$", re.MULTILINE | re.IGNORECASE)
 _UNAUTHORIZED = re.compile(r"not authorized|authorization failed", re.IGNORECASE)
 _TYPED = re.compile(r"^[A-Za-z0-9+/=]{20,64}$|^-----(?:BEGIN|END) CERTIFICATE-----$|^quit$", re.MULTILINE)
 

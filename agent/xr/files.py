@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from agent.model.errors import AgentError, FileError, ReplyTimeout, SessionLost
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _OPEN_WAIT = 30.0
+_VERSION, _ATTRIBUTES = 2, 105
 _CLOSED = "Socket is closed"  # paramiko's words for writing to a channel that has ended
 
 
@@ -92,15 +94,13 @@ class Files:
         close_channel(self._channel)
 
     def _opened(self, transport: Transport) -> tuple[Channel, SFTPClient]:
-        from paramiko import SFTPClient
-
         wait = min(self._timeout, _OPEN_WAIT)
         try:
             with self._named("SFTP", "begun"):
                 channel = open_channel(transport, lambda channel: channel.invoke_subsystem("sftp"), wait)
                 channel.settimeout(wait)
                 try:
-                    sftp = SFTPClient(channel)
+                    sftp = _client_class()(channel)
                 except BaseException:
                     close_channel(channel)
                     raise
@@ -168,7 +168,7 @@ class Files:
             raise ReplyTimeout(
                 f"{path} could not be {doing} within {self._timeout:g} s", device=self.device, hint=hint
             ) from error
-        except (EOFError, SSHException, SFTPError, ConnectionError) as error:
+        except (EOFError, SSHException, SFTPError, ConnectionError, UnicodeDecodeError) as error:
             raise SessionLost(f"SFTP ended before {path} was {doing}", device=self.device, hint=hint) from error
         except OSError as error:
             if str(error) == _CLOSED:
@@ -178,6 +178,27 @@ class Files:
                 device=self.device,
                 hint=_advice(error, doing),
             ) from error
+
+
+@cache
+def _client_class() -> type[SFTPClient]:
+    """paramiko's client, but one that leaves a server whose answers paramiko would read for ever."""
+    from paramiko import SFTPClient, SFTPError
+
+    class Strict(SFTPClient):
+        """Only what was asked for is an answer (draft-ietf-secsh-filexfer-02 section 3)."""
+
+        def _read_packet(self) -> tuple[int, bytes]:
+            kind, data = super()._read_packet()  # type: ignore[misc] # what begins with _ has no types
+            number = int.from_bytes(data[:4])
+            if len(data) < 4 or (kind != _VERSION and number not in self._expecting):  # type: ignore[attr-defined] # the same
+                raise SFTPError(f"an answer to request {number}, which was not made")
+            if kind == _ATTRIBUTES:
+                # Nothing here needs extended attributes, of which a few bytes may announce four thousand million.
+                return kind, data[:4] + bytes([data[4] & 0x7F]) + data[5:] if len(data) > 4 else data
+            return kind, data
+
+    return Strict
 
 
 def _advice(error: OSError, doing: str) -> str:

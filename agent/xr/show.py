@@ -39,7 +39,7 @@ _FIELD = re.compile(r"^[ \t]{0,20}([A-Za-z][A-Za-z0-9 /-]{0,40}?)[ \t]*:[ \t]*(.
 _CA = re.compile(r"^[ \t]*(?:trusted )?(?:ca|root) certificate", re.IGNORECASE)
 _OTHER_CERTIFICATE = re.compile(r"^[ \t]*(?:router|general purpose|rsa|id|identity) certificate", re.IGNORECASE)
 _TRUSTPOINT = re.compile(r"^[ \t]*trustpoint[ \t]*:[ \t]*(\S+)", re.IGNORECASE)
-_POOL = re.compile(r"^[ \t]*trustpool[ \t]*:[ \t]*(.*?)[ \t]*$", re.IGNORECASE)
+_POOL = re.compile(r"^[ \t]*trustpool[ \t]*:(.*)$", re.IGNORECASE)
 _RULE = re.compile(r"^[ \t]*[=\-*]{5,}[ \t]*$")
 _WEEKDAY_LAST = re.compile(
     r"^(\d\d:\d\d:\d\d)(?:\.\d+)? ([A-Z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})$"
@@ -48,7 +48,7 @@ _CLOCK = re.compile(
     r"^[*.]?(\d\d:\d\d:\d\d)(?:\.(\d{1,3}))? ([A-Za-z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})\s*$"
 )
 _VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+)", re.IGNORECASE)
-_LABEL = re.compile(r"^\s*(?:label|version)\s*:\s*(\d+\.\d+\.\d+)", re.IGNORECASE | re.MULTILINE)
+_LABEL = re.compile(r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+)", re.IGNORECASE | re.MULTILINE)
 _DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
 _URL = re.compile(r"\bhttps?://[^\s\"']{1,200}", re.IGNORECASE)
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
@@ -135,7 +135,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
                 yield origin, made
             fields, current = {}, None
         if pool:
-            origin = pool.group(1) or None
+            origin = pool.group(1).strip() or None
         elif key is not None:
             fields[key] = [value] if value else []
             current = key

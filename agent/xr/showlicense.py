@@ -28,8 +28,8 @@ _SECTIONS = {
     "usage reporting": "reporting",
     "policy": "other",
 }
-_LINE = re.compile(r"^([ \t]*)([A-Za-z][A-Za-z0-9 /()\-]{0,60}?)[ \t]*:[ \t]*(.*?)[ \t]*$")
-_ON = re.compile(r"^([A-Za-z][A-Za-z \-]*?)[ \t]+on[ \t]+(.+)$")
+_LINE = re.compile(r"^([ \t]*)([A-Za-z][A-Za-z0-9 /()\-]{0,60}?)[ \t]*:(.*)$")
+_ON = re.compile(r"^([A-Za-z][A-Za-z \-]*?) on (.+)$")
 _USAGE = re.compile(
     r"^[ \t]{0,4}(\S(?:.{0,58}\S)?)[ \t]{2,}(?:\(?(\S{1,80}?)\)?[ \t]{2,})?(\d{1,9})[ \t]+([A-Z][A-Z _]{2,40})[ \t]*$"
 )
@@ -117,7 +117,7 @@ def _read(text: str, seen: _Seen) -> None:
             _usage(line, seen)
             section = _heading(line) or section
             continue
-        indent, key, value = len(found.group(1)), " ".join(found.group(2).lower().split()), found.group(3)
+        indent, key, value = len(found.group(1)), " ".join(found.group(2).lower().split()), found.group(3).strip()
         if key in _SECTIONS and not value and indent < 3:
             section = _SECTIONS[key]
             continue
@@ -139,18 +139,14 @@ def _usage(line: str, seen: _Seen) -> None:
 
 def _status(seen: _Seen, section: str) -> str:
     """The status without the time that may stand behind it."""
-    shown = seen.get(section, "status") or ""
-    dated = _ON.match(shown)
-    return " ".join((dated.group(1) if dated else shown).upper().split())
+    return _dated(seen.get(section, "status") or "")[0].upper()
 
 
 def _outcome(seen: _Seen) -> tuple[bool | None, DeviceTime | None]:
     """The last communication attempt: whether it succeeded, and when it was."""
-    shown = seen.get("authorization", "last communication attempt") or ""
-    dated = _ON.match(shown)
-    word = (dated.group(1) if dated else shown).strip().upper()
-    success = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}.get(word)
-    return success, device_time(dated.group(2)) if dated else None
+    word, when = _dated(seen.get("authorization", "last communication attempt") or "")
+    success = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}.get(word.upper())
+    return success, device_time(when)
 
 
 def _failure(seen: _Seen) -> tuple[str | None, DeviceTime | None]:
@@ -160,9 +156,15 @@ def _failure(seen: _Seen) -> tuple[str | None, DeviceTime | None]:
             shown = (
                 seen.get(section, "last communication attempt", "initial registration", "last renewal attempt") or ""
             )
-            dated = _ON.match(shown)
-            return reason, device_time(dated.group(2)) if dated else None
+            return reason, device_time(_dated(shown)[1])
     return None, None
+
+
+def _dated(shown: str) -> tuple[str, str | None]:
+    """What is shown, and the time that stands behind it: ``FAILED on Feb 22 10:00:07 2022 UTC``."""
+    words = " ".join(shown.split())
+    found = _ON.match(words)
+    return (found.group(1), found.group(2)) if found else (words, None)
 
 
 def _url(shown: str | None) -> str | None:

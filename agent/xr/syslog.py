@@ -119,7 +119,8 @@ def _matches(stream: BinaryIO) -> Iterator[tuple[bytes, str]]:
         for match in SIGNATURE.finditer(text, seen):
             if match.start() >= end:
                 break
-            begin = max(text.rfind(b"\n", 0, match.start()) + 1, match.start() - _BEFORE, 0)
+            first = max(0, match.start() - _BEFORE)
+            begin = max(text.rfind(b"\n", first, match.start()) + 1, first)
             yield text[begin : match.start()], match.group(1).decode("ascii")
         if not block:
             return

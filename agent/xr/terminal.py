@@ -36,6 +36,9 @@ _SETTLE_WAIT = 5.0
 _LINE_END_WAIT = 0.1
 _WIDTH, _HEIGHT = 511, 1000
 _LARGEST = 16 * 2**20
+_AT_ONCE = 2**20
+# What output ends in, a prompt with log lines over it or a question, is looked for in so many characters of its end.
+_TAIL = 16384
 # A log line that the router writes over the prompt, as in Cisco's own examples of this dialog.
 _LOG_LINE = r"(?:[^\n]{0,60}:[ ]?(?:\d{4} )?[A-Z][a-z]{2}[ ]+\d{1,2} \d\d:\d\d[^\n]{0,200}%[A-Z0-9_]{2,}-[^\n]*\n)"
 _ANY_PROMPT = re.compile(r"(?:^|\n)(?P<stem>[\w./:@-]{1,120})[#>] ?\Z", re.ASCII)
@@ -143,12 +146,13 @@ class Terminal:
         said, left = self._rest, timeout
         self._rest = ""
         while True:
-            _, heard, body = said.partition(echo) if echo else ("", "yes", said)
-            found = self._stop(body, mark) if heard else None
+            if echo and echo in said:
+                said, echo = said.partition(echo)[2], ""
+            found = None if echo else self._stop(said, mark)
             if found is not None:
                 self._tell()
                 return found
-            perhaps = _perhaps(body, maybe) if heard else None
+            perhaps = None if echo else _perhaps(said, maybe)
             if left <= 0.001:
                 self._rest = said
                 raise ReplyTimeout(
@@ -159,7 +163,7 @@ class Terminal:
             more = self._receive(min(quiet, left) if perhaps and quiet is not None else left)
             if not more and perhaps is not None:
                 self._tell()
-                return Said(_unstamped(body), perhaps)
+                return Said(_unstamped(said), perhaps)
             said += more
             self._bound(said)
             left = deadline.left()
@@ -223,17 +227,19 @@ class Terminal:
             rf"(?:^|\n){re.escape(stem[:31])}[^\n#]{{0,80}}\(config[^)\n]{{0,80}}\)# ?{_LOG_LINE}*\Z"
         )
 
-    def _stop(self, body: str, mark: re.Pattern[str] | None) -> Said | None:
-        """What *body* certainly ends in."""
-        if found := self._exec.search(body):
+    def _stop(self, said: str, mark: re.Pattern[str] | None) -> Said | None:
+        """What *said* certainly ends in."""
+        tail = said[-_TAIL:]
+        before = len(said) - len(tail)
+        if found := self._exec.search(tail):
             self._stem = found.groupdict().get("stem", "")
-            return Said(_unstamped(body[: found.start()]), Stop.EXEC)
-        if self._config is not None and (found := self._config.search(body)):
-            return Said(_unstamped(body[: found.start()]), Stop.CONFIG)
-        if mark and mark.search(body):
-            return Said(_unstamped(body), Stop.MARK)
-        if _SURELY_ASKED.search(body):
-            return Said(_unstamped(body), Stop.QUESTION)
+            return Said(_unstamped(said[: before + found.start()]), Stop.EXEC)
+        if self._config is not None and (found := self._config.search(tail)):
+            return Said(_unstamped(said[: before + found.start()]), Stop.CONFIG)
+        if mark and mark.search(tail):
+            return Said(_unstamped(said), Stop.MARK)
+        if _SURELY_ASKED.search(tail):
+            return Said(_unstamped(said), Stop.QUESTION)
         return None
 
     def _bound(self, said: str) -> None:
@@ -269,11 +275,12 @@ class Terminal:
             ) from error
 
 
-def _perhaps(body: str, maybe: re.Pattern[str] | None) -> Stop | None:
-    """What *body* ends in if nothing follows."""
-    if maybe and maybe.search(body):
+def _perhaps(said: str, maybe: re.Pattern[str] | None) -> Stop | None:
+    """What *said* ends in if nothing follows."""
+    tail = said[-_TAIL:]
+    if maybe and maybe.search(tail):
         return Stop.MARK
-    return Stop.QUESTION if _PERHAPS_ASKED.search(body) else None
+    return Stop.QUESTION if _PERHAPS_ASKED.search(tail) else None
 
 
 def one_line(text: str) -> str:
@@ -326,7 +333,7 @@ def _channel_class() -> Callable[[Channel, float], Any]:
                 return ""
             if not data:
                 raise ReadException("the router closed the channel")
-            while self._conn.recv_ready():
+            while len(data) < _AT_ONCE and self._conn.recv_ready():
                 data += self._conn.recv(65536)
             return self._decoder.decode(data)
 

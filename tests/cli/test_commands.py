@@ -19,6 +19,7 @@ from agent.cli.options import device as device_of
 from agent.model.anchor import TrustAnchor
 from agent.netconf.session import connect
 from agent.simulator import Device, Fault, FaultKind
+from agent.simulator.errors import rpc_error
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.schemas import check
 
@@ -441,6 +442,16 @@ def test_json_logs_are_one_object_per_line(lab: Lab) -> None:
     entries = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     assert any("stored new host key" in entry["message"] for entry in entries)
     assert all({"time", "level", "logger", "message"} <= set(entry) for entry in entries)
+
+
+def test_json_logs_say_which_device_and_step_they_are_about(lab: Lab) -> None:
+    device = lab.add(terminal_rpc="installs")
+    device.faults.append(Fault("lock", FaultKind.ERROR, rpc_error("lock-denied")))
+    done = lab.run("push", device, "--yes", "-v", "--log-json", "--format", "json")
+    entries = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    (repeated,) = [entry for entry in entries if "is repeated" in entry["message"]]
+    assert (repeated["device"], repeated["step"]) == ("127.0.0.1", "lock")
+    assert "run" not in repeated
 
 
 # --- poll ------------------------------------------------------------------------------------------------------------

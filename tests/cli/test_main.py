@@ -17,7 +17,7 @@ from agent.cli.main import Program, program
 from agent.model.anchor import TrustAnchor
 from agent.model.errors import ConnectError
 
-COMMANDS = ("show", "assess", "plan", "push", "poll", "simulate", "demo")
+COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "simulate", "demo")
 
 
 def run(*words: str, **environment: str) -> Any:

@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
 
@@ -44,8 +46,10 @@ def fail_oddly() -> None:
     raise Untravelled("odd", "thing")
 
 
-def wait_for(flag: Flag) -> None:
+@contextmanager
+def wait_for(flag: Flag) -> Iterator[None]:
     assert flag.wait(30)
+    yield
 
 
 def test_calls_run_in_all_threads_of_all_processes(tmp_path: Path) -> None:

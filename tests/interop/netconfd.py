@@ -45,6 +45,55 @@ def missing() -> list[str]:
     return absent if shutil.which("ssh-keygen") else [*absent, "ssh-keygen"]
 
 
+class _Process:
+    """A server that can be started again."""
+
+    def __init__(self, words: list[str], log: Path, ready: Callable[[str], bool]) -> None:
+        self._words, self._log, self._ready = words, log, ready
+        self._running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process that runs, or ran last."""
+        assert self._running is not None
+        return self._running.pid
+
+    def start(self) -> None:
+        """Run it, and wait until it is ready."""
+        with self._log.open("wb") as output:
+            process = subprocess.Popen(self._words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        self._running = process
+        deadline = time.monotonic() + _DEADLINE
+        while True:
+            # Before the log is read, so that the last words of a process that ended are in it.
+            ended = process.poll() is not None
+            said = self._log.read_text(errors="replace")
+            if not ended and self._ready(said):
+                return
+            if ended and "Address already in use" in said:
+                raise _PortTaken
+            if ended or time.monotonic() > deadline:
+                how = f"ended with {process.returncode}" if ended else f"is not ready after {_DEADLINE:g} s"
+                raise RuntimeError(f"{self._words[0]} {how}; it said:\n{said[-_LAST_OF_LOG:]}")
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        """Ask it to end; kill it where it does not."""
+        if self._running is None:
+            return
+        self._running.terminate()
+        try:
+            self._running.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """kill -9."""
+        assert self._running is not None
+        self._running.kill()
+        self._running.wait(5)
+
+
 @dataclass(frozen=True)
 class Netconfd:
     """A running server.
@@ -56,6 +105,23 @@ class Netconfd:
     port: int
     folder: Path
     stop: Callable[[], None]
+    netconfd: _Process
+    sshd: _Process
+    socket: Path
+
+    def crash(self) -> None:
+        """kill -9 netconfd: every session ends, and with them locks, candidate and the running configuration."""
+        self.netconfd.kill()
+        # It would be taken for the sign that the next one is ready.
+        self.socket.unlink(missing_ok=True)
+
+    def boot(self) -> None:
+        """Start netconfd again after a crash; it runs with --no-startup, so its configuration is empty."""
+        self.netconfd.start()
+
+    def connections(self) -> set[int]:
+        """The processes in which sshd serves a connection each."""
+        return {pid for pid, parent in _parents() if parent == self.sshd.pid}
 
     @property
     def username(self) -> str:
@@ -155,11 +221,27 @@ def _started(end: ExitStack, folder: Path) -> Netconfd:
         "--no-startup",
         *(f"--module={name.partition('@')[0]}" for name in FILES),
     ]
-    _start(end, folder / "netconfd.log", netconfd, lambda log: sock.exists())
     sshd = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
-    # The log, not a connection, tells: a stranger on the same port would answer as well.
-    _start(end, folder / "sshd.log", sshd, lambda log: f"listening on 127.0.0.1 port {port}" in log)
-    return Netconfd(port, folder, end.close)
+    servers = (
+        _Process(netconfd, folder / "netconfd.log", lambda log: sock.exists()),
+        # The log, not a connection, tells: a stranger on the same port would answer as well.
+        _Process(sshd, folder / "sshd.log", lambda log: f"listening on 127.0.0.1 port {port}" in log),
+    )
+    for server in servers:
+        end.callback(server.end)
+        server.start()
+    return Netconfd(port, folder, end.close, *servers, sock)
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Each process with its parent's number."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name in parentheses may hold anything; behind it come the state and the parent.
+            fields = file.read_text(errors="replace").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
+            continue
+        yield int(file.parent.name), int(fields[1])
 
 
 def _prepare(folder: Path, port: int, sock: Path) -> None:
@@ -192,31 +274,3 @@ def _prepare(folder: Path, port: int, sock: Path) -> None:
         f'Subsystem netconf "{SUBSYSTEM} --ncxserver-sockname={port}@{sock}"',
     )
     (folder / "sshd_config").write_text("\n".join(options) + "\n")
-
-
-def _start(end: ExitStack, log: Path, words: list[str], ready: Callable[[str], bool]) -> None:
-    with log.open("wb") as output:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-    end.callback(_end, process)
-    deadline = time.monotonic() + _DEADLINE
-    while True:
-        # Before the log is read, so that the last words of a process that ended are in it.
-        ended = process.poll() is not None
-        said = log.read_text(errors="replace")
-        if not ended and ready(said):
-            return
-        if ended and "Address already in use" in said:
-            raise _PortTaken
-        if ended or time.monotonic() > deadline:
-            how = f"ended with {process.returncode}" if ended else f"is not ready after {_DEADLINE:g} s"
-            raise RuntimeError(f"{words[0]} {how}; it said:\n{said[-_LAST_OF_LOG:]}")
-        time.sleep(0.02)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(5)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 import agent
 from agent.model.outcome import Event, Outcome, Status
 from agent.netconf import operations
-from agent.netconf.session import Session
+from agent.netconf.session import Connector, Session
 from tests.interop.conftest import Server
 from tests.interop.test_scenarios import NO_PROOF, TERMINAL, edit, enrollment, without_validate
 from tests.support import Clock, eventually
@@ -18,11 +19,18 @@ KEEP = agent.Intent(renew=False, caution=agent.Caution(rollback=False, lock_wait
 
 
 @pytest.fixture
-def connect(server: Server) -> Iterator[agent.netconf.session.Connector]:
+def connect(server: Server) -> Iterator[Connector]:
+    """Opens sessions, and cleans up behind them."""
+    with cleaned(server.connect) as opened:
+        yield opened
+
+
+@contextmanager
+def cleaned(connect: Connector) -> Iterator[Connector]:
     """Opens sessions that do not validate, since netconfd 2.13 then commits nothing; cleans up behind them."""
 
     def opened() -> Session:
-        session = server.connect()
+        session = connect()
         without_validate(session)
         return session
 
@@ -34,13 +42,13 @@ def connect(server: Server) -> Iterator[agent.netconf.session.Connector]:
             operations.commit(cleaner)
 
 
-def kill(connect: agent.netconf.session.Connector, session: Session) -> None:
+def kill(connect: Connector, session: Session) -> None:
     with connect() as other:
         operations.kill_session(other, str(session.session_id))
     assert eventually(lambda: not session.connected)
 
 
-def push_killed_at(connect: agent.netconf.session.Connector, step: str, status: Status) -> tuple[Outcome, list[Event]]:
+def push_killed_at(connect: Connector, step: str, status: Status) -> tuple[Outcome, list[Event]]:
     """A push whose session is killed at an event, and that may open others."""
     seen: list[Event] = []
     with connect() as session:
@@ -57,7 +65,7 @@ def push_killed_at(connect: agent.netconf.session.Connector, step: str, status: 
 @pytest.mark.parametrize("step", ["lock", "edit-config", "commit"])
 @pytest.mark.parametrize("status", [Status.STARTED, Status.DONE])
 def test_a_session_killed_at_any_step_leaves_what_was_planned_and_no_lock(
-    server: Server, connect: agent.netconf.session.Connector, step: str, status: Status
+    server: Server, connect: Connector, step: str, status: Status
 ) -> None:
     outcome, _ = push_killed_at(connect, step, status)
     assert outcome.error is not None
@@ -69,7 +77,7 @@ def test_a_session_killed_at_any_step_leaves_what_was_planned_and_no_lock(
             assert operations.send_lock(after, "running" if target == "running" else "candidate").result().ok
 
 
-def test_a_commit_on_trial_is_confirmed_by_a_second_session(connect: agent.netconf.session.Connector) -> None:
+def test_a_commit_on_trial_is_confirmed_by_a_second_session(connect: Connector) -> None:
     with connect() as session:
         assert session.capabilities.confirmed_commit
         outcome = agent.remediate(session, KEEP, policy=Clock().policy(), connect=connect)
@@ -78,7 +86,7 @@ def test_a_commit_on_trial_is_confirmed_by_a_second_session(connect: agent.netco
         assert enrollment(after) == TERMINAL
 
 
-def test_a_commit_on_trial_that_is_cancelled_is_gone(connect: agent.netconf.session.Connector) -> None:
+def test_a_commit_on_trial_that_is_cancelled_is_gone(connect: Connector) -> None:
     with connect() as session:
         edit(session)
         operations.commit_confirmed(session, persist="ours", timeout=60)
@@ -88,7 +96,7 @@ def test_a_commit_on_trial_that_is_cancelled_is_gone(connect: agent.netconf.sess
 
 
 def test_a_lock_of_another_session_is_waited_for_and_its_holder_named(
-    connect: agent.netconf.session.Connector,
+    connect: Connector,
 ) -> None:
     with connect() as other, connect() as session:
         operations.send_lock(other, "running").result()
@@ -99,7 +107,7 @@ def test_a_lock_of_another_session_is_waited_for_and_its_holder_named(
 
 
 def test_a_candidate_that_another_session_left_changed_is_left_alone(
-    connect: agent.netconf.session.Connector,
+    connect: Connector,
 ) -> None:
     with connect() as other, connect() as session:
         edit(other)

@@ -132,6 +132,25 @@ def test_somebody_elses_uncommitted_change_is_neither_committed_nor_lost(netconf
         assert somebody.unlock("running").ok
 
 
+def test_a_confirming_commit_commits_what_somebody_else_left_in_the_candidate_and_no_lock_prevents_it(
+    tmp_path: Path,
+) -> None:
+    """netconfd locks neither datastore while a commit is on trial, and to confirm is to commit."""
+    require_netconfd()
+    with running(tmp_path) as server, stock(server) as somebody, netconfd_session(server) as session:
+        content = trustpoint.config_edit(
+            session.schema, ConfigModel.UM_CRYPTO, "OURS", Enrollment(EnrollmentKind.TERMINAL)
+        )
+        operations.send_edit_config(session, content).result()
+        operations.commit_confirmed(session, persist="ours", timeout=60)
+        for target in ("running", "candidate"):
+            with pytest.raises(agent.RPCError, match="in-use"):
+                operations.send_lock(session, "running" if target == "running" else "candidate").result()
+        edit(somebody, "THEIRS")
+        operations.confirm(session, persist="ours")
+        assert trustpoints(somebody, "running") == {"OURS", "THEIRS"}
+
+
 @pytest.mark.parametrize("kind", HOST_KEYS)
 def test_a_host_key_of_either_kind_on_record_is_enough(netconfd: Netconfd, kind: str) -> None:
     """OpenSSH 8.8 and later signs with RSA-SHA2 only, and prefers ed25519 where the client lets it choose."""

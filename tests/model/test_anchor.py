@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agent.model.anchor import TrustAnchor
+from agent.model.bundle import Bundle
 from agent.model.errors import InputError
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -68,6 +71,31 @@ def test_what_is_not_one_ca_certificate_is_refused_in_one_line(spoil: Callable[[
         TrustAnchor.from_pem(spoil(make_pem()), source="root.pem")
     assert str(refused.value).startswith("root.pem:")
     assert "\n" not in str(refused.value)
+
+
+def twisted(old: bytes, new: bytes) -> str:
+    """A root with *new* in place of *old*, which its signature does not matter to."""
+    der = x509.load_pem_x509_certificate(make_pem("Twisted").encode()).public_bytes(serialization.Encoding.DER)
+    assert old in der
+    return ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"),  # a version that is none
+        (b"\x0c\x07Twisted", b"\x03\x07Twisted"),  # a name that is a bit string
+        (b"\x0c\x07Twisted", b"\x0c\x07\xff\xff\xff\xff\xff\xff\xff"),
+        (b"200101000000Z", b"209901000000Z"),  # month 99
+        (b"\x06\x03\x55\x1d\x13", b"\x06\x03\x55\x1d\x11"),  # basic constraints under another name
+    ],
+)
+def test_a_certificate_that_is_twisted_is_refused_as_anchor_and_in_a_bundle(old: bytes, new: bytes) -> None:
+    pem = twisted(old, new)
+    with pytest.raises(InputError, match=r"damaged|not a CA"):
+        TrustAnchor.from_pem(pem)
+    with contextlib.suppress(InputError):
+        assert Bundle.from_bytes(pem.encode()).sha256
 
 
 def test_a_der_file_and_an_oversized_file_and_no_file_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import pytest
 from hypothesis import event, given
@@ -72,3 +73,37 @@ def test_a_message_over_the_bound_is_refused_before_it_is_stored(chunked: bool, 
     reader.feed(wire)
     with pytest.raises(ProtocolError, match="100 bytes"):
         reader.next()
+
+
+@pytest.mark.parametrize(
+    "chunked, piece", [(False, b"x" * 1000), (True, b"\n#994\n" + b"x" * 994), (True, b"\n#1\nx" * 200)]
+)
+def test_a_message_without_end_is_given_up_at_the_bound(chunked: bool, piece: bytes) -> None:
+    reader = FrameReader(limit=100_000)
+    reader.chunked = chunked
+    fed = 0
+
+    def feed() -> bytes | None:
+        nonlocal fed
+        fed += len(piece)
+        reader.feed(piece)
+        return reader.next()
+
+    with pytest.raises(ProtocolError, match="100000 bytes"):
+        any(feed() for _ in range(10_000))
+    assert fed <= 600_000
+
+
+def test_chunks_of_a_byte_or_two_take_no_more_memory_than_their_bytes() -> None:
+    reader = FrameReader()
+    reader.chunked = True
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            reader.feed(b"\n#2\nab" * 100)
+            assert reader.next() is None
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert reader.pending == 200_000
+    assert held < 500_000

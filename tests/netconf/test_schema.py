@@ -203,6 +203,7 @@ def test_the_text_is_asked_for_once_and_remembered_by_its_content(tmp_path: Path
     [
         ("module example-new { broken", "valid YANG"),
         ("<html>no</html>", "no YANG module"),
+        ("/* */" * 100_000 + "nothing", "no YANG module"),  # looked at more than once, it would take for ever
         ("module example-new { } //" + "x" * fetched.LARGEST, "larger"),
         ('module example-new { import "../../etc/passwd" { prefix x; } }', "valid YANG"),
     ],
@@ -213,6 +214,11 @@ def test_a_text_that_is_no_module_is_not_taken(tmp_path: Path, text: str, said: 
             "example-new", "2026-01-01", serving(example_new=text), announcing(new="2026-01-01"), tmp_path
         )
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_comments_before_a_module_are_passed_over(tmp_path: Path) -> None:
+    text = f" // a\n/* b\n * c */ /**/\n{TYPES}"
+    assert fetched.fetch_modules("example-types", "", serving(example_types=text), announcing(), tmp_path).exists()
 
 
 def test_a_chain_of_imports_without_end_is_cut(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The agent works on the ncclient versions that other projects pin, and on the oldest libraries it asks for.
+"""The agent works inside other orchestrators, on the ncclients that they pin, and on the oldest libraries it asks for.
 
 Each environment is a real one, resolved by pip from the bounds in setup.cfg, and is kept in ``.venvs/``.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from tests.packaging.project import COMMAND, ROOT, lines, make_venv, pip, run
 
-_SESSION = ("tests/netconf/test_session.py",)
+_SESSION = ("tests/netconf/test_session.py", "tests/netconf/test_borrow.py")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ ENVIRONMENTS = (
     Environment("ncclient-0.6.15", ("ncclient==0.6.15",)),  # nornir-netconf asks for < 0.7
     Environment("ncclient-0.7.0", ("ncclient==0.7.0",)),  # NAPALM's junos-eznc
     Environment("ncclient-newest", ("ncclient",)),
+    Environment(
+        "nornir-netconf",
+        (*lines("options.extras_require", "nornir"), "nornir-utils"),  # whose print_result a Nornir user looks at
+        tests=("tests/integrations/nornir", *_SESSION),
+    ),
+    Environment("napalm", (*lines("options.extras_require", "napalm"),), tests=("tests/integrations/napalm",)),
     Environment(
         "oldest",
         tuple(bound.replace(">=", "==") for bound in lines("options", "install_requires")),
@@ -49,6 +55,14 @@ def test_runs_on(environment: Environment) -> None:
     assert "skipped" not in output.splitlines()[-1], output
     if environment.demo:
         run(python, "-c", COMMAND, "demo", cwd=ROOT)
+
+
+def test_every_orchestrator_has_its_environment() -> None:
+    run = {test for environment in ENVIRONMENTS for test in environment.tests}
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/integrations/*/test_*.py")}
+
+    assert folders
+    assert folders <= run
 
 
 def test_oldest_names_every_bound() -> None:

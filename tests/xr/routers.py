@@ -117,6 +117,17 @@ class Cli:
         self._ahead = ""
         self._pending: list[str] = []
 
+    @property
+    def closing(self) -> bool:
+        """Whether the client has left."""
+        return self._process.is_closing()
+
+    async def flood(self) -> None:
+        """Print without end, as fast as it is read."""
+        while not self.closing:
+            self.say("x" * 65536)
+            await self._process.stdout.drain()
+
     def say(self, text: str) -> None:
         self._process.stdout.write(text.replace("\n", "\r\n"))
 

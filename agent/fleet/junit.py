@@ -1,0 +1,82 @@
+"""The report as JUnit's XML, the form in which CI systems read results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import TextIOBase
+from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
+
+from agent.fleet.exports import run_object
+from agent.fleet.record import DeviceRecord, RunRecord
+from agent.fleet.shown import NAME, TEXT, End, end, seconds, shown, step_lines, why
+from agent.model.outcome import Failure
+
+_ELEMENTS = {End.BAD: "failure", End.DOUBT: "error", End.HELD: "skipped"}
+_COUNTS = {End.BAD: "failures", End.DOUBT: "errors", End.HELD: "skipped"}
+
+
+def write_junit(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
+    """A suite a run, a test case a router. The counts stand before the cases, so they are those that *run* has."""
+    xml = XMLGenerator(out, "utf-8", short_empty_elements=True)
+    xml.startDocument()
+    counts = _counts(run)
+    about = {
+        "name": run.run,
+        "hostname": run.host,
+        # The schemas that readers have want no zone; it is UTC.
+        "timestamp": f"{run.began.astimezone(UTC):%Y-%m-%dT%H:%M:%S}",
+        "time": _time(run.began, run.ended),
+    }
+    with _element(xml, "testsuites", {"name": "xr-agent", **counts}), _element(xml, "testsuite", {**about, **counts}):
+        with _element(xml, "properties"):
+            for name, value in run_object(run, now).items():
+                if isinstance(value, str):
+                    with _element(xml, "property", {"name": name, "value": value}):
+                        pass
+        for device in devices:
+            _case(xml, run, device)
+        xml.characters("\n")
+    xml.endDocument()
+    out.write("\n")
+
+
+def _counts(run: RunRecord) -> dict[str, str]:
+    counts = dict.fromkeys(_COUNTS.values(), 0)
+    for word, count in run.counts.items():
+        # A count does not say whether its routers are well: a word that is not known counts as passed.
+        name = _COUNTS.get(end(DeviceRecord("", word, well=True)))
+        if name is not None:
+            counts[name] += count
+    return {"tests": str(sum(run.counts.values())), **{name: str(count) for name, count in counts.items()}}
+
+
+def _case(xml: XMLGenerator, run: RunRecord, device: DeviceRecord) -> None:
+    xml.characters("\n")
+    about = {"name": device.device, "classname": run.kind.value, "time": _time(device.began, device.ended)}
+    with _element(xml, "testcase", about):
+        element = _ELEMENTS.get(end(device))
+        if element is not None:
+            said = why(device) or Failure(device.word, f"the result is {device.word!r}")
+            told = [said.message, *([said.hint] if said.hint else []), *device.reasons]
+            with _element(xml, element, {"message": said.message, "type": said.kind}):
+                xml.characters("\n".join(shown(line) for line in dict.fromkeys(told)))
+        if device.steps:
+            with _element(xml, "system-out"):
+                xml.characters("\n".join(step_lines(device)))
+
+
+@contextmanager
+def _element(xml: XMLGenerator, name: str, attributes: Mapping[str, str] | None = None) -> Iterator[None]:
+    legal = {
+        key: shown(value, TEXT if key in ("message", "value") else NAME) for key, value in (attributes or {}).items()
+    }
+    xml.startElement(name, AttributesImpl(legal))
+    yield
+    xml.endElement(name)
+
+
+def _time(began: datetime | None, ended: datetime | None) -> str:
+    return f"{seconds(began, ended) or 0:.3f}"

@@ -1,0 +1,239 @@
+"""The job as Nornir tasks, over the NETCONF connection that nornir-netconf keeps for each host.
+
+::
+
+    from agent.integrations.nornir import push
+
+    results = InitNornir(config_file="config.yaml").run(task=push)
+
+Each task returns a ``Result`` whose ``result`` is the JSON object that the command of the same name prints. What goes
+wrong on a host is in that object and in ``failed``; no task raises an expected error. The connection stays open.
+
+What lies beside NETCONF, the CLI and SFTP, goes by the host's ``hostname``, ``username`` and ``password``, by the
+``key_filename`` of its connection options, and by ``ssh_port`` of its data (else 22). Its host key is always checked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nornir.core.exceptions import PluginNotRegistered
+from nornir.core.inventory import Host
+from nornir.core.task import Result, Task
+
+from agent.fleet import objects
+from agent.model.anchor import TrustAnchor
+from agent.model.context import bound
+from agent.model.device import Device, Secret
+from agent.model.errors import AgentError, InputError, SessionLost
+from agent.model.outcome import Event, Outcome
+from agent.model.outcome import Result as PushResult
+from agent.model.plan import Intent, Skip, Verdict, VerdictKind
+from agent.model.state import Licensing, Reading
+from agent.model.text import neutralise
+from agent.netconf.borrow import borrow
+from agent.netconf.retry import Policy
+from agent.netconf.session import Session
+from agent.remedy import assess as judge
+from agent.remedy.apply import failed, remediate
+from agent.remedy.notice import Notice
+from agent.remedy.observe import observe, read_licensing
+from agent.remedy.plan import plan
+from agent.xr.ssh import Ssh
+
+__all__ = ["assess", "licensing", "push"]
+
+Connect = Callable[[Device], Session]
+Shell = Callable[[Device], Ssh]
+
+_CONNECTION = "netconf"
+
+
+def assess(
+    task: Task,
+    notice: Notice | None = None,
+    *,
+    anchor: TrustAnchor | None = None,
+    trustpoint: str = "Trustpool",
+    policy: Policy | None = None,
+    ssh: Shell | None = Ssh,
+    now: datetime | None = None,
+) -> Result:
+    """Judge the host: schema ``assess``. Failed only where it could not be read; a warning where it needs a look.
+
+    *notice* defaults to the bundled one of FN72290, *now* (aware) to this machine's clock. *ssh* makes the CLI of a
+    device, None rules it out.
+    """
+    try:
+        with _reached(task, ssh) as way:
+            state = observe(way.session, trustpoint, policy=policy, ssh=way.ssh, full=True)
+    except AgentError as error:
+        unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
+        return Result(task.host, objects.assess_object(unread), failed=True)
+    verdict = judge.assess(state, anchor or TrustAnchor.bundled(), now or datetime.now(UTC), notice=notice)
+    bad = verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
+    return Result(task.host, objects.assess_object(verdict), severity_level=logging.WARNING if bad else logging.INFO)
+
+
+def push(
+    task: Task,
+    intent: Intent | None = None,
+    *,
+    policy: Policy | None = None,
+    connect: Connect | None = None,
+    ssh: Shell | None = Ssh,
+    on_event: Callable[[Event], None] | None = None,
+    dry_run: bool | None = None,
+) -> Result:
+    """Install the root on the host and prove it: schema ``push``. Failed unless it is remedied or unchanged.
+
+    In a dry run (Nornir's, or *dry_run*) nothing is changed: schema ``plan``, its lines as ``diff``. *connect* opens a
+    second session of its own where one is needed, ``agent.connect`` for instance: to confirm a commit, and to read back
+    what came of a write when Nornir's session was lost; without it the commit is a plain one and such an end
+    ``unknown``. *ssh* as of :func:`assess`; *on_event* is called in the host's thread.
+    """
+    intent = intent or Intent()
+    if task.is_dry_run(dry_run):
+        return _planned(task, intent, policy, ssh)
+    try:
+        with _reached(task, ssh) as way:
+            again = None if connect is None else partial(connect, way.device)
+            outcome = remediate(way.session, intent, policy=policy, connect=again, ssh=way.ssh, on_event=on_event)
+    except AgentError as error:
+        outcome = failed(task.host.name, error)
+    return Result(
+        task.host,
+        objects.push_object(outcome),
+        changed=outcome.changed,
+        failed=not outcome.well,
+        severity_level=_severity(outcome),
+    )
+
+
+def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = Ssh) -> Result:
+    """Read the licensing state: member ``licensing`` of schema ``show``, with ``device`` and ``error``.
+
+    Failed where nothing shows it. *ssh* as of :func:`assess`.
+    """
+    reading: Reading[Licensing] = Reading(missing="the device could not be read")
+    problem: AgentError | None = None
+    try:
+        with _reached(task, ssh) as way:
+            reading = read_licensing(way.session, policy or Policy(), way.ssh)
+    except AgentError as error:
+        problem = error
+    made = {
+        "device": task.host.name,
+        **objects.licensing_object(reading.value),
+        "source": reading.source,
+        "missing": reading.missing,
+        "error": objects.failure(problem),
+    }
+    return Result(task.host, made, failed=not reading.answered)
+
+
+def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | None) -> Result:
+    try:
+        with _reached(task, ssh) as way:
+            state = observe(way.session, intent.trustpoint, policy=policy, ssh=way.ssh, trustpool=intent.has_bundle)
+    except AgentError as error:
+        return Result(task.host, objects.unplanned_object(task.host.name, None, intent.anchor, error), failed=True)
+    made = plan(intent, state)
+    return Result(
+        task.host,
+        objects.plan_object(made, intent.anchor, address=way.device.address),
+        diff="\n".join(neutralise(line) for line in made.diff()),
+        failed=isinstance(made, Skip),
+        severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,
+    )
+
+
+def _severity(outcome: Outcome) -> int:
+    """Nornir's own (INFO, ERROR where it failed), but a warning for a router that nothing was done to."""
+    return logging.WARNING if outcome.result is PushResult.SKIPPED else logging.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The host's session, borrowed; the host as connections of our own need it; and its CLI, None where ruled out."""
+
+    session: Session
+    device: Device
+    ssh: Ssh | None
+
+
+@contextmanager
+def _reached(task: Task, ssh: Shell | None) -> Iterator[_Way]:
+    """The way to the host; the CLI ends with the block, the session does not."""
+    with bound(device=task.host.name), ExitStack() as stack:
+        device = _router(task)
+        session = borrow(lambda: _manager(task), device)
+        yield _Way(session, device, None if ssh is None else stack.enter_context(ssh(device)))
+
+
+def _manager(task: Task) -> Any:
+    """The host's ncclient ``Manager``, opened by Nornir where it is not open yet.
+
+    Raises:
+        InputError: nornir-netconf is not there.
+        SessionLost: it is one that has ended.
+    """
+    host = task.host
+    try:
+        manager = host.get_connection(_CONNECTION, task.nornir.config)
+    except PluginNotRegistered as error:
+        raise InputError(
+            f"Nornir has no connection plugin '{_CONNECTION}'",
+            device=host.name,
+            hint="pip install 'xr-trust-agent[nornir]', and use InitNornir, which registers it",
+        ) from error
+    if not manager.connected:
+        raise SessionLost(
+            "the NETCONF session that Nornir keeps has ended",
+            device=host.name,
+            hint=f"host.connections.pop('{_CONNECTION}'), and Nornir opens another when it runs again",
+        )
+    return manager
+
+
+def _router(task: Task) -> Device:
+    """The host as our own connections need it.
+
+    Raises:
+        InputError: its entry has a host name, port or ``ssh_port`` that cannot be used.
+    """
+    host: Host = task.host
+    given = host.get_connection_parameters(_CONNECTION)
+    extras = given.extras or {}
+    key, config = extras.get("key_filename"), Path(task.nornir.config.ssh.config_file)
+    try:
+        return Device(
+            host=given.hostname or host.name,
+            port=given.port or 830,
+            ssh_port=_ssh_port(host),
+            username=given.username,
+            password=Secret(given.password) if given.password else None,
+            key_file=Path(key) if isinstance(key, str) else None,
+            use_agent=bool(extras.get("allow_agent", True)),
+            ssh_config=config if config.exists() else None,
+            label=host.name,
+        )
+    except InputError as error:
+        error.device = host.name
+        raise
+
+
+def _ssh_port(host: Host) -> int:
+    port = host.get("ssh_port")
+    if port is None:
+        return 22
+    if not isinstance(port, int):
+        raise InputError(f"the ssh_port of its data is no number: {port!r}")
+    return port

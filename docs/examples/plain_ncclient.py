@@ -1,0 +1,22 @@
+"""A push inside a script that owns its ncclient session: plain_ncclient.py HOST [PORT]."""
+
+import os
+import sys
+
+from ncclient import manager
+
+import agent
+
+host, port = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 830
+
+with manager.connect(
+    host=host, port=port, username="admin", password=os.environ["XR_PASSWORD"], hostkey_verify=True
+) as owned:
+    session = agent.Session.over(owned, device=host)
+    outcome = agent.remediate(session)
+    for step in outcome.steps:
+        print(f"{step.step:<16}{step.status.value:<8} {step.detail}")
+    print(f"{host}: {outcome.result.value}, by {outcome.evidence.value}")
+    if outcome.error:
+        print(f"{outcome.error.message}; next: {outcome.error.hint}")
+    print(f"session {owned.session_id} still open: {owned.connected}")

@@ -1,0 +1,232 @@
+"""xr-agent history: the journal as tables and as objects that the schema describes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from agent.cli.main import program
+from agent.fleet.history import seen_object
+from agent.fleet.journal import Journal
+from agent.fleet.record import Kind, RunState
+from agent.model.certificate import Evidence
+from agent.model.method import Method
+from agent.model.outcome import Result, Status
+from agent.model.plan import VerdictKind
+from tests.cli.schemas import check, schema
+from tests.fleet.journals import ANCHOR, Ticks, away, begin, done, remedied, started
+from tests.remedy.states import CERTIFICATE, state
+
+EVIL = "\x1b]0;owned\x07[red]root[/red]\x1b[2J"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+@pytest.fixture
+def runs(path: Path) -> Iterator[list[str]]:
+    """A push that was resumed, with one router in each way to end, and a newer push under way."""
+    with Journal.open(path, now=Ticks()) as journal:
+        with begin(journal, ["r1", "r2", "r3", "r4"], change_ref="CHG1", settings={"canary": 1}) as log:
+            log.begun("r1", "canary")
+            log.state("r1", "before", seen_object(state()))
+            log.event(started("r1", "commit", "on trial for 120 s"))
+            log.event(done("r1", "commit", "committed"))
+            log.state("r1", "after", seen_object(state(certificate=CERTIFICATE)))
+            log.ended(remedied("r1"), ANCHOR)
+            log.begun("r2")
+            log.ended(away("r2"), ANCHOR)
+            log.close(RunState.STOPPED)
+        with journal.resume(log.run) as log:
+            log.begun("r3")
+            log.event(started("r3", "ca-authenticate"))
+            log.close(RunState.INTERRUPTED)
+        with begin(journal, ["r1", "r2"]) as other:
+            other.begun("r1")
+            yield [other.run, log.run]
+
+
+def run(path: Path, *words: str) -> Any:
+    return CliRunner().invoke(program, ["history", "--journal", str(path), *words], catch_exceptions=False)
+
+
+def objects(path: Path, *words: str) -> list[Any]:
+    """What is printed as jsonl, checked, and the same as the array of json."""
+    lines = run(path, *words, "--format", "jsonl").stdout.splitlines()
+    found = [json.loads(line) for line in lines]
+    for one in found:
+        check("history", one)
+    text = run(path, *words, "--format", "json").stdout
+    assert text == json.dumps(found, indent=2) + "\n"
+    return found
+
+
+def test_the_runs_newest_first(path: Path, runs: list[str]) -> None:
+    found = objects(path)
+    assert [(one["run"], one["state"]) for one in found] == [(runs[0], "running"), (runs[1], "interrupted")]
+    assert found[1]["counts"] == {"remedied": 1, "failed": 1, "doubtful": 1, "waiting": 1}
+    assert (found[1]["change_ref"], found[1]["settings"]) == ("CHG1", {"canary": 1})
+    assert [(one["number"], one["state"]) for one in found[1]["attempts"]] == [(1, "stopped"), (2, "interrupted")]
+    assert [one["run"] for one in objects(path, "--limit", "1")] == runs[:1]
+
+
+def test_the_routers_of_a_run_and_those_that_need_a_look(path: Path, runs: list[str]) -> None:
+    found = objects(path, runs[1])
+    assert [(one["device"], one["result"], one["well"]) for one in found] == [
+        ("r1", "remedied", True),
+        ("r2", "failed", False),
+        ("r3", "doubtful", False),
+        ("r4", "waiting", False),
+    ]
+    check("push", found[0]["object"])
+    assert found[1]["error"] == {"kind": "connect", "message": "no answer from r2", "hint": "check routes"}
+    assert found[2]["steps"] == [{"step": "ca-authenticate", "status": "started", "detail": ""}]
+    assert [one["device"] for one in objects(path, runs[1], "--failed")] == ["r2", "r3"]
+    assert objects(path, "last", "--failed") == []  # r1 is being worked at
+
+
+def test_the_steps_of_a_router_with_their_times(path: Path, runs: list[str]) -> None:
+    (found,) = objects(path, runs[1], "--device", "r1")
+    assert [(one["step"], one["status"], one["detail"]) for one in found["events"]] == [
+        ("commit", "started", "on trial for 120 s"),
+        ("commit", "done", "committed"),
+    ]
+    assert found["events"][0]["time"] < found["events"][1]["time"]
+    assert found["before"]["certificate"] is None
+    assert found["after"]["certificate"]["sha1"] == CERTIFICATE.sha1
+    assert (found["batch"], found["object"]["outcome"]) == ("canary", "remedied")
+    assert [one["run"] for one in objects(path, "--device", "r1")] == runs
+    assert [one["run"] for one in objects(path, "--device", "r3")] == runs[1:]
+    (resumed,) = objects(path, "--device", "r3")
+    assert [one["attempt"] for one in resumed["events"]] == [2]
+
+
+def test_the_tables_say_who_what_and_when(path: Path, runs: list[str]) -> None:
+    listed = run(path).stdout
+    for word in (*runs, "2026-11-25 19:30", "push", "running", "interrupted", "1 doubtful", "CHG1"):
+        assert word in listed
+    routers = run(path, runs[1]).stdout
+    for word in (
+        "r4",
+        "remedied",
+        "rpc, by fingerprint",
+        "no answer from r2",
+        "ca-authenticate started",
+        "waiting",
+        "canary=1",
+    ):
+        assert word in routers
+    assert "r1 " not in run(path, runs[1], "--failed").stdout
+    steps = run(path, runs[1], "--device", "r1").stdout
+    for word in ("19:30:1", "commit", "on trial for 120 s", "started", "canary", "DF:71:7E:AA", "certificate none"):
+        assert word in steps
+
+
+def test_tables_of_many_routers_have_one_head_and_one_layout(path: Path) -> None:
+    names = [f"r{number:04}" for number in range(1200)]
+    with Journal.open(path) as journal, begin(journal, names) as log:
+        log.ended(away("r0001"), ANCHOR)
+        log.ended(remedied("r1100"), ANCHOR)
+        log.close(RunState.DONE)
+    lines = run(path, "last").stdout.splitlines()
+    assert sum(line.startswith("device") for line in lines) == 1
+    rows = [line for line in lines if line.startswith("r") and line[1:5].isdigit()]
+    assert len(rows) == 1200
+    assert rows[1].index("failed") == rows[1100].index("remedied") == rows[0].index("waiting")
+    assert rows[1].index("no answer") == rows[1100].index("rpc, by")
+
+
+def test_tables_hold_a_narrow_terminal(path: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    for words in ([], [runs[1]], [runs[1], "--device", "r1"]):
+        assert max(map(len, run(path, *words).stdout.splitlines())) <= 60
+
+
+def test_no_text_of_a_device_or_a_user_acts_on_a_terminal(path: Path) -> None:
+    with Journal.open(path) as journal, begin(journal, [EVIL], change_ref=EVIL, settings={"x": EVIL}) as log:
+        log.begun(EVIL, EVIL)
+        log.state(EVIL, "before", {EVIL: EVIL})
+        log.event(started(EVIL, EVIL, EVIL))
+        log.ended(away(EVIL), ANCHOR)
+        log.close(RunState.DONE)
+    for words in ([], ["last"], ["last", "--device", EVIL]):
+        text = run(path, *words).stdout
+        assert "\x1b" not in text
+        assert "\x07" not in text
+        assert "\\x1b" in text
+        assert "[red]" in text.replace("\n", "")
+        assert run(path, *words, "--format", "jsonl").stdout.rstrip("\n").isprintable()
+
+
+def test_without_a_journal_there_is_no_run_yet(tmp_path: Path) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    for form, printed in (("json", "[]\n"), ("jsonl", ""), ("table", "")):
+        given = ["history", "--format", form]
+        ended = CliRunner().invoke(program, given, env=environment, catch_exceptions=False)
+        assert (ended.exit_code, ended.stdout) == (0, printed)
+        assert "no run yet" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["1970"], "the journal has no run 1970"),
+        (["last", "--device", "r9"], "r9: it was not in run"),
+        (["--device", "r9"], "r9: the journal has no run with it"),
+        (["--failed"], "--failed goes with RUN alone"),
+        (["last", "--failed", "--device", "r1"], "--failed goes with RUN alone"),
+        (["--limit", "0"], "--limit"),
+        (["--journal", "/nonexistent/journal.db"], "No such file"),
+        (["--journal", "/dev/null"], "no regular file"),
+    ],
+)
+def test_what_is_not_there_is_one_clear_line(path: Path, runs: list[str], words: list[str], said: str) -> None:
+    ended = run(path, *words)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert said in ended.stderr
+    assert len(ended.stderr.splitlines()) <= 2
+
+
+def test_a_reader_that_goes_away_ends_it(path: Path, runs: list[str]) -> None:
+    words = [sys.executable, "-m", "agent.cli.main", "history", "--journal", str(path), "--format", "jsonl"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout is not None
+        assert ended.stderr is not None
+        ended.stdout.close()
+        assert "Traceback" not in ended.stderr.read()
+
+
+def test_it_starts_without_the_libraries_that_reach_routers(path: Path, runs: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from agent.cli.main import main\n"
+        "try:\n main()\n"
+        "except SystemExit:\n"
+        " names = {name.partition('.')[0] for name in sys.modules}\n"
+        " print(sorted(names & {'paramiko', 'ncclient', 'lxml', 'cryptography', 'yangson', 'asyncssh', 'tenacity'}))\n"
+    )
+    words = [sys.executable, "-c", code, "history", "last", "--journal", str(path)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
+    assert runs[0] in ended.stdout
+
+
+def test_the_schema_knows_every_word() -> None:
+    known = schema("history")["$defs"]
+    results = {*(one.value for one in Result), *(one.value for one in VerdictKind), "planned", "nothing-to-do"}
+    assert set(known["result"]["enum"]) == results | {"waiting", "doubtful"}
+    assert set(known["kind"]["enum"]) == {one.value for one in Kind}
+    assert set(known["state"]["enum"]) == {one.value for one in RunState}
+    assert set(known["status"]["enum"]) == {one.value for one in Status}
+    assert set(known["common"]["properties"]["method"]["enum"]) == {*(one.value for one in Method), None}
+    assert set(known["common"]["properties"]["evidence"]["enum"]) == {*(one.value for one in Evidence), None}

@@ -1,0 +1,174 @@
+"""Tables and lists give their routers in order, or are refused whole, with the line."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+import agent
+from agent.fleet import textfile
+from agent.fleet.inventory import load
+from agent.fleet.reference import Reference
+from agent.fleet.target import Target
+from agent.model.method import Method
+
+HEADER = "name,host,port,ssh_port,username,password,key,key_passphrase,jump,platform,trustpoint,method,groups,site\n"
+
+
+def table(folder: Path, text: str | bytes) -> str:
+    path = folder / "routers.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(path)
+
+
+def listed(text: str) -> list[Target]:
+    return load("-", stdin=BytesIO(text.encode()))
+
+
+def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
+    row = 'r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,iosxr,OWN,file,core; edge,"London, UK"\n'
+    (target,) = load(table(tmp_path, HEADER + row))
+    assert target == Target(
+        "r1",
+        "192.0.2.1",
+        port=8300,
+        ssh_port=2222,
+        username="me",
+        password=Reference.parse("env:X"),
+        key_file=tmp_path / "keys" / "r1",
+        key_passphrase=Reference.parse(f"file:{tmp_path}/secret"),
+        jump="b.example",
+        platform="iosxr",
+        trustpoint="OWN",
+        method=Method.FILE,
+        groups=("core", "edge"),
+        data={"site": "London, UK"},
+    )
+
+
+def test_empty_fields_and_lines_say_nothing(tmp_path: Path) -> None:
+    text = "\ufeffname,host,port,site\r\n\r\nr2, ,,\r\n , ,,\r\n,r1.example,830,x\r\n"
+    assert load(table(tmp_path, text)) == [
+        Target("r2", "r2"),
+        Target("r1.example", "r1.example", port=830, data={"site": "x"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "column", ["site", "role", "region", "rack", "model", "vendor", "serial", "tags", "os", "notes"]
+)
+def test_other_columns_are_data(tmp_path: Path, column: str) -> None:
+    (target,) = load(table(tmp_path, f"name,{column}\nr1,x\n"))
+    assert target.data == {column: "x"}
+
+
+@pytest.mark.parametrize(
+    "column, meant",
+    [
+        ("prot", "port"),
+        ("Port", "port"),
+        ("group", "groups"),
+        ("trust-point", "trustpoint"),
+        ("ssh port", "ssh_port"),
+        ("hostname", "host"),
+        ("mgmt_ip", "host"),
+        ("user", "username"),
+        ("netconf_port", "port"),
+        ("password_env", "password"),
+        ("jump_host", "jump"),
+    ],
+)
+def test_a_column_that_looks_like_one_of_ours_is_not_taken_for_data(tmp_path: Path, column: str, meant: str) -> None:
+    with pytest.raises(agent.InputError) as error:
+        load(table(tmp_path, f"name,{column}\nr1,1\n"))
+    assert error.value.message == f"{tmp_path}/routers.csv, line 1: the column {column!r} is unknown"
+    assert (error.value.hint or "").startswith(f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    "text, line, device, said",
+    [
+        ("name,host\nr1,a\nr2\n", 3, None, "1 fields where the header has 2"),
+        ("name,host\nr1,a,b\n", 2, None, "3 fields where the header has 2"),
+        ("name,site,site\nr1,a,b\n", 1, None, "column 3 of the header is a second 'site'"),
+        ("name,,site\nr1,a,b\n", 1, None, "column 2 of the header has no name"),
+        ("r1,192.0.2.1\n", 1, None, "the header has neither name nor host"),
+        ("name;host\nr1;a\n", 1, None, "the header has one field"),
+        ("name,site\n,x\n", 2, None, "neither name nor host is given"),
+        ('name,site\nr1,"x\n', 2, None, "no valid CSV"),
+        ("name,port\nr1,83O\n", 2, "r1", "port: port '83O' is not in 1..65535"),
+        ("name,method\nr1,magic\n", 2, "r1", "method: 'magic' is no method"),
+        ("name,password\nr1,hunter2\n", 2, "r1", "password: a secret is given as a reference, never by itself"),
+        ("name,host\nr1,a b\n", 2, "r1", "host: 'a b' is no host name or address"),
+        ("name,username\nr1,a\x1bb\n", 2, "r1", "username: the value has control characters"),
+        ("name,site\nr1,\x1b[2J\n", 2, "r1", "site: the value has control characters"),
+        ('name,site\nr1,"a\nb"\nr1,c\n', 4, "r1", "the name is there already, on line 3"),
+        ("name,host\nr1,a\nr2,A\n", 3, "r2", "r1 has the same address, A port 830"),
+    ],
+)
+def test_what_a_table_cannot_have_is_refused_with_its_line(
+    tmp_path: Path, text: str, line: int, device: str | None, said: str
+) -> None:
+    with pytest.raises(agent.InputError) as error:
+        load(table(tmp_path, text))
+    assert error.value.message.startswith(f"{tmp_path}/routers.csv, line {line}: ")
+    assert said in error.value.message
+    assert error.value.device == device
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "name,host\n"])
+def test_a_table_without_routers_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(agent.InputError, match="has no router"):
+        load(table(tmp_path, text))
+
+
+def test_a_table_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(agent.InputError, match="no UTF-8 text"):
+        load(table(tmp_path, "name,host\nr1,a\n".encode("utf-16")))
+
+
+def test_a_list_has_one_router_a_line(tmp_path: Path) -> None:
+    text = "# London\n\nr1.example   # core\r\nme@192.0.2.1:8300\n  2001:db8::1\n[2001:db8::2]:831\n[2001:db8::3]\n"
+    expected = [
+        Target("r1.example", "r1.example"),
+        Target("192.0.2.1:8300", "192.0.2.1", port=8300, username="me"),
+        Target("2001:db8::1", "2001:db8::1"),
+        Target("[2001:db8::2]:831", "2001:db8::2", port=831),
+        Target("[2001:db8::3]", "2001:db8::3"),
+    ]
+    assert listed(text) == expected
+    (tmp_path / "routers.txt").write_bytes(text.encode())
+    assert load(str(tmp_path / "routers.txt")) == expected
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a\nb:0\n", "line 2: port '0' is not in 1..65535"),
+        ("a\nb c\n", "line 2: 'b c' is no host name or address"),
+        ("a\n@b\n", "line 2: '@b' has no user before the @"),
+        ("a\n[::1\n", "line 2: '[::1' is no [user@]host[:port]"),
+        ("a\n[::1]830\n", "line 2: '[::1]830' is no [user@]host[:port]"),
+        ("a\n-b\n", "line 2: '-b' is no host name or address"),
+        ("a\nb\x1b\n", "line 2: a host has control characters"),
+        ("a\nb\na\n", "line 3: the name is there already, on line 1"),
+        ("a\na:830\n", "line 2: a has the same address, a port 830"),
+        ("a\nme@a\n", "line 2: the name is there already, on line 1"),
+        ("# none\n", "standard input has no router"),
+        ("a\0\n", "standard input is no text"),
+    ],
+)
+def test_what_a_list_cannot_have_is_refused_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(agent.InputError) as error:
+        listed(text)
+    assert "standard input" in error.value.message
+    assert said in error.value.message
+
+
+def test_standard_input_is_read_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(textfile, "LARGEST", 64)
+    with pytest.raises(agent.InputError, match="standard input is larger than"):
+        listed("#" * 65)
