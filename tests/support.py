@@ -103,16 +103,16 @@ class _Kept(logging.Handler):
 
 
 @contextmanager
-def logged(level: int = logging.INFO) -> Iterator[list[logging.LogRecord]]:
-    """What the agent logs inside the block from *level* on, through a handler with the context filter.
+def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
+    """What the logger *of* and those below it log inside the block from INFO on, behind the context filter.
 
     What paramiko logs of our own connections is left out: it comes from threads of its own.
     """
-    handler, logger = _Kept(), logging.getLogger("agent")
+    handler, logger = _Kept(), logging.getLogger(of)
     handler.addFilter(agent.ContextFilter())
     handler.addFilter(lambda record: record.name != "agent.netconf.paramiko")
     before = logger.level
-    logger.setLevel(level)
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     try:
         yield handler.records

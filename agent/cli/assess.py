@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli import options
+from agent.cli import fleetoptions, options
 
 if TYPE_CHECKING:
     from agent.remedy.notice import Notice
 
 
 @click.command("assess")
-@options.target_or_file
+@options.target_or_many
+@fleetoptions.inventory
+@fleetoptions.kept
 @options.trustpoint
 @click.option(
     "--notice",
@@ -30,13 +32,19 @@ if TYPE_CHECKING:
 )
 @options.output
 def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -> None:
-    """Judge HOST: affected, not-affected, remedied or unknown, with reasons and deadlines.
+    """Judge HOST, or all of an inventory: affected, not-affected, remedied or unknown, with reasons and deadlines.
 
     Exit code 1 for affected and unknown, and where --syslog finds an affected host.
     """
     options.start(given)
-    if syslog is not None or given["host"] is None:
+    if syslog is not None:
         _without_host(syslog, form, given)
+        return
+    if options.many(given):
+        from agent.cli.fleet import run
+        from agent.fleet.record import Kind
+
+        run(Kind.ASSESS, form, {**given, "notice": notice})
         return
     _judge(form, _notice(notice), given)
 
@@ -76,14 +84,14 @@ def _notice(path: Path | None) -> Notice | None:
     return None if path is None else Notice.from_file(path)
 
 
-def _without_host(path: Path | None, form: str, given: options.Options) -> None:
+def _without_host(path: Path, form: str, given: options.Options) -> None:
     from agent.cli import render
     from agent.cli.collected import affected_hosts
     from agent.cli.work import emit
     from agent.fleet import objects
 
-    if path is None or given["host"] is not None:
-        raise click.UsageError("give either HOST or --syslog FILE", ctx=click.get_current_context())
+    if given["host"] is not None or given["inventory"] or given["nornir_config"]:
+        raise click.UsageError("--syslog reads no router: leave HOST out", ctx=click.get_current_context())
     hosts, failure = affected_hosts(path)
     found = list(hosts.values())
     if form == "jsonl":

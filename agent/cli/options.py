@@ -29,7 +29,9 @@ _METHODS = ("auto", "trustpool", "file", "rpc", "dialog")
 SECONDS = click.FloatRange(min=0, min_open=True)
 
 
-def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, listed in their order."""
+
     def decorate(function: F) -> F:
         for option in reversed(options):
             function = option(function)
@@ -52,13 +54,27 @@ def target_of_watch(function: F) -> F:
     return _target("--rpc-timeout")(function)
 
 
-def target_or_file(function: F) -> F:
-    """As :func:`target` for a command that does something without HOST as well."""
+def target_or_many(function: F) -> F:
+    """As :func:`target` for a command that takes an inventory in place of HOST."""
     return _target("--timeout", required=False)(function)
 
 
+def many(given: Options) -> bool:
+    """Whether the options name an inventory in place of HOST.
+
+    Raises:
+        UsageError: they name both, or neither.
+    """
+    inventory = given["inventory"] or given["nornir_config"] or given.get("resume")
+    if bool(inventory) == bool(given["host"]):
+        raise click.UsageError(
+            "give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=click.get_current_context()
+        )
+    return bool(inventory)
+
+
 def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
-    return _all(
+    return together(
         click.argument("host", required=required),
         click.option("--port", type=click.IntRange(1, 65535), default=830, show_default=True, help="NETCONF port."),
         click.option(
@@ -129,7 +145,7 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
 
 def trustpoint(function: F) -> F:
     """The certificate that is wanted, and under which trustpoint."""
-    return _all(
+    return together(
         click.option(
             "--anchor",
             type=click.Path(path_type=Path),
@@ -144,7 +160,7 @@ def trustpoint(function: F) -> F:
 
 def wish(function: F) -> F:
     """How the certificate gets in, and what may be changed for it."""
-    return _all(
+    return together(
         click.option(
             "--method",
             type=click.Choice(_METHODS),
@@ -196,7 +212,7 @@ def wish(function: F) -> F:
 
 def care(function: F) -> F:
     """How carefully the router is changed."""
-    return _all(
+    return together(
         click.option(
             "--commit",
             type=click.Choice(("auto", "confirmed", "plain")),
@@ -233,7 +249,7 @@ def care(function: F) -> F:
 
 def output(function: F) -> F:
     """The format of stdout, and what is said on stderr."""
-    return _all(
+    return together(
         click.option(
             "--format",
             "form",
@@ -263,14 +279,14 @@ def device(options: Options) -> Device:
     """
     from agent.model.device import Device, Secret
 
-    keys = _host_keys(options)
+    keys = host_keys(options)
     passphrase = options["key_passphrase_env"]
     return Device(
         host=options["host"],
         port=options["port"],
         ssh_port=options["ssh_port"],
         username=options["username"],
-        key_file=_key(options),
+        key_file=key(options),
         key_passphrase=Secret.from_env(passphrase) if passphrase else None,
         host_keys=keys,
         ssh_config=options["ssh_config"],
@@ -303,7 +319,7 @@ def _password(options: Options) -> Secret | None:
     return Secret(click.prompt(f"Password for {options['host']}", hide_input=True, err=True))
 
 
-def _key(options: Options) -> Path | None:
+def key(options: Options) -> Path | None:
     from agent.model.errors import InputError
 
     path: Path | None = options["key"]
@@ -317,7 +333,7 @@ def _key(options: Options) -> Path | None:
     return path
 
 
-def _host_keys(options: Options) -> HostKeys:
+def host_keys(options: Options) -> HostKeys:
     from agent.model.device import HostKeys
     from agent.model.errors import InputError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli import options
+from agent.cli import fleetoptions, options
 
 if TYPE_CHECKING:
     from agent.cli.work import Router
@@ -14,16 +14,24 @@ if TYPE_CHECKING:
 
 
 @click.command("plan")
-@options.target
+@options.target_or_many
+@fleetoptions.inventory
+@fleetoptions.kept
 @options.trustpoint
 @options.wish
 @options.output
 def command(form: str, **given: Any) -> None:
-    """Show what push would do to HOST, without doing it.
+    """Show what push would do to HOST, or to all of an inventory, without doing it; equal plans stand together.
 
     Exit code 0 with and without steps, 1 where there is no way to offer.
     """
     options.start(given)
+    if options.many(given):
+        from agent.cli.fleet import run
+        from agent.fleet.record import Kind
+
+        run(Kind.PLAN, form, given)
+        return
     from agent.cli.work import Router
 
     intent = options.intent(given)

@@ -7,11 +7,14 @@ from typing import Any
 
 import click
 
-from agent.cli import options
+from agent.cli import fleetoptions, options
 
 
 @click.command("push")
-@options.target
+@options.target_or_many
+@fleetoptions.inventory
+@fleetoptions.rollout
+@fleetoptions.kept
 @options.trustpoint
 @options.wish
 @options.care
@@ -19,19 +22,28 @@ from agent.cli import options
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.output
 def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
-    """Install the root on HOST and prove it: lock, edit, commit, authenticate, read back, renew.
+    """Install the root on HOST, or on all of an inventory, and prove it.
+
+    Each router: lock, edit, commit, authenticate, read back, renew.
 
     A second run finds nothing to do. Without --yes the plan is shown and confirmed first. Where the models do not
     carry the cure, the CLI over SSH does the rest, with the same checks.
     """
     options.start(given)
+    fleet = options.many(given)
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
         from agent.model.errors import InputError
 
         raise InputError(
-            "push changes the router, and there is no terminal to confirm on",
+            "push changes routers, and there is no terminal to confirm on",
             hint="look first with --dry-run, then push with --yes",
         )
+    if fleet:
+        from agent.cli.fleet import run as run_fleet
+        from agent.fleet.record import Kind
+
+        run_fleet(Kind.PLAN if dry_run else Kind.PUSH, form, given, ask=not (yes or dry_run))
+        return
     from agent.cli.work import Router
 
     intent = options.intent(given)

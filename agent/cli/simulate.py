@@ -1,21 +1,23 @@
-"""``xr-agent simulate``: one IOS XR-like device on loopback, until Ctrl-C."""
+"""``xr-agent simulate``: IOS XR-like devices on loopback, one or a fleet, until Ctrl-C."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from agent.simulator import Device, Simulator
+    from agent.simulator import Device, Persona, Simulator
 
-_VARIABLE = "XR_SIMULATED_PASSWORD"
+VARIABLE = "XR_SIMULATED_PASSWORD"
+_RELEASE = "7.3.2"
 
 
 @click.command("simulate")
-@click.option("--release", default="7.3.2", show_default=True, help="The IOS XR release whose models it has.")
+@click.option("--release", help=f"The IOS XR release whose models it has [default: {_RELEASE}].")
 @click.option(
     "--platform", metavar="NAME", help="Exactly what this platform announced [default: all of the release's]."
 )
@@ -33,6 +35,7 @@ _VARIABLE = "XR_SIMULATED_PASSWORD"
     metavar="PORT",
     help="CLI and SFTP listen here [default: a free port].",
 )
+@click.option("--no-ssh", is_flag=True, help="Nothing listens for the CLI and SFTP.")
 @click.option(
     "--terminal-rpc",
     type=click.Choice(("installs", "refused", "ok-without-certificate")),
@@ -43,35 +46,83 @@ _VARIABLE = "XR_SIMULATED_PASSWORD"
 )
 @click.option("--pad-hello", is_flag=True, help="Announce as many modules as a real router.")
 @click.option(
+    "--latency",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="MS",
+    help="Answer as from afar: round-trip time in milliseconds.",
+)
+@click.option(
     "--known-hosts",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write its host key here; other hosts in FILE are kept.",
 )
+@click.option(
+    "--fleet",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Serve N devices: of many kinds, or with --release all alike; needs --write.",
+)
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write the fleet's inventory, known_hosts and password file here.",
+)
+@click.option(
+    "--counters",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what was written to each device of the fleet here, as JSON: at the end and on SIGUSR1.",
+)
 def command(
-    release: str,
-    platform: str | None,
-    port: int,
-    ssh_port: int,
-    terminal_rpc: str,
-    pad_hello: bool,
-    known_hosts: Path | None,
+    release: str | None, platform: str | None, port: int, ssh_port: int, known_hosts: Path | None, **options: Any
 ) -> None:
-    """Run one simulated device on 127.0.0.1 until Ctrl-C; for tries and tests, not a router.
+    """Run simulated devices on 127.0.0.1 until Ctrl-C; for tries and tests, no routers.
 
-    Its login is a public constant and good for nothing else.
+    Their login is a public constant and good for nothing else.
     """
-    import signal
-
-    from agent.simulator import Persona, Simulator
+    from agent.simulator import Persona
 
     # click checked the choice.
     persona = Persona(
-        release=release,
+        release=release or _RELEASE,
         platform=platform,
-        terminal_rpc=terminal_rpc,  # type: ignore[arg-type] # click checked it
-        pad_hello=_REAL if pad_hello else 0,
+        ssh=not options["no_ssh"],
+        terminal_rpc=options["terminal_rpc"],
+        pad_hello=_REAL if options["pad_hello"] else 0,
+        round_trip=options["latency"] / 1000,
     )
+    if options["fleet"] is None:
+        _single("--write", options["folder"])
+        _single("--counters", options["counters"])
+        _serve_one(persona, port, ssh_port, known_hosts)
+        return
+    from agent.cli.simulated import serve_fleet
+
+    for option, given in (("--port", port), ("--ssh-port", ssh_port), ("--known-hosts", known_hosts)):
+        if given:
+            raise click.UsageError(f"{option} is of one device, not of a fleet")
+    if options["folder"] is None:
+        raise click.UsageError("--fleet needs --write FOLDER, where its inventory goes")
+    uniform = release is not None or platform is not None
+    serve_fleet(options["fleet"], persona, options["folder"], uniform=uniform, counters=options["counters"])
+
+
+_REAL = 1000
+"""Capabilities that a hello is padded to; real ones have up to about 1,100."""
+
+
+def _single(option: str, given: object) -> None:
+    if given is not None:
+        raise click.UsageError(f"{option} is of a fleet: give --fleet N as well")
+
+
+def _serve_one(persona: Persona, port: int, ssh_port: int, known_hosts: Path | None) -> None:
+    from agent.simulator import Simulator
+
     with Simulator() as simulator:
         device = _add(simulator, persona, port, ssh_port)
         if known_hosts is not None:
@@ -85,11 +136,7 @@ def command(
             click.echo("stopped", err=True)
 
 
-_REAL = 1000
-"""Capabilities that a hello is padded to; real ones have up to about 1,100."""
-
-
-def _add(simulator: Simulator, persona: Any, port: int, ssh_port: int) -> Device:
+def _add(simulator: Simulator, persona: Persona, port: int, ssh_port: int) -> Device:
     from agent.model.errors import InputError
 
     try:
@@ -112,12 +159,21 @@ def record(path: Path, entry: str) -> None:
     try:
         old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         kept = [line for line in old if line.split(maxsplit=1)[:1] != [host]]
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text("\n".join([*kept, entry, ""]), encoding="utf-8")
-        fresh.chmod(0o600)
-        fresh.replace(path)
+        put(path, "\n".join([*kept, entry, ""]))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {error}", hint="name a writable file with --known-hosts") from error
+
+
+def put(path: Path, text: str) -> None:
+    """Make *text* the content of *path*, which only its owner may read, whole at every moment.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
 
 
 def _what(device: Device) -> str:
@@ -128,15 +184,17 @@ def _what(device: Device) -> str:
 def _explain(simulator: Simulator, device: Device, known_hosts: Path | None) -> None:
     """How to reach it, on stdout; flushed, since a script may wait for it."""
     trust = f"--known-hosts {known_hosts}" if known_hosts else f"--host-key '{' '.join(device.host_key.split()[1:3])}'"
-    login = f"--username {simulator.username} --password-env {_VARIABLE}"
+    login = f"--username {simulator.username} --password-env {VARIABLE}"
+    cli = [f"its CLI and SFTP on port {device.ssh_port}"] if device.ssh_port else []
+    way = f"--ssh-port {device.ssh_port}" if device.ssh_port else "--no-ssh"
     for line in (
         f"simulated IOS XR {_what(device)}, no router: NETCONF on 127.0.0.1 port {device.port}",
-        f"its CLI and SFTP on port {device.ssh_port}",
+        *cli,
         f"user {simulator.username}, password {simulator.password}: a public constant of the simulator",
         *(f"host key {entry}" for entry in device.known_hosts().splitlines()),
         "",
-        f"export {_VARIABLE}={simulator.password}",
-        f"xr-agent assess 127.0.0.1 --port {device.port} --ssh-port {device.ssh_port} {login} {trust}",
+        f"export {VARIABLE}={simulator.password}",
+        f"xr-agent assess 127.0.0.1 --port {device.port} {way} {login} {trust}",
         "",
         "Ctrl-C ends it.",
     ):

@@ -102,8 +102,8 @@ class Journal:
         """*run* once more, held by this process until it is closed; with *kind*, ``last`` is the newest of that kind.
 
         Raises:
-            InputError: there is no such run, it is not of *kind* or of one that is never resumed, it is done, or
-                another process has it.
+            InputError: there is no such run, it is not of *kind* or of one that is never resumed, all its routers
+                ended well, or another process has it.
         """
         with self._reading() as db:
             row = journalrows.find(db, run, kind)
@@ -117,8 +117,8 @@ class Journal:
         log = self._start(row.run, partial(_resume, row=row, attempt=self._attempt(version)))
         if log is None:
             raise InputError(
-                f"run {row.run} is already done",
-                hint=f"see xr-agent history {row.run} --failed, and begin a new run on these",
+                f"every router of run {row.run} ended well",
+                hint=f"nothing is left to do; see xr-agent history {row.run}",
             )
         return log
 
@@ -260,9 +260,9 @@ def _begin(
 
 
 def _resume(db: sqlite3.Connection, row: Row, attempt: tuple[object, ...]) -> _Started | None:
-    """Write a further attempt down; None where the run is done."""
-    done, running = RunState.DONE.value, RunState.RUNNING.value
-    if db.execute("SELECT 1 FROM attempt WHERE run = ? AND state = ?", (row.key, done)).fetchone():
+    """Write a further attempt down; None where every router of the run ended well."""
+    running = RunState.RUNNING.value
+    if db.execute("SELECT 1 FROM device WHERE run = ? AND well = 0", (row.key,)).fetchone() is None:
         return None
     db.execute("UPDATE attempt SET state = ? WHERE run = ? AND state = ?", (RunState.LOST.value, row.key, running))
     return _attempted(db, row.key, attempt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ class TrustAnchor:
     @classmethod
     def bundled(cls) -> TrustAnchor:
         """IdenTrust Commercial Root CA 1, the root that Cisco's licensing servers chain to."""
-        return cls.from_file(_BUNDLED)
+        return _bundled()
 
     @classmethod
     def from_file(cls, path: str | Path) -> TrustAnchor:
@@ -103,6 +104,11 @@ def damaged() -> tuple[type[Exception], ...]:
         x509.InvalidVersion,
         x509.UnsupportedGeneralNameType,
     )
+
+
+@cache
+def _bundled() -> TrustAnchor:
+    return TrustAnchor.from_file(_BUNDLED)
 
 
 def _load(pem: bytes, source: str) -> TrustAnchor:

@@ -70,7 +70,8 @@ class Glance:
         """
         shown = self.certificate.value
         if shown is None:
-            return False if self.certificate.answered and self.config.value is not None else None
+            told = self.certificate.answered and not self.certificate.empty
+            return False if told and self.config.value is not None else None
         evidence = shown.proves(anchor)
         return None if evidence is Evidence.NONE else evidence is not None
 

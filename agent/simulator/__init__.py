@@ -15,7 +15,21 @@ the agent, so that a mistake in the agent is not repeated in its judge.
 
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
+from agent.simulator.mix import Kind, Member, alike, kinds, mix
 from agent.simulator.persona import Persona, platforms, releases
 from agent.simulator.server import Simulator
 
-__all__ = ["Device", "Fault", "FaultKind", "Persona", "Simulator", "platforms", "releases"]
+__all__ = [
+    "Device",
+    "Fault",
+    "FaultKind",
+    "Kind",
+    "Member",
+    "Persona",
+    "Simulator",
+    "alike",
+    "kinds",
+    "mix",
+    "platforms",
+    "releases",
+]

@@ -104,6 +104,7 @@ async def import_bundle(device: Device, url: str, *, clean: bool = False) -> int
     if clean:
         device.state.trustpool.clear()
     device.state.trustpool.append(brought)
+    device.state.imports += 1
     return len(brought)
 
 

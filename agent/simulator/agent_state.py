@@ -25,6 +25,7 @@ class State:
         trustpool: one entry for each import that was made, with the PEMs it brought; a reload keeps them.
         built_in: the PEMs that came with the software.
         authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
+        imports: how often something was imported into the trustpool.
         answers: return-codes that renew-auth and register-id-token give before they do their work.
         tokens: every token that came in by register-id-token; reports: when usage was last reported by policy.
         syslog: (time, mnemonic without ``%``, text) of the buffer, oldest first.
@@ -46,6 +47,7 @@ class State:
     transport: str = ""
     url: str = ""
     authenticates: int = 0
+    imports: int = 0
     forgotten: int = 0
     renewals: int = 0
     syslog: list[tuple[datetime, str, str]] = field(default_factory=list)

@@ -34,6 +34,7 @@ class Trial:
 class Datastores:
     """The configuration of one device.
 
+    Trees are never changed once they are in a datastore, since running and candidate share them until one is edited.
     *models* are its configuration modules by namespace; *translate* makes elements of another form into edits of
     those, such as CLI text, and leaves the rest as it is.
     """
@@ -69,7 +70,7 @@ class Datastores:
     @property
     def dirty(self) -> bool:
         """Whether the candidate differs from running."""
-        return _text(self.candidate) != _text(self.running)
+        return _differ(self.candidate, self.running)
 
     def get(self, name: str) -> list[etree._Element]:
         """The top-level elements of a datastore."""
@@ -124,7 +125,7 @@ class Datastores:
             if isinstance(node.tag, str):
                 for edit in self._translate(node):
                     self._apply(root, edit, default, [])
-        return copy.deepcopy(list(root))
+        return list(root)
 
     def validate(self) -> None:
         """Check the candidate against the modules."""
@@ -141,11 +142,11 @@ class Datastores:
         self.validate()
         self.trial = None
         self.commits += self.dirty
-        self.running = copy.deepcopy(self.candidate)
+        self.running = list(self.candidate)
 
     def commit_confirmed(self, session: str, *, timeout: float, persist: str | None) -> None:
         """Make the candidate the running configuration until *timeout* seconds have passed without a confirmation."""
-        before = copy.deepcopy(self.running)
+        before = self.running
         self.commit(session)
         self.trial = Trial(before, session, persist, self.clock() + timeout + _LATE)
 
@@ -176,11 +177,11 @@ class Datastores:
         trial, self.trial = self.trial, None
         if trial is None:
             return
-        follows = _text(self.candidate) == _text(self._running)
+        follows = not _differ(self.candidate, self._running)
         self._running = trial.before
         self.rollbacks += 1
         if follows:
-            self.candidate = copy.deepcopy(self._running)
+            self.candidate = list(self._running)
 
     def _pending(self, session: str) -> bool:
         """Whether somebody's confirmed commit stands in the way of *session*."""
@@ -220,7 +221,7 @@ class Datastores:
     def discard(self) -> None:
         """Make the running configuration the candidate."""
         self._overtaken = False
-        self.candidate = copy.deepcopy(self.running)
+        self.candidate = list(self.running)
 
     def _apply(self, parent: etree._Element, node: etree._Element, inherited: str, above: list[str]) -> None:
         name = etree.QName(node)
@@ -278,5 +279,9 @@ def _leaf(node: etree._Element, name: str) -> str | None:
     return None if found is None else (found.text or "").strip()
 
 
-def _text(nodes: list[etree._Element]) -> list[bytes]:
-    return [etree.tostring(node, method="c14n") for node in nodes]
+def _differ(one: list[etree._Element], other: list[etree._Element]) -> bool:
+    return one != other and [_text(node) for node in one] != [_text(node) for node in other]
+
+
+def _text(node: etree._Element) -> bytes:
+    return etree.tostring(node, method="c14n")

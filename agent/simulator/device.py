@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -14,17 +13,12 @@ from agent.simulator import trustpoints
 from agent.simulator.agent_state import State
 from agent.simulator.datastore import Datastores
 from agent.simulator.disk import Disk
-from agent.simulator.errors import Refusal
 from agent.simulator.faults import Fault
-from agent.simulator.models import model
+from agent.simulator.make import make
 from agent.simulator.persona import Persona
-from agent.simulator.transport import subtrees
 
 if TYPE_CHECKING:
     from agent.simulator.server import NetconfSession
-
-BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
-CLI_CFG = "http://cisco.com/ns/yang/Cisco-IOS-XR-cli-cfg"
 
 
 @dataclass
@@ -64,18 +58,12 @@ class Device:
     def __post_init__(self) -> None:
         self.state = State(self.persona)
         self.disk = Disk(self.persona.file_faults)
-        self.models = {name: model(file) for name, file in self.persona.modules.items()}
-        self.home = trustpoints.home(self.models)
-        configured = {one.namespace: one for name, one in self.models.items() if name.endswith("-cfg")}
-        configured[self.home.model.namespace] = self.home.model
+        like = make(self.persona)
+        self.models, self.home, self.hello = like.models, like.home, like.hello
         self.config = Datastores(
-            configured, grants_dirty_lock=self.persona.grants_dirty_lock, translate=self._translated
+            like.configured, grants_dirty_lock=self.persona.grants_dirty_lock, translate=like.translated
         )
-        self.hello = self._hello()
-        for subtree in (*subtrees(self.persona, self.models), *self.persona.config):
-            self.set_config(subtree)
-        if self.persona.enrollment or self.persona.certificate:
-            self.configure("Trustpool", self.persona.enrollment or "terminal")
+        self.config.running, self.config.candidate = list(like.config), list(like.config)
 
     @property
     def address(self) -> str:
@@ -176,22 +164,3 @@ class Device:
 
     def _trustpoint(self, name: str, enrollment: str) -> etree._Element:
         return self.home.edit(name, self.home.enroll(enrollment))
-
-    def _translated(self, node: etree._Element) -> Iterable[etree._Element]:
-        """The edits that cli-cfg's text means; any other element as it is."""
-        if etree.QName(node).namespace != CLI_CFG or f"{trustpoints.PREFIX}cli-cfg" not in self.models:
-            return (node,)
-        typing = trustpoints.Typing(self.home)
-        try:
-            for line in (node.text or "").splitlines():
-                typing.take(line)
-        except trustpoints.BadLine as bad:
-            raise Refusal("operation-failed", f"% Invalid input detected at '^' marker: {bad.line.strip()}") from bad
-        return typing.edits
-
-    def _hello(self) -> bytes:
-        listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in self.persona.capabilities())
-        return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
-            BASE.encode(),
-            listed.replace("%", "%%").encode(),
-        )

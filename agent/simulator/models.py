@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import xml.etree.ElementTree as ET
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Model:
 
     def __init__(self, file: ModuleFile) -> None:
         self.namespace = file.namespace
+        self._nodes: dict[tuple[str, ...], Any] = {}
         first = next(line for line in file.path.read_text(encoding="utf-8").splitlines() if "revision" in line)
         revision = first.split()[1].strip('";{')
         library = {
@@ -45,6 +46,12 @@ class Model:
 
     def node(self, path: list[str]) -> Any:
         """The schema node below the root, or None."""
+        key = tuple(path)
+        if key not in self._nodes:
+            self._nodes[key] = self._find(path)
+        return self._nodes[key]
+
+    def _find(self, path: list[str]) -> Any:
         node: Any = self._model.schema
         for name in path:
             node = next((child for child in getattr(node, "children", ()) if child.name == name), None)
@@ -59,17 +66,18 @@ class Model:
 
     def wrong(self, root: etree._Element) -> str | None:
         """What is invalid about a tree of configuration, None if nothing is."""
-        wrapped = ET.fromstring(b"<data>" + etree.tostring(root) + b"</data>")  # noqa: S314 - parsed safely before
-        return self._validated(self._model.schema, wrapped)
+        return _wrong(self, etree.tostring(root))
 
     def wrong_input(self, body: etree._Element) -> str | None:
         """What is invalid about the input of an rpc."""
-        node = self.node([etree.QName(body).localname, "input"])
-        if node is None:
-            return None
-        return self._validated(node, ET.fromstring(etree.tostring(body)))  # noqa: S314 - parsed safely before
+        operation = etree.QName(body).localname
+        return None if self.node([operation, "input"]) is None else _wrong(self, etree.tostring(body), operation)
 
-    def _validated(self, schema: Any, wrapped: ET.Element) -> str | None:
+    def validated(self, data: bytes, operation: str | None) -> str | None:
+        """What is invalid about a tree of configuration, or about the input of *operation*, as XML."""
+        schema = self.node([operation, "input"]) if operation else self._model.schema
+        # It was parsed safely before.
+        wrapped = ET.fromstring(data if operation else b"<data>" + data + b"</data>")  # noqa: S314
         try:
             value = schema.from_xml(wrapped)
             RootNode(value, schema, self._model.schema_data, value.timestamp).validate(
@@ -78,6 +86,12 @@ class Model:
         except YangsonException as error:
             return str(error)
         return None
+
+
+@lru_cache(maxsize=1024)
+def _wrong(model: Model, data: bytes, operation: str | None = None) -> str | None:
+    """The same, remembered: most devices of a fleet are sent the same."""
+    return model.validated(data, operation)
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from lxml import etree
 
@@ -11,30 +12,24 @@ from agent.model.anchor import TrustAnchor
 from agent.simulator.agent_state import State, shown
 from agent.simulator.device import Device
 from agent.simulator.models import Model
+from agent.simulator.subtree import selects
 from agent.simulator.trustpoints import PREFIX
 
 Tree = Mapping[str, object]
 
+_SESSIONS = "netconf-state"
 _MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 
 
-def operational(device: Device) -> list[etree._Element]:
-    """All operational data of a device, in the modules it has."""
-    state, models = device.state, device.models
-    found: list[etree._Element | None] = [sessions(device)]
-    if (cepki := models.get(f"{PREFIX}crypto-cepki-oper")) is not None:
-        found.append(trustpoints(cepki, state, device.trustpoints()))
-    if (licences := models.get(f"{PREFIX}infra-smartlicense-oper")) is not None:
-        found.append(licensing(licences.namespace, state))
-    if (platform := models.get(f"{PREFIX}smart-license-platform-oper")) is not None:
-        found.append(reporting(platform.namespace, state))
-    if (installed := models.get(f"{PREFIX}install-oper")) is not None:
-        found.append(install(installed.namespace, state))
-    if (older := models.get(f"{PREFIX}spirit-install-instmgr-oper")) is not None:
-        found.append(instmgr(older, state))
-    if (buffer := models.get(f"{PREFIX}infra-syslog-oper")) is not None:
-        found.append(syslog(buffer.namespace, state))
-    return [one for one in found if one is not None]
+def operational(device: Device, rule: etree._Element | None = None) -> list[etree._Element]:
+    """Operational data of a device, in the modules it has: all of it, or the trees that *rule*, of a filter, names."""
+    found = [sessions(device)] if rule is None or selects(rule, _SESSIONS, _MONITORING) else []
+    for module, (root, make) in _TREES.items():
+        model = device.models.get(PREFIX + module)
+        if model is not None and (rule is None or selects(rule, root, model.namespace)):
+            tree = make(device, model)
+            found += [tree] if tree is not None else []
+    return found
 
 
 def sessions(device: Device) -> etree._Element:
@@ -45,17 +40,16 @@ def sessions(device: Device) -> etree._Element:
         {"session-id": number, "transport": "netconf-ssh", "username": user, "source-host": host}
         for number, user, host in known
     ]
-    return top("netconf-state", {"sessions": {"session": listed}}, _MONITORING)
+    return top(_SESSIONS, {"sessions": {"session": listed}}, _MONITORING)
 
 
 def build(parent: etree._Element, name: str, value: object, namespace: str) -> None:
-    """Append *value* under *name*: a mapping is a container, a sequence a list, None nothing, the rest a leaf."""
+    """Append *value* under *name*: a dict is a container, a list a list, None nothing, the rest a leaf."""
     if value is None:
         return
-    entries = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    for entry in entries:
+    for entry in value if isinstance(value, list) else (value,):
         element = etree.SubElement(parent, f"{{{namespace}}}{name}")
-        if isinstance(entry, Mapping):
+        if isinstance(entry, dict):
             for below, content in entry.items():
                 build(element, str(below), content, namespace)
         else:
@@ -84,7 +78,8 @@ def trustpoints(model: Model, state: State, names: Sequence[str]) -> etree._Elem
     return top(ca[0], {"trustpoints": {"trustpoint": entries}}, model.namespace)
 
 
-def certificate(pem: str) -> dict[str, object]:
+@lru_cache(maxsize=256)
+def certificate(pem: str) -> Tree:
     """The leaves of a certificate container."""
     anchor = TrustAnchor.from_pem(pem)
     return {
@@ -205,3 +200,20 @@ def install(namespace: str, state: State) -> etree._Element:
     if fixes:
         tree["fixes"] = {"active": {"fixes": fixes}}
     return top("install", tree, namespace)
+
+
+_TREES: Mapping[str, tuple[str, Callable[[Device, Model], etree._Element | None]]] = {
+    "crypto-cepki-oper": (
+        "crypto-certificate-authority",
+        lambda device, model: trustpoints(model, device.state, device.trustpoints()),
+    ),
+    "infra-smartlicense-oper": ("smart-agent", lambda device, model: licensing(model.namespace, device.state)),
+    "smart-license-platform-oper": (
+        "plat-smart-license",
+        lambda device, model: reporting(model.namespace, device.state),
+    ),
+    "install-oper": ("install", lambda device, model: install(model.namespace, device.state)),
+    "spirit-install-instmgr-oper": ("install", lambda device, model: instmgr(model, device.state)),
+    "infra-syslog-oper": ("syslog", lambda device, model: syslog(model.namespace, device.state)),
+}
+"""By module: the tree it has, and what makes it."""

@@ -59,6 +59,8 @@ class Persona:
         confirmed_commit: whether :confirmed-commit is.
         grants_dirty_lock: grant the lock of a candidate that somebody left changed, against RFC 6241.
         cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text.
+        latency: seconds that each rpc takes; round_trip: those that everything a client sends is answered later.
+        reachable: whether anything listens on the NETCONF port.
         ssh: whether anything listens on the SSH port; sftp: whether it has the SFTP subsystem.
         timestamps: whether exec commands print the time first.
         forbidden: beginnings of commands that the user may not use.
@@ -103,6 +105,8 @@ class Persona:
     grants_dirty_lock: bool = False
     cli_cfg_readable: bool = True
     latency: float = 0.0
+    round_trip: float = 0.0
+    reachable: bool = True
     ssh: bool = True
     sftp: bool = True
     timestamps: bool = True

@@ -10,16 +10,18 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from agent.simulator import actions, oper, trustpoints
-from agent.simulator.device import BASE, CLI_CFG, Device
+from agent.simulator.device import Device
 from agent.simulator.errors import Refusal, rpc_error, unknown_element
 from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.models import Model
+from agent.simulator.make import BASE, CLI_CFG
 from agent.simulator.subtree import select
 
 if TYPE_CHECKING:
     from agent.simulator.server import NetconfSession
 
 _OK = b"<ok/>"
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
+"""One for all sessions: they are served in one thread."""
 
 
 class Rpcs:
@@ -32,7 +34,7 @@ class Rpcs:
     async def answer(self, message: bytes) -> bytes | None:
         """The reply to one rpc; None where none is sent."""
         try:
-            root = etree.fromstring(message, etree.XMLParser(resolve_entities=False, no_network=True))
+            root = etree.fromstring(message, _PARSER)
             body = root[0]
         except (etree.XMLSyntaxError, IndexError):
             return _reply('message-id="0"', rpc_error("malformed-message", kind="rpc"))
@@ -115,7 +117,9 @@ class Rpcs:
     # --- protocol operations -------------------------------------------------------------------------------------
 
     def _get(self, body: etree._Element) -> bytes:
-        return _filtered(body, self._shown("running", body) + oper.operational(self._device))
+        wanted = body.find(f"{{{BASE}}}filter")
+        rule = next(wanted.iterchildren("*"), None) if wanted is not None else None
+        return _filtered(body, self._shown("running", body) + oper.operational(self._device, rule))
 
     def _get_config(self, body: etree._Element) -> bytes:
         return _filtered(body, self._shown(_datastore(body, "source"), body))
@@ -200,7 +204,7 @@ class Rpcs:
 
     async def _action(self, operation: str, body: etree._Element) -> bytes:
         namespace = etree.QName(body).namespace
-        module: Model | None = next((one for one in self._device.models.values() if one.namespace == namespace), None)
+        module = next((one for one in self._device.models.values() if one.namespace == namespace), None)
         if module is None:
             raise Refusal("unknown-namespace", kind="protocol", info=f"<bad-namespace>{namespace}</bad-namespace>")
         if module.node([operation]) is None:

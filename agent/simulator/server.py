@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,12 +19,19 @@ from agent.simulator import cli
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
 from agent.simulator.framing import Deframer, FramingError, enframe
+from agent.simulator.ledger import ledger
 from agent.simulator.persona import BASE, Persona
+from agent.simulator.ports import MANY, bound, free
 from agent.simulator.rpcs import Rpcs
 from agent.simulator.sftp import SftpServer
+from agent.simulator.wire import Connection
 
 USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
+
+_BACKLOG = 100
+_OPENING = 600
+"""Seconds for opening the ports of ten thousand devices on a slow machine; two are usual."""
 
 _TURNS = 200
 """Turns of the event loop that connections get to end in when the simulator stops; few are needed."""
@@ -167,27 +174,27 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(
-        self, device: Device, password: str, keys: list[asyncssh.SSHKey], sockets: list[Any], *, netconf: bool
-    ) -> None:
-        self._device, self._password, self._keys, self._sockets = device, password, keys, sockets
-        self._netconf = netconf
-        self._connection: asyncssh.SSHServerConnection | None = None
+    def __init__(self, password: str, keys: list[asyncssh.SSHKey], sockets: list[Any]) -> None:
+        self._password, self._keys, self._sockets = password, keys, sockets
+        self._connection: Connection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        if not isinstance(conn, Connection):
+            raise TypeError(f"{conn!r} is no connection of the simulator's")
         self._connection = conn
         self._sockets[:] = [one for one in self._sockets if one.fileno() != -1]
         self._sockets.append(conn.get_extra_info("socket"))
-        fault = self._device.fault("connect" if self._netconf else "connect-ssh")
+        fault = conn.device.fault("connect" if conn.netconf else "connect-ssh")
         if fault is not None:
             (conn.abort if fault.kind is FaultKind.DROP_BEFORE else lambda: _reset(conn))()
-        elif self._device.refuses():
+        elif conn.device.refuses():
             _reset(conn)
-        if not self._netconf:
-            self._device.connections.add(conn)
+        if not conn.netconf:
+            conn.device.connections.add(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._device.connections.discard(self._connection)
+        if self._connection is not None:
+            self._connection.device.connections.discard(self._connection)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -204,23 +211,38 @@ class _Server(asyncssh.SSHServer):
     def session_requested(self) -> NetconfSession | ConsoleSession:
         if self._connection is None:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "no connection")
-        if not self._netconf:
-            return ConsoleSession(self._device)
-        return NetconfSession(self._device, self._connection)
+        if not self._connection.netconf:
+            return ConsoleSession(self._connection.device)
+        return NetconfSession(self._connection.device, self._connection)
 
 
 class Simulator:
-    """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager."""
+    """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager.
+
+    *ports* are those that :meth:`add_all` takes, as far as they are free.
+    """
 
     username = USERNAME
 
-    def __init__(self, *, host_key: asyncssh.SSHKey | None = None, password: str = PASSWORD) -> None:
+    def __init__(
+        self, *, host_key: asyncssh.SSHKey | None = None, password: str = PASSWORD, ports: Iterable[int] = MANY
+    ) -> None:
         self.password = password
         self.devices: dict[str, Device] = {}
         self._host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
         self._keys: list[asyncssh.SSHKey] = []
-        self._listeners: list[asyncssh.SSHAcceptor] = []
+        self._listeners: list[asyncio.Server] = []
+        self._held: list[socket.socket] = []
+        self._ports = iter(ports)
         self._sockets: list[Any] = []
+        self._options = asyncssh.SSHServerConnectionOptions(
+            server_factory=lambda: _Server(self.password, self._keys, self._sockets),
+            server_host_keys=[self._host_key],
+            encoding=None,
+            compression_algs=None,
+            line_editor=False,
+            login_timeout=60,
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
         self._thread.start()
@@ -230,12 +252,22 @@ class Simulator:
     ) -> Device:
         """Serve a further device; its ports are free ones unless given."""
         device = Device(name or f"device-{len(self.devices) + 1}", persona or Persona())
-        device.post = self._post
-        device.port, device.ssh_port = self._run(self._open(device, port, ssh_port))
-        public = self._host_key.export_public_key().decode().split()
-        device.host_key = f"[127.0.0.1]:{device.port} {public[0]} {public[1]}"
-        self.devices[device.name] = device
+        self._serve([device], (bound(one) for one in (port, ssh_port)))
         return device
+
+    def add_all(self, personas: Iterable[tuple[str, Persona]]) -> list[Device]:
+        """Serve further devices, given as (name, persona), on free ports; all of them or, where that fails, none."""
+        devices = [Device(name, persona) for name, persona in personas]
+        self._serve(devices, free(self._ports))
+        return devices
+
+    def _serve(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
+        self._run(self._open(devices, sockets), wait=_OPENING)
+        public = " ".join(self._host_key.export_public_key().decode().split()[:2])
+        for device in devices:
+            device.post = self._post
+            device.host_key = f"[127.0.0.1]:{device.port} {public}"
+            self.devices[device.name] = device
 
     def authorize(self, public_key: str) -> None:
         """Accept a user's public key, an OpenSSH line."""
@@ -244,6 +276,15 @@ class Simulator:
     def known_hosts(self) -> str:
         """The host keys of all devices' ports as an OpenSSH known_hosts file."""
         return "".join(device.known_hosts() for device in self.devices.values())
+
+    def ledgers(self) -> dict[str, dict[str, object]]:
+        """What was written to each device by now, by its name; see :func:`agent.simulator.ledger.ledger`."""
+
+        async def read() -> dict[str, dict[str, object]]:
+            return {name: ledger(device) for name, device in self.devices.items()}
+
+        found: dict[str, dict[str, object]] = self._run(read())
+        return found
 
     def stop(self) -> None:
         """End all connections, listeners and the thread."""
@@ -254,8 +295,8 @@ class Simulator:
         self._thread.join()
         self._loop.close()
 
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+    def _run(self, work: Any, *, wait: float = 30) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(wait)
 
     def _post(self, work: Callable[[], None]) -> None:
         """Run *work* in the simulator's thread and wait for it."""
@@ -265,32 +306,33 @@ class Simulator:
 
         self._run(run())
 
-    async def _open(self, device: Device, port: int, ssh_port: int) -> tuple[int, int]:
-        """Listen on both ports, or on none; the port is 0 where nothing listens."""
-        netconf = await self._listen(device, port, netconf=True)
-        try:
-            console = await self._listen(device, ssh_port, netconf=False) if device.persona.ssh else None
-        except OSError:
-            netconf.close()
-            raise
-        self._listeners += [netconf, *([console] if console else [])]
-        return netconf.get_port(), console.get_port() if console else 0
+    async def _open(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
+        """Listen on both ports of each device, or on none of any; the CLI's port is 0 where nothing listens."""
+        with contextlib.ExitStack() as undo:
+            for device in devices:
+                device.port = await self._door(undo, device, next(sockets), netconf=True)
+                if device.persona.ssh:
+                    device.ssh_port = await self._door(undo, device, next(sockets), netconf=False)
+            undo.pop_all()
 
-    async def _listen(self, device: Device, port: int, *, netconf: bool) -> asyncssh.SSHAcceptor:
-        return await asyncssh.create_server(
-            lambda: _Server(device, self.password, self._keys, self._sockets, netconf=netconf),
-            "127.0.0.1",
-            port,
-            server_host_keys=[self._host_key],
-            encoding=None,
-            compression_algs=None,
-            line_editor=False,
-            login_timeout=60,
-        )
+    async def _door(self, undo: contextlib.ExitStack, device: Device, sock: socket.socket, *, netconf: bool) -> int:
+        """Listen on *sock*, or only hold its port where nobody is to answer; the port."""
+        undo.callback(sock.close)
+        if netconf and not device.persona.reachable:
+            self._held.append(sock)
+        else:
+            listener = await self._loop.create_server(
+                lambda: Connection(self._loop, self._options, device, netconf=netconf), sock=sock, backlog=_BACKLOG
+            )
+            undo.callback(listener.close)
+            self._listeners.append(listener)
+        return int(sock.getsockname()[1])
 
     async def _end(self) -> None:
         for listener in self._listeners:
             listener.close()
+        for held in self._held:
+            held.close()
         for device in self.devices.values():
             device.drop_all()
         await self._hang_up()

@@ -19,6 +19,12 @@ def select(data: list[etree._Element], wanted: etree._Element) -> list[etree._El
     return found
 
 
+def selects(rule: etree._Element, name: str, namespace: str) -> bool:
+    """Whether a rule of a filter is about nodes of that name; one without a namespace is about those of any."""
+    wanted = etree.QName(rule)
+    return wanted.localname == name and wanted.namespace in (None, "", namespace)
+
+
 def _keep(node: etree._Element, rule: etree._Element) -> etree._Element | None:
     rules = _elements(rule)
     if not rules:
@@ -49,8 +55,7 @@ def _elements(element: etree._Element) -> list[etree._Element]:
 
 
 def _same_name(rule: etree._Element, node: etree._Element) -> bool:
-    return etree.QName(rule).localname == etree.QName(node).localname and etree.QName(rule).namespace in (
-        None,
-        "",
-        etree.QName(node).namespace,
-    )
+    if rule.tag == node.tag:
+        return True
+    name = etree.QName(node)
+    return selects(rule, name.localname, name.namespace or "")

@@ -110,7 +110,8 @@ def test_the_steps_of_a_router_with_their_times(path: Path, runs: list[str]) -> 
     assert [one["attempt"] for one in resumed["events"]] == [2]
 
 
-def test_the_tables_say_who_what_and_when(path: Path, runs: list[str]) -> None:
+def test_the_tables_say_who_what_and_when(path: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     listed = run(path).stdout
     for word in (*runs, "2026-11-25 19:30", "push", "running", "interrupted", "1 doubtful", "CHG1"):
         assert word in listed

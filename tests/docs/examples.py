@@ -27,7 +27,7 @@ def commands() -> dict[str, str]:
 def documented(script: str) -> str:
     """The output that the page shows for *script*, in the form of :func:`printed`."""
     (output,) = [output for command, output in commands().items() if script in command]
-    return _MD5.sub("MD5", plain(output))
+    return plain(_MD5.sub("MD5", output))
 
 
 def printed(script: str, *words: str, lab: Lab, home: Path, known_hosts: str | None = None) -> str:
@@ -49,4 +49,4 @@ def printed(script: str, *words: str, lab: Lab, home: Path, known_hosts: str | N
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    return _MD5.sub("MD5", plain(_COLOUR.sub("", done.stdout)))
+    return plain(_MD5.sub("MD5", _COLOUR.sub("", done.stdout)))

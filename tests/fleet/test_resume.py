@@ -106,15 +106,16 @@ def test_what_cannot_be_resumed_is_said(journal: Journal) -> None:
         journal.resume("last")
     with begin(journal, kind=Kind.POLL) as poll:
         poll.close(RunState.INTERRUPTED)
-    with begin(journal) as finished:
+    with begin(journal, ("r1",)) as finished:
+        finished.ended(remedied("r1"), ANCHOR)
         finished.close(RunState.DONE)
     for run, why in (
         ("19700101", "no run 19700101"),
         ("", "no run "),
         ("%", "no run %"),
         (poll.run, "a poll, which is not resumed"),
-        (finished.run, "already done"),
-        ("last", "already done"),
+        (finished.run, "every router of run .* ended well"),
+        ("last", "every router of run .* ended well"),
         ("2", f"2 begins {finished.run}, {poll.run}"),
     ):
         with pytest.raises(InputError, match=why):
@@ -123,6 +124,15 @@ def test_what_cannot_be_resumed_is_said(journal: Journal) -> None:
         journal.resume(finished.run, kind=Kind.ASSESS)
     with pytest.raises(InputError, match="no assess yet"):
         journal.resume("last", kind=Kind.ASSESS)
+
+
+def test_a_run_that_was_done_is_resumed_for_the_routers_that_failed(journal: Journal) -> None:
+    with begin(journal, ("r1", "r2")) as log:
+        log.ended(remedied("r1"), ANCHOR)
+        log.ended(away("r2"), ANCHOR)
+        log.close(RunState.DONE)
+    with journal.resume(log.run) as again:
+        assert (again.proven(), again.doubtful(), again.left()) == (["r1"], [], ["r2"])
 
 
 def test_last_is_the_newest_run_of_the_kind_that_is_asked_for(journal: Journal) -> None:
@@ -149,9 +159,10 @@ def test_a_run_in_use_is_not_resumed_by_the_same_process_either(journal: Journal
 
 
 def test_a_refused_resumption_leaves_the_run_as_it_was(journal: Journal, path: Path) -> None:
-    with begin(journal) as log:
+    with begin(journal, ("r1",)) as log:
+        log.ended(remedied("r1"), ANCHOR)
         log.close(RunState.DONE)
-    with pytest.raises(InputError, match="already done"):
+    with pytest.raises(InputError, match="ended well"):
         journal.resume(log.run)
     assert journal.run(log.run).state is RunState.DONE
     assert len(journal.attempts(log.run)) == 1

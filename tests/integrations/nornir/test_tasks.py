@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from agent.integrations.nornir import assess, licensing, push
 from agent.remedy.notice import Notice, bundled_notice
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
 from agent.simulator.errors import rpc_error
+from agent.simulator.quovadis import QUOVADIS
 from tests.cli.schemas import check, schema
 from tests.integrations.nornir.conftest import MakeNornir
 from tests.support import Lab, left_clean, logged
@@ -69,6 +71,20 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(
     assert result.diff.splitlines() == result.result["diff"]
     assert result.diff.splitlines()[:2] == ["+ crypto ca trustpoint Trustpool", "+  enrollment terminal"]
     assert set(operations(device)) <= {"get", "get-config", "get-schema"}
+
+
+def test_a_dry_run_of_a_host_that_no_way_fits_has_failed_with_the_reason(lab: Lab, make_nornir: MakeNornir) -> None:
+    result = only(make_nornir(lab.add(release="6.6.3")).run(task=push, dry_run=True, ssh=None))
+    check("plan", result.result)
+    assert (result.failed, result.severity_level) == (True, logging.WARNING)
+    assert result.diff.startswith("# skipped: ")
+
+
+def test_a_dry_run_sees_what_the_trustpool_has_already(lab: Lab, make_nornir: MakeNornir) -> None:
+    device = lab.add(Persona(built_in=(QUOVADIS, ROOT_PEM)))
+    wish = agent.Intent(method=agent.Method.TRUSTPOOL, bundle_url="http://ca.example/ios.p7b", renew=False)
+    result = only(make_nornir(device).run(task=push, intent=wish, dry_run=True))
+    assert (result.failed, result.result["changes"]) == (False, False), result.diff
 
 
 def test_dry_run_false_pushes_in_a_dry_run_of_nornir(lab: Lab, make_nornir: MakeNornir) -> None:
@@ -214,6 +230,15 @@ def test_the_cli_goes_by_the_hosts_own_settings_and_can_be_ruled_out(lab: Lab, m
     assert (result.result["outcome"], result.result["method"]) == ("remedied", "dialog"), result.result
 
 
+def test_the_cli_takes_the_key_of_the_connection(lab: Lab, make_nornir: MakeNornir, tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "id")], check=True)
+    lab.simulator.authorize((tmp_path / "id.pub").read_text())
+    extras = {"key_filename": str(tmp_path / "id"), "allow_agent": False, "look_for_keys": False, "timeout": 10}
+    nr = make_nornir(lab.add(release="6.6.3"), password=None, connection_options={"netconf": {"extras": extras}})
+    result = only(nr.run(task=push))
+    assert (result.result["outcome"], result.result["method"]) == ("remedied", "dialog"), result.result
+
+
 def test_assess_judges_and_fails_only_where_it_cannot_read(lab: Lab, make_nornir: MakeNornir) -> None:
     for settings, verdict, severity in (
         (Persona(release="7.4.1"), "affected", logging.WARNING),
@@ -266,6 +291,16 @@ def test_records_of_each_thread_are_about_its_device_and_step(lab: Lab, make_nor
         assert one["said"].startswith(f"{one['device']}: lock is repeated")
         assert (one["run"], one["step"]) == ("CHG0042", "lock")
     assert len({one["thread"] for one in said}) > 1
+
+
+def test_what_ncclient_says_while_it_connects_is_about_the_device(lab: Lab, make_nornir: MakeNornir) -> None:
+    device = lab.add()
+    with logged(of="ncclient.transport") as records:
+        only(make_nornir(device).run(task=licensing, ssh=None))
+    (greeted,) = [
+        record for record in records if record.getMessage().startswith("[host") and "initialized" in record.msg
+    ]
+    assert getattr(greeted, "device", None) == device.name
 
 
 def test_events_are_told_in_the_hosts_thread(lab: Lab, make_nornir: MakeNornir) -> None:

@@ -1,0 +1,162 @@
+"""One command over many routers: whom, how, kept in the journal, shown while it runs, reported at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import click
+
+import agent
+from agent.cli import fleetgiven, fleetview, options
+from agent.cli.console import console, errors, say_failure
+from agent.cli.interrupt import Interrupted, unbroken
+from agent.cli.live import Live
+from agent.cli.work import say_anchor
+from agent.fleet import objects, report
+from agent.fleet.job import Hooks, Job
+from agent.fleet.journal import Journal
+from agent.fleet.record import Kind, Result, RunState
+from agent.fleet.rollout import Batch
+from agent.fleet.runlog import RunLog
+from agent.fleet.runner import Run
+from agent.fleet.target import Target
+from agent.model.text import neutralise
+from agent.netconf.retry import Policy
+
+Options = options.Options
+
+
+def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
+    """The whole run; exits with its code."""
+    if given["report"] is not None:
+        report.check_path(given["report"])
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.open(given["journal"]))
+        if given.get("resume"):
+            log = stack.enter_context(journal.resume(given["resume"]))
+            given = fleetgiven.resumed(journal.run(log.run).settings, given)
+            targets = _left(fleetgiven.targets(given), log)
+        else:
+            targets = fleetgiven.targets(given)
+            if ask and not _confirmed(targets, given):
+                say_failure("not confirmed; nothing was changed")
+                click.get_current_context().exit(1)
+            log = stack.enter_context(
+                journal.begin(
+                    kind,
+                    [target.name for target in targets],
+                    settings=fleetgiven.settings(given),
+                    change_ref=given["change_ref"],
+                    version=agent.__version__,
+                )
+            )
+        job = fleetgiven.job(kind, given)
+        say_anchor(job.intent.anchor, bundled=given["anchor"] is None)
+        errors().print(f"run {log.run}: {len(targets)} routers", soft_wrap=True)
+        made = _carry_out(_Wish(kind, form, given, job), targets, log)
+        log.close(made.state)
+        _finish(journal, log.run, form, given, made)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    kind: Kind
+    form: str
+    given: Options
+    job: Job
+
+
+class _Watch:
+    """Keeps and shows what the runner tells."""
+
+    def __init__(self, log: RunLog, live: Live, job: Job) -> None:
+        self._log, self._live, self._job = log, live, job
+
+    def batch(self, batch: Batch) -> None:
+        self._live.batch(batch)
+
+    def begun(self, target: Target, batch: Batch) -> None:
+        self._log.begun(target.name, batch.name)
+        self._live.begun(target, batch)
+
+    def ended(self, result: Result) -> None:
+        self._log.ended(result, self._job.intent.anchor)
+        self._live.ended(result)
+
+
+def _carry_out(wish: _Wish, targets: list[Target], log: RunLog) -> Run:
+    live = Live(len(targets))
+    with ExitStack() as stack:
+        stop = stack.enter_context(unbroken(lambda: _leave(live, log.run)))
+        policy = Policy(stop=stop)
+        crew = fleetgiven.crew(wish.given, Hooks(log=log, policy=policy, on_event=live.event), log)
+        made = Run(targets, wish.job, crew, fleetgiven.rollout(wish.given), _Watch(log, live, wish.job), policy)
+        stack.enter_context(live)
+        for result in made.results():
+            if wish.form == "jsonl":
+                print(objects.dump(result.plain(wish.job.intent.anchor), "jsonl"), flush=True)
+    return made
+
+
+def _leave(live: Live, run: str) -> NoReturn:
+    """End the process at once: routers drop locks and candidates with their sessions; the journal has the rest."""
+    shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""
+    names = ", ".join(live.flying)
+    said = (
+        f"interrupted at once; in doubt: {names or 'none'}; next: xr-agent push --resume {run}, which reads them first"
+    )
+    os.write(2, f"{shown}{neutralise(said)}\n".encode())
+    os._exit(130)
+
+
+def _finish(journal: Journal, run: str, form: str, given: Options, made: Run) -> None:
+    """Print, report, and exit."""
+    record = journal.run(run)
+    if form == "json":
+        _print_array(dict(one.plain) for one in journal.devices(run))
+    elif form == "table":
+        console(sys.stdout).print(fleetview.run_view(record, journal.devices(run)))
+    if given["report"] is not None:
+        report.write(given["report"], record, journal.devices(run), now=datetime.now(UTC))
+        errors().print(f"report {given['report']}", soft_wrap=True)
+    left = record.counts.get("waiting", 0) + record.counts.get("doubtful", 0)
+    again = f"xr-agent push --resume {run}" if record.kind is Kind.PUSH else "run it again"
+    if made.state is RunState.INTERRUPTED:
+        raise Interrupted(f"interrupted; {left} routers were not begun; next: {again}")
+    if made.state is RunState.STOPPED:
+        say_failure(f"stopped: {made.why}; {left} routers were not begun", hint=again)
+    well = all(one.well for one in journal.devices(run))
+    click.get_current_context().exit(0 if well and made.state is RunState.DONE else 1)
+
+
+def _print_array(found: Iterator[objects.Object]) -> None:
+    """A JSON array, written as it is read."""
+    begun = False
+    for one in found:
+        print(",\n" if begun else "[\n", objects.dump(one, "json"), sep="", end="")
+        begun = True
+    print("\n]" if begun else "[]")
+
+
+def _left(targets: list[Target], log: RunLog) -> list[Target]:
+    """What a run has left, the doubtful ones first; a router that the inventory has no more is said."""
+    by_name = {target.name: target for target in targets}
+    names = [*log.doubtful(), *log.left()]
+    for name in names:
+        if name not in by_name:
+            say_failure("it is in the run and not in the inventory any more; left out", device=name)
+    errors().print(
+        f"{len(log.proven())} routers are proven, {len(log.doubtful())} in doubt are read first", soft_wrap=True
+    )
+    return [by_name[name] for name in names if name in by_name]
+
+
+def _confirmed(targets: list[Target], given: Options) -> bool:
+    order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
+    return click.confirm(f"Push to {len(targets)} routers{f' ({order})' if order else ''}?", err=True)

@@ -1,0 +1,180 @@
+"""What the options for many routers say: whom, the job, the crew and the roll-out."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+import agent
+from agent.cli import options
+from agent.fleet.crews import cluster, processes, threads
+from agent.fleet.filter import Filter
+from agent.fleet.inventory import load, load_nornir
+from agent.fleet.job import Hooks, Job
+from agent.fleet.journal import Journal
+from agent.fleet.rate import Limiter, Rate
+from agent.fleet.record import Kind
+from agent.fleet.reference import Reference
+from agent.fleet.rollout import Rollout, Share
+from agent.fleet.runlog import RunLog
+from agent.fleet.runner import Crew
+from agent.fleet.target import Reach, Target
+from agent.model.errors import InputError
+from agent.remedy.notice import Notice
+
+Options = options.Options
+
+_SETTINGS_OF_NOW = ("form", "verbose", "log_json", "resume", "yes", "report", "journal", "ask_password")
+
+
+def targets(given: Options) -> list[Target]:
+    config: Path | None = given["nornir_config"]
+    if config is not None and given["inventory"] is not None:
+        raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
+    port = given["port"]
+    found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
+    return Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
+
+
+def settings(given: Options) -> dict[str, Any]:
+    """The options as a journal keeps them: references and plain values, never a secret."""
+    return {
+        name: str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+        for name, value in given.items()
+        if name not in _SETTINGS_OF_NOW and value is not None
+    }
+
+
+def resumed(kept: Mapping[str, Any], given: Options) -> Options:
+    """The options *kept* of the run that goes on, with those that were given anew in their place."""
+    context = click.get_current_context()
+    merged = dict(given)
+    paths = {param.name for param in context.command.params if isinstance(param.type, click.Path)}
+    for name, value in kept.items():
+        anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if name in merged and not anew:
+            merged[name] = Path(value) if name in paths else tuple(value) if isinstance(value, list) else value
+    if str(merged["inventory"]) == "-" and given["inventory"] is None:
+        raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
+    return merged
+
+
+def job(kind: Kind, given: Options) -> Job:
+    notice: Path | None = given.get("notice")
+    token = _token(given)
+    if kind is Kind.ASSESS:
+        intent = agent.Intent(anchor=options.anchor(given), trustpoint=options.trustpoint_name(given))
+    else:
+        intent = replace(options.intent({**given, "register_token_file": None, "register_token_env": None}), token=None)
+    return Job(kind, _reach(given), intent, token, Notice.from_file(notice) if notice else None)
+
+
+def _token(given: Options) -> Reference | None:
+    file, name = given.get("register_token_file"), given.get("register_token_env")
+    if file is not None and name:
+        raise InputError("the token is given in two ways", hint="one of --register-token-file and --register-token-env")
+    return _reference(name, file)
+
+
+def _reference(name: str | None, file: Path | None) -> Reference | None:
+    if name:
+        return Reference.parse(f"env:{name}")
+    return Reference.parse(f"file:{file.absolute()}") if file is not None else None
+
+
+def _reach(given: Options) -> Reach:
+    """How routers are reached; secrets that are the same for all are looked for once, before any connection."""
+    password = _password(given)
+    passphrase = _reference(given["key_passphrase_env"], None)
+    for secret in filter(None, (password, passphrase)):
+        if not given["scheduler"]:
+            secret.resolve()
+    return Reach(
+        port=given["port"],
+        ssh_port=given["ssh_port"],
+        username=given["username"] or None,
+        password=password,
+        key_file=options.key(given),
+        key_passphrase=passphrase,
+        host_keys=options.host_keys(given),
+        jump=given["jump"],
+        ssh_config=given["ssh_config"],
+        timeout=given["timeout"],
+        open_timeout=given["open_timeout"],
+        ssh=not given["no_ssh"],
+        strict_models=given["strict_models"],
+    )
+
+
+def _password(given: Options) -> Reference | None:
+    name, file, ask = given["password_env"], given["password_file"], given["ask_password"]
+    if sum((bool(name), file is not None, ask)) > 1:
+        raise InputError(
+            "the password is given in two ways", hint="one of --password-env, --password-file and --ask-password"
+        )
+    if not ask:
+        return _reference(name, file)
+    if given["processes"] or given["scheduler"]:
+        raise InputError(
+            "a password that is asked for stays in this process", hint="use --password-env or --password-file"
+        )
+    if not sys.stdin.isatty():
+        raise InputError(
+            "there is no terminal to ask for the password on", hint="use --password-env or --password-file"
+        )
+    secret = agent.Secret(
+        click.prompt(f"Password for {given['username'] or getpass.getuser()}", hide_input=True, err=True)
+    )
+    return Reference.asked(secret)
+
+
+def crew(given: Options, hooks: Hooks, log: RunLog) -> Crew:
+    rate = Rate(given["rate"], given["rate_per_jump"])
+    if given["scheduler"] and given["processes"]:
+        raise InputError("--processes and --scheduler exclude each other", hint="choose one")
+    if given["scheduler"]:
+        return cluster(given["scheduler"], given["workers"], rate=rate)
+    if given["processes"]:
+        return processes(
+            given["processes"], given["workers"], rate=rate, attach=partial(Journal.attach, given["journal"], log.run)
+        )
+    return threads(given["workers"], replace(hooks, limiter=Limiter(rate)))
+
+
+def rollout(given: Options) -> Rollout:
+    shares = {
+        name: Share.parse(given[name]) for name in ("canary", "batch", "max_failures") if given.get(name) is not None
+    }
+    return Rollout(
+        canary=shares.get("canary"),
+        batch=shares.get("batch"),
+        max_failures=shares.get("max_failures"),
+        pause=given.get("pause") or 0.0,
+        stop_at=stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None,
+    )
+
+
+def stop_at(text: str, now: datetime) -> datetime:
+    """``HH:MM``: the next time that *now*'s clock shows it; else an ISO 8601 date and time, by default of its zone.
+
+    Raises:
+        InputError: it is neither, or past already.
+    """
+    try:
+        when = datetime.fromisoformat(text if len(text) > 5 else f"{now:%Y-%m-%d}T{text}")
+    except ValueError as error:
+        raise InputError(f"--stop-at {text!r} is no time", hint="HH:MM, or 2026-11-28T02:00") from error
+    when = when if when.tzinfo else when.replace(tzinfo=now.tzinfo)
+    if len(text) <= 5 and when <= now:
+        when += timedelta(days=1)
+    if when <= now:
+        raise InputError(f"--stop-at {text} is past already", hint="HH:MM, or 2026-11-28T02:00")
+    return when

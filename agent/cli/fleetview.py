@@ -1,0 +1,85 @@
+"""What a run over many routers prints at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from agent.cli.render import cell, columns, word
+from agent.fleet.record import DeviceRecord, Kind, RunRecord
+
+_MOST = 40
+"""Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
+
+
+def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
+    """Counts, then every router, or those that need a look where there are many."""
+    if run.kind is Kind.PLAN:
+        return Group(*plan_groups(devices))
+    total = sum(run.counts.values())
+    rows: list[tuple[Text, ...]] = []
+    hidden = 0
+    for one in devices:
+        if total > _MOST and one.well:
+            continue
+        if len(rows) == _MOST:
+            hidden += 1
+            continue
+        rows.append((cell(one.device, "bold"), word(one.word), cell(one.release), cell(one.method), cell(_why(one))))
+    parts: list[RenderableType] = [_counts(run)]
+    if rows:
+        parts.append(columns(("device", "", "release", "method", "detail"), rows))
+    if hidden:
+        parts.append(cell(f"{hidden} more need a look: xr-agent history {run.run} --failed", "yellow"))
+    return Group(*parts)
+
+
+def _counts(run: RunRecord) -> Text:
+    parts = [
+        cell(f"run {run.run}", "bold"),
+        *(Text.assemble(f"{count:,} ", word(name)) for name, count in run.counts.items()),
+    ]
+    return Text(" · ").join(parts)
+
+
+def _why(one: DeviceRecord) -> str | None:
+    if one.error is not None:
+        return one.error.message
+    if one.evidence not in (None, "none"):
+        return f"by {one.evidence}"
+    return next(iter(one.reasons), None)
+
+
+def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
+    """Equal plans together: how many routers, by which way, and what is done to each; the largest group first."""
+    counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    first: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in devices:
+        key = _plan(one.plain)
+        counts[key] += 1
+        names = first.setdefault(key, [])
+        if len(names) < 3:
+            names.append(one.device)
+    lines = []
+    for key, count in counts.most_common():
+        how, diff = key
+        more = ", …" if count > len(first[key]) else ""
+        lines.append(
+            Text.assemble(cell(f"{count:,} routers: {how}", "bold"), cell(f"  ({', '.join(first[key])}{more})", "dim"))
+        )
+        lines += [cell(f"  {line}") for line in diff]
+    return lines
+
+
+def _plan(plain: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    if plain.get("error"):
+        return f"could not be read: {plain['error']['kind']}", ()
+    if plain.get("skip"):
+        return f"nothing possible because {plain['skip']['reason']}", ()
+    if not plain.get("changes"):
+        return "nothing to do", ()
+    return f"{plain['config_model']}, {plain['method']}", tuple(plain["diff"])

@@ -1,0 +1,50 @@
+"""Ports of 127.0.0.1 for simulated devices: one that is named, any, or thousands."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable, Iterator
+
+MANY = range(10000, 65536)
+"""Where thousands of devices get theirs, lowest first.
+
+Most systems give clients theirs from 32768 on: there the system's own search for a free one takes minutes when half of
+them are taken, and clients would find none.
+"""
+
+
+def bound(port: int) -> socket.socket:
+    """A socket that does not listen yet on *port*, on any free one for 0.
+
+    Raises:
+        OSError: the port is taken, or no free one is left.
+    """
+    sock = socket.socket()
+    try:
+        if port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def free(ports: Iterable[int]) -> Iterator[socket.socket]:
+    """Such sockets on those of *ports* that nobody has.
+
+    Raises:
+        OSError: nobody has none of those that are left, or there are no file descriptors.
+    """
+    for port in ports:
+        sock = socket.socket()
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError as error:
+            sock.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            yield sock
+    raise OSError(errno.EADDRNOTAVAIL, "no port is free")

@@ -1,0 +1,273 @@
+"""One command over many routers: in this process for what it says, as a process for signals and sudden death."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import agent
+from agent.cli.fleetgiven import stop_at
+from agent.cli.main import program
+from agent.fleet.journal import Journal
+from agent.simulator import Device, Fault, FaultKind
+from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.schemas import check
+from tests.cli.test_processes import COMMAND, until
+
+PEM = agent.TrustAnchor.bundled().pem
+
+
+class Fleet:
+    """Simulated routers with their inventory and journal."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self.folder = lab, folder
+        self.devices: list[Device] = []
+
+    def add(self, number: int = 1, **settings: Any) -> list[Device]:
+        added = [self.lab.add(**settings) for _ in range(number)]
+        self.devices += added
+        rows = [f"{one.name},127.0.0.1,{one.port},{one.ssh_port or 22}" for one in self.devices]
+        self.inventory.write_text("\n".join(["name,host,port,ssh_port", *rows, ""]))
+        return added
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "routers.csv"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {VARIABLE: self.lab.simulator.password}
+
+    def words(self, command: str, *words: str, inventory: bool = True) -> list[str]:
+        simulator, known_hosts = self.lab.simulator, self.lab.known_hosts
+        return [
+            command,
+            *(["-i", str(self.inventory)] if inventory else []),
+            *("--username", simulator.username, "--password-env", VARIABLE),
+            *("--known-hosts", str(known_hosts), "--ssh-config", "/dev/null", "--journal", str(self.journal)),
+            *words,
+        ]
+
+    def run(self, command: str, *words: str, **more: Any) -> Any:
+        given = self.words(command, *words)
+        return CliRunner().invoke(program, given, env=self.environment, catch_exceptions=False, **more)
+
+    def records(self, run: str = "last") -> dict[str, str]:
+        """What the journal says of each router."""
+        with Journal.open(self.journal) as journal:
+            return {one.device: one.word for one in journal.devices(journal.run(run).run)}
+
+    @contextmanager
+    def started(self, command: str, *words: str, inventory: bool = True) -> Iterator[subprocess.Popen[str]]:
+        with subprocess.Popen(
+            [*COMMAND, *self.words(command, *words, inventory=inventory)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self.environment},
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+
+@pytest.fixture
+def fleet(lab: Lab, tmp_path: Path) -> Fleet:
+    return Fleet(lab, tmp_path)
+
+
+def test_assess_judges_every_router_and_says_which_need_a_look(fleet: Fleet) -> None:
+    fleet.add(2)
+    fleet.add(enrollment="terminal", certificate=PEM)
+    done = fleet.run("assess", "--format", "json")
+    verdicts = json.loads(done.stdout)
+    for verdict in verdicts:
+        check("assess", verdict)
+    assert [verdict["verdict"] for verdict in verdicts] == ["affected", "affected", "remedied"]
+    assert done.exit_code == 1
+    assert not any(device.counters["edit-config"] for device in fleet.devices)
+
+
+def test_plan_groups_equal_plans(fleet: Fleet) -> None:
+    fleet.add(3)
+    fleet.add(release="6.6.3", ssh=False)
+    fleet.add(enrollment="terminal", certificate=PEM)
+    done = fleet.run("plan")
+    assert "3 routers: um-crypto-cfg, rpc" in done.stdout
+    assert "1 routers: nothing possible because" in done.stdout
+    assert "1 routers: nothing to do" in done.stdout
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize("crew", [[], ["--processes", "2"]])
+def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet, crew: list[str]) -> None:
+    fleet.add(4)
+    done = fleet.run("push", "--yes", "--canary", "1", "--batch", "50%", "--format", "jsonl", *crew)
+    assert done.exit_code == 0, done.stderr
+    made = [json.loads(line) for line in done.stdout.splitlines()]
+    for one in made:
+        check("push", one)
+    assert {one["outcome"] for one in made} == {"remedied"}
+    assert "canary: 1 of 4 routers" in done.stderr
+    again = fleet.run("push", "--yes", "--format", "json", *crew)
+    assert {one["outcome"] for one in json.loads(again.stdout)} == {"unchanged"}
+    assert again.exit_code == 0
+    assert [device.state.authenticates for device in fleet.devices] == [1, 1, 1, 1]
+
+
+def test_a_failed_canary_stops_the_run_and_the_rest_is_resumed(fleet: Fleet) -> None:
+    canary, *others = fleet.add(4, ssh=False)
+    canary.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    done = fleet.run("push", "--yes", "--canary", "1")
+    assert done.exit_code == 1
+    assert "stopped: 1 routers failed, in canary of 4; 3 routers were not begun" in done.stderr
+    assert not any(device.log for device in others)
+    canary.faults.clear()
+    resumed = CliRunner().invoke(
+        program, ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal)], env=fleet.environment
+    )
+    assert resumed.exit_code == 0, resumed.stderr
+    assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_filters_leave_the_other_routers_alone(fleet: Fleet) -> None:
+    one, other = fleet.add(2)
+    done = fleet.run("push", "--yes", "--limit", one.name)
+    assert done.exit_code == 0, done.stderr
+    assert other.log == []
+
+
+def test_one_router_that_cannot_be_reached_stops_no_other(fleet: Fleet) -> None:
+    good, away = fleet.add(2)
+    away.faults.append(Fault("connect", FaultKind.RESET, times=1000))
+    done = fleet.run("push", "--yes", "--format", "json", "--connect-wait", "0")
+    ends = {one["device"]: one for one in json.loads(done.stdout)}
+    assert ends[good.name]["outcome"] == "remedied"
+    assert (ends[away.name]["outcome"], ends[away.name]["error"]["kind"]) == ("failed", "connect")
+    assert done.exit_code == 1
+
+
+def test_the_end_is_a_table_of_those_that_need_a_look(fleet: Fleet) -> None:
+    fleet.add(1)
+    fleet.add(1, ssh=False, terminal_rpc="refused")
+    done = fleet.run("push", "--yes", "--report", str(fleet.folder / "report.csv"))
+    assert "1 remedied" in done.stdout
+    assert "1 failed" in done.stdout
+    assert "was refused" in done.stdout
+    assert (fleet.folder / "report.csv").read_text().count("\n") == 3
+
+
+def test_a_report_that_cannot_be_written_is_said_before_any_connection(fleet: Fleet) -> None:
+    (device,) = fleet.add(1)
+    done = fleet.run("push", "--yes", "--report", str(fleet.folder / "missing" / "report.html"))
+    assert done.exit_code == 2
+    assert device.log == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["r1.example"],
+        ["--nornir-config", "x.yaml"],
+        ["--resume", "no-such-run"],
+        ["--processes", "2", "--scheduler", "tcp://127.0.0.1:1"],
+    ],
+)
+def test_wishes_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str]) -> None:
+    (device,) = fleet.add(1)
+    assert fleet.run("push", "--yes", *words).exit_code == 2
+    assert device.log == []
+
+
+def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(fleet: Fleet) -> None:
+    fleet.add(6)
+    slow = fleet.devices[1]
+    slow.faults.append(Fault("lock", FaultKind.DELAY, seconds=1.0))
+    with fleet.started("push", "--yes", "--workers", "2") as process:
+        until(lambda: slow.counters["lock"] > 0)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "push --resume" in stderr.splitlines()[-1]
+    assert "Traceback" not in stderr
+    until(lambda: not any(device.sessions for device in fleet.devices))
+    assert not any(device.config.locks or device.config.dirty for device in fleet.devices)
+    assert "doubtful" not in fleet.records().values()
+    with fleet.started("push", "--resume", "last", "--yes", inventory=False) as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_a_second_interrupt_names_the_routers_in_doubt(fleet: Fleet) -> None:
+    fleet.add(2)
+    for device in fleet.devices:
+        device.faults.append(Fault("ca-authenticate", FaultKind.SILENT))
+    with fleet.started("push", "--yes") as process:
+        until(lambda: all(device.counters["ca-authenticate"] for device in fleet.devices))
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert all(device.name in stderr.splitlines()[-1] for device in fleet.devices)
+    assert "in doubt" in stderr.splitlines()[-1]
+
+
+def test_after_kill_9_in_the_middle_a_resumed_push_remedies_all_and_writes_nothing_twice(fleet: Fleet) -> None:
+    fleet.add(200)
+    with fleet.started("push", "--yes", "--workers", "20", "--commit", "plain", "--no-renew") as process:
+        until(lambda: sum(device.state.authenticates for device in fleet.devices) >= 60)
+        process.kill()
+        process.communicate(timeout=30)
+    until(lambda: not any(device.sessions for device in fleet.devices))
+    words = list(fleet.records().values())
+    assert words.count("doubtful") >= 1
+    assert words.count("waiting") >= 1
+    with fleet.started("push", "--resume", "last", "--yes", inventory=False) as process:
+        _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    assert set(fleet.records().values()) <= {"remedied", "unchanged"}
+    assert {device.state.authenticates for device in fleet.devices} == {1}
+    assert {device.config.commits for device in fleet.devices} == {1}
+    assert {device.trustpoints()[0] for device in fleet.devices} == {"Trustpool"}
+
+
+NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text, when",
+    [
+        ("23:30", datetime(2026, 11, 27, 23, 30, tzinfo=UTC)),
+        ("02:00", datetime(2026, 11, 28, 2, 0, tzinfo=UTC)),
+        ("2026-11-28T02:00", datetime(2026, 11, 28, 2, 0, tzinfo=UTC)),
+        ("2026-11-28T02:00+01:00", datetime(2026, 11, 28, 1, 0, tzinfo=UTC)),
+    ],
+)
+def test_the_maintenance_window_ends_at_the_next_such_time(text: str, when: datetime) -> None:
+    assert stop_at(text, NOW) == when
+
+
+@pytest.mark.parametrize("text", ["25:00", "soon", "2026-11-27T21:00", ""])
+def test_a_time_that_is_none_or_past_is_refused(text: str) -> None:
+    with pytest.raises(agent.InputError):
+        stop_at(text, NOW)
