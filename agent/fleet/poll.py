@@ -14,6 +14,7 @@ from datetime import datetime
 
 from agent.fleet.job import Hooks, Job
 from agent.fleet.target import Target
+from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
 from agent.netconf.session import Session, connect
@@ -123,15 +124,16 @@ class _Router:
         """
         clock = self._hooks.policy.clock
         began, unpollable = clock(), False
-        try:
-            sample = self._watch.sample()
-        except Interrupted:
-            raise
-        except AgentError as error:
-            sample, unpollable = self._watch.failed(error), isinstance(error, CapabilityMissing)
-        last = unpollable or sample.reached
-        if last or not self._keep:
-            self.close()
+        with bound(device=self.target.name):
+            try:
+                sample = self._watch.sample()
+            except Interrupted:
+                raise
+            except AgentError as error:
+                sample, unpollable = self._watch.failed(error), isinstance(error, CapabilityMissing)
+            last = unpollable or sample.reached
+            if last or not self._keep:
+                self.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
         return Look(self.target, sample, clock() - began, present, deadlines_of(sample.licensing), last)

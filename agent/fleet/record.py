@@ -6,13 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
 from agent.model.outcome import Failure, Outcome, StepRecord
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Plan, Skip, Verdict, VerdictKind
+from agent.model.state import AuthorizationState, Licensing
+from agent.remedy.assess import deadlines_of
+
+if TYPE_CHECKING:
+    from agent.remedy.poll import Sample
+
+_EXPIRED = (
+    AuthorizationState.EVAL_EXPIRED,
+    AuthorizationState.AUTHORIZATION_EXPIRED,
+    AuthorizationState.NOT_AUTHORIZED,
+)
 
 
 class Kind(Enum):
@@ -36,8 +47,9 @@ class RunState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one router; exactly one of *verdict*, *plan*, *outcome* and *error* is set.
+    """What came of one router; exactly one of *verdict*, *plan*, *outcome*, *sample* and *error* is set.
 
+    ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
     ``began``, ``ended``: UTC, by this machine's clock.
     """
@@ -49,6 +61,7 @@ class Result:
     verdict: Verdict | None = None
     plan: Plan | Skip | None = None
     outcome: Outcome | None = None
+    sample: Sample | None = None
     error: Failure | None = None
     began: datetime | None = None
     ended: datetime | None = None
@@ -56,7 +69,10 @@ class Result:
     @property
     def word(self) -> str:
         """The verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or ``unknown`` of
-        one that could not be read."""
+        one that could not be read. Of a poll ``contacted``, ``not-contacted``, ``policy-based``, or the authorization
+        state that knows no contact."""
+        if self._licensing is not None:
+            return _contact(self._licensing)
         if self.verdict is not None:
             return self.verdict.kind.value
         if self.outcome is not None:
@@ -70,6 +86,8 @@ class Result:
     @property
     def well(self) -> bool:
         """Whether nobody has to look at the router."""
+        if self._licensing is not None:
+            return self._licensing.last_comm_success is not False and self._licensing.authorization not in _EXPIRED
         if self.verdict is not None:
             return self.verdict.kind not in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
         if self.outcome is not None:
@@ -79,10 +97,18 @@ class Result:
     @property
     def failure(self) -> Failure | None:
         """Why it did not go well, where an error says so."""
+        if self.sample is not None and self.sample.error is not None:
+            return Failure(self.sample.kind or "error", self.sample.error)
         return self.outcome.error if self.outcome is not None else self.error
+
+    @property
+    def _licensing(self) -> Licensing | None:
+        return self.sample.licensing if self.sample is not None else None
 
     def plain(self, anchor: TrustAnchor) -> objects.Object:
         """The JSON object of the command for one router (``agent/cli/schemas``); *anchor* is what was wanted."""
+        if self.sample is not None:
+            return objects.poll_object(self.sample)
         if self.plan is not None:
             return objects.plan_object(self.plan, anchor, address=self.address)
         if self.kind is Kind.PLAN:
@@ -104,7 +130,7 @@ class Result:
             release=self.release,
             method=outcome.method.value if outcome and outcome.method else None,
             evidence=outcome.evidence.value if outcome else None,
-            deadlines=self.verdict.deadlines if self.verdict else (),
+            deadlines=self.verdict.deadlines if self.verdict else deadlines_of(self._licensing),
             reasons=self.verdict.reasons if self.verdict else (),
             steps=outcome.steps if outcome else (),
             error=failure,
@@ -112,6 +138,14 @@ class Result:
             ended=self.ended,
             plain=self.plain(anchor),
         )
+
+
+def _contact(seen: Licensing) -> str:
+    if seen.last_comm_success is not None:
+        return "contacted" if seen.last_comm_success else "not-contacted"
+    if seen.policy_based:
+        return "policy-based"
+    return seen.authorization.value if seen.authorization else VerdictKind.UNKNOWN.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from agent.fleet.record import Kind, Result
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Plan, Skip, Verdict, VerdictKind
-from agent.model.state import ConfigModel
+from agent.model.state import AuthorizationState, ConfigModel, Licensing
 from tests.cli.schemas import check
+from tests.fleet.looks import contacted, failed, look
 
 ANCHOR = agent.TrustAnchor.bundled()
 AWAY = Failure("connect", "no answer from r1 within 30 s", "check routes")
@@ -18,6 +19,11 @@ AFFECTED = Verdict("r1", VerdictKind.AFFECTED, ("why",))
 NOTHING = Plan("r1", agent.Intent(), agent.Method.RPC, ConfigModel.UM_CRYPTO)
 DONE = Outcome("r1", PushResult.REMEDIED)
 LOST = Outcome("r1", PushResult.UNKNOWN, error=AWAY)
+
+
+def polled(licensing: Licensing | None) -> Result:
+    seen = look("r1", licensing) if licensing else failed("r1", AWAY.kind, AWAY.message)
+    return Result("r1", Kind.POLL, sample=seen.sample)
 
 
 @pytest.mark.parametrize(
@@ -31,10 +37,29 @@ LOST = Outcome("r1", PushResult.UNKNOWN, error=AWAY)
         (Result("r1", Kind.PLAN, plan=Skip("r1", "no way")), "skipped", False),
         (Result("r1", Kind.PLAN, plan=NOTHING), "nothing-to-do", True),
         (Result("r1", Kind.PLAN, error=AWAY), "failed", False),
+        (polled(contacted(1)), "contacted", True),
+        (polled(contacted(1, last_comm_success=False)), "not-contacted", False),
+        (polled(contacted(100, authorization=AuthorizationState.AUTHORIZATION_EXPIRED)), "contacted", False),
+        (polled(Licensing(authorization=AuthorizationState.EVAL_EXPIRED)), "eval-expired", False),
+        (polled(Licensing(authorization=AuthorizationState.AUTHORIZED_RESERVATION)), "authorized-reservation", True),
+        (polled(Licensing(authorization=AuthorizationState.NONE, policy_based=True)), "policy-based", True),
+        (polled(Licensing()), "unknown", True),
+        (polled(None), "failed", False),
     ],
 )
 def test_a_result_has_one_word_and_the_object_of_its_command(result: Result, word: str, well: bool) -> None:
     kept = result.record(ANCHOR)
     assert (kept.word, kept.well, result.well) == (word, well, well)
-    assert kept.error == (AWAY if AWAY in (result.error, result.failure) else None)
+    failure = kept.error and (kept.error.kind, kept.error.message)
+    assert failure == (
+        (AWAY.kind, AWAY.message) if word == "failed" or AWAY in (result.error, result.failure) else None
+    )
     check(result.kind.value, kept.plain)
+
+
+def test_a_poll_is_kept_with_its_deadlines() -> None:
+    assert dict(polled(contacted(1)).record(ANCHOR).deadlines).keys() == {
+        "comm_failed",
+        "authorization_expired",
+        "unregistered",
+    }
