@@ -8,19 +8,8 @@ from collections.abc import Mapping
 _SECRET = re.compile(r"password|passphrase|secret|key-string|idtoken|id-token")
 _USERINFO = re.compile(r"(?P<head>[A-Za-z][A-Za-z0-9+.-]{0,40}://[^\s/@:]*):[^\s/@]+@")
 _MASK = "***"
-
-
-def _acts(character: str) -> bool:
-    """Whether a terminal obeys *character* instead of showing it: C0, C1, DEL, line separators, bidi controls."""
-    code = ord(character)
-    return (
-        code < 0x20
-        or 0x7F <= code <= 0x9F
-        or code in (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF)
-        or 0x202A <= code <= 0x202E
-        or 0x2066 <= code <= 0x2069
-        or 0xD800 <= code <= 0xDFFF
-    )
+# What a terminal obeys instead of showing it: C0, DEL and C1, line separators, bidi controls; and halves of characters.
+_ACTS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def _spelled(character: str) -> str:
@@ -32,10 +21,7 @@ def neutralise(text: str, *, lines: bool = False) -> str:
 
     Passwords inside URLs (``scheme://user:password@``) are masked as well.
     """
-    safe = "".join(
-        _spelled(character) if _acts(character) and not (lines and character == "\n") else character
-        for character in text
-    )
+    safe = _ACTS.sub(lambda found: "\n" if lines and found.group() == "\n" else _spelled(found.group()), text)
     return masked(safe)
 
 
