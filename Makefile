@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
+# Seconds for each of the three fuzz targets.
+FUZZ_SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types floors yang check unit faults coverage bench clean
+.PHONY: help demo test lint types floors yang check unit faults coverage bench fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -46,9 +48,14 @@ coverage: $(READY) ## pytest with branch coverage
 bench: $(READY) ## the comparisons of bench/, each printing its table
 	@for file in rpc job; do $(BIN)/python -m bench.$$file || exit 1; done
 
+fuzz: $(READY) ## the fuzz targets of tests/fuzz, a minute in all; what they find stays in .fuzz
+	@for target in reply console files; do \
+	    echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+	    $(BIN)/python -m tests.fuzz.run $$target .fuzz/$$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
 clean: ## remove what make, the tools and the tests made
 	rm -rf $(VENV) .venvs build dist *.egg-info .coverage* htmlcov
-	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): setup.cfg pyproject.toml scripts/venv.sh

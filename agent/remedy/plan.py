@@ -43,8 +43,9 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
             refusals.append(steps)
             notes.append(Note(steps.reason, about=f"method {method.value}"))
             continue
-        done = [*notes, *steps, *_afterwards(intent, state, installed=True)]
-        if there.proven:  # only the import is left, which --then asks for
+        installs = any(not isinstance(step, Note) for step in steps)
+        done = [*notes, *steps, *_afterwards(intent, state, installed=installs)]
+        if there.proven:  # nothing is left but the import, where --then asks for it and it is possible
             return _plan(intent, state, there, Method.TRUSTPOOL, done)
         made = _plan(intent, state, there, method, done)
         return replace(made, fallbacks=_possible(wanted[place + 1 :], intent, state, there))
@@ -170,9 +171,12 @@ def _registration(intent: Intent, state: State, licence: Licensing | None) -> St
         return None
     if not state.access.register_token:
         return Note("the token is not used: rpc register-id-token is missing (smart-license-act)", about="register")
-    if licence is not None and licence.registration is RegistrationState.COMPLETE:
+    if licence is None or licence.registration is None:
+        # Without that, the next push would use it again.
+        return Note("the token is not used: no model shows whether the device is registered", about="register")
+    if licence.registration is RegistrationState.COMPLETE:
         return None
-    if licence is not None and licence.policy_based:
+    if licence.policy_based:
         return Note("the token is not used: licensing is policy-based and knows no registration", about="register")
     return Register(intent.token)
 

@@ -261,6 +261,14 @@ def test_a_clean_import_says_what_it_drops() -> None:
     assert any("ca-trustpool-import-url-clean" in line for line in lines)
 
 
+def test_where_the_import_is_refused_and_the_trustpoint_has_the_root_nothing_is_done_again() -> None:
+    intent = Intent(bundle=BUNDLE, clean=True)
+    without = replace(ACCESS, import_clean=False)
+    assert Authenticate in steps(plan(intent, state(access=without)))
+    there = state(access=without, certificate=CERTIFICATE, licence=replace(LICENSING, last_comm_success=True))
+    assert not plan(intent, there)
+
+
 def test_then_trustpool_does_both_and_only_what_is_missing_of_them() -> None:
     both = Intent(bundle=BUNDLE, then_trustpool=True, renew=False)
     assert steps(plan(both, state())) == [ConfigureTrustpoint, Authenticate, ImportBundle, Note]
@@ -280,6 +288,13 @@ def test_a_token_is_used_only_for_a_device_that_is_not_registered_and_after_the_
     assert steps(plan(intent, state(certificate=CERTIFICATE, licence=unregistered))) == [Register]
     assert Register not in steps(plan(intent, state()))
     assert "s3cret-token" not in repr(made) + str(made.diff())
+
+
+@pytest.mark.parametrize("licence", [None, replace(LICENSING, registration=None)])
+def test_a_token_is_not_used_where_nothing_tells_that_it_is_needed(licence: Licensing | None) -> None:
+    made = plan(Intent(token=Secret("t")), state(licence=licence))
+    assert Register not in steps(made)
+    assert "no model shows whether the device is registered" in " ".join(made.diff())
 
 
 def test_a_token_without_its_rpc_is_said_and_not_used() -> None:
