@@ -44,7 +44,7 @@ coverage: $(READY) ## pytest with branch coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov
 
 bench: $(READY) ## the comparisons of bench/, each printing its table
-	@for file in rpc job; do $(BIN)/python -m bench.$$file || exit 1; done
+	@for file in rpc job fleet; do $(BIN)/python -m bench.$$file || exit 1; done
 
 clean: ## remove what make, the tools and the tests made
 	rm -rf $(VENV) .venvs build dist *.egg-info .coverage* htmlcov
