@@ -219,7 +219,8 @@ class Scripted(Terminal):
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self.device, self.timeout = "router", 5.0
-        self._stem = self._rest = ""
+        self._stem = self._rest = self._untold = ""
+        self._tap = None
         self._learn("RP/0/RP0/CPU0:router")
         # After each piece there is silence, so that a question is taken for one.
         self._pieces = [said for piece in pieces for said in (piece, "")]
