@@ -1,39 +1,38 @@
-"""xr-agent's part of the fleet bench: a push to each router, by the library; host keys, payloads and proof checked."""
+"""xr-agent's part of the fleet bench: the runner that ``push -i`` has; host keys, payloads and proof checked."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
 from pathlib import Path
 
 import agent
+from agent.fleet.crews import threads
+from agent.fleet.job import Job
+from agent.fleet.record import Kind
+from agent.fleet.reference import Reference
+from agent.fleet.runner import Run
+from agent.fleet.target import Reach, Target
 from bench.contestant import Asked, contend
+
+_VARIABLE = "XR_BENCH_PASSWORD"
 
 
 def push_all(asked: Asked) -> list[str]:
     """Push to every router, and give the failures."""
-    # The peers' list has a plain commit; a confirmed one takes a second session.
+    os.environ[_VARIABLE] = asked.password
+    reach = Reach(
+        username=asked.username,
+        password=Reference.parse(f"env:{_VARIABLE}"),
+        host_keys=agent.HostKeys(Path(asked.known_hosts)),
+        timeout=120,
+        open_timeout=120,
+        ssh=False,
+    )
+    # The peer's list has a plain commit; a confirmed one takes a second session.
     intent = agent.Intent(caution=agent.Caution(commit=agent.CommitMode.PLAIN))
-    host_keys = agent.HostKeys(Path(asked.known_hosts))
-
-    def push(port: int) -> str | None:
-        router = agent.Device(
-            "127.0.0.1",
-            port,
-            username=asked.username,
-            password=agent.Secret(asked.password),
-            host_keys=host_keys,
-            timeout=120,
-            open_timeout=120,
-        )
-        try:
-            with agent.connect(router) as session:
-                outcome = agent.remediate(session, intent)
-        except agent.AgentError as error:
-            return str(error)
-        return None if outcome.result is agent.Result.REMEDIED else f"{port}: {outcome.error}"
-
-    with ThreadPoolExecutor(asked.workers) as pool:
-        return [failure for failure in pool.map(push, asked.ports) if failure is not None]
+    targets = [Target(str(port), "127.0.0.1", port) for port in asked.ports]
+    results = Run(targets, Job(Kind.PUSH, reach, intent), threads(asked.workers)).results()
+    return [f"{result.device}: {result.failure}" for result in results if result.word != "remedied"]
 
 
 if __name__ == "__main__":
