@@ -26,7 +26,7 @@ from agent.fleet.rollout import Batch
 from agent.fleet.runlog import RunLog
 from agent.fleet.runner import Run
 from agent.fleet.target import Target
-from agent.model.text import neutralise
+from agent.model.text import counted, neutralise
 from agent.netconf.retry import Policy
 
 Options = options.Options
@@ -58,7 +58,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             )
         job = fleetgiven.job(kind, given)
         say_anchor(job.intent.anchor, bundled=given["anchor"] is None)
-        errors().print(f"run {log.run}: {len(targets)} routers", soft_wrap=True)
+        errors().print(f"run {log.run}: {counted(len(targets), 'router')}", soft_wrap=True)
         made = _carry_out(_Wish(kind, form, given, job), targets, log)
         log.close(made.state)
         _finish(journal, log.run, form, given, made)
@@ -128,9 +128,9 @@ def _finish(journal: Journal, run: str, form: str, given: Options, made: Run) ->
     left = record.counts.get("waiting", 0) + record.counts.get("doubtful", 0)
     again = f"xr-agent push --resume {run}" if record.kind is Kind.PUSH else "run it again"
     if made.state is RunState.INTERRUPTED:
-        raise Interrupted(f"interrupted; {left} routers were not begun; next: {again}")
+        raise Interrupted(f"interrupted; {counted(left, 'router')} not begun; next: {again}")
     if made.state is RunState.STOPPED:
-        say_failure(f"stopped: {made.why}; {left} routers were not begun", hint=again)
+        say_failure(f"stopped: {made.why}; {counted(left, 'router')} not begun", hint=again)
     well = all(one.well for one in journal.devices(run))
     click.get_current_context().exit(0 if well and made.state is RunState.DONE else 1)
 
@@ -152,11 +152,12 @@ def _left(targets: list[Target], log: RunLog) -> list[Target]:
         if name not in by_name:
             say_failure("it is in the run and not in the inventory any more; left out", device=name)
     errors().print(
-        f"{len(log.proven())} routers are proven, {len(log.doubtful())} in doubt are read first", soft_wrap=True
+        f"{counted(len(log.proven()), 'router')} proven; {len(log.doubtful())} in doubt, which are read first",
+        soft_wrap=True,
     )
     return [by_name[name] for name in names if name in by_name]
 
 
 def _confirmed(targets: list[Target], given: Options) -> bool:
     order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
-    return click.confirm(f"Push to {len(targets)} routers{f' ({order})' if order else ''}?", err=True)
+    return click.confirm(f"Push to {counted(len(targets), 'router')}{f' ({order})' if order else ''}?", err=True)

@@ -32,6 +32,7 @@ from agent.remedy.notice import Notice
 
 Options = options.Options
 
+_STDIN = "-"
 _SETTINGS_OF_NOW = ("form", "verbose", "log_json", "resume", "yes", "report", "journal", "ask_password")
 
 
@@ -45,12 +46,19 @@ def targets(given: Options) -> list[Target]:
 
 
 def settings(given: Options) -> dict[str, Any]:
-    """The options as a journal keeps them: references and plain values, never a secret."""
-    return {
-        name: str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-        for name, value in given.items()
-        if name not in _SETTINGS_OF_NOW and value is not None
-    }
+    """What the user gave, as a journal keeps it: references and plain values, never a secret; paths from the root."""
+    context = click.get_current_context()
+
+    def said(name: str) -> bool:
+        return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+    return {name: _plain(value) for name, value in given.items() if name not in _SETTINGS_OF_NOW and said(name)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value if str(value) == _STDIN else value.absolute())
+    return list(value) if isinstance(value, tuple) else value
 
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
@@ -62,7 +70,7 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
         anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if name in merged and not anew:
             merged[name] = Path(value) if name in paths else tuple(value) if isinstance(value, list) else value
-    if str(merged["inventory"]) == "-" and given["inventory"] is None:
+    if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
         raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
     return merged
 

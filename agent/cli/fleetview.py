@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agent.cli.render import cell, columns, word
 from agent.fleet.record import DeviceRecord, Kind, RunRecord
+from agent.model.text import counted
 
 _MOST = 40
 """Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
@@ -59,7 +60,7 @@ def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
     counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
     first: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in devices:
-        key = _plan(one.plain)
+        key = _plan(one)
         counts[key] += 1
         names = first.setdefault(key, [])
         if len(names) < 3:
@@ -69,17 +70,27 @@ def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
         how, diff = key
         more = ", …" if count > len(first[key]) else ""
         lines.append(
-            Text.assemble(cell(f"{count:,} routers: {how}", "bold"), cell(f"  ({', '.join(first[key])}{more})", "dim"))
+            Text.assemble(
+                cell(f"{counted(count, 'router')}: {how}", "bold"), cell(f"  ({', '.join(first[key])}{more})", "dim")
+            )
         )
         lines += [cell(f"  {line}") for line in diff]
     return lines
 
 
-def _plan(plain: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
+    """What a plan comes to, the router's own name and address left out of it."""
+    plain = one.plain
     if plain.get("error"):
         return f"could not be read: {plain['error']['kind']}", ()
     if plain.get("skip"):
-        return f"nothing possible because {plain['skip']['reason']}", ()
+        return f"nothing possible because {_unnamed(plain['skip']['reason'], one)}", ()
     if not plain.get("changes"):
         return "nothing to do", ()
     return f"{plain['config_model']}, {plain['method']}", tuple(plain["diff"])
+
+
+def _unnamed(text: str, one: DeviceRecord) -> str:
+    """*text* without what differs from router to router."""
+    host = (one.address or one.device).rpartition(":")[0] or one.device
+    return re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)

@@ -26,6 +26,7 @@ from agent.fleet.record import Result
 from agent.fleet.rollout import Batch
 from agent.fleet.target import Target
 from agent.model.outcome import Event, Status
+from agent.model.text import counted
 
 _SHOWN = 12
 
@@ -60,7 +61,7 @@ class Live:
         """Its bar begins."""
         self._bar = self._bars.add_task(batch.name, total=batch.size)
         if self._screen is None:
-            self._say(cell(f"{batch.name}: {batch.size} of {self._total} routers", "bold"))
+            self._say(cell(f"{batch.name}: {batch.size} of {counted(self._total, 'router')}", "bold"))
 
     def begun(self, target: Target, batch: Batch) -> None:  # noqa: ARG002 - a watcher's
         """A router is in flight."""

@@ -20,6 +20,7 @@ from agent.fleet.target import Target
 from agent.model.errors import Interrupted
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
+from agent.model.text import counted
 from agent.netconf.retry import Policy
 
 log = logging.getLogger(__name__)
@@ -158,7 +159,9 @@ class Run:
         self.watcher.ended(result)
         self.failed += _failed(result)
         if self.rollout.too_many(self.failed, len(self.targets), batch):
-            self._end(RunState.STOPPED, f"{self.failed} routers failed, in {batch.name} of {len(self.targets)}")
+            self._end(
+                RunState.STOPPED, f"{counted(self.failed, 'router')} failed, in {batch.name} of {len(self.targets)}"
+            )
         return result
 
 

@@ -35,3 +35,8 @@ def without_secrets(tree: object, *, below: bool = False) -> object:
     if isinstance(tree, str):
         return MASK if below and tree else _REDACTOR.text(tree)
     return tree
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 router``, ``1,204 routers``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -112,8 +112,8 @@ def test_plan_groups_equal_plans(fleet: Fleet) -> None:
     fleet.add(enrollment="terminal", certificate=PEM)
     done = fleet.run("plan")
     assert "3 routers: um-crypto-cfg, rpc" in done.stdout
-    assert "1 routers: nothing possible because" in done.stdout
-    assert "1 routers: nothing to do" in done.stdout
+    assert "1 router: nothing possible because" in done.stdout
+    assert "1 router: nothing to do" in done.stdout
     assert done.exit_code == 1
 
 
@@ -138,7 +138,7 @@ def test_a_failed_canary_stops_the_run_and_the_rest_is_resumed(fleet: Fleet) -> 
     canary.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
     done = fleet.run("push", "--yes", "--canary", "1")
     assert done.exit_code == 1
-    assert "stopped: 1 routers failed, in canary of 4; 3 routers were not begun" in done.stderr
+    assert "stopped: 1 router failed, in canary of 4; 3 routers not begun" in done.stderr
     assert not any(device.log for device in others)
     canary.faults.clear()
     resumed = CliRunner().invoke(

@@ -14,6 +14,7 @@ import click
 import pytest
 from ncclient import manager
 
+import agent
 from agent.cli.main import program
 from tests.support import Lab
 
@@ -38,7 +39,10 @@ def plain(text: str) -> str:
     for pattern, word in (
         (r"[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d UTC", "DATE"),
         (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d+", "DATE"),
+        (r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "RUN"),
+        (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "MINUTE"),
         (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
+        (r"\S+@\S+", "WHO"),
         (r"\b\d\d:\d\d:\d\d\b", "TIME"),
         (r"\(?[+-]?\d+ d(ays)?\)?", "DAYS"),
         (r"\b\d+\.\d+ s\b", "SECONDS"),
@@ -52,37 +56,57 @@ def plain(text: str) -> str:
     return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
 
 
-def test_every_xr_agent_command_prints_what_readme_says(lab: Lab) -> None:
-    device = lab.add(release="7.4.1", terminal_rpc="installs")
-    environment = {**os.environ, "XR_PASSWORD": lab.simulator.password, "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
+@pytest.fixture
+def options(lab: Lab, tmp_path: Path) -> dict[str, list[str]]:
+    """By what a command names: the options that lead it to simulated routers."""
+    one = lab.add(release="7.4.1", terminal_rpc="installs")
+    pem = agent.TrustAnchor.bundled().pem
+    fleet = {
+        "r1": lab.add(release="7.4.1", terminal_rpc="installs"),
+        "r2": lab.add(release="7.4.1", terminal_rpc="installs"),
+        "r3": lab.add(release="7.4.1", enrollment="terminal", certificate=pem),
+        "r4": lab.add(release="6.5.3", ssh=False),
+    }
+    rows = [
+        f"{name},127.0.0.1,{device.port},{device.ssh_port or 1},{'core' if device.ssh_port else 'old'}"
+        for name, device in fleet.items()
+    ]
+    (tmp_path / "routers.csv").write_text("\n".join(["name,host,port,ssh_port,groups", *rows, ""]))
+    known = ["--known-hosts", str(lab.known_hosts), "--ssh-config", os.devnull]
+    return {
+        "r1.example": ["--port", str(one.port), "--ssh-port", str(one.ssh_port), *known],
+        "routers.csv": known,
+        "history": [],
+    }
+
+
+def test_every_xr_agent_command_prints_what_readme_says(
+    lab: Lab, options: dict[str, list[str]], tmp_path: Path
+) -> None:
+    environment = {
+        **os.environ,
+        "XR_PASSWORD": lab.simulator.password,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "COLUMNS": "120",
+        "PYTHONPATH": str(ROOT),
+    }
     run = 0
     for command, expected in commands():
         if not command.startswith("xr-agent "):
             continue
-        words = command.replace("r1.example", "127.0.0.1").split()[1:]
+        more = next(words for named, words in options.items() if named in command)
+        words = [*command.replace("r1.example", "127.0.0.1").split()[1:], *more]
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "agent.cli.main",
-                *words,
-                "--port",
-                str(device.port),
-                "--ssh-port",
-                str(device.ssh_port),
-                "--known-hosts",
-                str(lab.known_hosts),
-                "--ssh-config",
-                os.devnull,
-            ],
+            [sys.executable, "-m", "agent.cli.main", *words],
             env=environment,
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             check=False,
         )
         assert plain(done.stdout) == plain(expected), f"{command}\n{done.stdout}{done.stderr}"
         run += 1
-    assert run == 5
+    assert run == 8
 
 
 def test_the_library_example_runs_inside_a_session_of_the_orchestrator(

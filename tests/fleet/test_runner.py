@@ -95,7 +95,7 @@ def test_a_failed_canary_stops_the_run() -> None:
     work = Work(failing=frozenset(("r1",)))
     run = Run(targets(10), PUSH, crew(work), Rollout(canary=Share(2)))
     assert [result.device for result in run.results()] in (["r0", "r1"], ["r1", "r0"])
-    assert (run.state, run.why) == (RunState.STOPPED, "1 routers failed, in canary of 10")
+    assert (run.state, run.why) == (RunState.STOPPED, "1 router failed, in canary of 10")
 
 
 def test_failures_stop_nothing_until_there_are_too_many() -> None:
