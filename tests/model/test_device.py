@@ -1,0 +1,58 @@
+"""A device as the user names it, and secrets that show themselves to nobody."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from agent.model.device import Device, Secret
+from agent.model.errors import InputError
+
+WORD = "hunter2"
+
+
+def test_a_secret_shows_itself_only_when_it_is_revealed() -> None:
+    secret = Secret(WORD)
+    device = Device("r1.example", password=secret, key_passphrase=secret)
+    for shown in (str(secret), repr(secret), f"{secret}", f"{secret!s:>20}", f"{[secret]}", repr(device), str(device)):
+        assert WORD not in shown
+    assert secret.reveal() == WORD
+    for value in (secret, device):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(value)
+
+
+def test_a_secret_of_the_environment_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XR_SECRET", WORD)
+    assert Secret.from_env("XR_SECRET").reveal() == WORD
+    for value in ("", None):
+        if value is None:
+            monkeypatch.delenv("XR_SECRET")
+        else:
+            monkeypatch.setenv("XR_SECRET", value)
+        with pytest.raises(InputError, match="XR_SECRET is not set"):
+            Secret.from_env("XR_SECRET")
+
+
+@pytest.mark.parametrize("content", [f"{WORD}\n", WORD, f"{WORD}\r\nmore\n", f"{WORD}\n" + "x" * 10_000])
+def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    assert Secret.from_file(tmp_path / "secret").reveal() == WORD
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\xff\n", b"a\x00b\n", b"\x1b[2J\n", b"x" * 4097, "é".encode() * 2049]
+)
+def test_what_is_no_secret_is_refused_and_not_quoted(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(InputError, match="secret") as raised:
+        Secret.from_file(tmp_path / "secret")
+    assert "xxx" not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["", "a b", "-oProxyCommand=x", "a\nb", "a\x1b[2J", "r1\u202e"])
+def test_a_host_that_is_no_name_is_refused(host: str) -> None:
+    with pytest.raises(InputError, match="no host name"):
+        Device(host)
