@@ -121,10 +121,15 @@ def _bug(kind: type[BaseException], error: BaseException | None, trace: Tracebac
     print(neutralise("".join(traceback.format_exception(kind, error, trace)), lines=True), file=sys.stderr, end="")
 
 
+def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
+    if bug.exc_type is not SystemExit:  # by which a thread may end, as Python sees it
+        _bug(bug.exc_type, bug.exc_value, bug.exc_traceback)
+
+
 def main() -> NoReturn:
     """The entry point of the command ``xr-agent``."""
     sys.excepthook = _bug
-    threading.excepthook = lambda bug: _bug(bug.exc_type, bug.exc_value, bug.exc_traceback)
+    threading.excepthook = _bug_in_a_thread
     program.main(prog_name="xr-agent")
 
 

@@ -1,4 +1,4 @@
-"""A secret shows itself to nobody but who asks for it by name."""
+"""A device as the user names it, and secrets that show themselves to nobody but who asks for them by name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,52 @@ from agent.model.device import Device, Secret
 from agent.model.errors import InputError
 from tests.support import all_of
 
+WORD = "hunter2"
 
-def test_a_secret_is_masked_in_every_text_made_of_it() -> None:
-    secret = Secret("hunter2-Zq7")
-    device = Device("r1", password=secret, key_passphrase=secret, jump=Device("j", password=secret))
-    for said in (repr(secret), str(secret), f"{secret!s:>20}", f"{secret}", repr(device), repr([secret])):
-        assert "Zq7" not in said
-    assert secret.reveal() == "hunter2-Zq7"
+
+def test_a_secret_shows_itself_only_when_it_is_revealed() -> None:
+    secret = Secret(WORD)
+    device = Device("r1.example", password=secret, key_passphrase=secret)
+    for shown in (str(secret), repr(secret), f"{secret}", f"{secret!s:>20}", f"{[secret]}", repr(device), str(device)):
+        assert WORD not in shown
+    assert secret.reveal() == WORD
+    for value in (secret, device):
+        with pytest.raises(TypeError, match="not pickled"):
+            pickle.dumps(value)
+
+
+def test_a_secret_of_the_environment_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XR_SECRET", WORD)
+    assert Secret.from_env("XR_SECRET").reveal() == WORD
+    for value in ("", None):
+        if value is None:
+            monkeypatch.delenv("XR_SECRET")
+        else:
+            monkeypatch.setenv("XR_SECRET", value)
+        with pytest.raises(InputError, match="XR_SECRET is not set"):
+            Secret.from_env("XR_SECRET")
+
+
+@pytest.mark.parametrize("content", [f"{WORD}\n", WORD, f"{WORD}\r\nmore\n", f"{WORD}\n" + "x" * 10_000])
+def test_a_secret_is_the_first_line_of_its_file(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_bytes(content.encode())
+    assert Secret.from_file(tmp_path / "secret").reveal() == WORD
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"\xff\n", b"a\x00b\n", b"\x1b[2J\n", b"x" * 4097, "é".encode() * 2049]
+)
+def test_what_is_no_secret_is_refused_and_not_quoted(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    with pytest.raises(InputError, match="secret") as raised:
+        Secret.from_file(tmp_path / "secret")
+    assert "xxx" not in str(raised.value)
+
+
+@pytest.mark.parametrize("host", ["", "a b", "-oProxyCommand=x", "a\nb", "a\x1b[2J", "r1\u202e"])
+def test_a_host_that_is_no_name_is_refused(host: str) -> None:
+    with pytest.raises(InputError, match="no host name"):
+        Device(host)
 
 
 def test_a_secret_is_neither_pickled_nor_copied_into_one() -> None:
