@@ -78,7 +78,7 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
 def job(kind: Kind, given: Options) -> Job:
     notice: Path | None = given.get("notice")
     token = _token(given)
-    if kind is Kind.ASSESS:
+    if kind in (Kind.ASSESS, Kind.POLL):
         intent = agent.Intent(anchor=options.anchor(given), trustpoint=options.trustpoint_name(given))
     else:
         intent = replace(options.intent({**given, "register_token_file": None, "register_token_env": None}), token=None)

@@ -50,8 +50,8 @@ def target(function: F) -> F:
 
 
 def target_of_watch(function: F) -> F:
-    """As :func:`target` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
-    return _target("--rpc-timeout")(function)
+    """As :func:`target_or_many` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
+    return _target("--rpc-timeout", required=False)(function)
 
 
 def target_or_many(function: F) -> F:

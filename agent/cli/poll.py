@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli import options
+from agent.cli import fleetoptions, options
 
 if TYPE_CHECKING:
     from agent.remedy.poll import Sample
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 @click.command("poll")
 @options.target_of_watch
-@click.option("--interval", type=options.SECONDS, default=60.0, show_default=True, help="Seconds between samples.")
+@fleetoptions.inventory
+@fleetoptions.kept
+@options.trustpoint
+@click.option(
+    "--interval", type=options.SECONDS, help="Seconds between samples of one router [default: 60; 300 of an inventory]."
+)
 @click.option(
     "--until",
     type=click.Choice(("authorized", "contacted", "forever")),
@@ -25,14 +30,32 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", "longest", type=options.SECONDS, metavar="SECONDS", help="Give up after this [default: never]."
 )
+@click.option(
+    "--metrics", metavar="[HOST]:PORT", help="Serve what an inventory's routers said last to Prometheus, on /metrics."
+)
+@click.option(
+    "--keep-sessions", is_flag=True, help="Keep a session to each router of an inventory; else one for each look."
+)
 @options.output
-def command(form: str, interval: float, until: str, longest: float | None, **given: Any) -> None:
-    """Watch the licensing state of HOST on one session, reconnecting as needed.
+def command(form: str, interval: float | None, until: str, longest: float | None, **given: Any) -> None:
+    """Watch the licensing state of HOST, or of all of an inventory, reconnecting as needed.
 
-    jsonl and table give each sample as it is taken, json one array at the end. Exit code 1 where --timeout came
-    before --until.
+    HOST keeps one session; the looks at an inventory's routers are spread over the interval. jsonl gives each sample as
+    it is taken, json one array; the table of an inventory has the first of each router, then only what is new. Exit
+    code 1 where --timeout came before --until, or a router of an inventory could not be read at last.
     """
     options.start(given)
+    if options.many(given):
+        from agent.cli.fleetpoll import run
+
+        run(form, given, interval=interval or 300.0, until=until, timeout=longest)
+        return
+    if given["metrics"] is not None or given["keep_sessions"]:
+        raise click.UsageError("--metrics and --keep-sessions go with an inventory", click.get_current_context())
+    _one(form, interval or 60.0, until, longest, given)
+
+
+def _one(form: str, interval: float, until: str, longest: float | None, given: options.Options) -> None:
     from contextlib import ExitStack, closing
 
     from agent.cli.work import Router

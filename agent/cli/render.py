@@ -330,14 +330,18 @@ def outcome_view(outcome: Outcome) -> RenderableType:
 
 
 def sample_line(sample: Sample) -> Text:
-    """One look at the licensing state on one line; what changed is named at its end."""
-    when = f"{sample.time:%H:%M:%S} {sample.device}"
+    """One look at the licensing state on one line, with its time and the router's name."""
+    when = cell(f"{sample.time:%H:%M:%S} {sample.device}")
+    return Text(" · " if sample.licensing else " ").join((when, sample_text(sample)))
+
+
+def sample_text(sample: Sample) -> Text:
+    """What a look told; what changed is named at its end."""
     if sample.licensing is None:
-        return Text(" ").join((cell(when), cell(sample.error or "nothing was read", "yellow")))
+        return cell(sample.error or "nothing was read", "yellow")
     seen = sample.licensing
     contact = {True: "yes", False: "no", None: None}[seen.last_comm_success]
     parts = [
-        cell(when),
         Text.assemble("registration ", word(seen.registration.value if seen.registration else None)),
         Text.assemble("authorization ", word(seen.authorization.value if seen.authorization else None)),
         Text.assemble("contact ", word(contact), cell(f" {seen.last_comm_time.text}" if seen.last_comm_time else " ")),

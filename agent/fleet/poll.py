@@ -71,13 +71,19 @@ def watch(
     is opened for every look. However this ends, looks under way are finished first, and no session stays open.
 
     Raises:
-        InputError: more sessions to keep than may be.
-        Interrupted: the wish to end came.
+        InputError: more sessions to keep than may be; at once, before anything is looked at.
+        Interrupted: the wish to end came; by the generator.
     """
     hooks = hooks or Hooks()
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
     routers = [_Router(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
+    return _looks(routers, interval, workers, hooks, timeout)
+
+
+def _looks(
+    routers: Sequence[_Router], interval: float, workers: int, hooks: Hooks, timeout: float | None
+) -> Generator[Look, None, None]:
     with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
         schedule = _Schedule(routers, interval, workers, hooks, pool)
         try:
