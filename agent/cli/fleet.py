@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
@@ -22,10 +22,11 @@ from agent.fleet import objects, report
 from agent.fleet.job import Hooks, Job
 from agent.fleet.journal import Journal
 from agent.fleet.record import Kind, Result, RunState
-from agent.fleet.rollout import Batch
+from agent.fleet.rollout import Batch, Rollout
 from agent.fleet.runlog import RunLog
 from agent.fleet.runner import Run
 from agent.fleet.target import Target
+from agent.model.errors import InputError
 from agent.model.text import counted, neutralise
 from agent.netconf.retry import Policy
 
@@ -39,37 +40,45 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(given["journal"]))
         if given.get("resume"):
-            log = stack.enter_context(journal.resume(given["resume"]))
-            given = fleetgiven.resumed(journal.run(log.run).settings, given)
-            targets = _left(fleetgiven.targets(given), log)
+            log = stack.enter_context(journal.resume(given["resume"], kind=kind))
+            wish = _Wish.of(kind, form, fleetgiven.resumed(journal.run(log.run).settings, given))
+            targets = _left(fleetgiven.targets(wish.given), log)
         else:
-            targets = fleetgiven.targets(given)
+            wish, targets = _Wish.of(kind, form, given), fleetgiven.targets(given)
             if ask and not _confirmed(targets, given):
                 say_failure("not confirmed; nothing was changed")
                 click.get_current_context().exit(1)
-            log = stack.enter_context(
-                journal.begin(
-                    kind,
-                    [target.name for target in targets],
-                    settings=fleetgiven.settings(given),
-                    change_ref=given["change_ref"],
-                    version=agent.__version__,
-                )
-            )
-        job = fleetgiven.job(kind, given)
-        say_anchor(job.intent.anchor, bundled=given["anchor"] is None)
+            log = stack.enter_context(_begun(journal, wish, targets))
+        say_anchor(wish.job.intent.anchor, bundled=wish.given["anchor"] is None)
         errors().print(f"run {log.run}: {counted(len(targets), 'router')}", soft_wrap=True)
-        made = _carry_out(_Wish(kind, form, given, job), targets, log)
+        made = _carry_out(wish, targets, log)
         log.close(made.state)
-        _finish(journal, log.run, form, given, made)
+        _finish(journal, log.run, wish, made)
 
 
 @dataclass(frozen=True)
 class _Wish:
+    """What the options say, looked at whole before anything is begun."""
+
     kind: Kind
     form: str
     given: Options
     job: Job
+    rollout: Rollout
+
+    @classmethod
+    def of(cls, kind: Kind, form: str, given: Options) -> _Wish:
+        return cls(kind, form, given, fleetgiven.job(kind, given), fleetgiven.rollout(given))
+
+
+def _begun(journal: Journal, wish: _Wish, targets: list[Target]) -> RunLog:
+    return journal.begin(
+        wish.kind,
+        [target.name for target in targets],
+        settings=fleetgiven.settings(wish.given),
+        change_ref=wish.given["change_ref"],
+        version=agent.__version__,
+    )
 
 
 class _Watch:
@@ -91,16 +100,22 @@ class _Watch:
 
 
 def _carry_out(wish: _Wish, targets: list[Target], log: RunLog) -> Run:
-    live = Live(len(targets))
+    live, job = Live(len(targets)), replace(wish.job, run=log.run)
     with ExitStack() as stack:
         stop = stack.enter_context(unbroken(lambda: _leave(live, log.run)))
         policy = Policy(stop=stop)
-        crew = fleetgiven.crew(wish.given, Hooks(log=log, policy=policy, on_event=live.event), log)
-        made = Run(targets, wish.job, crew, fleetgiven.rollout(wish.given), _Watch(log, live, wish.job), policy)
+        try:
+            trace = fleetgiven.trace(wish.given, stack)
+            hooks = Hooks(log=log, policy=policy, on_event=live.event, trace=trace)
+            crew = fleetgiven.crew(wish.given, hooks, log)
+        except InputError:
+            log.close(RunState.STOPPED)  # before any router
+            raise
+        made = Run(targets, job, crew, wish.rollout, _Watch(log, live, job), policy)
         stack.enter_context(live)
         for result in made.results():
             if wish.form == "jsonl":
-                print(objects.dump(result.plain(wish.job.intent.anchor), "jsonl"), flush=True)
+                print(objects.dump(result.plain(job.intent.anchor), "jsonl"), flush=True)
     return made
 
 
@@ -115,16 +130,16 @@ def _leave(live: Live, run: str) -> NoReturn:
     os._exit(130)
 
 
-def _finish(journal: Journal, run: str, form: str, given: Options, made: Run) -> None:
+def _finish(journal: Journal, run: str, wish: _Wish, made: Run) -> None:
     """Print, report, and exit."""
-    record = journal.run(run)
-    if form == "json":
+    record, path = journal.run(run), wish.given["report"]
+    if wish.form == "json":
         _print_array(dict(one.plain) for one in journal.devices(run))
-    elif form == "table":
+    elif wish.form == "table":
         console(sys.stdout).print(fleetview.run_view(record, journal.devices(run)))
-    if given["report"] is not None:
-        report.write(given["report"], record, journal.devices(run), now=datetime.now(UTC))
-        errors().print(f"report {given['report']}", soft_wrap=True)
+    if path is not None:
+        report.write(path, record, journal.devices(run), now=datetime.now(UTC))
+        errors().print(f"report {path}", soft_wrap=True)
     left = record.counts.get("waiting", 0) + record.counts.get("doubtful", 0)
     again = f"xr-agent push --resume {run}" if record.kind is Kind.PUSH else "run it again"
     if made.state is RunState.INTERRUPTED:

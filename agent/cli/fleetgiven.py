@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from agent.fleet.runlog import RunLog
 from agent.fleet.runner import Crew
 from agent.fleet.target import Reach, Target
 from agent.model.errors import InputError
+from agent.netconf.trace import TraceFile
 from agent.remedy.notice import Notice
 
 Options = options.Options
@@ -117,6 +119,7 @@ def _reach(given: Options) -> Reach:
         ssh_config=given["ssh_config"],
         timeout=given["timeout"],
         open_timeout=given["open_timeout"],
+        connect_wait=given["connect_wait"],
         ssh=not given["no_ssh"],
         strict_models=given["strict_models"],
     )
@@ -142,6 +145,22 @@ def _password(given: Options) -> Reference | None:
         click.prompt(f"Password for {given['username'] or getpass.getuser()}", hide_input=True, err=True)
     )
     return Reference.asked(secret)
+
+
+def trace(given: Options, stack: ExitStack) -> TraceFile | None:
+    """Where all messages are written down, if anywhere; *stack* closes it.
+
+    Raises:
+        InputError: the file cannot be used, or the work is done in other processes.
+    """
+    path: Path | None = given["trace"]
+    if path is None:
+        return None
+    if given["processes"] or given["scheduler"]:
+        raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
+    made = TraceFile(path)
+    stack.callback(made.close)
+    return made
 
 
 def crew(given: Options, hooks: Hooks, log: RunLog) -> Crew:

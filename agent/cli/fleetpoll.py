@@ -76,7 +76,11 @@ def _looks(
         workers=wish["workers"],
         keep_sessions=wish["keep_sessions"],
         timeout=wish["longest"],
-        hooks=Hooks(policy=Policy(stop=stop), limiter=Limiter(Rate(wish["rate"], wish["rate_per_jump"]))),
+        hooks=Hooks(
+            policy=Policy(stop=stop),
+            limiter=Limiter(Rate(wish["rate"], wish["rate_per_jump"])),
+            trace=fleetgiven.trace(wish, stack),
+        ),
     )
     return stack.enter_context(closing(looks))
 

@@ -13,13 +13,15 @@ from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Kind, Result
 from agent.fleet.reference import Reference
 from agent.fleet.target import Reach, Target
+from agent.model.context import bound
 from agent.model.device import Device
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, JournalError
 from agent.model.outcome import Event, Failure, Outcome
 from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import State
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
+from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess
 from agent.remedy.notice import Notice
@@ -37,6 +39,7 @@ class Job:
     Attributes:
         intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
         notice: the field notice that ``assess`` judges by; None for the bundled one.
+        run: what log records call the run.
     """
 
     kind: Kind
@@ -44,6 +47,7 @@ class Job:
     intent: Intent = field(default_factory=Intent)
     token: Reference | None = None
     notice: Notice | None = None
+    run: str | None = None
 
 
 class Log(Protocol):
@@ -64,6 +68,7 @@ class Hooks:
     policy: Policy = field(default_factory=Policy)
     limiter: Limiter = field(default_factory=lambda: Limiter(Rate()))
     on_event: Callable[[Event], None] | None = None
+    trace: Trace | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def event(self, event: Event) -> None:
@@ -75,19 +80,25 @@ class Hooks:
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
-    """The whole *job* on one router; every expected failure is in the result."""
+    """The whole *job* on one router; every expected failure is in the result.
+
+    Raises:
+        JournalError: the run cannot be kept any more, so it must not go on.
+    """
     hooks = hooks or Hooks()
     began = hooks.now()
     result = Result(target.name, job.kind)
-    try:
-        device = target.device(job.reach)
-        result = replace(result, address=device.address)
-        with ExitStack() as stack:
-            work = _Work(job, target, device, hooks)
-            result = work.run(stack, result)
-    except AgentError as error:
-        log.info("%s: %s", target.name, error.message)
-        result = replace(result, error=Failure.of(error))
+    with bound(run=job.run, device=target.name):
+        try:
+            device = target.device(job.reach)
+            result = replace(result, address=device.address)
+            with ExitStack() as stack:
+                result = _Work(job, target, device, hooks).run(stack, result)
+        except JournalError:
+            raise
+        except AgentError as error:
+            log.info("%s: %s", target.name, error.message)
+            result = replace(result, error=Failure.of(error))
     return replace(result, began=began, ended=hooks.now())
 
 
@@ -97,14 +108,15 @@ class _Work:
     def __init__(self, job: Job, target: Target, device: Device, hooks: Hooks) -> None:
         self._job, self._hooks, self._device = job, hooks, device
         self._jump = target.jump or job.reach.jump
+        self._opening = replace(hooks.policy, deadline=job.reach.connect_wait)
         intent = target.intent(job.intent)
         self._intent = replace(intent, token=job.token.resolve()) if job.token else intent
 
     def run(self, stack: ExitStack, result: Result) -> Result:
-        session = stack.enter_context(self._connect(self._hooks.policy))
+        session = stack.enter_context(self._connect(self._opening))
         ssh = None
         if self._job.reach.ssh:
-            ssh = stack.enter_context(Ssh(self._device, self._hooks.policy, before=self._turn))
+            ssh = stack.enter_context(Ssh(self._device, self._opening, trace=self._hooks.trace, before=self._turn))
         assessed = self._job.kind is Kind.ASSESS
         intent, policy = self._intent, self._hooks.policy
         state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=assessed, trustpool=intent.has_bundle)
@@ -121,7 +133,8 @@ class _Work:
 
     def _connect(self, policy: Policy | None = None) -> Session:
         self._turn()
-        return connect(self._device, strict_models=self._job.reach.strict_models, policy=policy)
+        strict = self._job.reach.strict_models
+        return connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
 
     def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State) -> Outcome:
         self._keep("before", seen(state))

@@ -161,7 +161,8 @@ class _Router:
     def _connect(self) -> Session:
         self._turn()
         # Secrets are read anew: they may be other ones by now.
-        return connect(self.target.device(self._job.reach), strict_models=self._job.reach.strict_models)
+        strict, trace = self._job.reach.strict_models, self._hooks.trace
+        return connect(self.target.device(self._job.reach), strict_models=strict, trace=trace)
 
     def _turn(self) -> None:
         self._hooks.limiter.wait(self.target.jump or self._job.reach.jump, self._hooks.policy)
@@ -171,7 +172,7 @@ class _Router:
         seen = self._glance = glance(session, self.target.trustpoint or self._job.intent.trustpoint, policy)
         if seen.licensing.source is not None or not self._job.reach.ssh:
             return seen.licensing
-        with Ssh(self.target.device(self._job.reach), before=self._turn) as ssh:
+        with Ssh(self.target.device(self._job.reach), trace=self._hooks.trace, before=self._turn) as ssh:
             ssh.console()  # a CLI that cannot be opened now is no lack of the release
             return read_licensing(session, policy, ssh)
 

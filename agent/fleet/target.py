@@ -19,6 +19,7 @@ class Reach:
 
     Attributes:
         ssh: whether the CLI and SFTP may be opened; strict_models: whether only models known exactly are used.
+        connect_wait: seconds for which a router that limits new sessions is waited for.
         jump: the SSH host to go through, ``[user@]host[:port]``, or a list of them.
     """
 
@@ -33,6 +34,7 @@ class Reach:
     ssh_config: Path | None = None
     timeout: float = 60.0
     open_timeout: float = 30.0
+    connect_wait: float = 120.0
     keepalive: int = 30
     ssh: bool = True
     strict_models: bool = False

@@ -90,7 +90,7 @@ def _reading(ssh: Ssh, what: str, commands: Sequence[str], parse: Callable[..., 
         except ConsoleError as error:
             refusals.append(error.message)
         except AgentError as error:
-            return Reading(missing=f"{what}: {error.message}")
+            return Reading(source=CONSOLE, missing=f"{what}: {error.message}")
     if not texts:
         return Reading(source=CONSOLE, missing=f"{what}: {'; '.join(refusals)}")
     return Reading(parse(*texts), CONSOLE)

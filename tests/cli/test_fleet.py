@@ -155,6 +155,18 @@ def test_filters_leave_the_other_routers_alone(fleet: Fleet) -> None:
     assert other.log == []
 
 
+def test_a_trace_of_all_routers_is_for_its_owner_and_has_no_password(fleet: Fleet) -> None:
+    one, other = fleet.add(2)
+    trace = fleet.folder / "trace"
+    assert fleet.run("push", "--yes", "--trace", str(trace)).exit_code == 0
+    text = trace.read_text()
+    assert f" {one.name} netconf " in text
+    assert f" {other.name} netconf " in text
+    assert fleet.lab.simulator.password not in text.replace("xr-admin", "")
+    assert trace.stat().st_mode & 0o077 == 0
+    assert fleet.run("push", "--yes", "--trace", str(trace), "--processes", "2").exit_code == 2
+
+
 def test_one_router_that_cannot_be_reached_stops_no_other(fleet: Fleet) -> None:
     good, away = fleet.add(2)
     away.faults.append(Fault("connect", FaultKind.RESET, times=1000))
