@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli import fleetoptions, options
+from agent.cli import chosen, fleetoptions, options
 
 if TYPE_CHECKING:
     from agent.remedy.notice import Notice
@@ -61,7 +61,7 @@ def _judge(form: str, notice: Notice | None, given: options.Options) -> None:
     from agent.remedy.assess import assess
     from agent.remedy.observe import observe
 
-    name, anchor, router = options.trustpoint_name(given), options.anchor(given), Router.of(given)
+    name, anchor, router = chosen.trustpoint_name(given), chosen.anchor(given), Router.of(given)
     now = datetime.now(UTC)
     try:
         with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 import agent
-from agent.cli import fleetgiven, fleetview, options
+from agent.cli import fleetchosen, fleetview, options
 from agent.cli.console import console, errors, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.live import Live
@@ -41,10 +41,10 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         journal = stack.enter_context(Journal.open(given["journal"]))
         if given.get("resume"):
             log = stack.enter_context(journal.resume(given["resume"], kind=kind))
-            wish = _Wish.of(kind, form, fleetgiven.resumed(journal.run(log.run).settings, given))
-            targets = _left(fleetgiven.targets(wish.given), log)
+            wish = _Wish.of(kind, form, fleetchosen.resumed(journal.run(log.run).settings, given))
+            targets = _left(fleetchosen.targets(wish.given), log)
         else:
-            wish, targets = _Wish.of(kind, form, given), fleetgiven.targets(given)
+            wish, targets = _Wish.of(kind, form, given), fleetchosen.targets(given)
             if ask and not _confirmed(targets, given):
                 say_failure("not confirmed; nothing was changed")
                 click.get_current_context().exit(1)
@@ -68,14 +68,14 @@ class _Wish:
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options) -> _Wish:
-        return cls(kind, form, given, fleetgiven.job(kind, given), fleetgiven.rollout(given))
+        return cls(kind, form, given, fleetchosen.job(kind, given), fleetchosen.rollout(given))
 
 
 def _begun(journal: Journal, wish: _Wish, targets: list[Target]) -> RunLog:
     return journal.begin(
         wish.kind,
         [target.name for target in targets],
-        settings=fleetgiven.settings(wish.given),
+        settings=fleetchosen.settings(wish.given),
         change_ref=wish.given["change_ref"],
         version=agent.__version__,
     )
@@ -105,9 +105,9 @@ def _carry_out(wish: _Wish, targets: list[Target], log: RunLog) -> Run:
         stop = stack.enter_context(unbroken(lambda: _leave(live, log.run)))
         policy = Policy(stop=stop)
         try:
-            trace = fleetgiven.trace(wish.given, stack)
+            trace = fleetchosen.trace(wish.given, stack)
             hooks = Hooks(log=log, policy=policy, on_event=live.event, trace=trace)
-            crew = fleetgiven.crew(wish.given, hooks, log)
+            crew = fleetchosen.crew(wish.given, hooks, log)
         except InputError:
             log.close(RunState.STOPPED)  # before any router
             raise

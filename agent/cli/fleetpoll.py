@@ -13,7 +13,7 @@ import click
 from rich.text import Text
 
 import agent
-from agent.cli import fleetgiven, options
+from agent.cli import chosen, fleetchosen, options
 from agent.cli.console import console, errors, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.render import cell, sample_line, sample_text
@@ -44,9 +44,9 @@ def run(form: str, given: options.Options, *, interval: float, until: str, timeo
     if given["report"] is not None:
         report.check_path(given["report"])
     wish = {**given, "interval": interval, "until": until, "longest": timeout}
-    targets = fleetgiven.targets(given)
+    targets = fleetchosen.targets(given)
     with ExitStack() as stack:
-        sink = _Sink(form, options.anchor(given))
+        sink = _Sink(form, chosen.anchor(given))
         looks = _looks(stack, sink, targets, wish)
         if given["metrics"] is not None:
             port = stack.enter_context(sink.metrics.served(given["metrics"]))
@@ -70,7 +70,7 @@ def _looks(
     stop = stack.enter_context(unbroken(sink.leave))
     looks = watch(
         targets,
-        fleetgiven.job(Kind.POLL, wish),
+        fleetchosen.job(Kind.POLL, wish),
         interval=wish["interval"],
         until=Until(wish["until"]),
         workers=wish["workers"],
@@ -79,7 +79,7 @@ def _looks(
         hooks=Hooks(
             policy=Policy(stop=stop),
             limiter=Limiter(Rate(wish["rate"], wish["rate_per_jump"])),
-            trace=fleetgiven.trace(wish, stack),
+            trace=fleetchosen.trace(wish, stack),
         ),
     )
     return stack.enter_context(closing(looks))
@@ -89,7 +89,7 @@ def _begun(journal: Journal, targets: Sequence[Target], wish: options.Options) -
     return journal.begin(
         Kind.POLL,
         [target.name for target in targets],
-        settings=fleetgiven.settings(wish),
+        settings=fleetchosen.settings(wish),
         change_ref=wish["change_ref"],
         version=agent.__version__,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli import fleetoptions, options
+from agent.cli import chosen, fleetoptions, options
 
 if TYPE_CHECKING:
     from agent.cli.work import Router
@@ -34,7 +34,7 @@ def command(form: str, **given: Any) -> None:
         return
     from agent.cli.work import Router
 
-    intent = options.intent(given)
+    intent = chosen.intent(given)
     make(Router.of(given, intent.token), intent, form, bundled=given["anchor"] is None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from agent.cli import fleetoptions, options
+from agent.cli import chosen, fleetoptions, options
 
 
 @click.command("push")
@@ -46,7 +46,7 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
         return
     from agent.cli.work import Router
 
-    intent = options.intent(given)
+    intent = chosen.intent(given)
     router = Router.of(given, intent.token)
     bundled = given["anchor"] is None
     if dry_run:

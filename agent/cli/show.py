@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agent.cli import options
+from agent.cli import chosen, options
 
 
 @click.command("show")
@@ -24,7 +24,7 @@ def command(form: str, raw: bool, **given: Any) -> None:
     from agent.model.errors import AgentError
     from agent.remedy.observe import observe
 
-    name, router = options.trustpoint_name(given), Router.of(given)
+    name, router = chosen.trustpoint_name(given), Router.of(given)
     device = router.device
     try:
         with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:

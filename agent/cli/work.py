@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import RenderableType
 
-from agent.cli import options
+from agent.cli import chosen, options
 from agent.cli.console import console, errors
 from agent.cli.progress import Progress, say_wait
 from agent.cli.render import anchor_lines
@@ -59,9 +59,9 @@ class Router:
         """As the options say; *token* is a further secret that shows in no trace. A trace ends with the command.
 
         Raises:
-            InputError: as of :func:`agent.cli.options.device`; the trace cannot be written, or others could read it.
+            InputError: as of :func:`agent.cli.chosen.device`; the trace cannot be written, or others could read it.
         """
-        device, path, trace = options.device(given), given["trace"], None
+        device, path, trace = chosen.device(given), given["trace"], None
         if path is not None:
             trace = TraceFile(path, device.secrets if token is None else (*device.secrets, token))
             click.get_current_context().with_resource(trace)

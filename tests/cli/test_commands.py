@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from agent.cli.chosen import device as device_of
 from agent.cli.main import program
-from agent.cli.options import device as device_of
 from agent.model.anchor import TrustAnchor
 from agent.netconf.session import connect
 from agent.simulator import Device, Fault, FaultKind

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import agent
-from agent.cli.fleetgiven import stop_at
+from agent.cli.fleetchosen import stop_at
 from agent.cli.main import program
 from agent.fleet.journal import Journal
 from agent.simulator import Device, Fault, FaultKind

@@ -202,7 +202,7 @@ def test_a_wrong_anchor_is_refused_before_any_connection(pem: Path, command: str
 
 
 def test_a_pinned_key_in_either_form_is_taken() -> None:
-    from agent.cli.options import _check_pinned
+    from agent.cli.chosen import _check_pinned
 
     blob = b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)
     _check_pinned(f"ssh-ed25519 {base64.b64encode(blob).decode()} comment")

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import agent
-from agent.cli import options
+from agent.cli import chosen, options
 from agent.fleet.crews import cluster, processes, threads
 from agent.fleet.filter import Filter
 from agent.fleet.inventory import load, load_nornir
@@ -81,9 +81,9 @@ def job(kind: Kind, given: Options) -> Job:
     notice: Path | None = given.get("notice")
     token = _token(given)
     if kind in (Kind.ASSESS, Kind.POLL):
-        intent = agent.Intent(anchor=options.anchor(given), trustpoint=options.trustpoint_name(given))
+        intent = agent.Intent(anchor=chosen.anchor(given), trustpoint=chosen.trustpoint_name(given))
     else:
-        intent = replace(options.intent({**given, "register_token_file": None, "register_token_env": None}), token=None)
+        intent = replace(chosen.intent({**given, "register_token_file": None, "register_token_env": None}), token=None)
     return Job(kind, _reach(given), intent, token, Notice.from_file(notice) if notice else None)
 
 
@@ -112,9 +112,9 @@ def _reach(given: Options) -> Reach:
         ssh_port=given["ssh_port"],
         username=given["username"] or None,
         password=password,
-        key_file=options.key(given),
+        key_file=chosen.key(given),
         key_passphrase=passphrase,
-        host_keys=options.host_keys(given),
+        host_keys=chosen.host_keys(given),
         jump=given["jump"],
         ssh_config=given["ssh_config"],
         timeout=given["timeout"],
