@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,9 +19,9 @@ from agent.fleet.runner import Crew, Run
 from agent.fleet.target import Reach
 from agent.model.caution import Caution, CommitMode
 from agent.model.outcome import Event
-from agent.simulator import Device
+from agent.simulator import Device, Fault, FaultKind
 from tests.fleet.routers import target
-from tests.support import Clock, Lab
+from tests.support import Clock, Lab, eventually
 
 INTENT = agent.Intent(renew=False, caution=Caution(commit=CommitMode.PLAIN))
 
@@ -84,6 +86,48 @@ def test_a_dask_cluster_ends_as_threads_do(lab: Lab, reach: Reach) -> None:
         results = run(cluster(scheduler, 4), devices, Job(Kind.PUSH, reach, INTENT))
     assert words(results, devices) == WORDS
     assert [device.state.authenticates for device in devices] == [1, 1, 1, 0, 0]
+
+
+def test_a_cluster_is_reached_over_tls_as_dasks_configuration_says(lab: Lab, reach: Reach) -> None:
+    import dask
+    import distributed
+
+    security = distributed.Security.temporary()  # type: ignore[no-untyped-call]
+    tls = {"ca-file": security.tls_ca_file}
+    tls |= {f"client.{part}": getattr(security, f"tls_client_{part}") for part in ("cert", "key")}
+    device = lab.add(release="7.4.1", terminal_rpc="installs")
+    with (
+        distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1, threads_per_worker=1, dashboard_address=None, host="tls://127.0.0.1", security=security
+        ) as made,
+        dask.config.set({f"distributed.comm.tls.{name}": value for name, value in tls.items()}),
+    ):
+        assert made.scheduler_address.startswith("tls://")
+        results = run(cluster(made.scheduler_address, 1), [device], Job(Kind.PUSH, reach, INTENT))
+    assert words(results, [device]) == ["remedied"]
+
+
+def test_a_router_whose_worker_process_is_killed_is_read_first_and_done_once(lab: Lab, reach: Reach) -> None:
+    devices = [lab.add(release="7.4.1", terminal_rpc="installs") for _ in range(3)]
+    hit = devices[0]
+    # The certificate is asked for after the action: there it is killed.
+    hit.faults.append(Fault("get", FaultKind.DELAY, skip=4, seconds=3.0))
+    before = {child.pid for child in multiprocessing.active_children()}
+
+    def kill() -> None:
+        assert any(
+            eventually(lambda: hit.state.authenticates == 1) for _ in range(15)
+        )  # a process takes a while to begin
+        (worker,) = [child for child in multiprocessing.active_children() if child.pid not in before]
+        worker.kill()
+
+    with ThreadPoolExecutor(1) as other:
+        killing = other.submit(kill)
+        results = run(processes(1, 3), devices, Job(Kind.PUSH, reach, INTENT))
+        killing.result()
+    assert set(words(results, devices)) <= {"remedied", "unchanged"}
+    assert [device.state.authenticates for device in devices] == [1, 1, 1]
+    assert [device.config.commits for device in devices] == [1, 1, 1]
 
 
 def test_a_scheduler_that_cannot_be_reached_is_said() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
+import keyring
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringError, KeyringLocked
 
 import agent
 from agent.fleet.reference import Reference
@@ -35,6 +39,51 @@ def test_a_secret_is_read_where_the_router_is_reached(monkeypatch: pytest.Monkey
     assert device.password.reveal() == "hunter2"
     assert device.key_passphrase is not None
     assert device.key_passphrase.reveal() == "from file"
+
+
+class Memory(KeyringBackend):
+    """A keyring in memory; the system's own needs a desktop or a service."""
+
+    priority = 1
+
+    def __init__(self, error: KeyringError | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._error = error
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if self._error is not None:
+            raise self._error
+        return "hunter2" if (service, username) == ("routers/core", "ops") else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    before, backend = keyring.get_keyring(), Memory()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
+
+
+def test_a_secret_is_taken_from_the_keyring_by_service_and_user(memory: Memory) -> None:
+    assert Reference.parse("keyring:routers/core/ops").resolve().reveal() == "hunter2"
+    with pytest.raises(agent.InputError, match="no password of ops for other"):
+        Reference.parse("keyring:other/ops").resolve()
+
+
+def test_a_keyring_that_cannot_be_read_is_said() -> None:
+    before = keyring.get_keyring()
+    keyring.set_keyring(Memory(KeyringLocked("it is locked")))
+    try:
+        with pytest.raises(agent.InputError, match="the keyring cannot be read: it is locked"):
+            Reference.parse("keyring:routers/ops").resolve()
+    finally:
+        keyring.set_keyring(before)
 
 
 def test_a_secret_that_is_not_there_names_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
