@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from agent.model.errors import CapabilityMissing
@@ -74,8 +74,14 @@ def possible_releases(capabilities: Capabilities) -> frozenset[str] | None:
 
     Platforms of one release differ, so the releases that agree with the most modules count, not only perfect ones.
     """
+    return _possible(capabilities.uris)
+
+
+@lru_cache(maxsize=64)
+def _possible(uris: frozenset[str]) -> frozenset[str] | None:
+    """The same for the URIs of a hello, since most devices of a fleet announce what others do."""
     score: dict[str, int] = {}
-    for name, module in capabilities.modules.items():
+    for name, module in Capabilities.from_uris(uris).modules.items():
         for file in _index().get(name, ("", ()))[1]:
             for release in file.revisions.get(module.revision or "", ()):
                 score[release] = score.get(release, 0) + 1

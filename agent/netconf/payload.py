@@ -186,12 +186,16 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
         KeyError: a placeholder without a value, or a value without a placeholder.
         SchemaError: a character that XML cannot carry.
     """
-    root: Element = copy.deepcopy(_load(template_name))
-    slots = [(element, word, switch) for element in root.iter() for word, switch in _slots(element)]
+    source, slots = _load(template_name)
     words = {word for _, word, _ in slots}
     if words != values.keys():
         raise KeyError(f"template {template_name}: {sorted(words ^ values.keys())} does not fit its placeholders")
-    for element, word, switch in slots:
+    root: Element = copy.deepcopy(source)
+    if not slots:
+        return root
+    elements = list(root.iter())
+    for place, word, switch in slots:
+        element = elements[place]
         if switch:
             del element.attrib[_IF]
         if not values[word] if switch else values[word] is None:
@@ -202,16 +206,24 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
     return root
 
 
+_Slots: TypeAlias = tuple[tuple[int, str, bool], ...]
+
+
 @cache
-def _load(name: str) -> Element:
+def _load(name: str) -> tuple[Element, _Slots]:
+    """A template, and what is to be set in it: the element's place in document order, the word, whether a switch."""
     path = directory("templates") / f"{name}.xml"
     parser = etree.XMLParser(remove_blank_text=True, remove_comments=True, resolve_entities=False, no_network=True)
-    return etree.fromstring(path.read_bytes(), parser)
+    root = etree.fromstring(path.read_bytes(), parser)
+    slots = tuple((place, *slot) for place, element in enumerate(root.iter()) for slot in _slots(element))
+    if not slots:
+        etree.cleanup_namespaces(root)
+    return root, slots
 
 
 def placeholders(template_name: str, /) -> dict[str, bool]:
     """What :func:`template` wants for *template_name*: each word, and whether it is a switch (``xr:if``)."""
-    return {word: switch for element in _load(template_name).iter() for word, switch in _slots(element)}
+    return {word: switch for _, word, switch in _load(template_name)[1]}
 
 
 def _slots(element: Element) -> list[tuple[str, bool]]:

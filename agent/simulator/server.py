@@ -33,6 +33,8 @@ _BACKLOG = 100
 _OPENING = 600
 """Seconds for opening the ports of ten thousand devices on a slow machine; two are usual."""
 
+_ACCEPTING = 3
+"""Turns of the event loop in which a connection that was just accepted becomes one that can be ended."""
 _TURNS = 200
 """Turns of the event loop that connections get to end in when the simulator stops; few are needed."""
 
@@ -174,16 +176,16 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, password: str, keys: list[asyncssh.SSHKey], sockets: list[Any]) -> None:
-        self._password, self._keys, self._sockets = password, keys, sockets
+    def __init__(self, password: str, keys: list[asyncssh.SSHKey], connections: list[Connection]) -> None:
+        self._password, self._keys, self._connections = password, keys, connections
         self._connection: Connection | None = None
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         if not isinstance(conn, Connection):
             raise TypeError(f"{conn!r} is no connection of the simulator's")
         self._connection = conn
-        self._sockets[:] = [one for one in self._sockets if one.fileno() != -1]
-        self._sockets.append(conn.get_extra_info("socket"))
+        self._connections[:] = [one for one in self._connections if one.socket.fileno() != -1]
+        self._connections.append(conn)
         fault = conn.device.fault("connect" if conn.netconf else "connect-ssh")
         if fault is not None:
             (conn.abort if fault.kind is FaultKind.DROP_BEFORE else lambda: _reset(conn))()
@@ -234,9 +236,9 @@ class Simulator:
         self._listeners: list[asyncio.Server] = []
         self._held: list[socket.socket] = []
         self._ports = iter(ports)
-        self._sockets: list[Any] = []
+        self._connections: list[Connection] = []
         self._options = asyncssh.SSHServerConnectionOptions(
-            server_factory=lambda: _Server(self.password, self._keys, self._sockets),
+            server_factory=lambda: _Server(self.password, self._keys, self._connections),
             server_host_keys=[self._host_key],
             encoding=None,
             compression_algs=None,
@@ -329,8 +331,7 @@ class Simulator:
         return int(sock.getsockname()[1])
 
     async def _end(self) -> None:
-        for listener in self._listeners:
-            listener.close()
+        await self._accept_no_more()
         for held in self._held:
             held.close()
         for device in self.devices.values():
@@ -346,15 +347,26 @@ class Simulator:
                 await task
         await self._loop.shutdown_default_executor()
 
+    async def _accept_no_more(self) -> None:
+        """Close the listeners; connections that are being accepted are first, since asyncio would leave them open."""
+        for listener in self._listeners:
+            for sock in listener.sockets:
+                self._loop.remove_reader(sock.fileno())
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
+        for listener in self._listeners:
+            listener.close()
+
     async def _hang_up(self) -> None:
         """Wait until every socket is closed, also one that was about to be and still had something to send."""
         for _ in range(_TURNS):
-            left = [one for one in self._sockets if one.fileno() != -1]
+            left = [one for one in self._connections if one.socket.fileno() != -1]
             if not left:
                 return
             for one in left:
+                one.abort()
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    one.socket.shutdown(socket.SHUT_RDWR)
             await asyncio.sleep(0)
 
     def __enter__(self) -> Self:

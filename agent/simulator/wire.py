@@ -30,8 +30,14 @@ class Connection(asyncssh.SSHServerConnection):
     ) -> None:
         super().__init__(loop, options)
         self.device, self.netconf = device, netconf
+        self.socket: Any = None
         self._round_trip = device.persona.round_trip
         self._on_the_way: deque[bytes | None] = deque()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client is connected."""
+        self.socket = transport.get_extra_info("socket")
+        super().connection_made(transport)
 
     def send_packet(self, pkttype: int, *args: bytes, **more: Any) -> None:
         """Send a packet; asyncssh's SSH_MSG_IGNORE before each, meant for CBC, doubles the work of both sides."""

@@ -10,9 +10,10 @@ import pytest
 
 from agent.model.errors import ProtocolError, RPCError, SchemaError
 from agent.netconf import fetched, library
+from agent.netconf import schema as judging
 from agent.netconf.capability import Capabilities
 from agent.netconf.library import Match
-from agent.netconf.payload import parse, template
+from agent.netconf.payload import Element, parse, template
 from agent.netconf.schema import Schema
 from agent.simulator.persona import Persona, releases
 from tests.support import Lab
@@ -104,6 +105,38 @@ def test_a_payload_the_model_refuses_is_named_by_its_path() -> None:
             template("edit-trustpoint.crypto-cepki-cfg.crypto-ca", name="T", url="terminal"),
             module="Cisco-IOS-XR-um-crypto-cfg",
         )
+
+
+def test_what_one_device_allows_says_nothing_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "_valid", set())
+    body = template("rpc-ca-authenticate", server_name="T", file_path="/x")
+    for _ in range(2):
+        Schema(of_release("25.2.1")).validate(body, module=ACT)
+        with pytest.raises(SchemaError, match="file-path"):
+            Schema(of_release("7.8.1")).validate(body, module=ACT)
+    body[-1].text = "/x" * 200
+    with pytest.raises(SchemaError, match="file-path"):
+        Schema(of_release("25.2.1")).validate(body, module=ACT)
+
+
+def test_a_payload_sent_to_many_devices_is_judged_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+    judge = judging._validate
+
+    def counted(variant: library.Variant, payload: Element) -> None:
+        judged.append(variant)
+        judge(variant, payload)
+
+    monkeypatch.setattr(judging, "_valid", set())
+    monkeypatch.setattr(judging, "_MOST_VALID", 3)
+    monkeypatch.setattr(judging, "_validate", counted)
+    for name in ("first", "first", "second", "third", "fourth", "fourth"):
+        body = template("rpc-ca-authenticate", server_name=f"secret-{name}", file_path=None)
+        Schema(of_release("7.8.1")).validate(body, module=ACT)
+    assert len(judged) == 4
+    assert len(judging._valid) == 1
+    assert {len(one) for one in judging._valid} == {32}
+    assert not any(b"secret" in one for one in judging._valid)
 
 
 def test_replies_are_decoded_to_typed_values_and_unknown_nodes_left_out() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import gc
 import socket
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -192,3 +195,17 @@ def test_a_far_device_notices_that_its_client_is_gone(lab: Lab) -> None:
         session._transport._connection.transport.sock.shutdown(socket.SHUT_RDWR)
         assert eventually(lambda: not device.sessions)
         assert not device.config.locks
+
+
+@pytest.mark.parametrize("round_trip", [0.0, 30.0])
+def test_a_simulator_that_ends_while_clients_connect_leaves_no_socket_open(round_trip: float) -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(20):
+            with contextlib.ExitStack() as clients, Simulator() as simulator:
+                device = simulator.add(Persona(round_trip=round_trip))
+                for _ in range(3):
+                    client = clients.enter_context(socket.create_connection(("127.0.0.1", device.port)))
+                    client.sendall(b"SSH-2.0\r\n")
+            gc.collect()
+    assert [str(one.message) for one in warned] == []
