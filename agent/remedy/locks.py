@@ -57,7 +57,7 @@ def _lock(run: Run, model: ConfigModel, name: str, held: list[operations.Datasto
         trustpoint.config_query(schema, model, name, datastore=datastore) for datastore in ("candidate", "running")
     ]
     reads = [query.send(session) for query in queries]
-    refused = _granted(locks, held)
+    refused = _granted(run, locks, held)
     if refused is None:
         return _compare(run, name, queries, reads)
     for pending in reads:
@@ -82,7 +82,7 @@ def _dirty(error: AgentError) -> bool:
 
 
 def _granted(
-    locks: list[tuple[operations.Datastore, Pending]], held: list[operations.Datastore]
+    run: Run, locks: list[tuple[operations.Datastore, Pending]], held: list[operations.Datastore]
 ) -> tuple[operations.Datastore, AgentError] | None:
     """Collect the answers; *held* has a target from the moment its lock may have been granted."""
     refused: tuple[operations.Datastore, AgentError] | None = None
@@ -91,11 +91,25 @@ def _granted(
         try:
             pending.result()
         except RPCError as error:
+            if _ours(run, error):
+                continue
             held.remove(target)
+            _give_back(run, target, error)
             refused = refused or (target, error)
         except AgentError as error:
             refused = refused or (target, error)
     return refused
+
+
+def _ours(run: Run, error: RPCError) -> bool:
+    """Whether this session holds the lock, by a try whose answer did not say so; who lends one may hold it as well."""
+    return run.session.owned and isinstance(error, LockDenied) and error.session_id == run.session.session_id
+
+
+def _give_back(run: Run, target: operations.Datastore, error: RPCError) -> None:
+    """Unlock where the refusal does not say that another holds it: it proves as little as an ok."""
+    if not isinstance(error, LockDenied) and run.session.connected:
+        forget(operations.send_unlock(run.session, target))
 
 
 def _compare(run: Run, name: str, queries: list[Query[TrustpointConfig]], reads: list[Pending | None]) -> str:
