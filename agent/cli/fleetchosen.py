@@ -158,7 +158,8 @@ def trace(given: Options, stack: ExitStack) -> TraceFile | None:
         return None
     if given["processes"] or given["scheduler"]:
         raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
-    made = TraceFile(path)
+    token = _token(given)
+    made = TraceFile(path, () if token is None else (token.resolve(),))
     stack.callback(made.close)
     return made
 

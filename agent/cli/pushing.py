@@ -45,6 +45,7 @@ class Push:
     bundled: bool
     form: str
     stopped: bool = False
+    outcome: Outcome | None = None
     release: str | None = None
     made: Plan | Skip | None = None
     events: list[Event] = field(default_factory=list)
@@ -63,7 +64,7 @@ def run(push: Push) -> None:
         code = 2 if isinstance(error, InputError) else 1
     except (KeyboardInterrupt, click.Abort):
         nothing = Failure(_INTERRUPTED, "interrupted; nothing was changed, nothing is locked")
-        outcome = _ended(push, Result.FAILED, nothing)
+        outcome = push.outcome or _ended(push, Result.FAILED, nothing)
     outcome = replace(outcome, elapsed_s=round(time.monotonic() - begun - push.waited, 3))
     if push.form != "table" or code is None:  # a device that could not be read has no table, only its error
         emit(push.form, lambda: objects.push_object(outcome), lambda: render.outcome_view(outcome))
@@ -109,7 +110,7 @@ def _apply(push: Push, session: Session, ssh: Ssh | None, made: Plan | Skip, pro
                 push.events.append(event)
                 progress.event(event)
                 outcome = event.outcome or outcome
-        push.stopped = stop(0)
+        push.stopped, push.outcome = stop(0), outcome
     if outcome is None:
         raise AssertionError("apply ended without an outcome")
     return outcome

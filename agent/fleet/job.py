@@ -17,7 +17,7 @@ from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import AgentError, JournalError
 from agent.model.outcome import Event, Failure, Outcome
-from agent.model.plan import Intent, Plan, Skip
+from agent.model.plan import Intent, Plan, Register, Skip
 from agent.model.state import State
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
@@ -113,10 +113,8 @@ class _Work:
         self._intent = replace(intent, token=job.token.resolve()) if job.token else intent
 
     def run(self, stack: ExitStack, result: Result) -> Result:
-        session = stack.enter_context(self._connect(self._opening))
-        ssh = None
-        if self._job.reach.ssh:
-            ssh = stack.enter_context(Ssh(self._device, self._opening, trace=self._hooks.trace, before=self._turn))
+        session = stack.enter_context(self._first())
+        ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
         assessed = self._job.kind is Kind.ASSESS
         intent, policy = self._intent, self._hooks.policy
         state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=assessed, trustpool=intent.has_bundle)
@@ -125,21 +123,36 @@ class _Work:
             return replace(result, verdict=assess(state, intent.anchor, self._hooks.now(), notice=self._job.notice))
         made = plan(intent, state)
         if self._job.kind is Kind.PLAN:
-            return replace(result, plan=made)
+            return replace(result, plan=without_token(made))
         return replace(result, outcome=self._push(session, ssh, made, state))
 
-    def _turn(self) -> None:
-        self._hooks.limiter.wait(self._jump, self._hooks.policy)
+    def _shell(self) -> Ssh:
+        """The CLI and SFTP; a wish to end breaks the wait for a turn off where it would break off a connection."""
 
-    def _connect(self, policy: Policy | None = None) -> Session:
-        self._turn()
+        def turn() -> None:
+            self._hooks.limiter.wait(self._jump, ssh.policy)
+
+        ssh = Ssh(self._device, self._opening, trace=self._hooks.trace, before=turn)
+        return ssh
+
+    def _first(self) -> Session:
+        """The first session: until it is there a wish to end breaks it off."""
+        self._hooks.limiter.wait(self._jump, self._hooks.policy)
+        return self._connect(self._opening)
+
+    def _further(self) -> Session:
+        """Another one in the middle of a push, which alone decides when it may end."""
+        self._hooks.limiter.wait(self._jump, self._hooks.policy.unstopped())
+        return self._connect(None)
+
+    def _connect(self, policy: Policy | None) -> Session:
         strict = self._job.reach.strict_models
         return connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
 
     def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State) -> Outcome:
         self._keep("before", seen(state))
         outcome: Outcome | None = None
-        with closing(apply(session, made, self._hooks.policy, connect=self._connect, ssh=ssh)) as events:
+        with closing(apply(session, made, self._hooks.policy, connect=self._further, ssh=ssh)) as events:
             for event in events:
                 self._hooks.event(event)
                 outcome = event.outcome or outcome
@@ -151,6 +164,14 @@ class _Work:
     def _keep(self, which: Literal["before", "after"], what: Mapping[str, Any]) -> None:
         if self._hooks.log is not None:
             self._hooks.log.state(self._device.name, which, what)
+
+
+def without_token(made: Plan | Skip) -> Plan | Skip:
+    """A plan as it may travel and be kept: a secret does neither."""
+    if isinstance(made, Skip) or made.intent.token is None:
+        return made
+    steps = tuple(Register(None) if isinstance(step, Register) else step for step in made.steps)
+    return replace(made, intent=replace(made.intent, token=None), steps=steps)
 
 
 def seen(state: State) -> dict[str, Any]:

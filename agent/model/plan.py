@@ -193,9 +193,9 @@ class ImportBundle:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """rpc ``register-id-token``, once the root is proven; the token is shown nowhere."""
+    """rpc ``register-id-token``, once the root is proven; the token is shown nowhere; None in a plan that is kept."""
 
-    token: Secret
+    token: Secret | None
 
     def diff(self) -> list[str]:
         """The action."""

@@ -71,9 +71,14 @@ def kill_session(session: Session, session_id: str) -> Reply:
     return session.call(template("kill-session", session_id=session_id), operation="kill-session", writes=True)
 
 
+def send_discard_changes(session: Session) -> Pending:
+    """``<discard-changes>``."""
+    return session.send(template("discard-changes"), operation="discard-changes")
+
+
 def discard_changes(session: Session) -> Reply:
     """``<discard-changes>``: the candidate becomes the running configuration again."""
-    return session.call(template("discard-changes"), operation="discard-changes")
+    return send_discard_changes(session).result()
 
 
 def action(session: Session, body: Element, *, operation: str, unlogged: bool = False) -> Reply:

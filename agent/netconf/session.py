@@ -258,11 +258,11 @@ class Session:
         pending = Pending(self, operation, writes=writes, timeout=self.timeout if timeout is None else timeout)
         message_id = f"{self._prefix}{next(self._message_ids)}"
         message = _rpc(body, message_id)
+        if unlogged:
+            pending.hush(self._transport)
         self._listener.register(message_id, pending)
         if writes:
             self._writing = pending
-        if unlogged:
-            pending.hush(self._transport)
         try:
             self._transport.send(message)
         except NcclientTransportError as error:

@@ -12,7 +12,7 @@ class Unlogged(logging.Filter):
     def __init__(self, transport: Any) -> None:
         super().__init__()
         self._transport = transport
-        names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "ncclient"]
+        names = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] == "ncclient"]
         self._loggers = [logging.getLogger(name) for name in names]
         for logger in self._loggers:
             logger.addFilter(self)

@@ -9,7 +9,7 @@ from agent.model.errors import OutcomeUnknown, RPCError
 from agent.model.outcome import Status
 from agent.model.plan import Authenticate
 from agent.remedy.files import put
-from agent.remedy.prove import despite, prove, reopen, there
+from agent.remedy.prove import despite, needless, prove, reopen
 from agent.remedy.run import Run, Steps
 from agent.xr import certificate
 
@@ -35,15 +35,16 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
         path = None
         if step.storage is not None:
             path = yield from put(run, undo, step.anchor.pem.encode("ascii"), ".pem", step.storage)
-        after = yield from _call(run, step, path)
-        yield from prove(
-            run,
-            step.trustpoint,
-            step.anchor,
-            after=after,
-            hint=_NEXT.format(name=step.trustpoint),
-            fetches=step.fetches,
-        )
+        with run.unbroken():
+            after = yield from _call(run, step, path)
+            yield from prove(
+                run,
+                step.trustpoint,
+                step.anchor,
+                after=after,
+                hint=_NEXT.format(name=step.trustpoint),
+                fetches=step.fetches,
+            )
     # What terminal and url enrollment bring is forgotten at a reload; of local enrollment no source says.
     run.persistent = None if step.storage is not None else False
 
@@ -55,10 +56,13 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[str]:
         certificate.authenticate(run.session, step.trustpoint, path)
         return None
 
+    def seen() -> Evidence | None:
+        return needless(run, step.trustpoint, step.anchor)
+
     yield run.started_event("ca-authenticate", f"server-name {step.trustpoint}")
     run.changed = run.acted = True
     try:
-        yield from run.persist("ca-authenticate", act, before_repeat=lambda: there(run, step.trustpoint, step.anchor))
+        yield from run.persist("ca-authenticate", act, before_repeat=seen)
         said, after = (Status.DONE, "answered ok, which proves nothing yet"), "ca-authenticate was answered with ok"
     except OutcomeUnknown as error:
         said = Status.UNKNOWN, f"{error.message}; reading the certificate back"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from agent.model.certificate import Evidence
-from agent.model.errors import ConsoleError, OutcomeUnknown, SessionLost
+from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown, SessionLost
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint, Dialog
 from agent.model.state import Enrollment, EnrollmentKind
-from agent.remedy.prove import despite, prove, there
+from agent.remedy.prove import despite, needless, prove
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread
 
@@ -22,16 +22,16 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
         OutcomeUnknown: the commit was sent, and the running configuration cannot be read or does not have it.
     """
     yield run.started_event("configure", f"typed at the CLI: {step.diff()[-1].lstrip('+ ')}")
-    run.changed = True
+    before, run.changed = run.changed, True
     run.undo = run.undo or step
     try:
         yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _typed(run, step))
         said = "committed"
+    except ConsoleError:
+        run.changed = before
+        raise
     except OutcomeUnknown as error:
-        if not _typed(run, step):
-            raise OutcomeUnknown(
-                f"{error.message}; the running configuration does not show it", device=run.plan.device, hint=error.hint
-            ) from error
+        _read_after(run, step, error)
         said = "its answer was lost; the configuration was read back and is there"
     run.configured = True
     yield run.ended("configure", Status.DONE, said)
@@ -47,6 +47,20 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
 
 
+def _read_after(run: Run, step: ConfigureTrustpoint, error: OutcomeUnknown) -> None:
+    """See that the commit whose answer was lost took.
+
+    Raises:
+        OutcomeUnknown: it did not, or that cannot be read.
+    """
+    try:
+        said = None if _typed(run, step) else "the running configuration does not show it"
+    except AgentError as second:
+        said = second.message
+    if said is not None:
+        raise OutcomeUnknown(f"{error.message}; {said}", device=run.plan.device, hint=error.hint) from error
+
+
 def dialog(run: Run, step: Dialog) -> Steps[None]:
     """Answer ``crypto ca authenticate``; only the anchor is accepted, and what the device then shows is the proof.
 
@@ -60,21 +74,23 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
         run.shell().console().authenticate(step.trustpoint, step.anchor)
         return None
 
-    yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
-    run.changed = run.acted = True
-    try:
-        yield from run.persist("dialog", answer, before_repeat=lambda: there(run, step.trustpoint, step.anchor))
-        said = Status.DONE, "the certificate that the router printed is the anchor; answered yes"
-        after = "the dialog was ended with yes"
-    except OutcomeUnknown as error:
-        said, after = (Status.UNKNOWN, f"{error.message}; reading the certificate back"), error.message
-    except ConsoleError as error:
-        if not despite(run, step.trustpoint, step.anchor, error):
-            raise
-        said, after = (Status.UNKNOWN, f"{error.message}; yet the certificate is there"), error.message
-    run.settle()
-    yield run.ended("dialog", *said)
-    yield from prove(run, step.trustpoint, step.anchor, after=after, hint=_NEXT.format(name=step.trustpoint))
+    run.shell().console()  # until the first prompt a wish to end breaks it off
+    with run.unbroken():
+        yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
+        run.changed = run.acted = True
+        try:
+            yield from run.persist("dialog", answer, before_repeat=lambda: needless(run, step.trustpoint, step.anchor))
+            said = Status.DONE, "the certificate that the router printed is the anchor; answered yes"
+            after = "the dialog was ended with yes"
+        except OutcomeUnknown as error:
+            said, after = (Status.UNKNOWN, f"{error.message}; reading the certificate back"), error.message
+        except ConsoleError as error:
+            if not despite(run, step.trustpoint, step.anchor, error):
+                raise
+            said, after = (Status.UNKNOWN, f"{error.message}; yet the certificate is there"), error.message
+        run.settle()
+        yield run.ended("dialog", *said)
+        yield from prove(run, step.trustpoint, step.anchor, after=after, hint=_NEXT.format(name=step.trustpoint))
     run.persistent = False
 
 

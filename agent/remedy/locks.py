@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from agent.model.errors import AgentError, LockDenied, PolicyRefused, RPCError
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Status
 from agent.model.state import ConfigModel, Reading, TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.monitoring import holder
@@ -43,15 +43,18 @@ def lock(run: Run, model: ConfigModel, name: str, undo: ExitStack) -> Steps[str]
         if not run.caution.kill_lock_holder:
             error.hint = f"{who} holds it: ask whoever that is, wait longer (--lock-wait), or use --kill-lock-holder"
             raise
-    yield Event(run.plan.device, "lock", Status.RETRY, f"{who} holds it: killed, as --kill-lock-holder asks")
-    log.warning("%s: %s held the lock and was killed", run.plan.device, who)
+    yield run.started_event("kill-session", f"{who} holds the lock, and --kill-lock-holder asks for it")
+    log.warning("%s: %s holds the lock and is killed", run.plan.device, who)
     operations.kill_session(run.session, who.session_id)
+    yield run.ended("kill-session", Status.DONE, str(who))
+    yield run.started_event("lock", "running and candidate")
     return (yield from run.persist("lock", lambda: _lock(run, model, name, held)))
 
 
 def _lock(run: Run, model: ConfigModel, name: str, held: list[operations.Datastore]) -> str:
     """Both locks and the trustpoint in both datastores, all in flight together."""
     session, schema = run.session, run.session.schema
+    run.locked = True
     locks = [(target, operations.send_lock(session, target)) for target in _TARGETS]
     queries = [
         trustpoint.config_query(schema, model, name, datastore=datastore) for datastore in ("candidate", "running")
@@ -142,8 +145,9 @@ def _unlock(run: Run, held: list[operations.Datastore]) -> None:
 
     A lock ends with its session, so a lost session holds none.
     """
-    if not held or not run.session.connected:
+    if not run.session.connected:
         return
+    run.locked = False
     run.loose += [(f"unlock {target}", operations.send_unlock(run.session, target)) for target in reversed(held)]
     held.clear()
 

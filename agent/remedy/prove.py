@@ -90,6 +90,23 @@ def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> bool
         return False
 
 
+def needless(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+    """The evidence that an action need not be repeated; None where the state shows that it is still needed.
+
+    Raises:
+        AnchorMismatch: it holds another certificate.
+        OutcomeUnknown: the state cannot be read, so nothing is repeated.
+    """
+    reading = certificate(run, name)
+    if reading.missing is not None:
+        raise OutcomeUnknown(
+            f"it was refused, and what it did cannot be read: {reading.missing}",
+            device=run.plan.device,
+            hint=_READ.format(name),
+        )
+    return judge(run, name, anchor, reading)
+
+
 def still_there(run: Run) -> AgentError | None:
     """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
 

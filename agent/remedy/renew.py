@@ -40,12 +40,13 @@ def register(run: Run, step: Register) -> Steps[None]:
 
     As with a renewal, what the licensing agent answers is reported and fails nothing.
     """
-    if run.evidence is Evidence.NONE:
+    token = step.token
+    if run.evidence is Evidence.NONE or token is None:
         raise AssertionError("a token is used only where the root is proven")
     yield run.started_event(_REGISTER)
     run.changed = True
     status, detail = yield from _call(
-        run, _REGISTER, lambda: licensing.register(run.alive(), run.session.schema, step.token)
+        run, _REGISTER, lambda: licensing.register(run.alive(), run.session.schema, token)
     )
     yield run.ended(_REGISTER, status, detail)
 

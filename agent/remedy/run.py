@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import ConfigureTrustpoint, Plan
+from agent.netconf import operations
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
 from agent.xr.ssh import Ssh
@@ -30,6 +32,7 @@ class Run:
         connect: opens a further session to the same device; without it a lost session ends the push.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
+        locked: whether this run holds the locks.
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed.
         acted: whether an action that installs a certificate was begun.
         undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
@@ -45,6 +48,7 @@ class Run:
     retries: int = 0
     changed: bool = False
     configured: bool = False
+    locked: bool = False
     on_trial: str | None = None
     acted: bool = False
     undo: ConfigureTrustpoint | None = None
@@ -130,10 +134,37 @@ class Run:
     def abandon(self) -> None:
         """End a session of our own that did not answer as it should: with it the device drops its locks and candidate.
 
-        A borrowed one is left open.
+        A borrowed one is left open; candidate and locks are given back on it behind what it does not answer.
         """
         self.loose.clear()
+        if self.locked and not self.session.owned and self.session.connected:
+            self._give_back()
+        self.locked = False
         self.session.close()
+
+    def _give_back(self) -> None:
+        try:
+            operations.send_discard_changes(self.session)
+            for target in ("candidate", "running"):
+                operations.send_unlock(self.session, target)
+            left = "discard-changes and both unlocks wait behind what the session does not answer"
+        except AgentError as error:
+            left = f"the locks may be held until the borrowed session ends: {error.message}"
+        self.records.append(StepRecord("give back", Status.UNKNOWN, left))
+
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """No wish to end breaks the block off: what was begun in it is seen through."""
+        policy, self.policy = self.policy, self.policy.unstopped()
+        shell = self.ssh.policy if self.ssh else None
+        if self.ssh is not None:
+            self.ssh.policy = self.ssh.policy.unstopped()
+        try:
+            yield
+        finally:
+            self.policy = policy
+            if self.ssh is not None and shell is not None:
+                self.ssh.policy = shell
 
     def renewed(self) -> Session:
         """A further session; the one before is closed where it is our own, and settled where it is borrowed.

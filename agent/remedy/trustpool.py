@@ -42,26 +42,45 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
     """
     with ExitStack() as undo:
         url = step.url or (yield from _copied(run, step, undo))
-        yield run.started_event("trustpool import", url)
-        run.changed = True
-        try:
-            yield from run.persist(
-                "trustpool import",
-                lambda: _import(run, step, url),
-                before_repeat=lambda: pool_has(run, step.anchor) or None,
-            )
-            said = Status.DONE, "answered ok, which proves nothing yet"
-        except OutcomeUnknown as error:
-            said = Status.UNKNOWN, f"{error.message}; reading the trustpool"
-            if step.rpc:
-                reopen(run, error)
-        except (RPCError, ConsoleError) as error:
-            if not pool_has(run, step.anchor):
-                raise
-            said = Status.UNKNOWN, f"{error.message}; yet the anchor is there"
-        run.settle()
-        yield run.ended("trustpool import", *said)
-        yield from _prove(run, step)
+        if not step.rpc:
+            run.shell().console()  # until the first prompt a wish to end breaks it off
+        with run.unbroken():
+            yield run.started_event("trustpool import", url)
+            run.changed = True
+            try:
+                yield from run.persist(
+                    "trustpool import",
+                    lambda: _import(run, step, url),
+                    before_repeat=lambda: _needless(run, step),
+                )
+                said = Status.DONE, "answered ok, which proves nothing yet"
+            except OutcomeUnknown as error:
+                said = Status.UNKNOWN, f"{error.message}; reading the trustpool"
+                if step.rpc:
+                    reopen(run, error)
+            except (RPCError, ConsoleError) as error:
+                if not pool_has(run, step.anchor):
+                    raise
+                said = Status.UNKNOWN, f"{error.message}; yet the anchor is there"
+            run.settle()
+            yield run.ended("trustpool import", *said)
+            yield from _prove(run, step)
+
+
+def _needless(run: Run, step: ImportBundle) -> bool | None:
+    """True where the anchor is there; None where the trustpool was read and lacks it, so that the import is repeated.
+
+    Raises:
+        OutcomeUnknown: the trustpool cannot be read; a second import might pile up on the first.
+    """
+    found = pool_has(run, step.anchor)
+    if found is None:
+        raise OutcomeUnknown(
+            "the import was refused, and the trustpool could not be read",
+            device=run.plan.device,
+            hint="on the router: show crypto ca trustpool",
+        )
+    return found or None
 
 
 def _import(run: Run, step: ImportBundle, url: str) -> bool:

@@ -27,29 +27,28 @@ def restore(run: Run) -> Steps[None]:
     first = run.undo
     if first is None or not run.configured:
         return
-    device, policy, run.policy = run.plan.device, run.policy, run.policy.unstopped()
-    try:
-        reading = _now(run, first)
-        now = reading.value.enrollment if reading.value else None
-        if reading.missing is not None:
-            yield run.ended("undo", Status.FAILED, f"'{first.enrollment.cli}' may be left: {reading.missing}")
-        elif now is None or now == first.replaces:
-            yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
-        elif first.creates and not _only_ours(reading):
-            yield run.ended(
-                "undo",
-                Status.SKIPPED,
-                f"trustpoint {first.trustpoint} has further settings by now; it is left as it is",
-            )
-        else:
-            yield from _undo(run, first, now)
-            run.changed = run.configured = False
-    except AgentError as error:
-        log.warning("%s: the trustpoint's configuration could not be restored: %s", device, error.message)
-        left = f"trustpoint {first.trustpoint} may keep its new enrollment: {error.message}"
-        yield run.ended("undo", Status.FAILED, left)
-    finally:
-        run.policy = policy
+    with run.unbroken():
+        try:
+            yield from _restore(run, first)
+        except AgentError as error:
+            log.warning("%s: the trustpoint's configuration was not restored: %s", run.plan.device, error.message)
+            left = f"trustpoint {first.trustpoint} may keep its new enrollment: {error.message}"
+            yield run.ended("undo", Status.FAILED, left)
+
+
+def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
+    reading = _now(run, first)
+    now = reading.value.enrollment if reading.value else None
+    if reading.missing is not None:
+        yield run.ended("undo", Status.FAILED, f"'{first.enrollment.cli}' may be left: {reading.missing}")
+    elif now is None or now == first.replaces:
+        yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
+    elif first.creates and not _only_ours(reading):
+        said = f"trustpoint {first.trustpoint} has further settings by now; it is left as it is"
+        yield run.ended("undo", Status.SKIPPED, said)
+    else:
+        yield from _undo(run, first, now)
+        run.changed = run.configured = False
 
 
 def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
@@ -98,4 +97,9 @@ def _now(run: Run, first: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
 
 def _only_ours(reading: Reading[TrustpointConfig]) -> bool:
     """Whether the trustpoint holds nothing but what this run gave it."""
-    return reading.value is not None and set(reading.value.settings) <= _OWN
+    if reading.value is None:
+        return False
+    settings = reading.value.settings
+    lines = settings.get("lines", ())  # where it was read as CLI text
+    typed = all(str(line).startswith("enrollment ") for line in lines) if isinstance(lines, tuple) else False
+    return set(settings) <= {*_OWN, "lines"} and typed

@@ -142,6 +142,80 @@ def test_a_push_that_brings_no_certificate_restores_what_was_there(
     assert left_clean(device)
 
 
+@pytest.mark.parametrize("release", ["6.5.3", "7.0.2", "7.3.2", "24.4.1"])
+@pytest.mark.parametrize("more", [None, "description"])
+def test_a_wish_to_end_undoes_what_was_configured_by_whatever_way(
+    lab: Lab, clock: Clock, release: str, more: str | None
+) -> None:
+    device = lab.add(release=release)
+    device.config.clock = lambda: clock.now
+    wanted = False
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session, ssh=ssh))
+        policy = clock.policy(stop=lambda seconds: wanted)
+        outcome = None
+        for event in agent.apply(session, plan, policy, connect=partial(lab.connect, device), ssh=ssh):
+            if (event.step, event.status) in (("confirm", Status.DONE), ("read back", Status.DONE)):
+                wanted = True
+                if more:
+                    device._put([device.home.edit("Trustpool", device.home.set(more, "ours now"))])
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert step(outcome, "undo") is (Status.SKIPPED if more else Status.DONE)
+    assert device.enrollment() == ("terminal" if more else None)
+    assert left_clean(device)
+
+
+def test_an_interrupt_after_the_action_takes_nothing_back(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.config.clock = lambda: clock.now
+    wanted = False
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(), agent.observe(session))
+        outcome = None
+        policy = clock.policy(stop=lambda seconds: wanted)
+        for event in agent.apply(session, plan, policy, connect=partial(lab.connect, device)):
+            if (event.step, event.status) == ("ca-authenticate", Status.STARTED):
+                wanted = True
+                device.faults.append(Fault("get", FaultKind.ERROR, rpc_error("in-use")))
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert (outcome.result, device.enrollment()) == (agent.Result.REMEDIED, "terminal")
+    assert device.state.renewals == 0
+
+
+def test_an_action_is_not_repeated_where_what_it_did_cannot_be_read(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.config.clock = lambda: clock.now
+    device.faults.append(Fault("ca-authenticate", FaultKind.ERROR_AFTER, rpc_error("in-use"), times=100))
+    device.faults.append(Fault("get", FaultKind.ERROR, rpc_error("access-denied"), times=1000, skip=4))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.UNKNOWN
+    assert device.state.authenticates == 1
+
+
+def test_a_borrowed_session_that_does_not_answer_holds_no_lock_afterwards(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    device.faults.append(Fault("edit-config", FaultKind.SILENT))
+    with lab.connect(device, timeout=0.5) as owner:
+        owner.owned = False
+        outcome = agent.remediate(owner, agent.Intent(renew=False), policy=clock.policy())
+        assert outcome.result is agent.Result.FAILED
+        assert step(outcome, "give back") is Status.UNKNOWN
+        assert eventually(lambda: left_clean(device))
+        owner.owned, owner._closed = True, False
+
+
+def test_a_commit_typed_at_the_cli_whose_answer_is_lost_for_good_is_unknown(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="6.5.3")
+    device.faults.append(Fault("cli:commit", FaultKind.DROP_AFTER))
+    device.faults.append(Fault("connect-ssh", FaultKind.RESET, times=1000, skip=1))
+    with lab.connect(device) as session, lab.ssh(device, timeout=2.0) as ssh:
+        outcome = agent.remediate(session, agent.Intent(renew=False), policy=clock.policy(), ssh=ssh)
+    assert device.enrollment() == "terminal"
+    assert outcome.result is agent.Result.UNKNOWN
+
+
 def test_keep_leaves_the_trustpoint_for_the_next_push(lab: Lab, clock: Clock) -> None:
     device = lab.add(terminal_rpc="ok-without-certificate")
     outcome = push(lab, device, clock, rollback=False)
