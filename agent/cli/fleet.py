@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -51,7 +51,9 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             log = stack.enter_context(_begun(journal, wish, targets))
         say_anchor(wish.job.intent.anchor, bundled=wish.given["anchor"] is None)
         errors().print(f"run {log.run}: {counted(len(targets), 'router')}", soft_wrap=True)
-        made = _carry_out(wish, targets, log)
+        in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
+        doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
+        made = _carry_out(wish, targets, doubtful, log)
         log.close(made.state)
         _finish(journal, log.run, wish, made)
 
@@ -68,6 +70,7 @@ class _Wish:
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options) -> _Wish:
+        fleetchosen.check(given)
         return cls(kind, form, given, fleetchosen.job(kind, given), fleetchosen.rollout(given))
 
 
@@ -99,7 +102,7 @@ class _Watch:
         self._live.ended(result)
 
 
-def _carry_out(wish: _Wish, targets: list[Target], log: RunLog) -> Run:
+def _carry_out(wish: _Wish, targets: list[Target], doubtful: Collection[str], log: RunLog) -> Run:
     live, job = Live(len(targets)), replace(wish.job, run=log.run)
     with ExitStack() as stack:
         stop = stack.enter_context(unbroken(lambda: _leave(live, log.run)))
@@ -111,11 +114,17 @@ def _carry_out(wish: _Wish, targets: list[Target], log: RunLog) -> Run:
         except InputError:
             log.close(RunState.STOPPED)  # before any router
             raise
-        made = Run(targets, job, crew, wish.rollout, _Watch(log, live, job), policy)
+        made = Run(targets, job, crew, wish.rollout, _Watch(log, live, job), policy, doubtful=doubtful)
         stack.enter_context(live)
-        for result in made.results():
-            if wish.form == "jsonl":
-                print(objects.dump(result.plain(job.intent.anchor), "jsonl"), flush=True)
+        with closing(made.results()) as results:
+            try:
+                for result in results:
+                    if wish.form == "jsonl":
+                        print(objects.dump(result.plain(job.intent.anchor), "jsonl"), flush=True)
+            except BrokenPipeError:
+                results.close()
+                log.close(made.state)
+                raise
     return made
 
 

@@ -77,6 +77,18 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     return merged
 
 
+def check(given: Options) -> None:
+    """See that the options go together.
+
+    Raises:
+        InputError: they do not.
+    """
+    if given["scheduler"] and given["processes"]:
+        raise InputError("--processes and --scheduler exclude each other", hint="choose one")
+    if given["trace"] is not None and (given["processes"] or given["scheduler"]):
+        raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
+
+
 def job(kind: Kind, given: Options) -> Job:
     notice: Path | None = given.get("notice")
     token = _token(given)
@@ -151,13 +163,11 @@ def trace(given: Options, stack: ExitStack) -> TraceFile | None:
     """Where all messages are written down, if anywhere; *stack* closes it.
 
     Raises:
-        InputError: the file cannot be used, or the work is done in other processes.
+        InputError: the file cannot be used.
     """
     path: Path | None = given["trace"]
     if path is None:
         return None
-    if given["processes"] or given["scheduler"]:
-        raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
     token = _token(given)
     made = TraceFile(path, () if token is None else (token.resolve(),))
     stack.callback(made.close)
@@ -166,8 +176,6 @@ def trace(given: Options, stack: ExitStack) -> TraceFile | None:
 
 def crew(given: Options, hooks: Hooks, log: RunLog) -> Crew:
     rate = Rate(given["rate"], given["rate_per_jump"])
-    if given["scheduler"] and given["processes"]:
-        raise InputError("--processes and --scheduler exclude each other", hint="choose one")
     if given["scheduler"]:
         return cluster(given["scheduler"], given["workers"], rate=rate)
     if given["processes"]:
@@ -181,6 +189,9 @@ def rollout(given: Options) -> Rollout:
     shares = {
         name: Share.parse(given[name]) for name in ("canary", "batch", "max_failures") if given.get(name) is not None
     }
+    for name in ("canary", "batch"):
+        if name in shares and not shares[name].amount:
+            raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
     return Rollout(
         canary=shares.get("canary"),
         batch=shares.get("batch"),

@@ -58,7 +58,11 @@ def kept(function: F) -> F:
 def rollout(function: F) -> F:
     """In which order, and when to stop."""
     return together(
-        click.option("--canary", metavar="N|%", help="These come first, alone; a failure among them stops the run."),
+        click.option(
+            "--canary",
+            metavar="N|%",
+            help="These come first, alone; one that fails stops the run (see --max-failures).",
+        ),
         click.option("--batch", metavar="N|%", help="Then so many at a time."),
         click.option("--max-failures", metavar="N|%", help="When more failed than that, begin no further router."),
         click.option("--pause", type=SECONDS, metavar="SECONDS", help="Wait between batches."),

@@ -23,9 +23,10 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
         return Group(*plan_groups(devices))
     total = sum(run.counts.values())
     rows: list[tuple[Text, ...]] = []
-    hidden = 0
+    hidden = well = 0
     for one in devices:
         if total > _MOST and one.well:
+            well += 1
             continue
         if len(rows) == _MOST:
             hidden += 1
@@ -34,6 +35,8 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     parts: list[RenderableType] = [_counts(run)]
     if rows:
         parts.append(columns(("device", "", "release", "method", "detail"), rows))
+    if well:
+        parts.append(cell(f"{well:,} that ended well are not listed: xr-agent history {run.run}", "dim"))
     if hidden:
         parts.append(cell(f"{hidden} more need a look: xr-agent history {run.run} --failed", "yellow"))
     return Group(*parts)
@@ -82,7 +85,7 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     """What a plan comes to, the router's own name and address left out of it."""
     plain = one.plain
     if plain.get("error"):
-        return f"could not be read: {plain['error']['kind']}", ()
+        return f"could not be read: {_unnamed(plain['error']['message'], one)}", ()
     if plain.get("skip"):
         return f"nothing possible because {_unnamed(plain['skip']['reason'], one)}", ()
     if not plain.get("changes"):

@@ -75,6 +75,9 @@ def _usage(error: click.ClickException) -> int:
     from agent.cli.console import say_failure
 
     ctx = getattr(error, "ctx", None)
+    if ctx is not None and type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 and later
+        click.echo(ctx.get_help(), err=True)
+        return 2
     path = ctx.command_path if ctx is not None else "xr-agent"
     say_failure(error.format_message().rstrip("."), hint=f"{path} --help")
     return 2

@@ -48,18 +48,28 @@ def target_or_many(function: F) -> F:
     return _target("--timeout", required=False)(function)
 
 
+_FOR_MANY = (
+    *("limit", "groups", "where", "workers", "processes", "scheduler", "rate", "rate_per_jump"),
+    *("canary", "batch", "max_failures", "pause", "stop_at", "journal", "report", "change_ref"),
+)
+
+
 def many(given: Options) -> bool:
     """Whether the options name an inventory in place of HOST.
 
     Raises:
-        UsageError: they name both, or neither.
+        UsageError: they name both, or neither, or say of HOST what is for an inventory.
     """
-    inventory = given["inventory"] or given["nornir_config"] or given.get("resume")
-    if bool(inventory) == bool(given["host"]):
-        raise click.UsageError(
-            "give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=click.get_current_context()
-        )
-    return bool(inventory)
+    context = click.get_current_context()
+    inventory = bool(given["inventory"] or given["nornir_config"] or given.get("resume"))
+    if inventory == bool(given["host"]):
+        raise click.UsageError("give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=context)
+    if not inventory:
+        for name in _FOR_MANY:
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
+                raise click.UsageError(f"{option} goes with an inventory (-i FILE)", ctx=context)
+    return inventory
 
 
 def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from multiprocessing.synchronize import Event as Flag
@@ -53,6 +53,7 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
     """
     try:
         from distributed import Client
+        from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
     except ImportError as error:
         raise InputError("a Dask cluster needs the extra dask", hint="pip install xr-trust-agent[dask]") from error
@@ -71,6 +72,7 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
         lambda: client.get_executor(pure=False),
         partial(_perform_there, part),
         broken=(BrokenExecutor, KilledWorker),
+        lost=(CancelledError, CommClosedError),
         close=client.close,
     )
 

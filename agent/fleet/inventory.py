@@ -36,7 +36,7 @@ def load(source: str, *, stdin: BinaryIO | None = None, port: int = NETCONF_PORT
 
     Args:
         source: ``-`` for a list of hosts on *stdin* (default: the process's), or a file: ``.txt`` such a list, ``.csv``
-            a table, ``.yaml`` or ``.yml`` nornir's hosts with groups and defaults beside it.
+            a table, ``.yaml`` or ``.yml`` nornir's hosts with groups and defaults beside it; or its folder.
         port: the NETCONF port of routers whose entry gives none, by which doubles are found.
 
     Raises:
@@ -45,6 +45,8 @@ def load(source: str, *, stdin: BinaryIO | None = None, port: int = NETCONF_PORT
     if source == "-":
         return _listed(read_list(read_stream(stdin or sys.stdin.buffer, _STDIN), _STDIN), _STDIN, port)
     path = Path(source)
+    if (path / "hosts.yaml").is_file():
+        path /= "hosts.yaml"
     match path.suffix.lower():
         case ".txt":
             return _listed(read_list(read_file(path), source), source, port)

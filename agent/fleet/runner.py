@@ -6,10 +6,10 @@ Works with anything that has the ``concurrent.futures.Executor`` interface: thre
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -66,7 +66,7 @@ class Crew:
         workers: how many routers are in flight at most.
         open: makes an executor; called again where one broke.
         perform: what the executor calls; for other processes it must be picklable, and so are its arguments.
-        broken: what a call raises where its worker died under it.
+        broken: what a call raises where its worker died under it; lost: where there are no workers any more.
         interrupt: carries the wish to end to where the policy's ``stop`` does not reach.
         close: called when the run ends.
     """
@@ -75,6 +75,7 @@ class Crew:
     open: Callable[[], Executor]
     perform: Perform
     broken: tuple[type[Exception], ...] = (BrokenExecutor,)
+    lost: tuple[type[BaseException], ...] = ()
     interrupt: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
 
@@ -86,6 +87,7 @@ class Run:
     Attributes:
         policy: its ``stop`` is the wish to end: no further router is begun then.
         now: the clock that ``Rollout.stop_at`` is compared with.
+        doubtful: routers of which an earlier try left in doubt what was written to them.
     """
 
     targets: Sequence[Target]
@@ -95,23 +97,29 @@ class Run:
     watcher: Watcher = field(default_factory=Unwatched)
     policy: Policy = field(default_factory=Policy)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    doubtful: Collection[str] = ()
     state: RunState = RunState.RUNNING
     why: str = ""
     failed: int = 0
+    _died: set[str] = field(default_factory=set)
 
-    def results(self) -> Iterator[Result]:
+    def results(self) -> Generator[Result, None, None]:
         """Each router's result as it comes; routers that were not begun have none.
 
-        Closing the iterator early waits for those in flight.
+        Closing the iterator early waits for those in flight; so does an error, and the watcher is told of them all.
         """
         with _pool(self.crew) as pool:
-            for batch in self.rollout.batches(len(self.targets)):
-                if not self._goes_on(batch):
-                    break
-                self.watcher.batch(batch)
-                yield from self._batch(batch, pool)
-                if self.state is not RunState.RUNNING:
-                    break
+            try:
+                for batch in self.rollout.batches(len(self.targets)):
+                    if not self._goes_on(batch):
+                        break
+                    self.watcher.batch(batch)
+                    yield from self._batch(batch, pool)
+            except BaseException:
+                self._end(RunState.INTERRUPTED, "ended by an error, or by whoever took the results")
+                for result in pool.rest():
+                    self.watcher.ended(self._judged(result))
+                raise
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
 
@@ -139,7 +147,7 @@ class Run:
 
     def _batch(self, batch: Batch, pool: _Pool) -> Generator[Result, None, None]:
         waiting = iter(self.targets[batch.start : batch.stop])
-        doubtful: list[Target] = []
+        died: list[Target] = []
         while True:
             while pool.takes and self._may_begin() and (target := next(waiting, None)):
                 self.watcher.begun(target, batch)
@@ -148,21 +156,39 @@ class Run:
                 break
             self._may_begin()
             for target, result in pool.completed():
-                if result is None:
-                    doubtful.append(target)
+                if result is not None:
+                    yield self._took(result, batch)
                     continue
-                yield self._took(result, batch)
-        for target in doubtful:
-            yield self._took(pool.alone(self.job, target), batch)
+                died.append(target)
+                self._count(len(died), batch)
+            if pool.gone:
+                self._end(RunState.STOPPED, pool.gone)
+        self._died |= {target.name for target in died}
+        for target in died:
+            again = self._may_begin()
+            yield self._took(pool.alone(self.job, target) if again else _lost(self.job, target), batch)
 
     def _took(self, result: Result, batch: Batch) -> Result:
+        result = self._judged(result)
         self.watcher.ended(result)
         self.failed += _failed(result)
-        if self.rollout.too_many(self.failed, len(self.targets), batch):
-            self._end(
-                RunState.STOPPED, f"{counted(self.failed, 'router')} failed, in {batch.name} of {len(self.targets)}"
-            )
+        self._count(0, batch)
         return result
+
+    def _count(self, died: int, batch: Batch) -> None:
+        """Whether too many failed, those included whose workers died."""
+        failed = self.failed + died
+        if self.rollout.too_many(failed, len(self.targets), batch):
+            self._end(RunState.STOPPED, f"{counted(failed, 'router')} failed, in {batch.name} of {len(self.targets)}")
+
+    def _judged(self, result: Result) -> Result:
+        """*result*; of a router that is in doubt, one that could not be read is unknown."""
+        in_doubt = result.device in self.doubtful or result.device in self._died
+        if result.error is None or self.job.kind is not Kind.PUSH or not in_doubt:
+            return result
+        failure = replace(result.error, message=f"{result.error.message}; it stays in doubt what was written before")
+        unknown = Outcome(result.device, PushResult.UNKNOWN, address=result.address, error=failure)
+        return replace(result, error=None, outcome=unknown)
 
 
 class _Pool:
@@ -173,11 +199,13 @@ class _Pool:
         self._executor = crew.open()
         self._broken = False
         self.flying: dict[Future[Result], Target] = {}
+        self.gone = ""
+        """Why there are no workers any more."""
 
     @property
     def takes(self) -> bool:
         """Whether one more may be handed out."""
-        return len(self.flying) < self._crew.workers and not (self._broken and self.flying)
+        return len(self.flying) < self._crew.workers and not self.gone and not (self._broken and self.flying)
 
     def submit(self, job: Job, target: Target) -> None:
         """Hand *target* out; where the executor broke and nothing is in flight in it any more, to a new one."""
@@ -186,7 +214,7 @@ class _Pool:
             self._executor, self._broken = self._crew.open(), False
         try:
             future = self._executor.submit(self._crew.perform, job, target)
-        except self._crew.broken as error:
+        except (*self._crew.broken, *self._crew.lost) as error:
             future = Future()
             future.set_exception(error)
         self.flying[future] = target
@@ -200,11 +228,27 @@ class _Pool:
                 yield target, future.result()
             except self._crew.broken as error:
                 log.warning("%s: its worker died: %s", target.name, error)
-                self._broken = isinstance(error, BrokenExecutor)
+                self._broken |= isinstance(error, BrokenExecutor)
                 yield target, None
+            except self._crew.lost as error:
+                self.gone = f"the workers are lost: {str(error) or type(error).__name__}"
+                yield target, None
+
+    def rest(self) -> Iterator[Result]:
+        """Wait for those in flight; one that ends in a bug is logged with it."""
+        wait(self.flying)
+        for future in self.flying:
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                log.error("%s: it is in doubt", self.flying[future].name, exc_info=error)
+        self.flying.clear()
 
     def alone(self, job: Job, target: Target) -> Result:
         """A router whose worker died, once more and by itself: a push reads first what became of it."""
+        if self.gone:
+            return _lost(job, target)
         self.submit(job, target)
         while self.flying:
             for _, result in self.completed():
@@ -226,8 +270,8 @@ def _pool(crew: Crew) -> Iterator[_Pool]:
 
 
 def _lost(job: Job, target: Target) -> Result:
-    """The result of a router under which two workers died."""
-    failure = Failure("worker-lost", "its worker died twice in the middle of it", _AGAIN)
+    """The result of a router whose worker died, and which could not be done once more."""
+    failure = Failure("worker-lost", "its worker died in the middle of it", _AGAIN)
     if job.kind is Kind.PUSH:
         return Result(target.name, job.kind, outcome=Outcome(target.name, PushResult.UNKNOWN, error=failure))
     return Result(target.name, job.kind, error=failure)

@@ -209,6 +209,23 @@ def test_wishes_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str]
     assert device.log == []
 
 
+@pytest.mark.parametrize("words", [["--report", "x.html"], ["--canary", "1"], ["--group", "core"], ["--workers", "2"]])
+def test_what_is_for_an_inventory_is_not_silently_ignored_with_one_host(fleet: Fleet, words: list[str]) -> None:
+    (device,) = fleet.add(1)
+    done = fleet.lab.run("push", device, "--yes", *words)
+    assert done.exit_code == 2
+    assert f"{words[0]} goes with an inventory" in done.stderr
+    assert device.log == []
+
+
+@pytest.mark.parametrize("words", [["--batch", "0"], ["--canary", "0%"], ["--trace", "t", "--processes", "2"]])
+def test_what_makes_no_sense_is_refused_before_a_run_is_begun(fleet: Fleet, words: list[str]) -> None:
+    fleet.add(1)
+    assert fleet.run("push", "--yes", *words).exit_code == 2
+    with Journal.open(fleet.journal) as journal:
+        assert list(journal.runs()) == []
+
+
 def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(fleet: Fleet) -> None:
     fleet.add(6)
     slow = fleet.devices[1]

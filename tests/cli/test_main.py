@@ -265,3 +265,10 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 1
+
+
+def test_without_a_command_there_is_the_help() -> None:
+    done = CliRunner().invoke(program, [])
+    assert done.exit_code in (0, 2)
+    assert "Commands:" in done.output
+    assert "error:" not in done.output

@@ -166,6 +166,77 @@ def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: in
     assert max(made.count(name) for name in made) == 1
 
 
+def test_what_is_in_flight_when_the_taker_goes_is_told_to_the_watcher() -> None:
+    gate, ended = threading.Event(), []
+
+    class Watch(Unwatched):
+        def ended(self, result: Result) -> None:
+            ended.append(result.device)
+
+    work = Work(gate=lambda name: None if name == "r0" else assert_set(gate))
+    results = Run(targets(8), PUSH, crew(work, 8), watcher=Watch()).results()
+    assert next(results).device == "r0"
+    gate.set()
+    results.close()
+    assert sorted(ended) == [f"r{number}" for number in range(8)]
+
+
+def assert_set(gate: threading.Event) -> None:
+    assert gate.wait(30)
+
+
+@pytest.mark.parametrize("doubtful, word", [((), "failed"), (("r0",), "unknown")])
+def test_a_router_in_doubt_that_cannot_be_read_stays_in_doubt(doubtful: tuple[str, ...], word: str) -> None:
+    away = Result("r0", Kind.PUSH, error=Failure("connect", "no answer"))
+    (result,) = Run(targets(1), PUSH, crew(lambda job, target: away), doubtful=doubtful).results()
+    assert result.word == word
+
+
+def test_a_router_whose_worker_died_and_that_is_away_then_is_unknown() -> None:
+    calls = []
+
+    def work(job: Job, target: Target) -> Result:
+        calls.append(target.name)
+        if len(calls) == 1:
+            raise BrokenExecutor("killed")
+        return Result(target.name, Kind.PUSH, error=Failure("connect", "no answer"))
+
+    (result,) = Run(targets(1), PUSH, crew(work)).results()
+    assert result.word == "unknown"
+    assert result.failure is not None
+    assert result.failure.message == "no answer; it stays in doubt what was written before"
+
+
+def test_workers_that_die_count_as_failures_at_once() -> None:
+    def work(job: Job, target: Target) -> Result:
+        raise WorkerGone
+
+    dying = Crew(1, lambda: ThreadPoolExecutor(1), work, broken=(WorkerGone,))
+    run = Run(targets(1000), PUSH, dying, Rollout(max_failures=Share(5)))
+    words = [result.word for result in run.results()]
+    assert run.state is RunState.STOPPED
+    assert words == ["unknown"] * 6
+
+
+def test_where_all_workers_are_lost_the_run_stops_and_nothing_is_done_twice() -> None:
+    handed = []
+
+    def work(job: Job, target: Target) -> Result:
+        handed.append(target.name)
+        raise WorkerGone
+
+    gone = Crew(2, lambda: ThreadPoolExecutor(2), work, lost=(WorkerGone,))
+    run = Run(targets(100), PUSH, gone)
+    assert {result.word for result in run.results()} == {"unknown"}
+    assert run.state is RunState.STOPPED
+    assert "the workers are lost" in run.why
+    assert len(handed) == len(set(handed)) <= 4
+
+
+class WorkerGone(Exception):
+    pass
+
+
 def test_an_error_of_one_router_counts_as_a_failure_but_no_verdict_does() -> None:
     away = Result("r0", Kind.ASSESS, error=Failure("connect", "no answer"))
     run = Run(targets(1), Job(Kind.ASSESS), crew(lambda job, target: away))
