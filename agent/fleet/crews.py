@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
-from multiprocessing.synchronize import Event as Flag
 from typing import Any
 
-from agent.fleet.herd import CONTEXT, Herd
+from agent.fleet.herd import Herd, WorkerDied
 from agent.fleet.job import Hooks, Job, Log, perform
 from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Result
@@ -37,10 +37,10 @@ def threads(workers: int, hooks: Hooks | None = None) -> Crew:
 
 def processes(count: int, workers: int, *, rate: Rate | None = None, attach: Attach | None = None) -> Crew:
     """*workers* threads in all, in *count* processes; *attach*, which must be picklable, opens the journal in each."""
-    flag = CONTEXT.Event()
     each = -(-workers // count)
-    arguments = (rate or Rate()).part(count), flag, attach
-    return Crew(workers, lambda: Herd(count, each, _prepare, arguments), perform_here, interrupt=flag.set)
+    arguments = (rate or Rate()).part(count), attach
+    herds = _Herds(lambda: Herd(count, each, _prepare, arguments))
+    return Crew(workers, herds.open, perform_here, broken=(BrokenExecutor, WorkerDied), interrupt=herds.interrupt)
 
 
 def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
@@ -82,11 +82,31 @@ def perform_here(job: Job, target: Target) -> Result:
     return perform(job, target, _here)
 
 
+class _Herds:
+    """Herds, one after the other where one broke; an interrupt reaches the present one and those to come."""
+
+    def __init__(self, make: Callable[[], Herd]) -> None:
+        self._make = make
+        self._herd: Herd | None = None
+        self._interrupted = False
+
+    def open(self) -> Herd:
+        self._herd = herd = self._make()
+        if self._interrupted:
+            herd.interrupt()
+        return herd
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        if self._herd is not None:
+            self._herd.interrupt()
+
+
 @contextmanager
-def _prepare(rate: Rate, flag: Flag, attach: Attach | None) -> Iterator[None]:
+def _prepare(stop: threading.Event, rate: Rate, attach: Attach | None) -> Iterator[None]:
     global _here  # noqa: PLW0603 - a worker has one
     with attach() if attach else nullcontext() as log:
-        _here = Hooks(log=log, policy=Policy(stop=flag.wait), limiter=Limiter(rate))
+        _here = Hooks(log=log, policy=Policy(stop=stop.wait), limiter=Limiter(rate))
         yield
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import agent
+from agent.fleet import crews
 from agent.fleet.crews import cluster, processes, threads
 from agent.fleet.job import Hooks, Job
 from agent.fleet.record import Kind, Result, RunState
@@ -128,6 +132,32 @@ def test_a_router_whose_worker_process_is_killed_is_read_first_and_done_once(lab
     assert set(words(results, devices)) <= {"remedied", "unchanged"}
     assert [device.state.authenticates for device in devices] == [1, 1, 1]
     assert [device.config.commits for device in devices] == [1, 1, 1]
+
+
+def wait_to_be_stopped(folder: Path) -> bool:
+    """In a process of a herd: whether the wish to end reaches the policy there."""
+    hooks = crews._here
+    assert hooks is not None
+    assert hooks.policy.stop is not None
+    Path(folder, str(os.getpid())).touch()
+    return hooks.policy.stop(60)
+
+
+def test_an_interrupt_reaches_processes_of_which_one_was_killed_and_those_opened_later(tmp_path: Path) -> None:
+    crew = processes(2, 2)
+    with crew.open() as herd:
+        calls = [herd.submit(wait_to_be_stopped, tmp_path) for _ in range(2)]
+        assert any(eventually(lambda: len(list(tmp_path.iterdir())) == 2) for _ in range(6))
+        os.kill(int(next(tmp_path.iterdir()).name), signal.SIGKILL)
+        assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(6))
+        with ThreadPoolExecutor(1) as other:
+            other.submit(crew.interrupt).result(30)
+        ends = [call.exception(30) for call in calls]
+    (died,) = [end for end in ends if end is not None]
+    assert isinstance(died, crew.broken)
+    assert not isinstance(died, BrokenExecutor), "the others go on"
+    with crew.open() as herd:
+        assert herd.submit(wait_to_be_stopped, tmp_path).result(30)
 
 
 def test_a_scheduler_that_cannot_be_reached_is_said() -> None:
