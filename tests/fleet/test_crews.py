@@ -147,9 +147,9 @@ def test_an_interrupt_reaches_processes_of_which_one_was_killed_and_those_opened
     crew = processes(2, 2)
     with crew.open() as herd:
         calls = [herd.submit(wait_to_be_stopped, tmp_path) for _ in range(2)]
-        assert any(eventually(lambda: len(list(tmp_path.iterdir())) == 2) for _ in range(6))
+        assert any(eventually(lambda: len(list(tmp_path.iterdir())) == 2) for _ in range(15))
         os.kill(int(next(tmp_path.iterdir()).name), signal.SIGKILL)
-        assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(6))
+        assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(15))
         with ThreadPoolExecutor(1) as other:
             other.submit(crew.interrupt).result(30)
         ends = [call.exception(30) for call in calls]

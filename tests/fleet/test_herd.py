@@ -224,9 +224,9 @@ def test_every_process_is_prepared_and_shutting_down_waits_for_what_is_under_way
 def test_an_interrupt_reaches_all_processes_after_one_was_killed_while_it_waited(tmp_path: Path) -> None:
     with Herd(2, 2, remember) as herd:
         calls = [herd.submit(wait_to_be_stopped, tmp_path) for _ in range(4)]
-        assert any(eventually(lambda: len(begun(tmp_path, "waits")) == 2) for _ in range(6))
+        assert any(eventually(lambda: len(begun(tmp_path, "waits")) == 2) for _ in range(15))
         os.kill(begun(tmp_path, "waits")[0], signal.SIGKILL)
-        assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(6))
+        assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(15))
         herd.interrupt()
         again = [herd.submit(wait_to_be_stopped, tmp_path) for _ in range(2)]
         assert all(call.result(30) for call in again)
@@ -253,9 +253,9 @@ def test_an_interrupt_is_heard_while_the_herd_shuts_down(tmp_path: Path) -> None
 
 def test_processes_stop_when_the_one_that_owns_them_is_killed(tmp_path: Path) -> None:
     with alone(f"own_a_herd({str(tmp_path)!r})") as owner:
-        assert any(eventually(lambda: len(begun(tmp_path, "waits")) == 1) for _ in range(6))
+        assert any(eventually(lambda: len(begun(tmp_path, "waits")) == 1) for _ in range(15))
         owner.kill()
-    assert any(eventually((tmp_path / "stopped").exists) for _ in range(6))
+    assert any(eventually((tmp_path / "stopped").exists) for _ in range(15))
 
 
 def test_signals_of_the_terminal_leave_a_process_alone_from_its_first_moment() -> None:
@@ -292,7 +292,7 @@ def test_a_process_that_is_killed_in_the_middle_of_an_answer_is_replaced() -> No
 def test_calls_can_be_made_while_a_process_that_hung_up_ends(tmp_path: Path) -> None:
     with Herd(1, 1) as herd:
         first = herd.submit(hang_up, tmp_path)
-        assert any(eventually(lambda: any(tmp_path.glob("(*"))) for _ in range(6))
+        assert any(eventually(lambda: any(tmp_path.glob("(*"))) for _ in range(15))
         others = []
         for _ in range(20):
             others.append(herd.submit(len, "abc"))
