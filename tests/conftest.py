@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from agent.simulator import Simulator
 from tests.support import Clock, Lab
 
 pytest_plugins = ("tests.no_skip",)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a script it is ignored, and would be by every process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
