@@ -10,6 +10,7 @@ import re
 import threading
 from functools import cache
 from typing import Any, TypeAlias
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -62,7 +63,7 @@ def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None)
     except etree.XMLSyntaxError as error:
         if "excessive depth" in str(error).lower():
             raise _nested(device) from error
-        raise _broken(error, device) from error
+        raise _broken(str(error.msg), device) from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise _doctype(device)
     # Each level but the innermost ends in a tag of its own, so most replies need not be walked.
@@ -80,14 +81,31 @@ def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, 
     raw = message[:_ROOT_WITHIN].encode()
     if _DOCTYPE.match(raw):
         raise _doctype(device)
-    parser: Any = etree.XMLPullParser(events=("start",), encoding="utf-8", resolve_entities=False, no_network=True)
+    parser = expat.ParserCreate("utf-8", "}")
+    parser.StartElementHandler = _stop
     try:
-        parser.feed(raw)
-        for _, element in parser.read_events():
-            return element.tag, dict(element.attrib)
-    except etree.XMLSyntaxError as error:
-        raise _broken(error, device) from error
+        parser.Parse(raw, False)
+    except _Found as found:
+        return found.tag, found.attributes
+    except expat.ExpatError as error:
+        raise _broken(str(error), device) from error
     raise ProtocolError(f"a message is not XML: it begins with {message[:40]!r}", device=device)
+
+
+class _Found(Exception):
+    """Stops the parser at the root element; no error."""
+
+    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
+        self.tag, self.attributes = tag, attributes
+
+
+def _stop(tag: str, attributes: dict[str, str]) -> None:
+    raise _Found(_clark(tag), {_clark(name): value for name, value in attributes.items()})
+
+
+def _clark(name: str) -> str:
+    """Expat's name of a node with a namespace lacks the first brace."""
+    return f"{{{name}" if "}" in name else name
 
 
 def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
@@ -110,9 +128,9 @@ def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
     return raw
 
 
-def _broken(error: etree.XMLSyntaxError, device: str | None) -> ProtocolError:
+def _broken(said: str, device: str | None) -> ProtocolError:
     return ProtocolError(
-        f"broken XML: {' '.join(str(error.msg).split())}",
+        f"broken XML: {' '.join(said.split())}",
         device=device,
         hint="it was cut off or damaged, or the peer is no NETCONF server",
     )

@@ -287,6 +287,7 @@ class Session:
         if self._closed:
             return
         self._closed = True
+        self._schema = None  # it may ask the device through this session, and would keep it alive with itself
         if not self.owned:
             return
         if self._transport.connected:
@@ -298,6 +299,7 @@ class Session:
                 log.debug("%s: close-session: %s", self.device, error.message)
             self._closed = True
         self._transport.close()
+        self._transport.remove_listener(self._listener)
 
     def _settled(self, pending: Pending) -> None:
         if self._writing is pending:

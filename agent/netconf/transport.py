@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import weakref
 from collections import deque
 from contextlib import ExitStack
 from functools import cache
@@ -17,6 +18,7 @@ from functools import cache
 import paramiko
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
+from ncclient.logging_ import SessionLoggerAdapter
 from ncclient.operations.errors import OperationError
 from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
@@ -30,6 +32,7 @@ from agent.netconf.ssh import Connection, Deadline, open_ssh
 from agent.netconf.trace import Tap
 
 log = logging.getLogger(__name__)
+_ncclient_log = logging.getLogger("ncclient.transport.ssh")
 
 _READ = 1 << 18
 _CLOSE_WAIT = 5.0
@@ -48,6 +51,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         self._tap = tap
         self._listed: Capabilities | None = None
         super().__init__(DefaultDeviceHandler({"name": "default"}))
+        self.parser = None  # a FrameReader is, and ncclient's would keep this session alive with itself
+        self.logger = SessionLoggerAdapter(_ncclient_log, {"session": weakref.proxy(self)})
         self._device = device
         self._frames = FrameReader()
         self._writing = threading.Lock()
@@ -102,10 +107,11 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             raise self._ended_early() from error
         self.start()
         answered = self._greeted.wait(deadline.left())
-        if self._refused is not None:
-            if isinstance(self._refused, ProtocolError):
-                raise self._refused
-            raise self._ended_early() from self._refused
+        refused, self._refused = self._refused, None
+        if isinstance(refused, ProtocolError):
+            raise refused
+        if refused is not None:
+            raise self._ended_early() from refused
         if not answered:
             raise ConnectError(
                 f"{device.address}: no NETCONF hello within {device.open_timeout:g} s",
@@ -171,8 +177,9 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._connected = False
-            self._refused = error
-            self._greeted.set()
+            if not self._greeted.is_set():
+                self._refused = error
+                self._greeted.set()
             self._dispatch_error(error)
 
     def _take(self, data: bytes) -> None:

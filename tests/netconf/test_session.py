@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +75,60 @@ def test_a_session_reads_and_closes_without_leaving_a_thread(lab: Lab) -> None:
     # The simulator's own event loop may have started a worker thread by now.
     ours = {thread for thread in threading.enumerate() if not thread.name.startswith("asyncio_")}
     assert ours <= before
+
+
+def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> None:
+    device = lab.add(terminal_rpc="installs")
+    gc.collect()
+    gc.disable()
+    try:
+        session = lab.connect(device)
+        held = [weakref.ref(part) for part in (session, session._transport, session._transport._transport)]
+        assert agent.remediate(session).result is agent.Result.REMEDIED
+        session.close()
+        del session
+        assert [part() for part in held] == [None, None, None]
+    finally:
+        gc.enable()
+
+
+def test_a_cipher_that_authenticates_by_itself_is_preferred(lab: Lab) -> None:
+    with lab.connect(lab.add()) as session:
+        assert session._transport._transport.remote_cipher == "aes128-gcm@openssh.com"
+
+
+def test_a_peer_that_stops_in_the_middle_of_the_handshake_is_given_up_at_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(b"SSH-2.0-Hangs\r\n")
+                while peer.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        target = Target("127.0.0.1", port=listener.getsockname()[1], open_timeout=0.3)
+        with pytest.raises(agent.ConnectError) as caught:
+            agent.connect(target)
+        thread.join()
+    assert caught.value.message.endswith("the SSH handshake did not end within 0.3 s")
+    assert not caught.value.rate_limited
+
+
+def test_a_script_without_logging_gets_an_error_by_its_name_and_nothing_else_on_stderr() -> None:
+    script = """
+import sys, agent
+try:
+    agent.connect(agent.Device("127.0.0.1", port=int(sys.argv[1])))
+except agent.ConnectError as error:
+    print(error.message)
+"""
+    with speaking(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        done = subprocess.run([sys.executable, "-c", script, str(port)], capture_output=True, text=True, check=True)
+    assert "sent no SSH banner" in done.stdout
+    assert done.stderr == ""
 
 
 def test_both_framings_are_spoken(lab: Lab) -> None:
