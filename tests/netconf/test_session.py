@@ -94,7 +94,10 @@ def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> N
 
 def test_a_cipher_that_authenticates_by_itself_is_preferred(lab: Lab) -> None:
     with lab.connect(lab.add()) as session:
-        assert session._transport._transport.remote_cipher == "aes128-gcm@openssh.com"
+        ssh = session._transport._transport
+        # paramiko has them from 3.5 on.
+        known = [cipher for cipher in ssh.get_security_options().ciphers if cipher.endswith("-gcm@openssh.com")]
+        assert ssh.remote_cipher == (known[0] if known else "aes128-ctr")
 
 
 def test_a_peer_that_stops_in_the_middle_of_the_handshake_is_given_up_at_the_timeout() -> None:
