@@ -175,10 +175,9 @@ def _left(targets: list[Target], log: RunLog) -> list[Target]:
     for name in names:
         if name not in by_name:
             say_failure("it is in the run and not in the inventory any more; left out", device=name)
-    errors().print(
-        f"{counted(len(log.proven()), 'router')} proven; {len(log.doubtful())} in doubt, which are read first",
-        soft_wrap=True,
-    )
+    doubtful = len(log.doubtful())
+    in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
+    errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}", soft_wrap=True)
     return [by_name[name] for name in names if name in by_name]
 
 

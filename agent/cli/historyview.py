@@ -98,18 +98,22 @@ def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> Renderable
             ),
             title=head,
         ),
-        columns(
-            ("time (UTC)", "try", "step", "", "detail"),
+        *([_moments(trail)] if trail.moments else []),
+    )
+
+
+def _moments(trail: Trail) -> RenderableType:
+    return columns(
+        ("time (UTC)", "try", "step", "", "detail"),
+        (
             (
-                (
-                    cell(f"{one.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
-                    cell(one.attempt),
-                    cell(one.step),
-                    word(one.status.value),
-                    cell(one.detail),
-                )
-                for one in trail.moments
-            ),
+                cell(f"{one.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
+                cell(one.attempt),
+                cell(one.step),
+                word(one.status.value),
+                cell(one.detail),
+            )
+            for one in trail.moments
         ),
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from agent.fleet.rate import Limiter, Rate
@@ -17,6 +19,7 @@ from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import AgentError, JournalError
 from agent.model.outcome import Event, Failure, Outcome
+from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip
 from agent.model.state import State
 from agent.netconf.retry import Policy
@@ -80,7 +83,7 @@ class Hooks:
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
-    """The whole *job* on one router; every expected failure is in the result.
+    """The whole *job* on one router; every failure is in the result, a bug as well.
 
     Raises:
         JournalError: the run cannot be kept any more, so it must not go on.
@@ -99,7 +102,21 @@ def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
         except AgentError as error:
             log.info("%s: %s", target.name, error.message)
             result = replace(result, error=Failure.of(error))
+        except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
+            result = _after_bug(result, error)
     return replace(result, began=began, ended=hooks.now())
+
+
+def _after_bug(result: Result, error: Exception) -> Result:
+    """Where it happened, and not what it says, which may quote a secret. How far a push had come is not known."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    said = f"a bug in xr-agent: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+    log.critical("%s: %s\n%s", result.device, said, "".join(traceback.format_tb(error.__traceback__)).rstrip())
+    failure = Failure("bug", said, "read the router before anything else; please report it with the traceback logged")
+    if result.kind is not Kind.PUSH:
+        return replace(result, error=failure)
+    unknown = PushResult.UNKNOWN
+    return replace(result, outcome=Outcome(result.device, unknown, address=result.address, error=failure))
 
 
 class _Work:

@@ -102,6 +102,12 @@ class Result:
         return self.outcome.error if self.outcome is not None else self.error
 
     @property
+    def _reasons(self) -> tuple[str, ...]:
+        if isinstance(self.plan, Skip):
+            return (self.plan.reason,)
+        return self.verdict.reasons if self.verdict else ()
+
+    @property
     def _licensing(self) -> Licensing | None:
         return self.sample.licensing if self.sample is not None else None
 
@@ -131,7 +137,7 @@ class Result:
             method=outcome.method.value if outcome and outcome.method else None,
             evidence=outcome.evidence.value if outcome else None,
             deadlines=self.verdict.deadlines if self.verdict else deadlines_of(self._licensing),
-            reasons=self.verdict.reasons if self.verdict else (),
+            reasons=self._reasons,
             steps=outcome.steps if outcome else (),
             error=failure,
             began=self.began,

@@ -29,6 +29,8 @@ Perform = Callable[[Job, Target], Result]
 
 _LOOK = 0.5
 """Seconds between two looks at the wish to end while nothing else happens."""
+_BARREN = 2
+"""Executors in turn that broke before anything was done by them; another one is not made then."""
 _AGAIN = "read it before anything else: push --resume does"
 
 
@@ -198,6 +200,7 @@ class _Pool:
         self._crew = crew
         self._executor = crew.open()
         self._broken = False
+        self._barren = 0
         self.flying: dict[Future[Result], Target] = {}
         self.gone = ""
         """Why there are no workers any more."""
@@ -212,6 +215,7 @@ class _Pool:
         if self._broken:
             self._executor.shutdown(wait=False)
             self._executor, self._broken = self._crew.open(), False
+            self._barren += 1
         try:
             future = self._executor.submit(self._crew.perform, job, target)
         except (*self._crew.broken, *self._crew.lost) as error:
@@ -225,14 +229,19 @@ class _Pool:
         for future in done:
             target = self.flying.pop(future)
             try:
-                yield target, future.result()
+                result = future.result()
             except self._crew.broken as error:
                 log.warning("%s: its worker died: %s", target.name, error)
                 self._broken |= isinstance(error, BrokenExecutor)
+                if self._broken and self._barren >= _BARREN:
+                    self.gone = f"the workers end before they have done anything: {error}"
                 yield target, None
             except self._crew.lost as error:
                 self.gone = f"the workers are lost: {str(error) or type(error).__name__}"
                 yield target, None
+            else:
+                self._barren = 0
+                yield target, result
 
     def rest(self) -> Iterator[Result]:
         """Wait for those in flight; one that ends in a bug is logged with it."""

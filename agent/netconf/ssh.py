@@ -25,7 +25,7 @@ from agent.model.files import read_start
 from agent.netconf.hostkeys import HostKeyCheck
 
 log = logging.getLogger(__name__)
-# What ends a connection is raised here by its name; without a handler Python prints paramiko's errors to stderr besides.
+# What ends a connection is raised by its name; without a handler Python prints paramiko's errors to stderr besides.
 _paramiko_log = logging.getLogger("agent.netconf.paramiko")
 _paramiko_log.addHandler(logging.NullHandler())
 

@@ -229,7 +229,7 @@ class Run:
             result=result,
             address=self.session.address,
             release=self.plan.release,
-            method=self.plan.method,
+            method=None if result is Result.UNCHANGED else self.plan.method,
             config_model=self.plan.config_model,
             evidence=self.evidence,
             persistent=self.persistent,

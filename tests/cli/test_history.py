@@ -16,10 +16,11 @@ from agent.cli.main import program
 from agent.fleet.history import seen_object
 from agent.fleet.journal import Journal
 from agent.fleet.record import Kind, RunState
+from agent.fleet.record import Result as Planned
 from agent.model.certificate import Evidence
 from agent.model.method import Method
 from agent.model.outcome import Result, Status
-from agent.model.plan import VerdictKind
+from agent.model.plan import Skip, VerdictKind
 from tests.cli.schemas import check, schema
 from tests.fleet.journals import ANCHOR, Ticks, away, begin, done, remedied, started
 from tests.remedy.states import CERTIFICATE, state
@@ -130,6 +131,18 @@ def test_the_tables_say_who_what_and_when(path: Path, runs: list[str], monkeypat
     steps = run(path, runs[1], "--device", "r1").stdout
     for word in ("19:30:1", "commit", "on trial for 120 s", "started", "canary", "DF:71:7E:AA", "certificate none"):
         assert word in steps
+
+
+def test_a_planned_router_shows_why_nothing_is_possible_and_no_empty_table_of_steps(path: Path) -> None:
+    with Journal.open(path) as journal, begin(journal, ["r1"], kind=Kind.PLAN) as log:
+        log.begun("r1")
+        log.ended(Planned("r1", Kind.PLAN, plan=Skip("r1", "no way leads to it")), ANCHOR)
+        log.close(RunState.DONE)
+    for words in ((log.run,), (log.run, "--device", "r1")):
+        shown = run(path, *words)
+        assert shown.exit_code == 0
+        assert "no way leads to it" in shown.stdout
+        assert "step" not in shown.stdout
 
 
 def test_tables_of_many_routers_have_one_head_and_one_layout(path: Path) -> None:

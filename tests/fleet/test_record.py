@@ -57,6 +57,10 @@ def test_a_result_has_one_word_and_the_object_of_its_command(result: Result, wor
     check(result.kind.value, kept.plain)
 
 
+def test_a_router_without_a_plan_is_kept_with_the_reason() -> None:
+    assert Result("r1", Kind.PLAN, plan=Skip("r1", "no way")).record(ANCHOR).reasons == ("no way",)
+
+
 def test_a_poll_is_kept_with_its_deadlines() -> None:
     assert dict(polled(contacted(1)).record(ANCHOR).deadlines).keys() == {
         "comm_failed",

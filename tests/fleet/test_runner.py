@@ -166,6 +166,25 @@ def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: in
     assert max(made.count(name) for name in made) == 1
 
 
+def test_where_no_worker_ever_comes_up_the_run_stops_after_a_few_and_says_why() -> None:
+    opened = []
+
+    def work(job: Job, target: Target) -> Result:
+        raise BrokenExecutor("the journal is from a newer version")
+
+    def executor() -> Executor:
+        opened.append(ThreadPoolExecutor(2))
+        return opened[-1]
+
+    run = Run(targets(1000), PUSH, Crew(2, executor, work))
+    results = list(run.results())
+    assert len(opened) <= 3
+    assert len(results) <= 6
+    assert {result.word for result in results} == {"unknown"}
+    assert run.state is RunState.STOPPED
+    assert "the journal is from a newer version" in run.why
+
+
 def test_what_is_in_flight_when_the_taker_goes_is_told_to_the_watcher() -> None:
     gate, ended = threading.Event(), []
 
