@@ -7,10 +7,11 @@ import hashlib
 import hmac
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 
 from agent.model.device import HostKeys
@@ -82,14 +83,8 @@ class HostKeyCheck:
         self._store(kind, blob)
 
     def _store(self, kind: str, blob: bytes) -> None:
-        line = f"{self._name} {kind} {base64.b64encode(blob).decode()}\n"
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
-            with os.fdopen(descriptor, "ab") as file:
-                if file.tell() and not _ends_with_newline(self._file):
-                    line = "\n" + line
-                file.write(line.encode())
+            _append(self._file, f"{self._name} {kind} {base64.b64encode(blob).decode()}\n")
         except OSError as error:
             raise HostKeyError(
                 f"its new host key could not be stored in {self._file}: {error.strerror}",
@@ -129,7 +124,7 @@ def _pinned_kind(pinned: str) -> str | None:
     return None if pinned.startswith("SHA256:") else pinned.split()[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     marker: str
     patterns: str
@@ -141,14 +136,21 @@ class _KnownHosts:
     """A known_hosts file, indexed, since a fleet's has a line for each of thousands of devices."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._plain: dict[str, list[_Entry]] = {}
+        self._plain: dict[str, tuple[_Entry, ...]] = {}
         self._others: list[_Entry] = []
-        for entry in filter(None, map(_entry, lines)):
-            if entry.patterns.startswith("|") or any(sign in entry.patterns for sign in "*?!"):
-                self._others.append(entry)
-            else:
-                for name in entry.patterns.lower().split(","):
-                    self._plain.setdefault(name, []).append(entry)
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: str) -> None:
+        """Take one line of the file."""
+        entry = _entry(line)
+        if entry is None:
+            return
+        if entry.patterns.startswith("|") or any(sign in entry.patterns for sign in "*?!"):
+            self._others.append(entry)
+            return
+        for name in entry.patterns.lower().split(","):
+            self._plain[name] = (*self._plain.get(name, ()), entry)
 
     def of(self, name: str) -> tuple[list[tuple[str, bytes]], set[bytes]]:
         """The (type, key blob) recorded for the host *name*, and every blob revoked for it."""
@@ -157,10 +159,26 @@ class _KnownHosts:
         return known, {entry.blob for entry in found if entry.marker == "@revoked"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A file as it was read, and how it looked then."""
+
+    mtime_ns: int
+    size: int
+    known: _KnownHosts
+
+
+_held: dict[Path, _Held] = {}
+_MOST_HELD = 8
+_reading = threading.Lock()
+"""Held while a file is read or written: each of a fleet's workers asks for the same one at the same moment."""
+
+
 def _recorded(path: Path) -> _KnownHosts:
+    """What stands in the file at *path*, which is read again only where somebody else changed it."""
     try:
-        about = path.stat()
-        return _read(path, about.st_mtime_ns, about.st_size)
+        with _reading:
+            return _looked_up(path)
     except FileNotFoundError:
         log.debug("%s does not exist: every host key is new", path)
         return _KnownHosts(())
@@ -170,13 +188,36 @@ def _recorded(path: Path) -> _KnownHosts:
         raise InputError(f"{str(path)!r} is no file name: {error}", hint="check --known-hosts") from error
 
 
-@lru_cache(maxsize=8)
-def _read(path: Path, mtime_ns: int, size: int) -> _KnownHosts:  # noqa: ARG001 - part of the key
-    """The file as it was at *mtime_ns* with *size* bytes; both are part of the key under which it is remembered."""
-    data = read_start(path, _LARGEST_FILE + 1, hint="check --known-hosts")
-    if len(data) > _LARGEST_FILE:
-        raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
-    return _KnownHosts(data.decode("utf-8", "replace").splitlines())
+def _looked_up(path: Path) -> _KnownHosts:
+    about = path.stat()
+    held = _held.get(path)
+    if held is None or (held.mtime_ns, held.size) != (about.st_mtime_ns, about.st_size):
+        data = read_start(path, _LARGEST_FILE + 1, hint="check --known-hosts")
+        if len(data) > _LARGEST_FILE:
+            raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
+        if len(_held) >= _MOST_HELD:
+            _held.clear()
+        known = _KnownHosts(data.decode("utf-8", "replace").splitlines())
+        _held[path] = held = _Held(about.st_mtime_ns, about.st_size, known)
+    return held.known
+
+
+def _append(path: Path, line: str) -> None:
+    """Add *line* to the file, and to what is held of it: a fleet's new keys would have it read again each time."""
+    with _reading:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            before = os.fstat(descriptor)
+            data = line.encode() if not before.st_size or _ends_with_newline(path) else f"\n{line}".encode()
+            file.write(data)
+            file.flush()
+            after = os.fstat(descriptor)
+        held = _held.pop(path, None)
+        unchanged = held is not None and (held.mtime_ns, held.size) == (before.st_mtime_ns, before.st_size)
+        if held is not None and unchanged and after.st_size == before.st_size + len(data):
+            held.known.add(line)
+            _held[path] = replace(held, mtime_ns=after.st_mtime_ns, size=after.st_size)
 
 
 def _entry(line: str) -> _Entry | None:
@@ -186,7 +227,7 @@ def _entry(line: str) -> _Entry | None:
     if len(fields) < 3 or fields[0].startswith("#"):
         return None
     try:
-        return _Entry(marker, fields[0], fields[1], base64.b64decode(fields[2], validate=True))
+        return _Entry(marker, fields[0], sys.intern(fields[1]), base64.b64decode(fields[2], validate=True))
     except ValueError:
         return None
 

@@ -6,12 +6,16 @@ import base64
 import hashlib
 import hmac
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
+from agent.model.files import read_start
+from agent.netconf import hostkeys
 from agent.netconf.hostkeys import HostKeyCheck, fingerprint
 
 ED, RSA = "ssh-ed25519", "ssh-rsa"
@@ -77,6 +81,62 @@ def test_a_new_key_is_stored_on_request_and_known_from_then_on(tmp_path: Path) -
     check(tmp_path, None).verify(ED, KEY)
     with pytest.raises(HostKeyError, match="changed"):
         check(tmp_path, None, accept=True).verify(ED, OTHER)
+
+
+def fleet_check(file: Path, number: int, *, accept: bool = False) -> HostKeyCheck:
+    return HostKeyCheck(HostKeys(file, None, accept), f"r{number}.example", 830, device=f"r{number}")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every reading of a file of host keys."""
+    seen: list[Path] = []
+
+    def read(path: Path, most: int, *, hint: str) -> bytes:
+        seen.append(path)
+        return read_start(path, most, hint=hint)
+
+    monkeypatch.setattr(hostkeys, "read_start", read)
+    return seen
+
+
+def test_workers_that_begin_together_read_the_file_once(tmp_path: Path, reads: list[Path]) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text("".join(line(f"[r{number}.example]:830") for number in range(3000)))
+    together = threading.Barrier(8)
+
+    def verify(number: int) -> None:
+        together.wait()
+        fleet_check(file, number).verify(ED, KEY)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(verify, range(8)))
+    assert reads == [file]
+
+
+def test_new_keys_of_a_fleet_are_known_without_reading_the_file_again(tmp_path: Path, reads: list[Path]) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(line("[r0.example]:830").rstrip("\n"))
+    fleet_check(file, 0).verify(ED, KEY)
+    for number in range(1, 20):
+        fleet_check(file, number, accept=True).verify(ED, KEY)
+    for number in range(20):
+        fleet_check(file, number).verify(ED, KEY)
+        with pytest.raises(HostKeyError, match="changed"):
+            fleet_check(file, number, accept=True).verify(ED, OTHER)
+    assert reads == [file]
+    assert len(file.read_text().splitlines()) == 20
+
+
+def test_what_somebody_else_added_meanwhile_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(line("[r0.example]:830"))
+    check = fleet_check(file, 1, accept=True)
+    with file.open("a") as other:
+        other.write(line("[r2.example]:830"))
+    check.verify(ED, KEY)
+    for number in range(3):
+        fleet_check(file, number).verify(ED, KEY)
 
 
 def test_openssh_finds_the_key_that_was_stored(tmp_path: Path) -> None:
