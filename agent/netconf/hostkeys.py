@@ -136,7 +136,7 @@ class _KnownHosts:
     """A known_hosts file, indexed, since a fleet's has a line for each of thousands of devices."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._plain: dict[str, tuple[_Entry, ...]] = {}
+        self._plain: dict[str, list[_Entry]] = {}
         self._others: list[_Entry] = []
         for line in lines:
             self.add(line)
@@ -150,7 +150,7 @@ class _KnownHosts:
             self._others.append(entry)
             return
         for name in entry.patterns.lower().split(","):
-            self._plain[name] = (*self._plain.get(name, ()), entry)
+            self._plain.setdefault(name, []).append(entry)
 
     def of(self, name: str) -> tuple[list[tuple[str, bytes]], set[bytes]]:
         """The (type, key blob) recorded for the host *name*, and every blob revoked for it."""

@@ -142,6 +142,9 @@ def test_every_make_target_and_option_that_readme_names_exists() -> None:
     commands = [program.get_command(context, name) for name in program.list_commands(context)]
     parameters = [one for command in commands if command for one in command.params]
     known = {option for one in parameters for option in (*one.opts, *one.secondary_opts)}
+    for bench in set(re.findall(r"python -m (bench\.[a-z]+)", README)):
+        source = (ROOT / f"{bench.replace('.', '/')}.py").read_text(encoding="utf-8")
+        known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', source))
     assert options <= known
 
 
