@@ -13,6 +13,7 @@ from typing import Any
 
 import agent
 from agent.model.device import Device as Target
+from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
 
@@ -71,6 +72,15 @@ class Lab:
 
     def connect(self, device: Device, **changes: Any) -> agent.Session:
         return agent.connect(self.target(device, **changes))
+
+
+def read(session: agent.Session, timeout: float | None = None) -> str:
+    """One get of the licensing state; gives the name of its root."""
+    body = template("get")
+    body[-1].append(template("filter-licensing"))
+    reply = session.call(body, operation="get", timeout=timeout)
+    assert reply.data is not None
+    return str(reply.data[0].tag).rpartition("}")[2]
 
 
 def all_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.packaging.project import COMMAND, ROOT, lines, make_venv, pip, run
 
-_SESSION = ("tests/netconf/test_session.py", "tests/netconf/test_borrow.py")
+_SESSION = tuple(f"tests/netconf/test_{name}.py" for name in ("session", "connect", "borrow"))
 
 
 @dataclass(frozen=True)
