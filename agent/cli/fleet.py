@@ -50,7 +50,9 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
                 click.get_current_context().exit(1)
             log = stack.enter_context(_begun(journal, wish, targets))
         say_anchor(wish.job.intent.anchor, bundled=wish.given["anchor"] is None)
-        errors().print(f"run {log.run}: {counted(len(targets), 'router')}", soft_wrap=True)
+        until = wish.rollout.stop_at
+        window = f", none begun after {until:%Y-%m-%d %H:%M %Z}" if until else ""
+        errors().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
         made = _carry_out(wish, targets, doubtful, log)
@@ -183,4 +185,5 @@ def _left(targets: list[Target], log: RunLog) -> list[Target]:
 
 def _confirmed(targets: list[Target], given: Options) -> bool:
     order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
+    errors().print("xr-agent plan shows what is done to each", soft_wrap=True)
     return click.confirm(f"Push to {counted(len(targets), 'router')}{f' ({order})' if order else ''}?", err=True)

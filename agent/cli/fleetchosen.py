@@ -44,7 +44,22 @@ def targets(given: Options) -> list[Target]:
         raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
     port = given["port"]
     found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
-    return Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
+    kept = Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
+    if not given["scheduler"]:
+        _look_for_shared(kept)
+    return kept
+
+
+def _look_for_shared(found: list[Target]) -> None:
+    """Look for a secret that all of them share before any is reached; one of a few fails with those few.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    for name in ("password", "key_passphrase"):
+        shared = {getattr(target, name) for target in found}
+        if len(shared) == 1 and (secret := shared.pop()) is not None:
+            secret.resolve()
 
 
 def settings(given: Options) -> dict[str, Any]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agent.cli.render import cell, columns, word
 from agent.fleet.record import DeviceRecord, Kind, RunRecord
+from agent.model.outcome import Status
 from agent.model.text import counted
 
+_NAMED = 5
 _MOST = 40
 """Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
 
@@ -24,7 +27,11 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     total = sum(run.counts.values())
     rows: list[tuple[Text, ...]] = []
     hidden = well = 0
+    notes = _Notes()
     for one in devices:
+        if one.word == "waiting":
+            continue
+        notes.take(one)
         if total > _MOST and one.well:
             well += 1
             continue
@@ -39,7 +46,41 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
         parts.append(cell(f"{well:,} that ended well are not listed: xr-agent history {run.run}", "dim"))
     if hidden:
         parts.append(cell(f"{hidden} more need a look: xr-agent history {run.run} --failed", "yellow"))
-    return Group(*parts)
+    return Group(*parts, *notes.lines(run.run))
+
+
+@dataclass
+class _Notes:
+    """What is said once below the table, of however many routers."""
+
+    advice: Counter[str] = field(default_factory=Counter)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    passing: int = 0
+    unheard: int = 0
+
+    def take(self, one: DeviceRecord) -> None:
+        """Count what is to be said of *one*."""
+        self.passing += one.plain.get("persistent") is False
+        self.unheard += any((step.step, step.status) == ("contact", Status.UNKNOWN) for step in one.steps)
+        if one.error is not None and one.error.hint:
+            self.advice[one.error.hint] += 1
+            names = self.names.setdefault(one.error.hint, [])
+            if len(names) < _NAMED:
+                names.append(one.device)
+
+    def lines(self, run: str) -> Iterator[Text]:
+        """The lines, those that concern most routers first."""
+        if self.passing:
+            said = "a reload forgets what was brought; an import into the trustpool lasts (--bundle, --then trustpool)"
+            yield cell(f"{counted(self.passing, 'router')}: {said}", "yellow")
+        if self.unheard:
+            said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
+            yield cell(f"{counted(self.unheard, 'router')}: {said}", "yellow")
+        for hint, count in self.advice.most_common(_NAMED):
+            more = ", …" if count > len(self.names[hint]) else ""
+            yield cell(f"next: {hint}  ({', '.join(self.names[hint])}{more})")
+        if self.advice:
+            yield cell(f"the steps of one of them: xr-agent history {run} --device NAME", "dim")
 
 
 def _counts(run: RunRecord) -> Text:

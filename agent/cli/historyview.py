@@ -37,6 +37,7 @@ def runs_view(runs: Iterable[RunRecord]) -> RenderableType:
             )
             for run in runs
         ),
+        whole="run",
     )
 
 

@@ -68,7 +68,7 @@ def many(given: Options) -> bool:
         for name in _FOR_MANY:
             if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
                 option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
-                raise click.UsageError(f"{option} goes with an inventory (-i FILE)", ctx=context)
+                raise click.UsageError(f"{option} goes with an inventory (-i FILE; --limit chooses)", ctx=context)
     return inventory
 
 

@@ -26,7 +26,8 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
 
     Each router: lock, edit, commit, authenticate, read back, renew.
 
-    A second run finds nothing to do. Without --yes the plan is shown and confirmed first. Where the models do not
+    A second run finds nothing to do. Without --yes the plan is shown and confirmed first, of an
+    inventory the number of routers: plan -i FILE shows what is done to each. Where the models do not
     carry the cure, the CLI over SSH does the rest, with the same checks.
     """
     options.start(given)

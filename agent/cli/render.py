@@ -93,11 +93,11 @@ def grid(rows: Iterable[tuple[str, Text]], *, title: str | Text) -> RenderableTy
     return Group(title if isinstance(title, Text) else cell(title, "bold"), table)
 
 
-def columns(heads: Sequence[str], rows: Iterable[Sequence[RenderableType]]) -> Table:
-    """A table with a line below its head."""
+def columns(heads: Sequence[str], rows: Iterable[Sequence[RenderableType]], *, whole: str = "") -> Table:
+    """A table with a line below its head; the column *whole* is never broken, since it is there to be copied."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head in heads:
-        table.add_column(head, overflow="fold")
+        table.add_column(head, overflow="fold", no_wrap=head == whole)
     for row in rows:
         table.add_row(*row)
     return table

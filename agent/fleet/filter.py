@@ -12,6 +12,8 @@ from agent.fleet.entry import nearest
 from agent.fleet.target import Target
 from agent.model.errors import InputError
 
+_NAMED = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -85,7 +87,8 @@ class Filter:
             values = {text for target in targets for text in _values(target, key)}
             if value not in values:
                 known = values or {"platform", "host"}.union(*(target.data for target in targets))
-                yield f"--where {key}={value} matches none", _near(value if values else key, known)
+                what = f"value of {key}" if values else "key"
+                yield f"--where {key}={value} matches none", f"{what}: {_near(value if values else key, known)}"
 
     def __str__(self) -> str:
         limit = [f"--limit {','.join(self.limit)}"] if self.limit else []
@@ -138,4 +141,8 @@ def _values(target: Target, key: str) -> tuple[str, ...]:
 
 def _near(word: str, known: Collection[str]) -> str:
     near = nearest(word, known)
-    return f"did you mean {near}?" if near else f"for example {min(known)}" if known else "none has any"
+    if near:
+        return f"did you mean {near}?"
+    some = sorted(known)[:_NAMED]
+    more = ", …" if len(known) > _NAMED else ""
+    return f"there is {', '.join(some)}{more}" if some else "none has any"

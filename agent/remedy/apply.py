@@ -9,7 +9,7 @@ from contextlib import closing
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
 from agent.model.context import bound
-from agent.model.errors import AgentError, CapabilityMissing, Interrupted
+from agent.model.errors import AgentError, CapabilityMissing, Interrupted, OutcomeUnknown
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
     Authenticate,
@@ -123,7 +123,10 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
         error = (yield from _try(run)) or still_there(run)
         if error is None:
             return run.outcome()
-        following = yield from detour(run, error)
+        try:
+            following = yield from detour(run, error)
+        except Interrupted as wish:
+            return (yield from _failed(run, wish))
         if following is None:
             return (yield from _failed(run, error))
         run.plan = following
@@ -133,11 +136,18 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
 
 
 def _failed(run: Run, error: AgentError) -> Generator[Event, None, Outcome]:
-    """The end by *error*: what this run configured is taken back where it is known that it did not do."""
+    """The end by *error*: what this run configured is taken back where it is known that it did not do.
+
+    What cannot be taken back leaves the device in doubt.
+    """
     outcome = run.outcome(error)
     if outcome.result is Result.FAILED and run.evidence is Evidence.NONE and run.caution.rollback:
         yield from restore(run)
         run.settle()
+    if run.left:
+        name, device = run.plan.intent.trustpoint, run.plan.device
+        hint = f"on the router: show running-config crypto ca trustpoint {name}; a second push goes on from there"
+        error = OutcomeUnknown(f"{error.message}; {run.left}", device=device, hint=hint)
     return run.outcome(error)
 
 

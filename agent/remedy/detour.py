@@ -13,6 +13,7 @@ from agent.model.errors import (
     ConnectError,
     ConsoleError,
     FileError,
+    Interrupted,
     LockDenied,
     RPCError,
     SchemaError,
@@ -33,6 +34,9 @@ def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
     """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
 
     Each method that is not offered after all goes into the outcome's steps with its reason.
+
+    Raises:
+        Interrupted: the wish to end came before the next method was tried.
     """
     if run.evidence is not Evidence.NONE or not _may_go_on(error):
         return None  # the certificate is there, or the error is one that no other method cures
@@ -69,6 +73,9 @@ def _planned(run: Run, method: Method) -> Plan | str:
         if method is not Method.RPC:
             run.shell().console()
         state = observe(run.alive(), intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+    except Interrupted as wish:
+        said = f"interrupted before method {method.value} was tried"
+        raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
     except AgentError as error:
         return error.message
     following = plan(intent, state)

@@ -162,7 +162,9 @@ class Watch:
     def _reached(self, seen: Licensing) -> bool:
         if self._until is Until.AUTHORIZED:
             return seen.authorization is AuthorizationState.AUTHORIZED
-        return self._until is Until.CONTACTED and seen.last_comm_success is True
+        # A licence by policy knows no contact that could be waited for.
+        contacted = seen.last_comm_success or (seen.policy_based and seen.last_comm_success is None)
+        return self._until is Until.CONTACTED and contacted is True
 
     def _backed_off(self, error: AgentError) -> str:
         """Wait longer while the device is away; what is said of it."""

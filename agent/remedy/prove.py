@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 FETCH_WAIT = 10.0
 """Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
 _INTERVAL = 1.0
+_CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
 _READ = "on the router: show crypto ca certificates {}"
 
 
@@ -174,10 +175,11 @@ def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate
     evidence = shown.proves(anchor)
     if evidence is None:
         print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
+        came = ", which was not there before this push" if run.acted else ""
         raise AnchorMismatch(
-            f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}",
+            f"trustpoint {name} holds {shown.name}{print_of}{came}, not {anchor.name}",
             device=run.plan.device,
-            hint="find out who installed it; nothing was repeated",
+            hint=_CAME if run.acted else "find out who installed it; nothing was repeated",
         )
     return evidence if evidence is not Evidence.NONE else None
 

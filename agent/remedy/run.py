@@ -37,6 +37,7 @@ class Run:
         acted: whether an action that installs a certificate was begun.
         undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
             there before it is what a failure restores.
+        left: what that could not restore, and may be on the device still.
     """
 
     session: Session
@@ -52,6 +53,7 @@ class Run:
     on_trial: str | None = None
     acted: bool = False
     undo: ConfigureTrustpoint | None = None
+    left: str = ""
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
     started: float = 0.0

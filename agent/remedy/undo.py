@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from agent.model.errors import AgentError
-from agent.model.outcome import Status
+from agent.model.outcome import Event, Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
@@ -32,15 +32,20 @@ def restore(run: Run) -> Steps[None]:
             yield from _restore(run, first)
         except AgentError as error:
             log.warning("%s: the trustpoint's configuration was not restored: %s", run.plan.device, error.message)
-            left = f"trustpoint {first.trustpoint} may keep its new enrollment: {error.message}"
-            yield run.ended("undo", Status.FAILED, left)
+            yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {error.message}")
+
+
+def _left(run: Run, said: str) -> Event:
+    """It was not restored; what may be left becomes part of the outcome."""
+    run.left = said
+    return run.ended("undo", Status.FAILED, said)
 
 
 def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     reading = _now(run, first)
     now = reading.value.enrollment if reading.value else None
     if reading.missing is not None:
-        yield run.ended("undo", Status.FAILED, f"'{first.enrollment.cli}' may be left: {reading.missing}")
+        yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {reading.missing}")
     elif now is None or now == first.replaces:
         yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
     elif first.creates and not _only_ours(reading):
@@ -48,7 +53,7 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         yield run.ended("undo", Status.SKIPPED, said)
     else:
         yield from _undo(run, first, now)
-        run.changed = run.configured = False
+        run.changed = run.configured = bool(run.left)
 
 
 def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
@@ -57,12 +62,12 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
         run.shell().console().configure(_lines(first, now))
         reading = cliread.config(run.shell(), first.trustpoint)
         if (reading.value.enrollment if reading.value else None) != _before(first):
-            yield run.ended("undo", Status.FAILED, f"trustpoint {first.trustpoint} is not as before")
+            yield _left(run, f"trustpoint {first.trustpoint} is not as before")
             return
     else:
         # Written by the model that the device has, also where the plan of the next method was another.
         yield from change(run, _change(first, now))
-    yield run.ended("undo", Status.DONE, f"trustpoint {first.trustpoint} is as before")
+    yield run.ended("undo", Status.DONE, f"the configuration of trustpoint {first.trustpoint} is as before")
 
 
 def _change(first: ConfigureTrustpoint, now: Enrollment) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -185,6 +186,45 @@ def test_the_end_is_a_table_of_those_that_need_a_look(fleet: Fleet) -> None:
     assert "1 failed" in done.stdout
     assert "was refused" in done.stdout
     assert (fleet.folder / "report.csv").read_text().count("\n") == 3
+
+
+def test_below_the_table_stands_what_to_do_next_and_what_does_not_last(fleet: Fleet) -> None:
+    fleet.add(2, terminal_rpc="installs")
+    fleet.add(3, release="6.6.3", ssh=False)
+    done = fleet.run("push", "--yes", "--contact-wait", "1")
+    assert done.exit_code == 1
+    lines = " ".join(done.stdout.split())
+    assert "2 routers: a reload forgets what was brought" in lines
+    (advice,) = [line for line in done.stdout.splitlines() if line.startswith("next: ")]
+    assert done.stdout.count("next: ") == 1, advice
+    names = ", ".join(device.name for device in fleet.devices[2:])
+    assert f"({names})" in lines
+    assert "--device NAME" in lines
+
+
+def test_a_run_that_stops_lists_no_router_that_was_not_begun(fleet: Fleet) -> None:
+    fleet.add(1, release="6.6.3", reachable=False, ssh=False)
+    fleet.add(3)
+    done = fleet.run("push", "--yes", "--canary", "1", "--stop-at", "23:59", "--connect-wait", "0")
+    assert "3 waiting" in done.stdout
+    assert not any(device.name in done.stdout for device in fleet.devices[1:])
+    assert re.search(r"none begun after 20\d\d-\d\d-\d\d 23:59", done.stderr)
+
+
+@pytest.mark.parametrize("others, code", [("env:XR_NOT_SET", 2), (f"env:{VARIABLE}", 1)])
+def test_a_secret_that_all_share_is_looked_for_first_and_one_of_a_few_fails_with_those_few(
+    fleet: Fleet, others: str, code: int
+) -> None:
+    fleet.add(2)
+    secrets = ["env:XR_NOT_SET", others]
+    rows = [f"{one.name},127.0.0.1,{one.port},{secret}" for one, secret in zip(fleet.devices, secrets, strict=True)]
+    fleet.inventory.write_text("\n".join(["name,host,port,password", *rows, ""]))
+    done = fleet.run("push", "--yes", "--no-ssh", "--contact-wait", "0")
+    assert done.exit_code == code, done.stderr
+    assert "XR_NOT_SET is not set" in done.stderr + done.stdout
+    assert [device.state.authenticates for device in fleet.devices] == [0, code % 2]
+    with Journal.open(fleet.journal) as journal:
+        assert len(list(journal.runs())) == code % 2
 
 
 def test_a_report_that_cannot_be_written_is_said_before_any_connection(fleet: Fleet) -> None:

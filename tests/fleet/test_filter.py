@@ -57,9 +57,9 @@ def test_groups_are_alternatives_and_values_conditions() -> None:
         ("CORE1", (), (), "--limit CORE1 matches none", "did you mean core1?"),
         ("x*", (), (), "--limit x* matches none", ""),
         (None, ("core", "egde"), (), "--group egde matches none", "did you mean edge?"),
-        (None, (), ("sites=London",), "--where sites=London matches none", "did you mean site?"),
+        (None, (), ("sites=London",), "--where sites=London matches none", "key: did you mean site?"),
         (None, (), ("site=Londn",), "--where site=Londn matches none", "did you mean London?"),
-        (None, (), ("platform=",), "--where platform= matches none", "for example iosxr"),
+        (None, (), ("platform=",), "--where platform= matches none", "value of platform: there is iosxr"),
         (
             "core2",
             (),

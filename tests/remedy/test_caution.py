@@ -12,6 +12,7 @@ import agent
 from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind
 from agent.simulator.errors import rpc_error
+from agent.simulator.quovadis import QUOVADIS
 from tests.support import Clock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -164,6 +165,56 @@ def test_a_wish_to_end_undoes_what_was_configured_by_whatever_way(
     assert step(outcome, "undo") is (Status.SKIPPED if more else Status.DONE)
     assert device.enrollment() == ("terminal" if more else None)
     assert left_clean(device)
+
+
+def test_what_cannot_be_restored_leaves_the_router_in_doubt(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    device.config.clock = lambda: clock.now
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session))
+        outcome = None
+        for event in agent.apply(session, plan, clock.policy()):
+            if (event.step, event.status) == ("read back", Status.FAILED):
+                device.faults.append(Fault("lock", FaultKind.DROP_BEFORE, times=1000))
+                device.faults.append(Fault("connect", FaultKind.RESET, times=1000))
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert device.enrollment() == "terminal"
+    assert (outcome.result, outcome.changed) == (agent.Result.UNKNOWN, True)
+    assert step(outcome, "undo") is Status.FAILED
+    assert outcome.error is not None
+    assert "shows no CA certificate" in outcome.error.message
+    assert "trustpoint Trustpool may keep 'enrollment terminal'" in outcome.error.message
+    assert "show running-config crypto ca trustpoint Trustpool" in (outcome.error.hint or "")
+
+
+def test_a_wish_to_end_before_the_next_method_is_told_as_such(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    device.config.clock = lambda: clock.now
+    wanted = False
+    policy = clock.policy(stop=lambda seconds: wanted)
+    with lab.connect(device) as session, agent.Ssh(lab.target(device), policy, before=lambda: policy.wait(0)) as ssh:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session, ssh=ssh))
+        outcome = None
+        for event in agent.apply(session, plan, policy, connect=partial(lab.connect, device), ssh=ssh):
+            wanted |= (event.step, event.status) == ("read back", Status.FAILED)
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert outcome.error is not None
+    assert (outcome.result, outcome.error.kind) == (agent.Result.FAILED, "interrupted")
+    assert outcome.error.message == "interrupted before method dialog was tried"
+    assert "run it again" in (outcome.error.hint or "")
+    assert device.enrollment() is None
+
+
+def test_a_wrong_root_that_the_push_brought_is_told_as_its_own(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS, installs=QUOVADIS)
+    device.config.clock = lambda: clock.now
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.FAILED
+    assert outcome.error is not None
+    assert "which was not there before this push" in outcome.error.message
+    assert "remove that certificate on the router" in (outcome.error.hint or "")
 
 
 def test_an_interrupt_after_the_action_takes_nothing_back(lab: Lab, clock: Clock) -> None:

@@ -34,3 +34,12 @@ def test_a_lost_session_is_opened_again_after_growing_waits(lab: Lab, clock: Clo
     assert [sample.error is None for sample in samples] == [False, False, True, True]
     assert not any("rate limit" in (sample.error or "") for sample in samples)
     assert clock.slept == [5.0, 10.0, 5.0]
+
+
+def test_a_licence_by_policy_is_not_waited_for_as_it_knows_no_contact(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="24.4.1", policy=True)
+    samples = agent.poll(partial(lab.connect, device), until=agent.Until.CONTACTED, timeout=60.0, policy=clock.policy())
+    (sample,) = samples
+    assert sample.licensing is not None
+    assert (sample.licensing.policy_based, sample.licensing.last_comm_success) == (True, None)
+    assert sample.reached
