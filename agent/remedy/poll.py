@@ -65,7 +65,8 @@ def poll(
 
     One session is kept; when it is lost a new one is opened with growing waits of 5 to 300 s, at least a minute where
     the router limits new sessions, and the failure is a sample with its error. ``Until.CONTACTED`` is reached when the
-    last contact succeeded. *ssh* is the CLI, for releases without a licensing model.
+    last contact succeeded, and at once where the licence is by policy, which knows none. *ssh* is the CLI, for releases
+    without a licensing model.
 
     Raises:
         CapabilityMissing: no model of the device shows licensing.
