@@ -27,6 +27,8 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     """
     judge = _Judge(state, anchor, now, notice or bundled_notice())
     kind = judge.by_certificate() or judge.by_transport() or judge.by_contact() or judge.by_release()
+    if kind in (VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED):
+        judge.reasons.insert(0, judge.reasons.pop())  # the one that decided, where a table has room for one
     kind = judge.by_clock(judge.by_syslog(kind))
     deadlines = deadlines_of(judge.licence)
     judge.reasons += _contact(judge.licence, deadlines, now)
