@@ -175,9 +175,9 @@ def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate
     evidence = shown.proves(anchor)
     if evidence is None:
         print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
-        came = ", which was not there before this push" if run.acted else ""
+        came = "; it was not there before this push" if run.acted else ""
         raise AnchorMismatch(
-            f"trustpoint {name} holds {shown.name}{print_of}{came}, not {anchor.name}",
+            f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}{came}",
             device=run.plan.device,
             hint=_CAME if run.acted else "find out who installed it; nothing was repeated",
         )

@@ -213,7 +213,7 @@ def test_a_wrong_root_that_the_push_brought_is_told_as_its_own(lab: Lab, clock: 
     outcome = push(lab, device, clock)
     assert outcome.result is agent.Result.FAILED
     assert outcome.error is not None
-    assert "which was not there before this push" in outcome.error.message
+    assert "not IdenTrust Commercial Root CA 1; it was not there before this push" in outcome.error.message
     assert "remove that certificate on the router" in (outcome.error.hint or "")
 
 
