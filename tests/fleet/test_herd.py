@@ -342,12 +342,13 @@ def test_what_is_under_way_goes_on_when_another_process_cannot_be_prepared(tmp_p
 
 def test_a_herd_of_which_not_all_processes_can_begin_leaves_none_behind() -> None:
     Herd(1, 1).shutdown()
+    gc.collect()  # what earlier tests left goes now, and not in between
     processes, files = multiprocessing.active_children(), os.listdir("/dev/fd")  # noqa: PTH208 - numbers
     with few_files(20), pytest.raises(OSError, match="Too many open files"):
         Herd(50, 1)
     gc.collect()
     assert multiprocessing.active_children() == processes
-    assert os.listdir("/dev/fd") == files  # noqa: PTH208 - numbers
+    assert set(os.listdir("/dev/fd")) <= set(files)  # noqa: PTH208 - numbers
 
 
 def test_a_herd_goes_on_with_fewer_processes_and_is_broken_when_none_is_left() -> None:
