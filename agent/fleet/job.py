@@ -34,6 +34,9 @@ from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
 
+BUG = "bug"
+"""The kind of a failure that no error of the tree describes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -112,11 +115,12 @@ def _after_bug(result: Result, error: Exception) -> Result:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     said = f"a bug in xr-agent: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
     log.critical("%s: %s\n%s", result.device, said, "".join(traceback.format_tb(error.__traceback__)).rstrip())
-    failure = Failure("bug", said, "read the router before anything else; please report it with the traceback logged")
+    failure = Failure(BUG, said, "read the router before anything else; please report it with the traceback logged")
     if result.kind is not Kind.PUSH:
         return replace(result, error=failure)
     unknown = PushResult.UNKNOWN
-    return replace(result, outcome=Outcome(result.device, unknown, address=result.address, error=failure))
+    outcome = Outcome(result.device, unknown, result.address, result.release, error=failure, changed=True)
+    return replace(result, outcome=outcome)
 
 
 class _Work:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from agent.fleet.job import Job
+from agent.fleet.job import BUG, Job
 from agent.fleet.record import Kind, Result, RunState
 from agent.fleet.rollout import Batch, Rollout
 from agent.fleet.target import Target
@@ -31,6 +31,8 @@ _LOOK = 0.5
 """Seconds between two looks at the wish to end while nothing else happens."""
 _BARREN = 2
 """Executors in turn that broke before anything was done by them; another one is not made then."""
+_BUGS = 3
+"""Routers in turn that ran into a bug: the next one would as well."""
 _AGAIN = "read it before anything else: push --resume does"
 
 
@@ -104,6 +106,8 @@ class Run:
     why: str = ""
     failed: int = 0
     _died: set[str] = field(default_factory=set)
+    _bugs: int = 0
+    _interrupted: bool = False
 
     def results(self) -> Generator[Result, None, None]:
         """Each router's result as it comes; routers that were not begun have none.
@@ -119,8 +123,9 @@ class Run:
                     yield from self._batch(batch, pool)
             except BaseException:
                 self._end(RunState.INTERRUPTED, "ended by an error, or by whoever took the results")
+                self._interrupt()
                 for result in pool.rest():
-                    self.watcher.ended(self._judged(result))
+                    self._told_of(result)
                 raise
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
@@ -133,9 +138,17 @@ class Run:
             self._end(RunState.INTERRUPTED, error.message)
         return self._may_begin()
 
+    def _told_of(self, result: Result) -> None:
+        """Tell the watcher while another error is on its way: one that it raises keeps no other result from it."""
+        try:
+            self.watcher.ended(self._judged(result))
+        except Exception:
+            log.exception("%s: it ended %s, which could not be kept", result.device, result.word)
+
     def _may_begin(self) -> bool:
-        if self.state is RunState.RUNNING and self.policy.stop is not None and self.policy.stop(0):
+        if self.policy.stop is not None and self.policy.stop(0):
             self._end(RunState.INTERRUPTED, "interrupted")
+            self._interrupt()  # also where the run had been stopped before: those in flight are to end
         until = self.rollout.stop_at
         if self.state is RunState.RUNNING and until is not None and self.now() >= until:
             self._end(RunState.STOPPED, f"the maintenance window ended at {until:%H:%M}")
@@ -145,7 +158,12 @@ class Run:
         if self.state is RunState.RUNNING:
             self.state, self.why = state, why
             if state is RunState.INTERRUPTED:
-                self.crew.interrupt()
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        if not self._interrupted:
+            self._interrupted = True
+            self.crew.interrupt()
 
     def _batch(self, batch: Batch, pool: _Pool) -> Generator[Result, None, None]:
         waiting = iter(self.targets[batch.start : batch.stop])
@@ -168,13 +186,19 @@ class Run:
         self._died |= {target.name for target in died}
         for target in died:
             again = self._may_begin()
-            yield self._took(pool.alone(self.job, target) if again else _lost(self.job, target), batch)
+            result = pool.alone(self.job, target, self._may_begin) if again else _lost(self.job, target)
+            if pool.gone:
+                self._end(RunState.STOPPED, pool.gone)
+            yield self._took(result, batch)
 
     def _took(self, result: Result, batch: Batch) -> Result:
         result = self._judged(result)
         self.watcher.ended(result)
         self.failed += _failed(result)
         self._count(0, batch)
+        self._bugs = self._bugs + 1 if result.failure is not None and result.failure.kind == BUG else 0
+        if self._bugs >= _BUGS:
+            self._end(RunState.STOPPED, f"{_BUGS} routers in turn ran into a bug in xr-agent")
         return result
 
     def _count(self, died: int, batch: Batch) -> None:
@@ -254,12 +278,13 @@ class _Pool:
                 log.error("%s: it is in doubt", self.flying[future].name, exc_info=error)
         self.flying.clear()
 
-    def alone(self, job: Job, target: Target) -> Result:
+    def alone(self, job: Job, target: Target, look: Callable[[], object]) -> Result:
         """A router whose worker died, once more and by itself: a push reads first what became of it."""
         if self.gone:
             return _lost(job, target)
         self.submit(job, target)
         while self.flying:
+            look()
             for _, result in self.completed():
                 return result or _lost(job, target)
         raise AssertionError("what is in flight ends")

@@ -68,12 +68,7 @@ class HostKeyCheck:
         if (kind, blob) in self._known or (not self._known and (kind, blob) in self._portless):
             return
         if self._known:
-            raise HostKeyError(
-                f"its host key changed: {kind} {shown} is not the key in {self._file}",
-                device=self._device,
-                hint=f"somebody may be in between; if the change was on purpose: ssh-keygen -R '{self._name}' "
-                f"-f {self._file}",
-            )
+            raise self._changed(kind, shown)
         if not self._policy.accept_new:
             raise HostKeyError(
                 f"its host key {kind} {shown} is not in {self._file}",
@@ -82,9 +77,20 @@ class HostKeyCheck:
             )
         self._store(kind, blob)
 
+    def _changed(self, kind: str, shown: str) -> HostKeyError:
+        return HostKeyError(
+            f"its host key changed: {kind} {shown} is not the key in {self._file}",
+            device=self._device,
+            hint=f"somebody may be in between; if the change was on purpose: ssh-keygen -R '{self._name}' "
+            f"-f {self._file}",
+        )
+
     def _store(self, kind: str, blob: bytes) -> None:
         try:
-            _append(self._file, f"{self._name} {kind} {base64.b64encode(blob).decode()}\n")
+            if not _append(self._file, self._name, kind, blob):
+                return
+        except _Taken:
+            raise self._changed(kind, fingerprint(blob)) from None
         except OSError as error:
             raise HostKeyError(
                 f"its new host key could not be stored in {self._file}: {error.strerror}",
@@ -202,9 +208,25 @@ def _looked_up(path: Path) -> _KnownHosts:
     return held.known
 
 
-def _append(path: Path, line: str) -> None:
-    """Add *line* to the file, and to what is held of it: a fleet's new keys would have it read again each time."""
+class _Taken(Exception):
+    """Another key of the host was stored in the meantime."""
+
+
+def _append(path: Path, name: str, kind: str, blob: bytes) -> bool:
+    """Add the key to the file, and to what is held of it: a fleet's new keys would have it read again each time.
+
+    False where it has been stored in the meantime: workers that reach the same jump host begin together.
+
+    Raises:
+        _Taken: another one has.
+    """
+    line = f"{name} {kind} {base64.b64encode(blob).decode()}\n"
     with _reading:
+        known = _looked_up(path).of(name)[0] if path.exists() else []
+        if known and (kind, blob) not in known:
+            raise _Taken
+        if known:
+            return False
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
         with os.fdopen(descriptor, "ab") as file:
@@ -218,6 +240,7 @@ def _append(path: Path, line: str) -> None:
         if held is not None and unchanged and after.st_size == before.st_size + len(data):
             held.known.add(line)
             _held[path] = replace(held, mtime_ns=after.st_mtime_ns, size=after.st_size)
+    return True
 
 
 def _entry(line: str) -> _Entry | None:

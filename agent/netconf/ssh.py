@@ -67,7 +67,7 @@ class _Socket(socket.socket):
 
 
 class _Packets(Packetizer):
-    """paramiko's packets without a thread for the time-out of the handshake: ``start_client`` has one of its own."""
+    """paramiko's packets without a thread for the time-out of the handshake, which is waited for by a deadline."""
 
     def start_handshake(self, timeout: float) -> None:
         pass
@@ -256,8 +256,12 @@ def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.T
         # As OpenSSH does since 10.0; and paramiko compares the MACs of the others byte by byte, in Python.
         options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm@" not in name)
         try:
-            transport.start_client(timeout=deadline.left())
-            if not transport.initial_kex_done:  # it does not tell that its time is over
+            ended = threading.Event()
+            transport.start_client(event=ended)  # its own time-out goes by the wall clock, which may be set back
+            in_time = ended.wait(deadline.left())
+            if not transport.is_active():
+                raise transport.get_exception() or paramiko.SSHException("the negotiation failed")
+            if not in_time:
                 raise ConnectError(
                     f"{settings.device.address}: the SSH handshake did not end within {deadline.seconds:g} s",
                     device=settings.device.name,

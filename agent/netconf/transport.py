@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import weakref
 from collections import deque
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache
 
 import paramiko
@@ -44,6 +44,14 @@ _SESSION_ID = re.compile(r"[1-9][0-9]{0,9}")
 _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
 
 
+@dataclass
+class _Shown:
+    """What log records say of a session; they may outlive it, and do not keep it alive."""
+
+    host: str
+    id: str | None = None
+
+
 class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
     """An ncclient SSH session that writes on :meth:`send` and hands every read on at once."""
 
@@ -52,7 +60,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         self._listed: Capabilities | None = None
         super().__init__(DefaultDeviceHandler({"name": "default"}))
         self.parser = None  # a FrameReader is, and ncclient's would keep this session alive with itself
-        self.logger = SessionLoggerAdapter(_ncclient_log, {"session": weakref.proxy(self)})
+        self._shown = _Shown(device.host)
+        self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
         self._device = device
         self._frames = FrameReader()
         self._writing = threading.Lock()
@@ -210,7 +219,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 f"its hello has no session-id from 1 to 4294967295 (RFC 6241 section 8.1): {number!r}",
                 device=self._device.name,
             )
-        self._id = number
+        self._id = self._shown.id = number
         if _BASE_11 in self.announced:
             self._base = NetconfBase.BASE_11
             self._frames.chunked = True

@@ -18,6 +18,7 @@ from agent.fleet.runner import Crew, Run, Unwatched
 from agent.fleet.target import Target
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
+from agent.netconf.retry import Policy
 from tests.support import Clock
 
 NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
@@ -166,7 +167,8 @@ def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: in
     assert max(made.count(name) for name in made) == 1
 
 
-def test_where_no_worker_ever_comes_up_the_run_stops_after_a_few_and_says_why() -> None:
+@pytest.mark.parametrize("number, batch", [(1000, None), (12, Share(2)), (3, None)])
+def test_where_no_worker_ever_comes_up_the_run_stops_after_a_few_and_says_why(number: int, batch: Share | None) -> None:
     opened = []
 
     def work(job: Job, target: Target) -> Result:
@@ -176,13 +178,67 @@ def test_where_no_worker_ever_comes_up_the_run_stops_after_a_few_and_says_why() 
         opened.append(ThreadPoolExecutor(2))
         return opened[-1]
 
-    run = Run(targets(1000), PUSH, Crew(2, executor, work))
+    run = Run(targets(number), PUSH, Crew(2, executor, work), Rollout(batch=batch))
     results = list(run.results())
     assert len(opened) <= 3
     assert len(results) <= 6
     assert {result.word for result in results} == {"unknown"}
     assert run.state is RunState.STOPPED
     assert "the journal is from a newer version" in run.why
+
+
+@pytest.mark.parametrize("before", ["a worker died", "too many failed"])
+def test_a_wish_to_end_reaches_the_workers_whatever_the_run_waits_for(before: str) -> None:
+    told, wish = threading.Event(), threading.Event()
+    calls = []
+
+    def work(job: Job, target: Target) -> Result:
+        calls.append(target.name)
+        if len(calls) == 1 and before == "a worker died":
+            raise WorkerGone
+        if len(calls) == 1:
+            return done(target.name, PushResult.FAILED)
+        wish.set()
+        assert_set(told)
+        return done(target.name, PushResult.FAILED)
+
+    number = 1 if before == "a worker died" else 2
+    policy = Policy(stop=lambda seconds: wish.is_set())
+    crew = Crew(2, lambda: ThreadPoolExecutor(2), work, broken=(WorkerGone,), interrupt=told.set)
+    rollout = Rollout() if before == "a worker died" else Rollout(max_failures=Share(0))
+    run = Run(targets(number), PUSH, crew, rollout, policy=policy)
+    assert len(list(run.results())) == number
+    assert told.is_set()
+
+
+def test_a_bug_that_strikes_one_router_after_the_other_stops_the_run() -> None:
+    work = Work()
+
+    def buggy(job: Job, target: Target) -> Result:
+        work(job, target)
+        odd = target.name in ("r1", "r2") or int(target.name[1:]) >= 10
+        return Result(target.name, Kind.PUSH, error=Failure("bug", "a bug")) if odd else done(target.name)
+
+    run = Run(targets(1000), PUSH, crew(buggy, 1))
+    results = list(run.results())
+    assert run.state is RunState.STOPPED
+    assert "a bug in xr-agent" in run.why
+    assert 12 < len(results) <= 14
+
+
+def test_a_watcher_that_fails_at_the_end_is_told_of_the_others_all_the_same() -> None:
+    gate, told = threading.Event(), []
+
+    class Watch(Unwatched):
+        def ended(self, result: Result) -> None:
+            told.append(result.device)
+            gate.set()
+            raise OSError("no space left")
+
+    work = Work(gate=lambda name: None if name == "r0" else assert_set(gate))
+    with pytest.raises(OSError, match="no space left"):
+        list(Run(targets(6), PUSH, crew(work, 6), watcher=Watch()).results())
+    assert sorted(told) == [f"r{number}" for number in range(6)]
 
 
 def test_what_is_in_flight_when_the_taker_goes_is_told_to_the_watcher() -> None:

@@ -128,6 +128,16 @@ def test_new_keys_of_a_fleet_are_known_without_reading_the_file_again(tmp_path: 
     assert len(file.read_text().splitlines()) == 20
 
 
+def test_workers_that_meet_one_host_together_store_one_key_and_take_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    first, second, third = (fleet_check(file, 1, accept=True) for _ in range(3))
+    first.verify(ED, KEY)
+    second.verify(ED, KEY)
+    with pytest.raises(HostKeyError, match="changed"):
+        third.verify(ED, OTHER)
+    assert file.read_text() == line("[r1.example]:830")
+
+
 def test_what_somebody_else_added_meanwhile_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(line("[r0.example]:830"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import weakref
 
@@ -16,7 +17,7 @@ from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
 from agent.simulator import Fault, FaultKind
 from agent.simulator.errors import rpc_error
-from tests.support import Lab, read
+from tests.support import Lab, logged, read
 
 
 def answering(raw: bytes, times: int = 1) -> Fault:
@@ -55,6 +56,16 @@ def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> N
         assert [part() for part in held] == [None, None, None]
     finally:
         gc.enable()
+
+
+def test_a_log_record_of_ncclient_can_be_written_after_the_session_is_gone(lab: Lab) -> None:
+    with logged("ncclient.transport.ssh") as records:
+        session = lab.connect(lab.add())
+        session._transport.logger.info("of a session")
+        session.close()
+        del session
+    (record,) = [record for record in records if "of a session" in record.getMessage()]
+    assert "127.0.0.1" in logging.Formatter("%(session)s %(message)s").format(record)
 
 
 def test_both_framings_are_spoken(lab: Lab) -> None:
