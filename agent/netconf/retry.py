@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -176,6 +177,7 @@ class Policy:
         told: is given the error and the seconds ahead of every wait for a device that limits the rate of sessions or
             is not ready.
         sleep, clock, random: time and chance, to be replaced in tests.
+        now: the time of day, aware, for what outlasts this process.
         stop: waits up to that many seconds for the wish to end and says whether it came, as
             ``threading.Event.wait`` does; what is under way is then finished or undone.
     """
@@ -192,6 +194,7 @@ class Policy:
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = _random.random
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     stop: Callable[[float], bool] | None = None
 
     def wait(self, seconds: float) -> None:

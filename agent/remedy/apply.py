@@ -25,6 +25,7 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import ConfigModel
+from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
@@ -41,7 +42,7 @@ from agent.remedy.undo import restore
 from agent.xr import certificate, trustpoint, trustpool
 from agent.xr.ssh import Ssh
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def apply(
@@ -51,20 +52,22 @@ def apply(
     *,
     connect: Connector | None = None,
     ssh: Ssh | None = None,
+    log: WriteAheadLog | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Do what *plan* says; the last event carries the outcome, which is the generator's return value too.
 
     An expected failure ends in an outcome with its error, it is not raised. *connect* opens another session where this
     one is lost and the state must be read back; without it such an end is ``unknown``. *ssh* is the CLI and SFTP, for
-    the methods that need them; it is used and not closed. Closing the generator early gives back locks, candidate and
-    files.
+    the methods that need them; it is used and not closed. *log* keeps what is begun at the router's configuration where
+    the next push finds it, should this one die; without it that is known to this push alone. Closing the generator
+    early gives back locks, candidate and files.
     """
     policy = policy or Policy()
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, ssh, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, log or Memory(), evidence=plan.present, started=policy.clock())
     return (yield from _logged(run, _carried_out(run)))
 
 
@@ -110,11 +113,11 @@ def _abandoned(run: Run) -> None:
             cancelled(run, run.on_trial)
             return
     except AgentError as error:
-        log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
+        _log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
         return
     run.configured = True  # or it may be: restoring reads first
     for event in restore(run):
-        log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
+        _log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
 
 
 def _steps(run: Run) -> Generator[Event, None, Outcome]:
@@ -259,6 +262,7 @@ def remediate(
     policy: Policy | None = None,
     connect: Connector | None = None,
     ssh: Ssh | None = None,
+    log: WriteAheadLog | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Outcome:
     """Observe, plan and apply on one device; every end is an outcome.
@@ -271,7 +275,7 @@ def remediate(
     except AgentError as error:
         return failed(session.device, error, session.address)
     outcome: Outcome | None = None
-    with closing(apply(session, make_plan(intent, state), policy, connect=connect, ssh=ssh)) as events:
+    with closing(apply(session, make_plan(intent, state), policy, connect=connect, ssh=ssh, log=log)) as events:
         for event in events:
             outcome = event.outcome or outcome
             if on_event is not None:

@@ -13,6 +13,7 @@ from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import ConfigureTrustpoint, Plan
+from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
@@ -31,6 +32,7 @@ class Run:
     Attributes:
         connect: opens a further session to the same device; without it a lost session ends the push.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
+        log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locked: whether this run holds the locks.
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed.
@@ -45,6 +47,7 @@ class Run:
     policy: Policy
     connect: Connector | None = None
     ssh: Ssh | None = None
+    log: WriteAheadLog = field(default_factory=Memory)
     records: list[StepRecord] = field(default_factory=list)
     retries: int = 0
     changed: bool = False
