@@ -14,7 +14,7 @@ from agent.model.certificate import Evidence
 from agent.model.device import Secret
 from agent.model.errors import InputError
 from agent.model.method import Method, Storage
-from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind
+from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind, State
 
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
@@ -108,6 +108,11 @@ class ConfigureTrustpoint:
     enrollment: Enrollment
     replaces: Enrollment | None = None
     creates: bool = True
+
+    @property
+    def before(self) -> Enrollment | None:
+        """The enrollment that is there before the change; None for no trustpoint."""
+        return None if self.creates else self.replaces or Enrollment(EnrollmentKind.NONE)
 
     def diff(self) -> list[str]:
         """The change as CLI lines, prefixed ``+``, ``-`` or blank."""
@@ -237,6 +242,8 @@ class Plan:
         present: the evidence by which the anchor was there before.
         fallbacks: the methods that are tried after this one is refused or brings no certificate; each is planned anew
             from the state that is read then.
+        state: what the plan is made from: a claim that is held against the device before anything is written to it.
+            None, as in a plan that travelled, makes it planned anew.
     """
 
     device: str
@@ -247,6 +254,7 @@ class Plan:
     release: str | None = None
     present: Evidence = Evidence.NONE
     fallbacks: tuple[Method, ...] = ()
+    state: State | None = field(default=None, compare=False, repr=False)
 
     def __bool__(self) -> bool:
         return any(not isinstance(step, Note) for step in self.steps)

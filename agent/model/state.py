@@ -81,6 +81,15 @@ class TrustpointConfig:
     enrollment: Enrollment
     settings: Mapping[str, object] = field(default_factory=dict, hash=False)
 
+    @property
+    def further(self) -> dict[str, object]:
+        """What it has besides its name and its enrollment; of what was read as CLI text, the other lines."""
+        lines = self.settings.get("lines", ())
+        others = [line for line in lines if not str(line).startswith("enrollment ")] if isinstance(lines, tuple) else []
+        named = ("name", "trustpoint-name", "enrollment", "lines")
+        rest = {name: value for name, value in self.settings.items() if name not in named}
+        return {**rest, "lines": others} if others else rest
+
 
 class RegistrationState(Enum):
     """``registration-state`` of Cisco-IOS-XR-infra-smartlicense-oper."""

@@ -98,6 +98,11 @@ class Capabilities:
         return self._has(f"{_CAPABILITY}:validate:1.1") or self._has(f"{_CAPABILITY}:validate:1.0")
 
     @property
+    def rollback_on_error(self) -> bool:
+        """:rollback-on-error, without which no error-option of that name may be sent."""
+        return self._has(f"{_CAPABILITY}:rollback-on-error:1.0")
+
+    @property
     def empty(self) -> bool:
         """Whether no module is announced: nothing can be told of such a device."""
         return not self.modules

@@ -14,11 +14,15 @@ _NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A session as the device lists it; what it does not say is None."""
+    """A session as the device lists it; what it does not say is None.
+
+    ``listed``: whether it is among the device's sessions; None where the device lists none.
+    """
 
     session_id: str
     username: str | None = None
     source_host: str | None = None
+    listed: bool | None = None
 
     def __str__(self) -> str:
         user = f" of {self.username}" if self.username else ""
@@ -32,11 +36,12 @@ def holder(session: Session, session_id: str) -> Holder:
         data = operations.send_get(session, template("filter-sessions"), what="netconf-state/sessions").result().data
     except AgentError:
         return Holder(session_id)  # some platforms do not list sessions; the number is known from the refusal
-    entries = () if data is None else data.iter(qname(_NS, "session"))
+    entries = [] if data is None else list(data.iter(qname(_NS, "session")))
     entry = next((one for one in entries if _leaf(one, "session-id") == session_id), None)
     if entry is None:
-        return Holder(session_id)
-    return Holder(session_id, _leaf(entry, "username"), _leaf(entry, "source-host"))
+        # The list has at least the session that asks, or it is no list.
+        return Holder(session_id, listed=False if entries else None)
+    return Holder(session_id, _leaf(entry, "username"), _leaf(entry, "source-host"), listed=True)
 
 
 def _leaf(entry: Element, name: str) -> str | None:

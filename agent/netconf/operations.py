@@ -20,6 +20,13 @@ def send_get_config(session: Session, subtree: Element, *, source: str = "runnin
     return session.send(_filtered(f"get-config.{source}", subtree), operation=f"get-config {what}".strip())
 
 
+def send_get_all(session: Session, source: Datastore) -> Pending:
+    """``<get-config>`` of the whole of *source*, without a filter."""
+    body = template(f"get-config.{source}")
+    body.remove(body[-1])
+    return session.send(body, operation=f"get-config of the whole {source}")
+
+
 def send_lock(session: Session, target: Datastore) -> Pending:
     """``<lock>``; a lock changes no data, so a lost answer is no lost write: unlock is its undo."""
     return session.send(template(f"lock.{target}"), operation=f"lock {target}")
@@ -31,8 +38,12 @@ def send_unlock(session: Session, target: Datastore) -> Pending:
 
 
 def send_edit_config(session: Session, content: Element) -> Pending:
-    """``<edit-config>`` of the candidate, rolled back as a whole on any error."""
-    body = template("edit-config")
+    """``<edit-config>`` of the candidate, rolled back as a whole on any error where the device offers that.
+
+    ``error-option`` may be sent only where :rollback-on-error is announced (RFC 6241 section 8.5); without it a refused
+    edit may stand in the candidate in part, which is discarded.
+    """
+    body = template("edit-config", rollback=session.capabilities.rollback_on_error)
     body[-1].append(content)
     return session.send(body, operation="edit-config", writes=True)
 
@@ -42,23 +53,23 @@ def send_validate(session: Session) -> Pending:
     return session.send(template("validate"), operation="validate")
 
 
-def commit(session: Session) -> Reply:
-    """``<commit>``; OutcomeUnknown where its answer is lost."""
-    return session.call(template("commit"), operation="commit", writes=True)
+def send_commit(session: Session) -> Pending:
+    """``<commit>``; its result is OutcomeUnknown where the answer is lost."""
+    return session.send(template("commit"), operation="commit", writes=True)
 
 
-def commit_confirmed(session: Session, *, persist: str, timeout: int) -> Reply:
+def send_commit_confirmed(session: Session, *, persist: str, timeout: int) -> Pending:
     """A ``<commit>`` that the device takes back after *timeout* seconds (RFC 6241 section 8.4).
 
-    It outlasts its session: whoever knows *persist* confirms or cancels it. OutcomeUnknown where its answer is lost.
+    It outlasts its session: whoever knows *persist* confirms or cancels it.
     """
     body = template("commit.confirmed", confirm_timeout=str(timeout), persist=persist)
-    return session.call(body, operation="commit", writes=True)
+    return session.send(body, operation="commit", writes=True)
 
 
-def confirm(session: Session, *, persist: str) -> Reply:
-    """The ``<commit>`` that makes the confirmed one last; OutcomeUnknown where its answer is lost."""
-    return session.call(template("commit.confirming", persist_id=persist), operation="confirm", writes=True)
+def send_confirm(session: Session, *, persist: str) -> Pending:
+    """The ``<commit>`` that makes the confirmed one last."""
+    return session.send(template("commit.confirming", persist_id=persist), operation="confirm", writes=True)
 
 
 def cancel_commit(session: Session, *, persist: str) -> Reply:

@@ -43,6 +43,11 @@ def qname(namespace: str, name: str) -> str:
     return f"{{{namespace}}}{name}"
 
 
+def local_name(element: Element) -> str:
+    """The element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
 def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None) -> Element:
     """The root element of an XML document that a device sent; nothing outside it is read, nothing in it expanded.
 

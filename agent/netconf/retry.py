@@ -69,9 +69,13 @@ _TEXTS = (
     ("datastore locked", Disposition.TRANSIENT),
     ("configuration namespace is locked by another agent", Disposition.TRANSIENT),
     ("a trial commit is underway", Disposition.TRANSIENT),
+    ("ongoing confirmed commit", Disposition.TRANSIENT),
     ("not authorized", Disposition.PERMANENT),
 )
 """Texts by which IOS XR says more than its error-tag, in lower case; they stand in error-info or error-message."""
+
+_ON_TRIAL = ("trial commit", "confirmed commit", "confirmed-commit")
+"""By these words a refusal says that a commit waits for its confirmation: IOS XR's, netopeer2's and others'."""
 
 _REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE))
 _GRAVITY = (
@@ -108,6 +112,24 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
     return Disposition.PERMANENT
 
 
+def awaits_confirmation(error: AgentError) -> bool:
+    """Whether it was refused because a confirmed commit, somebody's, waits for its confirmation."""
+    if not isinstance(error, RPCError):
+        return False
+    said = [text for info in error.errors if info.is_error for text in (_plain(info.info), _plain(info.message))]
+    return any(word in text for text in said for word in _ON_TRIAL)
+
+
+def bare(error: AgentError) -> bool:
+    """Whether it is an ``operation-failed`` that says nothing more."""
+    return isinstance(error, RPCError) and all(_bare(info) for info in error.errors if info.is_error)
+
+
+def _bare(error: RpcErrorInfo) -> bool:
+    said = [_plain(error.info), _plain(error.message)]
+    return error.tag == "operation-failed" and all(text.strip(" .") in ("", "operation failed") for text in said)
+
+
 def _of(error: RpcErrorInfo, deleting: bool) -> Disposition:
     if error.tag == "data-missing" and deleting:
         return Disposition.SUCCESS
@@ -121,8 +143,7 @@ def _of(error: RpcErrorInfo, deleting: bool) -> Disposition:
             if known in text:
                 return disposition
     # "Operation failed" without more says nothing; it is tried once more.
-    bare = error.tag == "operation-failed" and all(text.strip(" .") in ("", "operation failed") for text in said)
-    return Disposition.ONCE if bare else Disposition.PERMANENT
+    return Disposition.ONCE if _bare(error) else Disposition.PERMANENT
 
 
 def _plain(text: str | None) -> str:

@@ -108,8 +108,12 @@ class Pending:
             self._unlogged.end()
         self._answered.set()
 
+    def answered(self) -> bool:
+        """Whether an answer came, however late, or the session ended: :meth:`result` then waits for nothing."""
+        return self._answered.is_set()
+
     def result(self) -> Reply:
-        """The reply.
+        """The reply; asked for again after a time-out, that of an answer which came since.
 
         Raises:
             RPCError, LockDenied, AccessDenied: the device refused; every rpc-error is in it.

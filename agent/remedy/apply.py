@@ -9,7 +9,7 @@ from contextlib import closing
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
 from agent.model.context import bound
-from agent.model.errors import AgentError, CapabilityMissing, Interrupted, OutcomeUnknown
+from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown, RPCError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
     Authenticate,
@@ -26,23 +26,29 @@ from agent.model.plan import (
 )
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, WriteAheadLog
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Disposition, Policy, classify
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
-from agent.remedy.configure import cancelled, configure
+from agent.remedy.change import NotCommitted
+from agent.remedy.claim import Installing, claim
+from agent.remedy.configure import configure
 from agent.remedy.detour import detour
 from agent.remedy.dialog import dialog, type_trustpoint
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan as make_plan
 from agent.remedy.prove import still_there
+from agent.remedy.recover import recover
 from agent.remedy.renew import register, renew
-from agent.remedy.run import Run
+from agent.remedy.run import Run, Steps
+from agent.remedy.trial import cancelled
 from agent.remedy.trustpool import import_bundle
 from agent.remedy.undo import restore
 from agent.xr import certificate, trustpoint, trustpool
 from agent.xr.ssh import Ssh
 
 _log = logging.getLogger(__name__)
+
+_REDOS = 2
 
 
 def apply(
@@ -94,6 +100,7 @@ def _carried_out(run: Run) -> Generator[Event, None, Outcome]:
         _abandoned(run)
         raise
     finally:
+        run.release()
         run.settle()
         run.close_reopened()
     yield _last(outcome)
@@ -115,7 +122,6 @@ def _abandoned(run: Run) -> None:
     except AgentError as error:
         _log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
         return
-    run.configured = True  # or it may be: restoring reads first
     for event in restore(run):
         _log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
 
@@ -139,14 +145,18 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
 
 
 def _failed(run: Run, error: AgentError) -> Generator[Event, None, Outcome]:
-    """The end by *error*: what this run configured is taken back where it is known that it did not do.
+    """The end by *error*: what this run configured is rolled back where it is known that it did not do.
 
-    What cannot be taken back leaves the device in doubt.
+    What cannot be rolled back leaves the device in doubt.
     """
     outcome = run.outcome(error)
-    if outcome.result is Result.FAILED and run.evidence is Evidence.NONE and run.caution.rollback:
+    if isinstance(error, AnchorMismatch) and run.configured:
+        # Whoever brought that certificate: taking the trustpoint away may take it away as well.
+        yield run.ended("undo", Status.SKIPPED, f"trustpoint {run.plan.intent.trustpoint} stays with its certificate")
+    elif outcome.result is Result.FAILED and not _proven(run) and run.caution.rollback:
         yield from restore(run)
-        run.settle()
+        if _proven(run):  # it came while the rollback was being made ready
+            return run.outcome()
     if run.left:
         name, device = run.plan.intent.trustpoint, run.plan.device
         hint = f"on the router: show running-config crypto ca trustpoint {name}; a second push goes on from there"
@@ -154,24 +164,63 @@ def _failed(run: Run, error: AgentError) -> Generator[Event, None, Outcome]:
     return run.outcome(error)
 
 
+def _proven(run: Run) -> bool:
+    return run.evidence is not Evidence.NONE
+
+
 def _try(run: Run) -> Generator[Event, None, AgentError | None]:
     try:
         _prepare(run)
-        for step in run.plan.steps:
-            run.policy.wait(0)
-            yield from _step(run, step)
+        yield from recover(run)
+        yield from _begun_anew(run)
     except Interrupted as error:
         if run.evidence is Evidence.NONE:
             yield run.ended(run.current, Status.FAILED, error.message)
             return error
         yield run.ended(run.current, Status.SKIPPED, "interrupted after the certificate was proven")
     except AgentError as error:
-        status = Status.UNKNOWN if run.outcome(error).result is Result.UNKNOWN else Status.FAILED
+        status = _STATUS.get(run.outcome(error).result, Status.FAILED)
         yield run.ended(run.current, status, error.message)
         return error
-    finally:
-        run.settle()
     return None
+
+
+def _begun_anew(run: Run) -> Steps[None]:
+    """The plan's steps, from the first one again where that does no harm: nothing of ours is committed."""
+    for redo in range(_REDOS + 1):
+        try:
+            return (yield from _taken(run))
+        except RPCError as error:
+            if classify(error) is not Disposition.REDO or run.configured or redo == _REDOS:
+                raise
+            said = "another session committed in between; read, planned and edited again"
+        except NotCommitted as error:
+            if run.connect is None or redo == _REDOS:
+                raise
+            said = f"{error.message}; begun anew on another session"
+        yield run.retried(run.current, said)
+        run.release()
+        run.settle()
+        run.policy.wait(run.policy.first)
+
+
+def _taken(run: Run) -> Steps[None]:
+    """Each step in its turn; ahead of one that writes, under the lock, the plan is held against what is there."""
+    steps, claimed, locked = run.plan.steps, False, False
+    if run.log.unfinished() is not None:
+        steps, claimed, locked = (yield from claim(run, steps)), True, run.holds_locks
+    while steps:
+        run.policy.wait(0)
+        step = steps[0]
+        if isinstance(step, Installing) and (not claimed or (locked and not run.holds_locks)):
+            steps, claimed, locked = (yield from claim(run, steps)), True, run.holds_locks
+            continue
+        if isinstance(step, Register | RenewAuthorization):
+            run.release()  # the root is proven; others need not wait for what the licensing agent does
+        yield from _step(run, step)
+        # What was typed at the CLI was not under a lock, so what follows it is claimed by itself.
+        claimed = claimed and not (isinstance(step, ConfigureTrustpoint) and step.model is ConfigModel.NONE)
+        steps = steps[1:]
 
 
 def _prepare(run: Run) -> None:
@@ -225,7 +274,8 @@ def _step(run: Run, step: Step) -> Generator[Event, None, None]:
         case RenewAuthorization():
             yield from renew(run, step)
         case Note():
-            yield run.ended(step.about, Status.SKIPPED, step.text)
+            if StepRecord(step.about, Status.SKIPPED, step.text) not in run.records:  # said before it was begun anew
+                yield run.ended(step.about, Status.SKIPPED, step.text)
 
 
 _STATUS = {Result.FAILED: Status.FAILED, Result.UNKNOWN: Status.UNKNOWN, Result.SKIPPED: Status.SKIPPED}

@@ -23,7 +23,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     """
     yield run.started_event("configure", f"typed at the CLI: {step.diff()[-1].lstrip('+ ')}")
     before, run.changed = run.changed, True
-    run.undo = run.undo or step
+    run.undoable(step)
     try:
         yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _typed(run, step))
         said = "committed"
@@ -33,7 +33,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     except OutcomeUnknown as error:
         _read_after(run, step, error)
         said = "its answer was lost; the configuration was read back and is there"
-    run.configured = True
+    run.configured, run.made, run.committed = True, step.enrollment, None
     yield run.ended("configure", Status.DONE, said)
     yield run.started_event("read back", "configuration")
     reading = cliread.config(run.shell(), step.trustpoint)
@@ -44,6 +44,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
             device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {step.trustpoint}",
         )
+    run.committed = reading.value
     yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
 
 

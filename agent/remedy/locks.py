@@ -1,45 +1,72 @@
-"""Both locks, and whether the candidate is ours to use; waited for within a bound, and the holder named."""
+"""The locks of running and candidate: waited for within a bound, their holder named, the candidate's state judged."""
 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from agent.model.errors import AgentError, LockDenied, PolicyRefused, RPCError
 from agent.model.outcome import Status
-from agent.model.state import ConfigModel, Reading, TrustpointConfig
+from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.monitoring import holder
+from agent.netconf.retry import awaits_confirmation, bare
 from agent.netconf.session import Pending
-from agent.remedy.run import Run, Steps
-from agent.xr import trustpoint
-from agent.xr.query import Query
+from agent.remedy.leftover import ours
+from agent.remedy.run import ENDLESS, Run, Steps
+from agent.xr.query import Query, settle
 
 log = logging.getLogger(__name__)
 
-_TARGETS: tuple[operations.Datastore, ...] = ("running", "candidate")
+BOTH: tuple[operations.Datastore, ...] = ("running", "candidate")
+TRIAL_WAIT = 605.0
+"""Seconds for which a commit on trial of somebody else is waited out: the default confirm-timeout (RFC 6241 section
+8.4.5), and what a device takes the commit back late."""
+
 _NO_HOLDER = (None, "0")
-_ENDLESS = 10**6
 _LONGEST_WAIT = 5.0
 
 
-def lock(run: Run, model: ConfigModel, name: str, undo: ExitStack) -> Steps[str]:
-    """Lock running and candidate; *undo* gives both back. Returns what was found out about the candidate.
+class Dirty(PolicyRefused):
+    """The candidate holds uncommitted changes that are not this run's."""
+
+
+@dataclass
+class Wanted:
+    """Which locks, and what is read beside them, all in flight together.
+
+    ``unsaid`` counts the refusals without a reason: one may pass, the next is taken for a candidate that is not clean.
+    """
+
+    targets: tuple[operations.Datastore, ...]
+    queries: Sequence[Query[Any]] = ()
+    unsaid: int = 0
+
+
+def acquire(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
+    """Lock what is wanted on the session of now; the readings of its queries, made under the locks.
+
+    An edit that an earlier push left in the candidate is recognised by the run's write-ahead log, and discarded.
 
     Raises:
-        LockDenied: somebody holds one for longer than the caution's lock_wait; the hint names the session.
-        PolicyRefused: the candidate holds somebody else's changes.
+        LockDenied, RPCError: somebody holds one for longer than the caution's lock_wait, or than a commit on trial may
+            last; the hint names the session.
+        Dirty: the candidate holds somebody else's changes.
     """
-    held: list[operations.Datastore] = []
-    undo.callback(_unlock, run, held)
-    patient = replace(run.policy, attempts=_ENDLESS, deadline=run.caution.lock_wait, longest=_LONGEST_WAIT)
+    patient = replace(run.policy, attempts=ENDLESS, deadline=run.caution.lock_wait, longest=_LONGEST_WAIT)
     try:
-        return (yield from run.persist("lock", lambda: _lock(run, model, name, held), policy=patient))
-    except LockDenied as error:
-        if error.session_id in _NO_HOLDER:
+        return (yield from run.persist("lock", lambda: acquire_once(run, wanted), policy=patient))
+    except RPCError as error:
+        if awaits_confirmation(error):
+            return (yield from _trial_waited_out(run, wanted, error))
+        if not isinstance(error, LockDenied) or error.session_id in _NO_HOLDER:
             raise
         who = holder(run.session, str(error.session_id))
+        if who.listed is False:
+            error.hint = f"{who} is not among the device's sessions any more: wait, and push again"
+            raise
         if not run.caution.kill_lock_holder:
             error.hint = f"{who} holds it: ask whoever that is, wait longer (--lock-wait), or use --kill-lock-holder"
             raise
@@ -48,55 +75,95 @@ def lock(run: Run, model: ConfigModel, name: str, undo: ExitStack) -> Steps[str]
     operations.kill_session(run.session, who.session_id)
     yield run.ended("kill-session", Status.DONE, str(who))
     yield run.started_event("lock", "running and candidate")
-    return (yield from run.persist("lock", lambda: _lock(run, model, name, held)))
+    return (yield from run.persist("lock", lambda: acquire_once(run, wanted)))
 
 
-def _lock(run: Run, model: ConfigModel, name: str, held: list[operations.Datastore]) -> str:
-    """Both locks and the trustpoint in both datastores, all in flight together."""
-    session, schema = run.session, run.session.schema
-    run.locked = True
-    locks = [(target, operations.send_lock(session, target)) for target in _TARGETS]
-    queries = [
-        trustpoint.config_query(schema, model, name, datastore=datastore) for datastore in ("candidate", "running")
+def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[Reading[Any]]]:
+    """The same, where a commit on trial is in the way: it ends by itself, whoever's it is."""
+    yield run.started_event("lock", f"somebody's commit is on trial; waiting up to {TRIAL_WAIT:g} s for its end")
+    patient = replace(run.policy, attempts=ENDLESS, deadline=TRIAL_WAIT, longest=_LONGEST_WAIT)
+    try:
+        return (yield from run.persist("lock", lambda: acquire_once(run, wanted), policy=patient))
+    except RPCError as last:
+        if awaits_confirmation(last):
+            last.hint = "a commit is on trial there: push again when it is confirmed or taken back"
+        raise last from error
+
+
+def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
+    """One try of :func:`acquire`."""
+    session = run.session
+    if not run.holds_locks:
+        run.locks.forget()
+    missing = [target for target in wanted.targets if target not in run.locks.held]
+    run.locks.session = session
+    locks = [(target, operations.send_lock(session, target)) for target in missing]
+    reads = [query.send(session) for query in wanted.queries]
+    refused = _granted(run, locks)
+    if refused is not None:
+        for pending in reads:
+            forget(pending)
+        _refused(run, wanted, *refused)
+    return [
+        settle(session, query, pending, run.policy) for query, pending in zip(wanted.queries, reads, strict=True)
     ]
-    reads = [query.send(session) for query in queries]
-    refused = _granted(run, locks, held)
-    if refused is None:
-        return _compare(run, name, queries, reads)
-    for pending in reads:
-        forget(pending)
-    _unlock(run, held)
+
+
+def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> None:
+    """Judge a refused lock; returns where the candidate was emptied and then locked."""
+    wanted.unsaid += bare(error)
+    if target == "candidate" and _dirty(error, wanted.unsaid):
+        said = "its lock is refused and no session is named as the holder"
+        if _emptied(run, said, error):
+            return
+    run.release()
     run.settle()
-    target, error = refused
-    if target == "candidate" and _dirty(error):
-        _foreign(run, "its lock is refused and no session is named as the holder", error)
-        # A lock that is refused for another reason than a dirty candidate is refused again, and then waited for.
     raise error
 
 
-def _dirty(error: AgentError) -> bool:
+def _emptied(run: Run, said: str, error: AgentError) -> bool:
+    """Empty a candidate whose lock is refused for its changes, where that may be done, and lock it.
+
+    Raises:
+        Dirty: they are somebody else's.
+    """
+    try:
+        discard(run, said, error)
+    except Dirty:
+        run.release()
+        run.settle()
+        raise
+    pending = operations.send_lock(run.session, "candidate")
+    return _granted(run, [("candidate", pending)]) is None
+
+
+def _dirty(error: AgentError, unsaid: int) -> bool:
     """Whether a refused lock of the candidate means uncommitted changes: no session holds it, yet it is not given.
 
-    RFC 6241 section 7.5 asks for lock-denied; netconfd answers resource-denied.
+    RFC 6241 section 7.5 asks for lock-denied; netconfd answers resource-denied, others operation-failed without more.
     """
+    if awaits_confirmation(error):
+        return False
     if isinstance(error, LockDenied):
         return error.session_id in _NO_HOLDER
-    return isinstance(error, RPCError) and "resource-denied" in error.tags
+    return isinstance(error, RPCError) and ("resource-denied" in error.tags or unsaid > 1)
 
 
 def _granted(
-    run: Run, locks: list[tuple[operations.Datastore, Pending]], held: list[operations.Datastore]
+    run: Run, locks: list[tuple[operations.Datastore, Pending]]
 ) -> tuple[operations.Datastore, AgentError] | None:
-    """Collect the answers; *held* has a target from the moment its lock may have been granted."""
+    """Collect the answers; the run holds a target from the moment its lock may have been granted."""
     refused: tuple[operations.Datastore, AgentError] | None = None
     for target, pending in locks:
-        held.append(target)
+        run.locks.held.append(target)
         try:
             pending.result()
         except RPCError as error:
-            if _ours(run, error):
+            if _held_here(run, error):
+                if not run.session.owned:
+                    run.locks.held.remove(target)  # its owner's lock stays its owner's: the push works under it
                 continue
-            held.remove(target)
+            run.locks.held.remove(target)
             _give_back(run, target, error)
             refused = refused or (target, error)
         except AgentError as error:
@@ -104,52 +171,37 @@ def _granted(
     return refused
 
 
-def _ours(run: Run, error: RPCError) -> bool:
-    """Whether this session holds the lock, by a try whose answer did not say so; who lends one may hold it as well."""
-    return run.session.owned and isinstance(error, LockDenied) and error.session_id == run.session.session_id
+def _held_here(run: Run, error: RPCError) -> bool:
+    """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session."""
+    return isinstance(error, LockDenied) and error.session_id is not None and error.session_id == run.session.session_id
 
 
 def _give_back(run: Run, target: operations.Datastore, error: RPCError) -> None:
-    """Unlock where the refusal does not say that another holds it: it proves as little as an ok."""
-    if not isinstance(error, LockDenied) and run.session.connected:
+    """Unlock where the refusal does not say that another holds it: it proves as little as an ok.
+
+    Not on a borrowed session, whose owner may hold the lock.
+    """
+    if run.session.owned and not isinstance(error, LockDenied) and run.session.connected:
         forget(operations.send_unlock(run.session, target))
 
 
-def _compare(run: Run, name: str, queries: list[Query[TrustpointConfig]], reads: list[Pending | None]) -> str:
-    candidate, running = (query.read(pending) for query, pending in zip(queries, reads, strict=True))
-    if candidate.missing is not None or running.missing is not None:
-        return "held; the candidate could not be compared with running"
-    if _settings(candidate) != _settings(running):
-        _foreign(run, f"it already differs from running at trustpoint {name}", None)
-    return f"held; candidate compared with running at trustpoint {name} only"
+def discard(run: Run, how: str, cause: AgentError | None) -> None:
+    """Empty a candidate that holds uncommitted changes: an earlier push's own, or by the user's word anybody's.
 
-
-def _settings(reading: Reading[TrustpointConfig]) -> object:
-    return reading.value.settings if reading.value else None
-
-
-def _foreign(run: Run, how: str, cause: AgentError | None) -> None:
-    """Somebody else's uncommitted change: discard it if the user said so, else refuse."""
-    if not run.plan.intent.discard_foreign:
-        raise PolicyRefused(
+    Raises:
+        Dirty: they are somebody else's, and the user said nothing.
+    """
+    if ours(run):
+        log.warning("%s: discarding what an earlier push left in the candidate", run.plan.device)
+    elif run.plan.intent.discard_foreign:
+        log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
+    else:
+        raise Dirty(
             f"the candidate holds uncommitted changes of somebody else: {how}",
             device=run.plan.device,
             hint="commit or discard them there, or use --discard-foreign",
         ) from cause
-    log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
     operations.discard_changes(run.session)
-
-
-def _unlock(run: Run, held: list[operations.Datastore]) -> None:
-    """Give back what is held, without waiting: the answers are read beside the next step's.
-
-    A lock ends with its session, so a lost session holds none.
-    """
-    if not run.session.connected:
-        return
-    run.locked = False
-    run.loose += [(f"unlock {target}", operations.send_unlock(run.session, target)) for target in reversed(held)]
-    held.clear()
 
 
 def forget(pending: Pending | None) -> None:

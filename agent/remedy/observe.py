@@ -93,6 +93,30 @@ def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
     return Glance(*ask(session, queries, policy))
 
 
+def reread(
+    state: State,
+    config: Reading[TrustpointConfig],
+    certificate: Reading[Certificate],
+    *,
+    ssh: Ssh | None,
+    trustpool: bool = False,
+) -> State:
+    """*state* with the trustpoint and its certificate as they are now, by the CLI where the models do not tell.
+
+    *trustpool* reads that again as well, and so does a state that was made with it.
+    """
+    pool = trustpool or state.trustpool.answered
+    state = replace(state, config=config, certificate=certificate)
+    if ssh is None or state.cli is not None:
+        return state
+    return replace(
+        state,
+        config=cliread.config(ssh, state.trustpoint) if _config_untold(state) else config,
+        certificate=_told(ssh, state),
+        trustpool=cliread.trustpool(ssh) if pool else state.trustpool,
+    )
+
+
 def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:
     """The licensing state by its model, else over the CLI."""
     with bound(device=session.device):

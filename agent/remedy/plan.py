@@ -208,6 +208,7 @@ def _plan(intent: Intent, state: State, there: _There, method: Method, steps: li
         steps=tuple(steps),
         release=state.release,
         present=there.evidence,
+        state=state,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from agent.model.caution import Caution, CommitMode
@@ -13,6 +13,7 @@ from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import ConfigureTrustpoint, Plan
+from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy
@@ -21,8 +22,39 @@ from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
 
+LATE = 5.0
+"""Seconds by which a device may take a commit on trial back later than announced (two to three were seen)."""
+ENDLESS = 10**6
+"""Tries, where a deadline is what ends them."""
+_LONGEST_WAIT = 5.0
+
 T = TypeVar("T")
 Steps = Generator[Event, None, T]
+
+
+class NoLongerPlanned(AgentError):
+    """What was planned is no longer possible, by what is there now; nothing was changed."""
+
+    kind = "skipped"
+
+
+_ENDS = {OutcomeUnknown: Result.UNKNOWN, NoLongerPlanned: Result.SKIPPED}
+
+
+@dataclass
+class Locks:
+    """The locks that one session was granted; they end with it, and no other session may give them back."""
+
+    session: Session | None = None
+    held: list[operations.Datastore] = field(default_factory=list)
+
+    def on(self, session: Session) -> bool:
+        """Whether they are held, and on *session*, which lives."""
+        return bool(self.held) and self.session is session and session.connected
+
+    def forget(self) -> None:
+        """None is held any more."""
+        self.session, self.held = None, []
 
 
 @dataclass
@@ -34,12 +66,17 @@ class Run:
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
-        locked: whether this run holds the locks.
-        on_trial: the persist-id of a commit that the device takes back unless it is confirmed.
+        locks: the locks that this run was granted, and on which session.
+        edited: whether the candidate of that session may hold an edit of this run.
+        on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
+            policy's clock.
         acted: whether an action that installs a certificate was begun.
         undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
             there before it is what a failure restores.
-        left: what that could not restore, and may be on the device still.
+        before: the trustpoint ahead of it, None for none.
+        made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
+        committed: the trustpoint as it was read back after that, None where it was not.
+        left: what could not be restored, and may be on the device still.
     """
 
     session: Session
@@ -52,10 +89,15 @@ class Run:
     retries: int = 0
     changed: bool = False
     configured: bool = False
-    locked: bool = False
+    locks: Locks = field(default_factory=Locks)
+    edited: bool = False
     on_trial: str | None = None
+    trial_ends: float | None = None
     acted: bool = False
     undo: ConfigureTrustpoint | None = None
+    before: TrustpointConfig | None = None
+    made: Enrollment | None = None
+    committed: TrustpointConfig | None = None
     left: str = ""
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
@@ -74,6 +116,12 @@ class Run:
         """Whether the session over which the anchor was proven ended by itself: the router may have reloaded."""
         return self._proven_on is not None and not (self._proven_on is self.session and self.session.connected)
 
+    def undoable(self, step: ConfigureTrustpoint) -> None:
+        """Register the undo ahead of the first change: what was there before it."""
+        if self.undo is None:
+            state = self.plan.state
+            self.undo, self.before = step, state.config.value if state else None
+
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""
         self.current = step
@@ -83,6 +131,11 @@ class Run:
         """The step ended; it goes into the outcome's steps."""
         self.records.append(StepRecord(step, status, detail))
         return Event(self.plan.device, step, status, detail)
+
+    def retried(self, step: str, detail: str) -> Event:
+        """Something is tried again."""
+        self.retries += 1
+        return Event(self.plan.device, step, Status.RETRY, detail)
 
     @property
     def caution(self) -> Caution:
@@ -121,9 +174,8 @@ class Run:
             error = attempt.error
             if before_repeat is None and isinstance(error, SessionLost):
                 raise error
-            self.retries += 1
             log.info("%s: %s is repeated: %s", self.plan.device, step, error)
-            yield Event(self.plan.device, step, Status.RETRY, error.message if error else "")
+            yield self.retried(step, error.message if error else "")
         raise AssertionError("the policy neither returned nor raised")
 
     def settle(self) -> None:
@@ -132,9 +184,34 @@ class Run:
             what, pending = self.loose.pop(0)
             try:
                 pending.result()
+                if what == "discard-changes" and self.on_trial is None:
+                    self.log.end()
             except AgentError as error:
                 log.warning("%s: %s: %s", self.plan.device, what, error.message)
                 self.records.append(StepRecord(what, Status.FAILED, error.message))
+
+    @property
+    def holds_locks(self) -> bool:
+        """Whether the session of now holds a lock of this run's."""
+        return self.locks.on(self.session)
+
+    def release(self) -> None:
+        """Give back what is held, the candidate first emptied of an edit of ours, without waiting for the answers.
+
+        They are read beside the next step's. A lock ends with its session, and with the candidate's lock its changes
+        (RFC 6241 sections 7.5 and 8.3.4.2), so on a lost session nothing is sent, and on no other session ever.
+        """
+        session, held, edited = self.locks.session, self.locks.held, self.edited
+        if session is not None and session.connected:
+            try:
+                if edited:
+                    self.loose.append(("discard-changes", operations.send_discard_changes(session)))
+                for target in reversed(held):
+                    self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
+            except AgentError as error:
+                log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
+        self.locks.forget()
+        self.edited = False
 
     def abandon(self) -> None:
         """End a session of our own that did not answer as it should: with it the device drops its locks and candidate.
@@ -142,20 +219,14 @@ class Run:
         A borrowed one is left open; candidate and locks are given back on it behind what it does not answer.
         """
         self.loose.clear()
-        if self.locked and not self.session.owned and self.session.connected:
-            self._give_back()
-        self.locked = False
+        if self.holds_locks and not self.session.owned:
+            self.release()
+            self.loose.clear()
+            said = "discard-changes and the unlocks wait behind what the session does not answer"
+            self.records.append(StepRecord("give back", Status.UNKNOWN, said))
+        self.locks.forget()
+        self.edited = False
         self.session.close()
-
-    def _give_back(self) -> None:
-        try:
-            operations.send_discard_changes(self.session)
-            for target in ("candidate", "running"):
-                operations.send_unlock(self.session, target)
-            left = "discard-changes and both unlocks wait behind what the session does not answer"
-        except AgentError as error:
-            left = f"the locks may be held until the borrowed session ends: {error.message}"
-        self.records.append(StepRecord("give back", Status.UNKNOWN, left))
 
     @contextmanager
     def unbroken(self) -> Iterator[None]:
@@ -171,38 +242,42 @@ class Run:
             if self.ssh is not None and shell is not None:
                 self.ssh.policy = shell
 
-    def renewed(self) -> Session:
-        """A further session; the one before is closed where it is our own, and settled where it is borrowed.
+    def further(self, deadline: float) -> Session:
+        """Another session beside the one of now, to be closed or adopted; asked for until *deadline* by the clock.
 
         Raises:
-            AgentError: it cannot be opened.
+            AgentError: it cannot be opened, or there is nothing to open it with.
         """
-        self.settle()
         if self.connect is None:
-            raise SessionLost("there is no way to open another session", device=self.plan.device)
-        if self.session.owned:
-            self.session.close()
-        self._reopen(self.connect)
-        return self.session
+            raise SessionLost(
+                "there is no way to open another session",
+                device=self.plan.device,
+                hint="give a connect callable, or push again on a new session",
+            )
+        left = max(0.0, deadline - self.policy.clock())
+        return replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT).run(self.connect)
 
-    def _reopen(self, connect: Connector) -> None:
+    def adopt(self, session: Session) -> None:
+        """Go on over *session*, which this run opened; what it opened before is closed."""
         self.close_reopened()
-        self.session = self._reopened = self.policy.run(connect)
+        self.session = self._reopened = session
 
     def alive(self) -> Session:
         """The session, reopened where it was lost and a connector is at hand.
+
+        A device that takes no connection at the moment is asked again: once something was sent to it for as long as a
+        commit on trial lasts or might, before that as the policy says.
 
         Raises:
             AgentError: it was lost and cannot be reopened.
         """
         if not self.session.connected:
-            if self.connect is None:
-                raise SessionLost(
-                    "the session was lost and there is no way to open another",
-                    device=self.plan.device,
-                    hint="give a connect callable, or push again on a new session",
-                )
-            self._reopen(self.connect)
+            if self.changed or self.trial_ends is not None:
+                self.adopt(self.further(self.trial_ends or self.policy.clock() + self.caution.confirm_timeout))
+            elif self.connect is None:
+                self.further(0.0)
+            else:
+                self.adopt(self.policy.run(self.connect))
         return self.session
 
     def shell(self) -> Ssh:
@@ -226,7 +301,7 @@ class Run:
     def outcome(self, error: AgentError | None = None) -> Outcome:
         """The end of the run."""
         if error is not None:
-            result = Result.UNKNOWN if isinstance(error, OutcomeUnknown) else Result.FAILED
+            result = _ENDS.get(type(error), Result.FAILED)
         else:
             result = Result.REMEDIED if self.changed else Result.UNCHANGED
         return Outcome(

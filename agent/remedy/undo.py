@@ -1,28 +1,31 @@
-"""Restore the trustpoint's configuration where a push changed it and could not prove the certificate."""
+"""Roll back what a push committed where it could not prove the certificate: that, and nothing of anybody else's."""
 
 from __future__ import annotations
 
 import logging
 
-from agent.model.errors import AgentError
+from agent.model.certificate import Certificate, Evidence
+from agent.model.errors import AgentError, AnchorMismatch
 from agent.model.outcome import Event, Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
 from agent.netconf.schema import Schema
-from agent.remedy.configure import Change, change, running
+from agent.remedy.change import Change, running
+from agent.remedy.configure import change
+from agent.remedy.locks import BOTH, Wanted, acquire
+from agent.remedy.prove import certificate, judge
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread, trustpoint
 
 log = logging.getLogger(__name__)
 
-_OWN = {"trustpoint-name", "name", "enrollment"}
-
 
 def restore(run: Run) -> Steps[None]:
     """Give the trustpoint what it had before this run; what cannot be restored is said in the outcome's steps.
 
-    A trustpoint that somebody else has changed since is left alone, and so is one that is as before.
+    Only what this run committed, and as it committed it, is rolled back, under the router's locks: a trustpoint that
+    somebody has changed since, or that holds a certificate by now, is left alone, and the device then is in doubt.
     """
     first = run.undo
     if first is None or not run.configured:
@@ -35,25 +38,66 @@ def restore(run: Run) -> Steps[None]:
             yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {error.message}")
 
 
-def _left(run: Run, said: str) -> Event:
+def _left(run: Run, said: str, status: Status = Status.FAILED) -> Event:
     """It was not restored; what may be left becomes part of the outcome."""
     run.left = said
-    return run.ended("undo", Status.FAILED, said)
+    return run.ended("undo", status, said)
 
 
 def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
-    reading = _now(run, first)
-    now = reading.value.enrollment if reading.value else None
-    if reading.missing is not None:
-        yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {reading.missing}")
-    elif now is None or now == first.replaces:
-        yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
-    elif first.creates and not _only_ours(reading):
-        said = f"trustpoint {first.trustpoint} has further settings by now; it is left as it is"
-        yield run.ended("undo", Status.SKIPPED, said)
+    if first.model is ConfigModel.NONE:
+        run.release()  # a lock of ours would refuse the commit at the CLI
+        run.settle()
     else:
-        yield from _undo(run, first, now)
+        run.alive()
+        yield from acquire(run, Wanted(BOTH))
+    reading = _now(run, first)
+    now, name = reading.value, first.trustpoint
+    if reading.missing is not None:
+        yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
+    elif (now.enrollment if now else None) == first.before:
+        yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
+    elif not _as_committed(run, now):
+        said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
+        yield _left(run, said, Status.SKIPPED)
+    elif (stays := _holds_certificate(run, name)) is not None:
+        yield _left(run, stays, Status.SKIPPED)
+    elif run.evidence is not Evidence.NONE:
+        yield run.ended("undo", Status.SKIPPED, f"the root is there by now, by {run.evidence.value}")
+    elif now is not None:
+        yield from _undo(run, first, now.enrollment)
         run.changed = run.configured = bool(run.left)
+
+
+def _as_committed(run: Run, now: TrustpointConfig | None) -> bool:
+    """Whether the trustpoint is what this run's own commit left: as it was read back, else what was there and ours."""
+    if now is None or now.enrollment != run.made:
+        return False
+    if run.committed is not None:
+        return run.committed.settings == now.settings
+    return now.further == (run.before.further if run.before else {})
+
+
+def _holds_certificate(run: Run, name: str) -> str | None:
+    """Why the trustpoint is not taken away under a certificate; the anchor's makes the run a success after all."""
+    try:
+        reading = certificate(run, name)
+        found = judge(run, name, run.plan.intent.anchor, reading)
+    except AnchorMismatch as error:
+        return f"{error.message}; the trustpoint stays as it is"
+    except AgentError as error:
+        return f"trustpoint {name} stays, since whether it holds a certificate could not be read: {error.message}"
+    if found is not None:
+        run.proven(found)
+        return None
+    return _untold(name, reading)
+
+
+def _untold(name: str, reading: Reading[Certificate]) -> str | None:
+    if reading.value is None and reading.missing is None:
+        return None
+    why = reading.missing or "the device shows too little of it"
+    return f"trustpoint {name} stays, since whether it holds a certificate cannot be told: {why}"
 
 
 def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
@@ -61,7 +105,7 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
         yield run.started_event("undo", f"typed at the CLI: trustpoint {first.trustpoint} as before")
         run.shell().console().configure(_lines(first, now))
         reading = cliread.config(run.shell(), first.trustpoint)
-        if (reading.value.enrollment if reading.value else None) != _before(first):
+        if (reading.value.enrollment if reading.value else None) != first.before:
             yield _left(run, f"trustpoint {first.trustpoint} is not as before")
             return
     else:
@@ -71,25 +115,18 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
 
 
 def _change(first: ConfigureTrustpoint, now: Enrollment) -> Change:
-    name, model, old = first.trustpoint, first.model, _before(first)
+    name, model, old = first.trustpoint, first.model, first.before
 
     def content(schema: Schema) -> Element:
         if old is not None and old.kind is not EnrollmentKind.NONE:
             return trustpoint.config_edit(schema, model, name, old, replaces=now)
         return trustpoint.config_undo(schema, model, name, now, whole=first.creates)
 
-    return Change(name, model, old, content, f"trustpoint {name} as before")
-
-
-def _before(first: ConfigureTrustpoint) -> Enrollment | None:
-    """The enrollment that was there; None for no trustpoint."""
-    if first.creates:
-        return None
-    return first.replaces or Enrollment(EnrollmentKind.NONE)
+    return Change(name, model, now, old, content, f"trustpoint {name} as before")
 
 
 def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
-    old = _before(first)
+    old = first.before
     undone = trustpoint.undo_lines(first.trustpoint, now, whole=first.creates)
     return undone if old is None or old.kind is EnrollmentKind.NONE else [*undone, f" {old.cli}"]
 
@@ -98,13 +135,3 @@ def _now(run: Run, first: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
     if first.model is ConfigModel.NONE:
         return cliread.config(run.shell(), first.trustpoint)
     return running(run, first.trustpoint, first.model, there=False)
-
-
-def _only_ours(reading: Reading[TrustpointConfig]) -> bool:
-    """Whether the trustpoint holds nothing but what this run gave it."""
-    if reading.value is None:
-        return False
-    settings = reading.value.settings
-    lines = settings.get("lines", ())  # where it was read as CLI text
-    typed = all(str(line).startswith("enrollment ") for line in lines) if isinstance(lines, tuple) else False
-    return set(settings) <= {*_OWN, "lines"} and typed

@@ -77,12 +77,12 @@ def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list
         AgentError: the session was lost, or a transient failure outlasted the policy.
     """
     flying = [query.send(session) for query in queries]
-    return [_settle(session, query, pending, policy) for query, pending in zip(queries, flying, strict=True)]
+    return [settle(session, query, pending, policy) for query, pending in zip(queries, flying, strict=True)]
 
 
 def ask_one(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
     """The reading of one query; as :func:`ask`."""
-    reading: Reading[T] = _settle(session, query, query.send(session), policy)
+    reading: Reading[T] = settle(session, query, query.send(session), policy)
     return reading
 
 
@@ -97,7 +97,8 @@ def ask_until_there(session: Session, query: Query[T], policy: Policy) -> Readin
     return reading
 
 
-def _settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Reading[T]:
+def settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Reading[T]:
+    """The reading of a query that is on its way, sent again where it fails in passing; errors as of :func:`ask`."""
     first: list[Pending | None] = [pending]
 
     def attempt() -> Reading[T]:

@@ -39,7 +39,7 @@ def cleaned(connect: Connector) -> Iterator[Connector]:
         operations.discard_changes(cleaner)
         if enrollment(cleaner) is not None:
             edit(cleaner, "delete")
-            operations.commit(cleaner)
+            operations.send_commit(cleaner).result()
 
 
 def kill(connect: Connector, session: Session) -> None:
@@ -89,7 +89,7 @@ def test_a_commit_on_trial_is_confirmed_by_a_second_session(connect: Connector) 
 def test_a_commit_on_trial_that_is_cancelled_is_gone(connect: Connector) -> None:
     with connect() as session:
         edit(session)
-        operations.commit_confirmed(session, persist="ours", timeout=60)
+        operations.send_commit_confirmed(session, persist="ours", timeout=60).result()
         assert enrollment(session) == TERMINAL
         operations.cancel_commit(session, persist="ours")
         assert enrollment(session) is None

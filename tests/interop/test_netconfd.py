@@ -142,12 +142,12 @@ def test_a_confirming_commit_commits_what_somebody_else_left_in_the_candidate_an
             session.schema, ConfigModel.UM_CRYPTO, "OURS", Enrollment(EnrollmentKind.TERMINAL)
         )
         operations.send_edit_config(session, content).result()
-        operations.commit_confirmed(session, persist="ours", timeout=60)
+        operations.send_commit_confirmed(session, persist="ours", timeout=60).result()
         for target in ("running", "candidate"):
             with pytest.raises(agent.RPCError, match="in-use"):
                 operations.send_lock(session, "running" if target == "running" else "candidate").result()
         edit(somebody, "THEIRS")
-        operations.confirm(session, persist="ours")
+        operations.send_confirm(session, persist="ours").result()
         assert trustpoints(somebody, "running") == {"OURS", "THEIRS"}
 
 

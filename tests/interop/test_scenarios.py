@@ -36,7 +36,7 @@ def session(server: Server) -> Iterator[Session]:
         operations.discard_changes(cleaner)
         if enrollment(cleaner) is not None:
             edit(cleaner, "delete")
-            operations.commit(cleaner)
+            operations.send_commit(cleaner).result()
 
 
 def edit(session: Session, operation: str | None = None, name: str = "Trustpool") -> Reply:
@@ -85,7 +85,7 @@ def test_an_edit_is_seen_in_the_candidate_then_committed_then_in_running(session
     assert edit(session).ok
     assert enrollment(session, "candidate") == TERMINAL
     assert enrollment(session) is None
-    assert operations.commit(session).ok
+    assert operations.send_commit(session).result().ok
     assert enrollment(session) == TERMINAL
 
 
@@ -100,7 +100,7 @@ def test_a_validated_change_is_committed(session: Session) -> None:
     assert operations.send_validate(session).result().ok
     # netconfd 2.13 commits nothing where validate came last (test_netconfd.py shows it), but both edits here.
     edit(session, name="SECOND")
-    assert operations.commit(session).ok
+    assert operations.send_commit(session).result().ok
     assert enrollment(session) == TERMINAL
 
 
@@ -158,7 +158,7 @@ def test_several_reads_in_flight_come_back_each_to_its_own(session: Session) -> 
 
 def test_ok_proves_nothing(session: Session) -> None:
     edit(session)
-    operations.commit(session)
+    operations.send_commit(session).result()
     reply = operations.action(
         session, template("rpc-ca-authenticate", server_name="Trustpool", file_path=None), operation="ca-authenticate"
     )

@@ -1,0 +1,71 @@
+"""One change of a trustpoint's configuration, and whether it is running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent.model.errors import SessionLost, TransportError
+from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
+from agent.model.unfinished import Unfinished
+from agent.netconf.payload import Element
+from agent.netconf.schema import Schema
+from agent.netconf.session import Session
+from agent.remedy.run import LATE, Run
+from agent.xr import cliread, trustpoint
+from agent.xr.query import ask_one, ask_until_there
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is sent, what was and then must be running, how it is called."""
+
+    trustpoint: str
+    model: ConfigModel
+    before: Enrollment | None
+    wanted: Enrollment | None
+    content: Callable[[Schema], Element]
+    line: str
+
+    def holds(self, reading: Reading[TrustpointConfig]) -> bool:
+        """Whether the running configuration is as wanted."""
+        return (reading.value.enrollment if reading.value else None) == self.wanted
+
+    def unfinished(self, run: Run, persist: str | None = None) -> Unfinished:
+        """What the write-ahead log keeps of it; with *persist* once its commit on trial is about to be sent."""
+        until = run.policy.now() + timedelta(seconds=run.caution.confirm_timeout + LATE) if persist else None
+        before, wanted = (None if one is None else one.cli for one in (self.before, self.wanted))
+        return Unfinished(self.trustpoint, before, wanted, persist, until)
+
+
+class NotCommitted(TransportError):
+    """The session failed, and nothing of the change is running or will be: it may be begun anew."""
+
+
+def running(
+    run: Run, name: str, model: ConfigModel, *, there: bool = True, session: Session | None = None
+) -> Reading[TrustpointConfig]:
+    """The committed trustpoint: by the model, else over the CLI where that is at hand.
+
+    *there*: it is expected, so an empty answer is asked for again. *session*: by which, instead of the run's own.
+    """
+    session = session or run.alive()
+    query = trustpoint.config_query(session.schema, model, name)
+    reading = ask_until_there(session, query, run.policy) if there else ask_one(session, query, run.policy)
+    if reading.missing is not None and run.ssh is not None:
+        return cliread.config(run.ssh, name)
+    return reading
+
+
+def holds(run: Run, wish: Change, *, there: bool = True, session: Session | None = None) -> bool:
+    """Whether *wish* is running; as :func:`running`.
+
+    Raises:
+        AgentError: it cannot be read.
+    """
+    expected = there and wish.wanted is not None
+    reading = running(run, wish.trustpoint, wish.model, there=expected, session=session)
+    if reading.missing is not None:
+        raise SessionLost(reading.missing, device=run.plan.device)
+    return wish.holds(reading)

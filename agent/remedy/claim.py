@@ -1,0 +1,173 @@
+"""A plan is a claim about a state: before anything is written the state is read again, under the router's lock.
+
+Where it is no longer what the plan saw, it is planned anew from what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from agent.model.errors import OutcomeUnknown, ProtocolError, ReplyTimeout, SessionLost
+from agent.model.outcome import Status
+from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Plan, Skip, Step
+from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
+from agent.model.unfinished import line_of
+from agent.remedy.change import NotCommitted
+from agent.remedy.leftover import same_elsewhere
+from agent.remedy.locks import BOTH, Dirty, Wanted, acquire, discard
+from agent.remedy.observe import observe, reread
+from agent.remedy.plan import plan
+from agent.remedy.run import NoLongerPlanned, Run, Steps
+from agent.xr import trustpoint
+from agent.xr.query import Query, ask, ask_until_there
+
+Installing = ConfigureTrustpoint | Authenticate | Dialog | ImportBundle
+"""The steps that need it: what follows them is done only where the root is proven, and harms nobody."""
+
+
+def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
+    """Lock for the first of *steps*, read again what they were planned from; the steps that are to be taken now.
+
+    No lock is taken where lines are to be typed at the CLI, whose commit a lock of ours would refuse, and none where
+    the device has no candidate.
+
+    Raises:
+        NotCommitted: the session was lost.
+        NoLongerPlanned: what is there by now leaves no plan.
+        LockDenied, PolicyRefused, AgentError: as of :func:`agent.remedy.locks.acquire` and of reading.
+    """
+    run.alive()
+    locks, seen = _targets(run, steps), run.plan.state
+    queries = _queries(run, locks, whole=seen is None)
+    if locks:
+        yield run.started_event("lock", "running and candidate" if len(locks) > 1 else "running")
+        readings = yield from _locked(run, Wanted(locks, queries))
+        yield run.ended("lock", Status.DONE, _candidate_judged(run, locks, readings))
+    else:
+        readings = ask(run.session, queries, run.policy)
+    state = _now(run, seen, readings, pool=any(isinstance(step, ImportBundle) for step in steps))
+    following = _planned(run, state)
+    if isinstance(following, Skip):
+        raise NoLongerPlanned(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
+    run.plan = replace(run.plan, state=state)
+    if _acts(following.steps) == _acts(steps):
+        return tuple(steps)
+    run.plan = replace(following, intent=run.plan.intent)
+    run.evidence = following.present
+    yield run.ended("plan", Status.DONE, _said(seen, state, "planned anew" if following else "nothing is left to do"))
+    return following.steps
+
+
+def _locked(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
+    try:
+        return (yield from acquire(run, wanted))
+    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
+        run.abandon()
+        raise NotCommitted(
+            f"{run.current}: {error.message}; nothing was committed",
+            device=run.plan.device,
+            hint="push again; if it stays, look at the device's load and at the way to it",
+        ) from error
+
+
+def _targets(run: Run, steps: Sequence[Step]) -> tuple[Any, ...]:
+    first = next((step for step in steps if isinstance(step, Installing)), None)
+    if not run.session.capabilities.candidate or (
+        isinstance(first, ConfigureTrustpoint) and first.model is ConfigModel.NONE
+    ):
+        return ()
+    edits = any(isinstance(step, ConfigureTrustpoint) for step in steps) or run.log.unfinished() is not None
+    return BOTH if edits else BOTH[:1]
+
+
+def _queries(run: Run, locks: tuple[Any, ...], *, whole: bool) -> list[Query[Any]]:
+    """Running, certificate and where it is locked the candidate; with *whole* the state is read by other means."""
+    schema, model, name = run.session.schema, run.plan.config_model, run.plan.intent.trustpoint
+    beside = [trustpoint.config_query(schema, model, name)]
+    if "candidate" in locks:
+        beside.append(trustpoint.config_query(schema, model, name, datastore="candidate"))
+    return beside if whole else [*beside, trustpoint.certificate_query(schema, name)]
+
+
+def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[Any]]) -> str:
+    """What was found out about the candidate under the locks; an edit that was left in it is over now.
+
+    Raises:
+        Dirty: it holds somebody else's changes.
+    """
+    if "candidate" not in locks:
+        return "held"
+    running, candidate = readings[:2]
+    name = run.plan.intent.trustpoint
+    borrowed = "candidate" not in run.locks.held
+    compared = running.answered and candidate.answered
+    differs = compared and _settings(running) != _settings(candidate)
+    if differs or (borrowed and not same_elsewhere(run, name)):
+        _emptied(run, name if differs else "others than trustpoint " + name)
+    left = run.log.unfinished()
+    if left is not None and left.persist is None:
+        run.log.end()
+    if borrowed:
+        return "held by the session's owner; the candidate is as running"
+    return f"held; candidate compared with running at trustpoint {name} only" if compared else (
+        "held; the candidate could not be compared with running"
+    )
+
+
+def _emptied(run: Run, where: str) -> None:
+    try:
+        discard(run, f"it already differs from running at {where}", None)
+    except Dirty:
+        run.release()
+        run.settle()
+        raise
+
+
+def _settings(reading: Reading[TrustpointConfig]) -> object:
+    return reading.value.settings if reading.value else None
+
+
+def _now(run: Run, seen: State | None, readings: list[Reading[Any]], *, pool: bool) -> State:
+    """The state by now; read as a whole where the plan does not say what it saw."""
+    if seen is None:
+        intent = run.plan.intent
+        return observe(run.session, intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+    config, certificate = readings[0], readings[-1]
+    if certificate.answered and certificate.value is None and seen.certificate.value is not None:
+        # It was there: an empty answer may be the device's way to say that it is busy.
+        query = trustpoint.certificate_query(run.session.schema, run.plan.intent.trustpoint)
+        certificate = ask_until_there(run.session, query, run.policy)
+    return reread(seen, config, certificate, ssh=run.ssh, trustpool=pool)
+
+
+def _planned(run: Run, state: State) -> Plan | Skip:
+    """The plan for the same wish from *state*; an enrollment that this run itself configured may be replaced."""
+    intent = run.plan.intent
+    return plan(replace(intent, replace=intent.replace or run.configured), state)
+
+
+def _acts(steps: Sequence[Step]) -> list[Step]:
+    return [step for step in steps if not isinstance(step, Note)]
+
+
+def _said(seen: State | None, now: State, then: str) -> str:
+    """What differs from what the plan saw, and what follows."""
+    if seen is None:
+        return f"{then}, from the state that was read under the lock"
+    differs = []
+    before, after = line_of(seen.config.value), line_of(now.config.value)
+    if before != after:
+        differs.append(f"trustpoint {now.trustpoint}: {after or 'not there'}, it was {before or 'not there'}")
+    elif _settings(seen.config) != _settings(now.config):
+        differs.append(f"trustpoint {now.trustpoint} has other settings")
+    if seen.certificate.value != now.certificate.value:
+        shown = now.certificate.value
+        differs.append(f"its CA certificate is {shown.name if shown else 'gone'}")
+    if seen.trustpool.value != now.trustpool.value:
+        differs.append("the trustpool lists others")
+    what = "; ".join(differs) or "the router is not as the plan saw it"
+    return f"somebody changed it meanwhile ({what}): {then}"
+
+

@@ -1,0 +1,156 @@
+"""A commit on trial (RFC 6241 section 8.4): seen from a second session, confirmed by the one that holds the locks."""
+
+from __future__ import annotations
+
+import logging
+
+from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, RPCError, SessionLost, TransportError
+from agent.model.outcome import Event, Status
+from agent.model.state import TrustpointConfig
+from agent.netconf import operations
+from agent.netconf.session import Pending, Session
+from agent.remedy.change import Change, NotCommitted, running
+from agent.remedy.run import LATE, Run, Steps
+from agent.remedy.uncertain import Fate, answered_late, fate
+
+log = logging.getLogger(__name__)
+
+
+def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
+    """See the commit from a further session, then make it last; else take it back, or let the device do so.
+
+    The first session confirms, since a confirming commit commits what is in the candidate by then, and it alone holds
+    the locks; the second does it by the persist-id only where the first was lost.
+
+    Raises:
+        NotCommitted: the device took it back; it may be begun anew.
+        TransportError, RPCError, Interrupted: it could not be confirmed, and is taken back.
+        OutcomeUnknown: what became of it could not be found out.
+    """
+    yield run.started_event("confirm", "once another session sees it")
+    end = run.trial_ends or 0.0
+    try:
+        second = run.further(end)
+    except AgentError as error:
+        raise _withdrawn(run, persist, error) from error
+    try:
+        there = _seen(run, wish, persist, second)
+        said = yield from _confirmed(run, wish, persist, second)
+    finally:
+        if run.session is not second:
+            second.close()
+    _over(run)
+    run.made, run.committed = wish.wanted, there
+    yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
+
+
+def _seen(run: Run, wish: Change, persist: str, second: Session) -> TrustpointConfig | None:
+    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
+
+    Raises:
+        TransportError, OutcomeUnknown: it cannot; the commit is taken back.
+    """
+    try:
+        reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
+        if reading.answered and wish.holds(reading):
+            return reading.value
+        unseen: AgentError = TransportError(
+            reading.missing or "another session does not see it in running", device=run.plan.device
+        )
+    except AgentError as error:
+        unseen = error
+    raise _withdrawn(run, persist, unseen) from unseen
+
+
+def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[str]:
+    asked = _Asked(run, persist)
+    try:
+        with run.unbroken():
+            yield from run.persist("confirm", asked.send)
+        return "confirmed"
+    except (OutcomeUnknown, SessionLost) as error:
+        if (yield from answered_late(run, asked.pending)) and asked.ok():
+            return "confirmed; answered late"
+        lost: AgentError = error
+    except RPCError as error:
+        # No such trial any more means that it ended one way or the other.
+        if cancelled(run, persist):
+            raise
+        lost = error
+    yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{lost.message}; asking on the other session")
+    run.abandon()
+    run.adopt(second)
+    found = yield from fate(run, wish, persist, lost)
+    if found is Fate.NOTHING:
+        _over(run)
+        run.changed = run.configured = run.made is not None
+        raise NotCommitted(
+            "the device took the commit back; the configuration is as before",
+            device=run.plan.device,
+            hint="run push again",
+        ) from lost
+    return str(found.value)
+
+
+class _Asked:
+    """The confirming commit as it is sent."""
+
+    def __init__(self, run: Run, persist: str) -> None:
+        self._run, self._persist = run, persist
+        self.pending: Pending | None = None
+
+    def send(self) -> None:
+        """One try; on the session that holds the locks and no other."""
+        self.pending = operations.send_confirm(self._run.session, persist=self._persist)
+        self.pending.result()
+
+    def ok(self) -> bool:
+        """Whether the late answer is an ok."""
+        try:
+            if self.pending is not None:
+                self.pending.result()
+        except AgentError as error:
+            log.info("%s: confirm, answered late: %s", self._run.plan.device, error.message)
+            return False
+        return self.pending is not None
+
+
+def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
+    """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
+    seconds = run.caution.confirm_timeout + LATE
+    try:
+        gone = cancelled(run, persist)
+    except AgentError as second:
+        gone = False
+        log.info("%s: cancel-commit: %s", run.plan.device, second.message)
+    if not gone:
+        return OutcomeUnknown(
+            f"the commit is on trial, and could not be confirmed: {error.message}; the device takes it back by itself "
+            f"within {seconds:g} s",
+            device=run.plan.device,
+            hint="push again after that",
+        )
+    if isinstance(error, Interrupted):
+        return error
+    return TransportError(
+        f"the commit could not be confirmed and was taken back: {error.message}; the configuration is as before",
+        device=run.plan.device,
+        hint="run push again; without a second session: --commit plain",
+    )
+
+
+def cancelled(run: Run, persist: str) -> bool:
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except RPCError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+    _over(run)
+    run.log.end()
+    run.changed = run.configured = run.made is not None
+    return True
+
+
+def _over(run: Run) -> None:
+    run.on_trial = run.trial_ends = None

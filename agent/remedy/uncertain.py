@@ -1,0 +1,127 @@
+"""What became of a commit whose answer was lost: a time-out proves nothing, and neither does a lost session.
+
+A server may be at a commit for longer than anybody waits. Who is granted both locks on another session knows that the
+one which held them is gone, and its commit over; what is running then is the truth.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+
+from agent.model.errors import AgentError, OutcomeUnknown, PolicyRefused, RPCError
+from agent.model.outcome import Event, Status
+from agent.netconf import operations
+from agent.netconf.session import Pending
+from agent.remedy.change import Change, holds
+from agent.remedy.locks import BOTH, Wanted, acquire_once
+from agent.remedy.run import Run, Steps
+
+log = logging.getLogger(__name__)
+
+_LOCK_TRIES = 4
+_LONGEST_WAIT = 5.0
+
+
+class Fate(Enum):
+    """How a commit ended; the value says by what that is known."""
+
+    NOTHING = "it did not take effect"
+    CONFIRMED = "confirmed by another session"
+    RUNNING = "the configuration was read back and is there"
+
+
+def answered_late(run: Run, pending: Pending | None) -> Steps[bool]:
+    """Wait for an answer that did not come in time, for as long as a commit on trial lasts; whether it came."""
+    if pending is None or pending.answered() or not run.session.connected:
+        return False
+    seconds = float(run.caution.confirm_timeout)
+    said = f"no answer within {run.session.timeout:g} s; it may come yet: waiting up to {seconds:g} s more"
+    yield Event(run.plan.device, pending.operation, Status.RETRY, said)
+    end, policy = run.policy.clock() + seconds, run.policy.unstopped()
+    while not pending.answered() and policy.clock() < end:
+        policy.wait(1.0)
+    return pending.answered()
+
+
+def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps[Fate]:
+    """Find out how a commit ended whose answer was *lost*, and end one on trial; within its time.
+
+    The session that sent it is given up, and nothing breaks the search off. Where the locks were granted for it they
+    are held afterwards.
+
+    Raises:
+        OutcomeUnknown: it could not be found out in that time, which the message names.
+    """
+    yield Event(run.plan.device, run.current, Status.UNKNOWN, f"{lost.message}; finding out what became of it")
+    end = run.trial_ends or run.policy.clock() + run.caution.confirm_timeout
+    with run.unbroken():
+        policy, wait, tries, why = run.policy, run.policy.first, 0, lost.message
+        while True:
+            tries += 1
+            try:
+                _reopened(run, end)
+                found = _look(run, wish, persist, patient=tries < _LOCK_TRIES, over=policy.clock() >= end)
+            except AgentError as error:
+                run.abandon()
+                found, why = None, error.message
+            if found is not None:
+                return found
+            if policy.clock() >= end:
+                raise _unknown(run, wish, persist, lost, why)
+            wait = min(_LONGEST_WAIT, wait * 2)
+            policy.wait(min(wait, max(0.0, end - policy.clock()) + 0.1))
+
+
+def _reopened(run: Run, end: float) -> None:
+    """Another session than the one that did not answer; a borrowed one that still lives is left to its owner."""
+    if not run.session.connected or not run.session.owned:
+        run.adopt(run.further(end))
+
+
+def _look(run: Run, wish: Change, persist: str | None, *, patient: bool, over: bool) -> Fate | None:
+    """What can be told now; None where nothing can. *over*: a commit on trial has ended by itself."""
+    locked = _locked(run)
+    if persist is None:
+        there = holds(run, wish, there=locked)
+        return Fate.RUNNING if there else Fate.NOTHING if locked else None
+    if locked:
+        try:
+            operations.send_confirm(run.session, persist=persist).result()
+        except RPCError as error:
+            log.info("%s: confirm: %s", run.plan.device, error.message)
+        else:
+            return Fate.CONFIRMED
+        # No such trial: it was confirmed, was never begun, or is over; what is running at its end tells.
+        there = holds(run, wish, there=over)
+        return Fate.NOTHING if not there else Fate.RUNNING if over else None
+    if patient:
+        return None
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except RPCError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return None
+    return Fate.NOTHING
+
+
+def _locked(run: Run) -> bool:
+    """Whether both locks are granted, in one try."""
+    try:
+        acquire_once(run, Wanted(BOTH))
+    except (RPCError, PolicyRefused) as error:
+        log.info("%s: %s", run.plan.device, error.message)
+        return False
+    return True
+
+
+def _unknown(run: Run, wish: Change, persist: str | None, lost: AgentError, why: str) -> OutcomeUnknown:
+    seconds = run.caution.confirm_timeout
+    besides = "" if why == lost.message else f"; {why}"
+    taken = "; if it is on trial, the device takes it back by itself" if persist else ""
+    return OutcomeUnknown(
+        f"{lost.message}; what became of it could not be found out within {seconds} s{besides}; it may take effect "
+        f"yet{taken}",
+        device=run.plan.device,
+        hint=f"read trustpoint {wish.trustpoint} before anything else, in {seconds} s from now; or push again: it does",
+    )
