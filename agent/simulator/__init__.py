@@ -18,6 +18,8 @@ from agent.simulator.faults import Fault, FaultKind
 from agent.simulator.mix import Kind, Member, alike, kinds, mix
 from agent.simulator.persona import Persona, platforms, releases
 from agent.simulator.server import Simulator
+from agent.simulator.stranger import Stranger
+from agent.simulator.ways import Ways
 
 __all__ = [
     "Device",
@@ -27,6 +29,8 @@ __all__ = [
     "Member",
     "Persona",
     "Simulator",
+    "Stranger",
+    "Ways",
     "alike",
     "kinds",
     "mix",

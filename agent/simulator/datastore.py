@@ -11,10 +11,13 @@ from lxml import etree
 
 from agent.simulator.errors import Refusal, lock_denied, unknown_element
 from agent.simulator.models import Model
+from agent.simulator.ways import Ways
 
 _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
 _LATE = 2.5
 _OVERTAKEN = "One or more commits have occurred from other configuration sessions"
+_UNDERWAY = "A trial commit is underway"
+_ONGOING = "There is an ongoing confirmed commit."
 
 
 @dataclass
@@ -43,11 +46,11 @@ class Datastores:
         self,
         models: Mapping[str, Model],
         *,
-        grants_dirty_lock: bool = False,
+        ways: Ways = Ways(),  # noqa: B008 - it is frozen
         translate: Callable[[etree._Element], Iterable[etree._Element]] = lambda node: (node,),
     ) -> None:
         self._models = models
-        self._grants_dirty_lock = grants_dirty_lock
+        self._ways = ways
         self._translate = translate
         self._running: list[etree._Element] = []
         self.candidate: list[etree._Element] = []
@@ -81,17 +84,33 @@ class Datastores:
         if target in self.locks:
             raise lock_denied(self.locks[target])
         if target == "running" and self._pending(session):
-            raise Refusal("in-use", "A trial commit is underway")
-        if target == "candidate" and self.dirty and not self._grants_dirty_lock:
-            raise lock_denied("0")
+            self._refuse_trial_lock()
+        if target == "candidate" and self.dirty:
+            self._refuse_dirty_lock()
         self.locks[target] = session
 
+    def _refuse_trial_lock(self) -> None:
+        match self._ways.trial_lock:
+            case "in-use":
+                raise Refusal("in-use", _UNDERWAY)
+            case "lock-denied":
+                raise lock_denied("0", _ONGOING)
+            case "operation-failed":
+                raise Refusal("operation-failed", _ONGOING)
+
+    def _refuse_dirty_lock(self) -> None:
+        match self._ways.dirty_lock:
+            case "lock-denied":
+                raise lock_denied("0")
+            case "resource-denied" | "operation-failed" as tag:
+                raise Refusal(tag)
+
     def unlock(self, target: str, session: str) -> None:
-        """Give the lock back; an uncommitted candidate is discarded with it."""
+        """Give the lock back; an uncommitted candidate is discarded with it, unless the server leaves it."""
         if self.locks.get(target) != session:
             raise Refusal("operation-failed", "The lock is not held by this session")
         del self.locks[target]
-        if target == "candidate":
+        if target == "candidate" and self._ways.unlock_discards:
             self.discard()
 
     def leave(self, session: str) -> None:
@@ -107,8 +126,12 @@ class Datastores:
         if holder != session:
             raise Refusal("in-use", "Datastore locked", info=f"<session-id>{holder}</session-id>")
 
-    def edit(self, content: Iterable[etree._Element], default: str, session: str) -> None:
+    def edit(
+        self, content: Iterable[etree._Element], default: str, session: str, error_option: str | None = None
+    ) -> None:
         """Apply a ``<config>`` to the candidate, wholly or not at all."""
+        if error_option == "rollback-on-error" and not self._ways.rollback_on_error:
+            raise Refusal("operation-not-supported", kind="protocol", info="<bad-element>error-option</bad-element>")
         self.writable(session)
         self.candidate = self._edited(self.candidate, content, default)
 
@@ -131,9 +154,9 @@ class Datastores:
         """Check the candidate against the modules."""
         self._validate(self.candidate)
 
-    def commit(self, session: str) -> None:
-        """Make the candidate the running configuration."""
-        self._committable(session)
+    def commit(self, session: str, persist: str | None = None) -> None:
+        """Make the candidate the running configuration; *persist* is that of a trial which goes on."""
+        self._committable(session, persist)
         self.writable(session)
         if self._overtaken:
             raise Refusal("operation-failed", info=f"<commit-failure>{_OVERTAKEN}: 0x41866c00</commit-failure>")
@@ -144,15 +167,27 @@ class Datastores:
         self.commits += self.dirty
         self.running = list(self.candidate)
 
-    def commit_confirmed(self, session: str, *, timeout: float, persist: str | None) -> None:
-        """Make the candidate the running configuration until *timeout* seconds have passed without a confirmation."""
-        before = self.running
-        self.commit(session)
+    def commit_confirmed(
+        self, session: str, *, timeout: float, persist: str | None, persist_id: str | None = None
+    ) -> None:
+        """Make the candidate the running configuration until *timeout* seconds have passed without a confirmation.
+
+        A follow-up, for which *persist_id* names the trial where that has one, extends it: what is then taken back is
+        all since the first.
+        """
+        self._expire()
+        before = self.trial.before if self.trial is not None else self.running
+        self.commit(session, persist_id)
         self.trial = Trial(before, session, persist, self.clock() + timeout + _LATE)
 
-    def confirm(self, persist: str) -> None:
-        """The confirming commit of any session that knows *persist*; what else is in the candidate stays there."""
+    def confirm(self, session: str, persist: str) -> None:
+        """The confirming commit of any session that knows *persist*."""
+        self._expire()
+        if self.trial is not None and self.trial.persist != persist and self._ways.wrong_persist == "in-use":
+            raise Refusal("in-use", _UNDERWAY)
         self._known_trial(persist)
+        if self._ways.confirm_commits:
+            self.commit(session, persist)
         self.trial = None
 
     def cancel(self, session: str, persist: str | None) -> None:
@@ -183,10 +218,12 @@ class Datastores:
         if follows:
             self.candidate = list(self._running)
 
-    def _pending(self, session: str) -> bool:
-        """Whether somebody's confirmed commit stands in the way of *session*."""
+    def _pending(self, session: str, persist: str | None = None) -> bool:
+        """Whether somebody's confirmed commit stands in the way of *session*, which may know its *persist*."""
         self._expire()
-        return self.trial is not None and (self.trial.persist is not None or self.trial.session != session)
+        if self.trial is None:
+            return False
+        return self.trial.persist != persist if self.trial.persist is not None else self.trial.session != session
 
     def overtake(self) -> None:
         """Another session committed: the candidate has to be discarded before it can be committed."""
@@ -206,11 +243,11 @@ class Datastores:
         if follows:
             self.discard()
 
-    def _committable(self, session: str) -> None:
+    def _committable(self, session: str, persist: str | None = None) -> None:
         if self.locks.get("running", session) != session:
             raise Refusal("in-use", "Configuration Namespace is locked by another agent")
-        if self._pending(session):
-            raise Refusal("in-use", "A trial commit is underway")
+        if self._pending(session, persist):
+            raise Refusal(self._ways.trial_commit, _UNDERWAY)
 
     def _validate(self, nodes: Iterable[etree._Element]) -> None:
         for node in nodes:
@@ -218,8 +255,10 @@ class Datastores:
             if wrong:
                 raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
 
-    def discard(self) -> None:
-        """Make the running configuration the candidate."""
+    def discard(self, session: str | None = None) -> None:
+        """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""
+        if session is not None and self._ways.guards_discard:
+            self.writable(session)
         self._overtaken = False
         self.candidate = list(self.running)
 

@@ -13,11 +13,15 @@ from agent.simulator import trustpoints
 from agent.simulator.agent_state import State
 from agent.simulator.datastore import Datastores
 from agent.simulator.disk import Disk
-from agent.simulator.faults import Fault
+from agent.simulator.errors import Refusal
+from agent.simulator.faults import Fault, FaultKind
 from agent.simulator.make import make
 from agent.simulator.persona import Persona
+from agent.simulator.stranger import Stranger
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from agent.simulator.server import NetconfSession
 
 
@@ -35,6 +39,7 @@ class Device:
         faults: what is to go wrong.
         refuse_until: new connections are reset until ``config.clock`` says so.
         strangers: session-id → user of sessions that a test made up.
+        held: an entry for each rpc that waits for :meth:`release`.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
 
@@ -50,6 +55,7 @@ class Device:
     answers: list[str] = field(default_factory=list)
     sessions: dict[str, NetconfSession] = field(default_factory=dict)
     strangers: dict[str, str] = field(default_factory=dict)
+    held: list[Future[None]] = field(default_factory=list, repr=False)
     connections: set[Any] = field(default_factory=set, repr=False)
     last_session: int = 0
     refuse_until: float = 0.0
@@ -60,9 +66,7 @@ class Device:
         self.disk = Disk(self.persona.file_faults)
         like = make(self.persona)
         self.models, self.home, self.hello = like.models, like.home, like.hello
-        self.config = Datastores(
-            like.configured, grants_dirty_lock=self.persona.grants_dirty_lock, translate=like.translated
-        )
+        self.config = Datastores(like.configured, ways=self.persona.ways, translate=like.translated)
         self.config.running, self.config.candidate = list(like.config), list(like.config)
 
     @property
@@ -100,6 +104,46 @@ class Device:
         self.config.locks[target] = session
         self.strangers[session] = user
 
+    def stranger(self, user: str = "noc") -> Stranger:
+        """A session of *user* from 192.0.2.7, which keeps to the server's rules."""
+        return Stranger(self, user)
+
+    def kill(self, session: str, *, by: str) -> None:
+        """kill-session by another session; in the simulator's thread."""
+        if self.strangers.pop(session, None) is not None:
+            self.config.leave(session)
+        elif session in self.sessions and session != by:
+            self.sessions[session].drop()
+        else:
+            raise Refusal("invalid-value")
+
+    def expire_trial(self) -> None:
+        """Take a commit on trial back, as at its time-out; nothing where there is none."""
+        self.post(self.config.take_back)
+
+    def release(self) -> None:
+        """Let every rpc that a HELD fault holds back go on."""
+
+        def go() -> None:
+            for one in self.held:
+                if not one.done():
+                    one.set_result(None)
+            self.held.clear()
+
+        self.post(go)
+
+    def crash(self) -> None:
+        """End the NETCONF server alone: sessions and locks are gone, the candidate and a trial with persist stay."""
+        self.post(self.end_server)
+
+    def end_server(self) -> None:
+        """The same, in the simulator's thread."""
+        self.config.locks.clear()
+        for session in list(self.sessions.values()):
+            session.drop()
+        for number in list(self.strangers):
+            self.kill(number, by="")
+
     def reload(self) -> None:
         """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
         self.post(self.start_anew)
@@ -107,7 +151,7 @@ class Device:
     def start_anew(self) -> None:
         """The same, in the simulator's thread. What was committed on trial is taken back."""
         self.drop_all()
-        self.config.locks.clear()
+        self.end_server()
         self.config.take_back()
         self.config.discard()
         self.state.reload()
@@ -130,9 +174,19 @@ class Device:
 
     # --- what the servers need -----------------------------------------------------------------------------------
 
-    def fault(self, operation: str) -> Fault | None:
-        """The fault that strikes this rpc, if any."""
-        return next((fault for fault in self.faults if fault.strikes(operation)), None)
+    def fault(self, operation: str, selected: str = "") -> Fault | None:
+        """The fault that strikes this rpc, if any; *selected* names the tree it asks for."""
+        full = f"{operation}:{selected}"
+        return self._first((fault, full if ":" in fault.operation else operation) for fault in list(self.faults))
+
+    def _first(self, aimed: Iterable[tuple[Fault, str]]) -> Fault | None:
+        """The first fault that strikes; what a test does meanwhile is done."""
+        for fault, operation in aimed:
+            if fault.strikes(operation):
+                if fault.kind is not FaultKind.MEANWHILE or fault.act is None:
+                    return fault
+                fault.act(self)
+        return None
 
     def refuses(self) -> bool:
         """Whether it takes no new connection, as a router that limits the rate of sessions."""
@@ -140,20 +194,19 @@ class Device:
 
     def cli_fault(self, command: str) -> Fault | None:
         """The fault that strikes this command: its operation is ``cli:`` and the command's beginning."""
-        for fault in self.faults:
-            place, _, beginning = fault.operation.partition(":")
-            if place == "cli" and command.startswith(beginning) and fault.strikes(fault.operation):
-                return fault
-        return None
+        aimed = [one for one in self.faults if one.operation.startswith("cli:")]
+        return self._first((one, one.operation) for one in aimed if command.startswith(one.operation[4:]))
 
     def cli_text(self, source: str = "running", only: str | None = None) -> str:
         """The trustpoints of a datastore as CLI text."""
         return trustpoints.text(self.config.get(source), self.persona.enrollment_spelling, only)
 
     def _put(self, content: Iterable[etree._Element]) -> None:
-        self.config.edit(content, "merge", "console")
-        self.config.running = self.config.get("candidate")
-        self.config.discard()
+        self.config.writable("console")
+        follows = not self.config.dirty
+        self.config.running = self.config.with_edit(*content)
+        if follows:
+            self.config.discard()
 
     def drop_all(self) -> None:
         """End every connection; in the simulator's thread."""

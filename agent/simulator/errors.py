@@ -47,6 +47,6 @@ def unknown_element(name: str) -> Refusal:
     return Refusal("unknown-element", kind="protocol", info=f"<bad-element>{escape(name)}</bad-element>")
 
 
-def lock_denied(session: str) -> Refusal:
+def lock_denied(session: str, message: str | None = None) -> Refusal:
     """The lock is held; session 0 is none of NETCONF's, or a candidate that somebody left changed."""
-    return Refusal("lock-denied", kind="protocol", info=f"<session-id>{escape(session)}</session-id>")
+    return Refusal("lock-denied", message, kind="protocol", info=f"<session-id>{escape(session)}</session-id>")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent.simulator.device import Device
 
 
 class FaultKind(Enum):
@@ -24,6 +29,9 @@ class FaultKind(Enum):
     OTHER_COMMITS = "another session commits first"
     REBOOT = "the device reloads before the effect"
     REBOOT_AFTER = "the device reloads after the effect, before the answer"
+    CRASH = "the NETCONF server ends before the effect, and the candidate stays as it is"
+    HELD = "effect and answer come when Device.release is called, even if the client is gone"
+    MEANWHILE = "a test does something before the effect"
 
 
 @dataclass
@@ -31,8 +39,10 @@ class Fault:
     """*kind* on the next *times* rpcs of the name *operation* (``*`` for any), after *skip* that go well.
 
     Besides rpcs there are the operations ``connect`` and ``connect-ssh`` (a connection to either port), ``hello``, and
-    ``cli:`` with a command's beginning; ``confirm`` is the commit that carries a persist-id. ``data`` is the rpc-error
-    XML for ERROR and ERROR_AFTER, the bytes for RAW and GARBAGE; ``seconds`` the lateness for DELAY.
+    ``cli:`` with a command's beginning; ``confirm`` is the commit that carries a persist-id; ``get:NAME`` and
+    ``get-config:NAME`` are those whose filter selects a tree of that name. ``data`` is the rpc-error XML for ERROR and
+    ERROR_AFTER, the bytes for RAW and GARBAGE; ``seconds`` the lateness for DELAY; ``act`` what happens for MEANWHILE,
+    in the simulator's thread.
     """
 
     operation: str
@@ -41,6 +51,7 @@ class Fault:
     times: int = 1
     skip: int = 0
     seconds: float = 0.0
+    act: Callable[[Device], object] | None = None
 
     def strikes(self, operation: str) -> bool:
         """Whether it hits this rpc; counts itself down."""

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from agent.simulator import trustpoints
+from agent.simulator import library, trustpoints
 from agent.simulator.datastore import Datastores
 from agent.simulator.errors import Refusal
 from agent.simulator.models import Model, model
@@ -70,7 +70,7 @@ def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree
 
 
 def _hello(persona: Persona) -> bytes:
-    listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in persona.capabilities())
+    listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in library.capabilities(persona))
     return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
         BASE.encode(),
         listed.replace("%", "%%").encode(),

@@ -9,6 +9,7 @@ from functools import lru_cache
 from lxml import etree
 
 from agent.model.anchor import TrustAnchor
+from agent.simulator import library
 from agent.simulator.agent_state import State, shown
 from agent.simulator.device import Device
 from agent.simulator.models import Model
@@ -24,12 +25,18 @@ _MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 def operational(device: Device, rule: etree._Element | None = None) -> list[etree._Element]:
     """Operational data of a device, in the modules it has: all of it, or the trees that *rule*, of a filter, names."""
     found = [sessions(device)] if rule is None or selects(rule, _SESSIONS, _MONITORING) else []
+    found += [tree for tree in library.trees(device.persona) if rule is None or _selects_root(rule, tree)]
     for module, (root, make) in _TREES.items():
         model = device.models.get(PREFIX + module)
         if model is not None and (rule is None or selects(rule, root, model.namespace)):
-            tree = make(device, model)
-            found += [tree] if tree is not None else []
+            made = make(device, model)
+            found += [made] if made is not None else []
     return found
+
+
+def _selects_root(rule: etree._Element, tree: etree._Element) -> bool:
+    name = etree.QName(tree)
+    return selects(rule, name.localname, name.namespace or "")
 
 
 def sessions(device: Device) -> etree._Element:

@@ -9,6 +9,7 @@ from typing import Literal
 from agent.model.anchor import TrustAnchor
 from agent.simulator.platforms import Announced, ModuleFile, announced, platforms, releases
 from agent.simulator.quovadis import QUOVADIS
+from agent.simulator.ways import Ways
 
 __all__ = ["BASE", "ModuleFile", "Persona", "platforms", "releases"]
 
@@ -57,7 +58,7 @@ class Persona:
         max_sessions: how many NETCONF sessions there may be; a further one is ended before its hello.
         candidate: whether :candidate is announced.
         confirmed_commit: whether :confirmed-commit is.
-        grants_dirty_lock: grant the lock of a candidate that somebody left changed, against RFC 6241.
+        ways: how the NETCONF server takes what servers differ in.
         cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text.
         latency: seconds that each rpc takes; round_trip: those that everything a client sends is answered later.
         reachable: whether anything listens on the NETCONF port.
@@ -102,7 +103,7 @@ class Persona:
     max_sessions: int = 50
     candidate: bool = True
     confirmed_commit: bool = True
-    grants_dirty_lock: bool = False
+    ways: Ways = field(default_factory=Ways)
     cli_cfg_readable: bool = True
     latency: float = 0.0
     round_trip: float = 0.0
@@ -144,12 +145,14 @@ class Persona:
         return any(word in (self.platform or "") for word in _32_BIT)
 
     def capabilities(self) -> list[str]:
-        """What the hello announces."""
+        """What the device has: capabilities of the protocol, and modules, which the hello may leave to a library."""
         listed = [f"{BASE}:1.0", *([f"{BASE}:1.1"] if self.base_11 else []), *_PROTOCOL]
         if not self.candidate:
             listed = [uri for uri in listed if ":candidate:" not in uri]
         if not (self.candidate and self.confirmed_commit):
             listed = [uri for uri in listed if ":confirmed-commit:" not in uri]
+        if not self.ways.rollback_on_error:
+            listed = [uri for uri in listed if ":rollback-on-error:" not in uri]
         listed.append(_MONITORING + ("" if self.offers_get_schema else _NO_GET_SCHEMA))
         listed += self._announced.capabilities
         for number in range(self.pad_hello - len(listed)):

@@ -44,7 +44,7 @@ class Rpcs:
         self._device.log.append((self._session.session_id, operation))
         self._device.counters[operation] += 1
         attributes = " ".join(f"{key!s}={quoteattr(str(root.get(key)))}" for key in map(str, root.keys()))
-        fault = self._device.fault(operation)
+        fault = self._device.fault(operation, _selected(body))
         if self._device.persona.latency:
             await asyncio.sleep(self._device.persona.latency)
         if fault is not None:
@@ -79,6 +79,15 @@ class Rpcs:
 
     async def _strike(self, fault: Fault, attributes: str) -> bytes | None:
         """What a fault answers in place of the operation; empty for no answer, None where the operation goes on."""
+        endings = {
+            FaultKind.DROP_BEFORE: self._session.drop,
+            FaultKind.RESET: self._session.reset,
+            FaultKind.REBOOT: self._device.start_anew,
+            FaultKind.CRASH: self._device.end_server,
+        }
+        if fault.kind in endings:
+            endings[fault.kind]()
+            return b""
         match fault.kind:
             case FaultKind.ERROR:
                 return _reply(attributes, fault.data or rpc_error("operation-failed"))
@@ -86,23 +95,26 @@ class Rpcs:
                 return fault.data
             case FaultKind.SILENT:
                 return b""
-            case FaultKind.DROP_BEFORE:
-                self._session.drop()
-                return b""
             case FaultKind.GARBAGE:
                 self._session.raw(fault.data or b"\x00\xff garbage, and no frame\r\n" * 4)
                 return b""
-            case FaultKind.RESET:
-                self._session.reset()
-                return b""
-            case FaultKind.REBOOT:
-                self._device.start_anew()
-                return b""
             case FaultKind.OTHER_COMMITS:
                 self._device.other_commits()
+            case FaultKind.HELD:
+                await self._held()
             case FaultKind.DELAY:
                 await asyncio.sleep(fault.seconds)
         return None
+
+    async def _held(self) -> None:
+        """Wait for the test; what was begun is done even if the client is gone by then."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._device.held.append(waiting)
+        self._session.busy = True
+        try:
+            await waiting
+        finally:
+            self._session.busy = False
 
     async def _perform(self, operation: str, body: etree._Element) -> bytes:
         if etree.QName(body).namespace == BASE:
@@ -148,7 +160,7 @@ class Rpcs:
         if content is None:
             raise Refusal("missing-element", kind="protocol", info="<bad-element>config</bad-element>")
         default = body.findtext(f"{{{BASE}}}default-operation") or "merge"
-        self._config.edit(content, default, self._session.session_id)
+        self._config.edit(content, default, self._session.session_id, body.findtext(f"{{{BASE}}}error-option"))
         return _OK
 
     def _validate(self, body: etree._Element) -> bytes:
@@ -162,9 +174,11 @@ class Rpcs:
         session = self._session.session_id
         if body.find(f"{{{BASE}}}confirmed") is not None and self._device.persona.confirmed_commit:
             timeout = float(leaf("confirm-timeout") or 600)
-            self._config.commit_confirmed(session, timeout=timeout, persist=leaf("persist"))
+            self._config.commit_confirmed(
+                session, timeout=timeout, persist=leaf("persist"), persist_id=leaf("persist-id")
+            )
         elif (persist := leaf("persist-id")) is not None:
-            self._config.confirm(persist)
+            self._config.confirm(session, persist)
         else:
             self._config.commit(session)
         return _OK
@@ -174,7 +188,7 @@ class Rpcs:
         return _OK
 
     def _discard_changes(self, body: etree._Element) -> bytes:
-        self._config.discard()
+        self._config.discard(self._session.session_id)
         return _OK
 
     def _close_session(self, body: etree._Element) -> bytes:
@@ -183,13 +197,7 @@ class Rpcs:
         return _OK
 
     def _kill_session(self, body: etree._Element) -> bytes:
-        other = body.findtext(f"{{{BASE}}}session-id") or ""
-        if self._device.strangers.pop(other, None) is not None:
-            self._config.leave(other)
-            return _OK
-        if other not in self._device.sessions or other == self._session.session_id:
-            raise Refusal("invalid-value")
-        self._device.sessions[other].drop()
+        self._device.kill(body.findtext(f"{{{BASE}}}session-id") or "", by=self._session.session_id)
         return _OK
 
     # --- the modules' own ----------------------------------------------------------------------------------------
@@ -241,6 +249,12 @@ _PROTOCOL: dict[str, Callable[[Rpcs, etree._Element], bytes]] = {
 
 def _reply(attributes: str, content: bytes) -> bytes:
     return b'<rpc-reply xmlns="%b" %b>%b</rpc-reply>' % (BASE.encode(), attributes.encode(), content)
+
+
+def _selected(body: etree._Element) -> str:
+    """The name of the first tree that a get's or get-config's filter selects; empty for none."""
+    rule = next(body.iterfind(f"{{{BASE}}}filter/*"), None)
+    return "" if rule is None else etree.QName(rule).localname
 
 
 def _filtered(body: etree._Element, data: list[etree._Element]) -> bytes:

@@ -50,7 +50,8 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._waiting: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
         self._greeted = False
-        self.closing = self.dropping = False
+        self.closing = self.dropping = self.busy = False
+        self._gone = False
         device.last_session += 1
         self.session_id = str(device.last_session)
         self._rpcs = Rpcs(device, self)
@@ -119,20 +120,31 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
                     self._channel.exit(0)
         finally:
             self._task = None
+            if self._gone:
+                self._leave()
 
     def eof_received(self) -> bool:
         """The client will send no more."""
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give back what the session held."""
-        self._device.sessions.pop(self.session_id, None)
-        self._device.config.leave(self.session_id)
+        """Give back what the session held; where it is busy, once it has done what it is about."""
+        if self.busy:
+            self._gone = True
+            return
+        self._leave()
         if self._task is not None:
             self._task.cancel()
 
+    def _leave(self) -> None:
+        self._device.sessions.pop(self.session_id, None)
+        self._device.config.leave(self.session_id)
+
     def drop(self) -> None:
-        """End the connection without a word."""
+        """End the connection without a word, and what the session is about."""
+        self.busy = False
+        if self._gone and self._task is not None:
+            self._task.cancel()
         self._connection.abort()
 
     def raw(self, data: bytes) -> None:
@@ -302,6 +314,10 @@ class Simulator:
 
     def _post(self, work: Callable[[], None]) -> None:
         """Run *work* in the simulator's thread and wait for it."""
+
+        if threading.current_thread() is self._thread:
+            work()
+            return
 
         async def run() -> None:
             work()

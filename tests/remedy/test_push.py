@@ -13,8 +13,9 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
+from agent.simulator.ways import DirtyLock
 from tests.model.test_anchor import make_pem
 from tests.support import Clock, Lab, eventually, left_clean
 
@@ -206,9 +207,11 @@ def test_a_lock_that_is_given_back_is_waited_for_and_taken(lab: Lab, clock: Cloc
     assert left_clean(device)
 
 
-@pytest.mark.parametrize("grants", [False, True])
-def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(lab: Lab, clock: Clock, grants: bool) -> None:
-    device = lab.add(grants_dirty_lock=grants, **INSTALLS)
+@pytest.mark.parametrize("lock", ["lock-denied", "granted"])
+def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(
+    lab: Lab, clock: Clock, lock: DirtyLock
+) -> None:
+    device = lab.add(ways=Ways(dirty_lock=lock), **INSTALLS)
     device.dirty()
     outcome = push(lab, device, clock)
     assert outcome.error is not None
@@ -218,9 +221,9 @@ def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(lab: L
     assert device.enrollment() is None
 
 
-@pytest.mark.parametrize("grants", [False, True])
-def test_a_foreign_candidate_is_discarded_only_on_request(lab: Lab, clock: Clock, grants: bool) -> None:
-    device = lab.add(grants_dirty_lock=grants, **INSTALLS)
+@pytest.mark.parametrize("lock", ["lock-denied", "granted"])
+def test_a_foreign_candidate_is_discarded_only_on_request(lab: Lab, clock: Clock, lock: DirtyLock) -> None:
+    device = lab.add(ways=Ways(dirty_lock=lock), **INSTALLS)
     device.dirty()
     outcome = push(lab, device, clock, discard_foreign=True)
     assert outcome.result is agent.Result.REMEDIED
