@@ -10,9 +10,10 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
+from agent.simulator.ways import TrialLock
 from tests.support import Clock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -35,16 +36,16 @@ def operations(device: Device) -> list[str]:
     return [operation for _, operation in device.log]
 
 
-def test_a_commit_is_on_trial_until_a_second_session_confirms_it(lab: Lab, clock: Clock) -> None:
+def test_a_commit_is_on_trial_until_a_second_session_saw_it_and_the_first_confirms_under_its_locks(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     outcome = push(lab, device, clock)
     assert (outcome.result, step(outcome, "confirm")) == (agent.Result.REMEDIED, Status.DONE)
     sessions = {operation: session for session, operation in device.log}
-    assert sessions["commit"] != sessions["confirm"]
-    order = operations(device)
-    assert (
-        order.index("unlock") < order.index("close-session") < order.index("confirm") < order.index("ca-authenticate")
-    )
+    assert sessions["commit"] == sessions["confirm"] == sessions["ca-authenticate"]
+    order = device.log.index
+    second = next(entry for entry in device.log[order((sessions["commit"], "commit")) :] if entry[0] != "1")
+    assert second[1] == "get-config"
+    assert order(second) < order(("1", "confirm")) < order(("1", "ca-authenticate")) < order(("1", "unlock"))
     assert device.config.trial is None
     clock.now += 1000
     assert device.enrollment() == "terminal"
@@ -85,12 +86,19 @@ def test_a_borrowed_session_is_not_closed_for_the_second_one(lab: Lab, clock: Cl
     assert eventually(lambda: not device.sessions)
 
 
-def test_a_device_that_cannot_be_reached_again_takes_the_commit_back(lab: Lab, clock: Clock) -> None:
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_device_that_cannot_be_reached_again_until_the_trial_ends_takes_the_commit_back(
+    lab: Lab, clock: Clock, lost: bool
+) -> None:
     device = lab.add(**INSTALLS)
     device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
+    if lost:
+        device.faults.append(Fault("cancel-commit", FaultKind.DROP_BEFORE))
     outcome = push(lab, device, clock)
-    assert outcome.result is agent.Result.UNKNOWN
-    assert "takes it back by itself" in (outcome.error.message if outcome.error else "")
+    assert 100 < clock.now < 130
+    assert outcome.result is (agent.Result.UNKNOWN if lost else agent.Result.FAILED)
+    assert ("takes it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
+    assert lost or device.config.trial is None
     clock.now += 1000
     assert device.enrollment() is None
     assert device.config.rollbacks == 1
@@ -98,13 +106,17 @@ def test_a_device_that_cannot_be_reached_again_takes_the_commit_back(lab: Lab, c
     assert push(lab, device, clock).result is agent.Result.REMEDIED
 
 
+@pytest.mark.parametrize("ways", [Ways(), Ways(trial_lock="granted")], ids=["refuses locks", "grants locks"])
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE, FaultKind.HALF])
-def test_a_lost_confirmation_is_asked_for_again(lab: Lab, clock: Clock, kind: FaultKind) -> None:
-    device = lab.add(**INSTALLS)
+def test_where_the_first_session_is_lost_the_second_confirms_under_locks_or_begins_anew(
+    lab: Lab, clock: Clock, kind: FaultKind, ways: Ways
+) -> None:
+    device = lab.add(**INSTALLS, ways=ways)
     device.faults.append(Fault("confirm", kind))
     assert push(lab, device, clock).result is agent.Result.REMEDIED
     clock.now += 1000
-    assert (device.enrollment(), device.config.rollbacks, device.config.commits) == ("terminal", 0, 1)
+    anew = kind is FaultKind.DROP_BEFORE and ways == Ways()
+    assert (device.enrollment(), device.config.rollbacks, device.config.commits) == ("terminal", anew, 1 + anew)
 
 
 def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> None:
@@ -115,16 +127,23 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
-def test_somebody_elses_trial_is_waited_for_and_respected(lab: Lab, clock: Clock) -> None:
-    device = lab.add(**INSTALLS)
+@pytest.mark.parametrize("refusal", ["in-use", "lock-denied", "operation-failed"])
+@pytest.mark.parametrize("seconds, result", [(600, agent.Result.REMEDIED), (3600, agent.Result.FAILED)])
+def test_somebody_elses_trial_is_waited_out_and_respected(
+    lab: Lab, clock: Clock, refusal: TrialLock, seconds: int, result: agent.Result
+) -> None:
+    device = lab.add(**INSTALLS, ways=Ways(trial_lock=refusal))
     device.config.clock = lambda: clock.now
     device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
-    device.config.commit_confirmed("5", timeout=600, persist="theirs")
+    device.config.commit_confirmed("5", timeout=seconds, persist="theirs")
     outcome = push(lab, device, clock)
-    assert outcome.result is agent.Result.FAILED
-    assert "trial commit" in (outcome.error.message if outcome.error else "")
+    assert outcome.result is result, outcome
     assert "cancel-commit" not in operations(device)
-    assert device.config.trial is not None
+    if result is agent.Result.FAILED:
+        assert outcome.error is not None
+        assert "a commit is on trial there" in (outcome.error.hint or "")
+        assert "session" not in (outcome.error.hint or "")
+        assert device.config.trial is not None
 
 
 @pytest.mark.parametrize("release", ["7.3.2", "7.8.1", "24.4.1"])
@@ -158,8 +177,10 @@ def test_a_wish_to_end_undoes_what_was_configured_by_whatever_way(
         for event in agent.apply(session, plan, policy, connect=partial(lab.connect, device), ssh=ssh):
             if (event.step, event.status) in (("confirm", Status.DONE), ("read back", Status.DONE)):
                 wanted = True
-                if more:
-                    device._put([device.home.edit("Trustpool", device.home.set(more, "ours now"))])
+                if more:  # a server whose console pays no heed to locks
+                    change = device.home.edit("Trustpool", device.home.set(more, "ours now"))
+                    device.config.running = device.config.with_edit(change)
+                    device.config.discard()
             outcome = event.outcome or outcome
     assert outcome is not None
     assert step(outcome, "undo") is (Status.SKIPPED if more else Status.DONE)
@@ -175,7 +196,7 @@ def test_what_cannot_be_restored_leaves_the_router_in_doubt(lab: Lab, clock: Clo
         outcome = None
         for event in agent.apply(session, plan, clock.policy()):
             if (event.step, event.status) == ("read back", Status.FAILED):
-                device.faults.append(Fault("lock", FaultKind.DROP_BEFORE, times=1000))
+                device.faults.append(Fault("get-config", FaultKind.DROP_BEFORE, times=1000))
                 device.faults.append(Fault("connect", FaultKind.RESET, times=1000))
             outcome = event.outcome or outcome
     assert outcome is not None
@@ -239,7 +260,7 @@ def test_an_action_is_not_repeated_where_what_it_did_cannot_be_read(lab: Lab, cl
     device = lab.add(**INSTALLS)
     device.config.clock = lambda: clock.now
     device.faults.append(Fault("ca-authenticate", FaultKind.ERROR_AFTER, rpc_error("in-use"), times=100))
-    device.faults.append(Fault("get", FaultKind.ERROR, rpc_error("access-denied"), times=1000, skip=4))
+    device.faults.append(Fault("get", FaultKind.ERROR, rpc_error("access-denied"), times=1000, skip=5))
     outcome = push(lab, device, clock)
     assert outcome.result is agent.Result.UNKNOWN
     assert device.state.authenticates == 1
@@ -281,10 +302,14 @@ def test_a_trustpoint_that_somebody_went_on_with_is_not_taken_away(lab: Lab, clo
         outcome = None
         for event in agent.apply(session, plan, clock.policy()):
             if event.step == "ca-authenticate" and event.status is Status.DONE:
-                device._put([device.home.edit("Trustpool", device.home.set("description", "ours now"))])
+                change = device.home.edit("Trustpool", device.home.set("description", "ours now"))
+                device.config.running = device.config.with_edit(change)
+                device.config.discard()
             outcome = event.outcome or outcome
     assert outcome is not None
     assert step(outcome, "undo") is Status.SKIPPED
+    assert outcome.result is agent.Result.UNKNOWN
+    assert "was changed by somebody else" in (outcome.error.message if outcome.error else "")
     assert device.enrollment() == "terminal"
 
 

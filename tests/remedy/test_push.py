@@ -274,20 +274,26 @@ def test_a_passing_refusal_is_tried_again_and_ends_well(lab: Lab, clock: Clock, 
     assert left_clean(device)
 
 
-def test_nothing_to_commit_is_success(lab: Lab, clock: Clock) -> None:
-    device = lab.add(**INSTALLS)
+def test_nothing_to_commit_is_success_and_nobodys_change_of_ours(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    said = rpc_error("operation-failed", "No configuration changes to commit")
     with lab.connect(device) as session:
         plan = agent.plan(agent.Intent(), agent.observe(session))
-        device.configure("Trustpool", "terminal")  # somebody was faster
-        outcome = [event.outcome for event in agent.apply(session, plan, clock.policy())][-1]
+        outcome = None
+        for event in agent.apply(session, plan, clock.policy()):
+            if (event.step, event.status) == ("commit", Status.STARTED):
+                # A server that lets the console commit under the locks.
+                device.config.running = device.config.with_edit(device._trustpoint("Trustpool", "terminal"))
+                device.faults.append(Fault("commit", FaultKind.ERROR, said))
+            outcome = event.outcome or outcome
     assert outcome is not None
-    assert outcome.result is agent.Result.REMEDIED
     assert any("nothing was left to commit" in record.detail for record in outcome.steps)
+    assert (outcome.result, device.enrollment()) == (agent.Result.FAILED, "terminal")
 
 
 @pytest.mark.parametrize("operation", ["commit", "ca-authenticate"])
 def test_an_answer_lost_after_the_effect_is_read_back_on_a_new_session(lab: Lab, clock: Clock, operation: str) -> None:
-    device = lab.add(**INSTALLS)
+    device = lab.add(**INSTALLS, ways=Ways(trial_lock="granted"))
     device.faults.append(Fault(operation, FaultKind.DROP_AFTER))
     outcome = push(lab, device, clock, connect=True)
     assert outcome.result is agent.Result.REMEDIED
@@ -296,13 +302,16 @@ def test_an_answer_lost_after_the_effect_is_read_back_on_a_new_session(lab: Lab,
     assert eventually(lambda: not device.sessions)
 
 
-def test_a_commit_lost_before_its_effect_is_failed_and_nothing_changed(lab: Lab, clock: Clock) -> None:
+@pytest.mark.parametrize("times, result", [(1, agent.Result.REMEDIED), (3, agent.Result.FAILED)])
+def test_a_commit_lost_before_its_effect_is_begun_anew_a_few_times(
+    lab: Lab, clock: Clock, times: int, result: agent.Result
+) -> None:
     device = lab.add(**INSTALLS)
-    device.faults.append(Fault("commit", FaultKind.DROP_BEFORE))
+    device.faults.append(Fault("commit", FaultKind.DROP_BEFORE, times=times))
     outcome = push(lab, device, clock, connect=True)
-    assert outcome.result is agent.Result.FAILED
-    assert "is as before" in (outcome.error.message if outcome.error else "")
-    assert device.enrollment() is None
+    assert outcome.result is result
+    assert times == 1 or "is as before" in (outcome.error.message if outcome.error else "")
+    assert device.enrollment() == ("terminal" if times == 1 else None)
     assert left_clean(device)
 
 
