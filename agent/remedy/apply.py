@@ -9,7 +9,7 @@ from contextlib import closing
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
 from agent.model.context import bound
-from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown, RPCError
+from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
     Authenticate,
@@ -26,10 +26,10 @@ from agent.model.plan import (
 )
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, WriteAheadLog
-from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
-from agent.remedy.change import NotCommitted
+from agent.remedy.change import begun_anew
 from agent.remedy.claim import Installing, claim
 from agent.remedy.configure import configure
 from agent.remedy.detour import detour
@@ -47,8 +47,6 @@ from agent.xr import certificate, trustpoint, trustpool
 from agent.xr.ssh import Ssh
 
 _log = logging.getLogger(__name__)
-
-_REDOS = 2
 
 
 def apply(
@@ -172,7 +170,7 @@ def _try(run: Run) -> Generator[Event, None, AgentError | None]:
     try:
         _prepare(run)
         yield from recover(run)
-        yield from _begun_anew(run)
+        yield from begun_anew(run, lambda: _taken(run))
     except Interrupted as error:
         if run.evidence is Evidence.NONE:
             yield run.ended(run.current, Status.FAILED, error.message)
@@ -183,25 +181,6 @@ def _try(run: Run) -> Generator[Event, None, AgentError | None]:
         yield run.ended(run.current, status, error.message)
         return error
     return None
-
-
-def _begun_anew(run: Run) -> Steps[None]:
-    """The plan's steps, from the first one again where that does no harm: nothing of ours is committed."""
-    for redo in range(_REDOS + 1):
-        try:
-            return (yield from _taken(run))
-        except RPCError as error:
-            if classify(error) is not Disposition.REDO or run.configured or redo == _REDOS:
-                raise
-            said = "another session committed in between; read, planned and edited again"
-        except NotCommitted as error:
-            if run.connect is None or redo == _REDOS:
-                raise
-            said = f"{error.message}; begun anew on another session"
-        yield run.retried(run.current, said)
-        run.release()
-        run.settle()
-        run.policy.wait(run.policy.first)
 
 
 def _taken(run: Run) -> Steps[None]:

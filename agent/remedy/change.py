@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.model.errors import SessionLost, TransportError
+from agent.model.errors import RPCError, SessionLost, TransportError
 from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
 from agent.model.unfinished import Unfinished
 from agent.netconf.payload import Element
+from agent.netconf.retry import Disposition, classify
 from agent.netconf.schema import Schema
 from agent.netconf.session import Session
-from agent.remedy.run import LATE, Run
+from agent.remedy.run import LATE, Run, Steps
 from agent.xr import cliread, trustpoint
 from agent.xr.query import ask_one, ask_until_there
+
+_REDOS = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,28 @@ class Change:
 
 class NotCommitted(TransportError):
     """The session failed, and nothing of the change is running or will be: it may be begun anew."""
+
+
+def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
+    """*attempt*, from its beginning again where nothing of it was committed.
+
+    So it is where a session was lost, or another one committed in between (XR: 0x41866c00).
+    """
+    for redo in range(_REDOS + 1):
+        try:
+            return (yield from attempt())
+        except RPCError as error:
+            if classify(error) is not Disposition.REDO or redo == _REDOS:
+                raise
+            said = "another session committed in between; begun anew"
+        except NotCommitted as error:
+            if run.connect is None or redo == _REDOS:
+                raise
+            said = f"{error.message}; begun anew on another session"
+        yield run.retried(run.current, said)
+        run.release()
+        run.settle()
+        run.policy.wait(run.policy.first)
 
 
 def running(

@@ -49,6 +49,9 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         readings = ask(run.session, queries, run.policy)
     state = _now(run, seen, readings, pool=any(isinstance(step, ImportBundle) for step in steps))
     following = _planned(run, state)
+    if seen is not None and not isinstance(following, Skip) and _acts(following.steps) != _acts(steps):
+        state = _whole(run)  # who did that may have changed what else the plan stands on, such as the last contact
+        following = _planned(run, state)
     if isinstance(following, Skip):
         raise NoLongerPlanned(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
     run.plan = replace(run.plan, state=state)
@@ -132,14 +135,18 @@ def _settings(reading: Reading[TrustpointConfig]) -> object:
 def _now(run: Run, seen: State | None, readings: list[Reading[Any]], *, pool: bool) -> State:
     """The state by now; read as a whole where the plan does not say what it saw."""
     if seen is None:
-        intent = run.plan.intent
-        return observe(run.session, intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+        return _whole(run)
     config, certificate = readings[0], readings[-1]
     if certificate.answered and certificate.value is None and seen.certificate.value is not None:
         # It was there: an empty answer may be the device's way to say that it is busy.
         query = trustpoint.certificate_query(run.session.schema, run.plan.intent.trustpoint)
         certificate = ask_until_there(run.session, query, run.policy)
     return reread(seen, config, certificate, ssh=run.ssh, trustpool=pool)
+
+
+def _whole(run: Run) -> State:
+    intent = run.plan.intent
+    return observe(run.session, intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
 
 
 def _planned(run: Run, state: State) -> Plan | Skip:

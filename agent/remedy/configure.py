@@ -53,7 +53,7 @@ def change(run: Run, wish: Change) -> Steps[None]:
     """
     yield run.started_event("edit-config", wish.line)
     run.log.begin(wish.unfinished(run))
-    run.edited = True
+    run.locks.edited = True
     try:
         yield from run.persist("edit-config", lambda: _edit(run, wish))
     except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
@@ -160,6 +160,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     try:
         said = yield from _answered(run, sent)
     except OutcomeUnknown as error:
+        run.abandon()
         found = yield from fate(run, wish, persist, error)
         run.trial_ends = None
         if found is Fate.NOTHING:
@@ -180,7 +181,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     except NotCommitted:
         run.changed, run.trial_ends = before, None
         raise
-    run.edited = False
+    run.locks.edited = False
     if sent.nothing:
         run.changed, run.trial_ends = before, None
     else:
@@ -255,5 +256,5 @@ def _discard(run: Run) -> None:
         log.warning("%s: %s", run.plan.device, said)
         run.ended("discard-changes", Status.FAILED, said)
         return
-    run.edited = False
+    run.locks.edited = False
     run.log.end()

@@ -93,7 +93,7 @@ def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[R
 def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
     """One try of :func:`acquire`."""
     session = run.session
-    if not run.holds_locks:
+    if run.locks.session is not session:
         run.locks.forget()
     missing = [target for target in wanted.targets if target not in run.locks.held]
     run.locks.session = session

@@ -43,10 +43,14 @@ _ENDS = {OutcomeUnknown: Result.UNKNOWN, NoLongerPlanned: Result.SKIPPED}
 
 @dataclass
 class Locks:
-    """The locks that one session was granted; they end with it, and no other session may give them back."""
+    """The locks that one session was granted; they end with it, and no other session may give them back.
+
+    ``edited``: whether the candidate may hold an edit that this run made over that session.
+    """
 
     session: Session | None = None
     held: list[operations.Datastore] = field(default_factory=list)
+    edited: bool = False
 
     def on(self, session: Session) -> bool:
         """Whether they are held, and on *session*, which lives."""
@@ -54,7 +58,7 @@ class Locks:
 
     def forget(self) -> None:
         """None is held any more."""
-        self.session, self.held = None, []
+        self.session, self.held, self.edited = None, [], False
 
 
 @dataclass
@@ -67,7 +71,6 @@ class Run:
         log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locks: the locks that this run was granted, and on which session.
-        edited: whether the candidate of that session may hold an edit of this run.
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
             policy's clock.
         acted: whether an action that installs a certificate was begun.
@@ -90,7 +93,6 @@ class Run:
     changed: bool = False
     configured: bool = False
     locks: Locks = field(default_factory=Locks)
-    edited: bool = False
     on_trial: str | None = None
     trial_ends: float | None = None
     acted: bool = False
@@ -201,17 +203,16 @@ class Run:
         They are read beside the next step's. A lock ends with its session, and with the candidate's lock its changes
         (RFC 6241 sections 7.5 and 8.3.4.2), so on a lost session nothing is sent, and on no other session ever.
         """
-        session, held, edited = self.locks.session, self.locks.held, self.edited
+        session, held = self.locks.session, self.locks.held
         if session is not None and session.connected:
             try:
-                if edited:
+                if self.locks.edited:
                     self.loose.append(("discard-changes", operations.send_discard_changes(session)))
                 for target in reversed(held):
                     self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
             except AgentError as error:
                 log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
         self.locks.forget()
-        self.edited = False
 
     def abandon(self) -> None:
         """End a session of our own that did not answer as it should: with it the device drops its locks and candidate.
@@ -225,7 +226,6 @@ class Run:
             said = "discard-changes and the unlocks wait behind what the session does not answer"
             self.records.append(StepRecord("give back", Status.UNKNOWN, said))
         self.locks.forget()
-        self.edited = False
         self.session.close()
 
     @contextmanager

@@ -47,8 +47,8 @@ def answered_late(run: Run, pending: Pending | None) -> Steps[bool]:
 def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps[Fate]:
     """Find out how a commit ended whose answer was *lost*, and end one on trial; within its time.
 
-    The session that sent it is given up, and nothing breaks the search off. Where the locks were granted for it they
-    are held afterwards.
+    The session that sent it was given up before; nothing breaks the search off. Where the locks were granted for it
+    they are held afterwards.
 
     Raises:
         OutcomeUnknown: it could not be found out in that time, which the message names.

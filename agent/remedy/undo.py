@@ -11,7 +11,7 @@ from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
 from agent.netconf.schema import Schema
-from agent.remedy.change import Change, running
+from agent.remedy.change import Change, begun_anew, running
 from agent.remedy.configure import change
 from agent.remedy.locks import BOTH, Wanted, acquire
 from agent.remedy.prove import certificate, judge
@@ -32,7 +32,7 @@ def restore(run: Run) -> Steps[None]:
         return
     with run.unbroken():
         try:
-            yield from _restore(run, first)
+            yield from begun_anew(run, lambda: _restore(run, first))
         except AgentError as error:
             log.warning("%s: the trustpoint's configuration was not restored: %s", run.plan.device, error.message)
             yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {error.message}")

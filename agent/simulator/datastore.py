@@ -73,7 +73,8 @@ class Datastores:
     @property
     def dirty(self) -> bool:
         """Whether the candidate differs from running."""
-        return _differ(self.candidate, self.running)
+        running = self.running  # first, since a trial that ends by then takes the candidate with it
+        return _differ(self.candidate, running)
 
     def get(self, name: str) -> list[etree._Element]:
         """The top-level elements of a datastore."""

@@ -181,7 +181,9 @@ def _lost_for_good() -> Iterator[Cell]:
         for second in ("connect", "hello"):
             skip = 1 + (step != "commit")
             faults = ((step, FaultKind.DROP_AFTER), (second, FaultKind.DROP_BEFORE, b"", 1000, skip))
-            yield Cell(step, f"drop after, then no {second}", faults)
+            # The session that saw the commit takes over from the one that is lost, so that is lost as well.
+            also = (("lock", FaultKind.DROP_BEFORE, b"", 1, 2),) if step == "confirm" else ()
+            yield Cell(step, f"drop after, then no {second}", faults + also)
 
 
 def _files() -> Iterator[Cell]:

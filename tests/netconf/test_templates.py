@@ -235,7 +235,7 @@ def test_a_protocol_operation_names_its_datastore(operation: str, holder: str, d
     ],
 )
 def test_what_is_asked_or_edited_goes_into_the_last_element(name: str, last: str) -> None:
-    holder = template(name)[-1]
+    holder = template(name, **dict.fromkeys(placeholders(name), True))[-1]
     assert holder.tag == qname(NETCONF_NS, last)
     assert len(holder) == 0
     assert holder.get("type") == ("subtree" if last == "filter" else None)

@@ -36,7 +36,7 @@ def operations(device: Device) -> list[str]:
     return [operation for _, operation in device.log]
 
 
-def test_a_commit_is_on_trial_until_a_second_session_saw_it_and_the_first_confirms_under_its_locks(lab: Lab, clock: Clock) -> None:
+def test_a_commit_is_on_trial_until_a_second_session_saw_it_and_the_first_confirms(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     outcome = push(lab, device, clock)
     assert (outcome.result, step(outcome, "confirm")) == (agent.Result.REMEDIED, Status.DONE)
