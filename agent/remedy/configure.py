@@ -174,6 +174,8 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     except RPCError as error:
         there = _in_spite_of(run, wish, error)
         if not there:
+            if persist is not None:
+                _no_trial(run, persist)
             run.changed, run.trial_ends = before, None
             _discard(run)
             raise
@@ -204,6 +206,14 @@ def _answered(run: Run, sent: _Commit) -> Steps[str]:
         if not (yield from answered_late(run, sent.pending)):
             raise
     return f"{sent.answer()}; answered late"
+
+
+def _no_trial(run: Run, persist: str) -> None:
+    """End what a refused commit may have put on trial all the same, as two servers do."""
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except AgentError as error:
+        log.info("%s: nothing is on trial: %s", run.plan.device, error.message)
 
 
 def _in_spite_of(run: Run, wish: Change, error: RPCError) -> bool:

@@ -26,6 +26,9 @@ TRIAL_WAIT = 605.0
 8.4.5), and what a device takes the commit back late."""
 
 _NO_HOLDER = (None, "0")
+_MODIFIED = ("modified", "uncommitted", "not committed", "not been committed", "dirty")
+"""By such words servers say that a candidate is not clean, where they do not say so by their error-tag."""
+_HELD_HERE = "locked by this session"
 _LONGEST_WAIT = 5.0
 
 
@@ -140,13 +143,17 @@ def _emptied(run: Run, said: str, error: AgentError) -> bool:
 def _dirty(error: AgentError, unsaid: int) -> bool:
     """Whether a refused lock of the candidate means uncommitted changes: no session holds it, yet it is not given.
 
-    RFC 6241 section 7.5 asks for lock-denied; netconfd answers resource-denied, others operation-failed without more.
+    RFC 6241 section 7.5 asks for lock-denied; netconfd answers resource-denied, netopeer2 operation-failed with words,
+    others without any.
     """
     if awaits_confirmation(error):
         return False
     if isinstance(error, LockDenied):
         return error.session_id in _NO_HOLDER
-    return isinstance(error, RPCError) and ("resource-denied" in error.tags or unsaid > 1)
+    said = error.message.lower()
+    return isinstance(error, RPCError) and (
+        "resource-denied" in error.tags or unsaid > 1 or any(word in said for word in _MODIFIED)
+    )
 
 
 def _granted(
@@ -173,7 +180,8 @@ def _granted(
 
 def _held_here(run: Run, error: RPCError) -> bool:
     """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session."""
-    return isinstance(error, LockDenied) and error.session_id is not None and error.session_id == run.session.session_id
+    named = isinstance(error, LockDenied) and error.session_id is not None
+    return (named and error.session_id == run.session.session_id) or _HELD_HERE in error.message.lower()
 
 
 def _give_back(run: Run, target: operations.Datastore, error: RPCError) -> None:

@@ -53,8 +53,8 @@ class Locks:
     edited: bool = False
 
     def on(self, session: Session) -> bool:
-        """Whether they are held, and on *session*, which lives."""
-        return bool(self.held) and self.session is session and session.connected
+        """Whether running is locked, and by *session*, which lives."""
+        return "running" in self.held and self.session is session and session.connected
 
     def forget(self) -> None:
         """None is held any more."""
@@ -194,7 +194,7 @@ class Run:
 
     @property
     def holds_locks(self) -> bool:
-        """Whether the session of now holds a lock of this run's."""
+        """Whether the session of now holds the lock of running for this run."""
         return self.locks.on(self.session)
 
     def release(self) -> None:
@@ -220,7 +220,7 @@ class Run:
         A borrowed one is left open; candidate and locks are given back on it behind what it does not answer.
         """
         self.loose.clear()
-        if self.holds_locks and not self.session.owned:
+        if self.locks.session is self.session and self.session.connected and not self.session.owned:
             self.release()
             self.loose.clear()
             said = "discard-changes and the unlocks wait behind what the session does not answer"
@@ -272,6 +272,8 @@ class Run:
             AgentError: it was lost and cannot be reopened.
         """
         if not self.session.connected:
+            if self.session.owned:
+                self.session.close()  # what broke it may have left the connection, and with it the locks
             if self.changed or self.trial_ends is not None:
                 self.adopt(self.further(self.trial_ends or self.policy.clock() + self.caution.confirm_timeout))
             elif self.connect is None:

@@ -65,6 +65,8 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
             except AgentError as error:
                 run.abandon()
                 found, why = None, error.message
+            if found is Fate.NOTHING:
+                run.log.begin(wish.unfinished(run))  # on trial no more; the candidate may hold it yet
             if found is not None:
                 return found
             if policy.clock() >= end:
@@ -81,20 +83,13 @@ def _reopened(run: Run, end: float) -> None:
 
 def _look(run: Run, wish: Change, persist: str | None, *, patient: bool, over: bool) -> Fate | None:
     """What can be told now; None where nothing can. *over*: a commit on trial has ended by itself."""
-    locked = _locked(run)
     if persist is None:
+        locked = _locked(run, BOTH)
         there = holds(run, wish, there=locked)
         return Fate.RUNNING if there else Fate.NOTHING if locked else None
-    if locked:
-        try:
-            operations.send_confirm(run.session, persist=persist).result()
-        except RPCError as error:
-            log.info("%s: confirm: %s", run.plan.device, error.message)
-        else:
-            return Fate.CONFIRMED
-        # No such trial: it was confirmed, was never begun, or is over; what is running at its end tells.
-        there = holds(run, wish, there=over)
-        return Fate.NOTHING if not there else Fate.RUNNING if over else None
+    # Running cannot be locked while a commit is on trial, the candidate can; who is granted it knows that it is clean.
+    if _locked(run, ("candidate",)):
+        return _confirmed(run, wish, persist, over=over)
     if patient:
         return None
     try:
@@ -105,10 +100,27 @@ def _look(run: Run, wish: Change, persist: str | None, *, patient: bool, over: b
     return Fate.NOTHING
 
 
-def _locked(run: Run) -> bool:
-    """Whether both locks are granted, in one try."""
+def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Fate | None:
+    """Confirm the commit on trial under the candidate's lock, and read what came of it.
+
+    The candidate is discarded first, which makes it what is running: a confirming commit commits it as well (RFC 6241
+    section 8.4.5.1), and where the trial is over already there are servers that take it for a plain one.
+    """
+    operations.discard_changes(run.session)
     try:
-        acquire_once(run, Wanted(BOTH))
+        operations.send_confirm(run.session, persist=persist).result()
+    except RPCError as error:
+        log.info("%s: confirm: %s", run.plan.device, error.message)
+        # It was confirmed before, was never begun, or is over; what is running at its end tells.
+        there = holds(run, wish, there=over)
+        return Fate.NOTHING if not there else Fate.RUNNING if over else None
+    return Fate.CONFIRMED if holds(run, wish) else Fate.NOTHING
+
+
+def _locked(run: Run, targets: tuple[operations.Datastore, ...]) -> bool:
+    """Whether the locks are granted, in one try."""
+    try:
+        acquire_once(run, Wanted(targets))
     except (RPCError, PolicyRefused) as error:
         log.info("%s: %s", run.plan.device, error.message)
         return False
