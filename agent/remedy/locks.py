@@ -180,8 +180,9 @@ def _granted(
 
 def _held_here(run: Run, error: RPCError) -> bool:
     """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session."""
-    named = isinstance(error, LockDenied) and error.session_id is not None
-    return (named and error.session_id == run.session.session_id) or _HELD_HERE in error.message.lower()
+    if isinstance(error, LockDenied) and error.session_id is not None:
+        return error.session_id == run.session.session_id
+    return _HELD_HERE in error.message.lower()
 
 
 def _give_back(run: Run, target: operations.Datastore, error: RPCError) -> None:

@@ -108,15 +108,14 @@ def test_a_device_that_cannot_be_reached_again_until_the_trial_ends_takes_the_co
 
 @pytest.mark.parametrize("ways", [Ways(), Ways(trial_lock="granted")], ids=["refuses locks", "grants locks"])
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE, FaultKind.HALF])
-def test_where_the_first_session_is_lost_the_second_confirms_under_locks_or_begins_anew(
+def test_where_the_first_session_is_lost_the_second_confirms_under_the_candidates_lock(
     lab: Lab, clock: Clock, kind: FaultKind, ways: Ways
 ) -> None:
     device = lab.add(**INSTALLS, ways=ways)
     device.faults.append(Fault("confirm", kind))
     assert push(lab, device, clock).result is agent.Result.REMEDIED
     clock.now += 1000
-    anew = kind is FaultKind.DROP_BEFORE and ways == Ways()
-    assert (device.enrollment(), device.config.rollbacks, device.config.commits) == ("terminal", anew, 1 + anew)
+    assert (device.enrollment(), device.config.rollbacks, device.config.commits) == ("terminal", 0, 1)
 
 
 def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> None:
