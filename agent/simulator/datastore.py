@@ -14,7 +14,6 @@ from agent.simulator.models import Model
 from agent.simulator.ways import Ways
 
 _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
-_LATE = 2.5
 _OVERTAKEN = "One or more commits have occurred from other configuration sessions"
 _UNDERWAY = "A trial commit is underway"
 _ONGOING = "There is an ongoing confirmed commit."
@@ -24,8 +23,7 @@ _ONGOING = "There is an ongoing confirmed commit."
 class Trial:
     """A confirmed commit that waits for its confirmation (RFC 6241 section 8.4).
 
-    Without *persist* it ends with its session. ``until`` is when it is taken back, by the datastores' clock: routers do
-    so two to three seconds late.
+    Without *persist* it ends with its session. ``until`` is when it is taken back, by the datastores' clock.
     """
 
     before: list[etree._Element]
@@ -58,7 +56,7 @@ class Datastores:
         self.trial: Trial | None = None
         self.clock: Callable[[], float] = time.monotonic
         self.commits = self.rollbacks = 0
-        self._overtaken = False
+        self._overtaken = self._unnoticed = False
 
     @property
     def running(self) -> list[etree._Element]:
@@ -86,7 +84,7 @@ class Datastores:
             raise lock_denied(self.locks[target])
         if target == "running" and self._pending(session):
             self._refuse_trial_lock()
-        if target == "candidate" and self.dirty:
+        if target == "candidate" and self.dirty and not self._unnoticed:
             self._refuse_dirty_lock()
         self.locks[target] = session
 
@@ -95,7 +93,7 @@ class Datastores:
             case "in-use":
                 raise Refusal("in-use", _UNDERWAY)
             case "lock-denied":
-                raise lock_denied("0", _ONGOING)
+                raise lock_denied(self.trial.session if self.trial is not None else "0", _ONGOING)
             case "operation-failed":
                 raise Refusal("operation-failed", _ONGOING)
 
@@ -123,18 +121,22 @@ class Datastores:
 
     def writable(self, session: str) -> None:
         """Refuse a change while another session holds the candidate."""
-        holder = self.locks.get("candidate", session)
+        self._unlocked("candidate", session, self._ways.locked)
+
+    def _unlocked(self, target: str, session: str, tag: str) -> None:
+        holder = self.locks.get(target, session)
         if holder != session:
-            raise Refusal("in-use", "Datastore locked", info=f"<session-id>{holder}</session-id>")
+            raise Refusal(tag, "Datastore locked", info=f"<session-id>{holder}</session-id>")
 
     def edit(
         self, content: Iterable[etree._Element], default: str, session: str, error_option: str | None = None
     ) -> None:
         """Apply a ``<config>`` to the candidate, wholly or not at all."""
         if error_option == "rollback-on-error" and not self._ways.rollback_on_error:
-            raise Refusal("operation-not-supported", kind="protocol", info="<bad-element>error-option</bad-element>")
+            raise Refusal(self._ways.error_option, kind="protocol")
         self.writable(session)
         self.candidate = self._edited(self.candidate, content, default)
+        self._unnoticed = False
 
     def with_edit(self, *edits: etree._Element) -> list[etree._Element]:
         """The running configuration with *edits* merged into it."""
@@ -158,15 +160,17 @@ class Datastores:
     def commit(self, session: str, persist: str | None = None) -> None:
         """Make the candidate the running configuration; *persist* is that of a trial which goes on."""
         self._committable(session, persist)
-        self.writable(session)
+        self._unlocked("candidate", session, "in-use")
         if self._overtaken:
             raise Refusal("operation-failed", info=f"<commit-failure>{_OVERTAKEN}: 0x41866c00</commit-failure>")
-        if not self.dirty and self.trial is None:
+        if not self.dirty and self.trial is None and not self._ways.commits_nothing:
             raise Refusal("operation-failed", "No configuration changes to commit")
         self.validate()
-        self.trial = None
+        if not self._pending(session, persist):
+            self.trial = None
         self.commits += self.dirty
         self.running = list(self.candidate)
+        self._unnoticed = False
 
     def commit_confirmed(
         self, session: str, *, timeout: float, persist: str | None, persist_id: str | None = None
@@ -178,24 +182,38 @@ class Datastores:
         """
         self._expire()
         before = self.trial.before if self.trial is not None else self.running
-        self.commit(session, persist_id)
-        self.trial = Trial(before, session, persist, self.clock() + timeout + _LATE)
+        trial = Trial(before, session, persist, self.clock() + timeout + self._ways.late)
+        try:
+            self.commit(session, persist_id)
+        except Refusal as refusal:
+            if self.trial is None and refusal.tag in self._ways.refused_trial_pends:
+                self.trial = trial
+            raise
+        self.trial = trial
 
     def confirm(self, session: str, persist: str) -> None:
         """The confirming commit of any session that knows *persist*."""
         self._expire()
-        if self.trial is not None and self.trial.persist != persist and self._ways.wrong_persist == "in-use":
+        known = self.trial is not None and self.trial.persist == persist
+        if not known and self._ways.wrong_persist == "granted":
+            self.commit(session)
+            return
+        if not known and self.trial is not None and self._ways.wrong_persist == "in-use":
             raise Refusal("in-use", _UNDERWAY)
         self._known_trial(persist)
-        if self._ways.confirm_commits:
-            self.commit(session, persist)
-        self.trial = None
+        try:
+            if self._ways.confirm_commits:
+                self.commit(session, persist)
+        finally:
+            self.trial = None
 
     def cancel(self, session: str, persist: str | None) -> None:
         """Take a confirmed commit back."""
         trial = self._known_trial(persist)
         if persist is None and trial.session != session:
             raise Refusal("invalid-value", kind="protocol")
+        if self._ways.running_lock_binds_trial:
+            self._unlocked("running", session, "in-use")
         self.take_back()
 
     def _known_trial(self, persist: str | None) -> Trial:
@@ -206,6 +224,15 @@ class Datastores:
 
     def _expire(self) -> None:
         if self.trial is not None and self.clock() >= self.trial.until:
+            self.time_out()
+
+    def time_out(self) -> None:
+        """The time of a trial, if there is one, is over."""
+        if self.trial is None:
+            return
+        if self.trial.persist is not None and self._ways.running_lock_binds_trial and "running" in self.locks:
+            self.trial = None
+        else:
             self.take_back()
 
     def take_back(self) -> None:
@@ -213,10 +240,11 @@ class Datastores:
         trial, self.trial = self.trial, None
         if trial is None:
             return
-        follows = not _differ(self.candidate, self._running)
+        unchanged = not _differ(self.candidate, self._running)
         self._running = trial.before
         self.rollbacks += 1
-        if follows:
+        self._unnoticed = unchanged and not self._ways.rollback_resets_candidate
+        if unchanged and not self._unnoticed:
             self.candidate = list(self._running)
 
     def _pending(self, session: str, persist: str | None = None) -> bool:
@@ -247,7 +275,7 @@ class Datastores:
     def _committable(self, session: str, persist: str | None = None) -> None:
         if self.locks.get("running", session) != session:
             raise Refusal("in-use", "Configuration Namespace is locked by another agent")
-        if self._pending(session, persist):
+        if self._pending(session, persist) and self._ways.trial_commit != "granted":
             raise Refusal(self._ways.trial_commit, _UNDERWAY)
 
     def _validate(self, nodes: Iterable[etree._Element]) -> None:
@@ -260,7 +288,7 @@ class Datastores:
         """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""
         if session is not None and self._ways.guards_discard:
             self.writable(session)
-        self._overtaken = False
+        self._overtaken = self._unnoticed = False
         self.candidate = list(self.running)
 
     def _apply(self, parent: etree._Element, node: etree._Element, inherited: str, above: list[str]) -> None:

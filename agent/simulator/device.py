@@ -118,8 +118,8 @@ class Device:
             raise Refusal("invalid-value")
 
     def expire_trial(self) -> None:
-        """Take a commit on trial back, as at its time-out; nothing where there is none."""
-        self.post(self.config.take_back)
+        """Let the time of a commit on trial be over; nothing where there is none."""
+        self.post(self.config.time_out)
 
     def release(self) -> None:
         """Let every rpc that a HELD fault holds back go on."""
@@ -133,7 +133,7 @@ class Device:
         self.post(go)
 
     def crash(self) -> None:
-        """End the NETCONF server alone: sessions and locks are gone, the candidate and a trial with persist stay."""
+        """End the NETCONF server alone: sessions, locks and any trial are gone, an edited candidate stays."""
         self.post(self.end_server)
 
     def end_server(self) -> None:
@@ -143,6 +143,7 @@ class Device:
             session.drop()
         for number in list(self.strangers):
             self.kill(number, by="")
+        self.config.take_back()
 
     def reload(self) -> None:
         """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
@@ -152,7 +153,6 @@ class Device:
         """The same, in the simulator's thread. What was committed on trial is taken back."""
         self.drop_all()
         self.end_server()
-        self.config.take_back()
         self.config.discard()
         self.state.reload()
         self.disk.reload()

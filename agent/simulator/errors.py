@@ -18,6 +18,7 @@ class Refusal(Exception):
         info: str = "",
     ) -> None:
         super().__init__(tag)
+        self.tag = tag
         self.message = message or tag
         self.xml = rpc_error(tag, message, kind=kind, path=path, info=info)
 

@@ -13,6 +13,12 @@ from agent.simulator.persona import Persona
 _NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 _DATASTORES = "urn:ietf:params:xml:ns:yang:ietf-datastores"
 _CAPABILITY = "urn:ietf:params:netconf:capability:yang-library"
+_IMPORTED = {
+    "name": "ietf-inet-types",
+    "revision": "2013-07-15",
+    "namespace": "urn:ietf:params:xml:ns:yang:ietf-inet-types",
+}
+"""A module that others only import: it has no data of its own."""
 _REVISIONS = {"1.0": "2016-06-21", "1.1": "2019-01-04"}
 
 
@@ -79,6 +85,9 @@ def _yang_library(persona: Persona) -> etree._Element:
         for leaf, values in about.items():
             for value in filter(None, values):
                 _add(module, leaf, value)
+    imported = _add(module_set, "import-only-module")
+    for leaf, value in _IMPORTED.items():
+        _add(imported, leaf, value)
     schema = _add(library, "schema")
     _add(schema, "name", "complete")
     _add(schema, "module-set", "complete")
@@ -103,4 +112,8 @@ def _modules_state(persona: Persona) -> etree._Element:
             _add(deviation, "name", name)
             _add(deviation, "revision", "")
         _add(module, "conformance-type", "implement")
+    imported = _add(state, "module")
+    for leaf, value in _IMPORTED.items():
+        _add(imported, leaf, value)
+    _add(imported, "conformance-type", "import")
     return state

@@ -14,7 +14,7 @@ from ncclient.operations import RPCError
 
 from agent.simulator import Device, Fault, FaultKind, Stranger, Ways
 from agent.simulator.errors import Refusal
-from agent.simulator.ways import DirtyLock, Library, TrialLock
+from agent.simulator.ways import CLIXON, NETOPEER2, DirtyLock, ErrorOption, Library, TrialLock
 from tests.simulator.peer import Neighbour, neighbour, netconf
 from tests.support import Lab, eventually
 
@@ -192,6 +192,114 @@ def test_telling_a_trial_to_end_where_there_is_none_changes_nothing(lab: Lab) ->
     assert device.config.rollbacks == 0
 
 
+def test_commits_of_others_may_go_on_during_a_trial_and_are_taken_back_with_it(lab: Lab, clients: Meeting) -> None:
+    device = lab.add(ways=Ways(trial_commit="granted", wrong_persist="granted"))
+    ours, theirs = clients.at(device), clients.at(device)
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    theirs.edit("U", "terminal")
+    theirs.commit()
+    theirs.edit("V", "terminal")
+    theirs.confirm("wrong")
+    assert device.trustpoints() == ["T", "U", "V"]
+    device.expire_trial()
+    assert device.trustpoints() == []
+
+
+def test_a_late_confirmation_may_be_a_commit_like_any_other(lab: Lab, clients: Meeting) -> None:
+    device = lab.add(ways=Ways(wrong_persist="granted", rollback_resets_candidate=False))
+    ours, theirs = clients.at(device), clients.at(device)
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    theirs.edit("U", "terminal")
+    device.expire_trial()
+    assert device.trustpoints() == []
+    ours.confirm("p")
+    assert device.trustpoints() == ["T", "U"]
+
+
+@pytest.mark.parametrize("pends", [(), ("invalid-value",), ("invalid-value", "in-use")])
+def test_a_refused_trial_commit_may_leave_a_trial_pending(lab: Lab, clients: Meeting, pends: tuple[str, ...]) -> None:
+    device = lab.add(ways=Ways(refused_trial_pends=pends))
+    ours, theirs = clients.at(device), clients.at(device)
+    theirs.lock("running")
+    ours.edit("T", "terminal")
+    assert refusal(lambda: ours.commit_on_trial(persist="p"))[0] == "in-use"
+    theirs.unlock("running")
+    assert device.trustpoints() == []
+    if "in-use" in pends:
+        assert refusal(lambda: theirs.lock("running"))[0] == "in-use"
+        theirs.cancel("p")
+    theirs.lock("running")
+
+
+def test_a_trial_may_outlive_its_time_where_running_is_locked(lab: Lab, clients: Meeting) -> None:
+    device = lab.add(ways=Ways(running_lock_binds_trial=True))
+    ours, theirs = clients.at(device), clients.at(device)
+    ours.lock("running")
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    assert refusal(lambda: theirs.cancel("p"))[0] == "in-use"
+    device.expire_trial()
+    ours.unlock("running")
+    assert device.trustpoints() == ["T"]
+    assert refusal(lambda: theirs.confirm("p"))[0] == "invalid-value"
+
+
+def test_a_refused_confirmation_may_have_confirmed(lab: Lab, clients: Meeting) -> None:
+    device = lab.add(ways=Ways(confirm_commits=True))
+    ours, theirs = clients.at(device), clients.at(device)
+    ours.lock("running")
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    assert refusal(lambda: theirs.confirm("p"))[0] == "in-use"
+    assert device.config.trial is None
+    assert device.trustpoints() == ["T"]
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_a_candidate_follows_a_trial_that_is_taken_back_or_keeps_it(lab: Lab, clients: Meeting, follows: bool) -> None:
+    device = lab.add(ways=Ways(rollback_resets_candidate=follows))
+    ours = clients.at(device)
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    ours.cancel("p")
+    assert device.config.dirty is not follows
+    ours.lock()
+    ours.edit("U", "terminal")
+    ours.commit()
+    assert device.trustpoints() == (["U"] if follows else ["T", "U"])
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+def test_a_commit_without_changes_is_refused_or_done(lab: Lab, clients: Meeting, accepts: bool) -> None:
+    device = lab.add(ways=Ways(commits_nothing=accepts))
+    ours = clients.at(device)
+    if accepts:
+        ours.commit()
+    else:
+        assert refusal(ours.commit) == ("operation-failed", "No configuration changes to commit")
+    assert device.config.commits == 0
+
+
+@pytest.mark.parametrize("ways", [NETOPEER2, CLIXON], ids=["netopeer2", "clixon"])
+def test_a_server_of_another_make_takes_a_commit_on_trial_and_its_confirmation(
+    lab: Lab, clients: Meeting, ways: Ways
+) -> None:
+    device = lab.add(ways=ways)
+    ours = clients.at(device)
+    ours.lock("running")
+    ours.lock("candidate")
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    assert refusal(lambda: clients.at(device).lock("running"))[0] == "lock-denied"
+    ours.confirm("p")
+    ours.unlock("candidate")
+    ours.unlock("running")
+    assert device.trustpoints() == ["T"]
+    assert not device.config.dirty
+
+
 # --- the candidate --------------------------------------------------------------------------------------------------
 
 
@@ -238,22 +346,23 @@ def test_unlocking_discards_changes_or_leaves_them(lab: Lab, clients: Meeting, d
 def test_discarding_what_another_session_has_locked_is_refused_or_done(
     lab: Lab, clients: Meeting, guards: bool
 ) -> None:
-    device = lab.add(ways=Ways(guards_discard=guards))
+    device = lab.add(ways=Ways(guards_discard=guards, locked="lock-denied"))
     ours, theirs = clients.at(device), clients.at(device)
     theirs.lock()
     theirs.edit("THEIRS", "terminal")
     if guards:
-        assert refusal(ours.discard)[0] == "in-use"
+        assert refusal(ours.discard)[0] == "lock-denied"
     else:
         ours.discard()
     assert device.config.dirty is guards
 
 
-def test_error_option_is_refused_where_it_is_not_announced(lab: Lab) -> None:
-    device = lab.add(ways=Ways(rollback_on_error=False))
+@pytest.mark.parametrize("tag", ["operation-not-supported", "invalid-value"])
+def test_error_option_is_refused_where_it_is_not_announced(lab: Lab, tag: ErrorOption) -> None:
+    device = lab.add(ways=Ways(rollback_on_error=False, error_option=tag))
     with neighbour(lab, device) as ours:
         assert not [uri for uri in ours.capabilities if "rollback-on-error" in uri]
-        assert refusal(lambda: ours.edit("T", "terminal", "rollback-on-error"))[0] == "operation-not-supported"
+        assert refusal(lambda: ours.edit("T", "terminal", "rollback-on-error"))[0] == tag
         assert not device.config.dirty
         ours.edit("T", "terminal", "stop-on-error")
         assert device.config.dirty
@@ -280,9 +389,7 @@ def test_a_server_that_crashes_in_a_commit_leaves_the_candidate_as_it_is(lab: La
 
 
 @pytest.mark.parametrize("persist", [None, "p"])
-def test_a_crash_ends_sessions_and_locks_but_no_trial_that_outlives_its_session(
-    lab: Lab, clients: Meeting, persist: str | None
-) -> None:
+def test_a_crash_ends_sessions_locks_and_trials(lab: Lab, clients: Meeting, persist: str | None) -> None:
     device = lab.add()
     ours = clients.at(device)
     ours.edit("T", "terminal")
@@ -292,7 +399,8 @@ def test_a_crash_ends_sessions_and_locks_but_no_trial_that_outlives_its_session(
     gone(device, ours)
     assert not device.strangers
     assert not device.config.locks
-    assert eventually(lambda: (device.config.trial is None) is (persist is None))
+    assert device.config.trial is None
+    assert device.trustpoints() == []
 
 
 @pytest.mark.parametrize("stays", [True, False])
@@ -429,7 +537,8 @@ def test_modules_are_in_the_library_alone(lab: Lab, version: Library, tops: tupl
         assert not [uri for uri in uris if "?module=" in uri]
         trees = [ours.get(top, LIBRARY)[0] for top in tops]
     for tree in trees:
-        told = {(one.findtext("{*}name"), one.findtext("{*}revision") or "") for one in tree.iter("{*}module")}
+        modules = [one for one in tree.iter("{*}module") if one.findtext("{*}conformance-type") != "import"]
+        told = {(one.findtext("{*}name"), one.findtext("{*}revision") or "") for one in modules}
         assert told == announced
     assert trees[0].findtext(f"{{*}}{id_name}") == library.partition(f"{id_name}=")[2]
 
