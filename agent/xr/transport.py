@@ -74,7 +74,7 @@ def _native(tree: Tree) -> LicensingTransport:
     urls = walk(transport, "transport-smart/urls")
     flexible = walk(tree, "licensing/flex-consumption")
     return LicensingTransport(
-        kind=_KINDS.get(str(transport.get("transport-type"))),
+        kind=_KINDS.get(text(transport, "transport-type") or ""),
         urls=tuple(url for name in ("url-registration", "url-cslu") if (url := text(urls, name))),
         proxy=text(walk(transport, "transport-smart/proxy"), "host-name"),
         reservation=flexible.get("reservation") is True,

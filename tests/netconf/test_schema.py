@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.model.errors import ProtocolError, RPCError, SchemaError
-from agent.netconf import fetched, library
+from agent.netconf import compiled, fetched, library, yangtext
 from agent.netconf import schema as judging
 from agent.netconf.capability import Capabilities
 from agent.netconf.library import Match
@@ -121,15 +121,15 @@ def test_what_one_device_allows_says_nothing_of_another(monkeypatch: pytest.Monk
 
 def test_a_payload_sent_to_many_devices_is_judged_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = []
-    judge = judging._validate
+    judge = compiled.Model.validate
 
-    def counted(variant: library.Variant, payload: Element) -> None:
-        judged.append(variant)
-        judge(variant, payload)
+    def counted(model: compiled.Model, payload: Element) -> None:
+        judged.append(model)
+        judge(model, payload)
 
     monkeypatch.setattr(judging, "_valid", set())
     monkeypatch.setattr(judging, "_MOST_VALID", 3)
-    monkeypatch.setattr(judging, "_validate", counted)
+    monkeypatch.setattr(compiled.Model, "validate", counted)
     for name in ("first", "first", "second", "third", "fourth", "fourth"):
         body = template("rpc-ca-authenticate", server_name=f"secret-{name}", file_path=None)
         Schema(of_release("7.8.1")).validate(body, module=ACT)
@@ -235,10 +235,10 @@ def test_the_text_is_asked_for_once_and_remembered_by_its_content(tmp_path: Path
     "text, said",
     [
         ("module example-new { broken", "valid YANG"),
-        ("<html>no</html>", "no YANG module"),
-        ("/* */" * 100_000 + "nothing", "no YANG module"),  # looked at more than once, it would take for ever
-        ("module example-new { } //" + "x" * fetched.LARGEST, "larger"),
-        ('module example-new { import "../../etc/passwd" { prefix x; } }', "valid YANG"),
+        ("<html>no</html>", "no valid YANG module"),
+        ("/* */" * 100_000 + "nothing", "too long"),  # read word by word, it would take for ever
+        ("module example-new { } //" + "x" * yangtext.LARGEST, "larger"),
+        ('module example-new { import "../../etc/passwd" { prefix x; } }', "is not fetched"),
     ],
 )
 def test_a_text_that_is_no_module_is_not_taken(tmp_path: Path, text: str, said: str) -> None:
