@@ -47,6 +47,7 @@ def fetch_modules(
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
     folder = (cache_dir or _default_cache()) / digest[:32]
     try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _storing:
             if not _whole(folder, files):
                 files[LIBRARY] = json.dumps(yangtext.library(module, texts)).encode()
@@ -99,7 +100,6 @@ def _store(folder: Path, files: Mapping[str, bytes]) -> None:
 
     What stands in its way is as good where another process made the same meanwhile; else it is moved aside.
     """
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         made = work / "made"

@@ -79,6 +79,7 @@ class Schema:
         self._prefer_device = prefer_device
         self._cache_dir = cache_dir
         self._variants: dict[str, Variant | None] = {}
+        self._models: dict[str, Model] = {}
         self._refused: list[str] = []
         self._unhelped: dict[str, str] = {}
 
@@ -112,7 +113,7 @@ class Schema:
     def has(self, module: str, path: str) -> bool:
         """Whether the node at *path* (names separated by ``/``, no prefixes) is there; rpc input and output count."""
         variant = self.variant(module)
-        return variant is not None and _model(variant).find(path) is not None
+        return variant is not None and self._model(variant).find(path) is not None
 
     def validate(self, payload: Element, *, module: str) -> None:
         """Check configuration or the body of an rpc against the device's model.
@@ -126,7 +127,7 @@ class Schema:
         seen = _digest(variant, payload)
         if seen in _valid:
             return
-        _model(variant).validate(payload)
+        self._model(variant).validate(payload)
         if len(_valid) >= _MOST_VALID:
             _valid.clear()
         _valid.add(seen)
@@ -149,11 +150,20 @@ class Schema:
         note = self._note(module, variant)
         if note and note not in found.notes:
             found.notes.append(note)
-        tree, notes = decoded(_model(variant), data)
+        tree, notes = decoded(self._model(variant), data)
         found.notes += notes
         found.own = found.own or bool(tree)
         found.foreign = found.foreign or (not tree and len(data) > 0)
         return tree
+
+    def _model(self, variant: Variant) -> Model:
+        """The compiled model of a variant; one for all devices that have it."""
+        model = self._models.get(variant.module)
+        if model is None:
+            from agent.netconf import compiled
+
+            model = self._models[variant.module] = compiled.model(variant)
+        return model
 
     def _required(self, module: str) -> Variant:
         variant = self.variant(module)
@@ -173,7 +183,7 @@ class Schema:
             try:
                 path = fetch_modules(module, revision, self._fetch, self._capabilities, self._cache_dir)
                 variant = Variant(module, revision, announced.namespace, path, Match.DEVICE)
-                _model(variant)
+                self._model(variant)
                 return variant
             except AgentError as error:
                 self._unhelped[module] = error.message
@@ -194,10 +204,3 @@ def _digest(variant: Variant, payload: Element) -> bytes:
     digest = hashlib.blake2b(serialize(payload), digest_size=32, key=_DIGEST_KEY)
     digest.update(f"{variant.module} {variant.path}".encode())
     return digest.digest()
-
-
-def _model(variant: Variant) -> Model:
-    """The compiled model of a variant; one for all devices that have it."""
-    from agent.netconf.compiled import model
-
-    return model(variant)

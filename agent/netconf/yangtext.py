@@ -160,9 +160,7 @@ def _included(statement: Any, modules: Mapping[tuple[str, str], Any]) -> list[di
         for (other, _), submodule in modules.items():
             if other == name:
                 names += [one.arg for one in submodule.search("include") if one.arg not in names]
-    return [
-        {"name": name, "revision": _revision(revision)} for name, revision in modules if name in names
-    ]
+    return [{"name": name, "revision": _revision(revision)} for name, revision in modules if name in names]
 
 
 def _revision(shown: str) -> str:
