@@ -28,14 +28,12 @@ class Header:
     Attributes:
         revision: the newest, "" where it has none.
         needs: what it imports and includes, each with the revision it insists on, or None.
-        includes: the names among them that are submodules.
     """
 
     name: str
     keyword: str
     revision: str
     needs: tuple[tuple[str, str | None], ...]
-    includes: tuple[str, ...]
 
 
 def header(text: str, name: str) -> Header:
@@ -102,13 +100,12 @@ def _header(text: str, name: str) -> Header:
 
 
 def _head(root: Any) -> Header:
-    includes = root.search("include")
     needs = []
-    for one in (*root.search("import"), *includes):
+    for one in (*root.search("import"), *root.search("include")):
         exact = one.search_one("revision-date")
         needs.append((str(one.arg), None if exact is None else str(exact.arg)))
     revision = max((str(one.arg) for one in root.search("revision")), default="")
-    return Header(str(root.arg), root.keyword, revision, tuple(needs), tuple(str(one.arg) for one in includes))
+    return Header(str(root.arg), root.keyword, revision, tuple(needs))
 
 
 def _context(texts: Mapping[Header, str]) -> Any:
@@ -140,7 +137,8 @@ def _listed(module: str, context: Any) -> list[dict[str, object]]:
     for (name, revision), statement in context.modules.items():
         if statement.keyword != "module":
             continue
-        included = _included(statement, context.modules)
+        names = {one.arg for one in statement.search("include")}  # all of its submodules, by pyang
+        included = [{"name": one, "revision": _revision(day)} for one, day in context.modules if one in names]
         listed.append(
             {
                 "name": name,
@@ -151,16 +149,6 @@ def _listed(module: str, context: Any) -> list[dict[str, object]]:
             }
         )
     return listed
-
-
-def _included(statement: Any, modules: Mapping[tuple[str, str], Any]) -> list[dict[str, str]]:
-    """The submodules of a module, those that only submodules include as well."""
-    names = [one.arg for one in statement.search("include")]
-    for name in names:  # grows meanwhile
-        for (other, _), submodule in modules.items():
-            if other == name:
-                names += [one.arg for one in submodule.search("include") if one.arg not in names]
-    return [{"name": name, "revision": _revision(revision)} for name, revision in modules if name in names]
 
 
 def _revision(shown: str) -> str:
