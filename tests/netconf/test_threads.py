@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from yangson.schemanode import CaseNode, ChoiceNode, InternalNode, RpcActionNode
 
 from agent.model.errors import SchemaError
 from agent.netconf import compiled, fetched, schema, yangtext
@@ -88,6 +91,19 @@ def test_a_model_is_compiled_once_and_threads_that_need_another_do_not_wait(monk
     assert sorted(made) == [ACT, UM]
 
 
+def test_a_model_is_complete_before_anybody_has_it() -> None:
+    """Whatever yangson makes at a first validation is there: the patterns of the data, and of each rpc's two trees."""
+    for module in (UM, ACT):
+        variant = of_release("7.4.1").variant(module)
+        assert variant is not None
+        todo = [compiled.model(variant).schema]
+        while todo:
+            node = todo.pop()
+            todo += getattr(node, "children", [])
+            if isinstance(node, InternalNode) and not isinstance(node, ChoiceNode | CaseNode | RpcActionNode):
+                assert node.schema_pattern is not None, node.name
+
+
 def test_what_a_condition_came_to_for_one_payload_says_nothing_of_another(tmp_path: Path) -> None:
     def judge(number: int) -> None:
         mine = conditional(tmp_path)
@@ -149,6 +165,33 @@ def test_modules_that_threads_fetch_at_once_are_each_read_right(tmp_path: Path) 
         (f"m{number % 8}@2031-01-01 (device)", [], {"c": {"l0": "a", "l1": str(number)}}) for number in range(THREADS)
     ]
     assert len(list(tmp_path.iterdir())) == 8
+
+
+def test_pyang_resolves_for_one_thread_at_a_time() -> None:
+    def resolved(number: int) -> int:
+        text = conditions(number % 8)
+        head = yangtext.header(text, f"m{number % 8}")
+        listed: Any = yangtext.library(head.name, {head: text})
+        return len(listed["ietf-yang-library:modules-state"]["module"])
+
+    assert at_once(resolved) == [1] * THREADS
+
+
+def test_a_fetched_folder_appears_by_one_step(tmp_path: Path) -> None:
+    """Looked at from within, at every call that is made while it is stored."""
+    files = {"m0@2031-01-01.yang": b"a", "m1@2031-01-02.yang": b"b", fetched.LIBRARY: b"c"}
+    folder, seen = tmp_path / "folder", set()
+
+    def look(*given: object) -> None:
+        seen.add(len(os.listdir(folder)) if os.path.isdir(folder) else None)  # noqa: PTH112, PTH208 - few calls
+
+    sys.setprofile(look)
+    try:
+        fetched._store(folder, files)
+    finally:
+        sys.setprofile(None)
+    assert seen == {None, 3}
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_fetched_folder_is_whole_whenever_it_is_there(tmp_path: Path) -> None:
@@ -307,7 +350,12 @@ def test_a_variant_that_cannot_be_compiled_is_refused_each_time_and_tried_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
-    monkeypatch.setattr(compiled, "_compile", lambda *given: tried.append(given) or int("no number"))
+
+    def fail(path: Path, module: str, namespace: str) -> compiled.Model:
+        tried.append(module)
+        raise ValueError("no number")
+
+    monkeypatch.setattr(compiled, "_compile", fail)
     variant = Variant("m", "2031-01-01", "urn:m", tmp_path / "m@2031-01-01.yang")
 
     def refused(number: int) -> str:

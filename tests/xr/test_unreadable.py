@@ -8,7 +8,7 @@ import pytest
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Evidence
-from agent.model.state import ConfigModel, EnrollmentKind, Reading, RegistrationState
+from agent.model.state import ConfigModel, EnrollmentKind, RegistrationState
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
 from agent.netconf.schema import Schema
@@ -46,17 +46,17 @@ class Answered:
         return Reply(self._root)
 
 
-def reading(query: Query[Any], inner: str) -> Reading[Any]:
+def reading(query: Query[Any], inner: str) -> Any:
     return query.read(cast("Pending", Answered(inner)))
 
 
-def licence(inner: str) -> Reading[Any]:
+def licence(inner: str) -> Any:
     module = "Cisco-IOS-XR-infra-smartlicense-oper"
     data = f'<smart-agent xmlns="{NS}{module}"><licensing><state><state-info>{inner}</state-info></state></licensing>'
     return reading(licensing.query(of_release("7.4.1")), f"{data}</smart-agent>")
 
 
-def certificate(leaves: str, release: str = "7.8.1", name: str = "<name>Trustpool</name>") -> Reading[Any]:
+def certificate(leaves: str, release: str = "7.8.1", name: str = "<name>Trustpool</name>") -> Any:
     data = (
         f'<crypto-certificate-authority xmlns="{NS}{trustpoint.OPER}"><trustpoints><trustpoint>{name}'
         f"<certificate-authority-certificate>{leaves}</certificate-authority-certificate></trustpoint></trustpoints>"
@@ -122,7 +122,7 @@ def test_a_trustpoint_whose_name_cannot_be_read_is_not_taken_for_absent() -> Non
     assert "its name cannot be read" in str(certificate(shown(), name=twice).missing)
 
 
-def config(entry: str) -> Reading[Any]:
+def config(entry: str) -> Any:
     module = "Cisco-IOS-XR-um-crypto-cfg"
     data = (
         f'<crypto xmlns="{NS}{module}"><ca><trustpoint><trustpoints><trustpoint>{entry}</trustpoint></trustpoints>'
