@@ -90,8 +90,9 @@ def _file_name(head: Header) -> str:
 def _whole(folder: Path, files: Mapping[str, bytes]) -> bool:
     """Whether *folder* has all of *files* as they are, and its library: somebody may have tidied it."""
     try:
-        return (folder / LIBRARY).is_file() and all((folder / name).read_bytes() == raw for name, raw in files.items())
-    except OSError:
+        json.loads((folder / LIBRARY).read_bytes())
+        return all((folder / name).read_bytes() == raw for name, raw in files.items())
+    except (OSError, ValueError):
         return False
 
 

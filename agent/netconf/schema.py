@@ -168,7 +168,9 @@ class Schema:
     def _required(self, module: str) -> Variant:
         variant = self.variant(module)
         if variant is None:
-            raise SchemaError(f"the device does not announce {module}")
+            announced = self._capabilities.module(module) is not None
+            why = self._note(module, None) or f"{module} is not known"
+            raise SchemaError(why if announced else f"the device does not announce {module}")
         return variant
 
     def _resolve(self, module: str) -> Variant | None:

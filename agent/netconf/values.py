@@ -72,7 +72,8 @@ def plain(kind: DataType[Any, Any], value: Any) -> Any:
     """yangson's *value* as str, int, bool, Decimal or bytes; an empty leaf is True, an identity ``module:name``."""
     if isinstance(kind, EmptyType):
         return True
-    return kind.canonical_string(value) if isinstance(kind, BitsType | IdentityrefType) else value
+    spelled = isinstance(kind, BitsType | IdentityrefType | InstanceIdentifierType)
+    return kind.canonical_string(value) if spelled else value
 
 
 def _read(kind: DataType[Any, Any], text: str, element: Element) -> tuple[DataType[Any, Any], Any]:

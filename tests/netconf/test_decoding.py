@@ -87,6 +87,7 @@ def decoded(schema: Schema, inner: str) -> tuple[dict[str, Any], list[str]]:
         ("<un>7</un>", {"un": 7}),
         ("<un>AAAAAA==</un>", {"un": b"\0" * 4}),
         ("<un>auto</un>", {"un": "auto"}),
+        ("<path>/m0:c/m0:i</path>", {"path": "/m0:c/m0:i"}),
         ("<text/>", {"text": ""}),
         ("<text>7</text>", {"text": 7}),
         ("<many>1</many><many>2</many>", {"many": [1, 2]}),

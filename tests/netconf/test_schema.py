@@ -278,7 +278,12 @@ def test_where_the_device_does_not_help_the_nearest_stands_in_and_all_is_said(
 def test_where_neither_the_device_nor_the_project_has_a_module_it_is_said_why(tmp_path: Path) -> None:
     schema = Schema(announcing(new="2026-01-01"), fetch=refuse, cache_dir=tmp_path)
     assert not schema.has("example-new", "/top")
-    assert schema.notes() == ["the device's own example-new cannot be used: get-schema was refused: an unnamed error"]
+    said = "the device's own example-new cannot be used: get-schema was refused: an unnamed error"
+    assert schema.notes() == [said]
+    with pytest.raises(SchemaError, match=said):
+        schema.decode(parse("<data/>"), module="example-new")
+    with pytest.raises(SchemaError, match="example-new is not known"):
+        Schema(announcing(new="2026-01-01")).decode(parse("<data/>"), module="example-new")
 
 
 def test_a_module_that_is_known_exactly_is_used_where_the_device_does_not_give_its_own() -> None:

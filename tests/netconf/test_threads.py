@@ -234,7 +234,7 @@ def test_a_fetched_folder_is_whole_between_processes_as_well(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 25
 
 
-@pytest.mark.parametrize("left", ["a module is missing", "a module is cut", "no library"])
+@pytest.mark.parametrize("left", ["a module is missing", "a module is cut", "no library", "the library is cut"])
 def test_a_folder_that_somebody_left_by_halves_is_made_again(tmp_path: Path, left: str) -> None:
     assert conditional(tmp_path).has("m0", "/c/if")
     (folder,) = tmp_path.iterdir()
@@ -242,8 +242,10 @@ def test_a_folder_that_somebody_left_by_halves_is_made_again(tmp_path: Path, lef
         (folder / "m1@2031-01-02.yang").unlink()
     elif left == "a module is cut":
         (folder / "m1@2031-01-02.yang").write_text(KINDS[:50])
-    else:
+    elif left == "no library":
         (folder / fetched.LIBRARY).unlink()
+    else:
+        (folder / fetched.LIBRARY).write_text('{"ietf-yang-library')
     forget()
     assert conditional(tmp_path).has("m0", "/c/if")
     assert sorted(path.name for path in folder.iterdir()) == [
