@@ -159,6 +159,7 @@ def _beside(state: State) -> Iterable[tuple[str, Text]]:
         ("last report", cell(report.last.text if report and report.last else None)),
         ("next report", cell(report.next.text if report and report.next else None)),
         ("CLI", cell(state.cli or "at hand")),
+        *_notes(state.transport, state.syslog, state.peer_verification, state.reporting),
     )
 
 
@@ -204,7 +205,14 @@ def _absent(reading: Reading[Any], empty: str) -> str:
 
 
 def _origin(reading: Reading[Any]) -> tuple[tuple[str, Text], ...]:
-    return (("source", cell(reading.source, "dim")),) if reading.source else ()
+    source = (("source", cell(reading.source, "dim")),) if reading.source else ()
+    return (*source, *_notes(reading))
+
+
+def _notes(*readings: Reading[Any]) -> tuple[tuple[str, Text], ...]:
+    """What could not be read of the answers; each sentence once."""
+    notes = dict.fromkeys(note for reading in readings for note in reading.notes)
+    return tuple(("note", cell(note, "yellow")) for note in notes)
 
 
 def _span(start: datetime | None, end: datetime | None) -> str | None:

@@ -322,7 +322,7 @@ def _text(time: DeviceTime | None) -> str | None:
 
 
 def _origin(reading: Reading[Any]) -> Object:
-    return {"source": reading.source, "missing": reading.missing}
+    return {"source": reading.source, "missing": reading.missing, "notes": list(reading.notes)}
 
 
 def _plain(tree: object) -> object:

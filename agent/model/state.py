@@ -21,17 +21,30 @@ class Reading(Generic[T]):
     ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in, or ``console``.
     ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
     ``empty``: the answer was an empty ``<data/>``, as "nothing there", "provider down" and "not allowed" all look.
+    ``notes``: what was assumed, and what of the answer could not be read, a sentence each.
     """
 
     value: T | None = None
     source: str | None = None
     missing: str | None = None
     empty: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def answered(self) -> bool:
         """Whether the device was asked and answered."""
         return self.missing is None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands in decoded data for a leaf that is there and has no value of its type: ``text`` as sent, ``why``."""
+
+    text: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class ConfigModel(Enum):

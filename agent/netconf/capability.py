@@ -120,8 +120,13 @@ class Capabilities:
 
 @lru_cache(maxsize=64)
 def _announced(uris: frozenset[str]) -> Capabilities:
-    modules = (module for uri in uris if (module := _module(uri)) is not None)
+    # In order, so that of a module that is announced twice every process takes the same: the newest.
+    modules = sorted((module for uri in uris if (module := _module(uri)) is not None), key=_age)
     return Capabilities(uris, MappingProxyType({module.name: module for module in modules}))
+
+
+def _age(module: Module) -> tuple[str, str, str]:
+    return module.revision or "", module.name, module.namespace
 
 
 @lru_cache(maxsize=1 << 16)

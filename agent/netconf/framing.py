@@ -77,6 +77,12 @@ class FrameReader:
     def _header(self) -> tuple[int, int] | None:
         """Where the chunk's data begins and how long it is; size 0 stands for end-of-chunks; None if incomplete."""
         head = self._buffer[:_LONGEST_HEADER]
+        # Some devices end a line between messages; only the newline that belongs to the header is left.
+        while not self._message and (blanks := len(head) - len(head.lstrip())) > 1:
+            del self._buffer[: blanks - 1]
+            head = self._buffer[:_LONGEST_HEADER]
+        if not self._message and not head.strip():
+            return None
         if not b"\n#".startswith(head[:2]):
             raise ProtocolError(f"broken chunk framing: {bytes(head)!r}", hint="the peer does not speak base:1.1")
         end = head.find(b"\n", 2)

@@ -24,6 +24,9 @@ MOST_NODES = 2_000_000
 """Tags and attributes of one document; in memory the shortest of them take some twenty times what they take as text."""
 DEEPEST = 200
 _ROOT_WITHIN = 64 * 1024
+_SHOWN = 40
+_BLANKS = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
 
 Element: TypeAlias = etree._Element
 
@@ -51,13 +54,17 @@ def local_name(element: Element) -> str:
 def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None) -> Element:
     """The root element of an XML document that a device sent; nothing outside it is read, nothing in it expanded.
 
+    Blanks before it are passed over, also before an XML declaration.
+
     Raises:
         ProtocolError: larger than *limit* bytes, not UTF-8, a DOCTYPE, not well-formed, over two million tags and
             attributes, or nested over 200 deep.
     """
-    raw = _utf8(data, limit, device)
+    raw = _utf8(data, limit, device).lstrip(_BLANKS)
     if _DOCTYPE.match(raw):
         raise _doctype(device)
+    if raw and not raw.startswith((b"<", _BOM)):
+        raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"), device)
     # Whatever is a tag or an attribute has one of these signs; what has them as text is counted as well.
     if raw.count(b"<") + raw.count(b"=") > MOST_NODES:
         raise ProtocolError(
@@ -94,7 +101,7 @@ def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, 
         return found.tag, found.attributes
     except expat.ExpatError as error:
         raise _broken(str(error), device) from error
-    raise ProtocolError(f"a message is not XML: it begins with {message[:40]!r}", device=device)
+    raise _no_xml(message, device)
 
 
 class _Found(Exception):
@@ -131,6 +138,14 @@ def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
             f"XML that is not UTF-8{where}", device=device, hint="the peer is no NETCONF server, or its data is damaged"
         ) from error
     return raw
+
+
+def _no_xml(begins: str, device: str | None) -> ProtocolError:
+    return ProtocolError(
+        f"a message is not XML: it begins with {begins[:_SHOWN]!r}",
+        device=device,
+        hint="a banner or another program speaks in the session, or the peer is no NETCONF server",
+    )
 
 
 def _broken(said: str, device: str | None) -> ProtocolError:

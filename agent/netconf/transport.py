@@ -209,7 +209,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         """Take the device's hello (RFC 6241 section 8.1); the framing may change right behind it."""
         hello = parse(message, device=self._device.name)
         if hello.tag != qname(NETCONF_NS, "hello"):
-            raise ProtocolError(f"the session begins with {hello.tag!r}, not with a hello", device=self._device.name)
+            why = "a hello without NETCONF's namespace" if hello.tag == "hello" else f"{hello.tag!r}, not with a hello"
+            raise ProtocolError(f"the session begins with {why}", device=self._device.name)
         self.announced = tuple(
             (uri.text or "").strip() for uri in hello.iter(qname(NETCONF_NS, "capability")) if uri.text
         )

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 
-class Unlogged(logging.Filter):
-    """Keeps ncclient from logging anything of the session of *transport*, until :meth:`end`."""
+class Unlogged:
+    """Keeps ncclient from logging anything of the session of *transport*, until :meth:`end`; several may, at once."""
 
     def __init__(self, transport: Any) -> None:
-        super().__init__()
-        self._transport = transport
-        names = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] == "ncclient"]
-        self._loggers = [logging.getLogger(name) for name in names]
-        for logger in self._loggers:
-            logger.addFilter(self)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return getattr(record, "session", None) is not self._transport
+        self.transport = transport
+        _FILTER.hush(self)
 
     def end(self) -> None:
-        """Let it log again."""
-        for logger in self._loggers:
-            logger.removeFilter(self)
+        """Let it log again, unless another keeps it quiet; ending again does nothing."""
+        _FILTER.release(self)
+
+
+class _Filter(logging.Filter):
+    """Stays on each of ncclient's loggers once it is needed.
+
+    To take a filter from a logger while another thread logs can make that logger pass over the next filter.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._hushed: tuple[Unlogged, ...] = ()
+
+    def hush(self, by: Unlogged) -> None:
+        with self._lock:
+            self._hushed = (*self._hushed, by)
+            for name in list(logging.root.manager.loggerDict):
+                if name.partition(".")[0] == "ncclient":
+                    logging.getLogger(name).addFilter(self)
+
+    def release(self, by: Unlogged) -> None:
+        with self._lock:
+            self._hushed = tuple(one for one in self._hushed if one is not by)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        session = getattr(record, "session", None)
+        return session is None or all(one.transport is not session for one in self._hushed)
+
+
+_FILTER = _Filter()

@@ -230,6 +230,10 @@ def _config_untold(state: State) -> bool:
 
 
 def _software(release: Reading[str], fixes: Reading[frozenset[str]]) -> Reading[Software]:
+    notes = tuple(dict.fromkeys((*release.notes, *fixes.notes)))
     if release.value is None and fixes.value is None:
-        return Reading(source=release.source, missing=release.missing or "the device does not show its release")
-    return Reading(Software(release.value, fixes.value or frozenset()), source=release.source or fixes.source)
+        missing = release.missing or "the device does not show its release"
+        return Reading(source=release.source, missing=missing, notes=notes)
+    return Reading(
+        Software(release.value, fixes.value or frozenset()), source=release.source or fixes.source, notes=notes
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 import xml.etree.ElementTree as ET
 from functools import cache, lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ class Model:
     def __init__(self, file: ModuleFile) -> None:
         self.namespace = file.namespace
         self._nodes: dict[tuple[str, ...], Any] = {}
+        self._validating = threading.Lock()  # yangson keeps what a validation finds in the model
         first = next(line for line in file.path.read_text(encoding="utf-8").splitlines() if "revision" in line)
         revision = first.split()[1].strip('";{')
         library = {
@@ -79,10 +81,11 @@ class Model:
         # It was parsed safely before.
         wrapped = ET.fromstring(data if operation else b"<data>" + data + b"</data>")  # noqa: S314
         try:
-            value = schema.from_xml(wrapped)
-            RootNode(value, schema, self._model.schema_data, value.timestamp).validate(
-                ValidationScope.all, ContentType.all
-            )
+            with self._validating:
+                value = schema.from_xml(wrapped)
+                RootNode(value, schema, self._model.schema_data, value.timestamp).validate(
+                    ValidationScope.all, ContentType.all
+                )
         except YangsonException as error:
             return str(error)
         return None

@@ -28,6 +28,7 @@ from agent.model.state import (
     Licensing,
     RegistrationState,
     TransportType,
+    Unreadable,
 )
 from agent.netconf import operations
 from agent.netconf.payload import Element, template
@@ -226,8 +227,11 @@ def _asked(session: Session, schema: Schema, body: Element, name: str, *, unlogg
     schema.validate(body, module=ACT)
     reply = operations.action(session, body, operation=name, unlogged=unlogged)
     response = walk(schema.decode(reply.root, module=ACT), "response")
-    status, code = text(response, "operation-status"), text(response, "return-code")
-    return classify(status, code), code or status or "no return-code"
+    shown = (response.get("operation-status"), response.get("return-code"))
+    status, code = (None if one is None else str(one).strip() or None for one in shown)
+    # What the model does not list is no success, whatever stands beside it.
+    unlisted = any(isinstance(one, Unreadable) for one in shown)
+    return Answer.OTHER if unlisted else classify(status, code), code or status or "no return-code"
 
 
 def _contact(authorization: Tree, state: AuthorizationState | None) -> Tree:

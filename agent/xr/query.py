@@ -12,6 +12,7 @@ from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.schema import findings
 from agent.netconf.session import Pending, Session
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class Query(Generic[T]):
     def read(self, pending: Pending | None) -> Reading[T]:
         """The reading of an answer; errors that a repeat may cure are raised, others become the reason.
 
+        An answer with nothing of the module in it is as empty as one with nothing in it at all.
+
         Raises:
             AgentError: session lost, no answer in time, a transient rpc-error, access denied.
         """
@@ -56,16 +59,19 @@ class Query(Generic[T]):
             return Reading(missing=self.missing or f"{self.what}: nothing to ask")
         try:
             data = pending.result().data
-            value = None if data is None else self.decode(data)
-            return Reading(value=value, source=self.source, empty=data is None or not len(data))
         except AccessDenied:
             raise
         except RPCError as error:
             if classify(error) in (Disposition.NEXT_MODEL, Disposition.PERMANENT):
                 return Reading(source=self.source, missing=f"{self.what}: {error.message}")
             raise
-        except SchemaError as error:
-            return Reading(source=self.source, missing=f"{self.what}: {error.message}")
+        with findings() as found:
+            try:
+                value, missing = None if data is None else self.decode(data), None
+            except SchemaError as error:
+                value, missing = None, f"{self.what}: {error.message}"
+        empty = missing is None and (data is None or not len(data) or (found.foreign and not found.own))
+        return Reading(value, self.source, missing, empty, tuple(found.notes))
 
 
 def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list[Reading[Any]]:

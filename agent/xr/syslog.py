@@ -54,7 +54,7 @@ def query(schema: Schema) -> Query[tuple[Signature, ...]]:
 def _counted(messages: list[Tree]) -> tuple[Signature, ...]:
     found: dict[str, list[DeviceTime | None]] = {}
     for message in messages:
-        level = _SEVERITY.get(str(message.get("severity")).rpartition("-")[2], "")
+        level = _SEVERITY.get((text(message, "severity") or "").rpartition("-")[2], "")
         head = f"%{text(message, 'category')}-{text(message, 'group')}-{level}-{text(message, 'message-name')}"
         match = SIGNATURE.search(f"{head} : {text(message, 'text') or ''}".encode())
         if match:

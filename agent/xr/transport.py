@@ -37,11 +37,12 @@ def queries(schema: Schema) -> list[Query[LicensingTransport]]:
 def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[LicensingTransport]:
     """What all models say together; the first that names a kind, proxy or VRF decides it."""
     found = [reading for reading in readings if reading.value is not None]
+    notes = tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
     if not found:
         answered = [reading for reading in readings if reading.answered]
         if answered:
-            return Reading(source=answered[0].source)
-        return Reading(missing="; ".join(dict.fromkeys(str(reading.missing) for reading in readings)))
+            return Reading(source=answered[0].source, notes=notes)
+        return Reading(missing="; ".join(dict.fromkeys(str(reading.missing) for reading in readings)), notes=notes)
     values = [reading.value for reading in found if reading.value is not None]
     return Reading(
         LicensingTransport(
@@ -52,6 +53,7 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
             reservation=any(value.reservation for value in values),
         ),
         source=", ".join(str(reading.source) for reading in found),
+        notes=notes,
     )
 
 
@@ -74,7 +76,7 @@ def _native(tree: Tree) -> LicensingTransport:
     urls = walk(transport, "transport-smart/urls")
     flexible = walk(tree, "licensing/flex-consumption")
     return LicensingTransport(
-        kind=_KINDS.get(str(transport.get("transport-type"))),
+        kind=_KINDS.get(text(transport, "transport-type") or ""),
         urls=tuple(url for name in ("url-registration", "url-cslu") if (url := text(urls, name))),
         proxy=text(walk(transport, "transport-smart/proxy"), "host-name"),
         reservation=flexible.get("reservation") is True,

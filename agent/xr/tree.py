@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agent.model.errors import SchemaError
+from agent.model.state import Unreadable
+
 Tree = Mapping[str, object]
 
 
@@ -38,4 +41,16 @@ def number(tree: Tree, name: str) -> int | None:
 
 def yes(tree: Tree, name: str) -> bool | None:
     """A leaf of the enumeration yes/no."""
-    return {"yes": True, "no": False}.get(str(tree.get(name)))
+    return {"yes": True, "no": False}.get(text(tree, name) or "")
+
+
+def readable(tree: Tree, *names: str) -> None:
+    """Insist on these leaves where taking one that cannot be read for one that is absent would be wrong.
+
+    Raises:
+        SchemaError: one of them is there and cannot be read.
+    """
+    for name in names:
+        value = tree.get(name)
+        if isinstance(value, Unreadable):
+            raise SchemaError(f"its {name} cannot be read: {value.why}")

@@ -18,7 +18,7 @@ from agent.netconf.payload import NETCONF_NS, Element, qname, template
 from agent.netconf.schema import Schema
 from agent.xr import certificate, show
 from agent.xr.query import Query
-from agent.xr.tree import Tree, entries, text
+from agent.xr.tree import Tree, entries, readable, text
 
 _CLI_EDIT = "edit-trustpoint.cli-cfg"
 OPER = "Cisco-IOS-XR-crypto-cepki-oper"
@@ -200,8 +200,7 @@ def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
     source = schema.source(OPER)
 
     def decode(data: Element) -> Certificate | None:
-        trustpoints = entries(schema.decode(data, module=OPER), _OPER_TRUSTPOINT)
-        entry = next((entry for entry in trustpoints if entry.get("name") == name), None)
+        entry = _named(entries(schema.decode(data, module=OPER), _OPER_TRUSTPOINT), "name", name)
         shown = None if entry is None else entry.get("certificate-authority-certificate")
         return _certificate(shown, source) if isinstance(shown, Mapping) else None
 
@@ -214,7 +213,12 @@ def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
 
 
 def _certificate(shown: Tree, source: str) -> Certificate | None:
-    """Nothing at all, or only empty leaves, is no certificate."""
+    """Nothing at all, or only empty leaves, is no certificate.
+
+    Raises:
+        SchemaError: the best that would prove it cannot be read; a lesser proof does not outweigh it.
+    """
+    readable(shown, "certificate-data", "finger-print", "serial-num", "subject")
     serial, sha1 = text(shown, "serial-num"), text(shown, "finger-print")
     subject, issuer, pem = text(shown, "subject"), text(shown, "issuer"), text(shown, "certificate-data")
     if not (subject or sha1 or pem):
@@ -235,6 +239,7 @@ def _enrollment(entry: Tree) -> Enrollment:
     shown = entry.get("enrollment")
     if not isinstance(shown, Mapping):
         return Enrollment(EnrollmentKind.NONE)
+    readable(shown, "url")
     url = text(shown, "url")
     if "terminal" in shown or url == "terminal":
         return Enrollment(EnrollmentKind.TERMINAL)
@@ -245,7 +250,19 @@ def _enrollment(entry: Tree) -> Enrollment:
 
 def _entry(tree: Tree, model: ConfigModel, name: str) -> Tree | None:
     path, key = _TRUSTPOINT[model]
-    return next((entry for entry in entries(tree, path) if entry.get(key) == name), None)
+    return _named(entries(tree, path), key, name)
+
+
+def _named(listed: list[Tree], key: str, name: str) -> Tree | None:
+    """The entry of that name, or None.
+
+    Raises:
+        SchemaError: there is none, but one whose name cannot be read.
+    """
+    found = next((entry for entry in listed if entry.get(key) == name), None)
+    for entry in () if found is not None else listed:
+        readable(entry, key)
+    return found
 
 
 def _moment(seconds: object) -> datetime | None:

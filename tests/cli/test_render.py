@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from agent.cli import render
+from agent.fleet.objects import show_object
 from agent.model.certificate import Certificate, Evidence
 from agent.model.method import Method
 from agent.model.names import DistinguishedName
 from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import Intent
+from agent.model.state import Reading
 from agent.remedy.assess import assess
 from agent.remedy.plan import plan
 from agent.remedy.poll import Sample
@@ -65,6 +68,17 @@ def test_show_names_sources_and_what_is_missing() -> None:
     text = drawn(render.show_view(state(certificate=CERTIFICATE, licence=None), "r1:830"))
     for word in ("um-crypto-cfg", "crypto-cepki-oper", "no licensing model", "DF:71:7E:AA", "2034-01-16", "7.4.1"):
         assert word in text
+
+
+def test_show_says_what_could_not_be_read() -> None:
+    note = "m: /c/count cannot be read: 'many' is no uint32"
+    seen = state()
+    seen = replace(seen, licensing=replace(seen.licensing, notes=(note,)), syslog=Reading(value=(), notes=(note,) * 2))
+    shown = " ".join(drawn(render.show_view(seen, None)).split())
+    assert shown.count("/c/count cannot be read") == 2
+    made: Any = show_object(seen, address=None)
+    assert made["licensing"]["notes"] == [note]
+    assert made["certificate"]["notes"] == []
 
 
 def test_show_has_licensing_in_full() -> None:

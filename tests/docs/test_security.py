@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent.netconf import fetched, framing, payload
+from agent.netconf import fetched, framing, payload, yangtext
 from agent.xr import terminal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,4 +31,4 @@ def test_its_bounds_are_those_of_the_code() -> None:
     assert (payload.MOST_NODES, payload.DEEPEST) == (2_000_000, 200)
     assert "16 MiB a command" in SECURITY
     assert terminal._LARGEST == 16 * 2**20
-    assert f"{fetched.MOST} modules of {fetched.LARGEST >> 20} MiB" in SECURITY
+    assert f"{fetched.MOST} modules of {yangtext.LARGEST >> 20} MiB" in SECURITY

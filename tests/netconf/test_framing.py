@@ -34,6 +34,23 @@ def test_messages_survive_any_cut_of_the_stream(messages: list[bytes], chunked: 
     assert reader.pending == 0
 
 
+@given(
+    MESSAGES,
+    st.booleans(),
+    st.lists(st.integers(0, 10_000), max_size=8),
+    st.text(" \t\r\n", max_size=30).map(str.encode),
+)
+def test_blanks_between_messages_are_passed_over(
+    messages: list[bytes], chunked: bool, cuts: list[int], blanks: bytes
+) -> None:
+    reader = FrameReader()
+    reader.chunked = chunked
+    wire = b"".join(blanks + frame(message, chunked=chunked) for message in messages) + blanks
+    expected = messages if chunked else [blanks + message for message in messages]  # whose reader strips them
+    assert read_all(reader, wire, cuts) == expected
+    assert reader.pending == 0
+
+
 def test_several_chunks_make_one_message() -> None:
     reader = FrameReader()
     reader.chunked = True

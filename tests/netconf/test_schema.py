@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from agent.model.errors import ProtocolError, RPCError, SchemaError
-from agent.netconf import fetched, library
+from agent.netconf import compiled, fetched, library, yangtext
 from agent.netconf import schema as judging
 from agent.netconf.capability import Capabilities
 from agent.netconf.library import Match
 from agent.netconf.payload import Element, parse, template
-from agent.netconf.schema import Schema
+from agent.netconf.schema import Schema, findings
 from agent.simulator.persona import Persona, releases
 from tests.support import Lab
 
@@ -121,15 +121,15 @@ def test_what_one_device_allows_says_nothing_of_another(monkeypatch: pytest.Monk
 
 def test_a_payload_sent_to_many_devices_is_judged_once_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = []
-    judge = judging._validate
+    judge = compiled.Model.validate
 
-    def counted(variant: library.Variant, payload: Element) -> None:
-        judged.append(variant)
-        judge(variant, payload)
+    def counted(model: compiled.Model, payload: Element) -> None:
+        judged.append(model)
+        judge(model, payload)
 
     monkeypatch.setattr(judging, "_valid", set())
     monkeypatch.setattr(judging, "_MOST_VALID", 3)
-    monkeypatch.setattr(judging, "_validate", counted)
+    monkeypatch.setattr(compiled.Model, "validate", counted)
     for name in ("first", "first", "second", "third", "fourth", "fourth"):
         body = template("rpc-ca-authenticate", server_name=f"secret-{name}", file_path=None)
         Schema(of_release("7.8.1")).validate(body, module=ACT)
@@ -170,15 +170,6 @@ def test_presence_and_empty_nodes_are_seen() -> None:
         module=native,
     )
     assert tree["crypto-ca"]["certificate-authority"]["trustpool"]["crl"]["optional"] is True
-
-
-def test_a_value_that_is_not_of_its_type_is_refused() -> None:
-    data = parse(
-        f'<data><smart-agent xmlns="{PREFIX}{LICENSING}"><licensing><state><state-info><usage><count>many</count>'
-        "</usage></state-info></state></licensing></smart-agent></data>"
-    )
-    with pytest.raises(SchemaError, match="count"):
-        Schema(of_release("7.4.1")).decode(data, module=LICENSING)
 
 
 def test_an_rpc_output_is_decoded() -> None:
@@ -235,10 +226,10 @@ def test_the_text_is_asked_for_once_and_remembered_by_its_content(tmp_path: Path
     "text, said",
     [
         ("module example-new { broken", "valid YANG"),
-        ("<html>no</html>", "no YANG module"),
-        ("/* */" * 100_000 + "nothing", "no YANG module"),  # looked at more than once, it would take for ever
-        ("module example-new { } //" + "x" * fetched.LARGEST, "larger"),
-        ('module example-new { import "../../etc/passwd" { prefix x; } }', "valid YANG"),
+        ("<html>no</html>", "no valid YANG module"),
+        ("/* */" * 100_000 + "nothing", "too long"),  # read word by word, it would take for ever
+        ("module example-new { } //" + "x" * yangtext.LARGEST, "larger"),
+        ('module example-new { import "../../etc/passwd" { prefix x; } }', "is not fetched"),
     ],
 )
 def test_a_text_that_is_no_module_is_not_taken(tmp_path: Path, text: str, said: str) -> None:
@@ -262,12 +253,42 @@ def test_a_chain_of_imports_without_end_is_cut(tmp_path: Path) -> None:
         fetched.fetch_modules("a", "", fetch, announcing(), tmp_path)
 
 
-def test_where_the_device_does_not_help_the_nearest_stands_in() -> None:
-    def refuse(name: str, revision: str) -> str:
-        raise RPCError((), operation="get-schema")
+def refuse(name: str, revision: str) -> str:
+    raise RPCError((), operation="get-schema")
 
-    assert Schema(announcing(act="2024-12-31"), fetch=refuse).source(ACT).endswith("(nearest)")
+
+def broken(name: str, revision: str) -> str:
+    return f"module {name} {{ namespace 'urn:x'; prefix x; revision {revision}; leaf a {{ type nothing; }} }}"
+
+
+@pytest.mark.parametrize("fetch, why", [(refuse, "get-schema was refused"), (broken, "no valid YANG")])
+def test_where_the_device_does_not_help_the_nearest_stands_in_and_all_is_said(
+    fetch: Callable[[str, str], str], why: str, tmp_path: Path
+) -> None:
+    schema = Schema(announcing(act="2024-12-31"), fetch=fetch, cache_dir=tmp_path)
+    assert schema.source(ACT) == f"{ACT}@2024-12-31 (nearest)"
+    (note,) = schema.notes()
+    assert note.startswith(f"{ACT}@2024-12-31 is not known: the nearest older revision stands in; the device's own")
+    assert why in note
+    with findings() as found:
+        schema.decode(parse("<rpc-reply/>"), module=ACT)
+    assert found.notes == [note]
+
+
+def test_where_neither_the_device_nor_the_project_has_a_module_it_is_said_why(tmp_path: Path) -> None:
+    schema = Schema(announcing(new="2026-01-01"), fetch=refuse, cache_dir=tmp_path)
+    assert not schema.has("example-new", "/top")
+    said = "the device's own example-new cannot be used: get-schema was refused: an unnamed error"
+    assert schema.notes() == [said]
+    with pytest.raises(SchemaError, match=said):
+        schema.decode(parse("<data/>"), module="example-new")
+    with pytest.raises(SchemaError, match="example-new is not known"):
+        Schema(announcing(new="2026-01-01")).decode(parse("<data/>"), module="example-new")
+
+
+def test_a_module_that_is_known_exactly_is_used_where_the_device_does_not_give_its_own() -> None:
     assert Schema(announcing(act="2016-04-17"), fetch=refuse, prefer_device=True).source(ACT) == f"{ACT}@2016-04-17"
+    assert Schema(announcing(act="2016-04-17"), fetch=refuse).notes() == []
 
 
 def test_a_real_session_fetches_what_it_needs(lab: Lab, tmp_path: Path) -> None:
@@ -296,6 +317,11 @@ def test_a_hello_is_read_in_both_spellings(prefix: str) -> None:
     assert (module.revision, module.features, module.deviations, module.namespace) == (
         "2020-01-01", ("a", "b"), ("d",), "urn:x",
     )  # fmt: skip
+
+
+def test_of_a_module_that_is_announced_twice_the_newest_counts() -> None:
+    uris = [f"urn:x?module=m&revision=20{year}-01-01" for year in range(10, 40)]
+    assert Capabilities.from_uris(uris).modules["m"].revision == "2039-01-01"
 
 
 def test_what_is_no_hello_is_refused() -> None:

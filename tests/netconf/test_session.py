@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 import weakref
+from collections.abc import Callable
 
 import pytest
 from ncclient import manager
@@ -152,6 +153,36 @@ def test_what_is_no_netconf_ends_in_a_protocol_error_or_a_lost_session(lab: Lab,
     with lab.connect(device) as session, pytest.raises((agent.ProtocolError, agent.SessionLost)) as raised:
         read(session, timeout=5)
     assert "\n" not in raised.value.message
+
+
+DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+@pytest.mark.parametrize(
+    "before", [b"", DECLARATION, b"\n" + DECLARATION, b"\r\n \t" + DECLARATION, b"\n", b"\xef\xbb\xbf" + DECLARATION]
+)
+def test_blanks_before_a_hello_are_passed_over(lab: Lab, before: bytes) -> None:
+    device = lab.add()
+    device.hello = before + device.hello
+    with lab.connect(device) as session:
+        assert session.capabilities.candidate
+        assert read(session) == "smart-agent"
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda hello: b"Authorized access only!\r\n" + hello, "begins with 'Authorized access only!"),
+        (lambda hello: hello.replace(b' xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"', b""), "without NETCONF's"),
+        (lambda hello: hello.replace(b"hello", b"goodbye"), "not with a hello"),
+    ],
+    ids=["banner", "namespace", "name"],
+)
+def test_what_is_no_hello_is_named(lab: Lab, change: Callable[[bytes], bytes], said: str) -> None:
+    device = lab.add(release="7.3.2")
+    device.hello = change(device.hello)
+    with pytest.raises(agent.AgentError, match=said):
+        lab.connect(device)
 
 
 def test_no_answer_to_a_read_is_a_timeout_and_to_a_write_an_unknown_outcome(lab: Lab) -> None:
