@@ -187,11 +187,6 @@ def test_the_clock_is_read_only_where_its_zone_is_certain(text: str, moment: dat
     assert (found.replace(microsecond=0) if found else None) == moment
 
 
-def test_the_addresses_of_call_home() -> None:
-    text = 'call-home\n profile CiscoTAC-1\n  destination address http "https://tools.cisco.com/its/x"\n'
-    assert show.call_home_urls(text) == ("https://tools.cisco.com/its/x",)
-
-
 @given(st.text(max_size=400))
 def test_whatever_is_printed_nothing_is_made_up(text: str) -> None:
     for entry in show.trustpool(text):
