@@ -48,8 +48,10 @@ _WEEKDAY_LAST = re.compile(
 _CLOCK = re.compile(
     r"^[*.]?(\d\d:\d\d:\d\d)(?:\.(\d{1,3}))? ([A-Za-z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})\s*$"
 )
-_VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+)", re.IGNORECASE)
-_LABEL = re.compile(r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+)", re.IGNORECASE | re.MULTILINE)
+_VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE | re.MULTILINE
+)
 _DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 

@@ -200,9 +200,12 @@ def test_a_contact_with_a_server_of_the_own_proves_nothing_of_ciscos() -> None:
     [("host_verification", "http client secure-verify-host disable"), ("name_validation", "tls peer name-validation")],
 )
 def test_names_that_are_not_compared_are_warned_of(reading: str, said: str) -> None:
-    made = state(certificate=CERTIFICATE)
-    assert not assess(replace(made, **{reading: Reading(True, "x")}), ANCHOR, NOW).warnings
-    verdict = assess(replace(made, **{reading: Reading(False, "x")}), ANCHOR, NOW)
+    def judged(on: bool) -> Verdict:
+        changes: dict[str, Any] = {reading: Reading(on, "x")}
+        return assess(state(certificate=CERTIFICATE, **changes), ANCHOR, NOW)
+
+    assert not judged(True).warnings
+    verdict = judged(False)
     assert [said in warning for warning in verdict.warnings] == [True]
     assert verdict.warnings[0] in verdict.reasons
 

@@ -18,9 +18,9 @@ from agent.model.state import Reading, TransportType
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
 from agent.netconf.schema import Schema
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, Persona
 from agent.simulator.errors import rpc_error
-from agent.xr import httpclient, licensing, transport
+from agent.xr import httpclient, licensing, software, transport
 from agent.xr.httpclient import HttpClient
 from agent.xr.licensing import Answer
 from tests.support import Clock, Lab, all_of
@@ -122,6 +122,16 @@ def test_the_http_client_of_26_3_1_has_its_switches_as_leaves() -> None:
     for which, expected in (("peer", HttpClient(False, True)), ("host", HttpClient(True, False))):
         body = f'<http xmlns="{HTTP}"><client><version>1.1</version>{off.format(which, which)}</client></http>'
         assert query.decode(parse(f"<data>{body}</data>".encode())) == expected
+
+
+@pytest.mark.parametrize("label, release", [("7.5.2", "7.5.2"), ("7.5.2.10I", "7.5.2.10I"), ("golden-7.5.2", "7.5.2")])
+def test_an_engineering_build_is_not_taken_for_the_release(label: str, release: str) -> None:
+    query = software.release_query(Schema(Capabilities.from_uris(Persona(release="7.5.2").capabilities())))
+    body = (
+        f'<install xmlns="http://cisco.com/ns/yang/{software.OPER}"><version><label>{label}</label></version></install>'
+    )
+    assert query.decode is not None
+    assert query.decode(parse(f"<data>{body}</data>".encode())) == release
 
 
 def test_the_devices_own_log_tells_of_the_lost_server(lab: Lab, clock: Clock) -> None:

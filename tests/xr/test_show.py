@@ -138,6 +138,8 @@ def test_a_word_that_is_not_known_is_not_guessed() -> None:
         ("Cisco IOS XR Software, Version 6.6.3[Default]\nCopyright (c) 2013 by Cisco", "6.6.3"),
         ("Cisco IOS XR Software, Version 7.3.2\n", "7.3.2"),
         ("Cisco IOS XR Software, Version 24.2.1 LNT\n Label : 24.2.1", "24.2.1"),
+        ("Cisco IOS XR Software, Version 7.5.2.10I\n", "7.5.2.10I"),
+        ("Version : 7.5.2.10I\n", "7.5.2.10I"),
         ("% Invalid input detected", None),
     ],
 )

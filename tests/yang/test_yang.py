@@ -100,7 +100,7 @@ def number(release: str) -> tuple[int, ...]:
 
 
 def test_there_is_one_file_per_variant() -> None:
-    assert len(FILES) == 63
+    assert len(FILES) == 65
     assert len(INDEX["modules"]) == 17
 
 
