@@ -174,6 +174,9 @@ def _judged(release: str, answer: Reply) -> None:
         return
     release_reading, fixes = readings.pop("release"), readings.pop("fixes")
     places = [readings.pop(name) for name in [*readings] if name.startswith("transport-")]
+    client = readings.pop("http_client")
+    readings["peer_verification"] = client.part(lambda shown: shown.peer)
+    readings["host_verification"] = client.part(lambda shown: shown.host)
     _shown(
         State(
             device="router",
