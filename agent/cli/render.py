@@ -147,20 +147,26 @@ def show_view(state: State, address: str | None) -> RenderableType:
 def _beside(state: State) -> Iterable[tuple[str, Text]]:
     """What a verdict needs besides; what was not read says why."""
     pool, places, offset = state.trustpool.value, state.transport.value, state.clock_offset.value
-    verified = {True: "on", False: "off: any certificate is accepted", None: None}[state.peer_verification.value]
     logged = state.syslog.value
     report = state.reporting.value
+    running = state.licensing.value.transport if state.licensing.value else None
     return (
         ("trustpool", cell(_absent(state.trustpool, "") if pool is None else f"{len(pool)} certificates")),
-        ("configured url", cell(", ".join(places.urls) if places else None)),
+        ("configured url", cell(", ".join(places.destinations(running)) if places else None)),
         ("syslog", cell_lines(f"{one.mnemonic} {one.count} times" for one in logged) if logged else cell(None)),
         ("clock", cell(None if offset is None else f"{offset.total_seconds():+.0f} s against this machine's")),
-        ("peer verification", cell(verified)),
+        ("peer verification", _verified(state.peer_verification, "any certificate is accepted")),
+        ("host verification", _verified(state.host_verification, "a certificate of any host is accepted")),
+        ("name validation", _verified(state.name_validation, "a certificate of any name is accepted")),
         ("last report", cell(report.last.text if report and report.last else None)),
         ("next report", cell(report.next.text if report and report.next else None)),
         ("CLI", cell(state.cli or "at hand")),
         *_notes(state.transport, state.syslog, state.peer_verification, state.reporting),
     )
+
+
+def _verified(reading: Reading[bool], otherwise: str) -> Text:
+    return cell({True: "on", False: f"off: {otherwise}", None: None}[reading.value])
 
 
 def _licensing(reading: Reading[Licensing]) -> Iterable[tuple[str, Text]]:

@@ -217,6 +217,7 @@ def _beside(state: State) -> Object:
     """What a verdict needs beside trustpoint, certificate, licensing and software."""
     pool, transport, report = state.trustpool.value, state.transport.value, state.reporting.value
     offset, logged = state.clock_offset.value, state.syslog.value
+    running = state.licensing.value.transport if state.licensing.value else None
     return {
         "trustpool": {
             "certificates": None
@@ -226,7 +227,7 @@ def _beside(state: State) -> Object:
         },
         "transport": {
             "kind": transport.kind.value if transport and transport.kind else None,
-            "urls": [masked(url) for url in transport.urls] if transport else [],
+            "urls": [masked(url) for url in transport.destinations(running)] if transport else [],
             "proxy": masked(transport.proxy) if transport and transport.proxy else None,
             "vrf": transport.vrf if transport else None,
             "reservation": transport.reservation if transport else None,
@@ -246,6 +247,8 @@ def _beside(state: State) -> Object:
             **_origin(state.clock_offset),
         },
         "peer_verification": {"on": state.peer_verification.value, **_origin(state.peer_verification)},
+        "host_verification": {"on": state.host_verification.value, **_origin(state.host_verification)},
+        "name_validation": {"on": state.name_validation.value, **_origin(state.name_validation)},
         "reporting": {
             "last": _text(report.last) if report else None,
             "next": _text(report.next) if report else None,
@@ -270,6 +273,8 @@ def unread_object(device: str, address: str | None, error: AgentError) -> Object
         "syslog": None,
         "clock": None,
         "peer_verification": None,
+        "host_verification": None,
+        "name_validation": None,
         "reporting": None,
         "cli": None,
         "error": failure(error),

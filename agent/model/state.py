@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -12,6 +12,7 @@ from agent.model.certificate import Certificate, Evidence
 from agent.model.method import Method
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Reading(Generic[T]):
     def answered(self) -> bool:
         """Whether the device was asked and answered."""
         return self.missing is None
+
+    def part(self, pick: Callable[[T], S | None]) -> Reading[S]:
+        """What *pick* takes of the value, with the same source or reason."""
+        return Reading(None if self.value is None else pick(self.value), self.source, self.missing, self.empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +269,8 @@ class LicensingTransport:
         kind: None where the configuration does not say.
         urls: every http(s) address that is configured for it.
         reservation: whether licence reservation is configured.
+        call_home: the http(s) addresses that Call Home sends licensing data to, see :mod:`agent.xr.callhome`; None
+            where its configuration was not shown.
     """
 
     kind: TransportType | None = None
@@ -271,6 +278,16 @@ class LicensingTransport:
     proxy: str | None = None
     vrf: str | None = None
     reservation: bool = False
+    call_home: tuple[str, ...] | None = None
+
+    def destinations(self, running: TransportType | None = None) -> tuple[str, ...]:
+        """Where messages go by the transport that is *running*, else the configured one; all where neither tells."""
+        kind = running or self.kind
+        if kind is TransportType.CALLHOME and self.call_home is not None:
+            return self.call_home
+        if kind in (TransportType.SMART, TransportType.CSLU):
+            return self.urls
+        return tuple(dict.fromkeys((*(self.call_home or ()), *self.urls)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +321,8 @@ class State:
         syslog: signatures in the device's own buffer, one of each mnemonic.
         clock_offset: the device's clock minus ours.
         peer_verification: whether the HTTP client checks its peer's certificate; False where it is switched off.
+        host_verification: whether the HTTP client compares the name in that certificate with the host.
+        name_validation: whether TLS applications validate the name of their peer, which 26.3.1 can switch off.
         reporting: for policy-based licensing.
         cli: None where the CLI over SSH is at hand, else why not.
     """
@@ -320,6 +339,8 @@ class State:
     syslog: Reading[tuple[Signature, ...]] = Reading(missing="not read")
     clock_offset: Reading[timedelta] = Reading(missing="not read")
     peer_verification: Reading[bool] = Reading(missing="not read")
+    host_verification: Reading[bool] = Reading(missing="not read")
+    name_validation: Reading[bool] = Reading(missing="not read")
     reporting: Reading[Reporting] = Reading(missing="not read")
     cli: str | None = "there is no SSH access to the CLI"
 

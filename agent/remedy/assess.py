@@ -8,12 +8,21 @@ from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Evidence
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing, State, TransportType
-from agent.remedy.notice import Notice, bundled_notice
+from agent.remedy.notice import Notice, bundled_notice, release_number
 
 DEADLINES = (("comm_failed", 30), ("authorization_expired", 90), ("unregistered", 365))
 """Days after the last successful contact at which a device degrades, and what it then reports."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a device's clock may be off before it is said."""
+_DAY = timedelta(days=1)
+_SWITCHED_OFF = {
+    "peer_verification": "peer verification is switched off (http client secure-verify-peer disable): licensing may "
+    "work without the root, and would work with anybody's certificate",
+    "host_verification": "host verification is switched off (http client secure-verify-host disable): licensing would "
+    "work with another host's certificate",
+    "name_validation": "name validation is switched off (crypto disable tls peer name-validation): TLS applications "
+    "take a certificate of any name",
+}
 _TRUST_FAILED = "XR_SSL-3-CERT_VERIFY_ERR_2_PARAM"
 
 
@@ -21,19 +30,21 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     """The verdict over one device at *now* (aware), with every reason that led to it.
 
     In this order: the anchor under the trustpoint or in the trustpool; licensing that does not go to the servers
-    concerned; a contact that succeeded after they changed; the release and its fixes as the notice lists them. What
-    cannot be told is ``unknown``, and so is a device whose clock is outside the anchor's validity: TLS fails then, root
-    or not.
+    concerned; a contact that succeeded after they changed, where peer verification is known to be on; then the release
+    and its fixes as the notice has them, which what the device shows outweighs. What cannot be told is ``unknown``,
+    and so is a device whose clock is outside the anchor's validity: TLS fails then, root or not.
     """
     judge = _Judge(state, anchor, now, notice or bundled_notice())
-    kind = judge.by_certificate() or judge.by_transport() or judge.by_contact() or judge.by_release()
-    if kind in (VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED):
+    kind = judge.by_certificate() or judge.by_transport() or judge.by_contact()
+    kind = kind or judge.by_device(judge.by_release())
+    if kind is not VerdictKind.AFFECTED:
         judge.reasons.insert(0, judge.reasons.pop())  # the one that decided, where a table has room for one
-    kind = judge.by_clock(judge.by_syslog(kind))
+    judge.about_syslog()
+    kind = judge.by_clock(kind)
     deadlines = deadlines_of(judge.licence)
     judge.reasons += _contact(judge.licence, deadlines, now)
     judge.about_policy()
-    judge.about_peer_verification()
+    judge.about_verification()
     if state.licensing.missing:
         judge.reasons.append(state.licensing.missing)
     return Verdict(state.device, kind, tuple(judge.reasons), deadlines, tuple(judge.warnings))
@@ -47,6 +58,7 @@ class _Judge:
         self.licence = state.licensing.value
         self.reasons: list[str] = []
         self.warnings: list[str] = []
+        self._unproven: str | None = None
 
     def by_certificate(self) -> VerdictKind | None:
         """Whether the anchor is there: under the trustpoint, or in the trustpool."""
@@ -57,7 +69,8 @@ class _Judge:
                 self.reasons.append(f"the trustpool lists {self._anchor.name} ({self._state.trustpool.source})")
                 return VerdictKind.REMEDIED
             if point is None:
-                self.reasons.append(f"the trustpool does not list {self._anchor.name}")
+                lists = "does not list" if listed else "shows no certificate that can be read, so not"
+                self.reasons.append(f"the trustpool {lists} {self._anchor.name}")
         return point
 
     def _under_trustpoint(self) -> VerdictKind | None:
@@ -88,62 +101,107 @@ class _Judge:
             self.reasons.append("the licensing transport is off: it does not contact the servers")
             return VerdictKind.NOT_AFFECTED
         urls = self._urls()
-        if not urls:
-            return None
         concerned = [url for url in urls if self._notice.concerns(url)]
-        if not concerned:
-            self.reasons.append(f"licensing goes to {', '.join(urls)}, not to the servers concerned")
-            return VerdictKind.NOT_AFFECTED
-        self.reasons.append(f"licensing goes to {', '.join(concerned)}")
-        return None
+        if concerned:
+            self.reasons.append(f"licensing goes to {', '.join(concerned)}")
+            return None
+        if not urls and kind is not TransportType.CSLU:
+            return None
+        self.reasons.append(f"licensing goes to {', '.join(urls) or 'a CSLU'}, not to the servers concerned")
+        return VerdictKind.NOT_AFFECTED
 
     def _urls(self) -> tuple[str, ...]:
-        """Where licensing goes: the state's word, else every address that is configured."""
-        if self.licence is not None and self.licence.url:
-            return (self.licence.url,)
-        return self._state.transport.value.urls if self._state.transport.value else ()
+        """Where licensing goes: the state's word, else what is configured for the transport in use."""
+        configured, licence = self._state.transport.value, self.licence
+        if licence is not None and licence.url:
+            return (licence.url,)
+        return configured.destinations(licence.transport if licence else None) if configured else ()
 
     def by_contact(self) -> VerdictKind | None:
         """A contact that succeeded after the server had changed its root, with peer verification on, needs no cure."""
-        licence, verified = self.licence, self._state.peer_verification.value
-        last = licence.last_comm_time.moment if licence and licence.last_comm_time else None
-        if licence is None or licence.last_comm_success is not True or last is None or verified is False:
-            return None
+        last = self._succeeded_at()
         changes = [self._notice.changed(url) for url in self._urls()]
-        if not changes or any(change is None or last <= change for change in changes):
+        # On the day itself the server may have changed after the contact.
+        if last is None or not changes or any(change is None or last < change + _DAY for change in changes):
             return None
-        self.reasons.append(f"the last contact succeeded at {last:%Y-%m-%d}, after the server had changed its root")
+        contact = f"the last contact succeeded at {last:%Y-%m-%d}, after the server had changed its root"
+        verified = self._state.peer_verification
+        if verified.value is None:
+            why = f": {verified.missing}" if verified.missing else ""
+            self._unproven = f"{contact}, which proves nothing unless the peer was verified, and that is not known{why}"
+        if verified.value is not True:
+            return None
+        self.reasons.append(f"{contact}, with peer verification on ({verified.source})")
         return VerdictKind.NOT_AFFECTED
 
+    def _succeeded_at(self) -> datetime | None:
+        """When the last contact was, if it succeeded, by our clock as far as the device's is known to differ."""
+        licence = self.licence
+        if licence is None or licence.last_comm_success is not True or licence.last_comm_time is None:
+            return None
+        shown = licence.last_comm_time.moment
+        last = shown and shown - (self._state.clock_offset.value or timedelta(0))
+        return last if last is not None and last <= self._now + _DAY else None
+
     def by_release(self) -> VerdictKind:
-        """The notice's list, and the fixes that cure."""
+        """The notice's list, the fixes that cure, and the releases that the list makes fixed."""
         software, notice = self._state.software.value, self._notice
         if software is None or software.release is None:
             self.reasons.append(self._state.software.missing or "the release is not known")
             return VerdictKind.UNKNOWN
+        release = software.release
         for defect in sorted(software.fixes & notice.related.keys()):
-            self.reasons.append(f"release {software.release} has {defect}: {notice.related[defect]}")
+            self.reasons.append(f"release {release} has {defect}: {notice.related[defect]}")
         fixed = software.fixes & notice.fixes
         if fixed:
-            self.reasons.append(f"release {software.release} has the fix {', '.join(sorted(fixed))}")
+            self.reasons.append(f"release {release} has the fix {', '.join(sorted(fixed))}")
             return VerdictKind.NOT_AFFECTED
-        if software.release in notice.affected:
-            self.reasons.append(f"release {software.release} is on the list of {notice.name}")
+        if release in notice.affected:
+            self.reasons.append(f"release {release} is on the list of {notice.name}")
             return VerdictKind.AFFECTED
-        if notice.too_old(software.release):
-            self.reasons.append(f"release {software.release} is older than {notice.name} judges")
-            return VerdictKind.UNKNOWN
-        self.reasons.append(f"release {software.release} is not on the list of {notice.name}")
-        return VerdictKind.NOT_AFFECTED
+        first = notice.fixed(release)
+        if first is not None:
+            self.reasons.append(
+                f"release {release} is not on the list of {notice.name} and not before {first}, "
+                "from which on the list makes it fixed"
+            )
+            return VerdictKind.NOT_AFFECTED
+        self.reasons.append(_not_judged(release, notice))
+        return VerdictKind.UNKNOWN
 
-    def by_syslog(self, kind: VerdictKind) -> VerdictKind:
-        """Signatures in the device's buffer; a failed verification decides where nothing else could."""
-        found = self._state.syslog.value or ()
-        for one in found:
+    def by_device(self, kind: VerdictKind) -> VerdictKind:
+        """What the device shows against the root's being there, which outweighs *kind*, the release's word."""
+        absent = self._absent()
+        logged = any(one.mnemonic == _TRUST_FAILED for one in self._state.syslog.value or ())
+        if absent or logged:
+            kind = VerdictKind.AFFECTED
+        elif absent is None and kind is VerdictKind.NOT_AFFECTED:
+            self.reasons.append(f"{self._anchor.name} was looked for and not seen, which outweighs the release")
+            kind = VerdictKind.UNKNOWN
+        if self._unproven is None or kind is VerdictKind.NOT_AFFECTED:
+            return kind
+        # Either nothing was verified, or the root is where it was not seen.
+        self.reasons.append(self._unproven)
+        return VerdictKind.UNKNOWN
+
+    def _absent(self) -> bool | None:
+        """Whether neither the trustpool nor the trustpoint has the anchor; None: it was not seen, and may be there.
+
+        False as well where the trustpool was not read: nothing was seen then.
+        """
+        listed, shown = self._state.trustpool.value, self._state.certificate
+        if listed is None:
+            return False
+        untold = not shown.answered or (shown.empty and self._state.config.value is not None)
+        held = [entry.certificate for entry in listed] + ([shown.value] if shown.value else [])
+        certain = listed and not untold and all(one.proves(self._anchor) is None for one in held)
+        return True if certain else None
+
+    def about_syslog(self) -> None:
+        """Signatures in the device's buffer."""
+        for one in self._state.syslog.value or ():
             since = f", last at {one.last.text}" if one.last else ""
             self.reasons.append(f"the device logged {one.mnemonic} {one.count} times{since}")
-        failed = any(one.mnemonic == _TRUST_FAILED for one in found)
-        return VerdictKind.AFFECTED if failed and kind is VerdictKind.UNKNOWN else kind
 
     def by_clock(self, kind: VerdictKind) -> VerdictKind:
         """The device's clock: outside the anchor's validity TLS fails whatever is installed."""
@@ -171,17 +229,24 @@ class _Judge:
         following = f", next {report.next.text}" if report and report.next else ""
         self.reasons.append(f"licensing is policy-based: usage was last reported {last}{following}")
 
-    def about_peer_verification(self) -> None:
-        """Switched off it hides the missing root, and every other certificate too."""
-        if self._state.peer_verification.value is False:
-            self._warn(
-                "peer verification is switched off (http client secure-verify-peer disable): licensing may work "
-                "without the root, and would work with anybody's certificate"
-            )
+    def about_verification(self) -> None:
+        """What is switched off hides the missing root, or takes another server's certificate for the right one."""
+        for name, said in _SWITCHED_OFF.items():
+            if getattr(self._state, name).value is False:
+                self._warn(said)
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
         self.reasons.append(text)
+
+
+def _not_judged(release: str, notice: Notice) -> str:
+    """Why *release* tells nothing."""
+    if release_number(release) is None:
+        return f"release {release} is no number that {notice.name} can be compared with"
+    if notice.too_old(release):
+        return f"release {release} is older than {notice.name} judges"
+    return f"release {release} is not on the list of {notice.name}, which proves nothing: it is not known to be fixed"
 
 
 def _span(offset: timedelta) -> str:

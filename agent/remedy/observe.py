@@ -19,6 +19,7 @@ from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.access import access
 from agent.xr import cliread, httpclient, licensing, reporting, software, syslog, transport, trustpoint
+from agent.xr.httpclient import HttpClient
 from agent.xr.query import Query, ask, ask_one, ask_until_there
 from agent.xr.ssh import Ssh
 
@@ -159,12 +160,25 @@ def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
     queries: list[Query[Any]] = [
         syslog.query(schema),
         httpclient.query(schema),
+        httpclient.names_query(schema),
         reporting.query(schema),
         *transports,
     ]
-    logged, verifies, reported, *places = ask(session, queries, policy)
+    logged, client, names, reported, *places = ask(session, queries, policy)
     return replace(
-        state, syslog=logged, peer_verification=verifies, reporting=reported, transport=transport.merged(places)
+        _with_client(state, client),
+        syslog=logged,
+        name_validation=names,
+        reporting=reported,
+        transport=transport.merged(places),
+    )
+
+
+def _with_client(state: State, client: Reading[HttpClient]) -> State:
+    return replace(
+        state,
+        peer_verification=client.part(lambda shown: shown.peer),
+        host_verification=client.part(lambda shown: shown.host),
     )
 
 
@@ -193,8 +207,18 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
 def _judged_by_cli(ssh: Ssh, state: State) -> State:
     licence = _instead(state.licensing, lambda: cliread.licensing(ssh))
     state = replace(state, licensing=licence, clock_offset=cliread.clock_offset(ssh))
+    state = _client_by_cli(ssh, state)
     known = state.licensing.value is not None and state.licensing.value.url is not None
     return state if known else replace(state, transport=_instead(state.transport, lambda: cliread.transport(ssh)))
+
+
+def _client_by_cli(ssh: Ssh, state: State) -> State:
+    """With what the CLI shows of the HTTP client where no model has it, or where the model's answer was empty."""
+    unmodelled = _unmodelled(state.peer_verification)
+    if not (unmodelled or state.peer_verification.empty):
+        return state
+    shown = cliread.http_client(ssh)
+    return _with_client(state, shown) if unmodelled or shown.value is not None else state
 
 
 def _instead(reading: Reading[T], other: Callable[[], Reading[T]]) -> Reading[T]:

@@ -40,7 +40,7 @@ def commands(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
         "show running-config call-home": plain(lambda one: transport.call_home(one.persona) or _NOTHING),
         "show running-config license": plain(lambda one: transport.license_smart(one.persona) or _NOTHING),
         "show running-config license smart": plain(lambda one: transport.license_smart(one.persona) or _NOTHING),
-        "show running-config http client": plain(lambda one: transport.http_client(one.persona) or _NOTHING),
+        "show running-config http client": plain(_http_client),
     }
 
 
@@ -118,11 +118,15 @@ def _trustpoints(device: Device, name: str | None = None) -> str:
     return device.cli_text("running", name) or _NOTHING
 
 
+def _http_client(device: Device) -> str:
+    return transport.http_client(device.persona, device.models) or _NOTHING
+
+
 def _running(device: Device) -> str:
     parts = (
         transport.call_home(device.persona),
         device.cli_text(),
-        transport.http_client(device.persona),
+        transport.http_client(device.persona, device.models),
         transport.license_smart(device.persona),
     )
     return "\n".join(

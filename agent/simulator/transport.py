@@ -76,6 +76,8 @@ def license_smart(persona: Persona) -> str:
     return f"license smart transport smart\nlicense smart url {persona.url}"
 
 
-def http_client(persona: Persona) -> str:
-    """``show running-config http client``."""
-    return "http client secure-verify-peer disable" if persona.verify_peer_off else ""
+def http_client(persona: Persona, models: Mapping[str, Model]) -> str:
+    """``show running-config http client``; releases without a model of the line hide it."""
+    model = models.get(_PREFIX + "um-http-client-cfg")
+    shown = model is not None and model.node(["http", "client", "secure-verify-peer"]) is not None
+    return "http client secure-verify-peer disable" if shown and persona.verify_peer_off else ""

@@ -10,7 +10,9 @@ from typing import TypeVar
 from agent.model.certificate import CONSOLE, Certificate
 from agent.model.errors import AgentError, ConsoleError
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
-from agent.xr import show
+from agent.xr import httpclient, show
+from agent.xr import transport as licensing_transport
+from agent.xr.httpclient import HttpClient
 from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
@@ -68,14 +70,21 @@ def clock_offset(ssh: Ssh, now: Callable[[], datetime] = lambda: datetime.now(UT
 
 
 def transport(ssh: Ssh) -> Reading[LicensingTransport]:
-    """The addresses that call home and licensing are configured with."""
+    """The transport that licensing and Call Home are configured with."""
     commands = ("show running-config call-home", "show running-config license")
+    return _reading(ssh, "show running-config call-home", commands, licensing_transport.of_text)
 
-    def parse(*texts: str) -> LicensingTransport | None:
-        urls = tuple(dict.fromkeys(url for text in texts for url in show.call_home_urls(text)))
-        return LicensingTransport(urls=urls) if urls else None
 
-    return _reading(ssh, "show running-config call-home", commands, parse)
+def http_client(ssh: Ssh) -> Reading[HttpClient]:
+    """What the HTTP client is seen not to verify; it is not known to verify what no model shows it to.
+
+    Below 7.5.2 the lines that switch verification off are hidden in the configuration.
+    """
+    command = "show running-config http client"
+    reading = _reading(ssh, command, (command,), httpclient.of_text)
+    if reading.answered and reading.value is None:
+        return Reading(source=CONSOLE, missing="the CLI shows nothing switched off, which it hides below 7.5.2")
+    return reading
 
 
 def _reading(ssh: Ssh, what: str, commands: Sequence[str], parse: Callable[..., T | None]) -> Reading[T]:

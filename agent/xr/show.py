@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from agent.model.certificate import CONSOLE, Certificate, normal_hex
 from agent.model.names import DistinguishedName
 from agent.model.state import Enrollment, EnrollmentKind, PoolEntry, Software, TrustpointConfig
+from agent.xr import callhome
 from agent.xr.licensing import device_time
 from agent.xr.showlicense import licensing as licensing
 
@@ -47,10 +48,11 @@ _WEEKDAY_LAST = re.compile(
 _CLOCK = re.compile(
     r"^[*.]?(\d\d:\d\d:\d\d)(?:\.(\d{1,3}))? ([A-Za-z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})\s*$"
 )
-_VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+)", re.IGNORECASE)
-_LABEL = re.compile(r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+)", re.IGNORECASE | re.MULTILINE)
+_VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE | re.MULTILINE
+)
 _DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
-_URL = re.compile(r"\bhttps?://[^\s\"']{1,200}", re.IGNORECASE)
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 
 
@@ -118,8 +120,8 @@ def clock(text: str) -> datetime | None:
 
 
 def call_home_urls(text: str) -> tuple[str, ...]:
-    """Every http(s) destination in ``show running-config call-home`` and ``show running-config license``."""
-    return tuple(dict.fromkeys(_URL.findall(text)))
+    """Where ``show running-config call-home`` says that licensing data goes; none where it shows no Call Home."""
+    return callhome.of_text(text) or ()
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:

@@ -10,7 +10,8 @@ from agent.xr.query import Query
 from agent.xr.tree import entries, text, walk
 
 OPER = "Cisco-IOS-XR-install-oper"
-_RELEASE = re.compile(r"\d+\.\d+\.\d+")
+_RELEASE = re.compile(r"\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?")
+"""An engineering build keeps its suffix, as in 7.5.2.10I: it comes before the release, and is not it."""
 
 
 def release_query(schema: Schema) -> Query[str]:

@@ -1,7 +1,7 @@
 """Where licensing messages go by configuration, for releases without licensing state.
 
 YANG paths: ``/licensing`` (smart-license-cfg), ``/license`` and ``/license-smart-reservation`` (um-license-smart-cfg),
-``/call-home`` (call-home-cfg).
+``/call-home`` (call-home-cfg), which :mod:`agent.xr.callhome` reads. The CLI shows the same as ``license smart`` lines.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from agent.model.state import LicensingTransport, Reading, TransportType
 from agent.netconf.payload import Element, template
 from agent.netconf.schema import Schema
+from agent.xr import callhome
 from agent.xr.query import Query
-from agent.xr.tree import Tree, entries, text, walk
+from agent.xr.tree import Tree, text, walk
 
 NATIVE = "Cisco-IOS-XR-smart-license-cfg"
 UNIFIED = "Cisco-IOS-XR-um-license-smart-cfg"
@@ -23,6 +24,13 @@ _KINDS = {
     "transport-type-cslu": TransportType.CSLU,
     "transport-type-off": TransportType.OFF,
 }
+_TYPED = {
+    "callhome": TransportType.CALLHOME,
+    "smart": TransportType.SMART,
+    "cslu": TransportType.CSLU,
+    "off": TransportType.OFF,
+}
+"""As ``license smart transport`` names them."""
 
 
 def queries(schema: Schema) -> list[Query[LicensingTransport]]:
@@ -48,6 +56,7 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
         LicensingTransport(
             kind=next((value.kind for value in values if value.kind), None),
             urls=tuple(dict.fromkeys(url for value in values for url in value.urls)),
+            call_home=next((value.call_home for value in values if value.call_home is not None), None),
             proxy=next((value.proxy for value in values if value.proxy), None),
             vrf=next((value.vrf for value in values if value.vrf), None),
             reservation=any(value.reservation for value in values),
@@ -75,12 +84,19 @@ def _native(tree: Tree) -> LicensingTransport:
     transport = walk(tree, "licensing/transport")
     urls = walk(transport, "transport-smart/urls")
     flexible = walk(tree, "licensing/flex-consumption")
+    kind = _KINDS.get(text(transport, "transport-type") or "")
     return LicensingTransport(
-        kind=_KINDS.get(text(transport, "transport-type") or ""),
-        urls=tuple(url for name in ("url-registration", "url-cslu") if (url := text(urls, name))),
+        kind=kind,
+        urls=_of_kind(kind, text(urls, "url-registration"), text(urls, "url-cslu")),
         proxy=text(walk(transport, "transport-smart/proxy"), "host-name"),
         reservation=flexible.get("reservation") is True,
     )
+
+
+def _of_kind(kind: TransportType | None, smart: str | None, cslu: str | None) -> tuple[str, ...]:
+    """Of the addresses for each transport those that *kind* uses; both where it is not known."""
+    used = (None if kind is TransportType.CSLU else smart, None if kind is TransportType.SMART else cslu)
+    return tuple(url for url in used if url)
 
 
 def _unified(tree: Tree) -> LicensingTransport:
@@ -95,12 +111,26 @@ def _unified(tree: Tree) -> LicensingTransport:
 
 def _call_home(tree: Tree) -> LicensingTransport:
     home = walk(tree, "call-home")
-    urls = [
-        url
-        for profile in entries(home, "profiles/profile")
-        for address in entries(profile, "addresses/address")
-        if address.get("method") == "http" and (url := text(address, "destination-addr"))
-    ]
     return LicensingTransport(
-        urls=tuple(dict.fromkeys(urls)), proxy=text(walk(home, "http-proxy"), "server-address"), vrf=text(home, "vrf")
+        proxy=text(walk(home, "http-proxy"), "server-address"),
+        vrf=text(home, "vrf"),
+        call_home=callhome.of_model(home),
     )
+
+
+def of_text(*printed: str) -> LicensingTransport | None:
+    """The transport in ``show running-config call-home`` and ``… license``; None: neither shows any."""
+    kind, smart, cslu = None, None, None
+    for words in (line.split() for shown in printed for line in shown.splitlines()):
+        match words[2:] if words[:2] == ["license", "smart"] else words:
+            case ["transport", word, *_] if word in _TYPED:
+                kind = _TYPED[word]
+            case ["url", "cslu", url, *_]:
+                cslu = url.strip('"')
+            case ["url", *_, url] if "://" in url:
+                smart = url.strip('"')
+    homes = [home for shown in printed if (home := callhome.of_text(shown)) is not None]
+    urls = _of_kind(kind, smart, cslu)
+    if kind is None and not urls and not homes:
+        return None
+    return LicensingTransport(kind=kind, urls=urls, call_home=homes[0] if homes else None)

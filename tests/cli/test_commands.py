@@ -133,7 +133,12 @@ def test_a_hostile_device_cannot_act_on_the_terminal(lab: Lab, monkeypatch: pyte
         ({}, "affected", 1),
         ({"certificate": PEM}, "remedied", 0),
         ({"url": "https://ssm.example/"}, "not-affected", 0),
-        ({"fixes": ("CSCvx00476",)}, "not-affected", 0),
+        ({"fixes": ("CSCvx00476",), "ssh": False}, "not-affected", 0),
+        ({"fixes": ("CSCvx00476",)}, "affected", 1),
+        ({"release": "7.8.1", "contact": True}, "not-affected", 0),
+        ({"release": "7.4.1", "contact": True, "verify_peer_off": True}, "unknown", 1),
+        ({"release": "7.5.2", "contact": True, "verify_peer_off": True}, "affected", 1),
+        ({"release": "7.5.2", "ssh": False}, "not-affected", 0),
         ({"release": "6.6.3"}, "affected", 1),
         ({"release": "6.6.3", "ssh": False}, "unknown", 1),
     ],
@@ -145,6 +150,18 @@ def test_assess(lab: Lab, settings: dict[str, Any], verdict: str, code: int) -> 
     check("assess", made)
     assert (made["verdict"], done.exit_code) == (verdict, code)
     assert untouched(device)
+
+
+def test_a_notice_that_is_none_is_refused_before_any_router_is_reached(lab: Lab, tmp_path: Path) -> None:
+    device = lab.add()
+    notice = tmp_path / "notice.json"
+    notice.write_text(
+        '{"name": "FN1", "affected": "all", "fixes": [], "servers": {"a.example": "2026-01-01"}, "oldest": [1, 0]}'
+    )
+    done = lab.run("assess", device, "--notice", str(notice))
+    assert done.exit_code == 2
+    assert f'{notice}: no notice: "affected" is "all", not a list' in " ".join(done.stderr.split())
+    assert device.last_session == 0
 
 
 def test_assess_as_a_table_names_the_anchor(lab: Lab) -> None:

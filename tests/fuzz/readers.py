@@ -24,7 +24,7 @@ from agent.model.certificate import CONSOLE, Certificate, Evidence
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, RPCError, SessionLost
 from agent.model.plan import Intent
-from agent.model.state import Access, LicensingTransport, Reading, Software, State
+from agent.model.state import Access, Reading, Software, State
 from agent.model.text import neutralise, without_secrets
 from agent.netconf.capability import Capabilities
 from agent.netconf.framing import frame
@@ -88,7 +88,8 @@ class Model:
             "release": software.release_query(schema),
             "fixes": software.fixes_query(schema),
             "syslog": syslog.query(schema),
-            "peer_verification": httpclient.query(schema),
+            "http_client": httpclient.query(schema),
+            "name_validation": httpclient.names_query(schema),
             "reporting": reporting.query(schema),
             **{f"transport-{place}": query for place, query in enumerate(transport.queries(schema))},
         }
@@ -173,6 +174,9 @@ def _judged(release: str, answer: Reply) -> None:
         return
     release_reading, fixes = readings.pop("release"), readings.pop("fixes")
     places = [readings.pop(name) for name in [*readings] if name.startswith("transport-")]
+    client = readings.pop("http_client")
+    readings["peer_verification"] = client.part(lambda shown: shown.peer)
+    readings["host_verification"] = client.part(lambda shown: shown.host)
     _shown(
         State(
             device="router",
@@ -274,6 +278,7 @@ def shows(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     shown, found = show.version(text), show.licensing(text)
     urls = show.call_home_urls(text)
+    httpclient.of_text(text)
     dialog._FAILURE.search(text)
     show.printed_certificate(text)
     show.clock(text)
@@ -283,7 +288,7 @@ def shows(data: bytes) -> None:
         "licensing": Reading(found, CONSOLE),
         "software": Reading(Software(shown.release if shown else None, show.fixes(text)), CONSOLE),
         "trustpool": Reading(show.trustpool(text), CONSOLE),
-        "transport": Reading(LicensingTransport(urls=urls) if urls else None, CONSOLE),
+        "transport": Reading(transport.of_text(text), CONSOLE),
     }
     if shown or found or urls or readings["certificate"].value or readings["config"].value:
         _shown(State(device="router", trustpoint=NAME, access=model("6.7.1").access, **readings))

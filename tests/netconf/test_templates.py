@@ -35,11 +35,12 @@ FITS = {
     "edit-trustpoint.cli-cfg": 2,
     "edit-trustpoint.crypto-cepki-cfg.crypto-ca": 5,
     "edit-trustpoint.crypto-cepki-cfg.crypto-cepki": 5,
-    "edit-trustpoint.um-crypto-cfg": 10,
-    "filter-http-client": 4,
+    "edit-trustpoint.um-crypto-cfg": 11,
+    "filter-http-client": 5,
     "filter-install-fixes": 5,
     "filter-install-version": 5,
     "filter-licensing": 1,
+    "filter-name-validation": 1,
     "filter-reporting": 4,
     "filter-spirit-version": 4,
     "filter-syslog": 3,
@@ -50,7 +51,7 @@ FITS = {
     "filter-trustpoint.cli-cfg": 2,
     "filter-trustpoint.crypto-cepki-cfg.crypto-ca": 5,
     "filter-trustpoint.crypto-cepki-cfg.crypto-cepki": 5,
-    "filter-trustpoint.um-crypto-cfg": 10,
+    "filter-trustpoint.um-crypto-cfg": 11,
     "rpc-ca-authenticate": 3,
     "rpc-ca-trustpool-import-url": 3,
     "rpc-ca-trustpool-import-url-clean": 3,
@@ -69,7 +70,7 @@ class Case:
     module: str
     file: str
     revision: str
-    release: str
+    release: str | None
 
     def __str__(self) -> str:
         return f"{self.name}-{self.file}"
@@ -111,7 +112,7 @@ def cases(names: list[str]) -> Iterator[Case]:
         module = MODULE_OF.get(str(etree.QName(source(name)).namespace))
         for file, revisions in (MODULES[module]["files"] if module else {}).items():
             revision, releases = next(iter(revisions.items()))
-            case = Case(name, str(module), file, revision, releases[0])
+            case = Case(name, str(module), file, revision, next(iter(releases), None))
             if case.schema.has(case.module, target(name)):
                 yield case
 

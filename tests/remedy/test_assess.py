@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.model.errors import InputError
+from agent.model.certificate import Certificate
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import (
     AuthorizationState,
     DeviceTime,
     Licensing,
     LicensingTransport,
+    PoolEntry,
     Reading,
     RegistrationState,
     Reporting,
@@ -24,8 +24,20 @@ from agent.model.state import (
     TransportType,
 )
 from agent.remedy.assess import assess
-from agent.remedy.notice import Notice, bundled_notice
-from tests.remedy.states import ANCHOR, CERTIFICATE, LAST, LICENSING, LISTED, NOW, OLD_ROOT, state
+from agent.remedy.notice import bundled_notice
+from tests.remedy.states import ANCHOR, CERTIFICATE, LAST, LICENSING, LISTED, NOW, OLD_ROOT, TERMINAL, state
+
+UNREAD: Reading[tuple[PoolEntry, ...]] = Reading(missing="no CLI")
+WITHOUT_ROOT = Reading((PoolEntry(OLD_ROOT, "Built-In"),), "console")
+VERIFY_FAILED = Reading((Signature("XR_SSL-3-CERT_VERIFY_ERR_2_PARAM", 3, None, LAST),), "infra-syslog-oper")
+ON = Reading(True, "um-http-client-cfg")
+NOT_KNOWN: Reading[bool] = Reading(missing="no model of it")
+SUCCEEDED = replace(LICENSING, last_comm_success=True, last_comm_time=LAST)
+
+
+def unread(**changes: Any) -> State:
+    """As of :func:`state`, but nobody could read the trustpool."""
+    return state(**{"trustpool": UNREAD, **changes})
 
 
 def test_an_affected_release_is_affected_and_its_deadlines_count_from_the_last_success() -> None:
@@ -84,10 +96,10 @@ def test_licensing_that_goes_elsewhere_is_not_affected(licence: Licensing, said:
 @pytest.mark.parametrize(
     "made, kind, said",
     [
-        (state(fixes=frozenset({"CSCvx00476"})), VerdictKind.NOT_AFFECTED, "has the fix CSCvx00476"),
-        (state(release="7.5.2"), VerdictKind.NOT_AFFECTED, "is not on the list"),
+        (unread(fixes=frozenset({"CSCvx00476"})), VerdictKind.NOT_AFFECTED, "has the fix CSCvx00476"),
+        (unread(release="7.5.2"), VerdictKind.NOT_AFFECTED, "not on the list of FN72290 and not before 7.5.2"),
         (state(release="5.3.4"), VerdictKind.UNKNOWN, "older than"),
-        (state(release="weird"), VerdictKind.UNKNOWN, "older than"),
+        (state(release="weird"), VerdictKind.UNKNOWN, "is no number"),
         (state(release=None), VerdictKind.UNKNOWN, "no release"),
         (state(certificate=None, release="6.6.3"), VerdictKind.AFFECTED, "shows no CA certificate"),
         (replace(state(release="6.6.3"), certificate=Reading(missing="no model")), VerdictKind.AFFECTED, "no model"),
@@ -132,18 +144,70 @@ def test_where_state_does_not_tell_the_configuration_tells_where_licensing_goes(
 @pytest.mark.parametrize(
     "day, verified, kind",
     [
-        (datetime(2026, 10, 22, tzinfo=UTC), None, VerdictKind.NOT_AFFECTED),
-        (datetime(2022, 2, 1, tzinfo=UTC), None, VerdictKind.AFFECTED),
-        (datetime(2026, 10, 22, tzinfo=UTC), False, VerdictKind.AFFECTED),
+        (datetime(2026, 10, 22, tzinfo=UTC), ON, VerdictKind.NOT_AFFECTED),
+        (datetime(2022, 2, 6, tzinfo=UTC), ON, VerdictKind.NOT_AFFECTED),
+        (datetime(2022, 2, 5, 23, 59, tzinfo=UTC), ON, VerdictKind.AFFECTED),
+        (datetime(2022, 2, 1, tzinfo=UTC), ON, VerdictKind.AFFECTED),
+        (datetime(2031, 1, 1, tzinfo=UTC), ON, VerdictKind.AFFECTED),
+        (datetime(2022, 2, 1, tzinfo=UTC), NOT_KNOWN, VerdictKind.AFFECTED),
+        (datetime(2026, 10, 22, tzinfo=UTC), NOT_KNOWN, VerdictKind.UNKNOWN),
+        (datetime(2026, 10, 22, tzinfo=UTC), Reading(None, "um-http-client-cfg"), VerdictKind.UNKNOWN),
+        (datetime(2026, 10, 22, tzinfo=UTC), Reading(False, "um-http-client-cfg"), VerdictKind.AFFECTED),
     ],
-    ids=["after the change", "before the change", "nothing verified"],
+    ids=[
+        "after the change",
+        "on the next day",
+        "on the day itself",
+        "before the change",
+        "to come",
+        "before, not known",
+        "not known",
+        "not told",
+        "nothing verified",
+    ],
 )
-def test_a_contact_counts_only_after_the_server_changed_and_with_verification(
-    day: datetime, verified: bool | None, kind: VerdictKind
+def test_a_contact_counts_only_after_the_server_changed_and_where_verification_is_known_to_be_on(
+    day: datetime, verified: Reading[bool], kind: VerdictKind
 ) -> None:
     licence = replace(LICENSING, last_comm_success=True, last_comm_time=DeviceTime("then", day))
-    checked: Reading[bool] = Reading(verified, "um-http-client-cfg") if verified is False else Reading(missing="none")
-    assert assess(state(licence=licence, peer_verification=checked), ANCHOR, NOW).kind is kind
+    assert assess(state(licence=licence, peer_verification=verified), ANCHOR, NOW).kind is kind
+
+
+def test_a_contact_is_dated_by_our_clock_where_the_devices_is_known_to_be_off() -> None:
+    ahead = Reading(timedelta(days=5 * 365), "console")  # in truth the contact was in October 2021
+    verdict = assess(state(licence=SUCCEEDED, peer_verification=ON, clock_offset=ahead), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.AFFECTED
+
+
+def test_a_contact_that_nothing_is_known_to_have_verified_leaves_it_open_and_says_why() -> None:
+    verdict = assess(state(licence=SUCCEEDED, peer_verification=NOT_KNOWN, trustpool=WITHOUT_ROOT), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.UNKNOWN
+    assert "proves nothing unless the peer was verified" in verdict.reasons[0]
+    assert "no model of it" in verdict.reasons[0]
+    fixed = unread(licence=SUCCEEDED, peer_verification=NOT_KNOWN, release="7.4.2")
+    assert assess(fixed, ANCHOR, NOW).kind is VerdictKind.NOT_AFFECTED
+
+
+def test_a_contact_with_a_server_of_the_own_proves_nothing_of_ciscos() -> None:
+    both = LicensingTransport(call_home=("https://tools.cisco.com/its/x", "https://ssm.example/x"))
+    licence = replace(SUCCEEDED, url=None)
+    made = state(licence=licence, peer_verification=ON, transport=Reading(both, "call-home-cfg"))
+    assert assess(made, ANCHOR, NOW).kind is VerdictKind.AFFECTED
+
+
+@pytest.mark.parametrize(
+    "reading, said",
+    [("host_verification", "http client secure-verify-host disable"), ("name_validation", "tls peer name-validation")],
+)
+def test_names_that_are_not_compared_are_warned_of(reading: str, said: str) -> None:
+    def judged(on: bool) -> Verdict:
+        changes: dict[str, Any] = {reading: Reading(on, "x")}
+        return assess(state(certificate=CERTIFICATE, **changes), ANCHOR, NOW)
+
+    assert not judged(True).warnings
+    verdict = judged(False)
+    assert [said in warning for warning in verdict.warnings] == [True]
+    assert verdict.warnings[0] in verdict.reasons
 
 
 def test_switched_off_verification_is_a_warning_and_never_not_affected() -> None:
@@ -170,8 +234,7 @@ def test_a_clock_more_than_five_minutes_off_is_said(minutes: int, said: str | No
 
 
 def test_a_logged_verification_failure_decides_where_the_release_is_not_known() -> None:
-    logged = Reading((Signature("XR_SSL-3-CERT_VERIFY_ERR_2_PARAM", 3, None, LAST),), "infra-syslog-oper")
-    verdict = assess(state(release=None, syslog=logged), ANCHOR, NOW)
+    verdict = assess(state(release=None, syslog=VERIFY_FAILED), ANCHOR, NOW)
     assert verdict.kind is VerdictKind.AFFECTED
     assert f"3 times, last at {LAST.text}" in reasons(verdict)
 
@@ -185,25 +248,109 @@ def test_the_fix_of_the_message_prefix_is_said_and_cures_nothing() -> None:
 def test_policy_based_licensing_is_judged_by_its_reports() -> None:
     licence = Licensing(registration=RegistrationState.NOT_SUPPORTED, policy_based=True)
     report = Reading(Reporting(LAST, None), "smart-license-platform-oper")
-    verdict = assess(state(release="24.2.1", licence=licence, reporting=report), ANCHOR, NOW)
+    verdict = assess(unread(release="24.2.1", licence=licence, reporting=report), ANCHOR, NOW)
     assert verdict.kind is VerdictKind.NOT_AFFECTED
     assert f"last reported {LAST.text}" in reasons(verdict)
 
 
-def test_another_notice_is_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "notice.json"
-    file.write_text(
-        '{"name": "FN1", "affected": ["9.9.9"], "fixes": ["CSCaa00001"], "servers": {"ca.example": "2026-01-01"},'
-        ' "oldest": [1, 0]}'
-    )
-    notice = Notice.from_file(file)
-    licence = replace(LICENSING, url="https://ca.example/x")
-    assert assess(state(release="9.9.9", licence=licence), ANCHOR, NOW, notice=notice).kind is VerdictKind.AFFECTED
-    assert assess(state(release="9.9.9"), ANCHOR, NOW, notice=notice).kind is VerdictKind.NOT_AFFECTED
+LISTED_RELEASES = sorted(bundled_notice().affected)
+FIXED = [
+    *("6.8.2", "6.9.1", "6.9.2", "7.3.4", "7.3.5", "7.3.6", "7.4.2", "7.5.2", "7.5.3", "7.5.51", "7.6.1", "7.7.21"),
+    *("7.11.2", "24.1.1", "24.2.21", "24.3.30", "25.2.15", "26.3.1"),
+]
+NOT_JUDGED = [
+    *("7.0.12", "7.0.14", "7.3.15", "7.3.16", "6.1.31", "6.3.15", "5.3.4", "5.3.0", "7.1.15", "7.2.12", "7.4.15"),
+    *(
+        "7.5.12",
+        "6.7.9",
+        "6.10.1",
+        "7.0.3",
+        "7.2.3",
+        "6.8.0",
+        "7.4.0",
+        "7.5.2.10I",
+        "7.5",
+        "07.5.2",
+        "7.5.2 ",
+        "v7.5.2",
+    ),
+    *("", "7.5.x", "latest", "7,5,2", "-7.5.2", "7.5.\u0662", "7.5.2\n", "7.5.2.1.1", "99999.1.1"),
+]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x"}', '{"oldest": "ab"}'])
-def test_a_file_that_is_no_notice_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "n.json").write_text(text)
-    with pytest.raises(InputError, match="no notice"):
-        Notice.from_file(tmp_path / "n.json")
+@pytest.mark.parametrize(
+    "releases, kind",
+    [
+        (LISTED_RELEASES, VerdictKind.AFFECTED),
+        (FIXED, VerdictKind.NOT_AFFECTED),
+        (NOT_JUDGED, VerdictKind.UNKNOWN),
+    ],
+    ids=["listed", "fixed", "not judged"],
+)
+def test_only_a_release_from_the_first_fixed_one_of_its_line_on_is_not_affected(
+    releases: list[str], kind: VerdictKind
+) -> None:
+    found = {release: assess(unread(release=release), ANCHOR, NOW).kind for release in releases}
+    assert found == dict.fromkeys(releases, kind)
+
+
+@pytest.mark.parametrize("release", ["7.0.12", "7.3.15", "6.1.31", "7.5.2", "24.2.1"])
+def test_what_the_device_shows_against_the_root_outweighs_its_release(release: str) -> None:
+    for seen in ({"trustpool": WITHOUT_ROOT}, {"syslog": VERIFY_FAILED}, {"syslog": VERIFY_FAILED, "fixes": FIXES}):
+        assert assess(unread(**{"release": release, **seen}), ANCHOR, NOW).kind is VerdictKind.AFFECTED, seen
+
+
+FIXES = frozenset({"CSCvx00476"})
+UNTOLD = Certificate()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trustpool": Reading((), "console")},
+        {"trustpool": Reading((PoolEntry(OLD_ROOT), PoolEntry(UNTOLD)), "console")},
+        {"trustpool": WITHOUT_ROOT, "certificate": UNTOLD},
+    ],
+    ids=["nothing in it", "one that cannot be told", "trustpoint that cannot be told"],
+)
+def test_a_root_that_was_looked_for_and_not_seen_is_unknown_whatever_the_release(changes: dict[str, Any]) -> None:
+    for fixed in ({"release": "7.5.2"}, {"fixes": FIXES}):
+        verdict = assess(state(**changes, **fixed), ANCHOR, NOW)
+        assert verdict.kind is VerdictKind.UNKNOWN
+        assert "outweighs the release" in verdict.reasons[0]
+
+
+def test_a_trustpoint_that_answers_with_nothing_though_it_is_configured_is_no_proof() -> None:
+    made = state(release="7.5.2", enrollment=TERMINAL, trustpool=WITHOUT_ROOT)
+    assert assess(made, ANCHOR, NOW).kind is VerdictKind.AFFECTED
+    empty = replace(made, certificate=Reading(None, "crypto-cepki-oper", empty=True))
+    assert assess(empty, ANCHOR, NOW).kind is VerdictKind.UNKNOWN
+
+
+CISCO, OWN = "https://tools.cisco.com/its/x", "https://ssm.example/x"
+
+
+@pytest.mark.parametrize(
+    "running, configured, kind",
+    [
+        (None, LicensingTransport(call_home=(OWN,)), VerdictKind.NOT_AFFECTED),
+        (None, LicensingTransport(call_home=(CISCO,)), VerdictKind.AFFECTED),
+        (None, LicensingTransport(call_home=()), VerdictKind.AFFECTED),
+        (None, LicensingTransport(call_home=(CISCO,), urls=(OWN,)), VerdictKind.AFFECTED),
+        (TransportType.CALLHOME, LicensingTransport(call_home=(), urls=(OWN,)), VerdictKind.AFFECTED),
+        (TransportType.CALLHOME, LicensingTransport(call_home=(OWN,), urls=(CISCO,)), VerdictKind.NOT_AFFECTED),
+        (TransportType.SMART, LicensingTransport(call_home=(CISCO,), urls=(OWN,)), VerdictKind.NOT_AFFECTED),
+        (TransportType.SMART, LicensingTransport(call_home=(OWN,)), VerdictKind.AFFECTED),
+        (None, LicensingTransport(TransportType.SMART, call_home=(CISCO,), urls=(OWN,)), VerdictKind.NOT_AFFECTED),
+        (None, LicensingTransport(TransportType.CALLHOME, call_home=(CISCO,), urls=(OWN,)), VerdictKind.AFFECTED),
+        (TransportType.CSLU, LicensingTransport(call_home=(CISCO,)), VerdictKind.NOT_AFFECTED),
+        (TransportType.CSLU, LicensingTransport(urls=(CISCO,)), VerdictKind.AFFECTED),
+        (None, LicensingTransport(urls=("https://TOOLS.cisco.com.:443/its",)), VerdictKind.AFFECTED),
+        (None, LicensingTransport(urls=("tools.cisco.com",)), VerdictKind.AFFECTED),
+    ],
+)
+def test_only_the_destinations_of_the_transport_in_use_count(
+    running: TransportType | None, configured: LicensingTransport, kind: VerdictKind
+) -> None:
+    made = state(licence=Licensing(transport=running), transport=Reading(configured, "models"))
+    assert assess(made, ANCHOR, NOW).kind is kind

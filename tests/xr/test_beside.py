@@ -15,12 +15,18 @@ from ncclient import NCClientError, manager
 import agent
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
-from agent.simulator import Device, Fault, FaultKind
+from agent.netconf.capability import Capabilities
+from agent.netconf.payload import parse
+from agent.netconf.schema import Schema
+from agent.simulator import Device, Fault, FaultKind, Persona
 from agent.simulator.errors import rpc_error
-from agent.xr import licensing, transport
+from agent.xr import httpclient, licensing, software, transport
+from agent.xr.httpclient import HttpClient
 from agent.xr.licensing import Answer
 from tests.support import Clock, Lab, all_of
 
+HTTP = "http://cisco.com/ns/yang/Cisco-IOS-XR-um-http-client-cfg"
+CRYPTO = "http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"
 URL = "https://tools.cisco.com/its/service/oddce/services/DDCEService"
 
 
@@ -33,7 +39,7 @@ def full(lab: Lab, clock: Clock, **settings: Any) -> agent.State:
 @pytest.mark.parametrize("release", ["6.6.3", "7.3.2", "7.8.1", "24.2.1"])
 def test_the_configured_transport_is_found_in_every_line_of_releases(lab: Lab, clock: Clock, release: str) -> None:
     state = full(lab, clock, release=release, transport_configured=True)
-    urls = state.transport.value.urls if state.transport.value else ()
+    urls = state.transport.value.destinations() if state.transport.value else ()
     assert URL in (*urls, state.licensing.value.url if state.licensing.value else "")
 
 
@@ -43,13 +49,89 @@ def test_all_models_together_say_where_licensing_goes() -> None:
     merged = transport.merged([Reading(one, "x"), Reading(missing="no y"), Reading(other, "z")])
     assert merged.value == replace(other, urls=("https://a", "https://b"))
     assert merged.source == "x, z"
+    home = agent.model.state.LicensingTransport(call_home=("https://c",))
+    assert transport.merged([Reading(one, "x"), Reading(home, "y")]).value == replace(home, urls=("https://a",))
     assert transport.merged([Reading(missing="no y"), Reading(missing="no z")]).missing == "no y; no z"
     assert transport.merged([Reading(None, "x"), Reading(missing="no z")]).answered
 
 
-def test_peer_verification_is_on_unless_it_is_configured_off(lab: Lab, clock: Clock) -> None:
-    assert full(lab, clock, release="7.8.1").peer_verification.value is True
-    assert full(lab, clock, release="7.8.1", verify_peer_off=True).peer_verification.value is False
+@pytest.mark.parametrize("release", ["7.5.2", "7.8.1", "24.2.1", "26.2.1"])
+def test_peer_and_host_verification_are_on_unless_they_are_configured_off(lab: Lab, clock: Clock, release: str) -> None:
+    def verified(**settings: Any) -> tuple[bool | None, bool | None]:
+        state = full(lab, clock, release=release, **settings)
+        return state.peer_verification.value, state.host_verification.value
+
+    host_off = f'<http xmlns="{HTTP}"><client><secure-verify-host><disable/></secure-verify-host></client></http>'
+    assert verified() == (True, True)
+    assert verified(verify_peer_off=True) == (False, True)
+    assert verified(config=(host_off,)) == (True, False)
+
+
+@pytest.mark.parametrize("release", ["6.6.3", "7.4.1", "7.5.1"])
+def test_where_no_model_shows_peer_verification_it_is_not_known(lab: Lab, clock: Clock, release: str) -> None:
+    state = full(lab, clock, release=release, verify_peer_off=True)
+    assert (state.peer_verification.value, state.host_verification.value) == (None, None)
+    assert "hides below 7.5.2" in str(state.peer_verification.missing)
+
+
+@pytest.mark.parametrize("release", ["7.4.1", "7.8.1"])
+def test_what_the_cli_shows_switched_off_counts_where_no_model_tells(
+    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch, release: str
+) -> None:
+    shown = "http client secure-verify-peer disable\nhttp client secure-verify-host disable\n"
+    monkeypatch.setattr("agent.simulator.transport.http_client", lambda persona, models: shown)
+    state = full(lab, clock, release=release)
+    assert (state.peer_verification.value, state.host_verification.value) == (False, False)
+    assert state.peer_verification.source == "console"
+
+
+@pytest.mark.parametrize(
+    "text, peer, host",
+    [
+        ("http client\n secure-verify-peer disable\n!\n", False, None),
+        ("http client vrf management\nhttp client secure-verify-host disable", None, False),
+    ],
+)
+def test_one_line_says_nothing_of_the_other(text: str, peer: bool | None, host: bool | None) -> None:
+    assert httpclient.of_text(text) == HttpClient(peer, host)
+
+
+@pytest.mark.parametrize("text", ["", "% No such configuration item(s)", "no http client secure-verify-peer disable"])
+def test_a_configuration_that_switches_nothing_off_proves_nothing(text: str) -> None:
+    assert httpclient.of_text(text) is None
+
+
+def later(module: str, revision: str) -> Schema:
+    """A device of 26.3.1, which no persona is of."""
+    return Schema(Capabilities.from_uris([f"http://cisco.com/ns/yang/{module}?module={module}&revision={revision}"]))
+
+
+def test_name_validation_is_read_where_a_release_can_switch_it_off() -> None:
+    query = httpclient.names_query(later("Cisco-IOS-XR-um-crypto-cfg", "2026-08-25"))
+    off = f'<crypto xmlns="{CRYPTO}"><disable><tls><peer><name-validation/></peer></tls></disable></crypto>'
+    other = f'<crypto xmlns="{CRYPTO}"><ca><trustpool><policy/></trustpool></ca></crypto>'
+    assert query.decode is not None
+    assert [query.decode(parse(f"<data>{body}</data>".encode())) for body in (off, other, "")] == [False, True, True]
+    assert httpclient.names_query(later("Cisco-IOS-XR-um-crypto-cfg", "2025-11-13")).missing
+
+
+def test_the_http_client_of_26_3_1_has_its_switches_as_leaves() -> None:
+    query = httpclient.query(later("Cisco-IOS-XR-um-http-client-cfg", "2026-04-22"))
+    off = "<secure-verify-{}><disable/></secure-verify-{}>"
+    assert query.decode is not None
+    for which, expected in (("peer", HttpClient(False, True)), ("host", HttpClient(True, False))):
+        body = f'<http xmlns="{HTTP}"><client><version>1.1</version>{off.format(which, which)}</client></http>'
+        assert query.decode(parse(f"<data>{body}</data>".encode())) == expected
+
+
+@pytest.mark.parametrize("label, release", [("7.5.2", "7.5.2"), ("7.5.2.10I", "7.5.2.10I"), ("golden-7.5.2", "7.5.2")])
+def test_an_engineering_build_is_not_taken_for_the_release(label: str, release: str) -> None:
+    query = software.release_query(Schema(Capabilities.from_uris(Persona(release="7.5.2").capabilities())))
+    body = (
+        f'<install xmlns="http://cisco.com/ns/yang/{software.OPER}"><version><label>{label}</label></version></install>'
+    )
+    assert query.decode is not None
+    assert query.decode(parse(f"<data>{body}</data>".encode())) == release
 
 
 def test_the_devices_own_log_tells_of_the_lost_server(lab: Lab, clock: Clock) -> None:

@@ -138,6 +138,8 @@ def test_a_word_that_is_not_known_is_not_guessed() -> None:
         ("Cisco IOS XR Software, Version 6.6.3[Default]\nCopyright (c) 2013 by Cisco", "6.6.3"),
         ("Cisco IOS XR Software, Version 7.3.2\n", "7.3.2"),
         ("Cisco IOS XR Software, Version 24.2.1 LNT\n Label : 24.2.1", "24.2.1"),
+        ("Cisco IOS XR Software, Version 7.5.2.10I\n", "7.5.2.10I"),
+        ("Version : 7.5.2.10I\n", "7.5.2.10I"),
         ("% Invalid input detected", None),
     ],
 )
@@ -185,11 +187,6 @@ def test_the_configuration_of_one_trustpoint() -> None:
 def test_the_clock_is_read_only_where_its_zone_is_certain(text: str, moment: datetime | None) -> None:
     found = show.clock(text)
     assert (found.replace(microsecond=0) if found else None) == moment
-
-
-def test_the_addresses_of_call_home() -> None:
-    text = 'call-home\n profile CiscoTAC-1\n  destination address http "https://tools.cisco.com/its/x"\n'
-    assert show.call_home_urls(text) == ("https://tools.cisco.com/its/x",)
 
 
 @given(st.text(max_size=400))

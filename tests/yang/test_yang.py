@@ -100,7 +100,7 @@ def number(release: str) -> tuple[int, ...]:
 
 
 def test_there_is_one_file_per_variant() -> None:
-    assert len(FILES) == 63
+    assert len(FILES) == 65
     assert len(INDEX["modules"]) == 17
 
 
@@ -214,7 +214,7 @@ def test_revisions_with_two_sets_of_nodes_are_these_four() -> None:
 
 def test_b_marks_the_file_of_the_later_release_where_two_have_the_same_first_revision() -> None:
     earliest = {
-        file: min(number(release) for served in revisions.values() for release in served)
+        file: min((number(release) for served in revisions.values() for release in served), default=())
         for file, revisions in revisions_by_file().items()
     }
     second = [file for file in FILES if file.endswith("-b.yang")]
@@ -282,6 +282,7 @@ RELIED_ON: list[tuple[str, str, tuple[tuple[str, str | None], ...]]] = [
     ("call-home-cfg", "/call-home/http-proxy/server-address", (("6.3.1", None),)),
     ("call-home-cfg", "/call-home/vrf", (("6.3.1", None),)),
     ("um-http-client-cfg", "/http/client/secure-verify-peer/disable", (("7.5.2", None),)),
+    ("um-http-client-cfg", "/http/client/secure-verify-host/disable", (("7.5.2", None),)),
     ("infra-syslog-oper", "/syslog/messages/message/text", (("5.3.1", None),)),
     ("smart-license-platform-oper", "/plat-smart-license/summary/reporting/last", UNIFIED),
 ]
@@ -299,6 +300,12 @@ def test_node_is_there_on_exactly_these_releases(
         if any(number(first) <= number(release) <= number(last or "99") for first, last in spans)
     ]
     assert there == expected
+
+
+def test_name_validation_is_known_though_its_release_is_not_among_those_listed() -> None:
+    files = [file for file in FILES if "/crypto/disable/tls/peer/name-validation" in nodes(file)]
+    assert files == [f"{XR}um-crypto-cfg@2026-08-25.yang"]
+    assert revisions_by_file()[files[0]] == {"2026-08-25": []}
 
 
 def variants_with(module: str, path: str) -> list[Any]:
