@@ -51,13 +51,15 @@ def apply(
     *,
     connect: Connector | None = None,
     ssh: Ssh | None = None,
+    at_end: Callable[[Session], None] | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Do what *plan* says; the last event carries the outcome, which is the generator's return value too.
 
     An expected failure ends in an outcome with its error, it is not raised. *connect* opens another session where this
     one is lost and the state must be read back; without it such an end is ``unknown``. *ssh* is the CLI and SFTP, for
-    the methods that need them; it is used and not closed. Closing the generator early gives back locks, candidate and
-    files.
+    the methods that need them; it is used and not closed. *at_end* is called behind the last step with the session that
+    is in use by then, open or lost, so that what came of it can be read without another one. Closing the generator
+    early gives back locks, candidate and files.
     """
     policy = policy or Policy()
     if isinstance(plan, Skip):
@@ -65,7 +67,7 @@ def apply(
         yield _last(outcome)
         return outcome
     run = Run(session, plan, policy, connect, ssh, evidence=plan.present, started=policy.clock())
-    return (yield from _logged(run, _carried_out(run)))
+    return (yield from _logged(run, _carried_out(run, at_end)))
 
 
 def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Event, None, Outcome]:
@@ -84,9 +86,12 @@ def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Even
             events.close()
 
 
-def _carried_out(run: Run) -> Generator[Event, None, Outcome]:
+def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generator[Event, None, Outcome]:
     try:
         outcome = yield from _steps(run)
+        if at_end is not None:
+            run.settle()
+            at_end(run.session)
     except GeneratorExit:
         _abandoned(run)
         raise

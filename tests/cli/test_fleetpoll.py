@@ -269,6 +269,23 @@ def test_a_second_interrupt_does_not_wait_for_a_router_that_hangs(fleet: Fleet) 
     assert json.loads(stdout)
 
 
+def test_a_watch_that_runs_into_one_bug_after_the_other_is_stopped(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def buggy(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("agent.fleet.poll.glance", buggy)
+    fleet.add(4)
+    done = fleet.run("poll", *QUICK, "--format", "json")
+    assert done.exit_code == 1
+    assert "error: 3 looks in turn ran into a bug in xr-agent" in done.stderr
+    looks = json.loads(done.stdout)
+    assert len(looks) == 3
+    assert all(look["error"].startswith("a bug in xr-agent: ZeroDivisionError at") for look in looks)
+    assert _state(fleet) is RunState.STOPPED
+
+
 def test_a_reader_who_goes_away_ends_the_watch(fleet: Fleet) -> None:
     fleet.add(2)
     with fleet.started("poll", "--interval", "0.2", "--format", "jsonl") as process:
