@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,13 +12,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import paramiko
+
 import agent
+from agent.model.clock import Clock as RouterClock
 from agent.model.device import Device as Target
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
 
 _TESTS = Path(__file__).parent
+_TURN = 0.01
+"""Seconds between two looks at what another thread does."""
+_LONGEST = 60.0
+"""Seconds after which a test gives up that waits for what is sure to come; no test is to take them."""
 
 
 @dataclass
@@ -33,6 +41,92 @@ class Clock:
 
     def policy(self, **changes: Any) -> Policy:
         return replace(Policy(sleep=self.sleep, clock=lambda: self.now, random=lambda: 0.0), **changes)
+
+
+class DeviceClock(RouterClock):
+    """The clock of a simulated *device* for whoever reaches it: its time-outs pass in *time*, and only where the
+    simulator says that it does not answer. A busy machine makes a test slower, never another one.
+    """
+
+    def __init__(self, device: Device, time: Clock) -> None:
+        self._device, self._time = device, time
+        device.config.clock = self.now
+
+    def now(self) -> float:
+        return self._time.now
+
+    def wait(
+        self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
+    ) -> bool:
+        silence = self._device.silence
+
+        def never() -> bool:
+            return silence.hello() if session is None else silence.of(session, message, self.now())
+
+        if _either(lambda: answered.wait(_TURN), never, f"{message} of session {session}"):
+            return True
+        self.passed(seconds)
+        return answered.is_set()
+
+    def passed(self, seconds: float) -> None:
+        self._time.now += max(0.0, seconds)
+
+    def channel(self, channel: Any) -> Any:
+        return _Channel(channel, self) if isinstance(channel, paramiko.Channel) else channel
+
+    def at_rest(self, channel: _Channel) -> bool:
+        return self._device.silence.at_rest(channel.port, typed=channel.typed, read=channel.read, now=self.now())
+
+
+class _Channel:
+    """A channel to the CLI whose time-outs go by the clock of its device."""
+
+    def __init__(self, channel: paramiko.Channel, clock: DeviceClock) -> None:
+        self._channel, self._clock = channel, clock
+        self._timeout = channel.gettimeout() or 0.0
+        sock: Any = channel.get_transport().sock
+        self.port = sock.getsockname()[1]
+        self.typed = self.read = 0
+        channel.settimeout(_TURN)
+
+    def settimeout(self, seconds: float) -> None:
+        self._timeout = seconds
+
+    def sendall(self, data: bytes) -> None:
+        self._channel.settimeout(_LONGEST)
+        self._channel.sendall(data)
+        self._channel.settimeout(_TURN)
+        self.typed += len(data)
+
+    def recv(self, size: int) -> bytes:
+        got: list[bytes] = []
+
+        def came() -> bool:
+            try:
+                got.append(self._channel.recv(size))
+            except TimeoutError:
+                return False
+            return True
+
+        if not _either(came, lambda: self._clock.at_rest(self), "the CLI"):
+            self._clock.passed(self._timeout)
+            raise TimeoutError
+        self.read += len(got[0])
+        return got[0]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+
+def _either(true: Callable[[], bool], never: Callable[[], bool], what: str) -> bool:
+    """Whether it becomes true, or never will; one of both comes, however long the machine takes."""
+    end = time.monotonic() + _LONGEST
+    while not true():
+        if never():
+            return False
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} neither answers nor says that it does not")
+    return True
 
 
 @dataclass
@@ -61,8 +155,8 @@ class Lab:
                 password=agent.Secret(self.simulator.password),
                 host_keys=agent.HostKeys(self.known_hosts),
                 label=device.name,
-                timeout=10.0,
-                open_timeout=10.0,
+                timeout=60.0,
+                open_timeout=60.0,
             ),
             **changes,
         )
@@ -132,9 +226,10 @@ def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
 
 
 def eventually(true: Callable[[], bool]) -> bool:
-    """Whether it becomes true while the simulator's thread gets a few turns."""
-    for _ in range(200):
-        if true():
-            return True
-        time.sleep(0.01)
-    return False
+    """Whether it becomes true, however few turns other threads get on a busy machine."""
+    end = time.monotonic() + _LONGEST
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(_TURN)
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,9 +17,14 @@ from agent.simulator.disk import Disk
 from agent.simulator.faults import Fault
 from agent.simulator.make import make
 from agent.simulator.persona import Persona
+from agent.simulator.silence import Silence
 
 if TYPE_CHECKING:
     from agent.simulator.server import NetconfSession
+
+
+_TURN = 0.01
+"""Seconds between two looks at a clock that may be somebody's own."""
 
 
 @dataclass
@@ -34,6 +40,7 @@ class Device:
         typed: every command at the CLI, without what was pasted; answers: what its questions were answered.
         faults: what is to go wrong.
         refuse_until: new connections are reset until ``config.clock`` says so.
+        silence: what it does not answer, for the clock of a test.
         strangers: session-id → user of sessions that a test made up.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
@@ -51,6 +58,7 @@ class Device:
     sessions: dict[str, NetconfSession] = field(default_factory=dict)
     strangers: dict[str, str] = field(default_factory=dict)
     connections: set[Any] = field(default_factory=set, repr=False)
+    silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
     refuse_until: float = 0.0
     post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
@@ -133,6 +141,12 @@ class Device:
     def fault(self, operation: str) -> Fault | None:
         """The fault that strikes this rpc, if any."""
         return next((fault for fault in self.faults if fault.strikes(operation)), None)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass by the clock of the datastores, whoever makes it pass."""
+        until = self.config.clock() + seconds
+        while (left := until - self.config.clock()) > 0:  # noqa: ASYNC110 - a clock tells nobody that it moved
+            await asyncio.sleep(min(left, _TURN))
 
     def refuses(self) -> bool:
         """Whether it takes no new connection, as a router that limits the rate of sessions."""

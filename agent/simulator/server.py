@@ -18,7 +18,7 @@ from asyncssh.stream import SSHServerStreamSession
 from agent.simulator import cli
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.framing import Deframer, FramingError, enframe
+from agent.simulator.framing import END, Deframer, FramingError, enframe
 from agent.simulator.ledger import ledger
 from agent.simulator.persona import BASE, Persona
 from agent.simulator.ports import MANY, bound, free
@@ -79,7 +79,10 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             case FaultKind.RAW:
                 self.raw(enframe(fault.data, chunked=False))
             case FaultKind.GARBAGE:
-                self.raw(fault.data or b"\x00\xff garbage" * 8)
+                garbage = fault.data or b"\x00\xff garbage" * 8
+                self.raw(garbage)
+                if END not in garbage:
+                    self._device.silence.swallow_hello()  # the client cannot know that it ended
             case FaultKind.HALF:
                 self.cut(self._device.hello % self.session_id.encode())
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
@@ -87,7 +90,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             case FaultKind.RESET:
                 self.reset()
             case FaultKind.SILENT:
-                pass
+                self._device.silence.swallow_hello()
             case _:
                 return False
         return True
