@@ -20,6 +20,7 @@ from agent.model.device import Device as Target
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
+from agent.simulator.silence import Silence
 
 _TESTS = Path(__file__).parent
 _TURN = 0.01
@@ -44,13 +45,19 @@ class Clock:
 
 
 class DeviceClock(RouterClock):
-    """The clock of a simulated *device* for whoever reaches it: its time-outs pass in *time*, and only where the
-    simulator says that it does not answer. A busy machine makes a test slower, never another one.
+    """The clock of a simulated device for whoever reaches it: time-outs pass in *time*, and only where the device's
+    *silence* says that it does not answer. A busy machine makes a test slower, never another one.
     """
 
-    def __init__(self, device: Device, time: Clock) -> None:
-        self._device, self._time = device, time
-        device.config.clock = self.now
+    def __init__(self, silence: Silence, time: Clock) -> None:
+        self._silence, self._time = silence, time
+
+    @classmethod
+    def of(cls, device: Device, time: Clock | None = None) -> DeviceClock:
+        """The clock of a device of the simulator, which then goes by *time* as well."""
+        clock = cls(device.silence, time or Clock())
+        device.config.clock = clock.now
+        return clock
 
     def now(self) -> float:
         return self._time.now
@@ -58,10 +65,8 @@ class DeviceClock(RouterClock):
     def wait(
         self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
     ) -> bool:
-        silence = self._device.silence
-
         def never() -> bool:
-            return silence.hello() if session is None else silence.of(session, message, self.now())
+            return self._silence.hello() if session is None else self._silence.of(session, message, self.now())
 
         if _either(lambda: answered.wait(_TURN), never, f"{message} of session {session}"):
             return True
@@ -75,7 +80,7 @@ class DeviceClock(RouterClock):
         return _Channel(channel, self) if isinstance(channel, paramiko.Channel) else channel
 
     def at_rest(self, channel: _Channel) -> bool:
-        return self._device.silence.at_rest(channel.port, typed=channel.typed, read=channel.read, now=self.now())
+        return self._silence.at_rest(channel.port, typed=channel.typed, read=channel.read, now=self.now())
 
 
 class _Channel:
@@ -146,6 +151,7 @@ class Lab:
         return self.folder / "known_hosts"
 
     def target(self, device: Device, **changes: Any) -> Target:
+        """How it is reached; with a short *timeout* and ``clock=DeviceClock.of(device)`` where it is to be silent."""
         return replace(
             Target(
                 "127.0.0.1",

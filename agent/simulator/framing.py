@@ -62,3 +62,13 @@ def enframe(message: bytes, chunked: bool) -> bytes:
         return message + END
     pieces = [message[start : start + 32768] for start in range(0, len(message), 32768)]
     return b"".join(b"\n#%d\n%b" % (len(piece), piece) for piece in pieces) + b"\n##\n"
+
+
+def unfinished(data: bytes, *, chunked: bool) -> bool:
+    """Whether *data* is the beginning of a message, or what may be one, so that its reader waits for the rest."""
+    frames = Deframer()
+    frames.chunked = chunked
+    try:
+        return not frames.messages(data)
+    except FramingError:
+        return False

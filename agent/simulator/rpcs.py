@@ -88,17 +88,12 @@ class Rpcs:
             case FaultKind.SILENT:
                 silence.swallow(number, message)
                 return b""
-            case FaultKind.DROP_BEFORE:
-                self._session.drop()
+            case FaultKind.DROP_BEFORE | FaultKind.RESET | FaultKind.REBOOT:
+                self._break_off(fault.kind)
                 return b""
             case FaultKind.GARBAGE:
-                self._session.raw(fault.data or b"\x00\xff garbage, and no frame\r\n" * 4)
-                return b""
-            case FaultKind.RESET:
-                self._session.reset()
-                return b""
-            case FaultKind.REBOOT:
-                self._device.start_anew()
+                if self._session.raw(fault.data or b"\x00\xff garbage, and no frame\r\n" * 4):
+                    silence.swallow(number, message)
                 return b""
             case FaultKind.OTHER_COMMITS:
                 self._device.other_commits()
@@ -106,6 +101,14 @@ class Rpcs:
                 silence.postpone(number, message, self._config.clock() + fault.seconds)
                 await self._device.pause(fault.seconds)
         return None
+
+    def _break_off(self, kind: FaultKind) -> None:
+        if kind is FaultKind.RESET:
+            self._session.reset()
+        elif kind is FaultKind.REBOOT:
+            self._device.start_anew()
+        else:
+            self._session.drop()
 
     async def _perform(self, operation: str, body: etree._Element) -> bytes:
         if etree.QName(body).namespace == BASE:

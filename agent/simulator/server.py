@@ -18,7 +18,7 @@ from asyncssh.stream import SSHServerStreamSession
 from agent.simulator import cli
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.framing import END, Deframer, FramingError, enframe
+from agent.simulator.framing import Deframer, FramingError, enframe, unfinished
 from agent.simulator.ledger import ledger
 from agent.simulator.persona import BASE, Persona
 from agent.simulator.ports import MANY, bound, free
@@ -79,10 +79,8 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             case FaultKind.RAW:
                 self.raw(enframe(fault.data, chunked=False))
             case FaultKind.GARBAGE:
-                garbage = fault.data or b"\x00\xff garbage" * 8
-                self.raw(garbage)
-                if END not in garbage:
-                    self._device.silence.swallow_hello()  # the client cannot know that it ended
+                if self.raw(fault.data or b"\x00\xff garbage" * 8):
+                    self._device.silence.swallow_hello()
             case FaultKind.HALF:
                 self.cut(self._device.hello % self.session_id.encode())
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
@@ -138,9 +136,10 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         """End the connection without a word."""
         self._connection.abort()
 
-    def raw(self, data: bytes) -> None:
-        """Send bytes as they are."""
+    def raw(self, data: bytes) -> bool:
+        """Send bytes as they are; whether their reader has to wait for more."""
         self._channel.write(data)
+        return unfinished(data, chunked=self._frames.chunked)
 
     def cut(self, message: bytes) -> None:
         """Send half of a message, and end."""

@@ -34,7 +34,7 @@ class Trial:
     def __post_init__(self) -> None:
         cell = self.cell
         self.device: Device = self.lab.add(Persona(**{"terminal_rpc": "installs", **cell.persona}))
-        self.waits = DeviceClock(self.device, self.clock)
+        self.waits = DeviceClock.of(self.device, self.clock)
         if cell.prepare:
             _PREPARE[cell.prepare](self.device)
         self.device.faults = [Fault(*words) for words in cell.faults]
