@@ -66,7 +66,7 @@ class DeviceClock(RouterClock):
         self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
     ) -> bool:
         def never() -> bool:
-            return self._silence.hello() if session is None else self._silence.of(session, message, self.now())
+            return self._silence.hello() if message == "hello" else self._silence.of(session, message, self.now())
 
         if _either(lambda: answered.wait(_TURN), never, f"{message} of session {session}"):
             return True
@@ -80,17 +80,17 @@ class DeviceClock(RouterClock):
         return _Channel(channel, self) if isinstance(channel, paramiko.Channel) else channel
 
     def at_rest(self, channel: _Channel) -> bool:
-        return self._silence.at_rest(channel.port, typed=channel.typed, read=channel.read, now=self.now())
+        return self._silence.at_rest(channel.key, typed=channel.typed, read=channel.read, now=self.now())
 
 
 class _Channel:
-    """A channel to the CLI whose time-outs go by the clock of its device."""
+    """A channel to the CLI or SFTP whose time-outs go by the clock of its device."""
 
     def __init__(self, channel: paramiko.Channel, clock: DeviceClock) -> None:
         self._channel, self._clock = channel, clock
         self._timeout = channel.gettimeout() or 0.0
         sock: Any = channel.get_transport().sock
-        self.port = sock.getsockname()[1]
+        self.key = sock.getsockname()[1], channel.remote_chanid
         self.typed = self.read = 0
         channel.settimeout(_TURN)
 
@@ -102,6 +102,10 @@ class _Channel:
         self._channel.sendall(data)
         self._channel.settimeout(_TURN)
         self.typed += len(data)
+
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
 
     def recv(self, size: int) -> bytes:
         got: list[bytes] = []

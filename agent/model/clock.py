@@ -21,7 +21,8 @@ class Clock:
         return time.monotonic()
 
     def wait(self, answered: Event, seconds: float, session: str | None = None, message: str = "hello") -> bool:
-        """Wait for an answer; whether it came: to the rpc with that message-id in that session, or a hello."""
+        """Wait for an answer; whether it came: to the rpc with that message-id in that session, else to a new
+        connection: its ``handshake``, its ``hello``."""
         del session, message  # for a clock that asks the router
         return answered.wait(max(0.0, seconds))
 

@@ -209,7 +209,7 @@ async def serve(device: Device, stdin: Any, stdout: Any) -> None:
     """A shell, or the one command that was asked for in its place."""
     channel = stdout.channel
     terminal = Terminal(stdin, stdout)
-    device.silence.opened(channel.get_extra_info("peername")[1], terminal)
+    device.silence.opened(channel, terminal)
     shell = Shell(device, terminal, channel.get_connection().abort)
     command = channel.get_command()
     try:

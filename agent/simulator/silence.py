@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from threading import Semaphore
+from typing import Any, Protocol
 
-from agent.simulator.terminal import Terminal
+
+class Resting(Protocol):
+    """What serves a channel; asked from any thread."""
+
+    def at_rest(self, *, typed: int, read: int, now: float) -> bool:
+        """Whether it has got all *typed* bytes, sent no more than were *read*, and goes on only where something further
+        is typed or time passes."""
 
 
 class Silence:
@@ -14,7 +21,7 @@ class Silence:
         self._swallowed: set[tuple[str, str]] = set()
         self._late: dict[str, tuple[str, float]] = {}
         self._hellos = Semaphore(0)
-        self._terminals: dict[int, list[Terminal]] = {}
+        self._channels: dict[tuple[int, int], Resting] = {}
 
     def swallow(self, session: str, message: str) -> None:
         """This rpc gets no answer."""
@@ -39,15 +46,14 @@ class Silence:
         late, until = self._late.get(session, ("", 0.0))
         return (session, message) in self._swallowed or (now < until and _number(message) >= _number(late))
 
-    def opened(self, port: int, terminal: Terminal) -> None:
-        """A terminal on the connection from the client's *port*."""
-        self._terminals.setdefault(port, []).append(terminal)
+    def opened(self, channel: Any, served_by: Resting) -> None:
+        """An asyncssh channel is served by that from now on."""
+        self._channels[channel.get_extra_info("peername")[1], channel._recv_chan] = served_by
 
-    def at_rest(self, port: int, *, typed: int, read: int, now: float) -> bool:
-        """Whether the newest terminal of a client's connection has got all *typed* bytes, sent as many as were *read*,
-        and says nothing more before something is typed or time passes."""
-        terminals = self._terminals.get(port, [])
-        return bool(terminals) and terminals[-1].at_rest(typed=typed, read=read, now=now)
+    def at_rest(self, channel: tuple[int, int], *, typed: int, read: int, now: float) -> bool:
+        """As of :class:`Resting`, for the client's port and the server's number of a channel."""
+        served_by = self._channels.get(channel)
+        return served_by is not None and served_by.at_rest(typed=typed, read=read, now=now)
 
 
 def _number(message: str) -> int:

@@ -34,7 +34,7 @@ class Terminal:
         self._waiting = False
 
     def at_rest(self, *, typed: int, read: int, now: float) -> bool:
-        """As of :meth:`agent.simulator.silence.Silence.at_rest`; from any thread.
+        """As of :class:`agent.simulator.silence.Resting`.
 
         Nothing is received or sent while input is waited for, but input that ends the wait.
         """

@@ -119,7 +119,7 @@ class Ssh:
 
         def opened() -> Connection:
             self._before()
-            return open_ssh(self.device, Deadline(self.device.open_timeout))
+            return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now))
 
         return self.policy.opening().run(opened)
 
