@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,7 +62,7 @@ class _Signals:
             self.stop.set()
             last_words(2, _WAITING)
         elif self.stop is None and self._count == 2:
-            print("ending in order; once more leaves at once", file=sys.stderr)
+            last_words(2, "ending in order; once more leaves at once\n")
         elif self.held and not self.waiting:
             self.waiting = True
         else:
