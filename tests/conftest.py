@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from agent.simulator import Simulator
 from tests.support import Clock, Lab
 
 pytest_plugins = ("tests.no_skip",)
+# How long an example takes says how busy the machine is.
+settings.register_profile("any-machine", deadline=None)
+settings.load_profile("any-machine")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # In the background of a script it is ignored, and would be by every process that a test starts and interrupts.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,13 +12,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import paramiko
+
 import agent
+from agent.model.clock import Clock as RouterClock
 from agent.model.device import Device as Target
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
+from agent.simulator.silence import Silence
 
 _TESTS = Path(__file__).parent
+_TURN = 0.01
+"""Seconds between two looks at what another thread does."""
+_LONGEST = 60.0
+"""Seconds after which a test gives up that waits for what is sure to come; no test is to take them."""
 
 
 @dataclass
@@ -33,6 +42,100 @@ class Clock:
 
     def policy(self, **changes: Any) -> Policy:
         return replace(Policy(sleep=self.sleep, clock=lambda: self.now, random=lambda: 0.0), **changes)
+
+
+class DeviceClock(RouterClock):
+    """The clock of a simulated device for whoever reaches it: time-outs pass in *time*, and only where the device's
+    *silence* says that it does not answer. A busy machine makes a test slower, never another one.
+    """
+
+    def __init__(self, silence: Silence, time: Clock) -> None:
+        self._silence, self._time = silence, time
+
+    @classmethod
+    def of(cls, device: Device, time: Clock | None = None) -> DeviceClock:
+        """The clock of a device of the simulator, which then goes by *time* as well."""
+        clock = cls(device.silence, time or Clock())
+        device.config.clock = clock.now
+        return clock
+
+    def now(self) -> float:
+        return self._time.now
+
+    def wait(
+        self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
+    ) -> bool:
+        def never() -> bool:
+            return self._silence.hello() if message == "hello" else self._silence.of(session, message, self.now())
+
+        if _either(lambda: answered.wait(_TURN), never, f"{message} of session {session}"):
+            return True
+        self.passed(seconds)
+        return answered.is_set()
+
+    def passed(self, seconds: float) -> None:
+        self._time.now += max(0.0, seconds)
+
+    def channel(self, channel: Any) -> Any:
+        return _Channel(channel, self) if isinstance(channel, paramiko.Channel) else channel
+
+    def at_rest(self, channel: _Channel) -> bool:
+        return self._silence.at_rest(channel.key, typed=channel.typed, read=channel.read, now=self.now())
+
+
+class _Channel:
+    """A channel to the CLI or SFTP whose time-outs go by the clock of its device."""
+
+    def __init__(self, channel: paramiko.Channel, clock: DeviceClock) -> None:
+        self._channel, self._clock = channel, clock
+        self._timeout = channel.gettimeout() or 0.0
+        sock: Any = channel.get_transport().sock
+        self.key = sock.getsockname()[1], channel.remote_chanid
+        self.typed = self.read = 0
+        channel.settimeout(_TURN)
+
+    def settimeout(self, seconds: float) -> None:
+        self._timeout = seconds
+
+    def sendall(self, data: bytes) -> None:
+        self._channel.settimeout(_LONGEST)
+        self._channel.sendall(data)
+        self._channel.settimeout(_TURN)
+        self.typed += len(data)
+
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        got: list[bytes] = []
+
+        def came() -> bool:
+            try:
+                got.append(self._channel.recv(size))
+            except TimeoutError:
+                return False
+            return True
+
+        if not _either(came, lambda: self._clock.at_rest(self), "the CLI"):
+            self._clock.passed(self._timeout)
+            raise TimeoutError
+        self.read += len(got[0])
+        return got[0]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+
+def _either(true: Callable[[], bool], never: Callable[[], bool], what: str) -> bool:
+    """Whether it becomes true, or never will; one of both comes, however long the machine takes."""
+    end = time.monotonic() + _LONGEST
+    while not true():
+        if never():
+            return False
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} neither answers nor says that it does not")
+    return True
 
 
 @dataclass
@@ -52,6 +155,7 @@ class Lab:
         return self.folder / "known_hosts"
 
     def target(self, device: Device, **changes: Any) -> Target:
+        """How it is reached; with a short *timeout* and ``clock=DeviceClock.of(device)`` where it is to be silent."""
         return replace(
             Target(
                 "127.0.0.1",
@@ -61,8 +165,8 @@ class Lab:
                 password=agent.Secret(self.simulator.password),
                 host_keys=agent.HostKeys(self.known_hosts),
                 label=device.name,
-                timeout=10.0,
-                open_timeout=10.0,
+                timeout=60.0,
+                open_timeout=60.0,
             ),
             **changes,
         )
@@ -132,9 +236,10 @@ def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
 
 
 def eventually(true: Callable[[], bool]) -> bool:
-    """Whether it becomes true while the simulator's thread gets a few turns."""
-    for _ in range(200):
-        if true():
-            return True
-        time.sleep(0.01)
-    return False
+    """Whether it becomes true, however few turns other threads get on a busy machine."""
+    end = time.monotonic() + _LONGEST
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(_TURN)
+    return True

@@ -27,10 +27,16 @@ _QUIET = {
 }
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave the BrokenPipeError to the command; rich would exit here, whichever stream it is."""
+        raise  # noqa: PLE0704 - rich calls it where it has caught the error
+
+
 def console(stream: TextIO) -> Console:
     """A console on *stream*: as wide as the terminal, or 120 columns without colour where it is none."""
     width = None if stream.isatty() or os.environ.get("COLUMNS") else _PLAIN_WIDTH
-    return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+    return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
 def errors() -> Console:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +17,8 @@ from agent.cli import fleetchosen, fleetview, options
 from agent.cli.console import console, errors, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.live import Live
-from agent.cli.work import say_anchor
+from agent.cli.unread import last_words
+from agent.cli.work import Array, say_anchor
 from agent.fleet import objects, report
 from agent.fleet.job import Hooks, Job
 from agent.fleet.journal import Journal
@@ -137,7 +138,7 @@ def _leave(live: Live, run: str) -> NoReturn:
     said = (
         f"interrupted at once; in doubt: {names or 'none'}; next: xr-agent push --resume {run}, which reads them first"
     )
-    os.write(2, f"{shown}{neutralise(said)}\n".encode())
+    last_words(2, f"{shown}{neutralise(said)}\n")
     os._exit(130)
 
 
@@ -145,7 +146,10 @@ def _finish(journal: Journal, run: str, wish: _Wish, made: Run) -> None:
     """Print, report, and exit."""
     record, path = journal.run(run), wish.given["report"]
     if wish.form == "json":
-        _print_array(dict(one.plain) for one in journal.devices(run))
+        array = Array()
+        for one in journal.devices(run):
+            array.add(dict(one.plain))
+        array.end()
     elif wish.form == "table":
         console(sys.stdout).print(fleetview.run_view(record, journal.devices(run)))
     if path is not None:
@@ -159,15 +163,6 @@ def _finish(journal: Journal, run: str, wish: _Wish, made: Run) -> None:
         say_failure(f"stopped: {made.why}; {counted(left, 'router')} not begun", hint=again)
     well = all(one.well for one in journal.devices(run))
     click.get_current_context().exit(0 if well and made.state is RunState.DONE else 1)
-
-
-def _print_array(found: Iterator[objects.Object]) -> None:
-    """A JSON array, written as it is read."""
-    begun = False
-    for one in found:
-        print(",\n" if begun else "[\n", objects.dump(one, "json"), sep="", end="")
-        begun = True
-    print("\n]" if begun else "[]")
 
 
 def _left(targets: list[Target], log: RunLog) -> list[Target]:

@@ -17,11 +17,13 @@ from agent.cli import chosen, fleetchosen, options
 from agent.cli.console import console, errors, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.render import cell, sample_line, sample_text
+from agent.cli.unread import last_words
+from agent.cli.work import Array
 from agent.fleet import objects, report
 from agent.fleet.job import Hooks
 from agent.fleet.journal import Journal
 from agent.fleet.metrics import Metrics
-from agent.fleet.poll import Look, watch
+from agent.fleet.poll import Look, Stopped, watch
 from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Kind, Result, RunState
 from agent.fleet.runlog import RunLog
@@ -54,11 +56,13 @@ def run(form: str, given: options.Options, *, interval: float, until: str, timeo
         journal = stack.enter_context(Journal.open(given["journal"]))
         log = stack.enter_context(_begun(journal, targets, wish))
         errors().print(f"run {log.run}: {len(targets)} routers, each every {interval:g} s", soft_wrap=True)
-        interrupted = _take(looks, sink, log)
+        ended = _take(looks, sink, log)
         if given["report"] is not None:
             report.write(given["report"], journal.run(log.run), journal.devices(log.run), now=datetime.now(UTC))
             errors().print(f"report {given['report']}", soft_wrap=True)
-    if interrupted:
+    if isinstance(ended, Stopped):
+        raise ended
+    if ended is not None:
         raise Interrupted(f"interrupted; every session is closed; next: xr-agent history {log.run}")
     _judge(targets, sink.last, until, timeout)
 
@@ -95,20 +99,21 @@ def _begun(journal: Journal, targets: Sequence[Target], wish: options.Options) -
     )
 
 
-def _take(looks: Generator[Look, None, None], sink: _Sink, log: RunLog) -> bool:
-    """Take the looks in; whether an interrupt ended them."""
+def _take(looks: Generator[Look, None, None], sink: _Sink, log: RunLog) -> Ended | Stopped | None:
+    """Take the looks in; what ended them, where they were not all."""
     try:
         for look in looks:
             sink.take(look, log)
-    except (Ended, BrokenPipeError) as error:
+    except BrokenPipeError:
         log.close(RunState.INTERRUPTED)
-        if isinstance(error, BrokenPipeError):
-            raise
-        return True
+        raise
+    except (Ended, Stopped) as error:
+        log.close(RunState.INTERRUPTED if isinstance(error, Ended) else RunState.STOPPED)
+        return error
     finally:
         sink.end()
     log.close(RunState.DONE)
-    return False
+    return None
 
 
 class _Sink:
@@ -117,7 +122,7 @@ class _Sink:
     def __init__(self, form: str, anchor: TrustAnchor) -> None:
         self.metrics = Metrics()
         self.last: dict[str, Look] = {}
-        self._form, self._anchor, self._begun = form, anchor, False
+        self._form, self._anchor, self._array = form, anchor, Array()
         self._shown: dict[str, bool] = {}
 
     def take(self, look: Look, log: RunLog) -> None:
@@ -150,24 +155,20 @@ class _Sink:
     def _print(self, look: Look) -> None:
         made = {**objects.poll_object(look.sample), "anchor_present": look.anchor_present}
         if self._form == "json":
-            print(",\n" if self._begun else "[\n", end="")
-            self._begun = True
-        print(objects.dump(made, self._form), end="" if self._form == "json" else "\n")
+            self._array.add(made)
+        else:
+            print(objects.dump(made, self._form))
 
     def end(self) -> None:
         """Nothing more comes."""
         if self._form == "json":
-            print(self._closing)
-
-    @property
-    def _closing(self) -> str:
-        return "\n]" if self._begun else "[]"
+            self._array.end()
 
     def leave(self) -> NoReturn:
         """End the process at once: looks change nothing, and sessions end with their connections."""
         if self._form == "json":
-            os.write(1, f"{self._closing}\n".encode())
-        os.write(2, b"interrupted at once; looks change nothing\n")
+            last_words(1, f"{self._array.closing}\n")
+        last_words(2, "interrupted at once; looks change nothing\n")
         os._exit(130)
 
 

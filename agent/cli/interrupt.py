@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-_WAITING = b"ending in order: the step under way is finished or undone; once more ends at once\n"
+from agent.cli.unread import last_words
+
+_WAITING = "ending in order: the step under way is finished or undone; once more ends at once\n"
 
 
 class Interrupted(Exception):
@@ -43,28 +44,55 @@ class Stop:
 
 
 class _Signals:
-    """What signals do: raise, or where work must not be broken off, tell it to end and then end the process."""
+    """What signals do: raise, or where work must not be broken off, tell it to end and then end the process.
+
+    ``held``: a few lines are to be whole, so the first signal that would break them off waits for their end.
+    """
 
     def __init__(self) -> None:
         self._count = 0
         self.stop: Stop | None = None
         self.leave: Callable[[], NoReturn] | None = None
+        self.held = self.waiting = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._count += 1
-        if self.stop is None or self.leave is None:
-            if self._count != 2:
-                raise KeyboardInterrupt
-            print("ending in order; once more leaves at once", file=sys.stderr)
-        elif self.stop(0):
-            self.leave()
-        else:
+        if self.stop is not None and not self.stop(0):
             self.stop.set()
-            os.write(2, _WAITING)
+            last_words(2, _WAITING)
+        elif self.stop is None and self._count == 2:
+            last_words(2, "ending in order; once more leaves at once\n")
+        elif self.held and not self.waiting:
+            self.waiting = True
+        else:
+            self.end()
+
+    def end(self) -> NoReturn:
+        """What is under way ends here."""
+        self.waiting = False
+        if self.leave is not None:
+            self.leave()
+        raise KeyboardInterrupt
 
 
 _active: list[_Signals] = []
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """Let a signal break off what is behind the block rather than the block; a second one does so at once."""
+    if not _active or _active[-1].held or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = _active[-1]
+    handler.held = True
+    try:
+        yield
+    finally:
+        handler.held = False
+    if handler.waiting:
+        handler.end()
 
 
 @contextmanager

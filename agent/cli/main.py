@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 import agent
+from agent.cli import unread
 
 _COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "support", "simulate", "demo")
 
@@ -131,6 +132,7 @@ def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
 
 def main() -> NoReturn:
     """The entry point of the command ``xr-agent``."""
+    unread.outlive_stderr()
     sys.excepthook = _bug
     threading.excepthook = _bug_in_a_thread
     program.main(prog_name="xr-agent")

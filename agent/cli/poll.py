@@ -9,6 +9,7 @@ import click
 from agent.cli import fleetoptions, options
 
 if TYPE_CHECKING:
+    from agent.cli.work import Array
     from agent.remedy.poll import Sample
 
 
@@ -58,12 +59,11 @@ def command(form: str, interval: float | None, until: str, longest: float | None
 def _one(form: str, interval: float, until: str, longest: float | None, given: options.Options) -> None:
     from contextlib import ExitStack, closing
 
-    from agent.cli.work import Router
+    from agent.cli.work import Array, Router
     from agent.remedy.poll import Until, poll
 
     router = Router.of(given)
-    last = None
-    seen: list[Any] = []
+    last, array = None, Array()
     with ExitStack() as stack:
         ssh = stack.enter_context(router.shell())
         samples = poll(
@@ -73,12 +73,10 @@ def _one(form: str, interval: float, until: str, longest: float | None, given: o
         stack.enter_context(closing(samples))
         try:
             for last in samples:
-                _say(last, form, seen)
+                _say(last, form, array)
         finally:
             if form == "json":
-                from agent.fleet.objects import dump
-
-                print(dump(seen, form))
+                array.end()
     if until != "forever" and (last is None or not last.reached):
         from agent.cli.console import say_failure
 
@@ -86,8 +84,8 @@ def _one(form: str, interval: float, until: str, longest: float | None, given: o
         click.get_current_context().exit(1)
 
 
-def _say(sample: Sample, form: str, seen: list[Any]) -> None:
-    """Print a sample at once, or keep it for the array; what could not be read is said on stderr as well."""
+def _say(sample: Sample, form: str, array: Array) -> None:
+    """Print a sample at once; what could not be read is said on stderr as well."""
     import sys
 
     from agent.cli.console import console, errors
@@ -100,7 +98,7 @@ def _say(sample: Sample, form: str, seen: list[Any]) -> None:
     elif form == "jsonl":
         print(objects.dump(made, form))
     else:
-        seen.append(made)
+        array.add(made)
     sys.stdout.flush()
     if form != "table" and (sample.error or sample.changed):
         said = sample.error or f"changed: {', '.join(sample.changed)}"

@@ -16,10 +16,11 @@ from agent.cli.console import errors, say_error, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.options import DEBUG
 from agent.cli.progress import Progress
+from agent.cli.unread import last_words
 from agent.cli.work import Router, emit, say_anchor, session_to
 from agent.fleet import objects
 from agent.model.errors import AgentError, InputError
-from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
+from agent.model.outcome import Event, Failure, Outcome, Result, Status, steps_of
 from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel
 from agent.model.text import neutralise
@@ -121,9 +122,9 @@ def _leave(push: Push) -> NoReturn:
     left = _may_be_left(push)
     outcome = _ended(push, Result.UNKNOWN, Failure(_INTERRUPTED, left, _READS_FIRST))
     if push.form != "table":
-        os.write(1, f"{objects.dump(objects.push_object(outcome), push.form)}\n".encode())
+        last_words(1, f"{objects.dump(objects.push_object(outcome), push.form)}\n")
     shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a spinner hides the cursor
-    os.write(2, f"{shown}{neutralise(left)}; next: {_READS_FIRST}\n".encode())
+    last_words(2, f"{shown}{neutralise(left)}; next: {_READS_FIRST}\n")
     os._exit(130)
 
 
@@ -145,7 +146,6 @@ def _may_be_left(push: Push) -> str:
 
 def _ended(push: Push, result: Result, error: Failure) -> Outcome:
     """The outcome of a push that this side ended, from the events there were."""
-    ended = [event for event in push.events if event.status not in (Status.STARTED, Status.RETRY)]
     made = push.made
     return Outcome(
         device=push.router.device.name,
@@ -154,7 +154,7 @@ def _ended(push: Push, result: Result, error: Failure) -> Outcome:
         release=made.release if made else None,
         method=getattr(made, "method", None),
         config_model=made.config_model if made is not None else ConfigModel.NONE,
-        steps=tuple(StepRecord(event.step, event.status, event.detail) for event in ended),
+        steps=steps_of(push.events),
         retries=sum(event.status is Status.RETRY for event in push.events),
         error=error,
     )

@@ -14,6 +14,7 @@ from rich.console import RenderableType
 
 from agent.cli import chosen, options
 from agent.cli.console import console, errors
+from agent.cli.interrupt import whole
 from agent.cli.progress import Progress, say_wait
 from agent.cli.render import anchor_lines
 from agent.fleet import objects
@@ -33,6 +34,29 @@ def emit(form: str, made: Callable[[], Any], view: Callable[[], RenderableType])
         console(sys.stdout).print(view())
     else:
         print(objects.dump(made(), form))
+
+
+class Array:
+    """A JSON array on stdout, written as its items come: none is kept, and it is whole however the command ends."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def add(self, item: objects.Object) -> None:
+        """One more, for the reader at once."""
+        text = objects.dump(item, "json")
+        with whole():
+            print(",\n" if self._begun else "[\n", text, sep="", end="", flush=True)
+            self._begun = True
+
+    @property
+    def closing(self) -> str:
+        """What makes of it by now a whole array."""
+        return "\n]" if self._begun else "[]"
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        print(self.closing, flush=True)
 
 
 def say_anchor(anchor: TrustAnchor, *, bundled: bool) -> None:

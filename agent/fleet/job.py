@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -16,9 +17,8 @@ from agent.fleet.record import Kind, Result
 from agent.fleet.reference import Reference
 from agent.fleet.target import Reach, Target
 from agent.model.context import bound
-from agent.model.device import Device
 from agent.model.errors import AgentError, JournalError
-from agent.model.outcome import Event, Failure, Outcome
+from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip
 from agent.model.state import State
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 BUG = "bug"
 """The kind of a failure that no error of the tree describes."""
+BUGS_IN_TURN = 3
+"""Routers in turn that ran into a bug: the next one would as well, so a run ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Log(Protocol):
         """A step begins or ended; a write is kept for good before this returns, and it is sent only then."""
 
     def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
-        """What was read of the router before the first and after the last write."""
+        """What was read of the router before the first step and after the last."""
 
 
 @dataclass(frozen=True)
@@ -93,53 +95,50 @@ def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
     """
     hooks = hooks or Hooks()
     began = hooks.now()
-    result = Result(target.name, job.kind)
+    work = _Work(job, target, hooks)
     with bound(run=job.run, device=target.name):
         try:
-            device = target.device(job.reach)
-            result = replace(result, address=device.address)
             with ExitStack() as stack:
-                result = _Work(job, target, device, hooks).run(stack, result)
+                result = work.run(stack)
         except JournalError:
             raise
         except AgentError as error:
             log.info("%s: %s", target.name, error.message)
-            result = replace(result, error=Failure.of(error))
+            result = replace(work.result, error=Failure.of(error))
         except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
-            result = _after_bug(result, error)
+            result = work.after_bug(error)
     return replace(result, began=began, ended=hooks.now())
 
 
-def _after_bug(result: Result, error: Exception) -> Result:
-    """Where it happened, and not what it says, which may quote a secret. How far a push had come is not known."""
+def bug(device: str, error: Exception) -> Failure:
+    """A failure by *error*, logged: where it happened, and not what it says, which may quote a secret."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     said = f"a bug in xr-agent: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-    log.critical("%s: %s\n%s", result.device, said, "".join(traceback.format_tb(error.__traceback__)).rstrip())
-    failure = Failure(BUG, said, "read the router before anything else; please report it with the traceback logged")
-    if result.kind is not Kind.PUSH:
-        return replace(result, error=failure)
-    unknown = PushResult.UNKNOWN
-    outcome = Outcome(result.device, unknown, result.address, result.release, error=failure, changed=True)
-    return replace(result, outcome=outcome)
+    log.critical("%s: %s\n%s", device, said, "".join(traceback.format_tb(error.__traceback__)).rstrip())
+    return Failure(BUG, said, "read the router before anything else; please report it with the traceback logged")
 
 
 class _Work:
-    """One job on one router."""
+    """One job on one router; ``result`` is what is known of it so far, ``events`` what a push did by then."""
 
-    def __init__(self, job: Job, target: Target, device: Device, hooks: Hooks) -> None:
-        self._job, self._hooks, self._device = job, hooks, device
+    def __init__(self, job: Job, target: Target, hooks: Hooks) -> None:
+        self._job, self._target, self._hooks = job, target, hooks
         self._jump = target.jump or job.reach.jump
         self._opening = replace(hooks.policy, deadline=job.reach.connect_wait)
-        intent = target.intent(job.intent)
-        self._intent = replace(intent, token=job.token.resolve()) if job.token else intent
+        self.result = Result(target.name, job.kind)
+        self.events: list[Event] = []
 
-    def run(self, stack: ExitStack, result: Result) -> Result:
+    def run(self, stack: ExitStack) -> Result:
+        self._device = self._target.device(self._job.reach)
+        self.result = replace(self.result, address=self._device.address)
+        intent = self._target.intent(self._job.intent)
+        self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
         session = stack.enter_context(self._first())
         ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
         assessed = self._job.kind is Kind.ASSESS
         intent, policy = self._intent, self._hooks.policy
         state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=assessed, trustpool=intent.has_bundle)
-        result = replace(result, release=state.release)
+        result = self.result = replace(self.result, release=state.release)
         if assessed:
             return replace(result, verdict=assess(state, intent.anchor, self._hooks.now(), notice=self._job.notice))
         made = plan(intent, state)
@@ -173,14 +172,46 @@ class _Work:
     def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State) -> Outcome:
         self._keep("before", seen(state))
         outcome: Outcome | None = None
-        with closing(apply(session, made, self._hooks.policy, connect=self._further, ssh=ssh)) as events:
+        policy, at_end = self._hooks.policy, partial(self._read_again, ssh)
+        with closing(apply(session, made, policy, connect=self._further, ssh=ssh, at_end=at_end)) as events:
             for event in events:
+                self.events.append(event)
                 self._hooks.event(event)
                 outcome = event.outcome or outcome
         if outcome is None:
             raise AssertionError("apply ended without an outcome")
-        self._keep("after", {"evidence": outcome.evidence.value, "persistent": outcome.persistent})
         return outcome
+
+    def _read_again(self, ssh: Ssh | None, session: Session) -> None:
+        """Keep the state as it is read behind the last step; nothing where there was none, or it cannot be read now."""
+        policy = replace(self._hooks.policy, attempts=1)
+        begun = any(event.status is Status.STARTED for event in self.events)
+        if self._hooks.log is None or not begun or not session.connected:
+            return
+        try:
+            policy.wait(0)
+            state = observe(session, self._intent.trustpoint, policy=policy, ssh=ssh, trustpool=self._intent.has_bundle)
+        except AgentError as error:
+            log.info("%s: the state after the push is not known: %s", self._device.name, error.message)
+            return
+        self._keep("after", seen(state))
+
+    def after_bug(self, error: Exception) -> Result:
+        """The result by a bug: of a push what was done by then, and that it is not known how far it came."""
+        failure, known = bug(self._target.name, error), self.result
+        if self._job.kind is not Kind.PUSH:
+            return replace(known, error=failure)
+        outcome = Outcome(
+            known.device,
+            PushResult.UNKNOWN,
+            known.address,
+            known.release,
+            steps=steps_of(self.events),
+            retries=sum(event.status is Status.RETRY for event in self.events),
+            error=failure,
+            changed=True,
+        )
+        return replace(known, outcome=outcome)
 
     def _keep(self, which: Literal["before", "after"], what: Mapping[str, Any]) -> None:
         if self._hooks.log is not None:

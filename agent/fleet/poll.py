@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.fleet.job import Hooks, Job
+from agent.fleet.job import BUG, BUGS_IN_TURN, Hooks, Job, bug
 from agent.fleet.target import Target
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
@@ -33,9 +33,15 @@ _LOOK = 0.5
 """Seconds between two looks at the wish to end while nothing else happens."""
 
 
+class Stopped(AgentError):
+    """The watch ended by itself: what one look after the other runs into, the next one would as well."""
+
+    kind = "stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at one router.
+    """One look at one router; one that ran into a bug has the error of that, of kind ``bug``.
 
     Attributes:
         seconds: how long it took, by the policy's clock.
@@ -73,6 +79,7 @@ def watch(
     Raises:
         InputError: more sessions to keep than may be; at once, before anything is looked at.
         Interrupted: the wish to end came; by the generator.
+        Stopped: several looks in turn ran into a bug; by the generator, behind the last of them.
     """
     hooks = hooks or Hooks()
     if keep_sessions:
@@ -128,21 +135,41 @@ class _Router:
         Raises:
             Interrupted: the wish to end came.
         """
-        clock = self._hooks.policy.clock
-        began, unpollable = clock(), False
+        began = self._hooks.policy.clock()
         with bound(device=self.target.name):
             try:
-                sample = self._watch.sample()
+                return self._look(began)
             except Interrupted:
                 raise
-            except AgentError as error:
-                sample, unpollable = self._watch.failed(error), isinstance(error, CapabilityMissing)
-            last = unpollable or sample.reached
-            if last or not self._keep:
-                self.close()
+            except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
+                return self._after_bug(began, error)
+
+    def _look(self, began: float) -> Look:
+        unpollable = False
+        try:
+            sample = self._watch.sample()
+        except Interrupted:
+            raise
+        except AgentError as error:
+            sample, unpollable = self._watch.failed(error), isinstance(error, CapabilityMissing)
+        last = unpollable or sample.reached
+        if last or not self._keep:
+            self.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
-        return Look(self.target, sample, clock() - began, present, deadlines_of(sample.licensing), last)
+        spent = self._hooks.policy.clock() - began
+        return Look(self.target, sample, spent, present, deadlines_of(sample.licensing), last)
+
+    def _after_bug(self, began: float, error: Exception) -> Look:
+        """The look by a bug, its session given up; the next one is as usual."""
+        failure = bug(self.target.name, error)
+        self._glance = None
+        try:
+            self.close()
+        except Exception:
+            log.exception("%s: its session was given up, not closed", self.target.name)
+        sample = Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind)
+        return Look(self.target, sample, self._hooks.policy.clock() - began)
 
     @property
     def wait(self) -> float:
@@ -192,6 +219,7 @@ class _Schedule:
         start, apart = self._policy.clock(), interval / max(1, len(routers))
         self._due = [(start + number * apart, next(self._order), router) for number, router in enumerate(routers)]
         self._behind = start
+        self._bugs = 0
         self.flying: dict[Future[Look], tuple[float, _Router]] = {}
 
     def looks(self, timeout: float | None) -> Generator[Look, None, None]:
@@ -227,6 +255,12 @@ class _Schedule:
             if not look.last:
                 self._again(due, router)
             yield look
+            self._bugs = self._bugs + 1 if look.sample.kind == BUG else 0
+            if self._bugs >= BUGS_IN_TURN:
+                raise Stopped(
+                    f"{BUGS_IN_TURN} looks in turn ran into a bug in xr-agent",
+                    hint="report it with the traceback logged",
+                )
 
     def _again(self, due: float, router: _Router) -> None:
         """The next look: on the router's own beat, which a late one does not shift; a longer wait counts from now."""

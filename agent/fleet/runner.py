@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from agent.fleet.job import BUG, Job
+from agent.fleet.job import BUG, BUGS_IN_TURN, Job
 from agent.fleet.record import Kind, Result, RunState
 from agent.fleet.rollout import Batch, Rollout
 from agent.fleet.target import Target
@@ -31,8 +31,6 @@ _LOOK = 0.5
 """Seconds between two looks at the wish to end while nothing else happens."""
 _BARREN = 2
 """Executors in turn that broke before anything was done by them; another one is not made then."""
-_BUGS = 3
-"""Routers in turn that ran into a bug: the next one would as well."""
 _AGAIN = "read it before anything else: push --resume does"
 
 
@@ -197,8 +195,8 @@ class Run:
         self.failed += _failed(result)
         self._count(0, batch)
         self._bugs = self._bugs + 1 if result.failure is not None and result.failure.kind == BUG else 0
-        if self._bugs >= _BUGS:
-            self._end(RunState.STOPPED, f"{_BUGS} routers in turn ran into a bug in xr-agent")
+        if self._bugs >= BUGS_IN_TURN:
+            self._end(RunState.STOPPED, f"{BUGS_IN_TURN} routers in turn ran into a bug in xr-agent")
         return result
 
     def _count(self, died: int, batch: Batch) -> None:

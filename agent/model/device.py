@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.model.clock import Clock
 from agent.model.errors import InputError
 from agent.model.files import read_start
 
@@ -94,6 +95,7 @@ class Device:
         ssh_port: where the CLI and SFTP are; opened only where NETCONF does not reach.
         timeout: seconds one operation may take.
         open_timeout: seconds from the first packet to the device's hello.
+        clock: what the time-outs go by.
         keepalive: seconds between SSH keepalives; 0 for none.
         jump: the SSH host to go through, itself a device (port 22); it is never sent this device's password.
         ssh_config: an OpenSSH client configuration; None means ``~/.ssh/config`` where it exists.
@@ -115,6 +117,7 @@ class Device:
     open_timeout: float = 30.0
     keepalive: int = 30
     label: str | None = None
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.host or any(c.isspace() or not c.isprintable() for c in self.host) or self.host.startswith("-"):

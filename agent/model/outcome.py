@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -94,3 +95,20 @@ class Event:
     status: Status
     detail: str = ""
     outcome: Outcome | None = None
+
+
+def steps_of(events: Iterable[Event]) -> tuple[StepRecord, ...]:
+    """The steps of a push that was broken off: those that ended, and as ``unknown`` the one that was under way."""
+    steps: list[StepRecord] = []
+    under_way: Event | None = None
+    for event in events:
+        if event.outcome is not None:
+            continue
+        if event.status is Status.STARTED:
+            under_way = event
+        elif event.status is not Status.RETRY:
+            steps.append(StepRecord(event.step, event.status, event.detail))
+            under_way = None if under_way is None or under_way.step == event.step else under_way
+    if under_way is not None:
+        steps.append(StepRecord(under_way.step, Status.UNKNOWN, under_way.detail))
+    return tuple(steps)

@@ -10,7 +10,6 @@ import itertools
 import logging
 import re
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from lxml import etree
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import TransportError as NcclientTransportError
 
+from agent.model.clock import Clock
 from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
@@ -78,11 +78,12 @@ class Reply:
 class Pending:
     """A request on its way; :meth:`result` waits for its answer."""
 
-    def __init__(self, session: Session, operation: str, *, writes: bool, timeout: float) -> None:
+    def __init__(self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str = "") -> None:
         self.operation = operation
         self.writes = writes
         self._session = session
-        self._until = time.monotonic() + timeout
+        self._message_id = message_id
+        self._until = session.clock.now() + timeout
         self._timeout = timeout
         self._answered = threading.Event()
         self._raw: str | None = None
@@ -120,9 +121,10 @@ class Pending:
             ReplyTimeout, SessionLost, ProtocolError: no usable answer to a request that changes nothing.
             OutcomeUnknown: no usable answer to a request that changes something.
         """
-        device = self._session.device
+        device, clock = self._session.device, self._session.clock
         try:
-            if not self._answered.wait(max(0.0, self._until - time.monotonic())):
+            left = self._until - clock.now()
+            if not clock.wait(self._answered, left, self._session.session_id, self._message_id):
                 raise ReplyTimeout(
                     f"{self.operation} got no answer within {self._timeout:g} s",
                     device=device,
@@ -154,6 +156,7 @@ class Session:
         capabilities: what the device's hello announced.
         strict_models: whether only models known exactly are used; else the nearest older variant stands in.
         owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
+        clock: what its time-outs go by.
     """
 
     def __init__(
@@ -166,7 +169,9 @@ class Session:
         owned: bool = True,
         handler: Any = None,
         strict_models: bool = False,
+        clock: Clock | None = None,
     ) -> None:
+        self.clock = clock or Clock()
         self.strict_models = strict_models
         self.device = device
         self.address = address
@@ -185,7 +190,9 @@ class Session:
         self._schema: Schema | None = None
 
     @classmethod
-    def over(cls, manager: Any, *, device: str | None = None, timeout: float | None = None) -> Session:
+    def over(
+        cls, manager: Any, *, device: str | None = None, timeout: float | None = None, clock: Clock | None = None
+    ) -> Session:
         """A session over an ncclient ``Manager`` that somebody else owns.
 
         The manager's raise mode and timeout are neither used nor changed, and :meth:`close` leaves it open. ncclient
@@ -200,6 +207,7 @@ class Session:
             owned=False,
             timeout=float(timeout if timeout is not None else manager.timeout or 60.0),
             handler=manager._device_handler,
+            clock=clock,
         )
 
     @property
@@ -259,8 +267,9 @@ class Session:
             raise RuntimeError(f"{operation} while {self._writing.operation} is unanswered: one write at a time")
         if not self.connected:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
-        pending = Pending(self, operation, writes=writes, timeout=self.timeout if timeout is None else timeout)
         message_id = f"{self._prefix}{next(self._message_ids)}"
+        longest = self.timeout if timeout is None else timeout
+        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id)
         message = _rpc(body, message_id)
         if unlogged:
             pending.hush(self._transport)
@@ -341,7 +350,12 @@ def connect(
         with bound(device=device.name):
             transport.open()
         return Session(
-            transport, device=device.name, address=device.address, timeout=device.timeout, strict_models=strict_models
+            transport,
+            device=device.name,
+            address=device.address,
+            timeout=device.timeout,
+            strict_models=strict_models,
+            clock=device.clock,
         )
 
     return opened() if policy is None else policy.opening().run(opened)

@@ -258,7 +258,7 @@ def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.T
         try:
             ended = threading.Event()
             transport.start_client(event=ended)  # its own time-out goes by the wall clock, which may be set back
-            in_time = ended.wait(deadline.left())
+            in_time = settings.device.clock.wait(ended, deadline.left(), message="handshake")
             if not transport.is_active():
                 raise transport.get_exception() or paramiko.SSHException("the negotiation failed")
             if not in_time:

@@ -80,7 +80,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         Raises:
             ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
         """
-        device, deadline = self._device, Deadline(self._device.open_timeout)
+        device = self._device
+        deadline = Deadline(device.open_timeout, clock=device.clock.now)
         with ExitStack() as undo:
             self._connection = open_ssh(device, deadline)
             undo.callback(self.close)
@@ -115,7 +116,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         except TransportError as error:
             raise self._ended_early() from error
         self.start()
-        answered = self._greeted.wait(deadline.left())
+        answered = device.clock.wait(self._greeted, deadline.left())
         refused, self._refused = self._refused, None
         if isinstance(refused, ProtocolError):
             raise refused

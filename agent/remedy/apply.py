@@ -57,14 +57,16 @@ def apply(
     connect: Connector | None = None,
     ssh: Ssh | None = None,
     log: WriteAheadLog | None = None,
+    at_end: Callable[[Session], None] | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Do what *plan* says; the last event carries the outcome, which is the generator's return value too.
 
     An expected failure ends in an outcome with its error, it is not raised. *connect* opens another session where this
     one is lost and the state must be read back; without it such an end is ``unknown``. *ssh* is the CLI and SFTP, for
     the methods that need them; it is used and not closed. *log* keeps what is begun at the router's configuration where
-    the next push finds it, should this one die; without it that is known to this push alone. Closing the generator
-    early gives back locks, candidate and files.
+    the next push finds it, should this one die; without it that is known to this push alone. *at_end* is called behind
+    the last step with the session that is in use by then, open or lost, so that what came of it can be read without
+    another one. Closing the generator early gives back locks, candidate and files.
     """
     policy = policy or Policy()
     if isinstance(plan, Skip):
@@ -72,7 +74,7 @@ def apply(
         yield _last(outcome)
         return outcome
     run = Run(session, plan, policy, connect, ssh, log or Memory(), evidence=plan.present, started=policy.clock())
-    return (yield from _logged(run, _carried_out(run)))
+    return (yield from _logged(run, _carried_out(run, at_end)))
 
 
 def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Event, None, Outcome]:
@@ -91,9 +93,13 @@ def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Even
             events.close()
 
 
-def _carried_out(run: Run) -> Generator[Event, None, Outcome]:
+def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generator[Event, None, Outcome]:
     try:
         outcome = yield from _steps(run)
+        if at_end is not None:
+            run.release()
+            run.settle()
+            at_end(run.session)
     except GeneratorExit:
         _abandoned(run)
         raise

@@ -176,12 +176,12 @@ class Watch:
 
     def close(self) -> None:
         """End the session; the next look opens another. Never raises."""
-        if self._session is not None:
+        session, self._session = self._session, None
+        if session is not None:
             try:
-                self._session.close()
+                session.close()
             except AgentError as error:
                 log.debug("%s: close: %s", self._device, error.message)
-            self._session = None
 
 
 _WATCHED = ("registration", "authorization", "last_comm_success", "last_comm_time", "fail_message", "transport", "url")

@@ -6,7 +6,6 @@ other errors are the simulator's own.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -119,7 +118,8 @@ class Shell:
                 return True
             case FaultKind.DELAY:
                 self.terminal.flush()
-                await asyncio.sleep(fault.seconds)
+                self.terminal.rests_until = self.device.config.clock() + fault.seconds
+                await self.device.pause(fault.seconds)
         return False
 
     def leave(self) -> None:
@@ -209,6 +209,7 @@ async def serve(device: Device, stdin: Any, stdout: Any) -> None:
     """A shell, or the one command that was asked for in its place."""
     channel = stdout.channel
     terminal = Terminal(stdin, stdout)
+    device.silence.opened(channel, terminal)
     shell = Shell(device, terminal, channel.get_connection().abort)
     command = channel.get_command()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,12 +18,17 @@ from agent.simulator.errors import Refusal
 from agent.simulator.faults import Fault, FaultKind
 from agent.simulator.make import make
 from agent.simulator.persona import Persona
+from agent.simulator.silence import Silence
 from agent.simulator.stranger import Stranger
 
 if TYPE_CHECKING:
     from asyncio import Future
 
     from agent.simulator.server import NetconfSession
+
+
+_TURN = 0.01
+"""Seconds between two looks at a clock that may be somebody's own."""
 
 
 @dataclass
@@ -38,6 +44,7 @@ class Device:
         typed: every command at the CLI, without what was pasted; answers: what its questions were answered.
         faults: what is to go wrong.
         refuse_until: new connections are reset until ``config.clock`` says so.
+        silence: what it does not answer, for the clock of a test.
         strangers: session-id → user of sessions that a test made up.
         held: an entry for each rpc that waits for :meth:`release`.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
@@ -57,6 +64,7 @@ class Device:
     strangers: dict[str, str] = field(default_factory=dict)
     held: list[Future[None]] = field(default_factory=list, repr=False)
     connections: set[Any] = field(default_factory=set, repr=False)
+    silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
     refuse_until: float = 0.0
     post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
@@ -187,6 +195,12 @@ class Device:
                     return fault
                 fault.act(self)
         return None
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass by the clock of the datastores, whoever makes it pass."""
+        until = self.config.clock() + seconds
+        while (left := until - self.config.clock()) > 0:  # noqa: ASYNC110 - a clock tells nobody that it moved
+            await asyncio.sleep(min(left, _TURN))
 
     def refuses(self) -> bool:
         """Whether it takes no new connection, as a router that limits the rate of sessions."""

@@ -7,6 +7,10 @@ import re
 _CHUNK = re.compile(rb"\n#([1-9]\d{0,9}|#)\n")
 
 
+END = b"]]>]]>"
+"""What ends a message in the framing of base:1.0 (RFC 6242 section 4.3)."""
+
+
 class FramingError(Exception):
     """The client's bytes are no NETCONF frames; the session ends."""
 
@@ -28,7 +32,7 @@ class Deframer:
         return found
 
     def _delimited(self) -> bytes | None:
-        message, mark, rest = self._held.partition(b"]]>]]>")
+        message, mark, rest = self._held.partition(END)
         if not mark:
             return None
         self._held = rest
@@ -55,6 +59,16 @@ class Deframer:
 def enframe(message: bytes, chunked: bool) -> bytes:
     """One message as it goes out; a long one in several chunks, as routers do."""
     if not chunked:
-        return message + b"]]>]]>"
+        return message + END
     pieces = [message[start : start + 32768] for start in range(0, len(message), 32768)]
     return b"".join(b"\n#%d\n%b" % (len(piece), piece) for piece in pieces) + b"\n##\n"
+
+
+def unfinished(data: bytes, *, chunked: bool) -> bool:
+    """Whether *data* is the beginning of a message, or what may be one, so that its reader waits for the rest."""
+    frames = Deframer()
+    frames.chunked = chunked
+    try:
+        return not frames.messages(data)
+    except FramingError:
+        return False

@@ -48,7 +48,7 @@ class Rpcs:
         if self._device.persona.latency:
             await asyncio.sleep(self._device.persona.latency)
         if fault is not None:
-            early = await self._strike(fault, attributes)
+            early = await self._strike(fault, attributes, root.get("message-id", ""))
             if early is not None:
                 return early or None
         try:
@@ -77,7 +77,7 @@ class Rpcs:
                 return _reply(attributes, b"<data/>")
         return reply
 
-    async def _strike(self, fault: Fault, attributes: str) -> bytes | None:
+    async def _strike(self, fault: Fault, attributes: str, message: str) -> bytes | None:
         """What a fault answers in place of the operation; empty for no answer, None where the operation goes on."""
         endings = {
             FaultKind.DROP_BEFORE: self._session.drop,
@@ -88,22 +88,26 @@ class Rpcs:
         if fault.kind in endings:
             endings[fault.kind]()
             return b""
+        number, silence = self._session.session_id, self._device.silence
         match fault.kind:
             case FaultKind.ERROR:
                 return _reply(attributes, fault.data or rpc_error("operation-failed"))
             case FaultKind.RAW:
                 return fault.data
             case FaultKind.SILENT:
+                silence.swallow(number, message)
                 return b""
             case FaultKind.GARBAGE:
-                self._session.raw(fault.data or b"\x00\xff garbage, and no frame\r\n" * 4)
+                if self._session.raw(fault.data or b"\x00\xff garbage, and no frame\r\n" * 4):
+                    silence.swallow(number, message)
                 return b""
             case FaultKind.OTHER_COMMITS:
                 self._device.other_commits()
             case FaultKind.HELD:
                 await self._held()
             case FaultKind.DELAY:
-                await asyncio.sleep(fault.seconds)
+                silence.postpone(number, message, self._config.clock() + fault.seconds)
+                await self._device.pause(fault.seconds)
         return None
 
     async def _held(self) -> None:

@@ -18,7 +18,7 @@ from asyncssh.stream import SSHServerStreamSession
 from agent.simulator import cli
 from agent.simulator.device import Device
 from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.framing import Deframer, FramingError, enframe
+from agent.simulator.framing import Deframer, FramingError, enframe, unfinished
 from agent.simulator.ledger import ledger
 from agent.simulator.persona import BASE, Persona
 from agent.simulator.ports import MANY, bound, free
@@ -80,7 +80,8 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             case FaultKind.RAW:
                 self.raw(enframe(fault.data, chunked=False))
             case FaultKind.GARBAGE:
-                self.raw(fault.data or b"\x00\xff garbage" * 8)
+                if self.raw(fault.data or b"\x00\xff garbage" * 8):
+                    self._device.silence.swallow_hello()
             case FaultKind.HALF:
                 self.cut(self._device.hello % self.session_id.encode())
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
@@ -88,7 +89,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             case FaultKind.RESET:
                 self.reset()
             case FaultKind.SILENT:
-                pass
+                self._device.silence.swallow_hello()
             case _:
                 return False
         return True
@@ -147,9 +148,10 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             self._task.cancel()
         self._connection.abort()
 
-    def raw(self, data: bytes) -> None:
-        """Send bytes as they are."""
+    def raw(self, data: bytes) -> bool:
+        """Send bytes as they are; whether their reader has to wait for more."""
         self._channel.write(data)
+        return unfinished(data, chunked=self._frames.chunked)
 
     def cut(self, message: bytes) -> None:
         """Send half of a message, and end."""

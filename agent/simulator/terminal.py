@@ -22,12 +22,24 @@ class Terminal:
     """What is typed in, what is printed out; ``length`` lines fit the screen, 0 for no pager."""
 
     length = 24
+    rests_until = 0.0
+    """Until when nothing is printed, by the clock of the datastores."""
 
     def __init__(self, stdin: Any, stdout: Any) -> None:
         self._stdin, self._stdout = stdin, stdout
         self._typed = ""
         self._printed = ""
         self._after_return = False
+        self._received = self._sent = 0
+        self._waiting = False
+
+    def at_rest(self, *, typed: int, read: int, now: float) -> bool:
+        """As of :class:`agent.simulator.silence.Resting`.
+
+        Nothing is received or sent while input is waited for, but input that ends the wait.
+        """
+        waits = self._waiting and self._received == typed
+        return (waits or now < self.rests_until) and self._sent == read
 
     def write(self, text: str) -> None:
         """Print *text*, at the latest when input is waited for; a newline is sent as the terminal needs it."""
@@ -36,6 +48,7 @@ class Terminal:
     def flush(self) -> None:
         """Send what was printed."""
         if self._printed and not self._stdout.channel.is_closing():
+            self._sent += len(self._printed.encode())
             self._stdout.write(self._printed.encode())
         self._printed = ""
 
@@ -96,10 +109,14 @@ class Terminal:
 
     async def _fill(self) -> None:
         self.flush()
+        self._waiting = True
         try:
             data = await self._stdin.read(4096)
         except (asyncssh.TerminalSizeChanged, asyncssh.BreakReceived, asyncssh.SignalReceived):
             return
+        finally:
+            self._waiting = False
         if not data:
             raise Closed
+        self._received += len(data)
         self._typed += data.decode("latin-1")

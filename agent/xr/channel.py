@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import Timer
 from typing import TYPE_CHECKING
 
+from agent.model.clock import Clock
 from agent.netconf.ssh import Deadline
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ log = logging.getLogger(__name__)
 _LAST_MOMENT = 0.1
 
 
-def open_channel(transport: Transport, begin: Callable[[Channel], object], timeout: float) -> Channel:
-    """A channel on which *begin* has started a shell or a subsystem, within *timeout* seconds.
+def open_channel(
+    transport: Transport, begin: Callable[[Channel], object], timeout: float, clock: Clock | None = None
+) -> Channel:
+    """A channel on which *begin* has started a shell or a subsystem, within *timeout* seconds; it goes by *clock* then.
 
     paramiko waits for the answer to a channel request without any bound; here the channel is closed under it.
 
@@ -38,7 +41,7 @@ def open_channel(transport: Transport, begin: Callable[[Channel], object], timeo
     finally:
         guard.cancel()
         guard.join()
-    return channel
+    return channel if clock is None else clock.channel(channel)
 
 
 def close_channel(channel: Channel) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate
+from agent.model.clock import Clock
 from agent.model.errors import AgentError, ConsoleError, InputError, OutcomeUnknown, ReplyTimeout, SessionLost
 from agent.netconf.trace import Tap
 from agent.xr import terminal
@@ -51,10 +52,18 @@ _SHELL_FAILED = re.compile(
 class Console:
     """A CLI session in exec mode over an authenticated SSH transport; netmiko underneath."""
 
-    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        device: str,
+        timeout: float = 60.0,
+        tap: Tap | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.device = device
         self._timeout = timeout
-        self._cli = Terminal(transport, device=device, timeout=timeout, tap=tap)
+        self._cli = Terminal(transport, device=device, timeout=timeout, tap=tap, clock=clock)
 
     @property
     def alive(self) -> bool:

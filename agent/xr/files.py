@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from agent.model.clock import Clock
 from agent.model.errors import AgentError, FileError, ReplyTimeout, SessionLost
 from agent.xr.channel import close_channel, has_ended, open_channel
 
@@ -32,9 +33,10 @@ def fresh_name(suffix: str) -> str:
 class Files:
     """SFTP on an authenticated SSH transport; *timeout* is for each of its answers, in seconds."""
 
-    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0) -> None:
+    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0, clock: Clock | None = None) -> None:
         self.device = device
         self._timeout = timeout
+        self._clock = clock
         self._channel, self._sftp = self._opened(transport)
 
     @property
@@ -97,7 +99,7 @@ class Files:
         wait = min(self._timeout, _OPEN_WAIT)
         try:
             with self._named("SFTP", "begun"):
-                channel = open_channel(transport, lambda channel: channel.invoke_subsystem("sftp"), wait)
+                channel = open_channel(transport, lambda channel: channel.invoke_subsystem("sftp"), wait, self._clock)
                 channel.settimeout(wait)
                 try:
                     sftp = _client_class()(channel)

@@ -96,14 +96,16 @@ class Ssh:
 
         if self._console is not None:
             self._console.close()
-        return Console(self._transport(), device=self.device.name, timeout=self.device.timeout, tap=self._tap)
+        device = self.device
+        return Console(self._transport(), device=device.name, timeout=device.timeout, tap=self._tap, clock=device.clock)
 
     def _new_files(self) -> Files:
         from agent.xr.files import Files
 
         if self._files is not None:
             self._files.close()
-        return Files(self._transport(), device=self.device.name, timeout=self.device.timeout)
+        device = self.device
+        return Files(self._transport(), device=device.name, timeout=device.timeout, clock=device.clock)
 
     def _transport(self) -> Transport:
         if self._connection is not None and not self._connection.transport.is_active():
@@ -117,7 +119,7 @@ class Ssh:
 
         def opened() -> Connection:
             self._before()
-            return open_ssh(self.device, Deadline(self.device.open_timeout))
+            return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now))
 
         return self.policy.opening().run(opened)
 

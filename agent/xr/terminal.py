@@ -17,6 +17,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from agent.model.clock import Clock
 from agent.model.errors import AgentError, ConsoleError, ReplyTimeout, SessionLost
 from agent.netconf.ssh import Deadline
 from agent.netconf.trace import Tap
@@ -72,7 +73,16 @@ class Terminal:
         timeout: seconds until a prompt counts as missing, where nothing else is said.
     """
 
-    def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0, tap: Tap | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        device: str,
+        timeout: float = 60.0,
+        tap: Tap | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or Clock()
         self._tap = tap
         self._untold = ""
         self.device = device
@@ -84,7 +94,7 @@ class Terminal:
         try:
             _import_netmiko()
             with self._mapped("being opened"):
-                self._driver = _driver_class()(open_channel(transport, _shell, wait), timeout)
+                self._driver = _driver_class()(open_channel(transport, _shell, wait, self._clock), timeout)
         except SessionLost as error:
             if has_ended(transport):
                 raise
@@ -142,7 +152,7 @@ class Terminal:
             ConsoleError: more came than any command prints; the session is closed.
             SessionLost: the session ended.
         """
-        deadline = Deadline(timeout)
+        deadline = Deadline(timeout, clock=self._clock.now)
         said, left = self._rest, timeout
         self._rest = ""
         while True:

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -292,11 +291,13 @@ def test_a_second_interrupt_names_the_routers_in_doubt(fleet: Fleet) -> None:
         device.faults.append(Fault("ca-authenticate", FaultKind.SILENT))
     with fleet.started("push", "--yes") as process:
         until(lambda: all(device.counters["ca-authenticate"] for device in fleet.devices))
+        assert process.stderr is not None
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        while "once more ends at once" not in process.stderr.readline():
+            pass
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
+        stderr = process.stderr.read()
+        assert process.wait(60) == 130
     assert all(device.name in stderr.splitlines()[-1] for device in fleet.devices)
     assert "in doubt" in stderr.splitlines()[-1]
 

@@ -141,7 +141,7 @@ def test_routers_that_did_not_come_to_the_end_in_time_are_exit_code_1(fleet: Fle
 
 def test_a_watch_without_an_aim_ends_well_where_every_router_can_be_read(fleet: Fleet) -> None:
     fleet.add(2)
-    assert fleet.run("poll", "--interval", "0.2", "--timeout", "0.5").exit_code == 0
+    assert fleet.run("poll", "--interval", "0.2", "--timeout", "2").exit_code == 0
 
 
 def test_a_router_that_cannot_be_polled_leaves_and_the_rest_goes_on(fleet: Fleet) -> None:
@@ -267,6 +267,23 @@ def test_a_second_interrupt_does_not_wait_for_a_router_that_hangs(fleet: Fleet) 
     assert process.returncode == 130
     assert "interrupted at once; looks change nothing" in stderr
     assert json.loads(stdout)
+
+
+def test_a_watch_that_runs_into_one_bug_after_the_other_is_stopped(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def buggy(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("agent.fleet.poll.glance", buggy)
+    fleet.add(4)
+    done = fleet.run("poll", *QUICK, "--format", "json")
+    assert done.exit_code == 1
+    assert "error: 3 looks in turn ran into a bug in xr-agent" in done.stderr
+    looks = json.loads(done.stdout)
+    assert len(looks) == 3
+    assert all(look["error"].startswith("a bug in xr-agent: ZeroDivisionError at") for look in looks)
+    assert _state(fleet) is RunState.STOPPED
 
 
 def test_a_reader_who_goes_away_ends_the_watch(fleet: Fleet) -> None:

@@ -14,7 +14,7 @@ from agent.model.outcome import Outcome
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Fault, Persona
 from tests.faults.matrix import TIMEOUT, Cell
-from tests.support import Clock, Lab, eventually
+from tests.support import Clock, DeviceClock, Lab, eventually
 
 _LATER = 1000.0
 _LONGEST = 900.0
@@ -34,7 +34,7 @@ class Trial:
     def __post_init__(self) -> None:
         cell = self.cell
         self.device: Device = self.lab.add(Persona(**{"terminal_rpc": "installs", **cell.persona}))
-        self.device.config.clock = lambda: self.clock.now
+        self.waits = DeviceClock.of(self.device, self.clock)
         if cell.prepare:
             _PREPARE[cell.prepare](self.device)
         self.device.faults = [Fault(*words) for words in cell.faults]
@@ -45,7 +45,8 @@ class Trial:
 
     def push(self) -> End:
         """A push that opens its sessions itself; an error where not even the first came up or could be read."""
-        target = partial(self.lab.connect, self.device, timeout=TIMEOUT, open_timeout=2 * TIMEOUT)
+        reach: dict[str, Any] = {"timeout": TIMEOUT, "clock": self.waits}
+        target = partial(self.lab.connect, self.device, **reach)
         bundle = agent.Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode())
         wish = agent.Intent(
             method=agent.Method(self.cell.method),
@@ -53,7 +54,7 @@ class Trial:
             contact_wait=5,
             caution=agent.Caution(lock_wait=20),
         )
-        ssh = self.lab.ssh(self.device, timeout=TIMEOUT, open_timeout=2 * TIMEOUT)
+        ssh = self.lab.ssh(self.device, **reach)
         try:
             with target() as session, ssh:
                 return agent.remediate(session, wish, policy=self.policy, connect=target, ssh=ssh)

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
+import agent
 from agent.fleet.job import Hooks, Job, perform
 from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Kind
-from agent.fleet.target import Target
+from agent.fleet.target import Reach, Target
 from agent.model.errors import JournalError
-from tests.support import logged
+from agent.model.outcome import Event, Status
+from agent.simulator import Device
+from tests.fleet.routers import target
+from tests.support import Clock, Lab, left_clean, logged
 
 TARGET = Target("r1", "r1.example")
 
@@ -40,6 +47,86 @@ def test_a_bug_is_told_with_its_place_and_its_traceback_and_ends_no_run(kind: Ki
     assert "in perform" in said
     assert "s3cr3t" not in said + logging.Formatter().format(record)
     assert (result.began is None, result.ended is None) == (False, False)
+
+
+@dataclass
+class Kept:
+    """A journal in memory."""
+
+    events: list[Event] = field(default_factory=list)
+    states: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def state(self, device: str, which: str, seen: Mapping[str, Any]) -> None:
+        self.states[which] = seen
+
+
+@pytest.mark.parametrize("status", [Status.STARTED, Status.DONE])
+def test_after_a_bug_the_outcome_has_the_steps_that_were_taken(
+    lab: Lab, reach: Reach, clock: Clock, status: Status
+) -> None:
+    device, kept = lab.add(), Kept()
+
+    def buggy(event: Event) -> None:
+        if (event.step, event.status) == ("ca-authenticate", status):
+            raise ZeroDivisionError
+
+    hooks = Hooks(log=kept, policy=clock.policy(), on_event=buggy)
+    result = perform(Job(Kind.PUSH, reach), target(device), hooks)
+    assert (result.word, result.release) == ("unknown", device.persona.release)
+    assert result.outcome is not None
+    assert result.outcome.changed
+    steps = [(one.step, one.status) for one in result.outcome.steps]
+    ended = [(one.step, one.status) for one in kept.events if one.status not in (Status.STARTED, Status.RETRY)]
+    under_way = [("ca-authenticate", Status.UNKNOWN)] if status is Status.STARTED else []
+    assert steps == ended + under_way
+    assert {"lock", "commit", "confirm"} <= {step for step, _ in steps}
+    assert left_clean(device)
+
+
+def push(device: Device, reach: Reach, clock: Clock, at_end: Callable[[], None] = lambda: None) -> Kept:
+    """What is kept of a push; *at_end* happens as soon as its last step ended."""
+    kept = Kept()
+
+    def told(event: Event) -> None:
+        if (event.step, event.status) == ("contact", Status.DONE):
+            at_end()
+
+    result = perform(Job(Kind.PUSH, reach), target(device), Hooks(log=kept, policy=clock.policy(), on_event=told))
+    assert result.well
+    return kept
+
+
+def test_the_state_after_a_push_is_read_behind_it(lab: Lab, reach: Reach, clock: Clock) -> None:
+    kept = push(lab.add(), reach, clock)
+    before, after = kept.states["before"], kept.states["after"]
+    assert (before["enrollment"], before["sha1"]) == (None, None)
+    assert (after["enrollment"], after["sha1"]) == ("enrollment terminal", agent.TrustAnchor.bundled().sha1)
+    assert before.keys() == after.keys()
+
+
+def test_the_state_after_a_push_is_not_what_the_push_believes(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add()
+    kept = push(device, reach, clock, device.state.certificates.clear)
+    assert kept.states["after"]["enrollment"] == "enrollment terminal"
+    assert kept.states["after"]["sha1"] is None
+
+
+def test_a_state_that_cannot_be_read_any_more_is_kept_as_none(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add()
+    kept = push(device, reach, clock, lambda: device.post(device.drop_all))
+    assert list(kept.states) == ["before"]
+
+
+def test_where_nothing_was_done_there_is_no_state_after_it(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add()
+    push(device, reach, clock)
+    device.state.contact()
+    again = push(device, reach, clock)
+    assert [event.step for event in again.events if event.status is Status.STARTED] == []
+    assert list(again.states) == ["before"]
 
 
 def test_a_run_that_cannot_be_kept_does_not_go_on() -> None:

@@ -11,11 +11,11 @@ import pytest
 
 import agent
 from agent.fleet.job import Hooks, Job
-from agent.fleet.poll import MOST_KEPT, Look, watch
+from agent.fleet.poll import MOST_KEPT, Look, Stopped, watch
 from agent.fleet.record import Kind
 from agent.model.errors import Interrupted
 from tests.fleet.routers import Stage, many
-from tests.support import Clock
+from tests.support import Clock, logged
 
 POLL = Job(Kind.POLL)
 
@@ -206,13 +206,59 @@ def test_more_sessions_than_can_be_kept_are_refused_before_any_look(
     assert not stage.times
 
 
-def test_a_bug_is_not_hidden(stage: Stage) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_bug_at_one_router_is_told_with_its_place_and_the_others_go_on(stage: Stage, keep: bool) -> None:
+    bug = ZeroDivisionError("token=s3cr3t")
+
     def act(name: str) -> None:
-        raise ZeroDivisionError
+        if name == "r1":
+            raise bug
 
     stage.act = act
-    with pytest.raises(ZeroDivisionError):
-        seen(stage, 3, interval=10)
+    with logged() as records:
+        looks = seen(stage, 3, interval=30, timeout=100, keep_sessions=keep)
+    by_name = {name: [look for look in looks if look.target.name == name] for name in ("r0", "r1", "r2")}
+    assert [look.sample.error for look in by_name["r0"] + by_name["r2"]] == [None] * 7
+    assert [look.sample.kind for look in by_name["r1"]] == ["bug"] * 3  # it keeps its beat as well
+    assert not any(look.last for look in looks)
+    said = by_name["r1"][0].sample.error or ""
+    assert said.startswith("a bug in xr-agent: ZeroDivisionError at test_poll_schedule.py:")
+    told = [record.getMessage() for record in records if record.levelno >= logging.CRITICAL]
+    assert len(told) == 3
+    assert all("in act" in one and "s3cr3t" not in one for one in told)
+    assert stage.opened == stage.closed
+
+
+@pytest.mark.parametrize("broken", ["glance", "close"])
+def test_a_bug_behind_the_connection_leaves_no_session(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def buggy(*_: object) -> None:
+        stage.closed += broken == "close"
+        raise ZeroDivisionError
+
+    if broken == "glance":
+        monkeypatch.setattr("agent.fleet.poll.glance", buggy)
+    else:
+        stage.close = buggy  # type: ignore[method-assign]
+    look = next(watch(many(1), POLL, hooks=Hooks(policy=stage.clock.policy())))
+    assert (look.sample.kind, look.last) == ("bug", False)
+    assert (stage.opened, stage.closed) == (1, 1)
+
+
+def test_bugs_at_several_looks_in_turn_end_the_watch(stage: Stage) -> None:
+    def act(name: str) -> None:
+        if name in ("r3", "r5", "r6", "r7"):
+            raise ZeroDivisionError
+
+    stage.act = act
+    looks = watch(many(20), POLL, interval=20, hooks=Hooks(policy=stage.clock.policy()))
+    taken = list(islice((look.target.name for look in looks), 8))
+    with pytest.raises(Stopped, match="3 looks in turn ran into a bug in xr-agent"):
+        next(looks)
+    assert taken == [f"r{index}" for index in range(8)]
+    assert stage.opened == stage.closed
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("poll")]
 
 
 def test_ten_thousand_routers_are_neither_ten_thousand_sessions_nor_threads(stage: Stage) -> None:

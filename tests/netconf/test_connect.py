@@ -16,6 +16,7 @@ import asyncssh
 import pytest
 
 import agent
+from agent.model.clock import Clock as RouterClock
 from agent.model.device import Device as Target
 from agent.simulator import Device, Fault, FaultKind, Simulator, server
 from tests.support import Clock, Lab, all_of, eventually, read
@@ -45,23 +46,40 @@ def test_a_cipher_that_authenticates_by_itself_is_preferred(lab: Lab) -> None:
         assert ssh.remote_cipher == (known[0] if known else "aes128-ctr")
 
 
+class Told(RouterClock):
+    """A clock for which the time of a wait is over as soon as it is told that the peer is silent."""
+
+    def __init__(self) -> None:
+        self.silent = threading.Event()
+
+    def wait(
+        self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
+    ) -> bool:
+        assert message == "handshake"
+        assert self.silent.wait(60)
+        return answered.is_set()
+
+
 def test_a_peer_that_stops_in_the_middle_of_the_handshake_is_given_up_at_the_timeout() -> None:
+    clock = Told()
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
             peer, _ = listener.accept()
             with peer:
                 peer.sendall(b"SSH-2.0-Hangs\r\n")
+                peer.recv(4096)
+                clock.silent.set()
                 while peer.recv(4096):
                     pass
 
         thread = threading.Thread(target=serve)
         thread.start()
-        target = Target("127.0.0.1", port=listener.getsockname()[1], open_timeout=0.3)
+        target = Target("127.0.0.1", port=listener.getsockname()[1], open_timeout=17, clock=clock)
         with pytest.raises(agent.ConnectError) as caught:
             agent.connect(target)
         thread.join()
-    assert caught.value.message.endswith("the SSH handshake did not end within 0.3 s")
+    assert caught.value.message.endswith("the SSH handshake did not end within 17 s")
     assert not caught.value.rate_limited
 
 

@@ -13,12 +13,13 @@ from ncclient import manager
 from ncclient.operations import RaiseMode
 
 import agent
+from agent.model.clock import Clock as RouterClock
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
 from agent.simulator import Fault, FaultKind
 from agent.simulator.errors import rpc_error
-from tests.support import Lab, logged, read
+from tests.support import Clock, DeviceClock, Lab, logged, read
 
 
 def answering(raw: bytes, times: int = 1) -> Fault:
@@ -185,15 +186,49 @@ def test_what_is_no_hello_is_named(lab: Lab, change: Callable[[bytes], bytes], s
         lab.connect(device)
 
 
-def test_no_answer_to_a_read_is_a_timeout_and_to_a_write_an_unknown_outcome(lab: Lab) -> None:
+def test_no_answer_to_a_read_is_a_timeout_and_to_a_write_an_unknown_outcome(lab: Lab, clock: Clock) -> None:
     device = lab.add()
     device.faults += [Fault("get", FaultKind.SILENT), Fault("commit", FaultKind.SILENT)]
-    with lab.connect(device) as session:
-        with pytest.raises(agent.ReplyTimeout):
-            read(session, timeout=0.05)
+    with lab.connect(device, clock=DeviceClock.of(device, clock)) as session:
+        with pytest.raises(agent.ReplyTimeout, match="get got no answer within 5 s"):
+            read(session, timeout=5)
+        assert clock.now == 5
         with pytest.raises(agent.OutcomeUnknown, match="commit was sent"):
-            session.call(template("commit"), operation="commit", writes=True, timeout=0.05)
+            session.call(template("commit"), operation="commit", writes=True, timeout=7)
+        assert clock.now == 12
         assert read(session) == "smart-agent"
+    assert clock.now == 12
+
+
+def test_an_answer_that_was_there_in_time_counts_however_late_it_is_asked_for(lab: Lab, clock: Clock) -> None:
+    device = lab.add()
+    device.faults.append(Fault("get", FaultKind.SILENT))
+    with lab.connect(device, clock=DeviceClock.of(device, clock)) as session:
+        first, second = (operations.send_get(session, template("filter-licensing")) for _ in range(2))
+        with pytest.raises(agent.ReplyTimeout):
+            first.result()
+        assert second.result().data is not None
+
+
+@pytest.mark.parametrize("timeout, tries", [(1.0, 3), (2.0, 2), (3.0, 1), (3.5, 0)])
+def test_a_late_answer_holds_up_all_behind_it(lab: Lab, clock: Clock, timeout: float, tries: int) -> None:
+    device = lab.add()
+    device.faults.append(Fault("get", FaultKind.DELAY, seconds=3.0))
+    with lab.connect(device, clock=DeviceClock.of(device, clock)) as session:
+        for _ in range(tries):
+            with pytest.raises(agent.ReplyTimeout):
+                read(session, timeout=timeout)
+        if tries:
+            assert read(session, timeout=timeout) == "smart-agent"
+    assert device.counters["get"] == tries + bool(tries)
+
+
+@pytest.mark.parametrize("seconds, in_time", [(0.0, True), (9.9, False)])
+def test_the_machines_clock_waits_no_longer_than_it_is_told_to(seconds: float, in_time: bool) -> None:
+    event = threading.Event()
+    if in_time:
+        event.set()
+    assert RouterClock().wait(event, seconds if in_time else -seconds) is in_time
 
 
 def test_a_session_that_ends_is_lost_for_a_read_and_unknown_for_a_write(lab: Lab) -> None:

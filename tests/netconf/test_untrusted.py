@@ -16,7 +16,7 @@ from agent.netconf.framing import FrameReader, frame
 from agent.netconf.payload import template
 from agent.netconf.session import Pending, Session
 from agent.simulator import Device, Fault, FaultKind
-from tests.support import Lab
+from tests.support import DeviceClock, Lab
 
 NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 FILTER = "filter-install-version"
@@ -123,7 +123,7 @@ def test_a_hello_that_never_ends_is_given_up(lab: Lab, wire: bytes) -> None:
     device = lab.add()
     device.faults.append(Fault("hello", FaultKind.GARBAGE, wire) if wire else Fault("hello", FaultKind.SILENT))
     with pytest.raises(agent.ConnectError, match="no NETCONF hello within"):
-        lab.connect(device, open_timeout=1.0)
+        lab.connect(device, clock=DeviceClock.of(device))
 
 
 def test_a_hello_over_the_bound_is_refused(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,14 +174,14 @@ def test_a_chunk_that_is_longer_than_it_says_is_no_answer(lab: Lab) -> None:
 def test_a_chunk_that_is_shorter_than_it_says_is_waited_for_and_given_up(lab: Lab) -> None:
     device, message = lab.add(), reply("<data/>")
     says(device, b"\n#%d\n%b\n##\n" % (len(message) + 100, message))
-    with lab.connect(device, timeout=0.3) as session, pytest.raises(agent.ReplyTimeout):
+    with lab.connect(device, clock=DeviceClock.of(device)) as session, pytest.raises(agent.ReplyTimeout):
         ask(session).result()
 
 
 def test_chunks_on_a_session_of_base_10_are_no_message(lab: Lab) -> None:
     device = lab.add(base_11=False)
     sends(device, reply("<data/>"))
-    with lab.connect(device, timeout=0.3) as session, pytest.raises(agent.ReplyTimeout):
+    with lab.connect(device, clock=DeviceClock.of(device)) as session, pytest.raises(agent.ReplyTimeout):
         ask(session).result()
 
 
@@ -299,9 +299,9 @@ def test_a_second_answer_to_the_same_rpc_is_ignored(lab: Lab) -> None:
 def test_an_answer_that_comes_too_late_is_ignored(lab: Lab) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.DELAY, seconds=0.3))
-    with lab.connect(device) as session:
+    with lab.connect(device, clock=DeviceClock.of(device)) as session:
         with pytest.raises(agent.ReplyTimeout):
-            session.call(template("get"), operation="get", timeout=0.05)
+            session.call(template("get"), operation="get", timeout=0.3)
         data = ask(session).result().data
         assert data is not None
         assert str(data[0].tag).endswith("install")

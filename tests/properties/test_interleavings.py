@@ -24,11 +24,11 @@ from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator, trustpoints
 from agent.simulator.agent_state import State
 from agent.simulator.errors import rpc_error
-from tests.support import Clock, eventually
+from tests.support import Clock, DeviceClock, eventually
 
 ROOT = agent.TrustAnchor.bundled()
-TIMEOUT = 0.25
-"""Seconds for an answer inside ncclient, paramiko and netmiko, whose waits are real."""
+TIMEOUT = 10.0
+"""Seconds for an answer, by the clock of the router's world."""
 ROUTERS = 8
 AGES = 1000.0
 """Seconds after which the router has taken back every commit on trial that nobody confirmed."""
@@ -206,7 +206,7 @@ class World:
             Persona(**METHODS[story.method], confirmed_commit=story.confirmed_commit), name=f"router-{next(_NUMBERS)}"
         )
         self.state = self.device.state = Recorded(self.device.persona)
-        self.device.config.clock = lambda: self.clock.now
+        self.waits = DeviceClock.of(self.device, self.clock)
         self.device.faults = [trouble.fault() for trouble in story.troubles]
         if story.neighbour:
             self.device.faults.insert(0, Neighbour(self.device))
@@ -217,7 +217,8 @@ class World:
         """Whether the root is in the trustpoint."""
         return self.state.certificates.get("Trustpool") == ROOT.pem
 
-    def target(self, timeout: float) -> Target:
+    @property
+    def target(self) -> Target:
         """How it is reached."""
         return Target(
             "127.0.0.1",
@@ -227,14 +228,15 @@ class World:
             password=agent.Secret(self._simulator.password),
             host_keys=agent.HostKeys(pinned=" ".join(self.device.host_key.split()[1:3])),
             label=self.device.name,
-            timeout=timeout,
-            open_timeout=2 * timeout,
+            timeout=TIMEOUT,
+            open_timeout=60.0,
+            clock=self.waits,
         )
 
-    def push(self, timeout: float) -> Outcome | None:
+    def push(self) -> Outcome | None:
         """One push, judged; None where not even a first session came up."""
         before = self.device.enrollment(), self.there, self.state.authenticates
-        target = self.target(timeout)
+        target = self.target
         connect = partial(agent.connect, target)
         wish = agent.Intent(method=self.story.method, contact_wait=5, caution=agent.Caution(lock_wait=20))
         try:
@@ -299,9 +301,9 @@ def live(simulator: Simulator, story: Story) -> None:
     """The whole story of one router, judged."""
     world = World(simulator, story)
     for _ in range(story.pushes):
-        world.push(TIMEOUT)
+        world.push()
     world.heal()
-    last = world.push(10.0)
+    last = world.push()
     said = world.said
     assert last is not None, said
     assert last.well, said

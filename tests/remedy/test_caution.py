@@ -14,7 +14,7 @@ from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
 from agent.simulator.ways import TrialLock
-from tests.support import Clock, Lab, eventually, left_clean
+from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
 PEM = agent.TrustAnchor.bundled().pem
@@ -268,7 +268,7 @@ def test_an_action_is_not_repeated_where_what_it_did_cannot_be_read(lab: Lab, cl
 def test_a_borrowed_session_that_does_not_answer_holds_no_lock_afterwards(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     device.faults.append(Fault("edit-config", FaultKind.SILENT))
-    with lab.connect(device, timeout=0.5) as owner:
+    with lab.connect(device, clock=DeviceClock.of(device, clock)) as owner:
         owner.owned = False
         outcome = agent.remediate(owner, agent.Intent(renew=False), policy=clock.policy())
         assert outcome.result is agent.Result.FAILED
@@ -281,7 +281,7 @@ def test_a_commit_typed_at_the_cli_whose_answer_is_lost_for_good_is_unknown(lab:
     device = lab.add(release="6.5.3")
     device.faults.append(Fault("cli:commit", FaultKind.DROP_AFTER))
     device.faults.append(Fault("connect-ssh", FaultKind.RESET, times=1000, skip=1))
-    with lab.connect(device) as session, lab.ssh(device, timeout=2.0) as ssh:
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
         outcome = agent.remediate(session, agent.Intent(renew=False), policy=clock.policy(), ssh=ssh)
     assert device.enrollment() == "terminal"
     assert outcome.result is agent.Result.UNKNOWN

@@ -7,6 +7,7 @@ import contextlib
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +16,8 @@ import asyncssh
 
 import agent
 from agent.model.device import Device as Target
+from agent.simulator.silence import Silence
+from tests.support import Clock, DeviceClock
 
 STEM = "RP/0/RP0/CPU0:router"
 STAMP = "Mon Nov 23 21:35:00.123 UTC\n"
@@ -80,9 +83,11 @@ class Router:
     logins: int = 0
     connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
     known_hosts: Path = Path()
+    silence: Silence = field(default_factory=Silence)
+    time: Clock = field(default_factory=Clock)
 
     def target(self, **changes: Any) -> Target:
-        """How to reach it."""
+        """How to reach it; time-outs pass where it says that it is silent, and at once."""
         return replace(
             Target(
                 "127.0.0.1",
@@ -91,8 +96,9 @@ class Router:
                 password=agent.Secret("admin"),
                 host_keys=agent.HostKeys(self.known_hosts),
                 label="router",
-                timeout=5.0,
-                open_timeout=5.0,
+                timeout=60.0,
+                open_timeout=60.0,
+                clock=DeviceClock(self.silence, self.time),
             ),
             **changes,
         )
@@ -114,6 +120,10 @@ class Cli:
 
     def __init__(self, router: Router, process: asyncssh.SSHServerProcess[str]) -> None:
         self.router, self._process = router, process
+        self._received = self._sent = 0
+        self._waiting = False
+        self._rests_until = 0.0
+        router.silence.opened(process.channel, self)
         self._ahead = ""
         self._pending: list[str] = []
 
@@ -128,8 +138,20 @@ class Cli:
             self.say("x" * 65536)
             await self._process.stdout.drain()
 
+    def at_rest(self, *, typed: int, read: int, now: float) -> bool:
+        waits = self._waiting and self._received == typed
+        return (waits or now < self._rests_until) and self._sent == read
+
+    async def rest(self, seconds: float) -> None:
+        """Say nothing for so long, by the clock of those who wait for it."""
+        self._rests_until = self.router.time.now + seconds
+        while self.router.time.now < self._rests_until:  # noqa: ASYNC110 - a clock tells nobody that it moved
+            await asyncio.sleep(0.005)
+
     def say(self, text: str) -> None:
-        self._process.stdout.write(text.replace("\n", "\r\n"))
+        sent = text.replace("\n", "\r\n")
+        self._sent += len(sent.encode())
+        self._process.stdout.write(sent)
 
     def drop(self) -> None:
         """The connection ends without a word."""
@@ -152,9 +174,12 @@ class Cli:
             if "\x03" in self._ahead:
                 self._ahead = self._ahead.partition("\x03")[2]
                 raise Interrupted
+            self._waiting = True
             more = await self._process.stdin.read(4096)
+            self._waiting = False
             if not more:
                 raise Hung
+            self._received += len(more.encode())
             self._ahead += more
         line, _, self._ahead = self._ahead.partition("\n")
         if self.router.echoes:
@@ -254,6 +279,11 @@ class _Silent(asyncssh.SSHServerSession[str]):
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[str]) -> None:
         self._channel = chan
+        self._sent: int | None = None
+        self._router.silence.opened(chan, self)
+
+    def at_rest(self, *, typed: int, read: int, now: float) -> bool:
+        return self._sent == read
 
     def pty_requested(self, *terminal: object) -> bool:
         return True
@@ -266,6 +296,14 @@ class _Silent(asyncssh.SSHServerSession[str]):
 
     def session_started(self) -> None:
         self._channel.write(self._router.banner)
+        self._sent = len(self._router.banner.encode())
+
+
+class Mute:
+    """Serves a channel on which nothing more is said, whatever is typed."""
+
+    def at_rest(self, *, typed: int, read: int, now: float) -> bool:
+        return True
 
 
 class _Server(asyncssh.SSHServer):
@@ -284,6 +322,12 @@ class _Server(asyncssh.SSHServer):
     def validate_password(self, username: str, password: str) -> bool:
         self._router.logins += 1
         return (username, password) == ("admin", "admin")
+
+
+def _files(router: Router, sftp: type[asyncssh.SFTPServer], channel: asyncssh.SSHServerChannel[bytes]) -> Any:
+    server: Any = sftp(channel, chroot=bytes(router.folder))
+    server.router = router
+    return server
 
 
 class Routers:
@@ -326,7 +370,7 @@ class Routers:
             0,
             server_host_keys=[key],
             process_factory=serve if router.shell and not router.silent else None,
-            sftp_factory=None if sftp is None else lambda channel: sftp(channel, chroot=bytes(router.folder)),
+            sftp_factory=None if sftp is None else partial(_files, router, sftp),
             line_editor=False,
             compression_algs=None,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import Any
 
 import pytest
@@ -139,17 +140,17 @@ def test_a_command_without_an_end_times_out_and_what_comes_late_is_not_taken_for
     routers: Routers,
 ) -> None:
     async def late(cli: Cli) -> None:
-        await asyncio.sleep(0.4)
+        await cli.rest(40)
         cli.say("late\n")
 
     router = routers.add(commands={"show x": late, "show y": "y\n", "show z": Cli.hang})
     with router.ssh() as ssh:
         console = ssh.console()
         with pytest.raises(ReplyTimeout):
-            console.show("show x", timeout=0.1)
+            console.show("show x", timeout=10)
         assert ssh.console().show("show y") == "y"
         with pytest.raises(ReplyTimeout):
-            ssh.console().show("show z", timeout=0.1)
+            ssh.console().show("show z", timeout=10)
         assert ssh.console().show("show y") == "y"
 
 
@@ -302,11 +303,11 @@ def test_a_session_lost_around_the_commit(routers: Routers, stage: str, end: Any
 @pytest.mark.parametrize("stage", ["configure terminal", LINES[1], "commit", "end", "abort"])
 def test_a_router_that_hangs_around_the_commit(routers: Routers, stage: str) -> None:
     async def deaf(cli: Cli) -> None:
-        await asyncio.Event().wait()
+        await cli.rest(math.inf)
 
     commands: dict[str, Any] = {stage: deaf, **({LINES[1]: INVALID} if stage == "abort" else {})}
     router = routers.add(commands={} if stage == "commit" else commands, commit=deaf if stage == "commit" else "")
-    with router.ssh(timeout=0.3) as ssh:
+    with router.ssh() as ssh:
         console = ssh.console()
         if stage == "end":
             console.configure(LINES)
@@ -668,7 +669,7 @@ def test_each_prompt_has_its_time_out(routers: Routers, stage: str) -> None:
     with router.ssh() as ssh:
         console = ssh.console()
         with pytest.raises(OutcomeUnknown if stage == "accepted" else ReplyTimeout):
-            console.authenticate("Trustpool", ANCHOR, timeout=0.3)
+            console.authenticate("Trustpool", ANCHOR)
         assert usable(console, router)
     assert bool(router.installed) is (stage == "accepted")
 
@@ -735,7 +736,7 @@ def test_an_import_whose_answer_is_lost_leaves_the_outcome_open(routers: Routers
     with router.ssh() as ssh:
         console = ssh.console()
         with pytest.raises(OutcomeUnknown, match="read the trustpool"):
-            console.import_bundle("/tmp/a", timeout=0.3)
+            console.import_bundle("/tmp/a")
         assert not console.alive
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from agent.model.errors import FileError, ReplyTimeout, SessionLost
 from agent.xr.files import fresh_name
-from tests.xr.routers import Router, Routers
+from tests.xr.routers import Mute, Router, Routers
 
 PATH = "/misc/disk1/xr-agent-test.pem"
 DATA = bytes(number * number % 251 for number in range(300_000))
@@ -74,8 +74,11 @@ class Denying(asyncssh.SFTPServer):
 class Hanging(asyncssh.SFTPServer):
     """Takes the file, and says nothing."""
 
+    router: Router
+
     async def write(self, file_obj: Any, offset: int, data: bytes) -> int:
         with file_obj:
+            self.router.silence.opened(self.channel, Mute())
             await asyncio.Event().wait()
         return 0
 
@@ -167,7 +170,7 @@ def test_what_may_not_be_removed_or_looked_at_is_an_error(routers: Routers) -> N
 
 def test_a_server_that_hangs_times_out_and_the_next_try_has_a_session_of_its_own(routers: Routers) -> None:
     router = routers.add(sftp=Hanging)
-    with router.ssh(timeout=0.3) as ssh:
+    with router.ssh() as ssh:
         with pytest.raises(ReplyTimeout) as caught:
             ssh.files().put(DATA, PATH)
         assert PATH in str(caught.value.hint)
@@ -197,7 +200,7 @@ def test_a_router_without_sftp_is_told_so_and_keeps_its_cli(routers: Routers) ->
 
 def test_sftp_that_says_nothing_is_waited_for_once(routers: Routers) -> None:
     router = routers.add(silent=True)
-    with router.ssh(timeout=0.3) as ssh:
+    with router.ssh() as ssh:
         for _ in range(2):
             with pytest.raises(FileError, match="the router has no SFTP"):
                 ssh.files()

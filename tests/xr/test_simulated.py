@@ -10,7 +10,7 @@ import agent
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, ConsoleError, FileError, OutcomeUnknown, PolicyRefused
 from tests.model.test_anchor import make_pem
-from tests.support import Clock, Lab
+from tests.support import Clock, DeviceClock, Lab
 
 ANCHOR = agent.TrustAnchor.bundled()
 
@@ -52,9 +52,9 @@ def test_an_odd_question_changes_nothing(lab: Lab, dialog: str, kind: type[Agent
 @pytest.mark.parametrize("how", ["drop", "error", "hang"])
 def test_a_dialog_that_breaks_leaves_a_cli_that_works(lab: Lab, how: str, when: str) -> None:
     device = lab.add(release="7.3.2", dialog_breaks=(how, when), enrollment="terminal")
-    with lab.ssh(device) as ssh:
+    with lab.ssh(device, clock=DeviceClock.of(device)) as ssh:
         with pytest.raises(AgentError) as caught:
-            ssh.console().authenticate("Trustpool", ANCHOR, timeout=0.5)
+            ssh.console().authenticate("Trustpool", ANCHOR)
         answered = when in ("accepted", "installed")
         assert isinstance(caught.value, OutcomeUnknown) is (answered and how != "error")
         assert "7.3.2" in ssh.console().show("show version")

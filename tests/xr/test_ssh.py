@@ -120,7 +120,7 @@ def test_a_router_without_a_cli_is_told_so_and_keeps_its_files(routers: Routers)
 
 def test_a_cli_without_a_prompt_is_waited_for_once(routers: Routers) -> None:
     router = routers.add(silent=True)
-    with router.ssh(timeout=0.3) as ssh:
+    with router.ssh() as ssh:
         for _ in range(2):
             with pytest.raises(ReplyTimeout):
                 ssh.console()
@@ -129,7 +129,7 @@ def test_a_cli_without_a_prompt_is_waited_for_once(routers: Routers) -> None:
 
 def test_a_login_that_asks_for_more_is_named(routers: Routers) -> None:
     router = routers.add(banner="Enter challenge response: ", silent=True)
-    with router.ssh(timeout=0.3) as ssh, pytest.raises(ConsoleError, match="asks at login: Enter challenge"):
+    with router.ssh() as ssh, pytest.raises(ConsoleError, match="asks at login: Enter challenge"):
         ssh.console()
 
 

@@ -12,6 +12,7 @@ import asyncssh
 import pytest
 
 import agent
+from agent.model.clock import Clock as RouterClock
 from agent.model.errors import AgentError, ConsoleError, FileError, ReplyTimeout, SessionLost
 from agent.xr import console, dialog, show, terminal
 from tests.xr.routers import ACCEPT, PRINTED, REQUEST, Cli, Routers
@@ -220,7 +221,7 @@ def test_sftp_that_answers_what_no_server_answers_is_left(
     routers: Routers, monkeypatch: pytest.MonkeyPatch, server: type[asyncssh.SFTPServer]
 ) -> None:
     router = routers.add(sftp=server)
-    with router.ssh(timeout=2.0) as ssh:
+    with router.ssh(timeout=2.0, clock=RouterClock()) as ssh:
         files = ssh.files()
         monkeypatch.setattr(Answering, "client", files._sftp)
         with pytest.raises((FileError, SessionLost, ReplyTimeout)) as raised:

@@ -1,0 +1,40 @@
+"""What is written where nobody may read any more: it is lost, and nothing ends by that."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+_STDERR = 2
+
+
+class _Heedless(io.FileIO):
+    """A file whose errors on writing are nobody's: its reader went away, or its disk is full."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def outlive_stderr() -> None:
+    """Let the process write to ``sys.stderr`` whatever becomes of it: it tells how the work goes, and is not the work.
+
+    At the level of bytes, so that logging, rich, tracebacks and the interpreter's own last flush are all behind it.
+    """
+    try:
+        raw = _Heedless(_STDERR, "w", closefd=False)
+    except OSError:  # it was closed before the start, and Python has none
+        return
+    encoding = getattr(sys.stderr, "encoding", None)
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
+
+
+def last_words(stream: int, text: str) -> None:
+    """Write to a file descriptor past all buffers, as from a signal's handler or before an exit at once."""
+    with suppress(OSError):
+        os.write(stream, text.encode())

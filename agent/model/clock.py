@@ -1,0 +1,31 @@
+"""The time that waits for a router go by."""
+
+from __future__ import annotations
+
+import time
+from threading import Event
+from typing import TypeVar
+
+Channel = TypeVar("Channel")
+
+
+class Clock:
+    """The machine's time, and how an answer is waited for within a bound.
+
+    A test puts another one into its :class:`agent.model.device.Device`: it knows from the router what will not be
+    answered, so that no short time-out has to stand for it, and lets time pass only then.
+    """
+
+    def now(self) -> float:
+        """Seconds that only grow; their beginning means nothing."""
+        return time.monotonic()
+
+    def wait(self, answered: Event, seconds: float, session: str | None = None, message: str = "hello") -> bool:
+        """Wait for an answer; whether it came: to the rpc with that message-id in that session, else to a new
+        connection: its ``handshake``, its ``hello``."""
+        del session, message  # for a clock that asks the router
+        return answered.wait(max(0.0, seconds))
+
+    def channel(self, channel: Channel) -> Channel:
+        """An SSH channel whose own time-outs go by this clock."""
+        return channel
