@@ -241,7 +241,7 @@ class _Pool:
             self._executor, self._broken = self._crew.open(), False
             self._barren += 1
         try:
-            future = self._executor.submit(self._crew.perform, job, target)
+            future = self._executor.submit(self._crew.perform, job, target.for_worker())
         except (*self._crew.broken, *self._crew.lost) as error:
             future = Future()
             future.set_exception(error)

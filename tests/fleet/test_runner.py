@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,6 +66,26 @@ def test_no_more_are_in_flight_than_there_are_workers_and_each_ends_once() -> No
     assert sorted(result.device for result in results) == sorted(target.name for target in run.targets)
     assert work.most <= 4
     assert (run.state, run.failed) == (RunState.DONE, 0)
+
+
+def test_what_the_inventory_says_besides_does_not_travel_to_workers() -> None:
+    handed: list[Target] = []
+
+    def work(job: Job, target: Target) -> Result:
+        handed.append(target)
+        if not died:
+            died.append(target.name)
+            raise BrokenExecutor("its worker died")
+        return done(target.name)
+
+    died: list[str] = []
+    told = replace(
+        targets(1)[0], platform="iosxr", groups=("core",), data={"note": "hunter2"}, trustpoint="T", port=8300
+    )
+    run = Run([told], PUSH, crew(work, 1))
+    assert [result.word for result in run.results()] == ["remedied"]
+    assert handed == [Target("r0", "r0.example", trustpoint="T", port=8300)] * 2
+    assert "hunter2" not in repr(told)
 
 
 def test_no_more_are_handed_out_than_are_in_flight() -> None:
