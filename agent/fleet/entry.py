@@ -321,7 +321,7 @@ def _layer(said: Mapping[str, Any], names: Mapping[str, str], folder: Path, *pat
 
 def _text(value: object, what: str = "the value") -> str:
     if not isinstance(value, str):
-        raise BadValue(f"{what} is text, and this is a {type(value).__name__}", hint="put it in quotes")
+        raise BadValue(f"{what} is no text", hint="put it in quotes")
     if not value or not value.isprintable() or value != value.strip():
         fault = "is empty" if not value.strip() else "has control characters or blanks at its ends"
         raise BadValue(f"{what} {fault}", hint="leave the key out where there is no value")

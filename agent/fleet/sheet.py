@@ -12,6 +12,7 @@ from agent.fleet.entry import SHEET, BadValue, Layer, flat, nearest, router_name
 from agent.fleet.target import Target
 from agent.fleet.textfile import located
 from agent.model.errors import InputError
+from agent.model.redact import masked
 
 _COLUMNS = ("name", *SHEET, "groups")
 _OTHER_WORDS = {
@@ -132,4 +133,4 @@ def _row(said: Mapping[str, str], folder: Path, where: str) -> Target:
         return Layer.parse(said, SHEET, folder).target(name, groups, data)
     except BadValue as error:
         column = f"{error.path[-1]}: " if error.path else ""
-        raise InputError(f"{where}: {column}{error.message}", device=name, hint=error.hint) from error
+        raise InputError(f"{where}: {column}{error.message}", device=masked(name), hint=error.hint) from error
