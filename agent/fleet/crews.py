@@ -66,10 +66,7 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
         make: Any = Client  # distributed has no types
         client = make(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        raise InputError(
-            f"the Dask scheduler {scheduler} cannot be reached: {error}",
-            hint="e.g. tcp://scheduler.example:8786; TLS settings come from Dask's configuration",
-        ) from error
+        raise _unreached(scheduler, error) from error
     count = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
     part = (rate or Rate()).part(count)
     ending = ExitStack()
@@ -77,7 +74,10 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
 
     def open_with(job: Job) -> Executor:
         plugin = Bring(Parcel(job))
-        client.register_plugin(plugin)
+        try:
+            client.register_plugin(plugin)
+        except (OSError, TimeoutError) as error:
+            raise _unreached(scheduler, error) from error
         ending.callback(_unregister, client, plugin.name)
         return Delivered(client.get_executor(pure=False), plugin.parcel)
 
@@ -88,6 +88,13 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
         broken=(BrokenExecutor, KilledWorker),
         lost=(CancelledError, CommClosedError),
         close=ending.close,
+    )
+
+
+def _unreached(scheduler: str, error: Exception) -> InputError:
+    return InputError(
+        f"the Dask scheduler {scheduler} cannot be reached: {error}",
+        hint="e.g. tcp://scheduler.example:8786; TLS settings come from Dask's configuration",
     )
 
 

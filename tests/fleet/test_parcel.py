@@ -175,3 +175,11 @@ def test_dask_brings_it_by_a_plugin_and_not_with_a_call(monkeypatch: pytest.Monk
     assert len(results) == len(sizes) == 8
     assert all(isinstance(result.plan, Plan) and result.plan.intent.bundle is BUNDLE for result in results)
     assert max(sizes) < SMALL
+
+
+def test_a_scheduler_that_is_gone_when_the_run_begins_is_said() -> None:
+    with local_cluster() as scheduler:
+        crew = cluster(scheduler, 4)
+    with pytest.raises(agent.InputError, match="cannot be reached"):
+        crew.open(JOB)
+    crew.close()
