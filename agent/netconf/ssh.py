@@ -170,7 +170,10 @@ def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) ->
         InputError: a part of *text* is something else.
     """
     first, _, last = text.rpartition(",")
-    hop = Endpoint.parse(last.strip())
+    try:
+        hop = Endpoint.parse(last.strip())
+    except InputError as error:
+        raise InputError(f"the jump host: {error.message}", hint=error.hint) from error
     outer = jump_host(first, host_keys, ssh_config) if first else None
     return Device(
         host=hop.host,
