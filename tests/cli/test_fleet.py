@@ -23,7 +23,7 @@ from agent.cli.main import program
 from agent.fleet.journal import Journal
 from agent.fleet.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator
-from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.schemas import check
 from tests.cli.test_processes import COMMAND, until
 
@@ -328,7 +328,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         made = Fleet(Lab(simulator, folder / "known_hosts"), folder)
         made.add(1)
         made.add(1, terminal_rpc="refused", ssh=False)
-        assert made.run("push", "--yes", "--contact-wait", "1").exit_code == 1
+        with loggers_restored():  # the fixture that does so is not there yet
+            assert made.run("push", "--yes", "--contact-wait", "1").exit_code == 1
         yield made
 
 
