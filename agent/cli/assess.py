@@ -92,6 +92,7 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
 
     if given["host"] is not None or given["inventory"] or given["nornir_config"]:
         raise click.UsageError("--syslog reads no router: leave HOST out", ctx=click.get_current_context())
+    options.not_for_many()
     hosts, failure = affected_hosts(path)
     found = list(hosts.values())
     if form == "jsonl":

@@ -7,7 +7,7 @@ import binascii
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agent.model.device import Device, HostKeys, Secret
     from agent.model.plan import Intent
 
+T = TypeVar("T")
+
 
 def device(options: Options) -> Device:
     """The device that the options name.
@@ -27,15 +29,17 @@ def device(options: Options) -> Device:
     Raises:
         InputError: the options contradict each other, or a file or variable they name cannot be used.
     """
+    from agent.model.address import Endpoint
     from agent.model.device import Device, Secret
 
+    where = Endpoint.parse(options["host"])
     keys = host_keys(options)
     passphrase = options["key_passphrase_env"]
     return Device(
-        host=options["host"],
-        port=options["port"],
+        host=where.host,
+        port=_once("port", where.port, options),
         ssh_port=options["ssh_port"],
-        username=options["username"],
+        username=_once("username", where.user, options),
         key_file=key(options),
         key_passphrase=Secret.from_env(passphrase) if passphrase else None,
         host_keys=keys,
@@ -45,6 +49,23 @@ def device(options: Options) -> Device:
         jump=_jump(options, keys),
         password=_password(options),
     )
+
+
+def _once(name: str, said: T | None, options: Options) -> T:
+    """What HOST says besides the host, else the option *name*.
+
+    Raises:
+        InputError: both say it, and not the same.
+    """
+    from agent.model.errors import InputError
+
+    given: T = options[name]
+    if said is None:
+        return given
+    default = click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.DEFAULT
+    if not default and said != given:
+        raise InputError(f"the {name} in HOST is another than that of --{name}", hint="say it once")
+    return said
 
 
 def _password(options: Options) -> Secret | None:

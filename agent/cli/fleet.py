@@ -30,22 +30,24 @@ from agent.fleet.target import Target
 from agent.model.errors import InputError
 from agent.model.text import counted, neutralise
 from agent.netconf.retry import Policy
+from agent.netconf.trace import TraceFile
 
 Options = options.Options
 
 
 def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
     """The whole run; exits with its code."""
-    if given["report"] is not None:
-        report.check_path(given["report"])
     with ExitStack() as stack:
-        journal = stack.enter_context(Journal.open(given["journal"]))
         if given.get("resume"):
-            log = stack.enter_context(journal.resume(given["resume"], kind=kind))
-            wish = _Wish.of(kind, form, fleetchosen.resumed(journal.run(log.run).settings, given))
-            targets = _left(fleetchosen.targets(wish.given), log)
+            journal = stack.enter_context(Journal.open(given["journal"], create=False))
+            before = journal.resumable(given["resume"], kind=kind)
+            wish = _Wish.of(kind, form, fleetchosen.resumed(before.settings, given), stack)
+            _some_left(wish.targets, journal, before.run)
+            log = stack.enter_context(journal.resume(before.run, kind=kind))
+            targets = _left(wish.targets, log)
         else:
-            wish, targets = _Wish.of(kind, form, given), fleetchosen.targets(given)
+            wish = _Wish.of(kind, form, given, stack)
+            targets, journal = wish.targets, stack.enter_context(Journal.open(given["journal"]))
             if ask and not _confirmed(targets, given):
                 say_failure("not confirmed; nothing was changed")
                 click.get_current_context().exit(1)
@@ -63,18 +65,31 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
 
 @dataclass(frozen=True)
 class _Wish:
-    """What the options say, looked at whole before anything is begun."""
+    """What the options say, understood whole before a journal, a run or a router is touched."""
 
     kind: Kind
     form: str
     given: Options
     job: Job
     rollout: Rollout
+    targets: list[Target]
+    trace: TraceFile | None
+    crew: fleetchosen.Hire
 
     @classmethod
-    def of(cls, kind: Kind, form: str, given: Options) -> _Wish:
+    def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> _Wish:
+        """What is opened for it is closed by *stack*.
+
+        Raises:
+            InputError: an option cannot be used, or what it names.
+        """
         fleetchosen.check(given)
-        return cls(kind, form, given, fleetchosen.job(kind, given), fleetchosen.rollout(given))
+        if given["report"] is not None:
+            report.check_path(given["report"])
+        job, rollout = fleetchosen.job(kind, given), fleetchosen.rollout(given)
+        targets = fleetchosen.targets(given)
+        trace, crew = fleetchosen.trace(given, stack), fleetchosen.crew(given, stack)
+        return cls(kind, form, given, job, rollout, targets, trace, crew)
 
 
 def _begun(journal: Journal, wish: _Wish, targets: list[Target]) -> RunLog:
@@ -110,13 +125,7 @@ def _carry_out(wish: _Wish, targets: list[Target], doubtful: Collection[str], lo
     with ExitStack() as stack:
         stop = stack.enter_context(unbroken(lambda: _leave(live, log.run)))
         policy = Policy(stop=stop)
-        try:
-            trace = fleetchosen.trace(wish.given, stack)
-            hooks = Hooks(log=log, policy=policy, on_event=live.event, trace=trace)
-            crew = fleetchosen.crew(wish.given, hooks, log)
-        except InputError:
-            log.close(RunState.STOPPED)  # before any router
-            raise
+        crew = wish.crew(Hooks(log=log, policy=policy, on_event=live.event, trace=wish.trace), log)
         made = Run(targets, job, crew, wish.rollout, _Watch(log, live, job), policy, doubtful=doubtful)
         stack.enter_context(live)
         with closing(made.results()) as results:
@@ -165,13 +174,26 @@ def _finish(journal: Journal, run: str, wish: _Wish, made: Run) -> None:
     click.get_current_context().exit(0 if well and made.state is RunState.DONE else 1)
 
 
+def _some_left(targets: list[Target], journal: Journal, run: str) -> None:
+    """See that *run* has something left among *targets*, where it has anything left at all.
+
+    Raises:
+        InputError: it has not: the run would end as done by doing nothing.
+    """
+    names = {target.name for target in targets}
+    left = [one.device for one in journal.devices(run) if not one.well]
+    if left and names.isdisjoint(left):
+        hint = f"what is left: xr-agent history {run} --failed"
+        raise InputError(f"none of the routers chosen is left in run {run}", hint=hint)
+
+
 def _left(targets: list[Target], log: RunLog) -> list[Target]:
-    """What a run has left, the doubtful ones first; a router that the inventory has no more is said."""
+    """What a run has left, the doubtful ones first; a router that is not among *targets* any more is said."""
     by_name = {target.name: target for target in targets}
     names = [*log.doubtful(), *log.left()]
     for name in names:
         if name not in by_name:
-            say_failure("it is in the run and not in the inventory any more; left out", device=name)
+            say_failure("it is in the run, and not among those that inventory and filters give now", device=name)
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
     errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}", soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,6 +29,8 @@ from agent.fleet.runlog import RunLog
 from agent.fleet.runner import Crew
 from agent.fleet.target import Reach, Target
 from agent.model.errors import InputError
+from agent.model.files import read_start
+from agent.netconf.ssh import jump_host
 from agent.netconf.trace import TraceFile
 from agent.remedy.notice import Notice
 
@@ -107,6 +109,8 @@ def check(given: Options) -> None:
 def job(kind: Kind, given: Options) -> Job:
     notice: Path | None = given.get("notice")
     token = _token(given)
+    if token is not None and not given["scheduler"]:
+        token.resolve()
     if kind in (Kind.ASSESS, Kind.POLL):
         intent = agent.Intent(anchor=chosen.anchor(given), trustpoint=chosen.trustpoint_name(given))
     else:
@@ -128,12 +132,17 @@ def _reference(name: str | None, file: Path | None) -> Reference | None:
 
 
 def _reach(given: Options) -> Reach:
-    """How routers are reached; secrets that are the same for all are looked for once, before any connection."""
+    """How routers are reached; what is the same for all is looked at once, before any connection."""
     password = _password(given)
     passphrase = _reference(given["key_passphrase_env"], None)
     for secret in filter(None, (password, passphrase)):
         if not given["scheduler"]:
             secret.resolve()
+    keys, config = chosen.host_keys(given), given["ssh_config"]
+    if config is not None and not given["scheduler"]:
+        read_start(config, 1, hint="name an OpenSSH client configuration with --ssh-config")
+    if given["jump"]:
+        jump_host(given["jump"], keys, config)
     return Reach(
         port=given["port"],
         ssh_port=given["ssh_port"],
@@ -141,9 +150,9 @@ def _reach(given: Options) -> Reach:
         password=password,
         key_file=chosen.key(given),
         key_passphrase=passphrase,
-        host_keys=chosen.host_keys(given),
+        host_keys=keys,
         jump=given["jump"],
-        ssh_config=given["ssh_config"],
+        ssh_config=config,
         timeout=given["timeout"],
         open_timeout=given["open_timeout"],
         connect_wait=given["connect_wait"],
@@ -189,15 +198,25 @@ def trace(given: Options, stack: ExitStack) -> TraceFile | None:
     return made
 
 
-def crew(given: Options, hooks: Hooks, log: RunLog) -> Crew:
-    rate = Rate(given["rate"], given["rate_per_jump"])
+Hire = Callable[[Hooks, RunLog], Crew]
+"""Makes the crew of a run that has begun."""
+
+
+def crew(given: Options, stack: ExitStack) -> Hire:
+    """How the crew is made; a cluster is reached at once, and *stack* leaves it.
+
+    Raises:
+        InputError: as of :func:`agent.fleet.crews.cluster`.
+    """
+    rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
     if given["scheduler"]:
-        return cluster(given["scheduler"], given["workers"], rate=rate)
-    if given["processes"]:
-        return processes(
-            given["processes"], given["workers"], rate=rate, attach=partial(Journal.attach, given["journal"], log.run)
-        )
-    return threads(given["workers"], replace(hooks, limiter=Limiter(rate)))
+        made = cluster(given["scheduler"], workers, rate=rate)
+        stack.callback(made.close)
+        return lambda _hooks, _log: made
+    if count:
+        attach = partial(Journal.attach, given["journal"])
+        return lambda _hooks, log: processes(count, workers, rate=rate, attach=partial(attach, log.run))
+    return lambda hooks, _log: threads(workers, replace(hooks, limiter=Limiter(rate)))
 
 
 def rollout(given: Options) -> Rollout:

@@ -65,11 +65,21 @@ def many(given: Options) -> bool:
     if inventory == bool(given["host"]):
         raise click.UsageError("give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=context)
     if not inventory:
-        for name in _FOR_MANY:
-            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-                option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
-                raise click.UsageError(f"{option} goes with an inventory (-i FILE; --limit chooses)", ctx=context)
+        not_for_many()
     return inventory
+
+
+def not_for_many() -> None:
+    """Where there is no inventory.
+
+    Raises:
+        UsageError: an option was given that would go unheeded.
+    """
+    context = click.get_current_context()
+    for name in _FOR_MANY:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
+            raise click.UsageError(f"{option} goes with an inventory (-i FILE; --limit chooses)", ctx=context)
 
 
 def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from typing import Any
 
 from agent.fleet.herd import Herd, WorkerDied
 from agent.fleet.job import Hooks, Job, Log, perform
+from agent.fleet.parcel import Delivered, Parcel
 from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Result
 from agent.fleet.runner import Crew
@@ -30,7 +31,7 @@ def threads(workers: int, hooks: Hooks | None = None) -> Crew:
     """Threads in this process, which share *hooks*."""
     return Crew(
         workers,
-        lambda: ThreadPoolExecutor(workers, thread_name_prefix="router"),
+        lambda _job: ThreadPoolExecutor(workers, thread_name_prefix="router"),
         partial(perform, hooks=hooks or Hooks()),
     )
 
@@ -38,13 +39,15 @@ def threads(workers: int, hooks: Hooks | None = None) -> Crew:
 def processes(count: int, workers: int, *, rate: Rate | None = None, attach: Attach | None = None) -> Crew:
     """*workers* threads in all, in *count* processes; *attach*, which must be picklable, opens the journal in each."""
     each = -(-workers // count)
-    arguments = (rate or Rate()).part(count), attach
-    herds = _Herds(lambda: Herd(count, each, _prepare, arguments))
+    part = (rate or Rate()).part(count)
+    herds = _Herds(lambda parcel: Herd(count, each, _prepare, (part, attach, parcel)))
     return Crew(workers, herds.open, perform_here, broken=(BrokenExecutor, WorkerDied), interrupt=herds.interrupt)
 
 
 def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
     """The workers of a Dask cluster, which has the agent installed; secrets are resolved there.
+
+    The job is brought to them when the crew is opened, and taken away when it is closed.
 
     TLS as Dask's own configuration says (``distributed.comm.tls``), with a scheduler ``tls://…``.
 
@@ -55,26 +58,50 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
         from distributed import Client
         from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
+
+        from agent.fleet.daskplugin import Bring
     except ImportError as error:
         raise InputError("a Dask cluster needs the extra dask", hint="pip install xr-trust-agent[dask]") from error
     try:
         make: Any = Client  # distributed has no types
         client = make(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        raise InputError(
-            f"the Dask scheduler {scheduler} cannot be reached: {error}",
-            hint="e.g. tcp://scheduler.example:8786; TLS settings come from Dask's configuration",
-        ) from error
+        raise _unreached(scheduler, error) from error
     count = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
     part = (rate or Rate()).part(count)
+    ending = ExitStack()
+    ending.callback(client.close)
+
+    def open_with(job: Job) -> Executor:
+        plugin = Bring(Parcel(job))
+        try:
+            client.register_plugin(plugin)
+        except (OSError, TimeoutError) as error:
+            raise _unreached(scheduler, error) from error
+        ending.callback(_unregister, client, plugin.name)
+        return Delivered(client.get_executor(pure=False), plugin.parcel)
+
     return Crew(
         workers,
-        lambda: client.get_executor(pure=False),
+        open_with,
         partial(_perform_there, part),
         broken=(BrokenExecutor, KilledWorker),
         lost=(CancelledError, CommClosedError),
-        close=client.close,
+        close=ending.close,
     )
+
+
+def _unreached(scheduler: str, error: Exception) -> InputError:
+    return InputError(
+        f"the Dask scheduler {scheduler} cannot be reached: {error}",
+        hint="e.g. tcp://scheduler.example:8786; TLS settings come from Dask's configuration",
+    )
+
+
+def _unregister(client: Any, plugin: str) -> None:
+    # A scheduler that went away has no plugins any more.
+    with suppress(OSError, TimeoutError, ValueError):
+        client.unregister_worker_plugin(plugin)
 
 
 def perform_here(job: Job, target: Target) -> Result:
@@ -85,16 +112,17 @@ def perform_here(job: Job, target: Target) -> Result:
 class _Herds:
     """Herds, one after the other where one broke; an interrupt reaches the present one and those to come."""
 
-    def __init__(self, make: Callable[[], Herd]) -> None:
+    def __init__(self, make: Callable[[Parcel], Herd]) -> None:
         self._make = make
         self._herd: Herd | None = None
         self._interrupted = False
 
-    def open(self) -> Herd:
-        self._herd = herd = self._make()
+    def open(self, job: Job) -> Executor:
+        parcel = Parcel(job)
+        self._herd = herd = self._make(parcel)
         if self._interrupted:
             herd.interrupt()
-        return herd
+        return Delivered(herd, parcel)
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -103,8 +131,9 @@ class _Herds:
 
 
 @contextmanager
-def _prepare(stop: threading.Event, rate: Rate, attach: Attach | None) -> Iterator[None]:
+def _prepare(stop: threading.Event, rate: Rate, attach: Attach | None, parcel: Parcel) -> Iterator[None]:
     global _here  # noqa: PLW0603 - a worker has one
+    parcel.bring()
     with attach() if attach else nullcontext() as log:
         _here = Hooks(log=log, policy=Policy(stop=stop.wait), limiter=Limiter(rate))
         yield

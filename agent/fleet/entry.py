@@ -1,5 +1,7 @@
 """What one entry of an inventory says about a router, checked and typed; pure: it knows no file and no nornir.
 
+No error quotes a value but a host: what stands at a wrong place may be a secret, and the line is said.
+
 Nornir's entries (a host, a group, the defaults) say it in three places, the first of which counts:
 
 1. ``data: xr_agent:``, our own keys: :data:`OURS`;
@@ -13,7 +15,6 @@ key. What ``port`` of an entry itself means depends on who wrote it: see :meth:`
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -23,10 +24,11 @@ from typing import Any
 
 from agent.fleet.reference import Place, Reference
 from agent.fleet.target import Target
+from agent.model.address import Endpoint
 from agent.model.errors import InputError
 from agent.model.method import Method
 from agent.model.plan import Intent
-from agent.model.redact import masked
+from agent.model.redact import masked, names_a_secret
 from agent.model.text import neutralise
 
 NETCONF_PORT, _SSH_PORT = 830, 22
@@ -63,7 +65,6 @@ _HINTS = {
     "port": "write netconf_port or ssh_port",
     **dict.fromkeys(("hostname", "username", "platform"), "this key of nornir's stands in the entry itself"),
 }
-_SECRET = re.compile(r"password|passwd|passphrase|secret|token|credential|api_?key|private_?key")
 _BLANKS = str.maketrans("\t\r\n", "   ")
 _DEEPEST = 40
 _MOST_VALUES = 100_000
@@ -106,7 +107,7 @@ class Layer:
         Raises:
             BadValue: a value cannot be used.
         """
-        values = {}
+        values: dict[str, Any] = {}
         for key, name in names.items():
             value = said.get(key)
             if value is None:
@@ -115,6 +116,11 @@ class Layer:
                 values[name] = _READERS[name](value, folder)
             except BadValue as error:
                 raise error.below(key) from None
+        if "host" in values:
+            try:
+                values = _spread(values, values["host"])
+            except BadValue as error:
+                raise error.below(next(key for key, name in names.items() if name == "host")) from None
         return cls(**values) if values else _NOTHING
 
     def over(self, far: Layer) -> Layer:
@@ -127,13 +133,17 @@ class Layer:
         return Layer(**{name: getattr(far, name) if value is None else value for name, value in near})
 
     def target(self, name: str, groups: tuple[str, ...], data: Mapping[str, str]) -> Target:
-        """The router *name*, whose host is its name where nothing else is said.
+        """The router *name*, which is read as its host where nothing else is said.
 
         Raises:
             BadValue: the name cannot be used.
         """
-        said = {one: getattr(self, one) for one in _FIELDS if one != "host"}
-        return Target(_text(name, "a name"), self.host or _host(name), groups=groups, data=data, **said)
+        if _text(name, "a name").startswith("#"):
+            raise BadValue(f"the name {name!r} begins with #, as a comment does", hint="call the router otherwise")
+        said = {one: getattr(self, one) for one in _FIELDS}
+        if self.host is None:
+            said = _spread(said, _endpoint(name))
+        return Target(name, groups=groups, data=data, **said)
 
 
 _FIELDS = tuple(one.name for one in fields(Layer))
@@ -242,24 +252,23 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return next((found[0] for one in spellings if (found := difflib.get_close_matches(one, names, 1, cutoff))), None)
 
 
-def hop(text: str) -> tuple[str | None, str, int | None]:
-    """User, host and port of ``[user@]host[:port]``; an IPv6 address with a port stands in brackets.
+def _spread(said: dict[str, Any], where: Endpoint) -> dict[str, Any]:
+    """*said* with the host of *where*, and with its user and port, which must not be said otherwise."""
+    made = {**said, "host": where.host}
+    for name, value in (("username", where.user), ("port", where.port)):
+        if value is None:
+            continue
+        if said.get(name) not in (None, value):
+            raise BadValue(f"the {name} in the host is another than the one beside it", hint="say it once")
+        made[name] = value
+    return made
 
-    Raises:
-        BadValue: it is none.
-    """
-    user, at, where = text.strip().rpartition("@")
-    host, rest = where, ""
-    if where.startswith("["):
-        host, bracket, rest = where[1:].partition("]")
-        if not bracket or (rest and not rest.startswith(":")):
-            raise BadValue(f"{text!r} is no [user@]host[:port]")
-    elif where.count(":") == 1:
-        host, colon, port = where.partition(":")
-        rest = colon + port
-    if at and not user:
-        raise BadValue(f"{text!r} has no user before the @", hint="[user@]host[:port]")
-    return _text(user, "a user") if at else None, _host(host), _port(rest[1:]) if rest else None
+
+def router_name(text: str) -> str:
+    """What a router is called that has no name besides where it is, *text*: as that is written, without the user."""
+    if "://" in text:
+        return str(_endpoint(text))
+    return text.rpartition("@")[2]
 
 
 def flat(name: str, value: object) -> dict[str, str]:
@@ -274,7 +283,7 @@ def flat(name: str, value: object) -> dict[str, str]:
     for number, (path, text) in enumerate(_leaves(value, (name,))):
         if number == _MOST_VALUES:
             raise BadValue(f"this has more than {_MOST_VALUES} values", "data", name)
-        if text is None or any(_SECRET.search(part.lower()) for part in path):
+        if text is None or any(map(names_a_secret, path)):
             continue
         safe = text.translate(_BLANKS)
         if not safe.isprintable() and neutralise(safe) != masked(safe):
@@ -312,24 +321,24 @@ def _layer(said: Mapping[str, Any], names: Mapping[str, str], folder: Path, *pat
 
 def _text(value: object, what: str = "the value") -> str:
     if not isinstance(value, str):
-        raise BadValue(f"{what} is text, not {value!r}", hint="put it in quotes")
+        raise BadValue(f"{what} is no text", hint="put it in quotes")
     if not value or not value.isprintable() or value != value.strip():
         fault = "is empty" if not value.strip() else "has control characters or blanks at its ends"
         raise BadValue(f"{what} {fault}", hint="leave the key out where there is no value")
     return value
 
 
-def _host(value: object) -> str:
-    text = _text(value, "a host")
-    if text.startswith("-") or any(character.isspace() for character in text):
-        raise BadValue(f"{text!r} is no host name or address")
-    return text
+def _endpoint(value: object) -> Endpoint:
+    try:
+        return Endpoint.parse(_text(value, "a host"))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
 
 
 def _port(value: object) -> int:
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 65536:
-        raise BadValue(f"port {value!r} is not in 1..65535")
+        raise BadValue("this is no port in 1..65535")
     return number
 
 
@@ -348,13 +357,13 @@ def _path(value: object, folder: Path) -> Path:
     try:
         return folder / Path(_text(value, "a path")).expanduser()
     except RuntimeError as error:
-        raise BadValue(f"there is no home of the user in {value!r}") from error
+        raise BadValue("the path begins with ~ and there is no such home") from error
 
 
 def _jump(value: object) -> str:
     text = _text(value, "a jump host")
     for part in text.split(","):
-        hop(part)
+        _endpoint(part.strip())
     return text
 
 
@@ -363,7 +372,7 @@ def _method(value: object) -> Method:
     try:
         return Method(text)
     except ValueError as error:
-        raise BadValue(f"{text!r} is no method", hint=f"one of {', '.join(one.value for one in Method)}") from error
+        raise BadValue("this is no method", hint=f"one of {', '.join(one.value for one in Method)}") from error
 
 
 @lru_cache(256)
@@ -372,7 +381,7 @@ def _trustpoint(value: object) -> str:
     try:
         return Intent(trustpoint=name).trustpoint
     except InputError as error:
-        raise BadValue(error.message, hint=error.hint) from error
+        raise BadValue("this trustpoint name cannot be used", hint=error.hint) from error
 
 
 def _anywhere(reader: Callable[[object], Any]) -> Callable[[object, Path], Any]:
@@ -380,7 +389,7 @@ def _anywhere(reader: Callable[[object], Any]) -> Callable[[object, Path], Any]:
 
 
 _READERS: Mapping[str, Callable[[object, Path], Any]] = {
-    "host": _anywhere(_host),
+    "host": _anywhere(_endpoint),
     "port": _anywhere(_port),
     "ssh_port": _anywhere(_port),
     "username": _anywhere(_text),

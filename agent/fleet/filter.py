@@ -11,8 +11,11 @@ from typing import Self
 from agent.fleet.entry import nearest
 from agent.fleet.target import Target
 from agent.model.errors import InputError
+from agent.model.redact import names_a_secret
 
 _NAMED = 6
+_OWN = ("platform", "host")
+"""What a router is asked for beside its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,12 @@ class Filter:
         for key, value in self.where:
             values = {text for target in targets for text in _values(target, key)}
             if value not in values:
-                known = values or {"platform", "host"}.union(*(target.data for target in targets))
-                what = f"value of {key}" if values else "key"
-                yield f"--where {key}={value} matches none", f"{what}: {_near(value if values else key, known)}"
+                yield f"--where {key}=… matches none", _unlike(targets, key, value, values)
 
     def __str__(self) -> str:
         limit = [f"--limit {','.join(self.limit)}"] if self.limit else []
         groups = [f"--group {group}" for group in self.groups]
-        return " ".join([*limit, *groups, *(f"--where {key}={value}" for key, value in self.where)])
+        return " ".join([*limit, *groups, *(f"--where {key}=…" for key, _ in self.where)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,8 @@ def _globs(limit: tuple[str, ...]) -> tuple[_Globs, _Globs]:
 
 def _values(target: Target, key: str) -> tuple[str, ...]:
     """What *target* has under *key*: nothing, one value, or those of a list."""
-    own = {"platform": target.platform, "host": target.host}
-    if key in own:
-        value = own[key]
+    if key in _OWN:
+        value: str | None = getattr(target, key)
         return () if value is None else (value,)
     if key in target.data:
         return (target.data[key],)
@@ -137,6 +137,18 @@ def _values(target: Target, key: str) -> tuple[str, ...]:
     while (text := target.data.get(f"{key}.{len(values)}")) is not None:
         values.append(text)
     return tuple(values)
+
+
+def _unlike(targets: Sequence[Target], key: str, value: str, values: Collection[str]) -> str:
+    """Why no router has *value* under *key*: of ``data`` the keys are named, and never a value."""
+    if any(map(names_a_secret, key.split("."))):
+        return f"{key} names a secret: data below such names is left alone, and left out"
+    if not values:
+        return f"key: {_near(key, {*_OWN, *(name for target in targets for name in target.data)})}"
+    if key in _OWN:
+        return f"value of {key}: {_near(value, values)}"
+    having = sum(bool(_values(target, key)) for target in targets)
+    return f"{having} of them have {key}, each with another value; upper and lower case differ"
 
 
 def _near(word: str, known: Collection[str]) -> str:

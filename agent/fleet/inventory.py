@@ -19,6 +19,7 @@ from agent.fleet.sheet import Line, read_csv, read_list
 from agent.fleet.target import Target
 from agent.fleet.textfile import located, read_file, read_stream
 from agent.model.errors import InputError
+from agent.model.redact import Redactor
 from agent.model.text import neutralise
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from agent.fleet.yamlfile import Document
 
 _STDIN = "standard input"
+_SIMPLE = "SimpleInventory"
 _HOST, _GROUP, _DEFAULTS = "host", "group", "defaults"
 _DEEPEST = 40
 
@@ -53,7 +55,7 @@ def load(source: str, *, stdin: BinaryIO | None = None, port: int = NETCONF_PORT
         case ".csv":
             return _listed(read_csv(read_file(path), path), source, port)
         case ".yaml" | ".yml":
-            origin, inventory = _simple(path)
+            origin, inventory = _simple(path, _beside(path, "groups"), _beside(path, "defaults"))
             return _targets(inventory, origin, path.absolute().parent, port)
     hint = ".yaml for nornir's hosts, .csv for a table, .txt for a list, or - for a list on standard input"
     raise InputError(f"{source}: its ending does not tell what it is", hint=hint)
@@ -70,23 +72,59 @@ def load_nornir(config: Path, *, port: int = NETCONF_PORT) -> list[Target]:
     """
     from agent.fleet.yamlfile import YAMLError, problem, read
 
-    read(config)
-    from nornir import InitNornir
+    said = read(config).data
     from nornir.core.exceptions import PluginAlreadyRegistered, PluginNotRegistered
 
     try:
-        nornir = InitNornir(str(config), logging={"enabled": False}, runner={"plugin": "threaded", "options": {}})
+        origin, inventory = _configured(config, said)
     except YAMLError as error:
         line, what = problem(error)
         raise InputError(f"{config}: in a file that it names, line {line or '?'}: {what}") from error
     except (PluginAlreadyRegistered, PluginNotRegistered, ImportError) as error:
         hint = "install the package that brings the plugin, e.g. nornir-netbox or nornir-ansible"
         raise InputError(f"{config}: {error}", hint=hint) from error
+    except BadValue as error:
+        raise InputError(f"{config}: {'.'.join(error.path)}: {error.message}", hint=error.hint) from error
     # nornir checks nothing itself: a wrong option, file or answer ends in whatever its plugin's Python raises.
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        what = f"{type(error).__name__}: {error}"
+        what = Redactor().text(f"{type(error).__name__}: {error}")
         raise InputError(f"{config}: nornir cannot load this inventory: {what}", hint="try it in nornir") from error
-    return _targets(nornir.inventory, _Origin(config), config.absolute().parent, port)
+    return _targets(inventory, origin, config.absolute().parent, port)
+
+
+def _configured(config: Path, said: Mapping[Any, Any]) -> tuple[_Origin, Inventory]:
+    """The inventory of nornir's configuration *said*; what nornir would read by a parser of its choice is read here."""
+    wanted = mapping(said, "inventory")
+    if wanted.get("plugin", _SIMPLE) != _SIMPLE:
+        from nornir import InitNornir
+
+        others = {name: said[name] for name in ("core", "ssh", "user_defined") if name in said}
+        runner = {"plugin": "threaded", "options": {}}
+        made = InitNornir(inventory=wanted, logging={"enabled": False}, runner=runner, **others)
+        return _Origin(config), made.inventory
+    files = _files(mapping(wanted, "options", above=("inventory",)))
+    origin, inventory = _simple(*files)
+    if wanted.get("transform_function"):
+        from nornir.core.plugins.inventory import TransformFunctionRegister
+
+        TransformFunctionRegister.auto_register()
+        transform = TransformFunctionRegister.get_plugin(wanted["transform_function"])
+        for host in inventory.hosts.values():
+            transform(host, **(wanted.get("transform_function_options") or {}))
+    return origin, inventory
+
+
+def _files(options: Mapping[Any, Any]) -> tuple[Path, Path | None, Path | None]:
+    """The files of hosts, groups and defaults that SimpleInventory's *options* name, or that it takes by default."""
+    names = {"host_file": "hosts.yaml", "group_file": "groups.yaml", "defaults_file": "defaults.yaml"}
+    unknown = unknown_key(options, {*names, "encoding"})
+    if unknown is not None:
+        raise unknown.below("inventory", "options")
+    if str(options.get("encoding", "utf-8")).lower().replace("_", "-") not in ("utf-8", "utf8"):
+        raise BadValue("only UTF-8 is read", "inventory", "options", "encoding", hint="save the files as UTF-8")
+    hosts, *others = (Path(options.get(key, name)).expanduser() for key, name in names.items())
+    groups, defaults = (path if os.path.lexists(path) else None for path in others)
+    return hosts, groups, defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +146,18 @@ class _Origin:
         return InputError(located(file, line, text), device=device, hint=error.hint)
 
 
-def _simple(hosts: Path) -> tuple[_Origin, Inventory]:
+def _simple(hosts: Path, groups_file: Path | None, defaults_file: Path | None) -> tuple[_Origin, Inventory]:
     """Nornir's SimpleInventory, where what nornir passes over in silence is refused.
 
-    Its plugin would read the files once more, which takes seconds for thousands of routers, so its objects are made
-    here from what was read, as it makes them.
+    Its plugin would read the files once more, by the parser that happens to be installed, so its objects are made here
+    from what was read, as it makes them.
     """
     from nornir.core.inventory import Defaults, Group, Groups, Host, Hosts, Inventory
 
     from agent.fleet.yamlfile import read
 
     documents = {_HOST: _no_other_kind(read(hosts))}
-    for kind, stem in ((_GROUP, "groups"), (_DEFAULTS, "defaults")):
-        path = _beside(hosts, stem)
+    for kind, path in ((_GROUP, groups_file), (_DEFAULTS, defaults_file)):
         if path is not None:
             documents[kind] = read(path)
     origin = _Origin(hosts, documents)

@@ -105,6 +105,24 @@ class Journal:
             InputError: there is no such run, it is not of *kind* or of one that is never resumed, all its routers
                 ended well, or another process has it.
         """
+        row = self._resumable(run, kind)
+        log = self._start(row.run, partial(_resume, row=row, attempt=self._attempt(version)))
+        if log is None:
+            raise InputError(
+                f"every router of run {row.run} ended well",
+                hint=f"nothing is left to do; see xr-agent history {row.run}",
+            )
+        return log
+
+    def resumable(self, run: str, *, kind: Kind | None = None) -> RunRecord:
+        """The run that :meth:`resume` would go on with; it is read, and nothing else.
+
+        Raises:
+            InputError: there is no such run, it is not of *kind* or of one that is never resumed.
+        """
+        return self.run(self._resumable(run, kind).run)
+
+    def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
             row = journalrows.find(db, run, kind)
         if row.kind is Kind.POLL:
@@ -114,13 +132,7 @@ class Journal:
                 f"run {row.run} is of the command {row.kind.value}, not {kind.value}",
                 hint=f"resume it with xr-agent {row.kind.value}",
             )
-        log = self._start(row.run, partial(_resume, row=row, attempt=self._attempt(version)))
-        if log is None:
-            raise InputError(
-                f"every router of run {row.run} ended well",
-                hint=f"nothing is left to do; see xr-agent history {row.run}",
-            )
-        return log
+        return row
 
     @classmethod
     @contextmanager

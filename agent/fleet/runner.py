@@ -66,7 +66,7 @@ class Crew:
 
     Attributes:
         workers: how many routers are in flight at most.
-        open: makes an executor; called again where one broke.
+        open: makes an executor for a job, which it may bring to its workers; called again where one broke.
         perform: what the executor calls; for other processes it must be picklable, and so are its arguments.
         broken: what a call raises where its worker died under it; lost: where there are no workers any more.
         interrupt: carries the wish to end to where the policy's ``stop`` does not reach.
@@ -74,7 +74,7 @@ class Crew:
     """
 
     workers: int
-    open: Callable[[], Executor]
+    open: Callable[[Job], Executor]
     perform: Perform
     broken: tuple[type[Exception], ...] = (BrokenExecutor,)
     lost: tuple[type[BaseException], ...] = ()
@@ -112,7 +112,7 @@ class Run:
 
         Closing the iterator early waits for those in flight; so does an error, and the watcher is told of them all.
         """
-        with _pool(self.crew) as pool:
+        with _pool(self.crew, self.job) as pool:
             try:
                 for batch in self.rollout.batches(len(self.targets)):
                     if not self._goes_on(batch):
@@ -218,9 +218,9 @@ class Run:
 class _Pool:
     """An executor, what is in flight in it, and another one where it breaks."""
 
-    def __init__(self, crew: Crew) -> None:
+    def __init__(self, crew: Crew, job: Job) -> None:
         self._crew = crew
-        self._executor = crew.open()
+        self._executor = crew.open(job)
         self._broken = False
         self._barren = 0
         self.flying: dict[Future[Result], Target] = {}
@@ -236,10 +236,10 @@ class _Pool:
         """Hand *target* out; where the executor broke and nothing is in flight in it any more, to a new one."""
         if self._broken:
             self._executor.shutdown(wait=False)
-            self._executor, self._broken = self._crew.open(), False
+            self._executor, self._broken = self._crew.open(job), False
             self._barren += 1
         try:
-            future = self._executor.submit(self._crew.perform, job, target)
+            future = self._executor.submit(self._crew.perform, job, target.for_worker())
         except (*self._crew.broken, *self._crew.lost) as error:
             future = Future()
             future.set_exception(error)
@@ -293,8 +293,8 @@ class _Pool:
 
 
 @contextmanager
-def _pool(crew: Crew) -> Iterator[_Pool]:
-    pool = _Pool(crew)
+def _pool(crew: Crew, job: Job) -> Iterator[_Pool]:
+    pool = _Pool(crew, job)
     try:
         yield pool
     finally:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from agent.fleet.entry import SHEET, BadValue, Layer, flat, hop, nearest
+from agent.fleet.entry import SHEET, BadValue, Layer, flat, nearest, router_name
 from agent.fleet.target import Target
 from agent.fleet.textfile import located
 from agent.model.errors import InputError
+from agent.model.redact import masked
 
 _COLUMNS = ("name", *SHEET, "groups")
 _OTHER_WORDS = {
@@ -39,10 +40,12 @@ def read_csv(text: str, path: Path) -> Iterator[Line]:
     Raises:
         InputError: the header or a line cannot be used; the error has the line.
     """
-    rows = csv.reader(StringIO(text, newline=""), strict=True)
+    lines = _Lines(text)
+    rows = csv.reader(lines, strict=True)
     header: list[str] | None = None
     try:
         for row in rows:
+            lines.between = True
             if not any(cell.strip() for cell in row):
                 continue
             if header is None:
@@ -51,16 +54,39 @@ def read_csv(text: str, path: Path) -> Iterator[Line]:
             if len(row) != len(header):
                 raise BadValue(f"{len(row)} fields where the header has {len(header)}", hint="quote fields with commas")
             said = {name: cell.strip() for name, cell in zip(header, row, strict=True) if cell.strip()}
-            with_line = _row(said, path.absolute().parent, f"{path}, line {rows.line_num}")
-            yield Line(with_line, rows.line_num)
+            with_line = _row(said, path.absolute().parent, f"{path}, line {lines.number}")
+            yield Line(with_line, lines.number)
     except BadValue as error:
-        raise InputError(located(path, rows.line_num, error.message), hint=error.hint) from error
+        raise InputError(located(path, lines.number, error.message), hint=error.hint) from error
     except csv.Error as error:
-        raise InputError(located(path, rows.line_num, f"no valid CSV: {error}"), hint="correct it") from error
+        raise InputError(located(path, lines.number, f"no valid CSV: {error}"), hint="correct it") from error
+
+
+class _Lines:
+    """The lines of a table without its comments: lines that begin with ``#`` where a row might begin.
+
+    A row whose first field is in quotes is no comment, nor is a line inside of a quoted field.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines = iter(StringIO(text, newline=""))
+        self.number = 0
+        self.between = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        for line in self._lines:
+            self.number += 1
+            if not (self.between and line.lstrip().startswith("#")):
+                self.between = False
+                return line
+        raise StopIteration
 
 
 def read_list(text: str, name: str) -> Iterator[Line]:
-    """The routers of a list: ``[user@]host[:port]`` a line, the rest of a line after ``#`` is a comment.
+    """The routers of a list: a host a line as ``Endpoint`` reads it, the rest of a line after ``#`` is a comment.
 
     A router's name is its host, with the port where one is given.
 
@@ -72,9 +98,7 @@ def read_list(text: str, name: str) -> Iterator[Line]:
         if not where:
             continue
         try:
-            user, host, port = hop(where)
-            layer = Layer(host=host, port=port, username=user)
-            yield Line(layer.target(where.rpartition("@")[2], (), {}), number)
+            yield Line(Layer.parse({"host": where}, SHEET, Path()).target(router_name(where), (), {}), number)
         except BadValue as error:
             hint = error.hint or "one [user@]host[:port] a line"
             raise InputError(located(name, number, error.message), hint=hint) from error
@@ -85,9 +109,9 @@ def _header(names: list[str]) -> list[str]:
         raise BadValue("the header has one field", hint="separate the fields by commas")
     for number, name in enumerate(names):
         if not name or name in names[:number]:
-            raise BadValue(
-                f"column {number + 1} of the header {'is a second ' + repr(name) if name else 'has no name'}"
-            )
+            # A first row that is no header may have a secret in it.
+            fault = f"has the name of column {names.index(name) + 1}" if name else "has no name"
+            raise BadValue(f"column {number + 1} of the header {fault}")
         known = _OTHER_WORDS.get(name.lower().replace("-", "_").replace(" ", "_")) or nearest(name, _COLUMNS, _LIKENESS)
         if name not in _COLUMNS and known:
             raise BadValue(f"the column {name!r} is unknown", hint=f"did you mean {known}? Else name it otherwise")
@@ -97,7 +121,7 @@ def _header(names: list[str]) -> list[str]:
 
 
 def _row(said: Mapping[str, str], folder: Path, where: str) -> Target:
-    name = said.get("name") or said.get("host")
+    name = said.get("name") or router_name(said.get("host", ""))
     if not name:
         raise BadValue("neither name nor host is given")
     try:
@@ -109,4 +133,4 @@ def _row(said: Mapping[str, str], folder: Path, where: str) -> Target:
         return Layer.parse(said, SHEET, folder).target(name, groups, data)
     except BadValue as error:
         column = f"{error.path[-1]}: " if error.path else ""
-        raise InputError(f"{where}: {column}{error.message}", device=name, hint=error.hint) from error
+        raise InputError(f"{where}: {column}{error.message}", device=masked(name), hint=error.hint) from error

@@ -62,7 +62,11 @@ class Target:
     trustpoint: str | None = None
     method: Method | None = None
     groups: tuple[str, ...] = ()
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def for_worker(self) -> Target:
+        """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
+        return replace(self, platform=None, groups=(), data={})
 
     def device(self, reach: Reach) -> Device:
         """The router with its secrets, to be called where it is reached.

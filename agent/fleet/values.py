@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 
 from agent.fleet.reference import Reference
 from agent.model.device import Secret
 from agent.model.errors import InputError
-from agent.model.redact import masked
+from agent.model.redact import MASK, masked, names_a_secret
 
-_NAMES_A_SECRET = re.compile(r"(password|passphrase|secret|token)$", re.IGNORECASE)
+_PUBLIC = frozenset({"settings.key", "settings.host_key"})
+"""Options whose name says key, and whose value is the path of one, or a public one."""
 
 
 def stored(text: str) -> str:
@@ -34,7 +34,7 @@ def _plain(value: object, where: str) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        if _NAMES_A_SECRET.search(where) and value != "***" and not _is_reference(value):
+        if _secret(where) and value != MASK and not _is_reference(value):
             raise TypeError(f"{where} is a text that is no reference: a secret is kept nowhere")
         return masked(value)
     if isinstance(value, Mapping):
@@ -46,6 +46,10 @@ def _plain(value: object, where: str) -> object:
     if isinstance(value, Secret):
         raise TypeError(f"{where} is a Secret: keep the reference to it")
     raise TypeError(f"{where} is a {type(value).__name__}, no JSON value")
+
+
+def _secret(where: str) -> bool:
+    return where not in _PUBLIC and names_a_secret(where.rpartition(".")[2])
 
 
 def _is_reference(text: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent.model.address import valid_host
 from agent.model.clock import Clock
 from agent.model.errors import InputError
 from agent.model.files import read_start
@@ -92,6 +93,7 @@ class Device:
     """What is needed to open a NETCONF session.
 
     Attributes:
+        host: a name or an address and nothing besides; ``Endpoint`` reads ``user@host:port``.
         ssh_port: where the CLI and SFTP are; opened only where NETCONF does not reach.
         timeout: seconds one operation may take.
         open_timeout: seconds from the first packet to the device's hello.
@@ -120,8 +122,7 @@ class Device:
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.host or any(c.isspace() or not c.isprintable() for c in self.host) or self.host.startswith("-"):
-            raise InputError(f"{self.host!r} is no host name or address")
+        valid_host(self.host)
         for port in (self.port, self.ssh_port):
             if not 0 < port < 65536:
                 raise InputError(f"port {port} is outside 1..65535", device=self.host)

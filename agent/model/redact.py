@@ -16,11 +16,12 @@ from agent.model.device import Secret
 
 MASK = "***"
 
-SECRET_NAME = re.compile(
-    r"passw|passphrase|secret|token|credential|community|pre-?shared|key-?(?:string|data|value)|(?:^|[-_.])keys?$",
+_SECRET_NAME = re.compile(
+    r"passw|passphrase|secret|token|credential|communit(?:y|ies)|pre-?shared|(?:api|private)[-_. ]?key"
+    r"|key-?(?:string|data|value)|(?:^|[-_. ])(?:keys?|pwds?|psks?|creds?)$|(?-i:[a-z](?:Keys?|Pwd|Psk))$",
     re.IGNORECASE,
 )
-"""Finds the names of elements and leaves whose values are secret."""
+_NAMES_A_PLACE = re.compile(r"[-_](?:env|file|path)$", re.IGNORECASE)
 
 # What a terminal obeys instead of showing: C0, C1, DEL, line separators, bidi controls, lone surrogates.
 _ACTS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -52,6 +53,15 @@ _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _SHORT = 4
 
 Span = tuple[int, int]
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether what *name* names is secret: an element or leaf, by its prefix or not, a key of data, an option.
+
+    The name of an environment variable or file that has a secret (``password_env``) is none.
+    """
+    local = name.rpartition(":")[2]
+    return _SECRET_NAME.search(local) is not None and _NAMES_A_PLACE.search(local) is None
 
 
 def masked(text: str) -> str:
@@ -133,7 +143,7 @@ def _in_xml(text: str) -> Iterator[Span]:
                 yield token.span()
             continue
         if not depth:
-            secret = name if SECRET_NAME.search(name.rpartition(":")[2]) and not token["end"] else ""
+            secret = name if names_a_secret(name) and not token["end"] else ""
         yield from _in_tag(text, *token.span("rest"), secret=bool(secret))
         if name == secret:
             depth += -1 if token["end"] else 0 if rest.endswith("/") else 1
@@ -144,7 +154,7 @@ def _in_tag(text: str, start: int, end: int, *, secret: bool) -> Iterator[Span]:
         name, value = found["name"], found.span("one" if found["one"] is not None else "other")
         if name == "xmlns" or name.startswith("xmlns:"):
             continue
-        if secret or SECRET_NAME.search(name.rpartition(":")[2]):
+        if secret or names_a_secret(name):
             yield value
         else:
             yield from _userinfo(text, *value)

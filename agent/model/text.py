@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.model.redact import MASK, SECRET_NAME, Redactor, masked, spelled
+from agent.model.redact import MASK, Redactor, masked, names_a_secret, spelled
 
 _REDACTOR = Redactor()
 
@@ -25,9 +25,7 @@ def without_secrets(tree: object, *, below: bool = False) -> object:
     """
     if isinstance(tree, Mapping):
         return {
-            name: without_secrets(value, below=below or bool(SECRET_NAME.search(name.rpartition(":")[2])))
-            if not name.startswith("@")
-            else value
+            name: without_secrets(value, below=below or names_a_secret(name)) if not name.startswith("@") else value
             for name, value in tree.items()
         }
     if isinstance(tree, list | tuple):

@@ -19,6 +19,7 @@ import paramiko
 from paramiko.packet import Packetizer
 from paramiko.pkey import UnknownKeyType
 
+from agent.model.address import Endpoint
 from agent.model.device import Device, HostKeys, Secret
 from agent.model.errors import ConnectError, InputError, SSHAuthenticationError
 from agent.model.files import read_start
@@ -166,23 +167,18 @@ def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) ->
     """The jump host ``[user@]host[:port]`` as a device on port 22; a list is a chain, the last one nearest the target.
 
     Raises:
-        InputError: *text* names no host, or its port is no number.
+        InputError: a part of *text* is something else.
     """
     first, _, last = text.rpartition(",")
-    user, at, where = last.strip().rpartition("@")
-    host, port = where, "22"
-    if where.startswith("["):
-        host, _, rest = where[1:].partition("]")
-        port = rest.lstrip(":") or "22"
-    elif where.count(":") == 1:
-        host, _, port = where.partition(":")
-    if not port.isdigit():
-        raise InputError(f"the jump host {text!r} has no valid port", hint="[user@]host[:port]")
+    try:
+        hop = Endpoint.parse(last.strip())
+    except InputError as error:
+        raise InputError(f"the jump host: {error.message}", hint=error.hint) from error
     outer = jump_host(first, host_keys, ssh_config) if first else None
     return Device(
-        host=host,
-        port=int(port),
-        username=user if at else None,
+        host=hop.host,
+        port=hop.port or 22,
+        username=hop.user,
         host_keys=replace(host_keys, pinned=None),
         jump=outer,
         ssh_config=ssh_config,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,8 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield Lab(simulator, tmp_path / "known_hosts")
 
 
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
+@contextmanager
+def loggers_restored() -> Iterator[None]:
     """Levels and handlers as they were: the command sets them for a whole process."""
     names = ("", "agent", "agent.netconf.paramiko", "paramiko", "ncclient", "asyncssh")
     levels = {name: logging.getLogger(name).level for name in names}
@@ -77,3 +78,9 @@ def _loggers() -> Iterator[None]:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture(autouse=True)
+def _loggers() -> Iterator[None]:
+    with loggers_restored():
+        yield

@@ -35,6 +35,12 @@ def hosts(path: Path) -> dict[str, Any]:
     return {row["host"]: row for row in rows}
 
 
+@pytest.mark.parametrize("words", [["--report", "x.html"], ["--group", "core"], ["--workers", "2"], ["r1.example"]])
+def test_an_option_that_would_go_unheeded_is_wrong_usage(words: list[str]) -> None:
+    done = CliRunner().invoke(program, ["assess", "--syslog", "-", *words], input="", catch_exceptions=False)
+    assert done.exit_code == 2
+
+
 def test_rfc_3164_lines_in_both_spellings(tmp_path: Path) -> None:
     file = tmp_path / "log"
     file.write_text(

@@ -71,6 +71,39 @@ def test_show_gives_everything_with_its_source(lab: Lab) -> None:
     assert untouched(device)
 
 
+@pytest.mark.parametrize("form", ["{user}@127.0.0.1:{port}", "ssh://{user}@127.0.0.1:{port}/"])
+@pytest.mark.parametrize("again", [False, True])
+def test_host_may_say_user_and_port(lab: Lab, form: str, again: bool) -> None:
+    device, user = lab.add(), lab.simulator.username
+    host, words = form.format(user=user, port=device.port), lab.words(device)
+    said = words[1:7] if again else words[3:5]  # --port, --ssh-port, --username
+    given = ["show", host, *said, *words[7:], "--format", "json"]
+    done = CliRunner().invoke(program, given, env={VARIABLE: lab.simulator.password}, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["address"] == device.address
+
+
+@pytest.mark.parametrize(
+    "host, said",
+    [
+        ("[::1]:831", "the port in HOST is another than that of --port"),
+        ("me@::1", "the username in HOST is another than that of --username"),
+        ("192.0.2.1/32", "'192.0.2.1/32' is no host name or address"),
+        ("https://192.0.2.1", "a URL of another scheme than ssh"),
+        ("me:hunter2@192.0.2.1", "there is a password before the @"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "assess", "plan", "push", "poll"])
+def test_a_host_that_cannot_be_meant_is_wrong_usage(lab: Lab, command: str, host: str, said: str) -> None:
+    words = lab.words(lab.add())
+    more = ["--yes"] if command == "push" else []
+    given = [command, host, *words[1:], *more]
+    done = CliRunner().invoke(program, given, env={VARIABLE: lab.simulator.password}, catch_exceptions=False)
+    assert done.exit_code == 2
+    assert said in one_error(done.stderr)
+    assert "hunter2" not in done.output
+
+
 def test_show_says_why_something_is_missing(lab: Lab) -> None:
     made = lab.json("show", lab.add(release="6.6.3", ssh=False))
     check("show", made)

@@ -20,8 +20,9 @@ import agent
 from agent.cli.fleetchosen import stop_at
 from agent.cli.main import program
 from agent.fleet.journal import Journal
-from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import VARIABLE, Lab
+from agent.fleet.record import RunState
+from agent.simulator import Device, Fault, FaultKind, Simulator
+from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.schemas import check
 from tests.cli.test_processes import COMMAND, until
 
@@ -263,6 +264,107 @@ def test_what_makes_no_sense_is_refused_before_a_run_is_begun(fleet: Fleet, word
     assert fleet.run("push", "--yes", *words).exit_code == 2
     with Journal.open(fleet.journal) as journal:
         assert list(journal.runs()) == []
+
+
+WRONG = [
+    ["--canary", "nonsense"],
+    ["--canary", "0"],
+    ["--batch", "-1"],
+    ["--max-failures", "101%"],
+    ["--pause", "x"],
+    ["--stop-at", "25:00"],
+    ["--stop-at", "2020-01-01T00:00"],
+    ["--report", "report.docx"],
+    ["--report", "missing/report.html"],
+    ["--report", "."],
+    ["--limit", "no-such-router"],
+    ["--limit", ""],
+    ["--group", "no-such-group"],
+    ["--where", "site"],
+    ["--where", "site=London"],
+    ["--inventory", "missing.csv"],
+    ["--anchor", "missing.pem"],
+    ["--bundle", "missing.p7b"],
+    ["--clean"],
+    ["--then", "trustpool"],
+    ["--trustpoint", "a b"],
+    ["--enrollment-url", "http://ops:hunter2@ca.example/"],
+    ["--key", "missing"],
+    ["--key-passphrase-env", "XR_TEST_UNSET"],
+    ["--host-key", "nonsense"],
+    ["--ssh-config", "missing"],
+    ["--jump", "bastion/24"],
+    ["--password-file", "missing"],
+    ["--register-token-env", "XR_TEST_UNSET"],
+    ["--register-token-file", "missing"],
+    ["--trace", "missing/trace"],
+    ["--processes", "2", "--trace", "trace"],
+    ["--processes", "2", "--scheduler", "tcp://127.0.0.1:1"],
+    ["--scheduler", "nonsense"],
+    ["--nornir-config", "missing.yaml"],
+    ["--no-such-option"],
+]
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_option_touches_neither_a_journal_nor_a_router(
+    fleet: Fleet, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (device,) = fleet.add(1)
+    monkeypatch.chdir(fleet.folder)
+    done = fleet.run("push", "--yes", *words)
+    assert done.exit_code == 2, done.stderr
+    assert "hunter2" not in done.output
+    assert device.log == []
+    assert {path.name for path in fleet.folder.iterdir()} <= {"routers.csv", "known_hosts"}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A fleet whose run is done: one router remedied, one failed."""
+    folder = tmp_path_factory.mktemp("ended")
+    with Simulator() as simulator:
+        made = Fleet(Lab(simulator, folder / "known_hosts"), folder)
+        made.add(1)
+        made.add(1, terminal_rpc="refused", ssh=False)
+        with loggers_restored():  # the fixture that does so is not there yet
+            assert made.run("push", "--yes", "--contact-wait", "1").exit_code == 1
+        yield made
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_option_beside_resume_leaves_the_run_as_it_was(
+    ended: Fleet, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ended.folder)
+    logged = [len(device.log) for device in ended.devices]
+    before = journalled(ended)
+    done = ended.run("push", "--resume", "last", "--yes", *words)
+    assert done.exit_code == 2, done.stderr
+    assert journalled(ended) == before
+    assert before[0].state is RunState.DONE
+    assert [len(device.log) for device in ended.devices] == logged
+
+
+def test_a_run_is_not_resumed_for_routers_that_are_done(ended: Fleet) -> None:
+    before = journalled(ended)
+    done = ended.run("push", "--resume", "last", "--yes", "--limit", ended.devices[0].name)
+    assert done.exit_code == 2
+    assert "none of the routers chosen is left in run" in done.stderr
+    assert journalled(ended) == before
+
+
+def test_a_run_of_a_journal_that_is_not_there_is_not_resumed_and_no_journal_is_made(fleet: Fleet) -> None:
+    fleet.add(1)
+    assert fleet.run("push", "--resume", "last", "--yes").exit_code == 2
+    assert not fleet.journal.exists()
+
+
+def journalled(fleet: Fleet) -> tuple[Any, ...]:
+    """All that the journal has of its one run."""
+    with Journal.open(fleet.journal) as journal:
+        (run,) = journal.runs()
+        return run, journal.attempts(run.run), list(journal.devices(run.run))
 
 
 def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(fleet: Fleet) -> None:

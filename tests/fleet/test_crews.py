@@ -20,7 +20,7 @@ from agent.fleet.job import Hooks, Job
 from agent.fleet.record import Kind, Result, RunState
 from agent.fleet.reference import Reference
 from agent.fleet.runner import Crew, Run
-from agent.fleet.target import Reach
+from agent.fleet.target import Reach, Target
 from agent.model.caution import Caution, CommitMode
 from agent.model.outcome import Event
 from agent.simulator import Device, Fault, FaultKind
@@ -134,19 +134,19 @@ def test_a_router_whose_worker_process_is_killed_is_read_first_and_done_once(lab
     assert [device.config.commits for device in devices] == [1, 1, 1]
 
 
-def wait_to_be_stopped(folder: Path) -> bool:
-    """In a process of a herd: whether the wish to end reaches the policy there."""
+def wait_to_be_stopped(job: Job, target: Target) -> bool:
+    """In a process of a herd: whether the wish to end reaches the policy there; the router is called as a folder."""
     hooks = crews._here
     assert hooks is not None
     assert hooks.policy.stop is not None
-    Path(folder, str(os.getpid())).touch()
+    Path(target.name, str(os.getpid())).touch()
     return hooks.policy.stop(60)
 
 
 def test_an_interrupt_reaches_processes_of_which_one_was_killed_and_those_opened_later(tmp_path: Path) -> None:
-    crew = processes(2, 2)
-    with crew.open() as herd:
-        calls = [herd.submit(wait_to_be_stopped, tmp_path) for _ in range(2)]
+    crew, job, folder = processes(2, 2), Job(Kind.PUSH), Target(str(tmp_path), "r1")
+    with crew.open(job) as herd:
+        calls = [herd.submit(wait_to_be_stopped, job, folder) for _ in range(2)]
         assert any(eventually(lambda: len(list(tmp_path.iterdir())) == 2) for _ in range(15))
         os.kill(int(next(tmp_path.iterdir()).name), signal.SIGKILL)
         assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(15))
@@ -156,8 +156,8 @@ def test_an_interrupt_reaches_processes_of_which_one_was_killed_and_those_opened
     (died,) = [end for end in ends if end is not None]
     assert isinstance(died, crew.broken)
     assert not isinstance(died, BrokenExecutor), "the others go on"
-    with crew.open() as herd:
-        assert herd.submit(wait_to_be_stopped, tmp_path).result(30)
+    with crew.open(job) as herd:
+        assert herd.submit(wait_to_be_stopped, job, folder).result(30)
 
 
 def test_a_scheduler_that_cannot_be_reached_is_said() -> None:

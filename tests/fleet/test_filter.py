@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import agent
@@ -57,14 +59,14 @@ def test_groups_are_alternatives_and_values_conditions() -> None:
         ("CORE1", (), (), "--limit CORE1 matches none", "did you mean core1?"),
         ("x*", (), (), "--limit x* matches none", ""),
         (None, ("core", "egde"), (), "--group egde matches none", "did you mean edge?"),
-        (None, (), ("sites=London",), "--where sites=London matches none", "key: did you mean site?"),
-        (None, (), ("site=Londn",), "--where site=Londn matches none", "did you mean London?"),
-        (None, (), ("platform=",), "--where platform= matches none", "value of platform: there is iosxr"),
+        (None, (), ("sites=London",), "--where sites=… matches none", "key: did you mean site?"),
+        (None, (), ("site=Londn",), "--where site=… matches none", "3 of them have site, each with another value"),
+        (None, (), ("platform=",), "--where platform=… matches none", "value of platform: there is iosxr"),
         (
             "core2",
             (),
             ("site=London",),
-            "--limit core2 --where site=London leaves none of the 4 routers",
+            "--limit core2 --where site=… leaves none of the 4 routers",
             "all together",
         ),
         ("core1,!core1", (), (), "--limit core1,!core1 leaves none", ""),
@@ -104,3 +106,20 @@ def test_thousands_of_names_are_looked_up_not_compared_one_by_one(monkeypatch: p
 
     monkeypatch.setattr("agent.fleet.filter.fnmatchcase", compared)
     assert Filter.parse(",".join(target.name for target in many)).select(many) == many
+
+
+@pytest.mark.parametrize(
+    "where", ["site=Londn", "notes=x", "tags=c", "x.y=z1", "sit=London", "enable_key=oops", "x.psk=oops"]
+)
+def test_no_value_of_data_stands_in_a_message(where: str) -> None:
+    values = {value for target in ROUTERS for value in target.data.values()} | {"oops"}
+    with pytest.raises(agent.InputError) as error:
+        names(where=("site=London", where))
+    words = re.findall(r"[\w.]+", f"{error.value.message} {error.value.hint}")
+    assert not {value for value in values if len(value) > 1}.intersection(words)
+
+
+def test_a_key_that_names_a_secret_is_told_why_it_finds_none() -> None:
+    with pytest.raises(agent.InputError) as error:
+        names(where=("snmp_community=oops",))
+    assert "snmp_community names a secret" in (error.value.hint or "")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import ruamel.yaml.main
 from nornir.core.inventory import ConnectionOptions, Defaults, Group, Groups, Host, Hosts, Inventory, ParentGroups
-from nornir.core.plugins.inventory import InventoryPluginRegister
+from nornir.core.plugins.inventory import InventoryPluginRegister, TransformFunctionRegister
 from nornir.plugins.inventory.simple import SimpleInventory
 
 import agent
@@ -20,16 +22,20 @@ from agent.fleet import inventory, textfile, yamlfile
 from agent.fleet.inventory import load, load_nornir
 from agent.fleet.reference import Reference
 from agent.fleet.target import Target
+from agent.model.address import Endpoint
 from agent.model.method import Method
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(autouse=True, params=["installed", "pure"])
-def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both parsers of ruamel.yaml: the C one where it is installed, and the one in Python."""
-    if request.param == "pure":
-        monkeypatch.setattr(ruamel.yaml.main, "CParser", None)
+@pytest.fixture(autouse=True)
+def one_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The C parser of ruamel.yaml, which reads other values, is nowhere used, be it installed or not."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the C parser of ruamel.yaml was made")
+
+    monkeypatch.setattr(ruamel.yaml.main, "CParser", refuse)
 
 
 @pytest.fixture
@@ -49,6 +55,20 @@ def refused(source: str) -> agent.InputError:
     with pytest.raises(agent.InputError) as error:
         load(source)
     return error.value
+
+
+def put(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def config(folder: Path, text: str) -> Path:
+    return Path(put(folder / "config.yaml", text))
+
+
+def simple(hosts: str, **more: str) -> str:
+    """A configuration of nornir with these files of its SimpleInventory."""
+    return json.dumps({"inventory": {"plugin": "SimpleInventory", "options": {"host_file": hosts, **more}}})
 
 
 # What is read
@@ -198,7 +218,8 @@ def test_data_is_text_by_dotted_names_and_a_value_of_the_host_hides_all_of_its_g
 def test_secrets_in_data_stay_out_of_it(folder: Path) -> None:
     source = write(
         folder,
-        "r1: {data: {enable_password: hunter2, snmp: {Secrets: [hunter3]}, api_token: 4711, url: 'ftp://u:hunter4@h/'}}\n",
+        "r1: {data: {enable_password: hunter2, snmp: {Secrets: [hunter3]}, api_token: 4711, url: 'ftp://u:hunter4@h/',"
+        " snmp_community: hunter5, enable_key: hunter6, apiKey: hunter7, bgp: {psk: hunter8}}}\n",
     )
     (target,) = load(source)
     assert target.data == {"url": "ftp://u:***@h/"}
@@ -253,17 +274,24 @@ far: {username: b, connection_options: {netconf: {username: c}}}
 )
 
 
+def nornirs(folder: Path, defaults: str = "defaults.yaml") -> Inventory:
+    """What nornir's own class makes of the files in *folder*, with the parser that ours is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ruamel.yaml.main, "CParser", None)
+        return SimpleInventory(*(str(folder / name) for name in ("hosts.yaml", "groups.yaml", defaults))).load()
+
+
 def test_nornir_itself_reads_the_same_from_the_same_files(folder: Path) -> None:
-    hosts = Path(write(folder, *FULL))
-    _, ours = inventory._simple(hosts)
-    theirs = SimpleInventory(str(hosts), str(folder / "groups.yaml"), str(folder / "defaults.yaml")).load()
+    write(folder, *FULL)
+    _, ours = inventory._simple(*(folder / f"{name}.yaml" for name in ("hosts", "groups", "defaults")))
+    theirs = nornirs(folder)
     assert ours.dict() == theirs.dict()
 
 
 def test_groups_are_inherited_in_nornirs_order(folder: Path) -> None:
     groups = "a: {groups: [x, y]}\nb: {groups: [y, z]}\nx: {groups: [top]}\ny: {}\nz: {}\ntop: {}\n"
     source = write(folder, "r1: {groups: [a, b]}\n", groups)
-    theirs = SimpleInventory(source, str(folder / "groups.yaml"), str(folder / "none.yaml")).load()
+    theirs = nornirs(folder, "none.yaml")
     expected = tuple(group.name for group in theirs.hosts["r1"].extended_groups())
     assert load(source)[0].groups == expected == ("a", "x", "top", "y", "b", "z")
 
@@ -274,7 +302,9 @@ def test_groups_are_inherited_in_nornirs_order(folder: Path) -> None:
 class Invented:
     """An inventory plugin as NetBox's is one: its routers are in no file."""
 
-    def __init__(self, count: int, password: str | None = None, loop: bool = False) -> None:
+    def __init__(self, count: int, password: str | None = None, loop: bool = False, fault: str | None = None) -> None:
+        if fault:
+            raise ValueError(f"no answer by https://ops:{fault}@netbox/ with token {fault}")
         self._count = count
         self._password = password
         self._loop = loop
@@ -302,12 +332,6 @@ def invented() -> Iterator[str]:
     InventoryPluginRegister.register("Invented", Invented)
     yield "Invented"
     InventoryPluginRegister.deregister("Invented")
-
-
-def config(folder: Path, text: str) -> Path:
-    path = folder / "config.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_a_plugin_of_a_nornir_configuration_brings_the_routers(folder: Path, invented: str) -> None:
@@ -344,7 +368,9 @@ def test_simple_inventory_by_configuration_gives_what_its_file_gives(folder: Pat
     [
         ("inventory: {plugin: NetBoxInventory2}\n", "plugin 'NetBoxInventory2' is not registered"),
         ("inventory: {plugin: Invented, options: {cuont: 1}}\n", "unexpected keyword argument 'cuont'"),
-        ("inventory: {plugin: SimpleInventory, options: {host_file: /nowhere/hosts.yaml}}\n", "FileNotFoundError"),
+        ("inventory: {plugin: SimpleInventory, options: {host_fiel: a}}\n", "inventory.options.host_fiel: the key"),
+        ("inventory: {options: {encoding: latin-1}}\n", "inventory.options.encoding: only UTF-8 is read"),
+        ("inventory: simple\n", "inventory: inventory is no mapping"),
         ("inventory: {plugin: Invented, options: {count: 0}}\n", "has no router"),
         ("inventory: {plugin: Invented, options: {count: 1, loop: true}}\n", "the group 'netbox' is its own parent"),
         ("- inventory\n", "no mapping"),
@@ -360,6 +386,49 @@ def test_a_configuration_that_nornir_cannot_load_is_an_input_error(
     assert str(folder / "config.yaml") in error.value.message
 
 
+def test_a_file_of_the_configuration_that_is_missing_is_named(folder: Path) -> None:
+    with pytest.raises(agent.InputError, match=r"/nowhere/hosts\.yaml: No such file"):
+        load_nornir(config(folder, simple("/nowhere/hosts.yaml")))
+
+
+def test_a_transform_function_of_the_configuration_is_applied(folder: Path) -> None:
+    def renamed(host: Host, **options: Any) -> None:
+        host.hostname = f"{host.name}.{options['domain']}"
+
+    said = json.loads(simple(put(folder / "hosts.yaml", "r1: {}\n")))
+    said["inventory"] |= {"transform_function": "renamed", "transform_function_options": {"domain": "example"}}
+    TransformFunctionRegister.register("renamed", renamed)
+    try:
+        (target,) = load_nornir(config(folder, json.dumps(said)))
+    finally:
+        TransformFunctionRegister.deregister("renamed")
+    assert target.host == "r1.example"
+
+
+# SYNTHETIC: each reads otherwise, or is refused, with the C parser.
+@pytest.mark.parametrize(
+    "text, data",
+    [
+        ("%YAML 1.1\n---\nr1: {data: {a: no, b: 22:22, c: 1_0}}\n", {"a": "false", "b": "1342", "c": "10"}),
+        ("r1: {data: {a: no, b: 22:22, c: 012}}\n", {"a": "no", "b": "22:22", "c": "12"}),
+        ("r1: {data: {a: env:NAME}}\n", {"a": "env:NAME"}),
+        ("r1: {data: {a: '::1', b: 2001:db8::1}}\n", {"a": "::1", "b": "2001:db8::1"}),
+        ('r1: {data: {a: "\\/"}}\n', {"a": "/"}),
+    ],
+)
+def test_a_value_of_yaml_is_the_same_by_every_way(folder: Path, text: str, data: dict[str, str]) -> None:
+    (target,) = load(write(folder, text))
+    assert target.data == data
+    assert load_nornir(config(folder, simple(str(folder / "hosts.yaml")))) == [target]
+
+
+@pytest.mark.parametrize(
+    "text", ["%YAML 1.3\n---\na: 1\n", "%YAML 2.0\n---\na: 1\n", "k: =\n", "%TAG ! x\n---\na: !b c\n"]
+)
+def test_whatever_the_parser_raises_is_an_input_error(folder: Path, text: str) -> None:
+    assert str(folder / "hosts.yaml") in refused(write(folder, text)).message
+
+
 def test_a_yaml_error_in_a_file_of_the_configuration_names_the_line_and_not_the_text(folder: Path) -> None:
     (folder / "bad.yaml").write_text("r1:\n  password: hunter2\n  password: hunter3\n")
     text = f"inventory: {{plugin: SimpleInventory, options: {{host_file: {folder}/bad.yaml}}}}\n"
@@ -369,11 +438,75 @@ def test_a_yaml_error_in_a_file_of_the_configuration_names_the_line_and_not_the_
     assert "hunter" not in error.value.message
 
 
+def test_what_a_plugin_says_of_its_secrets_is_hidden(folder: Path, invented: str) -> None:
+    with pytest.raises(agent.InputError) as error:
+        load_nornir(config(folder, f"inventory: {{plugin: {invented}, options: {{count: 1, fault: hunter2}}}}\n"))
+    assert "ValueError: no answer by https://ops:***@netbox/ with token ***" in error.value.message
+
+
 def test_a_password_in_clear_from_a_plugin_is_refused_with_the_router(folder: Path, invented: str) -> None:
     with pytest.raises(agent.InputError) as error:
         load_nornir(config(folder, f"inventory: {{plugin: {invented}, options: {{count: 1, password: hunter2}}}}\n"))
     assert error.value.device == "r0"
     assert "hunter2" not in str(error.value)
+
+
+# The same rules for hosts in every form
+
+
+FORMS: dict[str, Callable[[Path, str], list[Target]]] = {
+    "csv": lambda folder, host: load(put(folder / "r.csv", f'name,host\nr0,a\nr1,"{host}"\n')),
+    "list": lambda folder, host: load(put(folder / "r.txt", f"r0\n{host}\n")),
+    "yaml": lambda folder, host: load(put(folder / "y.yaml", f"r0: {{}}\nr1:\n  hostname: '{host}'\n")),
+    "netconf": lambda folder, host: load(
+        put(folder / "n.yaml", f"r0: {{}}\nr1: {{connection_options: {{netconf: {{hostname: '{host}'}}}}}}\n")
+    ),
+    "key": lambda folder, host: load(put(folder / "k.yaml", f"r0: {{}}\n'{host}': {{}}\n")),
+    "name": lambda folder, host: load(put(folder / "n.csv", f'name,port\nr0,\n"{host}",\n')),
+    "nornir": lambda folder, host: load_nornir(
+        config(folder, simple(put(folder / "hosts.yaml", f"r0: {{}}\nr1: {{hostname: '{host}'}}\n")))
+    ),
+    "jump": lambda folder, host: load(put(folder / "j.csv", f'name,jump\nr0,\nr1,"{host}"\n')),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "host", ["ops@192.0.2.1:830", "[2001:db8::1]:830", "[2001:db8::1]", "ssh://ops@192.0.2.1:830/"]
+)
+def test_hosts_are_taken_alike_in_every_form(tmp_path: Path, form: str, host: str) -> None:
+    target = FORMS[form](tmp_path, host)[-1]
+    where = Endpoint.parse(host)
+    if form == "jump":
+        assert target.jump == host
+    else:
+        assert (target.host, target.username, target.port) == (where.host, where.user, where.port)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1/32", "2001:db8::1/64", "https://192.0.2.1", "ops:hunter2@r1", "r1:99999", "192.0.2.300", "[r1]"]
+)
+def test_hosts_are_refused_alike_in_every_form(tmp_path: Path, form: str, host: str) -> None:
+    with pytest.raises(agent.InputError) as error:
+        FORMS[form](tmp_path, host)
+    assert re.match(rf"{tmp_path}/\w+\.\w+, line [234]: ", error.value.message), error.value.message
+    assert "hunter2" not in f"{error.value} {error.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "hosts, port, ssh_port",
+    [
+        ("r1: {hostname: 'a:830'}\n", 830, None),
+        ("r1: {hostname: 'a:22'}\n", None, 22),
+        ("r1: {hostname: 'a:8300', data: {xr_agent: {ssh_port: 22}}}\n", 8300, 22),
+    ],
+)
+def test_a_port_in_nornirs_hostname_means_what_its_port_means(
+    folder: Path, hosts: str, port: int | None, ssh_port: int | None
+) -> None:
+    (target,) = load(str(write(folder, hosts)))
+    assert (target.host, target.port, target.ssh_port) == ("a", port, ssh_port)
 
 
 # What is refused
@@ -406,17 +539,17 @@ def test_a_password_in_clear_from_a_plugin_is_refused_with_the_router(folder: Pa
         ('"r 1\\n": {}\n', 1, "r 1\\x0a", "a name has control characters", ""),
         ("'-r1': {}\n", 1, "-r1", "'-r1' is no host name or address", ""),
         ("r1:\n hostname: -oProxyCommand=x\n", 2, "r1", "is no host name or address", ""),
-        ("r1:\n hostname: 10\n", 2, "r1", "a host is text, not 10", "put it in quotes"),
-        ("r1:\n port: 0\n", 2, "r1", "port 0 is not in 1..65535", ""),
-        ("r1:\n port: true\n", 2, "r1", "port True is not in", ""),
-        ("r1:\n data:\n  xr_agent: {ssh_port: 65536}\n", 3, "r1", "port 65536 is not in", ""),
-        ("r1:\n data:\n  xr_agent: {netconf_port: x}\n", 3, "r1", "port 'x' is not in", ""),
-        ("r1:\n data:\n  xr_agent: {method: magic}\n", 3, "r1", "'magic' is no method", "one of auto, trustpool, "),
-        ("r1:\n data:\n  xr_agent: {trustpoint: a b}\n", 3, "r1", "the trustpoint name 'a b' cannot be used", ""),
-        ("r1:\n data:\n  xr_agent: {jump: '@h'}\n", 3, "r1", "has no user before the @", ""),
-        ("r1:\n data:\n  xr_agent: {jump: 'h:x'}\n", 3, "r1", "port 'x' is not in", ""),
+        ("r1:\n hostname: 10\n", 2, "r1", "a host is no text", "put it in quotes"),
+        ("r1:\n port: 0\n", 2, "r1", "this is no port in 1..65535", ""),
+        ("r1:\n port: true\n", 2, "r1", "this is no port in", ""),
+        ("r1:\n data:\n  xr_agent: {ssh_port: 65536}\n", 3, "r1", "this is no port in", ""),
+        ("r1:\n data:\n  xr_agent: {netconf_port: x}\n", 3, "r1", "this is no port in", ""),
+        ("r1:\n data:\n  xr_agent: {method: magic}\n", 3, "r1", "this is no method", "one of auto, trustpool, "),
+        ("r1:\n data:\n  xr_agent: {trustpoint: a b}\n", 3, "r1", "this trustpoint name cannot be used", ""),
+        ("r1:\n data:\n  xr_agent: {jump: '@h'}\n", 3, "r1", "there is no user before the @", ""),
+        ("r1:\n data:\n  xr_agent: {jump: 'h:x'}\n", 3, "r1", "what follows the host is no port in", ""),
         ("r1:\n data:\n  xr_agent: {jump: ''}\n", 3, "r1", "a jump host is empty", "leave the key out"),
-        ("r1:\n data:\n  xr_agent: {key: '~nobody-here/k'}\n", 3, "r1", "there is no home of the user", ""),
+        ("r1:\n data:\n  xr_agent: {key: '~nobody-here/k'}\n", 3, "r1", "there is no such home", ""),
         ('r1:\n username: "a\\eb"\n', 2, "r1", "has control characters", ""),
         ('r1:\n data:\n  a: {b: "x\\e[2J"}\n', 3, "r1", "the value has control characters", ""),
         ("r1:\n password: hunter2\n", 2, "r1", "given as a reference, never by itself", "env:NAME, file:PATH"),
@@ -424,9 +557,11 @@ def test_a_password_in_clear_from_a_plugin_is_refused_with_the_router(folder: Pa
         ("r1:\n connection_options: {netconf: {password: hunter2}}\n", 2, "r1", "given as a reference", ""),
         ("r1:\n data: {xr_agent: {key_passphrase: hunter2}}\n", 2, "r1", "given as a reference", ""),
         ("r1: !!python/object/apply:os.system [id]\n", 1, None, "only plain data is", ""),
-        ("r1:\n password: !vault abc\n", 2, None, "the tag !vault is not taken", ""),
+        ("r1:\n password: !hunter2 abc\n", 2, None, "a tag (!word) is not taken", ""),
         ("r1: &a {data: *a}\n", 1, None, "this refers to itself", ""),
-        ("r1: *a\n", 1, None, "undefined alias", ""),
+        ("r1: *hunter2\n", 1, None, "undefined alias", ""),
+        ("r1: !hunter2!x y\n", 1, None, "undefined tag handle", ""),
+        ("r1: !<hunter2> y\n", 1, None, "a tag (!word) is not taken", ""),
         ("? [a]\n: {}\n", 1, None, "a key is a list or a mapping", ""),
         ("r1: {}\n---\nr2: {}\n", 2, None, "expected a single document", ""),
         ("r1: [\n", 2, None, "no valid YAML", ""),
@@ -448,7 +583,7 @@ def test_what_cannot_be_used_is_refused_with_file_line_and_router(
     "groups, said",
     [
         ("core:\n  usrname: x\n", "groups.yaml, line 2: group core: the key 'usrname' is unknown"),
-        ("core:\nunused:\n  port: 99999\n", "groups.yaml, line 3: group unused: port 99999 is not in"),
+        ("core:\nunused:\n  port: 99999\n", "groups.yaml, line 3: group unused: this is no port in"),
         ("core:\n  password: hunter2\n", "groups.yaml, line 2: group core: a secret is given as a reference"),
         ("core: {groups: [up]}\nup:\n  groups: [gone]\n", "groups.yaml, line 3: group up: the group 'gone' is not"),
         ("core: {groups: [up]}\nup: {groups: [core]}\n", "the group 'core' is its own parent"),

@@ -309,6 +309,8 @@ def test_the_history_of_one_router_is_over_all_runs(path: Path) -> None:
         ({"password": agent.Secret("hunter2")}, "settings.password is a Secret"),
         ({"groups": {"core": [{"key": agent.Secret("hunter2")}]}}, "settings.groups.core.key is a Secret"),
         ({"reach": {"password": "hunter2"}}, "settings.reach.password is a text that is no reference"),
+        ({"snmp_community": "hunter2"}, "settings.snmp_community is a text that is no reference"),
+        ({"reach": {"key": "hunter2"}}, "settings.reach.key is a text that is no reference"),
         ({"register_token": ["hunter2"]}, "settings.register_token is a text that is no reference"),
         ({"anchor": Path("hunter2")}, "settings.anchor is a PosixPath"),
         ({"method": agent.Method.RPC}, "settings.method is a Method"),
@@ -329,6 +331,10 @@ def test_references_to_secrets_are_kept(path: Path) -> None:
         "key_passphrase": None,
         "reach": {"password": "keyring:a/b"},
         "ask_password": True,
+        "password_env": "XR",
+        "register_token_file": "/etc/xr/token",
+        "key": "/home/ops/.ssh/id",
+        "host_key": "ssh-ed25519 AAAA",
     }
     with Journal.open(path) as journal, begin(journal, settings=settings):
         assert journal.run("last").settings == settings

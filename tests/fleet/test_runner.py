@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,7 +56,7 @@ class Work:
 
 
 def crew(work: Callable[[Job, Target], Result], workers: int = 4) -> Crew:
-    return Crew(workers, lambda: ThreadPoolExecutor(workers), work)
+    return Crew(workers, lambda _: ThreadPoolExecutor(workers), work)
 
 
 def test_no_more_are_in_flight_than_there_are_workers_and_each_ends_once() -> None:
@@ -66,6 +66,26 @@ def test_no_more_are_in_flight_than_there_are_workers_and_each_ends_once() -> No
     assert sorted(result.device for result in results) == sorted(target.name for target in run.targets)
     assert work.most <= 4
     assert (run.state, run.failed) == (RunState.DONE, 0)
+
+
+def test_what_the_inventory_says_besides_does_not_travel_to_workers() -> None:
+    handed: list[Target] = []
+
+    def work(job: Job, target: Target) -> Result:
+        handed.append(target)
+        if not died:
+            died.append(target.name)
+            raise BrokenExecutor("its worker died")
+        return done(target.name)
+
+    died: list[str] = []
+    told = replace(
+        targets(1)[0], platform="iosxr", groups=("core",), data={"note": "hunter2"}, trustpoint="T", port=8300
+    )
+    run = Run([told], PUSH, crew(work, 1))
+    assert [result.word for result in run.results()] == ["remedied"]
+    assert handed == [Target("r0", "r0.example", trustpoint="T", port=8300)] * 2
+    assert "hunter2" not in repr(told)
 
 
 def test_no_more_are_handed_out_than_are_in_flight() -> None:
@@ -158,7 +178,7 @@ class Fragile(Executor):
 def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: int, result: PushResult) -> None:
     breaks = {"r2": times}
     made: list[str] = []
-    fragile = Crew(3, lambda: Fragile(breaks, made), Work())
+    fragile = Crew(3, lambda _: Fragile(breaks, made), Work())
     results = {one.device: one for one in Run(targets(6), PUSH, fragile).results()}
     assert len(results) == 6
     ends = {name: one.outcome.result for name, one in results.items() if one.outcome}
@@ -174,7 +194,7 @@ def test_where_no_worker_ever_comes_up_the_run_stops_after_a_few_and_says_why(nu
     def work(job: Job, target: Target) -> Result:
         raise BrokenExecutor("the journal is from a newer version")
 
-    def executor() -> Executor:
+    def executor(job: Job) -> Executor:
         opened.append(ThreadPoolExecutor(2))
         return opened[-1]
 
@@ -204,7 +224,7 @@ def test_a_wish_to_end_reaches_the_workers_whatever_the_run_waits_for(before: st
 
     number = 1 if before == "a worker died" else 2
     policy = Policy(stop=lambda seconds: wish.is_set())
-    crew = Crew(2, lambda: ThreadPoolExecutor(2), work, broken=(WorkerGone,), interrupt=told.set)
+    crew = Crew(2, lambda _: ThreadPoolExecutor(2), work, broken=(WorkerGone,), interrupt=told.set)
     rollout = Rollout() if before == "a worker died" else Rollout(max_failures=Share(0))
     run = Run(targets(number), PUSH, crew, rollout, policy=policy)
     assert len(list(run.results())) == number
@@ -286,7 +306,7 @@ def test_workers_that_die_count_as_failures_at_once() -> None:
     def work(job: Job, target: Target) -> Result:
         raise WorkerGone
 
-    dying = Crew(1, lambda: ThreadPoolExecutor(1), work, broken=(WorkerGone,))
+    dying = Crew(1, lambda _: ThreadPoolExecutor(1), work, broken=(WorkerGone,))
     run = Run(targets(1000), PUSH, dying, Rollout(max_failures=Share(5)))
     words = [result.word for result in run.results()]
     assert run.state is RunState.STOPPED
@@ -300,7 +320,7 @@ def test_where_all_workers_are_lost_the_run_stops_and_nothing_is_done_twice() ->
         handed.append(target.name)
         raise WorkerGone
 
-    gone = Crew(2, lambda: ThreadPoolExecutor(2), work, lost=(WorkerGone,))
+    gone = Crew(2, lambda _: ThreadPoolExecutor(2), work, lost=(WorkerGone,))
     run = Run(targets(100), PUSH, gone)
     assert {result.word for result in run.results()} == {"unknown"}
     assert run.state is RunState.STOPPED

@@ -92,14 +92,14 @@ def test_a_column_that_looks_like_one_of_ours_is_not_taken_for_data(tmp_path: Pa
     [
         ("name,host\nr1,a\nr2\n", 3, None, "1 fields where the header has 2"),
         ("name,host\nr1,a,b\n", 2, None, "3 fields where the header has 2"),
-        ("name,site,site\nr1,a,b\n", 1, None, "column 3 of the header is a second 'site'"),
+        ("name,site,site\nr1,a,b\n", 1, None, "column 3 of the header has the name of column 2"),
         ("name,,site\nr1,a,b\n", 1, None, "column 2 of the header has no name"),
         ("r1,192.0.2.1\n", 1, None, "the header has neither name nor host"),
         ("name;host\nr1;a\n", 1, None, "the header has one field"),
         ("name,site\n,x\n", 2, None, "neither name nor host is given"),
         ('name,site\nr1,"x\n', 2, None, "no valid CSV"),
-        ("name,port\nr1,83O\n", 2, "r1", "port: port '83O' is not in 1..65535"),
-        ("name,method\nr1,magic\n", 2, "r1", "method: 'magic' is no method"),
+        ("name,port\nr1,83O\n", 2, "r1", "port: this is no port in 1..65535"),
+        ("name,method\nr1,magic\n", 2, "r1", "method: this is no method"),
         ("name,password\nr1,hunter2\n", 2, "r1", "password: a secret is given as a reference, never by itself"),
         ("name,host\nr1,a b\n", 2, "r1", "host: 'a b' is no host name or address"),
         ("name,username\nr1,a\x1bb\n", 2, "r1", "username: the value has control characters"),
@@ -147,9 +147,9 @@ def test_a_list_has_one_router_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("a\nb:0\n", "line 2: port '0' is not in 1..65535"),
+        ("a\nb:0\n", "line 2: what follows the host is no port in 1..65535"),
         ("a\nb c\n", "line 2: 'b c' is no host name or address"),
-        ("a\n@b\n", "line 2: '@b' has no user before the @"),
+        ("a\n@b\n", "line 2: there is no user before the @"),
         ("a\n[::1\n", "line 2: '[::1' is no [user@]host[:port]"),
         ("a\n[::1]830\n", "line 2: '[::1]830' is no [user@]host[:port]"),
         ("a\n-b\n", "line 2: '-b' is no host name or address"),
@@ -166,6 +166,73 @@ def test_what_a_list_cannot_have_is_refused_with_its_line(text: str, said: str) 
         listed(text)
     assert "standard input" in error.value.message
     assert said in error.value.message
+
+
+def test_a_line_that_begins_with_a_hash_is_a_comment_where_a_row_might_begin(tmp_path: Path) -> None:
+    text = (
+        '# routers of London\n  # with one quote: "\nname,host,site\n'
+        'r1,192.0.2.1,"a\n#b"\r\n#r2,192.0.2.2,x\n\n #r3\nr4,192.0.2.4,#c\n# end'
+    )
+    assert load(table(tmp_path, text)) == [
+        Target("r1", "192.0.2.1", data={"site": "a\n#b"}),
+        Target("r4", "192.0.2.4", data={"site": "#c"}),
+    ]
+
+
+def test_lines_are_counted_with_the_comments(tmp_path: Path) -> None:
+    text = '# one\nname,site\n# three\nr1,"a\n# five"\n# six\nr1,b\n'
+    with pytest.raises(agent.InputError) as error:
+        load(table(tmp_path, text))
+    assert error.value.message == f"{tmp_path}/routers.csv, line 7: the name is there already, on line 5"
+
+
+@pytest.mark.parametrize("text", ['name\nr1\n"#r2"\n', "host,name\n192.0.2.1,r1\n192.0.2.2,#r2\n"])
+def test_a_router_whose_name_looks_like_a_comment_is_refused_by_its_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(agent.InputError) as error:
+        load(table(tmp_path, text))
+    said = "line 3: the name '#r2' begins with #, as a comment does"
+    assert error.value.message == f"{tmp_path}/routers.csv, {said}"
+
+
+def test_a_row_with_one_field_of_a_hash_alone_is_a_comment(tmp_path: Path) -> None:
+    assert [one.name for one in load(table(tmp_path, "name\n#\nr1\n"))] == ["r1"]
+
+
+def test_user_and_port_in_the_host_count_as_if_they_stood_beside_it(tmp_path: Path) -> None:
+    rows = "r1,ops@192.0.2.1:8300,,\nr2,[2001:db8::2]:831,831,\n,ops@r3,,ops\n,ssh://ops@r4:832/,,\n"
+    assert load(table(tmp_path, f"name,host,port,username\n{rows}")) == [
+        Target("r1", "192.0.2.1", port=8300, username="ops"),
+        Target("r2", "2001:db8::2", port=831),
+        Target("r3", "r3", username="ops"),
+        Target("r4:832", "r4", port=832, username="ops"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        ("r1,192.0.2.1:830,831,", "host: the port in the host is another than the one beside it"),
+        ("r1,me@192.0.2.1,,ops", "host: the username in the host is another than the one beside it"),
+        ("r1:830,,831,", "the port in the host is another than the one beside it"),
+    ],
+)
+def test_two_ports_or_users_of_one_router_are_refused(tmp_path: Path, row: str, said: str) -> None:
+    with pytest.raises(agent.InputError) as error:
+        load(table(tmp_path, f"name,host,port,username\n{row}\n"))
+    assert error.value.message == f"{tmp_path}/routers.csv, line 2: {said}"
+
+
+def test_a_first_row_that_is_no_header_is_refused_without_its_secrets(tmp_path: Path) -> None:
+    with pytest.raises(agent.InputError) as error:
+        load(table(tmp_path, "r1,192.0.2.1,hunter2,hunter2\n"))
+    assert "hunter2" not in f"{error.value.message} {error.value.hint}"
+
+
+def test_a_list_takes_urls_of_ssh(tmp_path: Path) -> None:
+    assert listed("ssh://ops@192.0.2.1:8300/\nssh://[2001:db8::1]\n") == [
+        Target("192.0.2.1:8300", "192.0.2.1", port=8300, username="ops"),
+        Target("2001:db8::1", "2001:db8::1"),
+    ]
 
 
 def test_standard_input_is_read_within_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:

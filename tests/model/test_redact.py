@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from agent.model.device import Secret
-from agent.model.redact import Redactor, spelled
+from agent.model.redact import Redactor, names_a_secret, spelled
 
 SECRET = "p<a>s&'s\"é\\w0rd-Zq7"
 KNOWN = Redactor([Secret(SECRET)])
@@ -126,6 +126,50 @@ def test_an_element_that_does_not_end_hides_all_that_follows() -> None:
 )
 def test_configuration_lines_hide_their_secrets(line: str, shown: str) -> None:
     assert Redactor().text(f"a\n{line}\nb") == f"a\n{shown}\nb"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "password",
+            "enablePassword",
+            "enable_passwd",
+            "pwd",
+            "rootPwd",
+            "key-passphrase",
+            "client-secret",
+            "Secrets",
+        ),
+        *(
+            "token",
+            "api_token",
+            "apikey",
+            "apiKey",
+            "api_key",
+            "private key",
+            "privateKey",
+            "enable_key",
+            "key",
+            "keys",
+        ),
+        *("snmp_community", "communities", "credentials", "ssh_creds", "psk", "wifiPsk", "pre-shared", "preshared-key"),
+        *("key-string", "x:password", "auth-key", "isis.key"),
+    ],
+)
+def test_a_name_of_a_secret_is_known_as_one(name: str) -> None:
+    assert names_a_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("site", "keyboard", "monkey", "turkey", "keychain", "key-chain", "passive", "compass", "hostname", "tags"),
+        *("password_env", "password_file", "key_passphrase_env", "register_token_file", "pin_count", "credit"),
+    ],
+)
+def test_other_names_are_none_of_a_secret(name: str) -> None:
+    assert not names_a_secret(name)
 
 
 def test_hostile_text_costs_one_pass() -> None:
