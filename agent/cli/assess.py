@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--syslog",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="In place of HOST: list the hosts that lost the server by a collector's syslog text, also packed; - for stdin.",
+    help="In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
 )
 @options.output
 def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -> None:

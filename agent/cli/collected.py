@@ -63,14 +63,15 @@ def _scanned(stream: BinaryIO, path: Path, found: Findings) -> InputError | None
     counting: _Counting | None = None
     try:
         for name, text in texts(stream, str(path)):
+            if isinstance(text, InputError):
+                failure = failure or text
+                continue
             counting = _Counting(text)
             scan(cast("BinaryIO", counting), found, unknown=UNKNOWN if name == str(path) else f"{UNKNOWN} ({name})")
             if counting.broken is not None:
                 failure = failure or _cut_off(name, counting.read_so_far, counting.broken)
     except DAMAGE as error:
         failure = failure or _cut_off(str(path), counting.read_so_far if counting else 0, error)
-    except InputError as error:
-        failure = failure or error
     return failure
 
 

@@ -59,31 +59,46 @@ _UNREAD = (
 )
 
 
-def texts(stream: BinaryIO, name: str, depth: int = _DEEPEST) -> Iterator[tuple[str, BinaryIO]]:
-    """The text in *stream*, or every text of an archive, with its name; to be read before the next one is asked for.
+Text = tuple[str, BinaryIO | InputError]
+"""A text with its name; or why it is not read."""
+
+
+def texts(stream: BinaryIO, name: str) -> Iterator[Text]:
+    """The text in *stream*, or every text of an archive; each is to be read before the next one is asked for.
 
     Raises:
-        InputError: it is in a form that is not read, which the message names; or packed more often than four times.
-        DAMAGE: its beginning is damaged.
+        DAMAGE: its beginning is damaged, or what holds an archive together.
     """
-    head = _Head(stream)
+    yield from _texts(_Head(stream, at=stream.tell() if stream.seekable() else None), name, _DEEPEST)
+
+
+def _texts(head: _Head, name: str, depth: int) -> Iterator[Text]:
     start = head.start
-    for mark, form, hint in _UNREAD:
-        if start.startswith(mark):
-            raise InputError(f"{name}: it is {form}, which is not read", hint=hint)
+    unread = next(((form, hint) for mark, form, hint in _UNREAD if start.startswith(mark)), None)
     unpacked = next((make for mark, make in _packers() if start.startswith(mark)), None)
-    if depth == 0:
-        raise InputError(f"{name}: packed more than {_DEEPEST} times", hint="unpack it first")
-    if unpacked is not None:
+    if unread is not None:
+        yield name, InputError(f"{name}: it is {unread[0]}, which is not read", hint=unread[1])
+    elif depth == 0:
+        yield name, InputError(f"{name}: packed more than {_DEEPEST} times", hint="unpack it first")
+    elif unpacked is not None:
         with unpacked(_buffered(head)) as inner:
-            yield from texts(inner, name, depth - 1)
+            yield from _texts(_Head(inner), name, depth - 1)
     elif start.startswith(_ZIP):
-        yield from _zipped(head, stream, name, depth)
+        yield from _zipped(head, name, depth)
     elif start[_TAR] == b"ustar":
         yield from _tarred(head, name, depth)
     else:
         encoding = next((encoding for mark, encoding in _MARKS if start.startswith(mark)), None)
         yield name, cast("BinaryIO", head if encoding is None else _Transcoded(head, encoding))
+
+
+def _member(stream: BinaryIO, name: str, depth: int) -> Iterator[Text]:
+    """One file of an archive, of which the others are read where this one is damaged."""
+    try:
+        with stream:
+            yield from _texts(_Head(stream), name, depth - 1)
+    except DAMAGE as error:
+        yield name, InputError(f"{name}: damaged or cut off: {error}", hint="what the others have is listed")
 
 
 def _packers() -> tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...]:
@@ -117,23 +132,35 @@ class _Zstandard(io.RawIOBase):
             raise OSError(str(error)) from error
 
 
-def _zipped(head: _Head, stream: BinaryIO, name: str, depth: int) -> Iterator[tuple[str, BinaryIO]]:
-    if not stream.seekable():
-        raise InputError(f"{name}: a zip archive is not read from a pipe or another archive", hint="name the file")
-    stream.seek(head.at)
-    with zipfile.ZipFile(stream) as archive:
+def _zipped(head: _Head, name: str, depth: int) -> Iterator[Text]:
+    if head.at is None:
+        yield (
+            name,
+            InputError(f"{name}: a zip archive is not read from a pipe or another archive", hint="name the file"),
+        )
+        return
+    head.stream.seek(head.at)
+    with zipfile.ZipFile(head.stream) as archive:
         for member in archive.infolist():
             if not member.is_dir():
-                with archive.open(member) as inner:
-                    yield from texts(cast("BinaryIO", inner), f"{name}: {member.filename}", depth - 1)
+                yield from _opened(archive, member, f"{name}: {member.filename}", depth)
 
 
-def _tarred(head: _Head, name: str, depth: int) -> Iterator[tuple[str, BinaryIO]]:
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, depth: int) -> Iterator[Text]:
+    try:
+        inner = archive.open(member)
+    except DAMAGE as error:  # encrypted, or packed by a method that is not read
+        yield name, InputError(f"{name}: it is not read: {error}", hint="unpack it first")
+        return
+    yield from _member(cast("BinaryIO", inner), name, depth)
+
+
+def _tarred(head: _Head, name: str, depth: int) -> Iterator[Text]:
     with tarfile.open(fileobj=_buffered(head), mode="r|") as archive:
         for member in archive:
             inner = archive.extractfile(member) if member.isfile() else None
             if inner is not None:
-                yield from texts(cast("BinaryIO", inner), f"{name}: {member.name}", depth - 1)
+                yield from _member(cast("BinaryIO", inner), f"{name}: {member.name}", depth)
 
 
 def _buffered(head: _Head) -> BinaryIO:
@@ -145,12 +172,12 @@ class _Head(io.RawIOBase):
 
     Attributes:
         start: its first 512 bytes, or all of it.
-        at: where it began, where that can be told.
+        at: where it began, where one can go back to that.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.at = stream.tell() if stream.seekable() else 0
+    def __init__(self, stream: BinaryIO, *, at: int | None = None) -> None:
+        self.stream = stream
+        self.at = at
         start = b""
         while len(start) < _HEAD and (piece := _some(stream.read(_HEAD - len(start)))):
             start += piece
@@ -161,7 +188,7 @@ class _Head(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not self._left:
-            return _some(self._stream.read(size))
+            return _some(self.stream.read(size))
         size = len(self._left) if size < 0 else size
         piece, self._left = self._left[:size], self._left[size:]
         return piece

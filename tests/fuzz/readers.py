@@ -306,9 +306,10 @@ def certificates(data: bytes) -> None:
 def logs(data: bytes) -> None:
     """A collector's text, as it is or packed; no more hosts than lines are found in it."""
     found = Findings()
-    with suppress(InputError, *DAMAGE):
+    with suppress(*DAMAGE):
         for name, text in texts(io.BytesIO(data), "log"):
-            scan(text, found, unknown=name)
+            if not isinstance(text, InputError):
+                scan(text, found, unknown=name)
     for host in found.hosts.values():
         printed(host.host, objects.syslog_object(host))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from agent.xr.logs.stamp import ZONES, Stamp, stamp, zoned
 
 _RELAYS = 6
-_RECORDS = 64
+_NEAR = 8192  # how far before the message its record begins, where no newline tells
 _PRIORITY = re.compile(r"(?:\d{1,7} )?<\d{1,3}>[ \t]?")
 # RFC 5424 section 6: version, time, host, application, process, message id, structured data; PRI may be cut off.
 _RFC5424 = re.compile(
@@ -84,7 +84,8 @@ def header(record: str) -> Header:
     Other records may stand before it where no newline parts them. A priority is that of a relayed message where headers
     alone stand before it, else the beginning of the record.
     """
-    starts = [0, *(found.start() for found in _RECORD.finditer(record))][-_RECORDS:]
+    near = max(0, len(record) - _NEAR)
+    starts = [0, *(found.start() for found in _RECORD.finditer(record, near))][-_RELAYS:]
     for start in starts:
         found, last = _relayed(record[start:])
         if start + last >= starts[-1]:

@@ -175,7 +175,8 @@ def _told(fields: Sequence[str]) -> Header | None:
     if message is None or not times or len(fields) < 3:
         return None
     inner = _inner(fields[message])
-    others = [field for place, field in enumerate(fields) if place not in (message, *times)]
+    places = [*range(times[0] + 1, len(fields)), *range(times[0])]
+    others = [fields[place] for place in places if place not in (message, *times)]
     names = [name for field in others if _NAME.match(field) and (name := _sender(field)) is not None]
     addresses = [name for name in names if re.match(r"\d{1,3}(?:\.\d{1,3}){3}\Z|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+\Z", name)]
     plain = [name for name in names if not name.isdigit()]

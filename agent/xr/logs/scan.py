@@ -127,7 +127,7 @@ class Findings:
 
 
 def scan(stream: BinaryIO, into: Findings | None = None, *, unknown: str = UNKNOWN) -> Findings:
-    """Look through a collector's text, and add what is found to *into*; *unknown* is how hosts without a name are called.
+    """Look through a collector's text, and add what is found to *into*; *unknown* names hosts that have no name.
 
     Lines of plain text, JSON or CSV, ended by newlines or with octet counts; undecodable bytes are passed over. Memory
     does not grow with the text, only with the hosts, of which :data:`MOST_HOSTS` are kept apart.
@@ -180,7 +180,7 @@ _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 
 
 def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
-    """Whole lines, as many at once as are read; of a line without end, :data:`_LONGEST` before what is to be looked at."""
+    """Whole lines, as many at once as are read; of a line without end, :data:`_LONGEST` before what is looked at."""
     kept, seen, base = b"\n", 1, 0
     while True:
         block = stream.read(_BLOCK)
