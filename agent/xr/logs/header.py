@@ -118,7 +118,7 @@ def _relayed(record: str) -> tuple[Header, int]:
         if not more:
             break
     if host is None:
-        field = _FIELD.search(record)
+        field = _FIELD.search(record, 0, _NEAR // 4)
         host = host_name(field["host"]) if field else None
     return Header(host, time), last
 

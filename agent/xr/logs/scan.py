@@ -47,7 +47,7 @@ class _Text:
         if self.columns.delimiter is not None:
             forms = [rf"[^\n{re.escape(self.columns.delimiter)}]*+{re.escape(self.columns.delimiter)}"]
         elif not re.match(_JSON, first) or is_log(first):  # an object is no record of a log for being JSON
-            forms.append(_JSON)
+            forms.insert(0, _JSON)
         self._known = re.compile(rf"\n(?:{'|'.join(forms)})".encode())
 
     def understood(self, piece: _Piece) -> int:
