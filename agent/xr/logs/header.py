@@ -34,7 +34,7 @@ _ORIGIN = re.compile(
 )
 # Where a record begins behind another one.
 _RECORD = re.compile(
-    rf"(?:\d{{1,7}} )?<\d{{1,3}}>(?= ?(?:\d{{1,2}} (?:- |\d{{4}}-)|[*.]?[A-Z][a-z]{{2}} [ \d]\d |\d{{1,12}}: "
+    rf"<\d{{1,3}}>(?= ?(?:\d{{1,2}} (?:- |\d{{4}}-)|[*.]?[A-Z][a-z]{{2}} [ \d]\d |\d{{1,12}}: "
     rf"|\d{{4}}-\d\d|(?:\S{{1,255}} )?{NODE}))"
 )
 _GAP = r"[ \t,;|]+"
