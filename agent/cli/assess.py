@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     "--syslog",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE",
-    help="In place of HOST: list the affected hosts in a syslog collector's text, also gzipped; - for stdin.",
+    help="In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
 )
 @options.output
 def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -> None:
     """Judge HOST, or all of an inventory: affected, not-affected, remedied or unknown, with reasons and deadlines.
 
-    Exit code 1 for affected and unknown, and where --syslog finds an affected host.
+    Exit code 1 for affected and unknown, and where --syslog finds a host that lost the server.
     """
     options.start(given)
     if syslog is not None:
@@ -86,21 +86,23 @@ def _notice(path: Path | None) -> Notice | None:
 
 def _without_host(path: Path, form: str, given: options.Options) -> None:
     from agent.cli import render
-    from agent.cli.collected import affected_hosts
+    from agent.cli.collected import affected_hosts, summary
+    from agent.cli.console import errors
     from agent.cli.work import emit
     from agent.fleet import objects
 
     if given["host"] is not None or given["inventory"] or given["nornir_config"]:
         raise click.UsageError("--syslog reads no router: leave HOST out", ctx=click.get_current_context())
     options.not_for_many()
-    hosts, failure = affected_hosts(path)
-    found = list(hosts.values())
+    findings, failure = affected_hosts(path)
+    found = list(findings.hosts.values())
     if form == "jsonl":
         for host in found:
             print(objects.dump(objects.syslog_object(host), form))
     else:
         emit(form, lambda: [objects.syslog_object(host) for host in found], lambda: render.syslog_view(found))
+    errors().print(summary(findings), soft_wrap=True)
     if failure is not None:
         raise failure
-    if found:
+    if any(not host.recovered for host in found):
         click.get_current_context().exit(1)

@@ -1,19 +1,18 @@
-"""A syslog collector's text, from a file or stdin, plain or gzipped."""
+"""A syslog collector's text, from a file or stdin, as it is or packed."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import stat
 import sys
-import zlib
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
+from agent.cli.unpack import DAMAGE, texts
 from agent.model.errors import InputError
-from agent.xr.syslog import Affected, scan
+from agent.model.text import counted, without_secrets
+from agent.xr.logs.scan import UNKNOWN, Findings, scan
 
-_GZIP = b"\x1f\x8b"
 _HINT = "name a readable file, or - for stdin"
 
 
@@ -27,40 +26,81 @@ class _Counting(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         try:
-            data: bytes | None = self._stream.read(size)
-        except (OSError, EOFError, zlib.error) as error:
+            data = self._stream.read(size)
+        except DAMAGE as error:
             self.broken = error
-            return b""
-        if data is None:  # what a stream gives that somebody has set not to wait
-            self.broken = BlockingIOError("it has nothing to read yet, and does not wait")
             return b""
         self.read_so_far += len(data)
         return data
 
 
-def affected_hosts(path: Path) -> tuple[dict[str, Affected], InputError | None]:
-    """The affected hosts, and the error that ended the reading early, if one did: what was found before it counts.
+def affected_hosts(path: Path) -> tuple[Findings, InputError | None]:
+    """What the text says of its hosts, and the error that ended the reading early: what was found before it counts.
 
     The text has no bound, and may come out of a named pipe for days; only the memory that it takes has one.
 
     Raises:
-        InputError: the file cannot be opened or read, or is a device.
+        InputError: the file cannot be opened or read, is a device, or has no line whose form is known.
     """
-    raw = standard_input() if str(path) == "-" else _opened(path)
-    with raw:
-        text = io.BufferedReader(cast("io.RawIOBase", raw)) if not hasattr(raw, "peek") else raw
-        try:
-            zipped = text.peek(2)[:2] == _GZIP
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror or error}", hint=_HINT) from error
-        counting = _Counting(cast("BinaryIO", gzip.GzipFile(fileobj=text) if zipped else text))
-        hosts = scan(cast("BinaryIO", counting))
-    if counting.broken is None:
-        return hosts, None
-    return hosts, InputError(
-        f"{path}: damaged or cut off after {counting.read_so_far} bytes of text: {counting.broken}",
-        hint="what was found up to there is listed",
+    found = Findings()
+    with standard_input() if str(path) == "-" else _opened(path) as stream:
+        failure = _scanned(stream, path, found)
+    if found.understood or found.hosts or found.utility:
+        return found, failure
+    if failure is not None:
+        raise failure
+    if not found.lines:
+        raise InputError(f"{path}: there is no line in it", hint="name the file that the collector writes")
+    raise InputError(
+        f"{path}: none of {counted(found.lines, 'line')} was understood; the first is: {_shown(found.first_line)}",
+        hint="write it with time and host before each message, or as JSON or CSV with named fields",
     )
+
+
+def _scanned(stream: BinaryIO, path: Path, found: Findings) -> InputError | None:
+    """Scan all texts in *stream*; the first error of one of them, of which the others still count."""
+    failure: InputError | None = None
+    counting: _Counting | None = None
+    try:
+        for name, text in texts(stream, str(path)):
+            if isinstance(text, InputError):
+                failure = failure or text
+                continue
+            counting = _Counting(text)
+            scan(cast("BinaryIO", counting), found, unknown=UNKNOWN if name == str(path) else f"{UNKNOWN} ({name})")
+            if counting.broken is not None:
+                failure = failure or _cut_off(name, counting.read_so_far, counting.broken)
+    except DAMAGE as error:
+        failure = failure or _cut_off(str(path), counting.read_so_far if counting else 0, error)
+    return failure
+
+
+def _cut_off(name: str, after: int, error: Exception) -> InputError:
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return InputError(
+        f"{name}: damaged or cut off after {after} bytes of text: {said}", hint="what was found up to there is listed"
+    )
+
+
+def _shown(line: str) -> str:
+    return str(without_secrets(line.strip()))
+
+
+def summary(found: Findings) -> str:
+    """In a line: how much was read and understood, and what became of the hosts."""
+    hosts = found.hosts.values()
+    recovered = sum(host.recovered for host in hosts)
+    parts = [
+        f"{found.understood:,} of {counted(found.lines, 'line')} understood",
+        f"{counted(len(hosts) - recovered, 'host')} lost the server",
+    ]
+    if recovered:
+        parts.append(f"{counted(recovered, 'host')} recovered")
+    if found.utility:
+        parts.append(
+            f"{counted(found.utility, 'message')} about the Cisco Smart License Utility, no loss of the server"
+        )
+    return " · ".join(parts)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+import warnings
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -109,3 +110,5 @@ def start_logging(verbose: int, *, as_json: bool) -> None:
     logging.getLogger("agent").setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
     for name, level in _QUIET.items():
         logging.getLogger(name).setLevel(logging.DEBUG if verbose >= 2 else level)
+    # cryptography's, on a root that is in use: nothing that whoever runs this could do anything about.
+    warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")

@@ -20,7 +20,7 @@ from agent.model.text import neutralise
 
 if TYPE_CHECKING:
     from agent.remedy.poll import Sample
-    from agent.xr.syslog import Affected
+    from agent.xr.logs.scan import Affected
 
 _STYLES = {
     "remedied": "bold green",
@@ -288,10 +288,11 @@ def _short(source: str) -> str:
 def syslog_view(hosts: Iterable[Affected]) -> RenderableType:
     """The hosts that a collector's text names, with what they said and when."""
     return columns(
-        ("host", "first", "last", "messages"),
+        ("host", "", "first", "last", "messages"),
         (
             (
                 cell(host.host, "bold"),
+                cell(_since(host)),
                 cell(host.first.text if host.first else None),
                 cell(host.last.text if host.last else None),
                 cell_lines(f"{name} {count} times" for name, count in sorted(host.counts.items())),
@@ -299,6 +300,12 @@ def syslog_view(hosts: Iterable[Affected]) -> RenderableType:
             for host in hosts
         ),
     )
+
+
+def _since(host: Affected) -> str:
+    if not host.recovered:
+        return "lost"
+    return f"recovered at {host.restored.text}" if host.restored else "recovered"
 
 
 def cell_lines(lines: Iterable[str]) -> Text:

@@ -18,7 +18,7 @@ from agent.model.text import without_secrets
 
 if TYPE_CHECKING:
     from agent.remedy.poll import Sample
-    from agent.xr.syslog import Affected
+    from agent.xr.logs.scan import Affected
 
 Object = dict[str, Any]
 
@@ -114,8 +114,10 @@ def syslog_object(host: Affected) -> Object:
     """What a collector's text has of one host; schema ``syslog``."""
     return {
         "host": host.host,
-        "first": _text(host.first),
-        "last": _text(host.last),
+        "state": "recovered" if host.recovered else "lost",
+        "first": host.first.text if host.first else None,
+        "last": host.last.text if host.last else None,
+        "restored": host.restored.text if host.recovered and host.restored else None,
         "signatures": dict(sorted(host.counts.items())),
     }
 

@@ -1,33 +1,35 @@
-"""Certificates in a bundle, as the router reads it: PKCS#7 in DER or PEM, or plain PEM."""
+"""Certificates in a bundle, as the router reads it: those of a signed one stand in its content."""
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.hazmat.primitives.serialization import Encoding
 
-_PEM = re.compile(rb"-----BEGIN (CERTIFICATE|PKCS7)-----.+?-----END \1-----", re.DOTALL)
+from agent.model import bundle
+from agent.model.errors import InputError
 
 
 def certificates(data: bytes) -> tuple[str, ...]:
-    """The certificates in *data* as PEM.
+    """The certificates in *data* as PEM, without those that the simulator could not print.
 
     Raises:
         ValueError: there is none, or one is damaged.
     """
-    blocks = [found.group(0) for found in _PEM.finditer(data)]
-    if not blocks:
-        found = pkcs7.load_der_pkcs7_certificates(data)
-    elif blocks[0].startswith(b"-----BEGIN PKCS7"):
-        found = pkcs7.load_pem_pkcs7_certificates(blocks[0])
-    else:
-        found = [x509.load_pem_x509_certificate(block) for block in blocks]
-    if not found:
-        raise ValueError("no certificate")
-    return tuple(one.public_bytes(Encoding.PEM).decode() for one in found)
+    try:
+        found = bundle.certificates(data)
+    except InputError as error:
+        raise ValueError(error.message) from error
+    return tuple(pem for der in found if (pem := _pem(der)) is not None)
+
+
+def _pem(der: bytes) -> str | None:
+    try:
+        return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode()
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -50,8 +50,10 @@ def test_rfc_3164_lines_in_both_spellings(tmp_path: Path) -> None:
     assert list(found) == ["r1"]
     assert found["r1"] == {
         "host": "r1",
+        "state": "lost",
         "first": "Feb 22 10:00:08",
         "last": "Feb 23 11:00:00",
+        "restored": None,
         "signatures": {"SMART_LIC-3-COMM_FAILED": 2},
     }
 
@@ -126,14 +128,14 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
     line = f"<187>Feb 22 10:00:08 r1 4567: {XR}\n" + f"<187>Feb 22 10:00:08 r2 1: {QUIET}\n" * 60
     code = (
         "import io, resource, sys\n"
-        "from agent.xr.syslog import scan\n"
+        "from agent.xr.logs.scan import scan\n"
         "class Endless(io.RawIOBase):\n"
         "    left = int(sys.argv[1])\n"
         "    block = sys.stdin.buffer.read() * 200\n"
         "    def read(self, size=-1):\n"
         "        self.left -= 1\n"
         "        return self.block[:size] if self.left >= 0 else b''\n"
-        "found = scan(Endless())\n"
+        "found = scan(Endless()).hosts\n"
         "print(sum(found['r1'].counts.values()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     peaks = []

@@ -135,7 +135,7 @@ LOG = b"<1>Feb 22 10:00:00 r1 %SMART_LIC-3-COMM_FAILED : x\n"
         (PEM.encode() * 200, lambda path: len(Bundle.from_file(path).data), len(PEM) * 200),
         (b"hunter2\nmore\n", lambda path: Secret.from_file(path).reveal(), "hunter2"),
         (HELLO, lambda path: run("hello", path).exit_code, 0),
-        (LOG, lambda path: [*affected_hosts(path)[0]], ["r1"]),
+        (LOG, lambda path: [*affected_hosts(path)[0].hosts], ["r1"]),
     ],
     ids=["anchor", "bundle", "secret", "hello", "syslog"],
 )
@@ -200,10 +200,8 @@ def test_a_standard_input_that_does_not_wait_is_said() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Hasty())))
-        hosts, failure = affected_hosts(Path("-"))
-    assert not hosts
-    assert failure is not None
-    assert "does not wait" in failure.message
+        with pytest.raises(InputError, match="does not wait"):
+            affected_hosts(Path("-"))
 
 
 def test_a_name_with_a_null_character_is_no_file_name() -> None:

@@ -16,6 +16,7 @@ import agent
 from agent.cli.main import Program, program
 from agent.model.anchor import TrustAnchor
 from agent.model.errors import ConnectError
+from tests.model.test_bundle import armoured, odd
 
 COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "simulate", "demo")
 
@@ -82,6 +83,18 @@ def pem(tmp_path: Path) -> Path:
     file = tmp_path / "root.pem"
     file.write_text(TrustAnchor.bundled().pem)
     return file
+
+
+def test_a_root_with_an_odd_serial_number_is_taken_quietly(tmp_path: Path) -> None:
+    """In a process of its own, where nothing makes errors of warnings."""
+    file = tmp_path / "root.pem"
+    file.write_text(armoured(odd("serial"), "CERTIFICATE"))
+    done = python(
+        "assess", "127.0.0.1", "--port", "1", "--username", "u", "--password-env", "PATH", "--anchor", str(file)
+    )
+    assert done.returncode == 1
+    assert "Warning" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 3
 
 
 def leaf() -> str:

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from agent.cli import render
+from agent.cli.unpack import DAMAGE, texts
 from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
 from agent.model.bundle import Bundle
 from agent.model.certificate import CONSOLE, Certificate, Evidence
 from agent.model.device import Device, Secret
-from agent.model.errors import AgentError, RPCError, SessionLost
+from agent.model.errors import AgentError, InputError, RPCError, SessionLost
 from agent.model.plan import Intent
 from agent.model.state import Access, Reading, Software, State
 from agent.model.text import neutralise, without_secrets
@@ -56,6 +57,7 @@ from agent.xr import (
     trustpool,
 )
 from agent.xr.dialog import AuthenticateDialog
+from agent.xr.logs.scan import Findings, scan
 from agent.xr.query import Query
 from agent.xr.terminal import Stop, Terminal
 
@@ -307,8 +309,13 @@ def certificates(data: bytes) -> None:
 
 
 def logs(data: bytes) -> None:
-    """A collector's text; no more hosts than lines are found in it."""
-    for host in syslog.scan(io.BytesIO(data)).values():
+    """A collector's text, as it is or packed; no more hosts than lines are found in it."""
+    found = Findings()
+    with suppress(*DAMAGE):
+        for name, text in texts(io.BytesIO(data), "log"):
+            if not isinstance(text, InputError):
+                scan(text, found, unknown=name)
+    for host in found.hosts.values():
         printed(host.host, objects.syslog_object(host))
 
 

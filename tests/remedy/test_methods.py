@@ -6,14 +6,17 @@ import logging
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 import agent
 from agent.model.bundle import Bundle
 from agent.model.certificate import Evidence
 from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, actions
+from agent.simulator.bundles import certificates
 from tests.model.test_anchor import make_pem
+from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data
 from tests.support import Clock, Lab, left_clean
 
 ANCHOR = agent.TrustAnchor.bundled()
@@ -197,6 +200,24 @@ def test_a_bundle_is_copied_imported_proven_and_both_copies_removed(lab: Lab, cl
     assert len(device.state.trustpool) == 1
     assert not device.files
     assert "rpc copy" in said(outcome)
+
+
+def test_a_signed_bundle_with_an_odd_root_is_sent_as_it_is(
+    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = lab.add(release="7.2.1")
+    imported: list[bytes] = []
+
+    def read(data: bytes) -> tuple[str, ...]:
+        imported.append(data)
+        return certificates(data)
+
+    monkeypatch.setattr(actions, "certificates", read)
+    inner = content_info(signed_data(odd("fraction"), ROOT_DER))
+    signed = Bundle.from_bytes(signed_by_cryptography(inner, Encoding.DER))
+    assert push(lab, device, clock, bundle=signed).result is Result.REMEDIED
+    assert imported == [signed.data]
+    assert len(device.state.trustpool) == 1
 
 
 def test_an_import_is_never_repeated_where_the_trustpool_lists_the_anchor(lab: Lab, clock: Clock) -> None:

@@ -1,0 +1,261 @@
+"""Records in which a collector names its fields: JSON objects, and lines of CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.xr.logs.header import FACILITY, SEVERITY, Header, header, host_name
+from agent.xr.logs.signature import messages
+from agent.xr.logs.stamp import Stamp, of_number, stamp
+
+_TRIES = 64
+_DEEPEST = 8
+_DELIMITERS = ",;\t|"
+# What rsyslog, syslog-ng, Logstash, Filebeat (ECS), Fluent Bit, Vector, Graylog (GELF), Splunk, Loki and journald call
+# them, the sender of the message before whoever collected it. Case, leading "@" and "_", and "-" do not matter.
+_HOSTS = (
+    "syslog_hostname",
+    "log_syslog_hostname",
+    "observer_name",
+    "observer_hostname",
+    "syslog_host",
+    "logsource",
+    "device_name",
+    "devicename",
+    "device",
+    "hostname",
+    "host",
+    "host_from",
+    "hostip",
+    "host_address",
+    "fromhost",
+    "log_source_address",
+    "source_address",
+    "source",
+    "source_ip",
+    "sourceip",
+    "source_host",
+    "src_ip",
+    "fromhost_ip",
+    "remote_addr",
+    "remote_ip",
+    "gl2_remote_ip",
+    "client_ip",
+    "sender",
+    "ip",
+    "host_hostname",
+    "host_name",
+    "host_ip",
+    "observer_ip",
+    "ip_address",
+    "address",
+    "node",
+    "nodename",
+    "machine",
+    "computer",
+)
+_TIMES = (
+    "timereported",
+    "isodate",
+    "syslog_timestamp",
+    "timestamp",
+    "time",
+    "date",
+    "datetime",
+    "event_time",
+    "eventtime",
+    "event_created",
+    "log_time",
+    "ts",
+    "source_realtime_timestamp",
+    "realtime_timestamp",
+    "timegenerated",
+    "received",
+    "received_at",
+    "date_time",
+    "indextime",
+)
+_MESSAGES = (
+    "message",
+    "msg",
+    "raw",
+    "rawmsg",
+    "short_message",
+    "full_message",
+    "event_original",
+    "event",
+    "log",
+    "line",
+    "text",
+    "body",
+    "description",
+    "syslogmessage",
+    "message_text",
+    "log_message",
+)
+# What the fields stand in, where a collector's own words are around them.
+_AROUND = re.compile(
+    r"(?:(?:result|source|fields?|labels?|stream|data|attributes|record|content|hits|json|resource|metadata)_)+"
+)
+_NAME = re.compile(r"[0-9A-Za-z][\w.:-]{0,254}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The header of a message within a record, and where that record begins and ends in its line."""
+
+    header: Header
+    start: int
+    end: int
+
+
+def in_json(line: str, at: int) -> Found | None:
+    """The header of the message at *at* of *line*, where a JSON object is around it."""
+    start = line.find("{", 0, at)
+    for _ in range(_TRIES):
+        if start < 0:
+            return None
+        try:
+            made, end = _DECODER.raw_decode(line, start)
+        except (ValueError, RecursionError):
+            start = line.find("{", start + 1, at)
+            continue
+        if end > at:
+            return Found(_or_else(_named(dict(_flat(made))), header(line[:start])), start, end)
+        start = line.find("{", end, at)
+    return None
+
+
+_DECODER = json.JSONDecoder()
+
+
+class Columns:
+    """The columns of a CSV text, as its first line names them; without names they are told by what stands in them."""
+
+    def __init__(self, first: str = "") -> None:
+        self.delimiter: str | None = None
+        self.names: list[str] = []
+        for delimiter in _DELIMITERS:
+            names = [_key(name) for name in _fields(first, delimiter)]
+            told = [bool(set(names) & {*known}) for known in (_HOSTS, _TIMES, _MESSAGES)]
+            if len(names) > 1 and sum(told) > 1:
+                self.delimiter, self.names = delimiter, names
+                return
+
+    def in_line(self, line: str, at: int) -> Header | None:
+        """The header of the message at *at* of *line*; None where it is no line of these columns, nor of any."""
+        if self.delimiter is not None:
+            fields = _fields(line, self.delimiter)
+            if len(fields) >= len(self.names):
+                return _named(dict(zip(self.names, fields, strict=False)))
+        for delimiter in _DELIMITERS:
+            if delimiter in line[:at]:
+                found = _told(_fields(line, delimiter))
+                if found is not None:
+                    return found
+        return None
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    try:
+        return [field.strip() for field in next(csv.reader([line.strip("\ufeff\r\n")], delimiter=delimiter), [])]
+    except csv.Error:
+        return []
+
+
+def _told(fields: Sequence[str]) -> Header | None:
+    """The header of a line whose columns have no names: one of them is a time and nothing else."""
+    message = next((place for place, field in enumerate(fields) if _message(field)), None)
+    times = [place for place, field in enumerate(fields) if _time(field) is not None]
+    if message is None or not times or len(fields) < 3:
+        return None
+    inner = _inner(fields[message])
+    places = [*range(times[0] + 1, len(fields)), *range(times[0])]
+    others = [fields[place] for place in places if place not in (message, *times)]
+    names = [name for field in others if _NAME.match(field) and (name := _sender(field)) is not None]
+    addresses = [name for name in names if re.match(r"\d{1,3}(?:\.\d{1,3}){3}\Z|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+\Z", name)]
+    plain = [name for name in names if not name.isdigit()]
+    host = next(iter([*addresses, *plain, *names]), None)
+    return _or_else(inner, Header(host, _time(fields[times[0]])), time=_time(fields[times[0]]))
+
+
+def _sender(field: str) -> str | None:
+    return None if FACILITY.match(field) or SEVERITY.match(field) else host_name(field)
+
+
+def _named(values: Mapping[str, Any]) -> Header:
+    """The header of a record with named fields; what the message's own header says of its host comes first."""
+    message = next((value for value in values.values() if isinstance(value, str) and _message(value)), "")
+    hosts = (_host(values[name]) for name in _HOSTS if name in values)
+    times = (_time(values[name]) for name in _TIMES if name in values)
+    time = next((time for time in times if time is not None), None)
+    return _or_else(_inner(message), Header(next((host for host in hosts if host), None), time), time=time)
+
+
+def _inner(message: str) -> Header:
+    place = _message(message)
+    return header(message[:place]) if place is not None else Header()
+
+
+def _message(value: str) -> int | None:
+    """Where in *value* a message begins; None: there is none in it."""
+    if "-" not in value:
+        return None
+    raw = value.encode("utf-8", "replace")
+    found = next(messages(raw), None)
+    return None if found is None else len(raw[: found.start].decode("utf-8", "replace"))
+
+
+def _or_else(first: Header, other: Header, *, time: Stamp | None = None) -> Header:
+    return Header(first.host or other.host, time or first.time or other.time, sent=True)
+
+
+def _host(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or any(word in value for word in ("/", " ", "udp:", "tcp:")):
+        return None
+    return host_name(value)
+
+
+def _time(value: Any) -> Stamp | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    known = of_number(value)
+    if known is not None or not isinstance(value, str):
+        return known
+    found = stamp(value.strip(), whole=True)
+    return Stamp(value.strip(), found[0].moment, found[0].local) if found else None
+
+
+def _key(name: str) -> str:
+    bare = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+    return _AROUND.sub("", bare, count=1) if _AROUND.match(bare) else bare
+
+
+def _flat(value: Any, name: str = "", depth: int = _DEEPEST) -> Iterator[tuple[str, Any]]:
+    """Every value below *value* with the names that lead to it, joined; of those with one name the last is kept."""
+    if depth and isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _flat(below, f"{name}_{key}" if name else str(key), depth - 1)
+    elif depth and isinstance(value, list):
+        for place, below in enumerate(value):
+            yield from _flat(below, f"{name}_{place}", depth - 1)
+    else:
+        yield _key(name), value
+
+
+def is_log(line: str) -> bool:
+    """Whether a JSON object in *line* is a record of a log: something in it is a message, and a time or a host."""
+    start = line.find("{")
+    try:
+        made = _DECODER.raw_decode(line, start)[0] if start >= 0 else None
+    except (ValueError, RecursionError):
+        return False
+    names = {name.rstrip("_0123456789") for name, _ in _flat(made)}
+    return bool(names & {*_MESSAGES}) and bool(names & {*_TIMES, *_HOSTS})
