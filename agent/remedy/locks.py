@@ -179,7 +179,12 @@ def _granted(
 
 
 def _held_here(run: Run, error: RPCError) -> bool:
-    """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session."""
+    """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session.
+
+    Where a commit is on trial, a server may name the session-id of nobody, which can be this session's by chance.
+    """
+    if awaits_confirmation(error):
+        return False
     if isinstance(error, LockDenied) and error.session_id is not None:
         return error.session_id == run.session.session_id
     return _HELD_HERE in error.message.lower()

@@ -13,7 +13,7 @@ from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
-from agent.simulator.ways import TrialLock
+from agent.simulator.ways import NETOPEER2
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -126,12 +126,16 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
-@pytest.mark.parametrize("refusal", ["in-use", "lock-denied", "operation-failed"])
+@pytest.mark.parametrize(
+    "ways",
+    [Ways(), Ways(trial_lock="operation-failed"), Ways(trial_lock="lock-denied"), NETOPEER2],
+    ids=["in-use", "operation-failed", "lock-denied", "netopeer2"],
+)
 @pytest.mark.parametrize("seconds, result", [(600, agent.Result.REMEDIED), (3600, agent.Result.FAILED)])
 def test_somebody_elses_trial_is_waited_out_and_respected(
-    lab: Lab, clock: Clock, refusal: TrialLock, seconds: int, result: agent.Result
+    lab: Lab, clock: Clock, ways: Ways, seconds: int, result: agent.Result
 ) -> None:
-    device = lab.add(**INSTALLS, ways=Ways(trial_lock=refusal))
+    device = lab.add(**INSTALLS, ways=ways)
     device.config.clock = lambda: clock.now
     device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=seconds, persist="theirs")
