@@ -107,9 +107,8 @@ def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
         for pending in reads:
             forget(pending)
         _refused(run, wanted, *refused)
-    return [
-        settle(session, query, pending, run.policy) for query, pending in zip(wanted.queries, reads, strict=True)
-    ]
+        return acquire_once(run, wanted)  # the candidate was emptied, so what was read of it before is over
+    return [settle(session, query, pending, run.policy) for query, pending in zip(wanted.queries, reads, strict=True)]
 
 
 def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> None:

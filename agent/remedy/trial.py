@@ -34,8 +34,11 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     except AgentError as error:
         raise _withdrawn(run, persist, error) from error
     try:
-        there = _seen(run, wish, persist, second)
-        said = yield from _confirmed(run, wish, persist, second)
+        there, unseen = _seen(run, wish, second)
+        if unseen is None:
+            said = yield from _confirmed(run, wish, persist, second)
+        else:
+            said = yield from _not_confirmed(run, wish, persist, second, unseen)
     finally:
         if run.session is not second:
             second.close()
@@ -44,22 +47,18 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 
-def _seen(run: Run, wish: Change, persist: str, second: Session) -> TrustpointConfig | None:
-    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
-
-    Raises:
-        TransportError, OutcomeUnknown: it cannot; the commit is taken back.
+def _seen(run: Run, wish: Change, second: Session) -> tuple[TrustpointConfig | None, AgentError | None]:
+    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached; else why
+    it does not.
     """
     try:
         reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
-        if reading.answered and wish.holds(reading):
-            return reading.value
-        unseen: AgentError = TransportError(
-            reading.missing or "another session does not see it in running", device=run.plan.device
-        )
     except AgentError as error:
-        unseen = error
-    raise _withdrawn(run, persist, unseen) from unseen
+        return None, error
+    if reading.answered and wish.holds(reading):
+        return reading.value, None
+    said = reading.missing or "another session does not see it in running"
+    return None, TransportError(said, device=run.plan.device)
 
 
 def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[str]:
@@ -77,6 +76,19 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
         if cancelled(run, persist):
             raise
         lost = error
+    return (yield from _found_out(run, wish, persist, second, lost))
+
+
+def _not_confirmed(run: Run, wish: Change, persist: str, second: Session, unseen: AgentError) -> Steps[str]:
+    """Take back what *second* does not see; where the first session does not do that, find out what became of it."""
+    error = _withdrawn(run, persist, unseen)
+    if not isinstance(error, OutcomeUnknown):
+        raise error from unseen
+    return (yield from _found_out(run, wish, persist, second, unseen))
+
+
+def _found_out(run: Run, wish: Change, persist: str, second: Session, lost: AgentError) -> Steps[str]:
+    """In words how the trial ended, by *second*; errors as of :func:`confirm`."""
     yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{lost.message}; asking on the other session")
     run.abandon()
     run.adopt(second)
