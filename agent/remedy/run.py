@@ -186,8 +186,8 @@ class Run:
             what, pending = self.loose.pop(0)
             try:
                 pending.result()
-                if what == "discard-changes" and self.on_trial is None:
-                    self.log.end()
+                if what == "discard-changes" and self.trial_ends is None:
+                    self.log.end()  # and nothing is on trial, or may be
             except AgentError as error:
                 log.warning("%s: %s: %s", self.plan.device, what, error.message)
                 self.records.append(StepRecord(what, Status.FAILED, error.message))

@@ -12,7 +12,7 @@ from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
-from agent.simulator import Device
+from agent.simulator import Device, Fault, FaultKind
 from agent.simulator.ways import CLIXON, NETOPEER2, Ways
 from tests.support import Clock, Lab, eventually, left_clean
 
@@ -68,3 +68,23 @@ def test_a_killed_push_is_followed_by_one_whose_success_lasts(
     assert device.config.trial is None
     assert log.unfinished() is None
     assert left_clean(device)
+
+
+def test_whoever_stops_listening_while_a_commit_is_unanswered_keeps_what_may_be_on_trial(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="installs")
+    device.config.clock = lambda: clock.now
+    device.faults.append(Fault("commit", FaultKind.HELD))
+    log = Memory()
+    with lab.connect(device, timeout=0.2) as session:
+        plan = agent.plan(WISH, agent.observe(session))
+        events = agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device), log=log)
+        next(event for event in events if (event.step, event.status) == ("commit", Status.RETRY))
+        device.release()
+        assert eventually(lambda: device.config.trial is not None)
+        events.close()
+    left = log.unfinished()
+    assert left is not None
+    assert left.persist is not None
+    assert push(lab, clock.policy(), device, log).result is agent.Result.REMEDIED
+    clock.now += 1000
+    assert device.trustpoints() == ["Trustpool"]
