@@ -209,8 +209,10 @@ def discard(run: Run, how: str, cause: AgentError | None) -> None:
     elif run.plan.intent.discard_foreign:
         log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
     else:
+        left = run.log.unfinished()
+        said = f"; trustpoint {left.trustpoint} may be in it as a push left it" if left else ""
         raise Dirty(
-            f"the candidate holds uncommitted changes of somebody else: {how}",
+            f"the candidate holds uncommitted changes of somebody else: {how}{said}",
             device=run.plan.device,
             hint="commit or discard them there, or use --discard-foreign",
         ) from cause

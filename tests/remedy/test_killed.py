@@ -70,6 +70,33 @@ def test_a_killed_push_is_followed_by_one_whose_success_lasts(
     assert left_clean(device)
 
 
+@WAYS
+def test_an_edit_of_ours_among_those_of_a_neighbour_is_left_with_them_and_said(
+    lab: Lab, clock: Clock, ways: Ways
+) -> None:
+    device = lab.add(terminal_rpc="installs", ways=ways)
+    device.config.clock = lambda: clock.now
+    neighbour, log, outcome = device.stranger("neighbour"), Memory(), None
+    with lab.connect(device) as session:
+        plan = agent.plan(WISH, agent.observe(session))
+        for event in agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device), log=log):
+            outcome = event.outcome or outcome
+            if (event.step, event.status) == ("commit", Status.DONE) and session.connected:
+                neighbour.kill(str(session.session_id))
+                neighbour.edit("THEIRS", "terminal")
+                assert eventually(lambda: not session.connected)
+    assert outcome is not None
+    assert outcome.error is not None
+    assert outcome.result is agent.Result.FAILED, outcome
+    assert "somebody else" in outcome.error.message
+    assert "trustpoint Trustpool may be in it as a push left it" in outcome.error.message
+    assert device.config.trial is None
+    assert device.trustpoints() == []
+    neighbour.commit()
+    assert sorted(device.trustpoints()) == ["THEIRS", "Trustpool"]
+    assert log.unfinished() is not None
+
+
 def test_whoever_stops_listening_while_a_commit_is_unanswered_keeps_what_may_be_on_trial(lab: Lab, clock: Clock) -> None:
     device = lab.add(terminal_rpc="installs")
     device.config.clock = lambda: clock.now
