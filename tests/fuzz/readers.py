@@ -50,14 +50,15 @@ from agent.xr import (
     show,
     software,
     syslog,
-    terminal,
     transport,
     trustpoint,
     trustpool,
 )
 from agent.xr.dialog import AuthenticateDialog
+from agent.xr.listening import Stop, one_line
+from agent.xr.prompts import Prompts
 from agent.xr.query import Query
-from agent.xr.terminal import Stop, Terminal
+from agent.xr.terminal import Terminal
 
 HERE = Path(__file__).parent
 ANCHOR = TrustAnchor.bundled()
@@ -219,9 +220,11 @@ class Scripted(Terminal):
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self.device, self.timeout = "router", 5.0
-        self._stem = self._rest = self._untold = ""
+        self._head = self._rest = self._untold = ""
         self._tap = None
-        self._learn("RP/0/RP0/CPU0:router")
+        self._now = 0.0
+        self._clock = lambda: self._now
+        self.prompts = Prompts("RP/0/RP0/CPU0:router")
         # After each piece there is silence, so that a question is taken for one.
         self._pieces = [said for piece in pieces for said in (piece, "")]
         self.typed: list[str] = []
@@ -238,7 +241,9 @@ class Scripted(Terminal):
     def _receive(self, wait: float) -> str:
         if not self._pieces:
             raise SessionLost("the CLI session ended while being read", device=self.device)
-        return self._pieces.pop(0)
+        piece = self._pieces.pop(0)
+        self._now += 0.0 if piece else wait
+        return piece
 
 
 def prompts(data: bytes) -> None:
@@ -264,9 +269,13 @@ def commands(data: bytes) -> None:
         return
     if said.stop not in (Stop.EXEC, Stop.CONFIG):
         raise AssertionError(f"a command ended at a {said.stop.value}")
-    for pattern in (console._REFUSED, console._COMMIT_REFUSED, console._IMPORT_FAILED, console._SHELL_FAILED):
+    for pattern in (console._REFUSED, console._COMMIT_REFUSED):
         pattern.search(said.text)
-    printed(terminal.one_line(said.text))
+    console._only_takes_time(said.text)
+    for line in said.text.splitlines():
+        console._import_fails(line, "/tmp/a")
+        console._shell_fails(line, ("/a", "/tmp/a"))
+    printed(one_line(said.text))
 
 
 def shows(data: bytes) -> None:
