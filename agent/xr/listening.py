@@ -144,9 +144,10 @@ class Listener:
         return text if self._logs else without_logs(text)
 
 
-def one_line(text: str) -> str:
-    """*text* on one line, its end where it is long: there the router says what is wrong."""
-    return " ".join(text.split())[-400:]
+def one_line(text: str, *, end: bool = True) -> str:
+    """*text* on one line; where it is long its *end*, since there the router says what is wrong, or its beginning."""
+    words = " ".join(text.split())
+    return words[-400:] if end else words[:200]
 
 
 def unstamped(text: str) -> str:

@@ -52,6 +52,12 @@ _VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+)", 
 _LABEL = re.compile(r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+)", re.IGNORECASE | re.MULTILINE)
 _DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
 _URL = re.compile(r"\bhttps?://[^\s\"']{1,200}", re.IGNORECASE)
+# What is printed where there is no such configuration or certificate, and what stands around it.
+_NOTHING = re.compile(
+    r"^[ \t]*(?:%? ?no\b|!|(?:trustpoint|trustpool)[ \t]*:|crypto ca trustpoint\b|(?:[a-z]{1,20} ){0,3}certificates?[ \t:]*$"
+    r"|.*\b(?:not found|not configured|does not exist|not exist)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 
 
@@ -83,6 +89,11 @@ def printed_certificate(text: str) -> Certificate | None:
 def trustpool(text: str) -> tuple[PoolEntry, ...]:
     """Every certificate of ``show crypto ca trustpool``, with the heading it stands under."""
     return tuple(PoolEntry(one, origin) for origin, one in _blocks(text.splitlines()))
+
+
+def says_nothing(text: str) -> bool:
+    """Whether *text*, in which nothing was found, says that nothing is there; other words say something else."""
+    return not text.strip() or _NOTHING.search(text) is not None
 
 
 def version(text: str) -> Software | None:
