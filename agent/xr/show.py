@@ -54,8 +54,8 @@ _DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
 _URL = re.compile(r"\bhttps?://[^\s\"']{1,200}", re.IGNORECASE)
 # What is printed where there is no such configuration or certificate, and what stands around it.
 _NOTHING = re.compile(
-    r"^[ \t]*(?:%? ?no\b|!|(?:trustpoint|trustpool)[ \t]*:|crypto ca trustpoint\b|(?:[a-z]{1,20} ){0,3}certificates?[ \t:]*$"
-    r"|.*\b(?:not found|not configured|does not exist|not exist)\b)",
+    r"^[ \t]*(?:%? ?no\b|!|(?:trustpoint|trustpool)[ \t]*:|crypto ca trustpoint\b"
+    r"|(?:[a-z]{1,20} ){0,3}certificates?[ \t:]*$|.*\b(?:not found|not configured|does not exist|not exist)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
