@@ -112,6 +112,7 @@ def test_log_lines_and_noise_among_the_fields_cost_nothing(routers: Routers, are
     noisy = "\n".join(f"{line[:4]}{log}{line[4:]}\n{log}drbg_instantiate failed" for line in text.splitlines())
     command, read = AREAS[area]
     found = reading(routers, read, **{command: noisy})
+    assert found.value
     certificate = found.value if area == "certificate" else found.value[0].certificate
     assert certificate.proves(agent.TrustAnchor.bundled()) is agent.Evidence.CONSOLE
 
