@@ -244,7 +244,7 @@ class Console:
         """What follows ``y`` where commit only says that it takes its time; once, and anything else gets ``no``."""
         if not _only_takes_time(asked.text):
             self._decline(asked)
-        said = self._after_commit("yes" if "yes" in asked.text.lower() else "y", echo="")
+        said = self._after_commit("yes" if "yes" in asked.text.rpartition("\n")[2].lower() else "y", echo="")
         if said.stop is Stop.QUESTION:
             if _OTHERS_COMMITTED.search(said.text):
                 self._decline(said)

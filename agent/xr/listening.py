@@ -77,12 +77,12 @@ class Listener:
         if self._echo:
             return None
         text = without_logs(self.said, parts=True)
+        if surely_asks(text):
+            return self._told(Stop.QUESTION, text)
         if self._hidden_in(self.said) is not None:
             return self._shown_again()
         if self._mark and self._mark.search(text[-TAIL:]):
             return self._told(Stop.MARK, text)
-        if surely_asks(text):
-            return self._told(Stop.QUESTION, text)
         if not long:
             return None
         if self._maybe and self._maybe.search(text[-TAIL:]):

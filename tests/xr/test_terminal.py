@@ -143,6 +143,14 @@ def test_a_question_that_something_is_printed_behind_stands_open_and_gets_no_new
     assert "" not in line.typed
 
 
+def test_a_question_below_what_looks_like_a_prompt_gets_no_newline(opened: Callable[[Line], Terminal]) -> None:
+    line = Line({"go": [f"{STEM}# is the prompt\n{ACCEPT}", HALF]})
+    cli = opened(line)
+    cli.write("go\n")
+    assert cli.read(60.0, echo="go", quiet=terminal.QUIET).stop is Stop.QUESTION
+    assert "" not in line.typed
+
+
 @pytest.mark.parametrize("over", [LOG, LOG * 2, f"{LOG}\n", HALF])
 def test_a_request_to_paste_that_a_log_line_follows_stands_open(opened: Callable[[Line], Terminal], over: str) -> None:
     line = Line({"go": [REQUEST, over]})
