@@ -18,7 +18,7 @@ from agent.cli.console import console, errors, say_failure
 from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.live import Live
 from agent.cli.work import say_anchor
-from agent.fleet import objects, report
+from agent.fleet import lease, objects, report
 from agent.fleet.job import Hooks, Job
 from agent.fleet.journal import Journal
 from agent.fleet.record import Kind, Result, RunState
@@ -37,6 +37,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
     """The whole run; exits with its code."""
     if given["report"] is not None:
         report.check_path(given["report"])
+    if kind is Kind.PUSH and not given["scheduler"]:
+        lease.prepare(lease.folder())
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(given["journal"]))
         if given.get("resume"):

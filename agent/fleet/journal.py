@@ -6,7 +6,6 @@ Several processes may have it open at the same time. What is read from it is giv
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import socket
 import sqlite3
@@ -25,7 +24,7 @@ from agent.fleet.journalrows import Attempt, Row, Trail
 from agent.fleet.journalschema import connect, default_path, prepare, usable
 from agent.fleet.journalwriter import Work, Writer
 from agent.fleet.record import DeviceRecord, Kind, RunRecord, RunState
-from agent.fleet.runlock import RunLock, held, working
+from agent.fleet.runlock import RunLock, held, user_name, working
 from agent.fleet.runlog import Now, Recorder, RunLog, written
 from agent.fleet.values import kept, stored
 from agent.model.errors import InputError, JournalError
@@ -226,11 +225,7 @@ class Journal:
 
     def _attempt(self, version: str) -> tuple[object, ...]:
         """Who carries the run out, from now on."""
-        try:
-            user = pwd.getpwuid(os.getuid()).pw_name
-        except KeyError:
-            user = str(os.getuid())  # a container may run under a number without a name
-        return user, socket.gethostname(), os.getpid(), version, RunState.RUNNING.value, written(self._now())
+        return user_name(), socket.gethostname(), os.getpid(), version, RunState.RUNNING.value, written(self._now())
 
 
 def _distinct(devices: Iterable[str]) -> list[str]:

@@ -9,17 +9,19 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from agent.fleet import writeahead
 from agent.fleet.journalwriter import Work, Writer
 from agent.fleet.record import Result, RunState
 from agent.fleet.runlock import RunLock
 from agent.fleet.values import kept, stored
 from agent.model.anchor import TrustAnchor
 from agent.model.outcome import Event, Status
+from agent.model.unfinished import Unfinished
 
 Now = Callable[[], datetime]
 
-_READS = frozenset({"read back", "contact"})
-"""The steps of ``apply`` that change nothing; every other one that starts is taken for a write."""
+_READS = frozenset({"lease", "read back", "contact"})
+"""The steps that change nothing on the router; every other one that starts is taken for a write."""
 
 _BEGUN = """
     UPDATE device SET word = 'doubtful', well = 0, batch = ?, began = ?, ended = NULL, address = NULL, release = NULL,
@@ -34,6 +36,7 @@ _SEEN = {
     "before": "UPDATE device SET before = coalesce(before, ?) WHERE id = ?",
     "after": "UPDATE device SET after = ? WHERE id = ?",
 }
+_UNFINISHED_CHANGE = "UPDATE device SET unfinished = ? WHERE id = ?"
 _UNFINISHED = (RunState.RUNNING, RunState.LOST)
 
 
@@ -87,6 +90,12 @@ class Recorder:
         """
         row = (kept(seen, which), self._id(device))
         self._soon(lambda db: db.execute(_SEEN[which], row))
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        """Keep what is begun at the configuration of *device* until None says that its end is known; a change is
+        durable, the end follows soon."""
+        row = (None if change is None else kept(writeahead.plain(change), "unfinished"), self._id(device))
+        (self._soon if change is None else self._do)(lambda db: db.execute(_UNFINISHED_CHANGE, row))
 
     def ended(self, result: Result, anchor: TrustAnchor) -> None:
         """What came of a router; durable. *anchor* is what was wanted."""

@@ -162,6 +162,26 @@ def _settings(device: Device) -> _Settings:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a connection goes, and through what: a jump host, else a ProxyCommand, else directly."""
+
+    host: str
+    port: int
+    jump: Device | None = None
+    proxy_command: str | None = None
+
+
+def endpoint(device: Device) -> Endpoint:
+    """What the SSH configuration makes of *device*'s address.
+
+    Raises:
+        InputError: an SSH configuration that cannot be read.
+    """
+    settings = _settings(device)
+    return Endpoint(settings.host, settings.port, settings.device.jump, settings.proxy_command)
+
+
 def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) -> Device:
     """The jump host ``[user@]host[:port]`` as a device on port 22; a list is a chain, the last one nearest the target.
 
