@@ -1,11 +1,13 @@
-"""Ctrl-C and SIGTERM: the first one ends the work in order, the second at once, saying what may be left."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first one ends the work in order, the second at once, saying what may be left."""
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +53,9 @@ class _Signals:
         self.leave: Callable[[], NoReturn] | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        if number == signal.SIGHUP:
+            _hung_up()
         self._count += 1
         if self.stop is None or self.leave is None:
             if self._count != 2:
@@ -64,12 +68,25 @@ class _Signals:
             os.write(2, _WAITING)
 
 
+def _hung_up() -> None:
+    """Write nowhere from now on what would go to a terminal that is gone: it would fail, and break the work off."""
+    for stream in (1, 2):
+        try:
+            termios.tcgetattr(stream)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)
+
+
 _active: list[_Signals] = []
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into KeyboardInterrupt for as long as the block lasts.
+    """Turn SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt for as long as the block lasts.
 
     A signal that the parent process had ignored stays ignored (``nohup``, background jobs).
     """
@@ -78,9 +95,7 @@ def orderly() -> Iterator[None]:
         return
     handler = _Signals()
     before = {
-        number: signal.signal(number, handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) is not signal.SIG_IGN
+        number: signal.signal(number, handler) for number in _NUMBERS if signal.getsignal(number) is not signal.SIG_IGN
     }
     _active.append(handler)
     try:

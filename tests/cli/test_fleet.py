@@ -75,13 +75,16 @@ class Fleet:
             return {one.device: one.word for one in journal.devices(journal.run(run).run)}
 
     @contextmanager
-    def started(self, command: str, *words: str, inventory: bool = True) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, command: str, *words: str, inventory: bool = True, **more: Any
+    ) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(
             [*COMMAND, *self.words(command, *words, inventory=inventory)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **self.environment},
+            **more,
         ) as process:
             try:
                 yield process
@@ -266,13 +269,19 @@ def test_what_makes_no_sense_is_refused_before_a_run_is_begun(fleet: Fleet, word
         assert list(journal.runs()) == []
 
 
-def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    "number, crew",
+    [(signal.SIGINT, ["--workers", "2"]), (signal.SIGHUP, ["--workers", "2"]), (signal.SIGHUP, ["--processes", "2"])],
+)
+def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(
+    fleet: Fleet, number: int, crew: list[str]
+) -> None:
     fleet.add(6)
     slow = fleet.devices[1]
     slow.faults.append(Fault("lock", FaultKind.DELAY, seconds=1.0))
-    with fleet.started("push", "--yes", "--workers", "2") as process:
+    with fleet.started("push", "--yes", *crew, start_new_session=True) as process:
         until(lambda: slow.counters["lock"] > 0)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, number)  # as a terminal does: its workers get it too
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "push --resume" in stderr.splitlines()[-1]
