@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.model.device import Device
-from agent.netconf.ssh import endpoint
+from agent.netconf.ssh import destination
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 
@@ -32,7 +32,7 @@ def addresses(device: Device, resolve: Resolve | None = None) -> tuple[str, ...]
 
 
 def _addresses(device: Device, resolve: Resolve, further: int) -> tuple[str, ...]:
-    way = endpoint(device)
+    way = destination(device)
     if way.jump is not None and further:
         own = _joined(_literal(way.host) or _name(way.host), way.port)
         return tuple(f"{own} via {outer}" for outer in _addresses(way.jump, resolve, further - 1))
