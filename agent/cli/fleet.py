@@ -181,8 +181,10 @@ def _left(targets: list[Target], log: RunLog) -> list[Target]:
             say_failure("it is in the run and not in the inventory any more; left out", device=name)
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
-    errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}", soft_wrap=True)
-    return [by_name[name] for name in names if name in by_name]
+    unrenewed = log.unrenewed()
+    owed = f"; {len(unrenewed)} may have the root and were not seen to renew" if unrenewed else ""
+    errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
+    return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
 
 
 def _confirmed(targets: list[Target], given: Options) -> bool:

@@ -257,7 +257,8 @@ def _begin(
 def _resume(db: sqlite3.Connection, row: Row, attempt: tuple[object, ...]) -> _Started | None:
     """Write a further attempt down; None where every router of the run ended well."""
     running = RunState.RUNNING.value
-    if db.execute("SELECT 1 FROM device WHERE run = ? AND well = 0", (row.key,)).fetchone() is None:
+    unwell = db.execute("SELECT 1 FROM device WHERE run = ? AND well = 0", (row.key,)).fetchone()
+    if unwell is None and not journalrows.unrenewed(db, row.key):
         return None
     db.execute("UPDATE attempt SET state = ? WHERE run = ? AND state = ?", (RunState.LOST.value, row.key, running))
     return _attempted(db, row.key, attempt)

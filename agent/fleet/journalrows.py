@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.fleet import writeahead
+from agent.fleet import renewal, writeahead
 from agent.fleet.journalschema import connect
 from agent.fleet.record import DeviceRecord, Kind, RunRecord, RunState
 from agent.fleet.runlock import held
@@ -152,6 +152,19 @@ def device_records(db: sqlite3.Connection, row: Row, words: Collection[str]) -> 
     query = f"SELECT * FROM device WHERE run = ?{wanted} ORDER BY place"  # noqa: S608 - question marks only
     for found in db.execute(query, (row.key, *words)):
         yield _device_record(db, found)
+
+
+def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
+    """The routers of a run that have, or may have, the root by it, and were left before the licence was renewed."""
+    found: set[str] = set()
+    for name, well, plain in db.execute("SELECT name, well, plain FROM device WHERE run = ?", (run,)):
+        steps = json.loads(plain).get("steps", ())
+        if renewal.due(steps) if well else renewal.began(steps):
+            found.add(name)
+    marks = ", ".join("?" * len(renewal.INSTALLING))
+    begun = f"SELECT 1 FROM step WHERE step.device = device.id AND step IN ({marks})"  # noqa: S608 - question marks only
+    query = f"SELECT name FROM device WHERE run = ? AND well = 0 AND EXISTS ({begun})"  # noqa: S608 - our own text
+    return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
 
 
 def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from agent.fleet import writeahead
+from agent.fleet import journalrows, writeahead
 from agent.fleet.journalwriter import Work, Writer
 from agent.fleet.record import Result, RunState
 from agent.fleet.runlock import RunLock
@@ -153,12 +153,20 @@ class RunLog(Recorder):
         return self._names("word = 'doubtful'")
 
     def proven(self) -> list[str]:
-        """The routers that ended well: remedied, unchanged, or whatever nobody has to look at."""
-        return self._names("well = 1")
+        """The routers that ended well: remedied, unchanged, or whatever nobody has to look at; those left out whose
+        licence is still to be renewed."""
+        owed = self.unrenewed()
+        return [name for name in self._names("well = 1") if name not in owed]
 
     def left(self) -> list[str]:
-        """All others in the inventory's order: not begun, or not ended well."""
-        return self._names("well = 0 AND word <> 'doubtful'")
+        """All others in the inventory's order: not begun, not ended well, or ended before the renewal."""
+        done = set(self.proven())
+        return [name for name in self._names("word <> 'doubtful'") if name not in done]
+
+    def unrenewed(self) -> frozenset[str]:
+        """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""
+        self._open()
+        return self._writer.do(lambda db: journalrows.unrenewed(db, self._key))
 
     def close(self, state: RunState) -> None:
         """The run ended so; durable, and with it all that was brought before. Others may then resume it.

@@ -47,6 +47,7 @@ class Target:
     Attributes:
         host: name or address; the router's name where the entry gives none.
         groups: the groups it is in, the nearest first; data: further values, for ``--where``.
+        unrenewed: whether an earlier try may have brought the root and was ended before the licence was renewed.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Target:
     method: Method | None = None
     groups: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict)
+    unrenewed: bool = False
 
     def device(self, reach: Reach) -> Device:
         """The router with its secrets, to be called where it is reached.
@@ -102,7 +104,12 @@ class Target:
             InputError: they do not go together; the error names the router.
         """
         try:
-            return replace(wish, trustpoint=self.trustpoint or wish.trustpoint, method=self.method or wish.method)
+            return replace(
+                wish,
+                trustpoint=self.trustpoint or wish.trustpoint,
+                method=self.method or wish.method,
+                renew_anyway=self.unrenewed or wish.renew_anyway,
+            )
         except InputError as error:
             error.device = self.name
             raise
