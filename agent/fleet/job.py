@@ -142,6 +142,8 @@ class _Work:
     def run(self, stack: ExitStack, result: Result) -> Result:
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile.
         lease = stack.enter_context(self._leased()) if self._job.kind is Kind.PUSH else None
+        if lease is not None and lease.waited:
+            self._hooks.event(Event(self._device.name, "lease", Status.DONE, "the other push ended"))
         session = stack.enter_context(self._first())
         ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
         assessed = self._job.kind is Kind.ASSESS
@@ -166,10 +168,7 @@ class _Work:
                 self._hooks.log.unfinished(self._device.name, change)
 
         known_by = addresses(self._device)
-        lease = Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
-        if lease.waited:
-            self._hooks.event(Event(self._device.name, "lease", Status.DONE, "the other push ended"))
-        return lease
+        return Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
 
     def _shell(self) -> Ssh:
         """The CLI and SFTP; a wish to end breaks the wait for a turn off where it would break off a connection."""

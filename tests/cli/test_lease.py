@@ -107,7 +107,7 @@ def test_what_only_reads_waits_for_nobody(lab: Lab) -> None:
         for command in ("show", "assess", "plan"):
             lab.json(command, device)
         lab.json("push", device, "--dry-run")
-        assert lab.run("poll", device, "--until", "registered").exit_code == 0
+        assert lab.run("poll", device, "--until", "authorized").exit_code == 0
 
 
 def test_a_state_folder_that_cannot_be_written_is_told_before_the_router_is_reached(lab: Lab, state: Path) -> None:
