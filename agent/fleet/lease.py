@@ -163,7 +163,9 @@ class Lease:
                 file.sign(holder)
                 files.append(file)
             left = [change for file in files if (change := file.left()) is not None]
-            made = cls(tuple(files), left[0] if left else None, kept, waited=any(file.waited for file in files))
+            # They differ where pushes knew the router by one address each: what may still be on trial counts.
+            last = max(left, key=_ends, default=None)
+            made = cls(tuple(files), last, kept, waited=any(file.waited for file in files))
             undo.pop_all()
         return made
 
@@ -325,6 +327,10 @@ class _File:
 
     def _unusable(self, error: OSError) -> InputError:
         return InputError(f"the lease {self._lock} cannot be had: {error.strerror or error}", hint=_ELSEWHERE)
+
+
+def _ends(change: Unfinished) -> datetime:
+    return change.until or datetime.min.replace(tzinfo=UTC)
 
 
 def _sync(folder: Path) -> None:

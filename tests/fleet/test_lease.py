@@ -147,6 +147,16 @@ def test_routers_with_an_address_in_common_are_one(path: Path) -> None:
             assert by_one.unfinished() == CHANGE
 
 
+def test_of_two_changes_by_two_addresses_the_one_on_trial_counts(path: Path) -> None:
+    for address, change in (("192.0.2.1:830", Unfinished("Other", None, None)), ("[2001:db8::1]:830", CHANGE)):
+        with Lease.take((address,), path=path) as held:
+            held.begin(change)
+    with Lease.take(("192.0.2.1:830", "[2001:db8::1]:830"), path=path) as both:
+        assert both.unfinished() == CHANGE
+        both.end()
+    assert list(path.iterdir()) == []
+
+
 def test_threads_hold_it_one_after_the_other(path: Path) -> None:
     inside, most, turns = [0], [0], 16
     before = sys.getswitchinterval()
