@@ -145,8 +145,8 @@ class Lab:
     simulator: Simulator
     folder: Path
 
-    def add(self, persona: Persona | None = None, **settings: Any) -> Device:
-        device = self.simulator.add(persona or Persona(**settings))
+    def add(self, persona: Persona | None = None, name: str | None = None, **settings: Any) -> Device:
+        device = self.simulator.add(persona or Persona(**settings), name=name)
         self.known_hosts.write_text(self.simulator.known_hosts())
         return device
 

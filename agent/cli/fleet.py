@@ -19,7 +19,7 @@ from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.live import Live
 from agent.cli.unread import last_words
 from agent.cli.work import Array, say_anchor
-from agent.fleet import objects, report
+from agent.fleet import lease, objects, report
 from agent.fleet.job import Hooks, Job
 from agent.fleet.journal import Journal
 from agent.fleet.record import Kind, Result, RunState
@@ -86,6 +86,8 @@ class _Wish:
         fleetchosen.check(given)
         if given["report"] is not None:
             report.check_path(given["report"])
+        if kind is Kind.PUSH and not given["scheduler"]:
+            lease.prepare(lease.folder())
         job, rollout = fleetchosen.job(kind, given), fleetchosen.rollout(given)
         targets = fleetchosen.targets(given)
         trace, crew = fleetchosen.trace(given, stack), fleetchosen.crew(given, stack)
@@ -181,7 +183,7 @@ def _some_left(targets: list[Target], journal: Journal, run: str) -> None:
         InputError: it has not: the run would end as done by doing nothing.
     """
     names = {target.name for target in targets}
-    left = [one.device for one in journal.devices(run) if not one.well]
+    left = journal.left(run)
     if left and names.isdisjoint(left):
         hint = f"what is left: xr-agent history {run} --failed"
         raise InputError(f"none of the routers chosen is left in run {run}", hint=hint)
@@ -196,8 +198,10 @@ def _left(targets: list[Target], log: RunLog) -> list[Target]:
             say_failure("it is in the run, and not among those that inventory and filters give now", device=name)
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
-    errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}", soft_wrap=True)
-    return [by_name[name] for name in names if name in by_name]
+    unrenewed = log.unrenewed()
+    owed = f"; {len(unrenewed)} may have the root and were not seen to renew" if unrenewed else ""
+    errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
+    return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
 
 
 def _confirmed(targets: list[Target], given: Options) -> bool:

@@ -14,8 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.render import cell, columns, grid, hexadecimal, word
+from agent.fleet import writeahead
 from agent.fleet.journalrows import Trail
 from agent.fleet.record import DeviceRecord, RunRecord
+from agent.model.redact import masked
+from agent.model.unfinished import Unfinished
 
 _ROWS = 500
 """How many routers are drawn at once, so that no run is held as a whole."""
@@ -96,6 +99,7 @@ def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> Renderable
                 ("next", cell(error.hint if error else None)),
                 ("before", cell(_seen(trail.before))),
                 ("after", cell(_seen(trail.after))),
+                *(() if trail.unfinished is None else (("unfinished", cell(_unfinished(trail.unfinished))),)),
             ),
             title=head,
         ),
@@ -148,6 +152,19 @@ def _seen(seen: Mapping[str, Any] | None) -> str | None:
         else:
             parts.append(f"{name} {'none' if value is None else value}")
     return "; ".join(parts)
+
+
+def _unfinished(change: Unfinished) -> str:
+    """What was begun, and for how long the router may have it on trial."""
+    said = f"trustpoint {change.trustpoint} from {_line(change.before)} to {_line(change.wanted)}"
+    if change.persist is None or change.until is None:
+        return said
+    persist = writeahead.shown(change)["persist"]
+    return f"{said}; on trial until {_second(change.until)}, persist-id {persist}"
+
+
+def _line(enrollment: str | None) -> str:
+    return "none" if enrollment is None else f"'{masked(enrollment)}'"
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

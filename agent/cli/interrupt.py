@@ -1,10 +1,12 @@
-"""Ctrl-C and SIGTERM: the first one ends the work in order, the second at once, saying what may be left."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first one ends the work in order, the second at once, saying what may be left."""
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +58,9 @@ class _Signals:
         self.held = self.waiting = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        if number == signal.SIGHUP:
+            _hung_up()
         self._count += 1
         if self.stop is not None and not self.stop(0):
             self.stop.set()
@@ -76,7 +80,20 @@ class _Signals:
         raise KeyboardInterrupt
 
 
+def _hung_up() -> None:
+    """Write nowhere from now on what would go to a terminal that is gone: it would fail, and break the work off."""
+    for stream in (1, 2):
+        try:
+            termios.tcgetattr(stream)
+        except termios.error as error:
+            if error.args[0] == errno.EIO:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream)
+                os.close(nowhere)
+
+
 _active: list[_Signals] = []
+_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -97,7 +114,7 @@ def whole() -> Iterator[None]:
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into KeyboardInterrupt for as long as the block lasts.
+    """Turn SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt for as long as the block lasts.
 
     A signal that the parent process had ignored stays ignored (``nohup``, background jobs).
     """
@@ -106,9 +123,7 @@ def orderly() -> Iterator[None]:
         return
     handler = _Signals()
     before = {
-        number: signal.signal(number, handler)
-        for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) is not signal.SIG_IGN
+        number: signal.signal(number, handler) for number in _NUMBERS if signal.getsignal(number) is not signal.SIG_IGN
     }
     _active.append(handler)
     try:

@@ -75,6 +75,8 @@ class Live:
             if event.device in self._flying and event.status in (Status.STARTED, Status.RETRY):
                 again = " again" if event.status is Status.RETRY else ""
                 self._flying[event.device] = f"{event.step}{again} {event.detail}"
+        if self._screen is None and event.step == "lease" and event.status is Status.STARTED:
+            self._say(Text(" ").join([cell(event.device, "bold"), cell(event.detail)]))
 
     def ended(self, result: Result) -> None:
         """A router is done with; one that needs a look gets its line on a terminal, too."""

@@ -18,7 +18,9 @@ from agent.cli.options import DEBUG
 from agent.cli.progress import Progress
 from agent.cli.unread import last_words
 from agent.cli.work import Router, emit, say_anchor, session_to
-from agent.fleet import objects
+from agent.fleet import lease, objects
+from agent.fleet.address import addresses
+from agent.fleet.lease import Lease
 from agent.model.errors import AgentError, InputError
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, steps_of
 from agent.model.plan import Intent, Plan, Skip
@@ -76,6 +78,7 @@ def run(push: Push) -> None:
 
 def _push(push: Push) -> Outcome:
     progress = Progress()
+    lease.prepare(lease.folder())
     with ExitStack() as stack:
         with progress:
             session = stack.enter_context(session_to(push.router, progress))
@@ -87,7 +90,23 @@ def _push(push: Push) -> Outcome:
         if made and push.ask and not _confirmed(push, made):
             return _ended(push, Result.SKIPPED, Failure("declined", "not confirmed; nothing was changed"))
         with progress:
-            return _apply(push, session, ssh, made, progress)
+            held = stack.enter_context(_leased(push, progress))
+            if held.waited:
+                session = session if session.connected else stack.enter_context(session_to(push.router, progress))
+                state = observe(session, push.intent.trustpoint, ssh=ssh, trustpool=push.intent.has_bundle)
+                made = push.made = plan(push.intent, state)
+            return _apply(push, session, ssh, made, held, progress)
+
+
+def _leased(push: Push, progress: Progress) -> Lease:
+    """The router for this push alone; another push of this machine is waited for, until Ctrl-C ends that."""
+    device = push.router.device
+
+    def told(text: str) -> None:
+        progress.say(device.name, text)
+        progress.line(device.name, "lease", Status.STARTED.value, text)
+
+    return Lease.take(addresses(device), told=told)
 
 
 def _confirmed(push: Push, made: Plan | Skip) -> bool:
@@ -100,13 +119,15 @@ def _confirmed(push: Push, made: Plan | Skip) -> bool:
         push.waited = time.monotonic() - begun
 
 
-def _apply(push: Push, session: Session, ssh: Ssh | None, made: Plan | Skip, progress: Progress) -> Outcome:
+def _apply(
+    push: Push, session: Session, ssh: Ssh | None, made: Plan | Skip, held: Lease, progress: Progress
+) -> Outcome:
     outcome: Outcome | None = None
     with unbroken(lambda: _leave(push)) as stop:
         policy = Policy(stop=stop, told=push.router.policy.told)
         if ssh is not None:
             ssh.policy = replace(push.router.policy, stop=stop)
-        with closing(apply(session, made, policy, connect=push.router.connect, ssh=ssh)) as events:
+        with closing(apply(session, made, policy, connect=push.router.connect, ssh=ssh, log=held)) as events:
             for event in events:
                 push.events.append(event)
                 progress.event(event)

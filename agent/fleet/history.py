@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from agent.fleet import writeahead
 from agent.fleet.journalrows import Attempt, Trail
 from agent.fleet.objects import Object, failure, moment
 from agent.fleet.record import DeviceRecord, RunRecord
 from agent.model.redact import masked
 from agent.model.state import State
+from agent.model.unfinished import Unfinished
 
 
 def run_object(run: RunRecord, attempts: Sequence[Attempt]) -> Object:
@@ -67,7 +69,7 @@ def device_object(run: RunRecord, record: DeviceRecord) -> Object:
 
 
 def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> Object:
-    """As :func:`device_object`, with every event and its time, and what was seen first and last."""
+    """As :func:`device_object`, with every event and its time, what was seen first and last, and what is unfinished."""
     return {
         **device_object(run, record),
         "events": [
@@ -82,7 +84,13 @@ def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> Object:
         ],
         "before": None if trail.before is None else dict(trail.before),
         "after": None if trail.after is None else dict(trail.after),
+        "unfinished": None if trail.unfinished is None else _unfinished(trail.unfinished),
     }
+
+
+def _unfinished(change: Unfinished) -> Object:
+    shown = writeahead.shown(change)
+    return {**{name: value and masked(value) for name, value in shown.items()}, "until": moment(change.until)}
 
 
 def seen_object(state: State) -> Object:

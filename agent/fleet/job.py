@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from agent.fleet.address import addresses
+from agent.fleet.lease import Lease
 from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Kind, Result
 from agent.fleet.reference import Reference
@@ -22,6 +24,7 @@ from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip
 from agent.model.state import State
+from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
@@ -66,6 +69,9 @@ class Log(Protocol):
 
     def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
         """What was read of the router before the first step and after the last."""
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,10 @@ class _Work:
         self.result = replace(self.result, address=self._device.address)
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile.
+        lease = stack.enter_context(self._leased()) if self._job.kind is Kind.PUSH else None
+        if lease is not None and lease.waited:
+            self._hooks.event(Event(self._device.name, "lease", Status.DONE, "the other push ended"))
         session = stack.enter_context(self._first())
         ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
         assessed = self._job.kind is Kind.ASSESS
@@ -144,7 +154,20 @@ class _Work:
         made = plan(intent, state)
         if self._job.kind is Kind.PLAN:
             return replace(result, plan=without_token(made))
-        return replace(result, outcome=self._push(session, ssh, made, state))
+        return replace(result, outcome=self._push(session, ssh, made, state, lease))
+
+    def _leased(self) -> Lease:
+        """The router for this push alone; another push of this machine is waited for."""
+
+        def told(text: str) -> None:
+            self._hooks.event(Event(self._device.name, "lease", Status.STARTED, text))
+
+        def kept(change: Unfinished | None) -> None:
+            if self._hooks.log is not None:
+                self._hooks.log.unfinished(self._device.name, change)
+
+        known_by = addresses(self._device)
+        return Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
 
     def _shell(self) -> Ssh:
         """The CLI and SFTP; a wish to end breaks the wait for a turn off where it would break off a connection."""
@@ -169,11 +192,11 @@ class _Work:
         strict = self._job.reach.strict_models
         return connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
 
-    def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State) -> Outcome:
+    def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State, lease: Lease | None) -> Outcome:
         self._keep("before", seen(state))
         outcome: Outcome | None = None
-        policy, at_end = self._hooks.policy, partial(self._read_again, ssh)
-        with closing(apply(session, made, policy, connect=self._further, ssh=ssh, at_end=at_end)) as events:
+        policy, further, at_end = self._hooks.policy, self._further, partial(self._read_again, ssh)
+        with closing(apply(session, made, policy, connect=further, ssh=ssh, log=lease, at_end=at_end)) as events:
             for event in events:
                 self.events.append(event)
                 self._hooks.event(event)

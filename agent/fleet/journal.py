@@ -6,7 +6,6 @@ Several processes may have it open at the same time. What is read from it is giv
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import socket
 import sqlite3
@@ -25,7 +24,7 @@ from agent.fleet.journalrows import Attempt, Row, Trail
 from agent.fleet.journalschema import connect, default_path, prepare, usable
 from agent.fleet.journalwriter import Work, Writer
 from agent.fleet.record import DeviceRecord, Kind, RunRecord, RunState
-from agent.fleet.runlock import RunLock, held, working
+from agent.fleet.runlock import RunLock, held, user_name, working
 from agent.fleet.runlog import Now, Recorder, RunLog, written
 from agent.fleet.values import kept, stored
 from agent.model.errors import InputError, JournalError
@@ -121,6 +120,17 @@ class Journal:
             InputError: there is no such run, it is not of *kind* or of one that is never resumed.
         """
         return self.run(self._resumable(run, kind).run)
+
+    def left(self, run: str) -> frozenset[str]:
+        """The names of the routers that a resumption of *run* takes up: not ended well, or left before their renewal.
+
+        Raises:
+            InputError: as of :meth:`run`.
+        """
+        with self._reading() as db:
+            row = journalrows.find(db, run)
+            unwell = (one.device for one in journalrows.device_records(db, row, ()) if not one.well)
+            return journalrows.unrenewed(db, row.key).union(unwell)
 
     def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
@@ -238,11 +248,7 @@ class Journal:
 
     def _attempt(self, version: str) -> tuple[object, ...]:
         """Who carries the run out, from now on."""
-        try:
-            user = pwd.getpwuid(os.getuid()).pw_name
-        except KeyError:
-            user = str(os.getuid())  # a container may run under a number without a name
-        return user, socket.gethostname(), os.getpid(), version, RunState.RUNNING.value, written(self._now())
+        return user_name(), socket.gethostname(), os.getpid(), version, RunState.RUNNING.value, written(self._now())
 
 
 def _distinct(devices: Iterable[str]) -> list[str]:
@@ -274,7 +280,8 @@ def _begin(
 def _resume(db: sqlite3.Connection, row: Row, attempt: tuple[object, ...]) -> _Started | None:
     """Write a further attempt down; None where every router of the run ended well."""
     running = RunState.RUNNING.value
-    if db.execute("SELECT 1 FROM device WHERE run = ? AND well = 0", (row.key,)).fetchone() is None:
+    unwell = db.execute("SELECT 1 FROM device WHERE run = ? AND well = 0", (row.key,)).fetchone()
+    if unwell is None and not journalrows.unrenewed(db, row.key):
         return None
     db.execute("UPDATE attempt SET state = ? WHERE run = ? AND state = ?", (RunState.LOST.value, row.key, running))
     return _attempted(db, row.key, attempt)

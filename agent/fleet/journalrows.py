@@ -11,11 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.fleet import renewal, writeahead
 from agent.fleet.journalschema import connect
 from agent.fleet.record import DeviceRecord, Kind, RunRecord, RunState
 from agent.fleet.runlock import held
 from agent.model.errors import InputError
 from agent.model.outcome import Failure, Status, StepRecord
+from agent.model.unfinished import Unfinished
 
 LAST = "last"
 """What the newest run is called."""
@@ -47,11 +49,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """All that a run kept of one router beside its record: every event, and what was seen first and last."""
+    """All that a run kept of one router beside its record: every event, what was seen first and last, and what was
+    begun at its configuration and not seen to end."""
 
     moments: tuple[Moment, ...] = ()
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
+    unfinished: Unfinished | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,19 @@ def device_records(db: sqlite3.Connection, row: Row, words: Collection[str]) -> 
         yield _device_record(db, found)
 
 
+def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
+    """The routers of a run that have, or may have, the root by it, and were left before the licence was renewed."""
+    found: set[str] = set()
+    for name, well, plain in db.execute("SELECT name, well, plain FROM device WHERE run = ?", (run,)):
+        steps = json.loads(plain).get("steps", ())
+        if renewal.due(steps) if well else renewal.began(steps):
+            found.add(name)
+    marks = ", ".join("?" * len(renewal.INSTALLING))
+    begun = f"SELECT 1 FROM step WHERE step.device = device.id AND step IN ({marks})"  # noqa: S608 - question marks only
+    query = f"SELECT name FROM device WHERE run = ? AND well = 0 AND EXISTS ({begun})"  # noqa: S608 - our own text
+    return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
+
+
 def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
     """One router of a run.
 
@@ -162,7 +179,12 @@ def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
 def trail(db: sqlite3.Connection, row: Row, name: str) -> Trail:
     """What the run kept of one of its routers; errors as of :func:`device_record`."""
     found = _device(db, row, name)
-    return Trail(tuple(_moments(db, found["id"])), _seen(found["before"]), _seen(found["after"]))
+    return Trail(
+        tuple(_moments(db, found["id"])),
+        _seen(found["before"]),
+        _seen(found["after"]),
+        writeahead.parsed(found["unfinished"]) if found["unfinished"] else None,
+    )
 
 
 def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:

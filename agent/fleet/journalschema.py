@@ -73,6 +73,8 @@ MIGRATIONS: tuple[Script, ...] = (
         )""",
         "CREATE INDEX step_by_device ON step (device)",
     ),
+    # What a push has begun at the configuration and has not seen the end of.
+    ("ALTER TABLE device ADD COLUMN unfinished TEXT",),
 )
 """What leads from each version of the tables to the next; the file's ``user_version`` counts those carried out."""
 

@@ -9,17 +9,19 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from agent.fleet import journalrows, writeahead
 from agent.fleet.journalwriter import Work, Writer
 from agent.fleet.record import Result, RunState
 from agent.fleet.runlock import RunLock
 from agent.fleet.values import kept, stored
 from agent.model.anchor import TrustAnchor
 from agent.model.outcome import Event, Status
+from agent.model.unfinished import Unfinished
 
 Now = Callable[[], datetime]
 
-_READS = frozenset({"read back", "contact"})
-"""The steps of ``apply`` that change nothing; every other one that starts is taken for a write."""
+_READS = frozenset({"lease", "read back", "contact"})
+"""The steps that change nothing on the router; every other one that starts is taken for a write."""
 
 _BEGUN = """
     UPDATE device SET word = 'doubtful', well = 0, batch = ?, began = ?, ended = NULL, address = NULL, release = NULL,
@@ -34,6 +36,7 @@ _SEEN = {
     "before": "UPDATE device SET before = coalesce(before, ?) WHERE id = ?",
     "after": "UPDATE device SET after = ? WHERE id = ?",
 }
+_UNFINISHED_CHANGE = "UPDATE device SET unfinished = ? WHERE id = ?"
 _UNFINISHED = (RunState.RUNNING, RunState.LOST)
 
 
@@ -87,6 +90,12 @@ class Recorder:
         """
         row = (kept(seen, which), self._id(device))
         self._soon(lambda db: db.execute(_SEEN[which], row))
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        """Keep what is begun at the configuration of *device* until None says that its end is known; a change is
+        durable, the end follows soon."""
+        row = (None if change is None else kept(writeahead.plain(change), "unfinished"), self._id(device))
+        (self._soon if change is None else self._do)(lambda db: db.execute(_UNFINISHED_CHANGE, row))
 
     def ended(self, result: Result, anchor: TrustAnchor) -> None:
         """What came of a router; durable. *anchor* is what was wanted."""
@@ -144,12 +153,20 @@ class RunLog(Recorder):
         return self._names("word = 'doubtful'")
 
     def proven(self) -> list[str]:
-        """The routers that ended well: remedied, unchanged, or whatever nobody has to look at."""
-        return self._names("well = 1")
+        """The routers that ended well: remedied, unchanged, or whatever nobody has to look at; those left out whose
+        licence is still to be renewed."""
+        owed = self.unrenewed()
+        return [name for name in self._names("well = 1") if name not in owed]
 
     def left(self) -> list[str]:
-        """All others in the inventory's order: not begun, or not ended well."""
-        return self._names("well = 0 AND word <> 'doubtful'")
+        """All others in the inventory's order: not begun, not ended well, or ended before the renewal."""
+        done = set(self.proven())
+        return [name for name in self._names("word <> 'doubtful'") if name not in done]
+
+    def unrenewed(self) -> frozenset[str]:
+        """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""
+        self._open()
+        return self._writer.do(lambda db: journalrows.unrenewed(db, self._key))
 
     def close(self, state: RunState) -> None:
         """The run ended so; durable, and with it all that was brought before. Others may then resume it.

@@ -47,6 +47,7 @@ class Target:
     Attributes:
         host: name or address; the router's name where the entry gives none.
         groups: the groups it is in, the nearest first; data: further values, for ``--where``.
+        unrenewed: whether an earlier try may have brought the root and was ended before the licence was renewed.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Target:
     method: Method | None = None
     groups: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unrenewed: bool = False
 
     def for_worker(self) -> Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
@@ -106,7 +108,12 @@ class Target:
             InputError: they do not go together; the error names the router.
         """
         try:
-            return replace(wish, trustpoint=self.trustpoint or wish.trustpoint, method=self.method or wish.method)
+            return replace(
+                wish,
+                trustpoint=self.trustpoint or wish.trustpoint,
+                method=self.method or wish.method,
+                renew_anyway=self.unrenewed or wish.renew_anyway,
+            )
         except InputError as error:
             error.device = self.name
             raise

@@ -15,7 +15,7 @@ from typing import Any
 STOP, END = "stop", "end"
 PREPARED = None
 """Stands where the number of a call stands: the answer tells how ``prepare`` went."""
-TERMINAL = frozenset((signal.SIGINT, signal.SIGTERM))
+TERMINAL = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 Prepare = Callable[..., AbstractContextManager[None]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -90,8 +91,11 @@ def _sha256(pem: str) -> str | None:
 
 
 def normal_hex(text: str) -> str | None:
-    """Hex digits of *text* in upper case, whatever separates them; None if other characters are among them."""
-    digits = text.strip().upper().removeprefix("0X")
-    for separator in (":", " ", "-", "."):
-        digits = digits.replace(separator, "")
+    """Hex digits of *text* in upper case, whatever separates them; None if other characters are among them.
+
+    Between separators every byte has two digits, also where it is printed as one: ``A:1:42`` is ``0A0142``.
+    """
+    parts = [part for part in re.split(r"[: .-]", text.strip().upper().removeprefix("0X")) if part]
+    bytewise = len(parts) > 1 and all(len(part) <= 2 for part in parts)
+    digits = "".join(part.zfill(2) if bytewise else part for part in parts)
     return digits if digits and all(digit in "0123456789ABCDEF" for digit in digits) else None

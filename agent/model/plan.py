@@ -29,6 +29,8 @@ class Intent:
         replace: allow replacing an enrollment that is configured otherwise.
         discard_foreign: allow discarding a candidate that somebody else left dirty.
         renew: renew the licence authorization afterwards and wait for contact.
+        renew_anyway: also where the anchor is there already and the last contact did not fail: an earlier try of this
+            push may have brought it and was ended before the renewal.
         contact_wait: seconds to wait for that contact.
         bundle, bundle_url: what a trustpool import brings; at most one of them.
         clean: make the import drop what was imported into the trustpool before.
@@ -48,6 +50,7 @@ class Intent:
     replace: bool = False
     discard_foreign: bool = False
     renew: bool = True
+    renew_anyway: bool = False
     contact_wait: float = 60.0
     bundle: Bundle | None = None
     bundle_url: str | None = None

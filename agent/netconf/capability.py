@@ -113,6 +113,10 @@ class Capabilities:
         monitoring = self.modules.get(_MONITORING)
         return monitoring is not None and _NO_GET_SCHEMA not in monitoring.deviations
 
+    def announces(self, capability: str) -> bool:
+        """Whether the protocol capability *capability* is there, e.g. ``yang-library:1.1``."""
+        return self._has(f"{_CAPABILITY}:{capability}")
+
     def module(self, name: str) -> Module | None:
         """The module *name* as announced."""
         return self.modules.get(name)

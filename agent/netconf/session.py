@@ -34,7 +34,7 @@ from agent.model.errors import (
     RpcErrorInfo,
     SessionLost,
 )
-from agent.netconf import payload
+from agent.netconf import payload, yanglibrary
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import NETCONF_NS, Element, qname
 from agent.netconf.trace import Tap, Trace, Way
@@ -153,7 +153,6 @@ class Session:
     Attributes:
         device: how messages call the device.
         address: ``host:port`` where it is known.
-        capabilities: what the device's hello announced.
         strict_models: whether only models known exactly are used; else the nearest older variant stands in.
         owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
         clock: what its time-outs go by.
@@ -177,9 +176,8 @@ class Session:
         self.address = address
         self.owned = owned
         self.timeout = timeout
-        self.capabilities = Capabilities.from_uris(
-            getattr(transport, "announced", None) or transport.server_capabilities
-        )
+        self._hello = Capabilities.from_uris(getattr(transport, "announced", None) or transport.server_capabilities)
+        self._followed = not yanglibrary.needed(self._hello)
         self._transport = transport
         self._listener = RPCReplyListener(transport, handler or transport._device_handler)
         self._message_ids = itertools.count(1)
@@ -220,6 +218,17 @@ class Session:
     def connected(self) -> bool:
         """Whether the session was alive when last heard of."""
         return not self._closed and bool(self._transport.connected)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the device's hello announced; what it leaves to its yang-library is read once, when first asked for."""
+        if not self._followed and self.connected:
+            self._hello, self._followed = yanglibrary.followed(self, self._hello), True
+        return self._hello
+
+    @capabilities.setter
+    def capabilities(self, capabilities: Capabilities) -> None:
+        self._hello, self._followed = capabilities, True
 
     @property
     def schema(self) -> Schema:

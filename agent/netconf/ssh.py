@@ -36,6 +36,7 @@ _CLOSE_WAIT = 5.0
 _FIRST_WORDS = 256
 _LARGEST_CONFIG = 1 << 20
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+_KEY = "publickey"
 _RATE_LIMIT = "IOS XR takes 60 new SSH sessions a minute by default: wait a minute, then try again"
 _NOT_SSH_OR_LIMIT = f"{_RATE_LIMIT}; or the port is not SSH's"
 _LIMIT_WORDS = (b"rate limit", b"exceeded")  # "Exceeded MaxStartups" is OpenSSH's, which jump hosts run
@@ -161,6 +162,26 @@ def _settings(device: Device) -> _Settings:
             device.host_keys, host, port, device=device.name, file=Path(files[0]).expanduser() if files else None
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a connection goes, and through what: a jump host, else a ProxyCommand, else directly."""
+
+    host: str
+    port: int
+    jump: Device | None = None
+    proxy_command: str | None = None
+
+
+def destination(device: Device) -> Destination:
+    """What the SSH configuration makes of *device*'s address.
+
+    Raises:
+        InputError: an SSH configuration that cannot be read.
+    """
+    settings = _settings(device)
+    return Destination(settings.host, settings.port, settings.device.jump, settings.proxy_command)
 
 
 def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) -> Device:
@@ -318,16 +339,42 @@ def _refused_early(device: Device, sock: Any) -> Iterator[None]:
 
 
 def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: Deadline) -> None:
-    """Offer keys, then the password; a key that is accepted in part (key *and* password wanted) goes on to it."""
-    device = settings.device
-    refused: paramiko.AuthenticationException | None = None
+    """Offer keys, then the password; a key that is accepted in part (key *and* password wanted) goes on to what the
+    device still wants."""
     transport.auth_timeout = deadline.left()
+    wanted, refused = _offer_keys(settings, transport)
+    if transport.is_authenticated():
+        return
+    password = settings.device.password
+    if password is not None:
+        try:
+            further = transport.auth_password(settings.username, password.reveal())
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise _forgetting(error) from None
+        if further:
+            raise _accepted_in_part(settings, ["a key", "the password"] if wanted else ["the password"], further)
+        return
+    if wanted:
+        raise _accepted_in_part(settings, ["a key"], wanted)
+    raise SSHAuthenticationError(
+        f"the device accepted no key of {settings.username}" if refused else "there is no key and no password",
+        device=settings.device.name,
+        hint="give --key, --password-env or --ask-password, or load a key into ssh-agent",
+    ) from refused
+
+
+def _offer_keys(
+    settings: _Settings, transport: paramiko.Transport
+) -> tuple[list[str], paramiko.AuthenticationException | None]:
+    """What is wanted besides a key that was accepted in part, and the refusal of the last key that was not."""
+    wanted: list[str] = []
+    refused: paramiko.AuthenticationException | None = None
     with closing(_keys(settings)) as keys:
         for key in keys:
             try:
-                if not transport.auth_publickey(settings.username, key):
-                    return
-                break  # partial success: a further method is wanted
+                wanted = transport.auth_publickey(settings.username, key)
+                if _KEY not in wanted:
+                    break
             except paramiko.BadAuthenticationType as error:
                 refused = error
                 break
@@ -335,25 +382,24 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
                 refused = error
                 if not transport.is_active():
                     raise
-    if device.password is not None:
-        try:
-            still_wanted = transport.auth_password(settings.username, device.password.reveal())
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise _forgetting(error) from None
-        if still_wanted:
-            raise SSHAuthenticationError(
-                f"the device wants more than the password: {', '.join(still_wanted)}",
-                device=device.name,
-                hint="give a key file as well",
-            )
-        return
-    if transport.is_authenticated():
-        return
-    raise SSHAuthenticationError(
-        f"the device accepted no key of {settings.username}" if refused else "there is no key and no password",
-        device=device.name,
-        hint="give --key, --password-env or --ask-password, or load a key into ssh-agent",
-    ) from refused
+    return wanted, refused
+
+
+def _accepted_in_part(settings: _Settings, given: list[str], wanted: list[str]) -> SSHAuthenticationError:
+    """What the device took, and what it wants besides, by the names of RFC 4252 section 5."""
+    if "a key" not in given and _KEY in wanted:
+        hint = "give a key with --key, or load one into ssh-agent"
+    elif "the password" not in given and {"password", "keyboard-interactive"} & set(wanted):
+        hint = "give the password as well: --password-env, --password-file or --ask-password"
+    elif _KEY in wanted:
+        hint = "give the other key with --key, or load it into ssh-agent"
+    else:
+        hint = "it cannot be given here: let this user log in with a key, a password or both"
+    return SSHAuthenticationError(
+        f"the device accepted {' and '.join(given)} of {settings.username}, and wants {', '.join(wanted)} as well",
+        device=settings.device.name,
+        hint=hint,
+    )
 
 
 def _forgetting(error: E) -> E:

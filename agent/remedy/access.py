@@ -27,6 +27,7 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
     The CLI over SSH is taken to be there: what a device announces over NETCONF does not tell.
     """
     if capabilities.empty:
+        why = capabilities.notes or (NOTHING,)
         return Access(
             config_model=ConfigModel.NONE,
             authenticate=False,
@@ -34,8 +35,8 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
             candidate=False,
             validate=False,
             enrollments=frozenset(),
-            reasons=(NOTHING,),
-            refusals=tuple((method, NOTHING) for method in Method if method is not Method.AUTO),
+            reasons=why,
+            refusals=tuple((method, why[-1]) for method in Method if method is not Method.AUTO),
         )
     models = trustpoint.config_models(schema)
     model = models[0] if models else ConfigModel.NONE

@@ -75,9 +75,9 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
         run.shell().console().authenticate(step.trustpoint, step.anchor)
         return None
 
+    yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
     run.shell().console()  # until the first prompt a wish to end breaks it off
     with run.unbroken():
-        yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
         run.changed = run.acted = True
         try:
             yield from run.persist("dialog", answer, before_repeat=lambda: needless(run, step.trustpoint, step.anchor))

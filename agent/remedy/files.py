@@ -9,7 +9,7 @@ from agent.model.errors import AgentError
 from agent.model.method import Storage
 from agent.model.outcome import Status, StepRecord
 from agent.remedy.run import Run, Steps
-from agent.xr.files import fresh_name
+from agent.xr.files import Files, fresh_name
 
 log = logging.getLogger(__name__)
 
@@ -22,14 +22,17 @@ def put(run: Run, undo: ExitStack, data: bytes, suffix: str, storage: Storage) -
     """
     path = f"{storage.folder}/{fresh_name(suffix)}"
     yield run.started_event("sftp", path)
-    undo.callback(_remove, run, path)
-    run.shell().files().put(data, path)
+    files = run.shell().files()
+    undo.callback(_remove, run, files, path)
+    files.put(data, path)
     yield run.ended("sftp", Status.DONE, f"{path}: {len(data)} bytes, read back and compared")
     return path
 
 
-def _remove(run: Run, path: str) -> None:
-    """Whatever happened before, the file goes; where it cannot, the outcome names it."""
+def _remove(run: Run, used: Files, path: str) -> None:
+    """Whatever happened before, the file goes, if *used* may have made it; where it cannot, the outcome names it."""
+    if path not in used.left:
+        return
     try:
         run.shell().files().remove(path)
     except AgentError as error:

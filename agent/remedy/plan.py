@@ -153,6 +153,7 @@ def _possible(methods: tuple[Method, ...], intent: Intent, state: State, there: 
 
 def _afterwards(intent: Intent, state: State, *, installed: bool = False) -> list[Step]:
     """Register or renew once the root is there; renew also where it was there and the contact still fails."""
+    installed = installed or intent.renew_anyway
     licence = state.licensing.value
     registers = _registration(intent, state, licence)
     if registers is not None:

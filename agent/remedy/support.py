@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from agent.model.errors import InputError, ProtocolError
 from agent.model.resources import directory
 from agent.model.state import Access
+from agent.netconf import yanglibrary
 from agent.netconf.capability import Capabilities
 from agent.netconf.library import known
 from agent.netconf.schema import Schema
@@ -59,7 +60,10 @@ def of_hello(hello: bytes, *, strict: bool = False) -> Access:
     found = list(_messages(hello))
     if len(found) != 1:
         raise ProtocolError(f"there are {len(found)} hello messages in it, not one")
-    return _possible(Capabilities.from_hello(found[0]).as_captured(), strict=strict)
+    capabilities = Capabilities.from_hello(found[0]).as_captured()
+    if yanglibrary.needed(capabilities):
+        capabilities = replace(capabilities, notes=(*capabilities.notes, yanglibrary.IN_LIBRARY))
+    return _possible(capabilities, strict=strict)
 
 
 def _messages(text: bytes) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The CLI on the SSH port: exec mode, and the admin plane of 32-bit XR.
+"""The CLI on the SSH port: exec mode, the admin plane of 32-bit XR, and the refusals of that of 64-bit XR.
 
 ``Invalid input`` with its marker, the time before each command's output and the prompts are IOS XR's; the texts of
 other errors are the simulator's own.
@@ -16,9 +16,12 @@ from agent.simulator.commands import Command, NoCommand, understand
 from agent.simulator.device import Device
 from agent.simulator.errors import Refusal
 from agent.simulator.faults import Fault, FaultKind
+from agent.simulator.persona import Noisy
 from agent.simulator.terminal import Closed, Interrupted, Terminal
 
 UNAUTHORIZED = "% This command is not authorized"
+_PROMPT_ROOM = 39
+_CONFD = "root connected from 127.0.0.1 using console on {}\n{}^\nsyntax error: unknown argument"
 Handler = Callable[..., Awaitable[str | None]]
 
 
@@ -37,10 +40,12 @@ class Shell:
     async def run(self) -> None:
         """Prompt and obey until the session ends."""
         self.terminal.write("\n\n\n")
+        line = "login"
         try:
             while not self.ended:
                 try:
-                    await self.obey(await self.terminal.line(self.prompt))
+                    line = await self.terminal.line(self.prompt, self.logs("prompt") if line.strip() else "")
+                    await self.obey(line)
                 except Interrupted:
                     continue
         except Closed:
@@ -48,12 +53,24 @@ class Shell:
 
     @property
     def prompt(self) -> str:
-        """``RP/0/RP0/CPU0:NAME#``; in configuration mode its beginning is cut at 31 characters."""
+        """``RP/0/RP0/CPU0:NAME#``; in configuration mode name and ``(mode)`` have 39 characters, so the name is cut."""
         card = "RSP0" if (self.device.persona.platform or "").startswith("asr9k") else "RP0"
-        base = f"RP/0/{card}/CPU0:{self.device.name}"
+        name, mode = self.device.name, "(admin)" if self.admin else ""
         if self.config is not None:
-            return f"{base[:31]}({self.config.mode})#"
-        return f"{base}(admin)#" if self.admin else f"{base}#"
+            mode = f"({self.config.mode})"
+            name = name[: _PROMPT_ROOM - len(mode)]
+        return f"RP/0/{card}/CPU0:{name}{mode}#"
+
+    def logs(self, where: Noisy) -> str:
+        """The log lines that come there."""
+        persona = self.device.persona
+        return "".join(f"{line}\n" for line in persona.logs) if where in persona.logs_at else ""
+
+    async def ask(self, question: str) -> str:
+        """The answer to *question*, which is noted."""
+        answer = (await self.terminal.line(question, self.logs("question"))).strip()
+        self.device.answers.append(answer)
+        return answer
 
     async def obey(self, line: str) -> None:
         """One command line."""
@@ -100,8 +117,10 @@ class Shell:
             said = f"% {refusal.message}"
         except OSError as error:
             said = f"% {error.strerror}"
+        self.terminal.write("".join(f"{line}\n" for line in self.device.persona.noise))
         if said:
-            await self.terminal.page(said)
+            half = len(said.partition("\n")[0]) // 2
+            await self.terminal.page(said[:half] + self.logs("output") + said[half:])
 
     async def strike(self, fault: Fault) -> bool:
         """Whether the fault took the command's place."""
@@ -150,6 +169,7 @@ class Shell:
             "quit": self._exit,
             "logout": self._exit,
             "admin": self._enter_admin,
+            **({} if device.persona.admin_plane else {"admin <rest>": self._confd}),
             "configure": self._configure,
             "configure terminal": self._configure,
             "crypto ca authenticate <name>": lambda name: dialog.authenticate(self, name),
@@ -174,6 +194,10 @@ class Shell:
 
     async def _enter_admin(self) -> None:
         self.admin = True
+
+    async def _confd(self, rest: str) -> str:
+        """The admin plane of 64-bit XR, another CLI, which knows nothing of licences."""
+        return _CONFD.format(self.device.name, "-" * len(rest.split()[0]))
 
     async def _leave_admin(self) -> None:
         self.admin = False

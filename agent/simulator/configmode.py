@@ -84,11 +84,12 @@ class ConfigMode:
         config = self._device.config
         if not self._typing.edits:
             return "% No configuration changes to commit."
+        asks = self._device.persona.commit_asks
+        if asks is not None and await self._shell.ask(asks) not in ("", "y", "yes"):
+            return None
         if config.commits != self._seen:
             self._shell.terminal.write(_OTHERS)
-            answer = await self._shell.terminal.line(_PROCEED)
-            self._device.answers.append(answer.strip())
-            if answer.strip() not in ("y", "yes"):
+            if await self._shell.ask(_PROCEED) not in ("y", "yes"):
                 return None
         if self._device.persona.commit_error:
             self._failed = "\n".join(
@@ -111,8 +112,7 @@ class ConfigMode:
         if not self._typing.edits:
             self._shell.config = None
             return None
-        answer = (await self._shell.terminal.line(_UNCOMMITTED)).strip()
-        self._device.answers.append(answer)
+        answer = await self._shell.ask(_UNCOMMITTED)
         if answer in ("n", "no"):
             self._shell.config = None
         elif answer in ("y", "yes"):

@@ -55,7 +55,7 @@ class _Dialog:
         if not await self._begin():
             return None
         if enrollment == "terminal":
-            self._terminal.write(_PASTE)
+            self._terminal.write(_PASTE + self._shell.logs("question"))
             pem = await self._paste()
         else:
             pem = await actions.fetch_certificate(enrollment)
@@ -105,8 +105,7 @@ class _Dialog:
 
     async def _agrees(self, question: str) -> bool:
         while True:
-            answer = (await self._terminal.line(question)).strip().lower()
-            self._device.answers.append(answer)
+            answer = (await self._shell.ask(question)).lower()
             if answer in ("yes", "y"):
                 return True
             if answer in ("no", "n"):

@@ -17,6 +17,7 @@ TerminalRpc = Literal["ok-without-certificate", "refused", "installs"]
 Imports = Literal["imports", "refused", "ok-without-certificates"]
 Dialog = Literal["plain", "confirm", "late", "already", "unknown"]
 Break = tuple[Literal["drop", "error", "hang"], Literal["begin", "pasted", "accepted", "installed"]]
+Noisy = Literal["prompt", "question", "output"]
 FileFault = Literal["full", "denied", "corrupt", "vanish", "stuck", "drop"]
 
 BASE = "urn:ietf:params:netconf:base"
@@ -65,6 +66,10 @@ class Persona:
         ssh: whether anything listens on the SSH port; sftp: whether it has the SFTP subsystem.
         timestamps: whether exec commands print the time first.
         forbidden: beginnings of commands that the user may not use.
+        noise: lines that are no log lines and come before each command's output, such as ``drbg_instantiate failed``.
+        logs: log lines that come at the CLI where ``logs_at`` says: over each prompt that follows a command, behind
+            each question and request (which is not asked again), in the middle of the first line of each output.
+        commit_asks: what the CLI's commit asks before it does anything; ``y``, ``yes`` or nothing goes on.
         commit_error: why the CLI's commit fails, as ``show configuration failed`` tells; None where it works.
         enrollment_spelling: how the running configuration spells terminal enrollment.
         dialog: which questions ``crypto ca authenticate`` asks, see :mod:`agent.simulator.dialog`.
@@ -112,6 +117,10 @@ class Persona:
     sftp: bool = True
     timestamps: bool = True
     forbidden: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
+    logs_at: tuple[Noisy, ...] = ("prompt", "question", "output")
+    commit_asks: str | None = None
     commit_error: str | None = None
     enrollment_spelling: Literal["terminal", "url terminal"] = "terminal"
     dialog: Dialog = "plain"

@@ -52,13 +52,13 @@ class Terminal:
             self._stdout.write(self._printed.encode())
         self._printed = ""
 
-    async def line(self, prompt: str = "") -> str:
-        """Print *prompt* and wait for a line, echoing it.
+    async def line(self, prompt: str = "", behind: str = "") -> str:
+        """Print *prompt* and what comes *behind* it unasked, and wait for a line, echoing it.
 
         Raises:
             Interrupted, Closed: by what came in its place.
         """
-        self.write(prompt)
+        self.write(prompt + behind)
         line = ""
         while True:
             char = await self._char()

@@ -13,6 +13,7 @@ from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading,
 from agent.xr import httpclient, show
 from agent.xr import transport as licensing_transport
 from agent.xr.httpclient import HttpClient
+from agent.xr.listening import one_line
 from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
@@ -23,34 +24,38 @@ T = TypeVar("T")
 def config(ssh: Ssh, name: str) -> Reading[TrustpointConfig]:
     """The running configuration of trustpoint *name*; no value: it is not configured."""
     command = f"show running-config crypto ca trustpoint {name}"
-    return _reading(ssh, command, (command,), lambda text: show.trustpoint_config(text, name))
+    return _reading(ssh, command, (command,), lambda text: show.trustpoint_config(text, name), show.says_nothing)
 
 
 def certificate(ssh: Ssh, name: str) -> Reading[Certificate]:
     """The CA certificate of trustpoint *name*; no value: the trustpoint shows none."""
     command = f"show crypto ca certificates {name}"
-    return _reading(ssh, command, (command,), lambda text: show.certificates(text, name))
+    return _reading(ssh, command, (command,), lambda text: show.certificates(text, name), show.says_nothing)
 
 
 def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
     """The trustpool's certificates."""
     command = "show crypto ca trustpool"
-    return _reading(ssh, command, (command,), show.trustpool)
+    return _reading(ssh, command, (command,), show.trustpool, show.says_nothing)
 
 
 def licensing(ssh: Ssh) -> Reading[Licensing]:
     """Licensing; on 32-bit XR from the admin plane, where it is kept."""
     commands = ("show license all", "show license status")
-    reading = _reading(ssh, "show license", commands, show.licensing)
-    if reading.value is None:
-        admin = _reading(ssh, "admin show license", [f"admin {command}" for command in commands], show.licensing)
-        return admin if admin.value is not None or reading.missing else reading
-    return reading
+    reading = _reading(ssh, "show license", commands, show.licensing, _is_blank)
+    if reading.value is not None:
+        return reading
+    in_admin = [f"admin {command}" for command in commands]
+    admin = _reading(ssh, "admin show license", in_admin, show.licensing, _is_blank)
+    if admin.value is not None:
+        return admin
+    missing = [why for why in (reading.missing, admin.missing) if why]
+    return Reading(source=CONSOLE, missing="; ".join(missing) or None)
 
 
 def software(ssh: Ssh) -> Reading[Software]:
     """The release, and the defects that the names of active packages say are fixed."""
-    reading = _reading(ssh, "show version", ("show version",), show.version)
+    reading = _reading(ssh, "show version", ("show version",), show.version, _is_blank)
     if reading.value is None:
         return reading
     active = _reading(ssh, "show install active", ("show install active summary",), show.fixes)
@@ -87,8 +92,17 @@ def http_client(ssh: Ssh) -> Reading[HttpClient]:
     return reading
 
 
-def _reading(ssh: Ssh, what: str, commands: Sequence[str], parse: Callable[..., T | None]) -> Reading[T]:
+def _reading(
+    ssh: Ssh,
+    what: str,
+    commands: Sequence[str],
+    parse: Callable[..., T | None],
+    says_nothing: Callable[[str], bool] = lambda _: True,
+) -> Reading[T]:
     """What *parse* makes of all outputs; a command that the release does not have counts as not shown.
+
+    Where it finds nothing in an output that does not say so itself, by *says_nothing*, the words are not understood,
+    and the reading is missing.
 
     Raises nothing: whatever fails is the reading's reason, and the other areas still count.
     """
@@ -102,4 +116,13 @@ def _reading(ssh: Ssh, what: str, commands: Sequence[str], parse: Callable[..., 
             return Reading(source=CONSOLE, missing=f"{what}: {error.message}")
     if not texts:
         return Reading(source=CONSOLE, missing=f"{what}: {'; '.join(refusals)}")
-    return Reading(parse(*texts), CONSOLE)
+    found = parse(*texts)
+    odd = [text for text in texts if not says_nothing(text)]
+    if not found and odd:
+        words = "; ".join([*refusals, f"not understood: {one_line(odd[0], end=False)}"])
+        return Reading(source=CONSOLE, missing=f"{what}: {words}")
+    return Reading(found, CONSOLE)
+
+
+def _is_blank(text: str) -> bool:
+    return not text.strip()

@@ -13,7 +13,9 @@ from agent.model.clock import Clock
 from agent.model.errors import AgentError, ConsoleError, InputError, OutcomeUnknown, ReplyTimeout, SessionLost
 from agent.netconf.trace import Tap
 from agent.xr import terminal
-from agent.xr.terminal import Said, Stop, Terminal, one_line
+from agent.xr.listening import Said, Stop, one_line
+from agent.xr.prompts import surely_asks
+from agent.xr.terminal import Terminal
 
 if TYPE_CHECKING:
     from paramiko import Transport
@@ -24,28 +26,48 @@ log = logging.getLogger(__name__)
 _WORD = re.compile(r"[A-Za-z0-9_./:@%+=~-]{1,400}")
 # Trustpoint names without the characters that the CLI takes for itself.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@%+=$][A-Za-z0-9_\-.:,@#%+=$]{0,127}")
-# No pattern looks at the same characters twice: a router may print megabytes of blanks.
+# No pattern looks at the same characters twice: a router may print megabytes of blanks. "syntax error", "Aborted" and
+# "Error" are words of the admin plane of 64-bit XR. What stands indented or behind a field's name refuses nothing.
 _REFUSED = re.compile(
-    r"^(?:[ \t]*+%.*(?:invalid input|incomplete command|ambiguous command|unrecognized command).*"
-    r"|.*(?:command is not authorized|authorization failed|not authorized to).*)$",
+    r"^(?:[ \t]*+%.*(?:invalid input|incomplete command|ambiguous command|unrecognized command|not authorized).*"
+    r"|(?:[^\s:%][^:\n]{0,60})?\b(?:command (?:is )?not authorized|not authorized to).*"
+    r"|%?[ \t]?(?:command )?authorization failed.*"
+    r"|syntax error\b.*|(?:aborted|error): .*)$",
     re.MULTILINE | re.IGNORECASE,
 )
-_UNAUTHORIZED = re.compile(r"not authorized|authorization failed|permission denied|not permitted", re.IGNORECASE)
+_UNAUTHORIZED = re.compile(
+    r"not authorized|authorization failed|permission denied|access denied|not permitted", re.IGNORECASE
+)
 _CONFIG_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*not authorized.*$", re.MULTILINE | re.IGNORECASE)
 _COMMIT_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*failed to commit.*$", re.MULTILINE | re.IGNORECASE)
 _NOTHING_NEW = re.compile(r"no configuration changes to commit", re.IGNORECASE)
 _OTHERS_COMMITTED = re.compile(r"commits have occurred from other", re.IGNORECASE)
-_IMPORT_FAILED = re.compile(
-    r"^(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
-    r"(?:[ \t]*+%.*|.*\b(?:fail|error|unable|cannot|could not|not found|no such|denied|refused|timed out).*)$",
-    re.MULTILINE | re.IGNORECASE,
+# Questions of commit that only say that it may take its time, and none that mentions anything else.
+_TAKES_TIME = re.compile(r"\b(?:few minutes|some time|a while|take (?:long|several|some))", re.IGNORECASE)
+_CONFIRM = re.compile(r"\bconfirm\b|\b(?:continue|proceed)\b", re.IGNORECASE)
+_MORE_THAN_TIME = re.compile(
+    r"other|anyway|reload|re-?start|reboot|reset|los[est]|traffic|disrupt|interrupt|down|outage|disconnect"
+    r"|overwrit|replac|eras|delet|remov|destroy|clear|roll|revert",
+    re.IGNORECASE,
+)
+_FAILING = re.compile(
+    r"(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
+    r".*\b(?:fail|error|unable|cannot|could not|couldn't|not found|no such|denied|refused|timed out|time-?out"
+    r"|invalid|unreachable|not reachable|not resolve)",
+    re.IGNORECASE,
+)
+_OF_IMPORT = re.compile(
+    r"import|trust ?p|bundle|certificate|pkcs|\bp7b|\bpem\b|url|uri\b|file|download|fetch|https?|tftp|s?ftp|scp"
+    r"|server|host|connect|resolv|dns",
+    re.IGNORECASE,
 )
 _REMARK = re.compile(r"\A\s*+(?:!+(?![!%]).*|end|\^|% Invalid input.*)?$", re.IGNORECASE)
 _IMPORT_TAKES = 5.0  # a bundle is fetched and its certificates are checked one by one
-_SHELL_FAILED = re.compile(
-    r"^(?:\S{0,80}\b)?(?:cp|rm|sh|bash)\S{0,80}: |^[ \t]*+%"
-    r"|permission denied|no such file|no space|not found|cannot|error|fail",
-    re.MULTILINE | re.IGNORECASE,
+_SHELL_SPEAKS = re.compile(r"(?:\S{0,80}\b)?(?:cp|rm|sh|bash|ksh)\S{0,80}: |[ \t]*+%")
+_SHELL_ALONE = re.compile(
+    r"\W*(?:permission denied|operation not permitted|no such file or directory|no space left on device|disk full"
+    r"|read-only file system|(?:\S+: )?command not found)\W*",
+    re.IGNORECASE,
 )
 
 
@@ -73,6 +95,8 @@ class Console:
     def show(self, command: str, *, timeout: float | None = None) -> str:
         """What an exec command prints, without echo, time stamp and prompt; never paged.
 
+        Log lines that came among it are left out, but by ``show logging``.
+
         That there is no such thing (``% No such configuration item(s)``) is an answer as well.
 
         Raises:
@@ -80,7 +104,8 @@ class Console:
             ReplyTimeout, SessionLost: no prompt came back.
             InputError: *command* cannot be typed.
         """
-        said = self._exec(command, timeout)
+        logs = command.split()[1:2] != [] and "logging".startswith(command.split()[1][:7].lower())
+        said = self._exec(command, timeout, harmless=True, logs=logs)
         self._judge(command, said, _REFUSED)
         return said
 
@@ -159,7 +184,7 @@ class Console:
                 hint="read the trustpool before anything else",
             ) from error
         self._judge(command, said, _REFUSED)
-        if _IMPORT_FAILED.search(said):
+        if any(_import_fails(line, url) for line in said.splitlines()):
             raise ConsoleError(f"the import failed: {one_line(said)}", device=self.device)
         return said
 
@@ -171,56 +196,70 @@ class Console:
             ReplyTimeout, SessionLost: no prompt came back.
             InputError: a path that is more than one plain word; nothing was typed.
         """
-        self._run(f"run cp {self._word(source)} {self._word(destination)}")
+        self._run("run cp", self._word(source), self._word(destination))
 
     def remove(self, path: str) -> None:
         """``run rm -f``; errors as of :meth:`copy`."""
-        self._run(f"run rm -f {self._word(path)}")
+        self._run("run rm -f", self._word(path))
 
     def close(self) -> None:
         """End the CLI session; the SSH connection stays. Never raises."""
         self._cli.close()
 
-    def _exec(self, line: str, timeout: float | None = None) -> str:
-        said = self._cli.command(self._typeable(line), timeout)
+    def _exec(self, line: str, timeout: float | None = None, *, harmless: bool = False, logs: bool = False) -> str:
+        said = self._cli.command(self._typeable(line), timeout, harmless=harmless, logs=logs)
         if said.stop is not Stop.EXEC:
             self.close()
             raise ConsoleError(f"'{line}' does not end at the exec prompt", device=self.device)
         return said.text
 
-    def _run(self, command: str) -> None:
-        """A shell command that says nothing where all is well."""
-        said = self._exec(command)
-        self._judge(command, said, _REFUSED)
-        self._judge(command, said, _SHELL_FAILED)
+    def _run(self, command: str, *paths: str) -> None:
+        """A shell command that says nothing where all is well; noise of others is no failure of it."""
+        line = " ".join((command, *paths))
+        said = self._exec(line)
+        self._judge(line, said, _REFUSED)
+        if any(_shell_fails(one, paths) for one in said.splitlines()):
+            raise self._refusal(line, said)
         if said.strip():
-            log.info("%s: '%s' said: %s", self.device, command, one_line(said))
+            log.info("%s: '%s' said: %s", self.device, line, one_line(said))
 
     def _enter(self, line: str) -> None:
         """Type one line of configuration mode."""
         said = self._cli.command(line)
         self._judge(line, said.text, _CONFIG_REFUSED)
-        if said.stop is not Stop.CONFIG:
+        hidden = said.stop is Stop.EXEC and self._cli.prompts.may_hide_mode and not said.text.strip()
+        if said.stop is not Stop.CONFIG and not hidden:
             raise ConsoleError(
                 f"'{line}' does not lead to configuration mode: {one_line(said.text)}", device=self.device
             )
 
     def _commit(self) -> None:
         self._cli.drain()
-        try:
-            self._cli.write("commit\n")
-            said = self._cli.read(self._timeout, echo="commit", quiet=terminal.QUIET)
-        except (ReplyTimeout, SessionLost) as error:
-            raise OutcomeUnknown(
-                f"commit was typed and its answer lost: {error.message}",
-                device=self.device,
-                hint="read the configuration before anything else",
-            ) from error
+        said = self._after_commit("commit")
         if said.stop is Stop.QUESTION:
-            self._decline(said)
+            said = self._answered(said)
         if _COMMIT_REFUSED.search(said.text) and not _NOTHING_NEW.search(said.text):
             why = self._failed() or said.text
             raise ConsoleError(f"the commit was refused: {one_line(why)}", device=self.device)
+
+    def _after_commit(self, line: str, echo: str = "commit") -> Said:
+        try:
+            self._cli.write(f"{line}\n")
+            return self._cli.read(self._timeout, echo=echo, quiet=terminal.QUIET)
+        except (ReplyTimeout, SessionLost) as error:
+            raise self._unknown(f"commit was typed and its answer lost: {error.message}") from error
+
+    def _answered(self, asked: Said) -> Said:
+        """What follows ``y`` where commit only says that it takes its time; once, and anything else gets ``no``."""
+        if not _only_takes_time(asked.text):
+            self._decline(asked)
+        said = self._after_commit("yes" if "yes" in asked.text.rpartition("\n")[2].lower() else "y", echo="")
+        if said.stop is Stop.QUESTION:
+            if _OTHERS_COMMITTED.search(said.text):
+                self._decline(said)
+            self._no()
+            raise self._unknown(f"commit was confirmed, and the router then asked: {one_line(said.text)}")
+        return said
 
     def _decline(self, said: Said) -> NoReturn:
         """``no`` to what commit asks."""
@@ -231,11 +270,16 @@ class Console:
                 device=self.device,
                 hint="safe to run again",
             )
+        if not surely_asks(said.text):
+            raise self._unknown(f"commit printed what may be a question, and was answered no: {one_line(said.text)}")
         raise ConsoleError(
             f"commit asks, and was answered no: {one_line(said.text)}",
             device=self.device,
             hint="nothing was committed; commit at the router's console",
         )
+
+    def _unknown(self, why: str) -> OutcomeUnknown:
+        return OutcomeUnknown(why, device=self.device, hint="read the configuration before anything else")
 
     def _failed(self) -> str:
         """What ``show configuration failed`` prints, without its remarks that are the same each time."""
@@ -285,11 +329,12 @@ class Console:
             self.close()
 
     def _judge(self, command: str, said: str, refused: re.Pattern[str]) -> None:
-        found = refused.search(said)
-        if found is None:
-            return
+        if refused.search(said):
+            raise self._refusal(command, said)
+
+    def _refusal(self, command: str, said: str) -> ConsoleError:
         unauthorized = _UNAUTHORIZED.search(said) is not None
-        raise ConsoleError(
+        return ConsoleError(
             f"'{command}' was refused: {one_line(said)}",
             device=self.device,
             hint="the user lacks the task group for it" if unauthorized else None,
@@ -314,3 +359,24 @@ class Console:
                 hint="one line of printable ASCII without a question mark",
             )
         return line
+
+
+def _import_fails(line: str, url: str) -> bool:
+    """Whether *line* is the import's own word that it failed: one with ``%``, or one about what an import is about."""
+    if line.lstrip().startswith("%"):
+        return not re.search(r"succe|\b(?:0|no|without) (?:fail|error)", line, re.IGNORECASE)
+    return _FAILING.match(line) is not None and (url in line or _OF_IMPORT.search(line) is not None)
+
+
+def _shell_fails(line: str, paths: Sequence[str]) -> bool:
+    """Whether *line* is the shell's own word: it names its program or a path, or is an error of files alone."""
+    if _SHELL_SPEAKS.match(line) or _SHELL_ALONE.fullmatch(line):
+        return True
+    return _FAILING.match(line) is not None and any(path in line for path in paths)
+
+
+def _only_takes_time(text: str) -> bool:
+    """Whether the question that *text* ends in asks no more than to wait."""
+    return bool(
+        surely_asks(text) and _TAKES_TIME.search(text) and _CONFIRM.search(text) and not _MORE_THAN_TIME.search(text)
+    )

@@ -9,14 +9,19 @@ from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate, Evidence
 from agent.model.errors import AnchorMismatch, ConsoleError, OutcomeUnknown, PolicyRefused, ReplyTimeout, SessionLost
 from agent.xr import show, terminal
-from agent.xr.terminal import Said, Stop, Terminal, one_line
+from agent.xr.listening import Said, Stop, one_line
+from agent.xr.terminal import Terminal
 
 _ECHO_WAIT = 1.0
 _END_WAIT = 0.1
 _MOST_QUESTIONS = 10
 # Where the request to paste ends; "Enter the base 64 encoded certificate." may be only its first line.
 _PASTE = re.compile(r"\bquit\W{0,3}on a line by itself\W*\Z", re.IGNORECASE)
-_PASTE_MAYBE = re.compile(r"base ?-?64 encoded[^\n]{0,40}certificate[.:]?\s*\Z", re.IGNORECASE)
+# In the second form something was printed behind the request.
+_PASTE_MAYBE = re.compile(
+    r"base ?-?64 encoded[^\n]{0,40}certificate[.:]?\s*\Z|\bquit\W{0,3}on a line by itself\b[^?\[]{0,400}\Z",
+    re.IGNORECASE,
+)
 _ACCEPT = re.compile(r"\bdo you accept\b|\b(?:accept|trust)\b[^\n]{0,40}\bcertificate", re.IGNORECASE)
 _SURE = re.compile(r"\bare you sure\b", re.IGNORECASE)
 _THERE_ALREADY = re.compile(

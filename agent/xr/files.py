@@ -31,10 +31,15 @@ def fresh_name(suffix: str) -> str:
 
 
 class Files:
-    """SFTP on an authenticated SSH transport; *timeout* is for each of its answers, in seconds."""
+    """SFTP on an authenticated SSH transport; *timeout* is for each of its answers, in seconds.
+
+    Attributes:
+        left: paths that :meth:`put` may have made, and that nobody was seen to remove since.
+    """
 
     def __init__(self, transport: Transport, *, device: str, timeout: float = 60.0, clock: Clock | None = None) -> None:
         self.device = device
+        self.left: set[str] = set()
         self._timeout = timeout
         self._clock = clock
         self._channel, self._sftp = self._opened(transport)
@@ -55,8 +60,10 @@ class Files:
         """
         try:
             with self._mapped(path, "made"):
+                self.left.add(path)
                 file = self._sftp.open(path, "wxb")
         except FileError as error:
+            self.left.discard(path)  # refused, so it was not made
             if self.exists(path):
                 raise FileError(f"{path} exists already", device=self.device, hint="nothing was changed") from error
             raise
@@ -81,6 +88,7 @@ class Files:
                 self._sftp.remove(path)
             except FileNotFoundError:
                 log.debug("%s: %s is not there", self.device, path)
+        self.left.discard(path)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file; errors as of :meth:`remove`."""

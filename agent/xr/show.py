@@ -36,6 +36,7 @@ _FIELDS = {
     "fingerprint": "sha1",
     "fingerprint sha1": "sha1",
 }
+_DIGITS = re.compile(r"[0-9A-Fa-f:. -]+")
 _FIELD = re.compile(r"^[ \t]{0,20}([A-Za-z][A-Za-z0-9 /-]{0,40}?)[ \t]*:[ \t]*(.*)$")
 _CA = re.compile(r"^[ \t]*(?:trusted )?(?:ca|root) certificate", re.IGNORECASE)
 _OTHER_CERTIFICATE = re.compile(r"^[ \t]*(?:router|general purpose|rsa|id|identity) certificate", re.IGNORECASE)
@@ -53,6 +54,12 @@ _LABEL = re.compile(
     r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE | re.MULTILINE
 )
 _DEFECT = re.compile(r"\bCSC[a-z]{2}\d{5}\b")
+# What is printed where there is no such configuration or certificate, and what stands around it.
+_NOTHING = re.compile(
+    r"^[ \t]*(?:%? ?no\b|!|(?:trustpoint|trustpool)[ \t]*:|crypto ca trustpoint\b"
+    r"|(?:[a-z]{1,20} ){0,3}certificates?[ \t:]*$|.*\b(?:not found|not configured|does not exist|not exist)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 
 
@@ -86,6 +93,11 @@ def trustpool(text: str) -> tuple[PoolEntry, ...]:
     return tuple(PoolEntry(one, origin) for origin, one in _blocks(text.splitlines()))
 
 
+def says_nothing(text: str) -> bool:
+    """Whether *text*, in which nothing was found, says that nothing is there; other words say something else."""
+    return not text.strip() or _NOTHING.search(text) is not None
+
+
 def version(text: str) -> Software | None:
     """The release from ``show version``."""
     found = _VERSION.search(text) or _LABEL.search(text)
@@ -105,8 +117,8 @@ def trustpoint_config(text: str, name: str) -> TrustpointConfig | None:
     enrollment = Enrollment(EnrollmentKind.NONE)
     for line in block:
         words = line.split()
-        if words[:1] == ["enrollment"] and len(words) > 1:
-            enrollment = _enrollment(words[1:])
+        if words[:1] == ["enrollment"]:
+            enrollment = _enrollment(words[1:]) or enrollment
     return TrustpointConfig(name, enrollment, {"lines": tuple(block)} if block else {})
 
 
@@ -128,7 +140,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
     """Each certificate with the heading above it; a certificate begins anew where a field repeats."""
     origin: str | None = None
     fields: dict[str, list[str]] = {}
-    current: str | None = None
+    current, margin = None, 0
     for line in [*lines, "CA certificate"]:
         pool = _POOL.match(line)
         key, value = _field(line)
@@ -140,16 +152,24 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
             origin = pool.group(1).strip() or None
         elif key is not None:
             fields[key] = [value] if value else []
-            current = key
-        elif current is not None and line[:1].isspace() and line.strip() and not _RULE.match(line):
-            fields[current].append(line.strip())
-        elif not line.strip() or _RULE.match(line) or not line[:1].isspace():
-            current = None if _field_is_full(fields, current) else current
+            current, margin = key, _indent(line)
+        elif current is not None:
+            said = "" if _RULE.match(line) else line.strip()
+            if said and _indent(line) > margin and _goes_on(current, fields[current], said):
+                fields[current].append(said)
+            elif fields[current] and not fields[current][-1].endswith(","):
+                current = None  # something else; within a value that goes on it is noise
 
 
-def _field_is_full(fields: dict[str, list[str]], current: str | None) -> bool:
-    """Whether a blank or foreign line ends the field: one whose value is still to come goes on."""
-    return current is None or bool(fields[current])
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _goes_on(name: str, parts: list[str], line: str) -> bool:
+    """Whether *line*, which is indented below field *name*, is of its value: dates are whole where they begin."""
+    if name in ("start", "end"):
+        return not parts
+    return name in ("subject", "issuer") or not parts or _DIGITS.fullmatch(line) is not None
 
 
 def _field(line: str) -> tuple[str | None, str]:
@@ -204,26 +224,33 @@ def _moment(time: str, month: str, day: str, year: str) -> datetime | None:
 
 
 def _block(text: str, name: str) -> list[str] | None:
-    """The lines of one trustpoint, without indentation; a line that is not indented ends it."""
+    """The lines of one trustpoint, without indentation.
+
+    A ``!`` at the margin ends it, or where there is none any line that is not indented; else that is noise.
+    """
     block: list[str] | None = None
+    marked = re.search(r"^![ \t]*\r?$", text, re.MULTILINE) is not None
     for line in text.splitlines():
         words = line.split()
         if words[:3] == ["crypto", "ca", "trustpoint"] and line[:1] == "c":
             block = [] if words[3:] == [name] else block
             if words[3:] != [name] and block is not None:
                 return block
-        elif block is not None and words and words != ["!"]:
+        elif block is not None and words:
             if not line[:1].isspace():
-                return block
-            block.append(" ".join(words))
+                if not marked or words == ["!"]:
+                    return block
+            elif words != ["!"]:
+                block.append(" ".join(words))
     return block
 
 
-def _enrollment(words: list[str]) -> Enrollment:
+def _enrollment(words: list[str]) -> Enrollment | None:
+    """Where the certificate comes from; None for what else there is to enrollment, such as its retries."""
     if words == ["terminal"] or words == ["url", "terminal"]:
         return Enrollment(EnrollmentKind.TERMINAL)
     if words == ["local"]:
         return Enrollment(EnrollmentKind.LOCAL)
-    if words[0] == "url" and len(words) > 1:
+    if words[:1] == ["url"] and len(words) > 1:
         return Enrollment(EnrollmentKind.URL, words[1])
-    return Enrollment(EnrollmentKind.NONE)
+    return None

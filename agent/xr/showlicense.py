@@ -26,7 +26,9 @@ _SECTIONS = {
     "product information": "other",
     "agent version": "other",
     "usage reporting": "reporting",
-    "policy": "other",
+    "account information": "account",
+    "smart licensing using policy": "policy",
+    "license using policy": "policy",
 }
 _LINE = re.compile(r"^([ \t]*)([A-Za-z][A-Za-z0-9 /()\-]{0,60}?)[ \t]*:(.*)$")
 _ON = re.compile(r"^([A-Za-z][A-Za-z \-]*?) on (.+)$")
@@ -35,14 +37,27 @@ _USAGE = re.compile(
 )
 _REGISTRATION = {
     "UNREGISTERED": RegistrationState.NOT_REGISTERED,
-    "UNREGISTERED - REGISTRATION FAILED": RegistrationState.FAILED,
     "REGISTERED": RegistrationState.COMPLETE,
-    "REGISTERING - REGISTRATION IN PROGRESS": RegistrationState.IN_PROGRESS,
+    "REGISTERING": RegistrationState.IN_PROGRESS,
+    "REGISTRATION IN PROGRESS": RegistrationState.IN_PROGRESS,
     "REGISTRATION PENDING": RegistrationState.IN_PROGRESS,
+    "REGISTRATION FAILED": RegistrationState.FAILED,
+    "REGISTRATION EXPIRED": RegistrationState.NOT_REGISTERED,
+    "RETRYING": RegistrationState.RETRY,
+    "REGISTRATION RETRYING": RegistrationState.RETRY,
+    "NOT REGISTERED": RegistrationState.NOT_REGISTERED,
+    "NOT SUPPORTED": RegistrationState.NOT_SUPPORTED,
+    "NOT APPLICABLE": RegistrationState.NOT_SUPPORTED,
 }
+# The word before a dash stands where the one behind it is not known; a reservation is a registration of its own.
+_RESERVATION = re.compile(r"(?:SPECIFIC|UNIVERSAL|PERMANENT) LICENSE RESERVATION|RESERVED")
+_POLICY = re.compile(
+    r"^[ \t]*(?:smart licensing|license) using policy(?: is|:)?[ \t]+(enabled|disabled)\b", re.IGNORECASE
+)
 _AUTHORIZATION = {
     "AUTHORIZED": AuthorizationState.AUTHORIZED,
     "AUTHORIZED - RESERVED": AuthorizationState.AUTHORIZED_RESERVATION,
+    "AUTHORIZED RESERVATION": AuthorizationState.AUTHORIZED_RESERVATION,
     "OUT OF COMPLIANCE": AuthorizationState.OUT_OF_COMPLIANCE,
     "AUTHORIZATION EXPIRED": AuthorizationState.AUTHORIZATION_EXPIRED,
     "EVAL MODE": AuthorizationState.EVAL,
@@ -59,6 +74,7 @@ _TRANSPORT = {
     "CSLU": TransportType.CSLU,
     "OFF": TransportType.OFF,
     "TRANSPORT OFF": TransportType.OFF,
+    "NOT USED": TransportType.NOT_USED,
 }
 _DAY = 86400
 
@@ -89,7 +105,7 @@ def licensing(*texts: str) -> Licensing | None:
     outcome, attempt = _outcome(seen)
     failed, failed_at = _failure(seen)
     return Licensing(
-        registration=_REGISTRATION.get(_status(seen, "registration")),
+        registration=_registration(_status(seen, "registration")),
         authorization=_AUTHORIZATION.get(_status(seen, "authorization")),
         last_comm_success=outcome,
         last_comm_time=attempt,
@@ -102,33 +118,58 @@ def licensing(*texts: str) -> Licensing | None:
         proxy=_given(seen.get("transport", "proxy", "address", "proxy address")),
         evaluation_in_use=_yes(seen.get("evaluation", "evaluation mode", "evaluation period in use")),
         evaluation_left=_seconds(seen.get("evaluation", "evaluation period remaining")),
-        smart_account=_given(seen.get("registration", "smart account")),
-        virtual_account=_given(seen.get("registration", "virtual account")),
+        smart_account=_given(seen.get("registration", "smart account") or seen.get("account", "smart account")),
+        virtual_account=_given(seen.get("registration", "virtual account") or seen.get("account", "virtual account")),
         entitlements=tuple(seen.usage.values()),
-        policy_based=seen.policy,
+        policy_based=seen.policy or _status(seen, "policy") == "ENABLED",
     )
 
 
 def _read(text: str, seen: _Seen) -> None:
     section = ""
+    reason = -1  # how far the failure reason is indented whose text stands on lines of its own
     for line in text.splitlines():
-        found = _LINE.match(line)
-        if found is None:
+        indent = len(line) - len(line.lstrip())
+        if reason >= 0 and line.strip():
+            if indent > reason:
+                failure = seen.sections[section]
+                failure["failure reason"] = f"{failure['failure reason']} {line.strip()}".strip()
+                continue
+            reason = reason if indent == 0 and not (_begins(line) or _LINE.match(line)) else -1  # noise ends nothing
+        if (policy := _POLICY.match(line)) is not None:
+            seen.policy = seen.policy or policy.group(1).lower() == "enabled"
+        elif (heading := _begins(line)) is not None:
+            section = heading
+        elif (found := _LINE.match(line)) is None:
             _usage(line, seen)
-            section = _heading(line) or section
-            continue
-        indent, key, value = len(found.group(1)), " ".join(found.group(2).lower().split()), found.group(3).strip()
-        if key in _SECTIONS and not value and indent < 3:
-            section = _SECTIONS[key]
-            continue
-        if key in ("smart licensing using policy", "license using policy"):
-            seen.policy = seen.policy or "ENABLED" in value.upper()
         elif section and section != "other":
+            key, value = _words(found.group(2)), found.group(3).strip()
+            if key == "failure reason" and key not in seen.sections.get(section, {}):
+                reason = indent
             seen.sections.setdefault(section, {}).setdefault(key, value)
 
 
-def _heading(line: str) -> str | None:
-    return _SECTIONS.get(" ".join(line.lower().split()))
+def _begins(line: str) -> str | None:
+    """The section that *line* begins: one of those known, or whatever else is a heading at the margin."""
+    found = _LINE.match(line)
+    if found is None:
+        return _SECTIONS.get(_words(line))
+    if found.group(3).strip():
+        return None
+    indent = len(found.group(1))
+    return _SECTIONS.get(_words(found.group(2)), "other" if indent == 0 else None) if indent < 3 else None
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _registration(status: str) -> RegistrationState | None:
+    """``UNREGISTERED - REGISTRATION FAILED`` and the like: the second word says more, where it is known."""
+    first, _, second = status.partition(" - ")
+    if second and not _RESERVATION.fullmatch(second):
+        return _REGISTRATION.get(second)
+    return _REGISTRATION.get(first)
 
 
 def _usage(line: str, seen: _Seen) -> None:
@@ -138,8 +179,9 @@ def _usage(line: str, seen: _Seen) -> None:
 
 
 def _status(seen: _Seen, section: str) -> str:
-    """The status without the time that may stand behind it."""
-    return _dated(seen.get(section, "status") or "")[0].upper()
+    """The status in capitals, without the time that may stand behind it."""
+    shown = _dated(seen.get(section, "status") or "")[0]
+    return " - ".join(part.strip() for part in shown.upper().split("-") if part.strip())
 
 
 def _outcome(seen: _Seen) -> tuple[bool | None, DeviceTime | None]:

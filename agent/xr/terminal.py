@@ -12,8 +12,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,8 @@ from agent.model.errors import AgentError, ConsoleError, ReplyTimeout, SessionLo
 from agent.netconf.ssh import Deadline
 from agent.netconf.trace import Tap
 from agent.xr.channel import close_channel, has_ended, open_channel
+from agent.xr.listening import Listener, Said, Stop, one_line
+from agent.xr.prompts import Prompts
 
 if TYPE_CHECKING:
     from paramiko import Channel, Transport
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 QUIET = 2.0
-"""Seconds without a further character after which a line that may be a question is taken for one."""
+"""Seconds without a further character after which a line that may be a question is taken for one, and a prompt that
+something was printed over is asked for again."""
 
 _importing = threading.Lock()
 _OPEN_WAIT = 30.0
@@ -38,31 +39,9 @@ _LINE_END_WAIT = 0.1
 _WIDTH, _HEIGHT = 511, 1000
 _LARGEST = 16 * 2**20
 _AT_ONCE = 2**20
-# What output ends in, a prompt with log lines over it or a question, is looked for in so many characters of its end.
-_TAIL = 16384
-# A log line that the router writes over the prompt, as in Cisco's own examples of this dialog.
-_LOG_LINE = r"(?:[^\n]{0,60}:[ ]?(?:\d{4} )?[A-Z][a-z]{2}[ ]+\d{1,2} \d\d:\d\d[^\n]{0,200}%[A-Z0-9_]{2,}-[^\n]*\n)"
-_ANY_PROMPT = re.compile(r"(?:^|\n)(?P<stem>[\w./:@-]{1,120})[#>] ?\Z", re.ASCII)
-_SURELY_ASKED = re.compile(r"\?[ \t]*\[[^\]\n]{1,40}\][ \t]*[:?]?[ \t]*\Z")
-_PERHAPS_ASKED = re.compile(r"[\]?:][ \t]*\Z")
-_STAMP = re.compile(r"\s*[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d(?:\.\d+)?(?: \S+)?[ \t]*(?:\n|\Z)")
-
-
-class Stop(Enum):
-    """By what the router's words ended."""
-
-    EXEC = "exec prompt"
-    CONFIG = "configuration prompt"
-    QUESTION = "question"
-    MARK = "mark"
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the router said: ``text`` without echo, time stamp and prompt, but with the question or mark itself."""
-
-    text: str
-    stop: Stop
+_OVER = 0.001
+_CONTROL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\x1b[=>78]|\x07")
+_CONTROL_BEGUN = re.compile(r"\x1b(?:\[[0-9;?]{0,20})?\Z")
 
 
 class Terminal:
@@ -82,14 +61,13 @@ class Terminal:
         tap: Tap | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._clock = clock or Clock()
         self._tap = tap
-        self._untold = ""
+        self._untold = self._begun = ""
         self.device = device
         self.timeout = timeout
-        self._stem = self._rest = ""
-        self._exec = _ANY_PROMPT
-        self._config: re.Pattern[str] | None = None
+        self._clock = clock or Clock()
+        self._rest = self._head = ""
+        self.prompts = Prompts()
         wait = min(timeout, _OPEN_WAIT)
         try:
             _import_netmiko()
@@ -141,45 +119,51 @@ class Terminal:
         mark: re.Pattern[str] | None = None,
         maybe: re.Pattern[str] | None = None,
         quiet: float | None = None,
+        harmless: bool = False,
+        logs: bool = False,
     ) -> Said:
         """What comes until a prompt, a question in brackets or *mark*; nothing counts before *echo* has come.
 
         *maybe* is a mark, and a line that ends like a question is one, when *quiet* seconds pass behind it; without
         *quiet*, when *timeout* passes: output comes in pieces, and a piece may end anywhere.
 
+        A prompt that something was printed over is asked for by a lone newline, once. Where no prompt shows, that is
+        done only before a time-out, and only after a line that is *harmless*: one that asks nothing to which a newline
+        would be an answer. With *logs* the text keeps its log lines.
+
         Raises:
             ReplyTimeout: none of them came; the next read begins with what did.
             ConsoleError: more came than any command prints; the session is closed.
             SessionLost: the session ended.
         """
-        deadline = Deadline(timeout, clock=self._clock.now)
-        said, left = self._rest, timeout
+        listener = Listener(self.prompts, self._rest, echo=echo, mark=mark, maybe=maybe, logs=logs)
+        deadline, late = Deadline(timeout, clock=self._clock.now), False
         self._rest = ""
-        while True:
-            if echo and echo in said:
-                said, echo = said.partition(echo)[2], ""
-            found = None if echo else self._stop(said, mark)
-            if found is not None:
-                self._tell()
-                return found
-            perhaps = None if echo else _perhaps(said, maybe)
-            if left <= 0.001:
-                self._rest = said
+        while (found := listener.stop()) is None:
+            if late:
+                self._rest = listener.said
                 raise ReplyTimeout(
                     f"the CLI gave no prompt within {timeout:g} s",
                     device=self.device,
                     hint="the router is busy or asks something: look at its console, or give a longer time-out",
                 )
-            more = self._receive(min(quiet, left) if perhaps and quiet is not None else left)
-            if not more and perhaps is not None:
-                self._tell()
-                return Said(_unstamped(said), perhaps)
-            said += more
-            self._bound(said)
-            left = deadline.left()
+            more = self._receive(min(QUIET if quiet is None else quiet, deadline.left()))
+            late = deadline.left() <= _OVER
+            if more:
+                listener.hear(more)
+                self._bound(listener.said)
+            elif (found := listener.pause(long=late or quiet is not None)) is not None:
+                break
+            elif listener.wants_newline(anyway=harmless and late):
+                self.write("\n")
+                more_time = max(deadline.left(), min(timeout, _SETTLE_WAIT))
+                deadline, late = Deadline(more_time, clock=self._clock.now), False
+        self._head = listener.head
+        self._tell()
+        return found
 
-    def command(self, line: str, timeout: float | None = None) -> Said:
-        """Type one line and read up to the prompt; a question is answered by Ctrl-C.
+    def command(self, line: str, timeout: float | None = None, *, harmless: bool = False, logs: bool = False) -> Said:
+        """Type one line and read up to the prompt, as :meth:`read` does; a question is answered by Ctrl-C.
 
         Raises:
             ConsoleError: it asks something.
@@ -189,7 +173,7 @@ class Terminal:
         self.drain()
         self.write(f"{line}\n")
         try:
-            said = self.read(self.timeout if timeout is None else timeout, echo=line)
+            said = self.read(self.timeout if timeout is None else timeout, echo=line, harmless=harmless, logs=logs)
         except ReplyTimeout:
             self.interrupt()
             raise
@@ -224,33 +208,11 @@ class Terminal:
         said = self.read(wait)
         if said.stop is Stop.EXEC:
             self.write("terminal length 0\n")
-            said = self.read(wait, echo="terminal length 0")
+            said = self.read(wait, echo="terminal length 0", harmless=True)
         if said.stop is not Stop.EXEC:
             raise ConsoleError(f"the router asks at login: {one_line(said.text)}", device=self.device)
-        self._learn(self._stem)
-        self.command("terminal width 0", wait)
-
-    def _learn(self, stem: str) -> None:
-        self._exec = re.compile(rf"(?:^|\n){re.escape(stem)}[#>] ?{_LOG_LINE}*\Z")
-        # In configuration mode XR cuts the prompt's host name short.
-        self._config = re.compile(
-            rf"(?:^|\n){re.escape(stem[:31])}[^\n#]{{0,80}}\(config[^)\n]{{0,80}}\)# ?{_LOG_LINE}*\Z"
-        )
-
-    def _stop(self, said: str, mark: re.Pattern[str] | None) -> Said | None:
-        """What *said* certainly ends in."""
-        tail = said[-_TAIL:]
-        before = len(said) - len(tail)
-        if found := self._exec.search(tail):
-            self._stem = found.groupdict().get("stem", "")
-            return Said(_unstamped(said[: before + found.start()]), Stop.EXEC)
-        if self._config is not None and (found := self._config.search(tail)):
-            return Said(_unstamped(said[: before + found.start()]), Stop.CONFIG)
-        if mark and mark.search(tail):
-            return Said(_unstamped(said), Stop.MARK)
-        if _SURELY_ASKED.search(tail):
-            return Said(_unstamped(said), Stop.QUESTION)
-        return None
+        self.prompts = Prompts(self._head)
+        self.command("terminal width 0", wait, harmless=True)
 
     def _bound(self, said: str) -> None:
         if len(said) > _LARGEST:
@@ -263,7 +225,10 @@ class Terminal:
             said: str = self._driver.receive(wait)
         if self._tap is not None:
             self._untold += said
-        return said
+        said = self._begun + said
+        begun = _CONTROL_BEGUN.search(said)
+        self._begun = begun.group() if begun else ""
+        return _CONTROL.sub("", said.removesuffix(self._begun))
 
     def _tell(self) -> None:
         """Let the trace know what came, as a whole: a piece may end in the middle of what is to be masked."""
@@ -283,25 +248,6 @@ class Terminal:
             raise SessionLost(
                 f"the CLI session ended while {doing}", device=self.device, hint="connect again"
             ) from error
-
-
-def _perhaps(said: str, maybe: re.Pattern[str] | None) -> Stop | None:
-    """What *said* ends in if nothing follows."""
-    tail = said[-_TAIL:]
-    if maybe and maybe.search(tail):
-        return Stop.MARK
-    return Stop.QUESTION if _PERHAPS_ASKED.search(tail) else None
-
-
-def one_line(text: str) -> str:
-    """*text* on one line, its end where it is long: there the router says what is wrong."""
-    return " ".join(text.split())[-400:]
-
-
-def _unstamped(text: str) -> str:
-    """Without the time stamp that XR prints before a command's output, and the empty lines around that output."""
-    stamp = _STAMP.match(text)
-    return (text[stamp.end() :] if stamp else text).strip("\n")
 
 
 def _shell(channel: Channel) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,16 @@ class Fleet:
             return {one.device: one.word for one in journal.devices(journal.run(run).run)}
 
     @contextmanager
-    def started(self, command: str, *words: str, inventory: bool = True) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, command: str, *words: str, inventory: bool = True, **more: Any
+    ) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(
             [*COMMAND, *self.words(command, *words, inventory=inventory)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, **self.environment},
+            **more,
         ) as process:
             try:
                 yield process
@@ -367,13 +371,19 @@ def journalled(fleet: Fleet) -> tuple[Any, ...]:
         return run, journal.attempts(run.run), list(journal.devices(run.run))
 
 
-def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(fleet: Fleet) -> None:
+@pytest.mark.parametrize(
+    "number, crew",
+    [(signal.SIGINT, ["--workers", "2"]), (signal.SIGHUP, ["--workers", "2"]), (signal.SIGHUP, ["--processes", "2"])],
+)
+def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(
+    fleet: Fleet, number: int, crew: list[str]
+) -> None:
     fleet.add(6)
     slow = fleet.devices[1]
     slow.faults.append(Fault("lock", FaultKind.DELAY, seconds=1.0))
-    with fleet.started("push", "--yes", "--workers", "2") as process:
+    with fleet.started("push", "--yes", *crew, start_new_session=True) as process:
         until(lambda: slow.counters["lock"] > 0)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, number)  # as a terminal does: its workers get it too
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "push --resume" in stderr.splitlines()[-1]
@@ -421,6 +431,52 @@ def test_after_kill_9_in_the_middle_a_resumed_push_remedies_all_and_writes_nothi
     assert {device.state.authenticates for device in fleet.devices} == {1}
     assert {device.config.commits for device in fleet.devices} == {1}
     assert {device.trustpoints()[0] for device in fleet.devices} == {"Trustpool"}
+
+
+def resumed(fleet: Fleet) -> str:
+    """What a resumed push that ends well says on stderr."""
+    with fleet.started("push", "--resume", "last", "--yes", inventory=False) as process:
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    return str(stderr)
+
+
+@pytest.mark.parametrize("operation", ["renew-auth", "contact"])
+@pytest.mark.parametrize("crew", [["--workers", "2"], ["--processes", "1"]])
+def test_what_was_interrupted_behind_the_proof_is_renewed_by_a_resumed_push(
+    fleet: Fleet, operation: str, crew: list[str]
+) -> None:
+    (other,) = fleet.add()
+    (proven,) = fleet.add(contact=operation == "renew-auth")
+    if operation == "renew-auth":
+        proven.faults.append(Fault("renew-auth", FaultKind.SILENT))
+    words = ["push", "--yes", "--timeout", "3", *crew]
+    with fleet.started(*words) as process:
+        until(lambda: proven.counters["renew-auth"] > 0 < other.counters["renew-auth"] and not other.sessions)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert fleet.records() == {proven.name: "remedied", other.name: "remedied"}
+    before = proven.counters["renew-auth"]
+    proven.state.persona = replace(proven.state.persona, contact=None)
+    assert "1 may have the root and were not seen to renew" in resumed(fleet)
+    assert proven.counters["renew-auth"] == before + 1
+    assert proven.state.authenticates == 1
+
+
+def test_what_was_killed_behind_the_proof_is_renewed_by_a_resumed_push(fleet: Fleet) -> None:
+    (device,) = fleet.add(contact=True)  # it is the journal that tells, not a contact that fails
+    device.faults.append(Fault("renew-auth", FaultKind.SILENT))
+    with fleet.started("push", "--yes") as process:
+        until(lambda: device.counters["renew-auth"] > 0)
+        process.kill()
+        process.communicate(timeout=30)
+    until(lambda: not device.sessions)
+    assert fleet.records() == {device.name: "doubtful"}
+    resumed(fleet)
+    assert (device.counters["renew-auth"], device.state.authenticates) == (2, 1)
+    with Journal.open(fleet.journal) as journal, pytest.raises(agent.InputError, match="ended well"):
+        journal.resume("last")
 
 
 NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)

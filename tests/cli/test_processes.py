@@ -55,6 +55,7 @@ def started(lab: Lab, *words: str, **more: Any) -> Iterator[subprocess.Popen[str
         ("validate", signal.SIGTERM, 0),
         ("commit", signal.SIGINT, 0),
         ("commit", signal.SIGTERM, 0),
+        ("commit", signal.SIGHUP, 0),
         ("ca-authenticate", signal.SIGINT, 2),
     ],
 )
@@ -118,19 +119,41 @@ def test_an_interrupted_poll_ends_in_order(lab: Lab) -> None:
     until(lambda: not device.sessions)
 
 
-def test_a_signal_that_was_ignored_stays_ignored(lab: Lab) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_was_ignored_stays_ignored(lab: Lab, number: int) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.DELAY, seconds=1.0))
 
     def deaf() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(number, signal.SIG_IGN)
 
     with started(lab, "show", *lab.words(device), "--format", "json", preexec_fn=deaf) as process:
         until(lambda: device.counters["get"] > 0)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         stdout, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     check("show", json.loads(stdout))
+
+
+def test_a_terminal_that_is_gone_ends_a_push_in_order(lab: Lab, tmp_path: Path) -> None:
+    device = lab.add()
+    device.faults.append(Fault("validate", FaultKind.DELAY, seconds=1.0))
+    master, slave = pty.openpty()
+    environment = {**os.environ, VARIABLE: lab.simulator.password}
+    push = [*COMMAND, "push", *lab.words(device), "--yes", "--format", "json"]
+    # The first terminal that a session opens is its own, whose end is a signal.
+    words = ["sh", "-c", 'exec "$@" <"$0" 2>"$0"', os.ttyname(slave), *push]
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(words, stdout=out, env=environment, start_new_session=True)
+    os.close(slave)
+    until(lambda: device.counters["validate"] > 0)
+    os.close(master)
+    assert process.wait(60) == 130
+    made = json.loads((tmp_path / "out").read_text())
+    assert (made["outcome"], made["error"]["kind"]) == ("failed", "interrupted")
+    assert device.enrollment() is None
+    assert not device.config.locks
+    assert device.config.trial is None
 
 
 def on_a_terminal(lab: Lab, device: Device, answer: str) -> tuple[int, str]:

@@ -56,6 +56,20 @@ def test_a_captured_hello_says_what_its_device_allows(tmp_path: Path, prefixed: 
     }
 
 
+@pytest.mark.parametrize("version", ["1.0?revision=2016-06-21&module-set-id=7", "1.1?revision=2019-01-04&content-id=7"])
+def test_a_hello_that_leaves_its_modules_to_the_yang_library_says_so(tmp_path: Path, version: str) -> None:
+    file = tmp_path / "r1.xml"
+    library = f"urn:ietf:params:netconf:capability:yang-library:{version}"
+    file.write_text(hello([BASE.replace(":xml:ns:netconf:", ":netconf:"), library]))
+    (row,) = objects("--hello", str(file))
+    said = "the hello leaves YANG modules to the device's yang-library, which only the device can be asked for"
+    assert (row["methods"], row["reasons"]) == ([], [f"unknown: {said}"])
+    # SYNTHETIC: a server of YANG 1.1 lists its modules of YANG 1
+    file.write_text(hello([library, "urn:x?module=x&revision=2020-01-01"]))
+    (row,) = objects("--hello", str(file))
+    assert any(said in reason for reason in row["reasons"])
+
+
 def test_text_around_the_hello_does_not_matter(tmp_path: Path) -> None:
     file = tmp_path / "session.txt"
     file.write_text(f"router# netconf\n{hello(Persona(release='7.3.2').capabilities())}]]>]]>\nbye\n")

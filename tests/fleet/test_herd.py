@@ -155,7 +155,7 @@ def hit_at_once() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with Herd(2, 1) as herd:
         for child in multiprocessing.active_children():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 os.kill(child.pid or 0, number)
         answers = [herd.submit(len, "abc") for _ in range(2)]
         assert [answer.result(30) for answer in answers] == [3, 3]

@@ -16,6 +16,7 @@ from agent.fleet.record import Kind
 from agent.fleet.target import Reach, Target
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
+from agent.model.unfinished import Unfinished
 from agent.simulator import Device
 from tests.fleet.routers import target
 from tests.support import Clock, Lab, left_clean, logged
@@ -61,6 +62,9 @@ class Kept:
 
     def state(self, device: str, which: str, seen: Mapping[str, Any]) -> None:
         self.states[which] = seen
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        """Nobody asks for it here."""
 
 
 @pytest.mark.parametrize("status", [Status.STARTED, Status.DONE])

@@ -21,6 +21,7 @@ from agent.fleet.journalschema import MIGRATIONS, default_path, prepare
 from agent.fleet.record import RunState
 from agent.fleet.runlock import alone
 from agent.model.errors import InputError
+from agent.model.unfinished import Unfinished
 from tests.fleet.journals import ANCHOR, begin, on_disk, process, remedied
 
 FURTHER = (*MIGRATIONS, ("ALTER TABLE run ADD COLUMN ticket TEXT", "UPDATE run SET ticket = change_ref"))
@@ -124,7 +125,7 @@ def test_a_newer_journal_is_left_untouched(path: Path) -> None:
         db.execute("PRAGMA user_version = 7")
     before = path.read_bytes()
     for create in (True, False):
-        with pytest.raises(InputError, match=r"written by a newer xr-agent \(schema 7, this one knows 1\)") as told:
+        with pytest.raises(InputError, match=r"written by a newer xr-agent \(schema 7, this one knows \d\)") as told:
             Journal.open(path, create=create)
         assert told.value.hint is not None
         assert "upgrade" in told.value.hint
@@ -136,9 +137,9 @@ def test_a_migration_keeps_all_and_makes_a_copy_first(path: Path) -> None:
     before = path.read_bytes()
     prepare(path, migrations=FURTHER)
     assert on_disk(path, "SELECT ticket FROM run ORDER BY seq") == ["CHG1", "CHG2"]
-    assert on_disk(path, "PRAGMA user_version") == [2]
+    assert on_disk(path, "PRAGMA user_version") == [len(FURTHER)]
     assert on_disk(path, "SELECT word FROM device") == ["remedied", "remedied"]
-    copy = path.with_name("journal.db.schema-1")
+    copy = path.with_name(f"journal.db.schema-{len(MIGRATIONS)}")
     assert mode(copy) == 0o600
     with Journal.open(copy) as journal:
         assert [run.change_ref for run in journal.runs()] == ["CHG2", "CHG1"]
@@ -160,6 +161,21 @@ def test_a_journal_of_version_0_gets_the_tables_of_today(path: Path) -> None:
     assert on_disk(path.with_name("journal.db.schema-0"), "SELECT text FROM note") == ["kept"]
 
 
+def test_a_journal_of_the_first_version_goes_on_with_its_runs(path: Path) -> None:
+    prepare(path, migrations=MIGRATIONS[:1])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("INSERT INTO run (run, kind, settings) VALUES ('20261101-000000-aaaa', 'push', '{}')")
+        db.execute("INSERT INTO attempt VALUES (1, 1, 'ops', 'noc', 1, '0.1', 'stopped', '2026-11-01T00:00:00Z', NULL)")
+        db.execute("INSERT INTO device (run, place, name, word) VALUES (1, 0, 'r1', 'doubtful')")
+        db.commit()
+    with Journal.open(path) as journal:
+        with journal.resume("last") as log:
+            assert log.doubtful() == ["r1"]
+            log.unfinished("r1", Unfinished("Trustpool", None, "enrollment terminal"))
+            log.close(RunState.STOPPED)
+        assert journal.trail("last", "r1")[1].unfinished == Unfinished("Trustpool", None, "enrollment terminal")
+
+
 def test_a_migration_that_fails_leaves_the_journal_as_it_was(path: Path) -> None:
     kept(path, "CHG1")
     with pytest.raises(InputError, match="no such column"):
@@ -173,7 +189,7 @@ def test_a_migration_waits_for_nobody_and_takes_along_what_is_not_in_the_main_fi
         log.begun("r1")  # still in the write-ahead log
         prepare(path, migrations=FURTHER)
         log.close(RunState.DONE)
-    assert on_disk(path.with_name("journal.db.schema-1"), "SELECT word FROM device") == ["doubtful"]
+    assert on_disk(path.with_name(f"journal.db.schema-{len(MIGRATIONS)}"), "SELECT word FROM device") == ["doubtful"]
     assert on_disk(path, "SELECT ticket FROM run") == ["CHG1"]
 
 

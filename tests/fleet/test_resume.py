@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import agent
 from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, RunState
+from agent.fleet.record import Kind, Result, RunState
 from agent.model.errors import InputError
+from agent.model.outcome import Result as PushResult
 from agent.model.outcome import Status, StepRecord
 from tests.fleet.journals import ANCHOR, away, begin, process, remedied, started
 
@@ -133,6 +135,63 @@ def test_a_run_that_was_done_is_resumed_for_the_routers_that_failed(journal: Jou
         log.close(RunState.DONE)
     with journal.resume(log.run) as again:
         assert (again.proven(), again.doubtful(), again.left()) == (["r1"], [], ["r2"])
+
+
+def ended(device: str, *steps: StepRecord) -> Result:
+    """A router that ended well with these steps behind the proof."""
+    good = remedied(device)
+    assert good.outcome is not None
+    return replace(good, outcome=replace(good.outcome, steps=(*good.outcome.steps, *steps)))
+
+
+OWED = {
+    "broken off": [StepRecord("read back", Status.SKIPPED, "interrupted after the certificate was proven")],
+    "waiting": [
+        StepRecord("renew-auth", Status.DONE, "success"),
+        StepRecord("contact", Status.SKIPPED, "interrupted after the certificate was proven"),
+    ],
+    "lost": [StepRecord("renew-auth", Status.FAILED, "the session was lost")],
+    "unanswered": [StepRecord("renew-auth", Status.UNKNOWN), StepRecord("contact", Status.UNKNOWN)],
+}
+RENEWED = {
+    "contacted": [StepRecord("renew-auth", Status.DONE), StepRecord("contact", Status.DONE)],
+    "late": [StepRecord("renew-auth", Status.DONE), StepRecord("contact", Status.UNKNOWN)],
+    "answered late": [StepRecord("renew-auth", Status.UNKNOWN), StepRecord("contact", Status.DONE)],
+    "not here": [StepRecord("renew-auth", Status.SKIPPED, "the licensing agent does not do that here")],
+    "unwanted": [],
+}
+
+
+def test_what_was_proven_and_not_renewed_is_left_to_a_resumed_push(journal: Journal) -> None:
+    with begin(journal, [*OWED, *RENEWED]) as log:
+        for name, steps in {**OWED, **RENEWED}.items():
+            log.ended(ended(name, *steps), ANCHOR)
+        log.close(RunState.DONE)
+    with journal.resume(log.run) as again:
+        assert again.left() == list(OWED)
+        assert again.unrenewed() == set(OWED)
+        assert again.proven() == list(RENEWED)
+        for name in OWED:
+            again.begun(name)
+            again.ended(ended(name, *RENEWED["contacted"]), ANCHOR)
+        again.close(RunState.DONE)
+    with pytest.raises(InputError, match="ended well"):
+        journal.resume(log.run)
+
+
+def test_whatever_may_have_brought_the_root_and_did_not_end_well_is_to_be_renewed(journal: Journal) -> None:
+    with begin(journal, ("killed", "unknown", "before", "new")) as log:
+        log.begun("killed")
+        log.event(started("killed", "ca-authenticate"))
+        unknown = remedied("unknown")
+        assert unknown.outcome is not None  # as of a worker that has no journal: its steps are in its result alone
+        log.ended(replace(unknown, outcome=replace(unknown.outcome, result=PushResult.UNKNOWN)), ANCHOR)
+        log.begun("before")
+        log.event(started("before", "commit"))
+        log.close(RunState.INTERRUPTED)
+    with journal.resume(log.run) as again:
+        assert again.unrenewed() == {"killed", "unknown"}
+        assert (again.doubtful(), again.left()) == (["killed", "before"], ["unknown", "new"])
 
 
 def test_last_is_the_newest_run_of_the_kind_that_is_asked_for(journal: Journal) -> None:

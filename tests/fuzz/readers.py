@@ -22,6 +22,7 @@ from agent.fleet import objects
 from agent.model.anchor import TrustAnchor
 from agent.model.bundle import Bundle
 from agent.model.certificate import CONSOLE, Certificate, Evidence
+from agent.model.clock import Clock
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, InputError, RPCError, SessionLost
 from agent.model.plan import Intent
@@ -51,15 +52,16 @@ from agent.xr import (
     show,
     software,
     syslog,
-    terminal,
     transport,
     trustpoint,
     trustpool,
 )
 from agent.xr.dialog import AuthenticateDialog
+from agent.xr.listening import Stop, one_line
 from agent.xr.logs.scan import Findings, scan
+from agent.xr.prompts import Prompts
 from agent.xr.query import Query
-from agent.xr.terminal import Stop, Terminal
+from agent.xr.terminal import Terminal
 
 HERE = Path(__file__).parent
 ANCHOR = TrustAnchor.bundled()
@@ -220,14 +222,26 @@ def hello(data: bytes) -> None:
         of_hello(data)
 
 
+class _Time(Clock):
+    """The time of a scripted CLI."""
+
+    def __init__(self, cli: Scripted) -> None:
+        self._cli = cli
+
+    def now(self) -> float:
+        return self._cli.passed
+
+
 class Scripted(Terminal):
     """The CLI of a router that says *pieces*, whatever is typed."""
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self.device, self.timeout = "router", 5.0
-        self._stem = self._rest = self._untold = ""
+        self._head = self._rest = self._untold = ""
         self._tap = None
-        self._learn("RP/0/RP0/CPU0:router")
+        self.passed = 0.0
+        self._clock = _Time(self)
+        self.prompts = Prompts("RP/0/RP0/CPU0:router")
         # After each piece there is silence, so that a question is taken for one.
         self._pieces = [said for piece in pieces for said in (piece, "")]
         self.typed: list[str] = []
@@ -244,7 +258,9 @@ class Scripted(Terminal):
     def _receive(self, wait: float) -> str:
         if not self._pieces:
             raise SessionLost("the CLI session ended while being read", device=self.device)
-        return self._pieces.pop(0)
+        piece = self._pieces.pop(0)
+        self.passed += 0.0 if piece else wait
+        return piece
 
 
 def prompts(data: bytes) -> None:
@@ -270,9 +286,13 @@ def commands(data: bytes) -> None:
         return
     if said.stop not in (Stop.EXEC, Stop.CONFIG):
         raise AssertionError(f"a command ended at a {said.stop.value}")
-    for pattern in (console._REFUSED, console._COMMIT_REFUSED, console._IMPORT_FAILED, console._SHELL_FAILED):
+    for pattern in (console._REFUSED, console._COMMIT_REFUSED):
         pattern.search(said.text)
-    printed(terminal.one_line(said.text))
+    console._only_takes_time(said.text)
+    for line in said.text.splitlines():
+        console._import_fails(line, "/tmp/a")
+        console._shell_fails(line, ("/a", "/tmp/a"))
+    printed(one_line(said.text))
 
 
 def shows(data: bytes) -> None:

@@ -68,5 +68,8 @@ def test_names_without_attributes_equal_nothing() -> None:
 
 def test_hex_is_read_with_any_separator() -> None:
     assert normal_hex("df:71 7e-AA") == "DF717EAA"
+    assert normal_hex("0xdf717eaa") == normal_hex("DF71 7EAA") == "DF717EAA"
+    assert normal_hex("A:1:42:0") == "0A014200"
+    assert normal_hex("A01428000") == "A01428000"
     assert normal_hex("not hex") is None
     assert normal_hex("") is None

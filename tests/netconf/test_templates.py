@@ -19,6 +19,7 @@ from agent.netconf.payload import NETCONF_NS, TEMPLATE_NS, Element, parse, place
 from agent.netconf.schema import Schema
 
 MONITORING_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+LIBRARY_NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 MODULES: dict[str, Any] = json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))["modules"]
 MODULE_OF = {about["namespace"]: module for module, about in MODULES.items()}
 NAMES = sorted(path.stem for path in directory("templates").glob("*.xml"))
@@ -148,10 +149,12 @@ def test_every_template_for_a_module_fits_the_files_it_is_meant_for() -> None:
 
 def test_a_template_without_a_module_is_a_protocol_operation() -> None:
     protocol = [name for name in NAMES if name not in FITS]
-    assert {str(etree.QName(source(name)).namespace) for name in protocol} <= {NETCONF_NS, MONITORING_NS}
-    # filter-sessions is of ietf-netconf-monitoring, which is in no release's own modules.
+    assert {str(etree.QName(source(name)).namespace) for name in protocol} <= {NETCONF_NS, MONITORING_NS, LIBRARY_NS}
+    # These are of ietf-netconf-monitoring and ietf-yang-library, which are in no release's own modules.
     assert {name for name in protocol if etree.QName(source(name)).localname != name.partition(".")[0]} == {
-        "filter-sessions"
+        "filter-modules-state",
+        "filter-sessions",
+        "filter-yang-library",
     }
 
 

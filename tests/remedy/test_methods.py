@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import agent
 from agent.model.bundle import Bundle
 from agent.model.certificate import Evidence
+from agent.model.errors import SessionLost
 from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
 from agent.simulator import Device, Fault, FaultKind, actions
 from agent.simulator.bundles import certificates
+from agent.xr.files import Files
 from tests.model.test_anchor import make_pem
 from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data
 from tests.support import Clock, Lab, left_clean
@@ -105,7 +107,25 @@ def test_without_sftp_the_file_method_says_so(lab: Lab, clock: Clock) -> None:
     assert outcome.result is Result.FAILED
     assert outcome.error is not None
     assert "SFTP" in outcome.error.message
+    assert "may still be there" not in said(outcome)
+    assert [one.step for one in outcome.steps if one.status is Status.FAILED] == ["sftp"]
     assert left_clean(device)
+
+
+@pytest.mark.parametrize("fault", ["denied", "full", "corrupt"])
+@pytest.mark.parametrize("reachable", [True, False])
+def test_only_a_file_that_may_have_been_made_may_still_be_there(
+    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: str, reachable: bool
+) -> None:
+    def refused(files: Files, path: str) -> None:
+        raise SessionLost(f"SFTP ended before {path} was removed")
+
+    if not reachable:
+        monkeypatch.setattr(Files, "remove", refused)
+    device = lab.add(release="25.2.1", file_faults=(fault,))
+    outcome = push(lab, device, clock, method=Method.FILE)
+    assert outcome.result is Result.FAILED
+    assert ("may still be there" in said(outcome)) is bool(device.files) is (not reachable and fault != "denied")
 
 
 def test_the_file_is_removed_when_the_session_dies_under_the_rpc(lab: Lab, clock: Clock) -> None:
@@ -187,6 +207,18 @@ def test_a_closed_ssh_port_keeps_the_error_of_the_method_before(lab: Lab, clock:
     assert outcome.error is not None
     assert outcome.error.kind == "certificate-missing"
     assert "method dialog" in said(outcome, Status.SKIPPED)
+
+
+@pytest.mark.parametrize("release", ["7.8.1", "7.2.1"])
+def test_a_closed_ssh_port_fails_the_dialog_and_no_step_before_it(lab: Lab, clock: Clock, release: str) -> None:
+    device = lab.add(release=release, ssh=False)
+    outcome = push(lab, device, clock, method=Method.DIALOG)
+    assert outcome.result is Result.FAILED
+    failed = [one.step for one in outcome.steps if one.status is Status.FAILED]
+    assert failed[0] == "dialog"
+    steps = [one.step for one in outcome.steps if one.step in ("commit", "confirm", "read back", "dialog")]
+    assert steps.count("confirm") == len([one for one in steps if one == "commit"])
+    assert [one.status for one in outcome.steps if one.step == "confirm"] in ([], [Status.DONE], [Status.DONE] * 2)
 
 
 # --- trustpool -------------------------------------------------------------------------------------------------------

@@ -85,6 +85,13 @@ def test_where_the_root_is_there_and_contact_fails_only_the_licence_is_renewed()
     assert steps(plan(INTENT, state(certificate=CERTIFICATE, enrollment=TERMINAL))) == [RenewAuthorization]
 
 
+def test_what_an_earlier_try_brought_is_renewed_though_the_last_contact_did_not_fail() -> None:
+    there = state(certificate=CERTIFICATE, enrollment=TERMINAL, licence=replace(LICENSING, last_comm_success=True))
+    assert not plan(INTENT, there)
+    assert steps(plan(replace(INTENT, renew_anyway=True), there)) == [RenewAuthorization]
+    assert not plan(replace(INTENT, renew_anyway=True, renew=False), there)
+
+
 def test_what_is_missing_on_the_device_does_not_matter_once_the_root_is_there() -> None:
     nothing = replace(ACCESS, config_model=ConfigModel.NONE, authenticate=False, candidate=False, methods=())
     assert isinstance(plan(INTENT, state(certificate=CERTIFICATE, licence=None, access=nothing)), Plan)

@@ -368,3 +368,53 @@ def test_cli_text_with_an_unknown_line_changes_nothing(lab: Lab) -> None:
     with netconf(lab, device) as connected, pytest.raises(Exception, match="Invalid input"):
         connected.edit_config(target="candidate", config=CONFIG.format(CLI.format(f"{LINES}\nnonsense")))
     assert not device.config.dirty
+
+
+# --- noise -----------------------------------------------------------------------------------------------------------
+
+LOG = "RP/0/RP0/CPU0:Aug 20 18:41:28.381 UTC: config[65808]: %MGBL-CONFIG-6-DB_COMMIT : SYNTHETIC"
+
+
+def test_log_lines_come_over_prompts_and_a_newline_brings_a_clean_one(lab: Lab) -> None:
+    device = lab.add(logs=(LOG,), logs_at=("prompt",))
+    with ssh(lab, device) as client:
+        cli = Screen(client.invoke_shell())
+        assert cli.until("SYNTHETIC").endswith(f"{device.name}#{LOG}\n")
+        assert cli.send("").endswith(f"{device.name}#")
+        assert LOG not in cli.send("show clock", "UTC .*\n.*#.*SYNTHETIC").splitlines()[1]
+
+
+def test_log_lines_and_noise_come_among_output(lab: Lab) -> None:
+    with screen(lab, lab.add(logs=(LOG,), logs_at=("output",), noise=("drbg_instantiate failed",))) as cli:
+        said = cli.send("show version").splitlines()
+    assert said[2] == "drbg_instantiate failed"
+    assert said[3].endswith(LOG)
+    assert said[3].removesuffix(LOG) + said[4] == "Cisco IOS XR Software, Version 7.8.1"
+
+
+@pytest.mark.parametrize("answer, commits", [("", 1), ("y", 1), ("yes", 1), ("n", 0), ("no", 0)])
+def test_commit_asks_as_the_persona_says_and_nothing_asks_twice(lab: Lab, answer: str, commits: int) -> None:
+    device = lab.add(release="6.6.3", commit_asks="Confirm? [y/n][confirm]", logs=(LOG,), logs_at=("question",))
+    with screen(lab, device) as cli:
+        for line in ("configure", "crypto ca trustpoint T", "enrollment terminal"):
+            cli.send(line)
+        assert cli.send("commit", "SYNTHETIC").endswith(f"Confirm? [y/n][confirm]{LOG}\n")
+        cli.send(answer)
+    assert device.answers == [answer]
+    assert device.config.commits == commits
+
+
+def test_the_prompt_of_configuration_mode_has_room_for_39_characters(lab: Lab) -> None:
+    name = "a-very-long-host-name-of-a-router.site.example"
+    device = lab.add(name=name)
+    with screen(lab, device) as cli:
+        assert cli.send("configure").endswith(f"CPU0:{name[:31]}(config)#")
+        assert cli.send("crypto ca trustpoint T").endswith(f"CPU0:{name[:24]}(config-trustp)#")
+        assert cli.send("abort").endswith(f"CPU0:{name}#")
+
+
+def test_the_admin_plane_of_64_bit_refuses_in_words_of_its_own(lab: Lab) -> None:
+    with screen(lab, lab.add(release="7.4.1")) as cli:
+        said = cli.send("admin show license all")
+    assert "syntax error: unknown argument" in said
+    assert "connected from 127.0.0.1" in said

@@ -252,7 +252,7 @@ class Cli:
             before = len(router.answers)
             await self._answer(router.commit)
             refused = isinstance(router.commit, str) and router.commit.startswith("%")
-            if not refused and (len(router.answers) == before or router.answers[-1][1] == "yes"):
+            if not refused and (len(router.answers) == before or router.answers[-1][1] in ("yes", "y")):
                 router.running += self._pending
                 self._pending = []
         elif line == "abort":

@@ -24,6 +24,7 @@ OTHERS = (
     "configuration commit changes' command to browse the changes.\n"
     "Do you wish to proceed with this commit anyway? [no]: "
 )
+LOG = "RP/0/RP0/CPU0:Aug 20 18:41:28.381 UTC: smartlicserver[266]: %LICENSE-SMART_LIC-3-COMM_FAILED : it cannot\n"
 
 
 def usable(console: Console, router: Router) -> bool:
@@ -109,6 +110,12 @@ def test_that_nothing_is_configured_is_an_answer(routers: Routers) -> None:
         ("% Ambiguous command:  'show x'\n", False),
         ("% This command is not authorized\n", True),
         ("This command is not authorized\n", True),
+        ("Command authorization failed\n", True),
+        ("User admin is not authorized to run this\n", True),
+        ("root connected from 127.0.0.1 using console on r1\n-----^\nsyntax error: unknown argument\n", False),
+        ("-------^\nsyntax error: incomplete path\n", False),
+        ("Aborted: permission denied\n", True),
+        ("Error: access denied\n", True),
     ],
 )
 def test_a_refused_command_is_an_error_and_the_session_goes_on(routers: Routers, said: str, unauthorized: bool) -> None:
@@ -120,6 +127,28 @@ def test_a_refused_command_is_an_error_and_the_session_goes_on(routers: Routers,
         assert caught.value.unauthorized is unauthorized
         assert usable(console, router)
         assert console.alive
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "  Status: REGISTERED\n    Failure reason: the device is not authorized to renew\n",
+        "    Failure reason:\n      Authorization failed\n",
+        "line 1: authorization failed 0 times\n",
+        f"ok\n{LOG.replace('it cannot', 'this command is not authorized')}",
+    ],
+)
+def test_words_of_a_refusal_within_an_answer_refuse_nothing(routers: Routers, said: str) -> None:
+    router = routers.add(commands={"show x": said})
+    with router.ssh() as ssh:
+        assert ssh.console().show("show x") == said.partition("RP/0")[0].strip("\n")
+
+
+def test_show_logging_keeps_its_lines_and_nothing_else_does(routers: Routers) -> None:
+    router = routers.add(commands={"show logging": LOG, "show x": f"a\nb{LOG}c\n{LOG}d\n"})
+    with router.ssh() as ssh:
+        assert ssh.console().show("show logging") == LOG.strip()
+        assert ssh.console().show("show x") == "a\nbc\nd"
 
 
 def test_a_command_that_asks_is_interrupted(routers: Routers) -> None:
@@ -269,19 +298,110 @@ def test_other_sessions_commits_are_not_overridden(routers: Routers, lost: bool)
         assert usable(console, router)
 
 
-def test_another_question_of_commit_is_answered_no(routers: Routers) -> None:
-    async def commit(cli: Cli) -> None:
-        await cli.ask("This could be a few minutes if your config is large. Confirm? [y/n][confirm]")
+def committing(*questions: str, before: str = "", behind: str = "", lost: bool = False) -> Script:
+    """Commit asks each question in turn, and takes the lines where all get yes; what is not said stays pending."""
 
-    router = routers.add(commit=commit)
+    async def commit(cli: Cli) -> None:
+        cli.say(before)
+        for question in questions:
+            cli.router.answers.append((question, ""))
+            cli.say(f"{question}{behind}")
+            cli.router.answers[-1] = question, await cli.line()
+            if cli.router.answers[-1][1] not in ("y", "yes"):
+                return
+        if lost:
+            cli.drop()
+
+    return commit
+
+
+LARGE = "This could be a few minutes if your config is large. Confirm? [y/n][confirm]"
+
+
+@pytest.mark.parametrize("behind", ["", LOG, LOG * 2, "LC/0/2/CPU0:Nov 14 04:31:46.191 PST: qos_ma[199]: ", "noise\n"])
+@pytest.mark.parametrize("before", ["", LOG, "drbg_instantiate failed\n"])
+@pytest.mark.parametrize(
+    "question, answer",
+    [
+        (LARGE, "y"),
+        ("This may take a few minutes. Confirm? [y/n][confirm] ", "y"),
+        ("Committing can take several minutes.\nDo you want to continue? [yes/no]: ", "yes"),
+        ("The commit may take some time, proceed? [confirm]", "y"),
+    ],
+)
+def test_commit_is_confirmed_where_it_only_takes_its_time(
+    routers: Routers, question: str, answer: str, before: str, behind: str
+) -> None:
+    router = routers.add(commit=committing(question, before=before, behind=behind))
     with router.ssh() as ssh:
         console = ssh.console()
-        with pytest.raises(ConsoleError, match="answered no: This could be"):
+        console.configure(LINES)
+        assert [said for _, said in router.answers] == [answer]
+        assert router.running == LINES
+        assert usable(console, router)
+        assert console.alive
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "The commit reloads line card 0/0 and takes a few minutes. Confirm? [y/n][confirm]",
+        "This will disrupt traffic for some time. Confirm? [confirm]",
+        "It may take a few minutes to replace the configuration. Proceed? [yes/no]: ",
+        "Confirm? [y/n][confirm]",
+        "Do you agree? [no]: ",
+    ],
+)
+@pytest.mark.parametrize("behind", ["", LOG])
+def test_another_question_of_commit_is_answered_no(routers: Routers, question: str, behind: str) -> None:
+    router = routers.add(commit=committing(question, behind=behind))
+    with router.ssh() as ssh:
+        console = ssh.console()
+        with pytest.raises(ConsoleError, match="answered no: "):
             console.configure(LINES)
         assert [answer for _, answer in router.answers] == ["no"]
         assert not router.running
         assert router.aborted == 1
         assert usable(console, router)
+
+
+def test_what_only_may_be_a_question_of_commit_leaves_the_outcome_open(routers: Routers) -> None:
+    router = routers.add(commit=committing("Which label:"))
+    with router.ssh() as ssh:
+        console = ssh.console()
+        with pytest.raises(OutcomeUnknown, match="may be a question"):
+            console.configure(LINES)
+        assert [answer for _, answer in router.answers] == ["no"]
+        assert usable(console, router)
+
+
+@pytest.mark.parametrize("second, error", [(LARGE, OutcomeUnknown), (OTHERS, ConsoleError)])
+def test_commit_is_confirmed_once_only(routers: Routers, second: str, error: type[Exception]) -> None:
+    router = routers.add(commit=committing(LARGE, second))
+    with router.ssh() as ssh:
+        console = ssh.console()
+        with pytest.raises(error):
+            console.configure(LINES)
+        assert [answer for _, answer in router.answers] == ["y", "no"]
+        assert not router.running
+        assert usable(console, router)
+
+
+def test_a_session_lost_after_commit_was_confirmed_leaves_the_outcome_open(routers: Routers) -> None:
+    router = routers.add(commit=committing(LARGE, lost=True))
+    with router.ssh() as ssh, pytest.raises(OutcomeUnknown, match="answer lost"):
+        ssh.console().configure(LINES)
+
+
+def test_log_lines_around_the_commit_are_no_refusals(routers: Routers) -> None:
+    bare = "%MGBL-CONFIG-6-DB_COMMIT : Configuration committed, this user is not authorized to see it.\n"
+    router = routers.add(commit=f"{LOG}{bare}", commands={LINES[1]: f"{bare}{LOG}"})
+    with router.ssh() as ssh:
+        console = ssh.console()
+        console.configure(LINES)
+        assert router.running == LINES[:1]  # the other line only prints
+        assert usable(console, router)
+        assert console.alive
 
 
 @pytest.mark.parametrize("end", [Cli.drop, Cli.hang_up])
@@ -395,7 +515,17 @@ async def ends_by_itself(cli: Cli) -> None:
     await cli.accept()
 
 
-GOOD = [plain, sure_first, sure_after, sure_instead, chatty, short_request, asks_again, ends_by_itself]
+async def logged(cli: Cli) -> None:
+    """A log line behind every question, and half of one behind the last; none is asked again."""
+    cli.say(f"{REQUEST}{LOG}")
+    await cli.paste()
+    cli.say(PRINTED.replace("Issued", f"drbg_instantiate failed\nIss{LOG}ued"))
+    await cli.accept(f"{ACCEPT}{LOG}")
+    cli.say("Trustpoint CA certificate accepted.\n")
+    await cli.ask(f"% Are you sure you want to do this? [yes/no]:{LOG[:60]}")
+
+
+GOOD = [logged, plain, sure_first, sure_after, sure_instead, chatty, short_request, asks_again, ends_by_itself]
 
 
 @pytest.mark.parametrize("echoes", [True, False])
@@ -698,7 +828,16 @@ def test_nothing_of_netmiko_stays_behind(routers: Routers) -> None:
 # --- import, copy, remove --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("said", ["", "% PEM files import succeeded.\n", "12 certificates imported, 0 failed\n"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "% PEM files import succeeded.\n",
+        "12 certificates imported, 0 failed\n",
+        "drbg_instantiate failed\n",
+        "rand_pool: error 12\n% PEM files import succeeded.\n",
+    ],
+)
 @pytest.mark.parametrize("clean", [False, True])
 def test_a_bundle_is_imported(routers: Routers, clean: bool, said: str) -> None:
     command = f"crypto ca trustpool import url {'clean ' if clean else ''}/tmp/ios.p7b"
@@ -718,6 +857,8 @@ def test_a_bundle_is_imported(routers: Routers, clean: bool, said: str) -> None:
         ("unable to open /tmp/ios.p7b\n", False),
         ("% No such file: /tmp/ios.p7b\n", False),
         ("% Something that no guide mentions\n", False),
+        ("drbg_instantiate failed\nTrustpool import failed\n", False),
+        ("could not resolve host 192.0.2.1\n", False),
     ],
 )
 def test_a_failed_import_is_an_error(routers: Routers, said: str, unauthorized: bool) -> None:
@@ -728,6 +869,19 @@ def test_a_failed_import_is_an_error(routers: Routers, said: str, unauthorized: 
             console.import_bundle("http://192.0.2.1/ios.p7b")
         assert caught.value.unauthorized is unauthorized
         assert usable(console, router)
+
+
+def test_log_lines_and_noise_fail_neither_import_nor_copy(routers: Routers) -> None:
+    noise = f"{LOG}drbg_instantiate failed\nsomething cannot be told\n%SECURITY-CEPKI-6-ERR : import failed\n"
+    commands = ["crypto ca trustpool import url /tmp/a", "run cp /a /tmp/a", "run rm -f /tmp/a"]
+    router = routers.add(commands=dict.fromkeys(commands, noise))
+    with router.ssh() as ssh:
+        console = ssh.console()
+        assert console.import_bundle("/tmp/a").startswith("drbg_instantiate")
+        console.copy("/a", "/tmp/a")
+        console.remove("/tmp/a")
+        assert usable(console, router)
+    assert router.typed[2:5] == commands
 
 
 @pytest.mark.parametrize("how", [Cli.drop, Cli.hang])
@@ -757,6 +911,10 @@ def test_copy_and_remove_run_in_the_routers_shell(routers: Routers) -> None:
         ("cp: cannot stat '/a': No such file or directory\n", False),
         (INVALID, False),
         ("cp: error writing '/tmp/b': No space left on device\n", False),
+        ("drbg_instantiate failed\n/bin/cp: cannot stat '/a': No such file or directory\n", False),
+        ("sh: 1: cp: not found\n", False),
+        ("could not create /tmp/b: read-only file system\n", False),
+        ("Permission denied\n", True),
     ],
 )
 def test_a_copy_that_fails_is_an_error(routers: Routers, said: str, unauthorized: bool) -> None:

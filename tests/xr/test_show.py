@@ -189,6 +189,93 @@ def test_the_clock_is_read_only_where_its_zone_is_certain(text: str, moment: dat
     assert (found.replace(microsecond=0) if found else None) == moment
 
 
+SERIAL = "0A:01:42:80:00:00:01:45:23:C8:44:B5:00:00:00:02"
+
+
+@pytest.mark.parametrize(
+    "serial",
+    [
+        SERIAL.removeprefix("0"),
+        SERIAL.replace(":", "").removeprefix("0"),
+        "A:1:42:80:0:0:1:45:23:C8:44:B5:0:0:0:2",
+        f"0x{SERIAL.replace(':', '').lower()}",
+        SERIAL.replace(":", " "),
+        f"00:{SERIAL}",
+        SERIAL.replace(":", "-"),
+        f"{SERIAL[:24]}\n        {SERIAL[24:]}",
+    ],
+)
+def test_a_serial_number_is_the_same_however_its_zeros_are_printed(serial: str) -> None:
+    shown = show.printed_certificate(PRINTED.replace(SERIAL, serial))
+    assert shown is not None
+    assert (shown.serial, shown.proves(ANCHOR)) == (ANCHOR.serial, Evidence.CONSOLE)
+
+
+FIELDS_BETWEEN = [
+    "  CRL Distribution Point\n        http://validation.example/root.crl\n",
+    "  CRL Distribution Point :\n        http://validation.example/root.crl\n",
+    "CRL Distribution Point\n        http://validation.example/root.crl\n        http://second.example/root.crl\n",
+    "  Key usage:\n        Certificate Sign, CRL Sign\n",
+    "  Associated Trustpoint\n        Trustpool\n",
+    "drbg_instantiate failed\n",
+    "\n",
+]
+
+
+@pytest.mark.parametrize("line", FIELDS_BETWEEN)
+@pytest.mark.parametrize("fingerprint", [True, False])
+def test_lines_between_the_fields_cost_none_of_them(line: str, fingerprint: bool) -> None:
+    whole = PRINTED if fingerprint else PRINTED.rsplit("  SHA1", 1)[0]
+    lines = whole.splitlines(keepends=True)
+    ends = [number for number in range(1, len(lines) + 1) if number == len(lines) or ":" in lines[number]]
+    wanted = show.certificates(f"CA certificate\n{whole}", "Trustpool")
+    for end in ends:
+        text = "".join([*lines[:end], line, *lines[end:]])
+        assert show.certificates(f"CA certificate\n{text}", "Trustpool") == wanted
+
+
+def test_noise_within_a_field_costs_nothing() -> None:
+    text = PRINTED.replace("CA 1,", "CA 1,\ndrbg_instantiate failed\n        ")
+    text = text.replace("Subject:\n", "Subject:\nsome noise\n").replace("Fingerprint:\n", "Fingerprint:\nnoise\n")
+    shown, wanted = show.printed_certificate(text), show.printed_certificate(PRINTED)
+    assert shown is not None
+    assert wanted is not None
+    assert shown.subject is not None
+    assert shown.subject.same(ANCHOR.subject)
+    assert (shown.sha1, shown.issuer, shown.not_after) == (wanted.sha1, wanted.issuer, wanted.not_after)
+
+
+@pytest.mark.parametrize("enrollment", ["url http://ca.example", "url terminal", "terminal", "local"])
+@pytest.mark.parametrize("other", ["retry count 10", "retry period 2", "retry", "autoenroll 80"])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_else_there_is_to_enrollment_leaves_it_as_it_is(enrollment: str, other: str, first: bool) -> None:
+    lines = [f" enrollment {enrollment}", f" enrollment {other}"]
+    text = "\n".join(["crypto ca trustpoint Trustpool", *(lines[::-1] if first else lines), "!"])
+    plain = show.trustpoint_config(f"crypto ca trustpoint Trustpool\n enrollment {enrollment}\n!\n", "Trustpool")
+    found = show.trustpoint_config(text, "Trustpool")
+    assert plain is not None
+    assert found is not None
+    assert found.enrollment == plain.enrollment
+    assert found.enrollment.kind is not EnrollmentKind.NONE
+
+
+def test_noise_within_a_trustpoint_ends_it_not() -> None:
+    text = CONFIG.replace(" crl optional\n", " crl optional\ndrbg_instantiate failed\n")
+    found = show.trustpoint_config(text, "Trustpool")
+    assert found is not None
+    assert found.enrollment.kind is EnrollmentKind.TERMINAL
+    other = show.trustpoint_config(text, "other")
+    assert other is not None
+    assert other.enrollment.url == "http://ca.example"
+
+
+def test_without_marks_a_line_at_the_margin_ends_a_trustpoint() -> None:
+    text = "crypto ca trustpoint Trustpool\n crl optional\ninterface x\n enrollment terminal\n"
+    found = show.trustpoint_config(text, "Trustpool")
+    assert found is not None
+    assert found.enrollment.kind is EnrollmentKind.NONE
+
+
 @given(st.text(max_size=400))
 def test_whatever_is_printed_nothing_is_made_up(text: str) -> None:
     for entry in show.trustpool(text):

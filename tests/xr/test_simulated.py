@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import agent
-from agent.model.certificate import Evidence
+from agent.model.certificate import Certificate, Evidence
 from agent.model.errors import AgentError, ConsoleError, FileError, OutcomeUnknown, PolicyRefused
+from agent.model.state import EnrollmentKind, Reading
+from agent.simulator import Device
+from agent.xr import cliread
 from tests.model.test_anchor import make_pem
 from tests.support import Clock, DeviceClock, Lab
 
@@ -174,3 +180,65 @@ def test_what_waiting_does_not_cure_fails_at_once_at_the_cli_too(
     with agent.Ssh(lab.target(lab.add(), **changes), clock.policy()) as ssh, pytest.raises(error):
         ssh.console()
     assert clock.slept == []
+
+
+LOGS = (
+    "RP/0/RP0/CPU0:Aug 20 18:41:28.381 UTC: smartlicserver[266]: %LICENSE-SMART_LIC-3-COMM_FAILED : it cannot",
+    "%SMART_LIC-3-EVAL_EXPIRED:this user is not authorized to go on",
+)
+NOISY: dict[str, Any] = {"noise": ("drbg_instantiate failed",), "logs": LOGS}
+
+
+@pytest.mark.parametrize("style", ["sha1", "attributes"])
+@pytest.mark.parametrize("dialog", ["plain", "confirm", "late"])
+def test_noise_changes_nothing_of_the_dialog(lab: Lab, dialog: str, style: str) -> None:
+    device = lab.add(release="7.1.2", dialog=dialog, print_style=style, enrollment="terminal", **NOISY)
+    with lab.ssh(device) as ssh:
+        assert ssh.console().authenticate("Trustpool", ANCHOR).proves(ANCHOR) is Evidence.CONSOLE
+        assert cliread.certificate(ssh, "Trustpool").value == shown(lab, device, ssh)
+    assert set(device.answers) == {"yes"}
+    assert device.state.certificates == {"Trustpool": ANCHOR.pem}
+
+
+def shown(lab: Lab, device: Device, ssh: agent.Ssh) -> Certificate | None:
+    """What is read of the same device without noise."""
+    device.persona = replace(device.persona, noise=(), logs=())
+    return cliread.certificate(ssh, "Trustpool").value
+
+
+@pytest.mark.parametrize("read", [cliread.trustpool, cliread.licensing, cliread.software])
+@pytest.mark.parametrize("release, policy", [("7.1.2", False), ("24.2.1", True)])
+def test_noise_changes_nothing_of_a_reading(
+    lab: Lab, read: Callable[[agent.Ssh], Reading[Any]], release: str, policy: bool
+) -> None:
+    device = lab.add(release=release, policy=policy, **NOISY)
+    with lab.ssh(device) as ssh:
+        noisy = read(ssh)
+        device.persona = replace(device.persona, noise=(), logs=())
+        assert noisy.value
+        assert noisy == read(ssh)
+
+
+ASKS = "This could be a few minutes if your config is large. Confirm? [y/n][confirm]"
+
+
+@pytest.mark.parametrize("name", ["r1", "a-very-long-host-name-of-a-router.site.example"])
+@pytest.mark.parametrize("asks", [None, ASKS])
+def test_noise_and_a_question_change_nothing_of_a_commit(lab: Lab, asks: str | None, name: str) -> None:
+    device = lab.add(name=name, release="6.6.3", commit_asks=asks, **NOISY)
+    with lab.ssh(device) as ssh:
+        ssh.console().configure(["crypto ca trustpoint Trustpool", "enrollment terminal"])
+        found = cliread.config(ssh, "Trustpool").value
+    assert found is not None
+    assert found.enrollment.kind is EnrollmentKind.TERMINAL
+    assert device.answers == ([] if asks is None else ["y"])
+    assert device.config.commits == 1
+
+
+def test_licensing_that_the_admin_plane_refuses_is_missing_with_its_words(lab: Lab) -> None:
+    device = lab.add(release="7.4.1", forbidden=("show license",))
+    with lab.ssh(device) as ssh:
+        found = cliread.licensing(ssh)
+    assert not found.answered
+    assert "syntax error: unknown argument" in str(found.missing)
+    assert "not authorized" in str(found.missing)
