@@ -126,6 +126,25 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
+def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(lab: Lab, clock: Clock) -> None:
+    device, refusals = lab.add(**INSTALLS), [True] * 3
+    device.config.clock = lambda: clock.now
+
+    def connect() -> agent.Session:
+        if refusals:
+            refusals.pop()
+            raise agent.ConnectError("no SSH banner", device=device.name, rate_limited=True)
+        return lab.connect(device)
+
+    wish = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30))
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=connect)
+    assert outcome.result is agent.Result.REMEDIED, outcome
+    assert not refusals
+    assert clock.now < 30
+    assert device.config.rollbacks == 0
+
+
 @pytest.mark.parametrize(
     "ways",
     [Ways(), Ways(trial_lock="operation-failed"), Ways(trial_lock="lock-denied"), NETOPEER2],

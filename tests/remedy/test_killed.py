@@ -97,7 +97,7 @@ def test_an_edit_of_ours_among_those_of_a_neighbour_is_left_with_them_and_said(
     assert log.unfinished() is not None
 
 
-def test_whoever_stops_listening_while_a_commit_is_unanswered_keeps_what_may_be_on_trial(lab: Lab, clock: Clock) -> None:
+def test_whoever_stops_listening_to_an_unanswered_commit_keeps_what_may_be_on_trial(lab: Lab, clock: Clock) -> None:
     device = lab.add(terminal_rpc="installs")
     device.config.clock = lambda: clock.now
     device.faults.append(Fault("commit", FaultKind.HELD))
