@@ -97,7 +97,7 @@ def test_a_device_that_cannot_be_reached_again_until_the_trial_ends_takes_the_co
     outcome = push(lab, device, clock)
     assert 100 < clock.now < 130
     assert outcome.result is (agent.Result.UNKNOWN if lost else agent.Result.FAILED)
-    assert ("takes it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
+    assert ("take it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
     assert lost or device.config.trial is None
     clock.now += 1000
     assert device.enrollment() is None
