@@ -168,6 +168,27 @@ def test_somebody_elses_trial_is_waited_out_and_respected(
         assert device.config.trial is not None
 
 
+@pytest.mark.parametrize("foreign", [False, True])
+def test_what_somebody_elses_trial_leaves_in_the_candidate_is_not_committed(
+    lab: Lab, clock: Clock, foreign: bool
+) -> None:
+    ways = Ways(trial_lock="lock-denied", rollback_resets_candidate=False, unlock_discards=False)
+    device = lab.add(**INSTALLS, ways=ways)
+    device.config.clock = lambda: clock.now
+    device.stranger().edit("THEIRS", "terminal")
+    device.stranger().commit_on_trial(60, persist="theirs")
+    with lab.connect(device) as session:
+        wish = agent.Intent(renew=False, discard_foreign=foreign)
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))
+    assert outcome.result is (agent.Result.REMEDIED if foreign else agent.Result.FAILED), outcome
+    assert device.trustpoints() == (["Trustpool"] if foreign else [])
+    assert device.config.dirty is not foreign
+    assert not device.config.locks
+    if not foreign:
+        assert outcome.error is not None
+        assert "a commit on trial has ended" in outcome.error.message
+
+
 @pytest.mark.parametrize("release", ["7.3.2", "7.8.1", "24.4.1"])
 @pytest.mark.parametrize("before", [None, "http://old.example/", "terminal"])
 def test_a_push_that_brings_no_certificate_restores_what_was_there(
