@@ -28,10 +28,11 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
         OutcomeUnknown: what became of it could not be found out.
     """
     yield run.started_event("confirm", "once another session sees it")
-    end = run.trial_ends or 0.0
+    seconds = run.caution.confirm_timeout
+    margin = LATE + min(LATE, seconds / 4)  # a cancel-commit is to come in time, too
     second = there = None
     try:
-        second = run.further(end - LATE)
+        second = run.further((run.trial_ends or 0.0) - margin)
         there = _seen(run, wish, second)
     except AgentError as error:
         said = yield from _unseen(run, wish, persist, second, error)
@@ -151,14 +152,22 @@ def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
 
 
 def cancelled(run: Run, persist: str) -> bool:
-    """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already.
+
+    The lock of running is given up ahead of it: there are servers that take nothing back while anybody holds it, and
+    yet answer with ok.
+    """
+    held = run.holds_locks
+    if held:
+        run.locks.held.remove("running")
+        run.loose.append(("unlock running", operations.send_unlock(run.session, "running")))
     try:
         operations.cancel_commit(run.session, persist=persist)
     except RPCError as error:
         log.info("%s: cancel-commit: %s", run.plan.device, error.message)
         return False
     _over(run)
-    if run.holds_locks:
+    if held:
         # There are servers that leave in the candidate what they take back, and do not count it as changed.
         operations.discard_changes(run.session)
         run.log.end()

@@ -126,6 +126,20 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
+@pytest.mark.parametrize("ways", [Ways(running_lock_voids_cancel=True), NETOPEER2], ids=["voids cancel", "netopeer2"])
+def test_a_commit_that_is_not_confirmed_is_taken_back_also_where_a_locked_running_would_keep_it(
+    lab: Lab, clock: Clock, ways: Ways
+) -> None:
+    device = lab.add(**INSTALLS, ways=ways)
+    device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.FAILED
+    assert "is as before" in (outcome.error.message if outcome.error else "")
+    assert device.enrollment() is None
+    assert device.config.trial is None
+    assert left_clean(device)
+
+
 def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(lab: Lab, clock: Clock) -> None:
     device, refusals = lab.add(**INSTALLS), [True] * 3
     device.config.clock = lambda: clock.now
