@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.session import Pending, Session
-from agent.remedy.change import Change, NotCommitted, running
+from agent.remedy.change import Change, NotCommitted, holds, running
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.uncertain import Fate, answered_late, fate
 
@@ -79,7 +79,7 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
 
 def _unseen(run: Run, wish: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
     """Take back what no other session sees; where the first one does not do that, find out what became of it."""
-    why = _withdrawn(run, persist, error)
+    why = _withdrawn(run, wish, persist, error)
     if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
         raise why from error
     said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
@@ -127,13 +127,14 @@ class _Asked:
         return self.pending is not None
 
 
-def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
+def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> AgentError:
     """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
     seconds = run.caution.confirm_timeout + LATE
     try:
         gone = cancelled(run, persist)
+        stays = gone and holds(run, wish, there=False)
     except AgentError as second:
-        gone = False
+        gone = stays = False
         log.info("%s: cancel-commit: %s", run.plan.device, second.message)
     if not gone:
         return OutcomeUnknown(
@@ -142,8 +143,18 @@ def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
             device=run.plan.device,
             hint="read the trustpoint after that, or push again: it does",
         )
+    if stays:
+        run.changed = run.configured = True
+        run.made, run.committed = wish.wanted, None
     if isinstance(error, Interrupted):
         return error
+    if stays:
+        return TransportError(
+            f"the commit could not be confirmed: {error.message}; its cancel-commit was answered with ok, yet running "
+            "has it",
+            device=run.plan.device,
+            hint="run push again; without a second session: --commit plain",
+        )
     return TransportError(
         f"the commit could not be confirmed and was taken back: {error.message}; the configuration is as before",
         device=run.plan.device,

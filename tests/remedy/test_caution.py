@@ -10,6 +10,7 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
+from agent.netconf.operations import send_lock
 from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
@@ -138,6 +139,25 @@ def test_a_commit_that_is_not_confirmed_is_taken_back_also_where_a_locked_runnin
     assert device.enrollment() is None
     assert device.config.trial is None
     assert left_clean(device)
+
+
+def test_a_commit_that_stays_although_it_was_cancelled_is_not_called_taken_back(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS, ways=Ways(running_lock_voids_cancel=True))
+
+    def refused() -> agent.Session:
+        raise agent.SSHAuthenticationError("no further session")
+
+    with lab.connect(device) as owner:
+        send_lock(owner, "running").result()
+        owner.owned = False  # the owner's lock stays the owner's
+        wish = agent.Intent(renew=False, caution=agent.Caution(rollback=False))
+        outcome = agent.remediate(owner, wish, policy=clock.policy(), connect=refused)
+        owner.owned = True
+    assert outcome.error is not None
+    assert "yet running has it" in outcome.error.message
+    assert outcome.changed
+    assert device.enrollment() == "terminal"
+    assert device.config.trial is None
 
 
 def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(lab: Lab, clock: Clock) -> None:
