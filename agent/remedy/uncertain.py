@@ -7,9 +7,10 @@ one which held them is gone, and its commit over; what is running then is the tr
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from enum import Enum
 
-from agent.model.errors import AgentError, OutcomeUnknown, PolicyRefused, RPCError
+from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, PolicyRefused, RPCError
 from agent.model.outcome import Event, Status
 from agent.netconf import operations
 from agent.netconf.session import Pending
@@ -32,15 +33,19 @@ class Fate(Enum):
 
 
 def answered_late(run: Run, pending: Pending | None) -> Steps[bool]:
-    """Wait for an answer that did not come in time, for as long as a commit on trial lasts; whether it came."""
+    """Wait for an answer that did not come in time, for as long as a commit on trial lasts; whether it came.
+
+    A user who wants to end is not kept waiting: what became of it is found out at once, by another session.
+    """
     if pending is None or pending.answered() or not run.session.connected:
         return False
     seconds = float(run.caution.confirm_timeout)
     said = f"no answer within {run.session.timeout:g} s; it may come yet: waiting up to {seconds:g} s more"
     yield Event(run.plan.device, pending.operation, Status.RETRY, said)
-    end, policy = run.policy.clock() + seconds, run.policy.unstopped()
-    while not pending.answered() and policy.clock() < end:
-        policy.wait(1.0)
+    end = run.policy.clock() + seconds
+    with suppress(Interrupted):
+        while not pending.answered() and run.policy.clock() < end:
+            run.policy.wait(1.0)
     return pending.answered()
 
 
