@@ -186,8 +186,8 @@ class Run:
             what, pending = self.loose.pop(0)
             try:
                 pending.result()
-                if what == "discard-changes" and self.on_trial is None:
-                    self.log.end()
+                if what == "discard-changes" and self.trial_ends is None:
+                    self.log.end()  # and nothing is on trial, or may be
             except AgentError as error:
                 log.warning("%s: %s: %s", self.plan.device, what, error.message)
                 self.records.append(StepRecord(what, Status.FAILED, error.message))
@@ -245,6 +245,8 @@ class Run:
     def further(self, deadline: float) -> Session:
         """Another session beside the one of now, to be closed or adopted; asked for until *deadline* by the clock.
 
+        A device that limits new sessions is asked every few seconds as well, since a trial may be over in a minute.
+
         Raises:
             AgentError: it cannot be opened, or there is nothing to open it with.
         """
@@ -255,7 +257,9 @@ class Run:
                 hint="give a connect callable, or push again on a new session",
             )
         left = max(0.0, deadline - self.policy.clock())
-        return replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT).run(self.connect)
+        slow = min(self.policy.slow, _LONGEST_WAIT)
+        patient = replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
+        return patient.run(self.connect)
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""

@@ -29,37 +29,33 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     """
     yield run.started_event("confirm", "once another session sees it")
     end = run.trial_ends or 0.0
+    second = there = None
     try:
         second = run.further(end - LATE)
+        there = _seen(run, wish, second)
     except AgentError as error:
-        raise _withdrawn(run, persist, error) from error
-    try:
-        there = _seen(run, wish, persist, second)
+        said = yield from _unseen(run, wish, persist, second, error)
+    else:
         said = yield from _confirmed(run, wish, persist, second)
     finally:
-        if run.session is not second:
+        if second is not None and run.session is not second:
             second.close()
     _over(run)
     run.made, run.committed = wish.wanted, there
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 
-def _seen(run: Run, wish: Change, persist: str, second: Session) -> TrustpointConfig | None:
+def _seen(run: Run, wish: Change, second: Session) -> TrustpointConfig | None:
     """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
 
     Raises:
-        TransportError, OutcomeUnknown: it cannot; the commit is taken back.
+        AgentError: it cannot.
     """
-    try:
-        reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
-        if reading.answered and wish.holds(reading):
-            return reading.value
-        unseen: AgentError = TransportError(
-            reading.missing or "another session does not see it in running", device=run.plan.device
-        )
-    except AgentError as error:
-        unseen = error
-    raise _withdrawn(run, persist, unseen) from unseen
+    reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
+    if reading.answered and wish.holds(reading):
+        return reading.value
+    said = reading.missing or "another session does not see it in running"
+    raise TransportError(said, device=run.plan.device)
 
 
 def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[str]:
@@ -77,9 +73,24 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
         if cancelled(run, persist):
             raise
         lost = error
-    yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{lost.message}; asking on the other session")
+    return (yield from _found_out(run, wish, persist, second, lost))
+
+
+def _unseen(run: Run, wish: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
+    """Take back what no other session sees; where the first one does not do that, find out what became of it."""
+    why = _withdrawn(run, persist, error)
+    if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
+        raise why from error
+    said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
+    return (yield from _found_out(run, wish, persist, second, TransportError(said, device=run.plan.device)))
+
+
+def _found_out(run: Run, wish: Change, persist: str, second: Session | None, lost: AgentError) -> Steps[str]:
+    """In words how the trial ended, by another session; errors as of :func:`confirm`."""
+    yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{lost.message}; asking on another session")
     run.abandon()
-    run.adopt(second)
+    if second is not None:
+        run.adopt(second)
     found = yield from fate(run, wish, persist, lost)
     if found is Fate.NOTHING:
         _over(run)
@@ -125,10 +136,10 @@ def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
         log.info("%s: cancel-commit: %s", run.plan.device, second.message)
     if not gone:
         return OutcomeUnknown(
-            f"the commit is on trial, and could not be confirmed: {error.message}; the device takes it back by itself "
-            f"within {seconds:g} s",
+            f"the commit is on trial, and could neither be confirmed nor cancelled: {error.message}; the device has "
+            f"{seconds:g} s to take it back by itself",
             device=run.plan.device,
-            hint="push again after that",
+            hint="read the trustpoint after that, or push again: it does",
         )
     if isinstance(error, Interrupted):
         return error

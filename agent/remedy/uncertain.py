@@ -135,7 +135,7 @@ def _locked(run: Run, targets: tuple[operations.Datastore, ...]) -> bool:
 def _unknown(run: Run, wish: Change, persist: str | None, lost: AgentError, why: str) -> OutcomeUnknown:
     seconds = run.caution.confirm_timeout
     besides = "" if why == lost.message else f"; {why}"
-    taken = "; if it is on trial, the device takes it back by itself" if persist else ""
+    taken = "; if it is on trial, the device is to take it back by itself" if persist else ""
     return OutcomeUnknown(
         f"{lost.message}; what became of it could not be found out within {seconds} s{besides}; it may take effect "
         f"yet{taken}",

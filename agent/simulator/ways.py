@@ -19,6 +19,7 @@ class Ways:
     Attributes:
         trial_lock: the answer to a lock of running while a confirmed commit of others, or one with persist, is pending;
             that of the candidate is granted.
+        trial_lock_names_asker: whether lock-denied then names the session that asks, in place of the trial's.
         trial_commit: the answer to a commit without persist-id at that time; where it is granted, the trial goes on and
             takes back what was committed, too.
         wrong_persist: the answer to a commit with a persist-id that names no trial; where it is granted, it is a commit
@@ -43,6 +44,7 @@ class Ways:
     """
 
     trial_lock: TrialLock = "in-use"
+    trial_lock_names_asker: bool = False
     trial_commit: TrialCommit = "in-use"
     wrong_persist: TrialCommit = "invalid-value"
     confirm_commits: bool = False
@@ -62,6 +64,7 @@ class Ways:
 
 NETOPEER2 = Ways(
     trial_lock="lock-denied",
+    trial_lock_names_asker=True,
     trial_commit="invalid-value",
     confirm_commits=True,
     refused_trial_pends=("in-use", "invalid-value"),
@@ -75,7 +78,7 @@ NETOPEER2 = Ways(
 """As netopeer2 2.4.5 (sysrepo 3.7.11) was seen to answer."""
 
 CLIXON = Ways(
-    trial_lock="lock-denied",
+    trial_lock="granted",
     trial_commit="granted",
     wrong_persist="granted",
     refused_trial_pends=("invalid-value",),
@@ -89,4 +92,4 @@ CLIXON = Ways(
     error_option="invalid-value",
     library="1.1",
 )
-"""As clixon 7.8 was seen to answer."""
+"""As clixon 7.8 was seen to answer to trials with persist; one without is refused as by ``lock-denied``."""

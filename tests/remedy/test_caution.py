@@ -13,7 +13,7 @@ from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
-from agent.simulator.ways import TrialLock
+from agent.simulator.ways import NETOPEER2
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -97,7 +97,7 @@ def test_a_device_that_cannot_be_reached_again_until_the_trial_ends_takes_the_co
     outcome = push(lab, device, clock)
     assert 100 < clock.now < 130
     assert outcome.result is (agent.Result.UNKNOWN if lost else agent.Result.FAILED)
-    assert ("takes it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
+    assert ("take it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
     assert lost or device.config.trial is None
     clock.now += 1000
     assert device.enrollment() is None
@@ -126,12 +126,35 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
-@pytest.mark.parametrize("refusal", ["in-use", "lock-denied", "operation-failed"])
+def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(lab: Lab, clock: Clock) -> None:
+    device, refusals = lab.add(**INSTALLS), [True] * 3
+    device.config.clock = lambda: clock.now
+
+    def connect() -> agent.Session:
+        if refusals:
+            refusals.pop()
+            raise agent.ConnectError("no SSH banner", device=device.name, rate_limited=True)
+        return lab.connect(device)
+
+    wish = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30))
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=connect)
+    assert outcome.result is agent.Result.REMEDIED, outcome
+    assert not refusals
+    assert clock.now < 30
+    assert device.config.rollbacks == 0
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [Ways(), Ways(trial_lock="operation-failed"), Ways(trial_lock="lock-denied"), NETOPEER2],
+    ids=["in-use", "operation-failed", "lock-denied", "netopeer2"],
+)
 @pytest.mark.parametrize("seconds, result", [(600, agent.Result.REMEDIED), (3600, agent.Result.FAILED)])
 def test_somebody_elses_trial_is_waited_out_and_respected(
-    lab: Lab, clock: Clock, refusal: TrialLock, seconds: int, result: agent.Result
+    lab: Lab, clock: Clock, ways: Ways, seconds: int, result: agent.Result
 ) -> None:
-    device = lab.add(**INSTALLS, ways=Ways(trial_lock=refusal))
+    device = lab.add(**INSTALLS, ways=ways)
     device.config.clock = lambda: clock.now
     device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=seconds, persist="theirs")
@@ -143,6 +166,27 @@ def test_somebody_elses_trial_is_waited_out_and_respected(
         assert "a commit is on trial there" in (outcome.error.hint or "")
         assert "session" not in (outcome.error.hint or "")
         assert device.config.trial is not None
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_what_somebody_elses_trial_leaves_in_the_candidate_is_not_committed(
+    lab: Lab, clock: Clock, foreign: bool
+) -> None:
+    ways = Ways(trial_lock="lock-denied", rollback_resets_candidate=False, unlock_discards=False)
+    device = lab.add(**INSTALLS, ways=ways)
+    device.config.clock = lambda: clock.now
+    device.stranger().edit("THEIRS", "terminal")
+    device.stranger().commit_on_trial(60, persist="theirs")
+    with lab.connect(device) as session:
+        wish = agent.Intent(renew=False, discard_foreign=foreign)
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))
+    assert outcome.result is (agent.Result.REMEDIED if foreign else agent.Result.FAILED), outcome
+    assert device.trustpoints() == (["Trustpool"] if foreign else [])
+    assert device.config.dirty is not foreign
+    assert not device.config.locks
+    if not foreign:
+        assert outcome.error is not None
+        assert "a commit on trial has ended" in outcome.error.message
 
 
 @pytest.mark.parametrize("release", ["7.3.2", "7.8.1", "24.4.1"])
