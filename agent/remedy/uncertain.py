@@ -60,13 +60,16 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
     """
     yield Event(run.plan.device, run.current, Status.UNKNOWN, f"{lost.message}; finding out what became of it")
     end = run.trial_ends or run.policy.clock() + run.caution.confirm_timeout
+    # Running cannot be locked while a commit is on trial, the candidate can; who is granted it knows that it is clean.
+    locks = Wanted(BOTH if persist is None else ("candidate",))
     with run.unbroken():
         policy, wait, tries, why = run.policy, run.policy.first, 0, lost.message
         while True:
             tries += 1
             try:
                 _reopened(run, end)
-                found = _look(run, wish, persist, patient=tries < _LOCK_TRIES, over=policy.clock() >= end)
+                locked = _locked(run, locks)
+                found = _look(run, wish, persist, locked, patient=tries < _LOCK_TRIES, over=policy.clock() >= end)
             except AgentError as error:
                 run.abandon()
                 found, why = None, error.message
@@ -86,14 +89,12 @@ def _reopened(run: Run, end: float) -> None:
         run.adopt(run.further(end))
 
 
-def _look(run: Run, wish: Change, persist: str | None, *, patient: bool, over: bool) -> Fate | None:
+def _look(run: Run, wish: Change, persist: str | None, locked: bool, *, patient: bool, over: bool) -> Fate | None:
     """What can be told now; None where nothing can. *over*: a commit on trial has ended by itself."""
     if persist is None:
-        locked = _locked(run, BOTH)
         there = holds(run, wish, there=locked)
         return Fate.RUNNING if there else Fate.NOTHING if locked else None
-    # Running cannot be locked while a commit is on trial, the candidate can; who is granted it knows that it is clean.
-    if _locked(run, ("candidate",)):
+    if locked:
         return _confirmed(run, wish, persist, over=over)
     if patient:
         return None
@@ -122,10 +123,10 @@ def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Fate | No
     return Fate.CONFIRMED if holds(run, wish) else Fate.NOTHING
 
 
-def _locked(run: Run, targets: tuple[operations.Datastore, ...]) -> bool:
+def _locked(run: Run, wanted: Wanted) -> bool:
     """Whether the locks are granted, in one try."""
     try:
-        acquire_once(run, Wanted(targets))
+        acquire_once(run, wanted)
     except (RPCError, PolicyRefused) as error:
         log.info("%s: %s", run.plan.device, error.message)
         return False

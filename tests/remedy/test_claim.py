@@ -1,4 +1,4 @@
-"""A plan is a claim about a state: what others did since it was made, and what an earlier push left, held against it."""
+"""A plan is a claim about a state: it is held against what others did since, and what an earlier push left."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def apply(
 ) -> Outcome | None:
     """Plan, let something happen, apply; None where the push was killed, its sessions with it, behind an event."""
     device.config.clock = lambda: clock.now
-    killed = False
+    killed, outcome = False, None
 
     def connect() -> agent.Session:
         if killed:
@@ -92,7 +92,8 @@ def test_a_root_that_came_in_meanwhile_is_not_authenticated_again(lab: Lab, cloc
 
 def test_an_enrollment_that_somebody_set_meanwhile_is_not_rolled_back(lab: Lab, clock: Clock) -> None:
     device = lab.add(terminal_rpc="ok-without-certificate", ssh=False)
-    outcome = done(lab, device, clock, lambda device: device.configure("Trustpool", "terminal"), method=agent.Method.RPC)
+    theirs = partial(device.configure, "Trustpool", "terminal")
+    outcome = done(lab, device, clock, lambda _: theirs(), method=agent.Method.RPC)
     assert (outcome.result, device.enrollment()) == (agent.Result.FAILED, "terminal")
     assert device.config.commits == 0
 
