@@ -14,6 +14,7 @@ import agent
 from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory
 from agent.simulator import Device, Fault, FaultKind, Ways, trustpoints
+from agent.simulator.errors import rpc_error
 from agent.simulator.ways import CLIXON, NETOPEER2
 from tests.support import Clock, Lab, left_clean
 
@@ -246,3 +247,13 @@ def test_a_commit_that_takes_longer_than_the_time_out_is_waited_for(lab: Lab, cl
     assert outcome is not None
     assert outcome.result is agent.Result.REMEDIED
     assert device.config.commits == 1
+
+
+def test_an_action_that_is_refused_under_our_lock_is_repeated_without_it(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+    refused = Fault("ca-authenticate", FaultKind.ERROR, rpc_error("in-use", "Datastore locked"))
+    device.faults.append(refused)
+    assert done(lab, device, clock).result is agent.Result.REMEDIED
+    rpcs = [operation for _, operation in device.log]
+    first = rpcs.index("ca-authenticate")
+    assert "unlock" in rpcs[first : rpcs.index("ca-authenticate", first + 1)]
