@@ -114,8 +114,10 @@ def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[A
         run.log.end()
     if borrowed:
         return "held by the session's owner; the candidate is as running"
-    return f"held; candidate compared with running at trustpoint {name} only" if compared else (
-        "held; the candidate could not be compared with running"
+    return (
+        f"held; candidate compared with running at trustpoint {name} only"
+        if compared
+        else ("held; the candidate could not be compared with running")
     )
 
 
@@ -176,5 +178,3 @@ def _said(seen: State | None, now: State, then: str) -> str:
         differs.append("the trustpool lists others")
     what = "; ".join(differs) or "the router is not as the plan saw it"
     return f"somebody changed it meanwhile ({what}): {then}"
-
-
