@@ -131,8 +131,9 @@ def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> Agent
     """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
     seconds = run.caution.confirm_timeout + LATE
     try:
-        gone = cancelled(run, persist)
-        stays = gone and holds(run, wish, there=False)
+        with run.unbroken():
+            gone = cancelled(run, persist)
+            stays = gone and holds(run, wish, there=False)
     except AgentError as second:
         gone = stays = False
         log.info("%s: cancel-commit: %s", run.plan.device, second.message)
