@@ -38,7 +38,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     yield run.started_event("read back", "configuration")
     reading = cliread.config(run.shell(), step.trustpoint)
     if reading.value is None or reading.value.enrollment != step.enrollment:
-        shown = reading.missing or (f"'{reading.value.enrollment.cli}'" if reading.value else "no such trustpoint")
+        shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
             f"the commit went through, but the running configuration shows {shown}",
             device=run.plan.device,

@@ -478,6 +478,28 @@ def test_a_wish_to_end_finishes_or_undoes_the_step_at_hand(
     assert device.enrollment() == enrollment
     assert device.state.renewals == 0
     assert left_clean(device)
+    # A step that had ended is not ended a second time by what came after it.
+    assert [one.status for one in outcome.steps if one.step == last and one.status is not Status.DONE] == []
+
+
+def test_a_rollback_that_fails_ends_the_step_it_was_at(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    device.config.clock = lambda: clock.now
+    events = []
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session))
+        for event in agent.apply(session, plan, clock.policy()):
+            if (event.step, event.status) == ("read back", Status.FAILED):
+                device.faults.append(Fault("edit-config", FaultKind.ERROR, rpc_error("invalid-value"), times=9))
+            events.append(event)
+    begun = None
+    for event in events:
+        if event.status is Status.STARTED:
+            assert begun is None, f"{begun} has no end"
+            begun = event.step
+        elif event.status is not Status.RETRY and event.step == begun:
+            begun = None
+    assert begun is None
 
 
 def test_an_impossible_caution_is_refused_as_input() -> None:
