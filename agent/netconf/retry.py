@@ -74,6 +74,29 @@ _TEXTS = (
 )
 """Texts by which IOS XR says more than its error-tag, in lower case; they stand in error-info or error-message."""
 
+_PASSING = re.compile(
+    r"\b(?:try (?:it |this )?(?:again|later)|(?:please|and) retry|retry (?:later|after|in)|not (?:yet )?ready"
+    r"|temporarily|is busy)\b"
+)
+"""Words by which a device says of itself that its refusal passes, in lower case; those of _TEXTS are stronger."""
+
+_SENT_WRONG = frozenset(
+    (
+        "invalid-value",
+        "too-big",
+        "missing-attribute",
+        "bad-attribute",
+        "unknown-attribute",
+        "missing-element",
+        "bad-element",
+        "data-exists",
+        "data-missing",
+        "operation-not-supported",
+        "malformed-message",
+    )
+)
+"""The error-tags that find fault with what was sent, which no words make pass."""
+
 _ON_TRIAL = ("trial commit", "confirmed commit", "confirmed-commit")
 """By these words a refusal says that a commit waits for its confirmation: IOS XR's, netopeer2's and others'."""
 
@@ -142,6 +165,8 @@ def _of(error: RpcErrorInfo, deleting: bool) -> Disposition:
         for known, disposition in _TEXTS:
             if known in text:
                 return disposition
+    if error.tag not in _SENT_WRONG and any(_PASSING.search(text) for text in said):
+        return Disposition.TRANSIENT
     # "Operation failed" without more says nothing; it is tried once more.
     return Disposition.ONCE if _bare(error) else Disposition.PERMANENT
 

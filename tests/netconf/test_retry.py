@@ -68,6 +68,32 @@ ANSWERS = [
         RpcErrorInfo(tag="operation-failed", message="This (D)RP Node is not ready or active for login /configuration"),
         Disposition.SLOW,
     ),
+    # What itself says that it passes.
+    (
+        RpcErrorInfo(
+            tag="operation-failed",
+            message="'sysdb' detected the 'try again' condition 'Could not create connection to SysDB or an EDM'",
+        ),
+        Disposition.TRANSIENT,
+    ),
+    (
+        RpcErrorInfo(tag="operation-failed", message="'CEPKI' detected the 'warning' condition 'Process not ready'"),
+        Disposition.TRANSIENT,
+    ),
+    (RpcErrorInfo(tag="operation-failed", message="Backend is not yet ready."), Disposition.TRANSIENT),
+    (RpcErrorInfo(tag="operation-failed", message="Resource temporarily unavailable"), Disposition.TRANSIENT),
+    (RpcErrorInfo(tag="operation-failed", message="The server is busy; please retry later"), Disposition.TRANSIENT),
+    (
+        RpcErrorInfo(tag="operation-failed", info="<error-info><reason>TRY  AGAIN</reason></error-info>"),
+        Disposition.TRANSIENT,
+    ),
+    (RpcErrorInfo(tag="rpc-error", message="Please try again later"), Disposition.TRANSIENT),
+    (RpcErrorInfo(tag="operation-failed", message="Not authorized: log in and try again"), Disposition.PERMANENT),
+    (RpcErrorInfo(tag="invalid-value", message="Correct the value and try again"), Disposition.PERMANENT),
+    (
+        RpcErrorInfo(tag="operation-failed", message="Interface busybox0 retry-count is out of range"),
+        Disposition.PERMANENT,
+    ),
     (RpcErrorInfo(tag="unknown-namespace"), Disposition.NEXT_MODEL),
     (RpcErrorInfo(tag="unknown-element"), Disposition.NEXT_MODEL),
     (RpcErrorInfo(tag="access-denied"), Disposition.PERMANENT),
