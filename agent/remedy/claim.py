@@ -11,14 +11,13 @@ from typing import Any
 
 from agent.model.errors import OutcomeUnknown, ProtocolError, ReplyTimeout, SessionLost
 from agent.model.outcome import Status
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Plan, Skip, Step
+from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
 from agent.remedy.change import NotCommitted
 from agent.remedy.leftover import same_elsewhere
 from agent.remedy.locks import BOTH, Dirty, Wanted, acquire, discard
 from agent.remedy.observe import observe, reread
-from agent.remedy.plan import plan
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 from agent.xr.query import Query, ask, ask_until_there
@@ -48,16 +47,16 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     else:
         readings = ask(run.session, queries, run.policy)
     state = _now(run, seen, readings, pool=any(isinstance(step, ImportBundle) for step in steps))
-    following = _planned(run, state)
+    following = run.planned(run.plan.intent, state)
     if seen is not None and not isinstance(following, Skip) and _acts(following.steps) != _acts(steps):
         state = _whole(run)  # who did that may have changed what else the plan stands on, such as the last contact
-        following = _planned(run, state)
+        following = run.planned(run.plan.intent, state)
     if isinstance(following, Skip):
         raise NoLongerPlanned(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)
-    run.plan = replace(following, intent=run.plan.intent)
+    run.plan = following
     run.evidence = following.present
     yield run.ended("plan", Status.DONE, _said(seen, state, "planned anew" if following else "nothing is left to do"))
     return following.steps
@@ -149,12 +148,6 @@ def _now(run: Run, seen: State | None, readings: list[Reading[Any]], *, pool: bo
 def _whole(run: Run) -> State:
     intent = run.plan.intent
     return observe(run.session, intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
-
-
-def _planned(run: Run, state: State) -> Plan | Skip:
-    """The plan for the same wish from *state*; an enrollment that this run itself configured may be replaced."""
-    intent = run.plan.intent
-    return plan(replace(intent, replace=intent.replace or run.configured), state)
 
 
 def _acts(steps: Sequence[Step]) -> list[Step]:
