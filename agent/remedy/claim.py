@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.errors import OutcomeUnknown, ProtocolError, ReplyTimeout, SessionLost
+from agent.model.errors import OutcomeUnknown, PolicyRefused, ProtocolError, ReplyTimeout, SessionLost
 from agent.model.outcome import Status
 from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
@@ -34,8 +34,8 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
 
     Raises:
         NotCommitted: the session was lost.
-        NoLongerPlanned: what is there by now leaves no plan.
-        LockDenied, PolicyRefused, AgentError: as of :func:`agent.remedy.locks.acquire` and of reading.
+        NoLongerPlanned: what is there by now leaves no plan; PolicyRefused where this run changed something before.
+        LockDenied, AgentError: as of :func:`agent.remedy.locks.acquire` and of reading.
     """
     run.alive()
     locks, seen = _targets(run, steps), run.plan.state
@@ -52,7 +52,8 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         state = _whole(run)  # who did that may have changed what else the plan stands on, such as the last contact
         following = run.planned(run.plan.intent, state)
     if isinstance(following, Skip):
-        raise NoLongerPlanned(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
+        refusal = PolicyRefused if run.changed else NoLongerPlanned
+        raise refusal(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)
