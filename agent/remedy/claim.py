@@ -107,9 +107,11 @@ def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[A
     borrowed = "candidate" not in run.locks.held
     compared = running.answered and candidate.answered
     differs = compared and _settings(running) != _settings(candidate)
-    if differs or (borrowed and not same_elsewhere(run, name)):
-        _emptied(run, name if differs else "others than trustpoint " + name)
     left = run.log.unfinished()
+    # What an earlier push left may be at another trustpoint, or not be seen by this model.
+    elsewhere = borrowed or (left is not None and not (compared and left.trustpoint == name))
+    if differs or (elsewhere and not same_elsewhere(run, name if compared else None)):
+        _emptied(run, name if differs else "others than trustpoint " + name)
     if left is not None and left.persist is None:
         run.log.end()
     if borrowed:
