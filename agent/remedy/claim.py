@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.errors import OutcomeUnknown, PolicyRefused, ProtocolError, ReplyTimeout, SessionLost
+from agent.model.errors import PolicyRefused
 from agent.model.outcome import Status
 from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
-from agent.remedy.change import NotCommitted
+from agent.remedy.change import uncommitted
 from agent.remedy.leftover import same_elsewhere
 from agent.remedy.locks import BOTH, Dirty, Wanted, acquire, discard
 from agent.remedy.observe import observe, reread
@@ -38,11 +38,16 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         LockDenied, AgentError: as of :func:`agent.remedy.locks.acquire` and of reading.
     """
     run.alive()
+    with uncommitted(run):
+        return (yield from _claimed(run, steps))
+
+
+def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     locks, seen = _targets(run, steps), run.plan.state
     queries = _queries(run, locks, whole=seen is None)
     if locks:
         yield run.started_event("lock", "running and candidate" if len(locks) > 1 else "running")
-        readings = yield from _locked(run, Wanted(locks, queries))
+        readings = yield from acquire(run, Wanted(locks, queries))
         yield run.ended("lock", Status.DONE, _candidate_judged(run, locks, readings))
     else:
         readings = ask(run.session, queries, run.policy)
@@ -61,18 +66,6 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     run.evidence = following.present
     yield run.ended("plan", Status.DONE, _said(seen, state, "planned anew" if following else "nothing is left to do"))
     return following.steps
-
-
-def _locked(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
-    try:
-        return (yield from acquire(run, wanted))
-    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
-        run.abandon()
-        raise NotCommitted(
-            f"{run.current}: {error.message}; nothing was committed",
-            device=run.plan.device,
-            hint="push again; if it stays, look at the device's load and at the way to it",
-        ) from error
 
 
 def _targets(run: Run, steps: Sequence[Step]) -> tuple[Any, ...]:

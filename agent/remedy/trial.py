@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.session import Pending, Session
-from agent.remedy.change import Change, NotCommitted, running
+from agent.remedy.change import Change, NotCommitted, discard, running
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.uncertain import Fate, answered_late, fate
 
@@ -70,7 +70,7 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
         lost: AgentError = error
     except RPCError as error:
         # No such trial any more means that it ended one way or the other.
-        if cancelled(run, persist):
+        if _taken_back(run, persist):
             raise
         lost = error
     return (yield from _found_out(run, wish, persist, second, lost))
@@ -129,12 +129,7 @@ class _Asked:
 def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
     """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
     seconds = run.caution.confirm_timeout + LATE
-    try:
-        gone = cancelled(run, persist)
-    except AgentError as second:
-        gone = False
-        log.info("%s: cancel-commit: %s", run.plan.device, second.message)
-    if not gone:
+    if not _taken_back(run, persist):
         return OutcomeUnknown(
             f"the commit is on trial, and could neither be confirmed nor cancelled: {error.message}; the device has "
             f"{seconds:g} s to take it back by itself",
@@ -150,6 +145,15 @@ def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
     )
 
 
+def _taken_back(run: Run, persist: str) -> bool:
+    """As :func:`cancelled`; False as well where that could not be asked, or the answer was lost."""
+    try:
+        return cancelled(run, persist)
+    except AgentError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+
+
 def cancelled(run: Run, persist: str) -> bool:
     """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
     try:
@@ -158,10 +162,8 @@ def cancelled(run: Run, persist: str) -> bool:
         log.info("%s: cancel-commit: %s", run.plan.device, error.message)
         return False
     _over(run)
-    if run.holds_locks:
-        # There are servers that leave in the candidate what they take back, and do not count it as changed.
-        operations.discard_changes(run.session)
-        run.log.end()
+    # There are servers that leave in the candidate what they take back, and do not count it as changed.
+    discard(run)
     run.changed = run.configured = run.made is not None
     return True
 
