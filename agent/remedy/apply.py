@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
 
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
@@ -96,9 +97,10 @@ def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Even
 def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generator[Event, None, Outcome]:
     try:
         outcome = yield from _steps(run)
+        run.release()
+        run.settle()
+        outcome = replace(outcome, steps=tuple(run.records))  # with what could not be given back
         if at_end is not None:
-            run.release()
-            run.settle()
             at_end(run.session)
     except GeneratorExit:
         _abandoned(run)
@@ -142,9 +144,8 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
             return (yield from _failed(run, wish))
         if following is None:
             return (yield from _failed(run, error))
-        run.plan = following
+        run.plan, run.evidence = following, following.present
         if not following:
-            run.evidence = following.present
             return run.outcome()
 
 

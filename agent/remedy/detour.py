@@ -23,7 +23,6 @@ from agent.model.outcome import Event, Status
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, classify
 from agent.remedy.observe import observe
-from agent.remedy.plan import plan
 from agent.remedy.run import Run
 
 _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, CapabilityMissing, ConnectError)
@@ -63,12 +62,8 @@ def _may_go_on(error: AgentError) -> bool:
 
 
 def _planned(run: Run, method: Method) -> Plan | str:
-    """The method's plan, or why there is none.
-
-    An enrollment that this run itself configured for the method before may be replaced without asking.
-    """
-    intent = run.plan.intent
-    intent = replace(intent, method=method, replace=intent.replace or run.configured)
+    """The method's plan, or why there is none."""
+    intent = replace(run.plan.intent, method=method)
     try:
         if method is not Method.RPC:
             run.shell().console()
@@ -78,5 +73,5 @@ def _planned(run: Run, method: Method) -> Plan | str:
         raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
     except AgentError as error:
         return error.message
-    following = plan(intent, state)
+    following = run.planned(intent, state)
     return following.reason if isinstance(following, Skip) else following

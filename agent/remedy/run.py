@@ -12,12 +12,13 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
-from agent.model.plan import ConfigureTrustpoint, Plan
-from agent.model.state import Enrollment, TrustpointConfig
+from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
+from agent.model.state import Enrollment, State, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
+from agent.remedy.plan import plan
 from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
@@ -76,8 +77,8 @@ class Run:
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
             policy's clock.
         acted: whether an action that installs a certificate was begun.
-        undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
-            there before it is what a failure restores.
+        undo: the first change of the trustpoint's configuration that was committed, registered before its commit is
+            sent; what was there before it is what a failure restores.
         before: the trustpoint ahead of it, None for none.
         made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
         committed: the trustpoint as it was read back after that, None where it was not.
@@ -122,10 +123,20 @@ class Run:
         return self._proven_on is not None and not (self._proven_on is self.session and self.session.connected)
 
     def undoable(self, step: ConfigureTrustpoint) -> None:
-        """Register the undo ahead of the first change: what was there before it."""
-        if self.undo is None:
+        """Register the undo ahead of the first change: what was there before it.
+
+        A change that was not committed is none: what somebody else set since is what the next one finds.
+        """
+        if not self.configured:
             state = self.plan.state
             self.undo, self.before = step, state.config.value if state else None
+
+    def planned(self, intent: Intent, state: State) -> Plan | Skip:
+        """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
+        there = state.config.value
+        own = self.configured and there is not None and there.enrollment == self.made
+        made = plan(replace(intent, replace=intent.replace or own), state)
+        return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""

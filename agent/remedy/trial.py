@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.session import Pending, Session
-from agent.remedy.change import Change, NotCommitted, holds, running
+from agent.remedy.change import Change, NotCommitted, discard, holds, running
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.uncertain import Fate, answered_late, fate
 
@@ -71,7 +71,7 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
         lost: AgentError = error
     except RPCError as error:
         # No such trial any more means that it ended one way or the other.
-        if cancelled(run, persist):
+        if _taken_back(run, persist):
             raise
         lost = error
     return (yield from _found_out(run, wish, persist, second, lost))
@@ -163,6 +163,15 @@ def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> Agent
     )
 
 
+def _taken_back(run: Run, persist: str) -> bool:
+    """As :func:`cancelled`; False as well where that could not be asked, or the answer was lost."""
+    try:
+        return cancelled(run, persist)
+    except AgentError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+
+
 def cancelled(run: Run, persist: str) -> bool:
     """Whether the device took the commit on trial back; where it knows no such trial, that is over already.
 
@@ -179,10 +188,8 @@ def cancelled(run: Run, persist: str) -> bool:
         log.info("%s: cancel-commit: %s", run.plan.device, error.message)
         return False
     _over(run)
-    if held:
-        # There are servers that leave in the candidate what they take back, and do not count it as changed.
-        operations.discard_changes(run.session)
-        run.log.end()
+    # There are servers that leave in the candidate what they take back, and do not count it as changed.
+    discard(run)
     run.changed = run.configured = run.made is not None
     return True
 

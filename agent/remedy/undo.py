@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 from agent.model.certificate import Certificate, Evidence
-from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown
+from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
 from agent.netconf.schema import Schema
-from agent.remedy.change import Change, begun_anew, running
+from agent.remedy.change import Change, begun_anew, not_committed, running, uncommitted
 from agent.remedy.configure import change
 from agent.remedy.locks import BOTH, Wanted, acquire
 from agent.remedy.prove import certificate, judge
@@ -53,8 +53,10 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         run.settle()
     else:
         run.alive()
-        yield from acquire(run, Wanted(BOTH))
-    reading = _now(run, first)
+        with uncommitted(run):
+            yield from acquire(run, Wanted(BOTH))
+    with uncommitted(run):
+        reading = _now(run, first)
     now, name = reading.value, first.trustpoint
     if reading.missing is not None:
         yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
@@ -88,6 +90,8 @@ def _holds_certificate(run: Run, name: str) -> str | None:
         found = judge(run, name, run.plan.intent.anchor, reading)
     except AnchorMismatch as error:
         return f"{error.message}; the trustpoint stays as it is"
+    except SessionLost as error:
+        raise not_committed(run, error) from error
     except AgentError as error:
         return f"trustpoint {name} stays, since whether it holds a certificate could not be read: {error.message}"
     if found is not None:
@@ -137,4 +141,4 @@ def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
 def _now(run: Run, first: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
     if first.model is ConfigModel.NONE:
         return cliread.config(run.shell(), first.trustpoint)
-    return running(run, first.trustpoint, first.model, there=False)
+    return running(run, first.trustpoint, first.model, there=False, session=run.session)
