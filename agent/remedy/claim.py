@@ -63,6 +63,20 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     return following.steps
 
 
+def tidy(run: Run) -> Steps[None]:
+    """Discard what an earlier push left in the candidate, where nothing else is to be done.
+
+    Raises:
+        AgentError: as of :func:`claim`.
+    """
+    run.alive()
+    if not run.session.capabilities.candidate or run.plan.config_model is ConfigModel.NONE:
+        return
+    yield run.started_event("lock", "running and candidate")
+    readings = yield from _locked(run, Wanted(BOTH, _queries(run, BOTH, whole=True)))
+    yield run.ended("lock", Status.DONE, _candidate_judged(run, BOTH, readings))
+
+
 def _locked(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
     try:
         return (yield from acquire(run, wanted))
@@ -152,9 +166,9 @@ def _whole(run: Run) -> State:
 
 
 def _planned(run: Run, state: State) -> Plan | Skip:
-    """The plan for the same wish from *state*; an enrollment that this run itself configured may be replaced."""
+    """The plan for the same wish from *state*; an enrollment that is this run's own may be replaced."""
     intent = run.plan.intent
-    return plan(replace(intent, replace=intent.replace or run.configured), state)
+    return plan(replace(intent, replace=intent.replace or run.made_by_us(state.config)), state)
 
 
 def _acts(steps: Sequence[Step]) -> list[Step]:

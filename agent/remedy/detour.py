@@ -65,10 +65,11 @@ def _may_go_on(error: AgentError) -> bool:
 def _planned(run: Run, method: Method) -> Plan | str:
     """The method's plan, or why there is none.
 
-    An enrollment that this run itself configured for the method before may be replaced without asking.
+    An enrollment that this run itself configured for the method before, and nobody since, may be replaced without
+    asking.
     """
     intent = run.plan.intent
-    intent = replace(intent, method=method, replace=intent.replace or run.configured)
+    intent = replace(intent, method=method)
     try:
         if method is not Method.RPC:
             run.shell().console()
@@ -78,5 +79,5 @@ def _planned(run: Run, method: Method) -> Plan | str:
         raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
     except AgentError as error:
         return error.message
-    following = plan(intent, state)
+    following = plan(replace(intent, replace=intent.replace or run.made_by_us(state.config)), state)
     return following.reason if isinstance(following, Skip) else following

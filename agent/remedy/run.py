@@ -13,7 +13,7 @@ from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import ConfigureTrustpoint, Plan
-from agent.model.state import Enrollment, TrustpointConfig
+from agent.model.state import Enrollment, Reading, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy
@@ -123,6 +123,10 @@ class Run:
         if self.undo is None:
             state = self.plan.state
             self.undo, self.before = step, state.config.value if state else None
+
+    def made_by_us(self, config: Reading[TrustpointConfig]) -> bool:
+        """Whether the trustpoint has the enrollment that this run committed, and no other meanwhile."""
+        return self.made is not None and config.value is not None and config.value.enrollment == self.made
 
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""
