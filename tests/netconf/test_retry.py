@@ -191,6 +191,17 @@ def test_every_other_error_is_classified_by_its_type(error: Exception, expected:
     assert classify(error) is expected
 
 
+@pytest.mark.parametrize("operation", ["get certificate", "get-config trustpoint"])
+def test_a_read_that_just_failed_is_tried_once_more(operation: str) -> None:
+    def failed(tag: str) -> RPCError:
+        return RPCError([RpcErrorInfo(tag=tag, message="the disk is on fire")], operation=operation)
+
+    assert classify(failed("operation-failed")) is Disposition.ONCE
+    for final in ("invalid-value", "access-denied", "operation-not-supported"):
+        assert classify(failed(final)) is Disposition.PERMANENT
+    assert classify(failed("unknown-element")) is Disposition.NEXT_MODEL
+
+
 def test_data_missing_is_success_when_deleting() -> None:
     assert classify(RPCError([RpcErrorInfo(tag="data-missing")]), deleting=True) is Disposition.SUCCESS
 
