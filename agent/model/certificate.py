@@ -102,6 +102,6 @@ def normal_hex(text: str) -> str | None:
 
 
 def normal_serial(text: str) -> str | None:
-    """A serial number as :class:`Certificate` has it, whichever of its zeros *text* has; None where it is none, or 0."""
+    """A serial number as :class:`Certificate` has it, whichever zeros *text* has; None where it is none, or 0."""
     digits = normal_hex(text)
     return whole_bytes(digits) if digits and digits.strip("0") else None

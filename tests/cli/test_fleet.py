@@ -221,7 +221,7 @@ def test_below_the_table_stands_what_to_do_next_and_what_does_not_last(fleet: Fl
     done = fleet.run("push", "--yes", "--contact-wait", "1")
     assert done.exit_code == 1
     lines = " ".join(done.stdout.split())
-    assert "2 routers: a reload forgets what was brought" in lines
+    assert "2 routers: a reload forgets the root" in lines
     (advice,) = [line for line in done.stdout.splitlines() if line.startswith("next: ")]
     assert done.stdout.count("next: ") == 1, advice
     names = ", ".join(device.name for device in fleet.devices[2:])

@@ -17,7 +17,7 @@ from agent.fleet.target import Reach, Target
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
 from agent.model.unfinished import Unfinished
-from agent.simulator import Device
+from agent.simulator import Device, Fault, FaultKind
 from tests.fleet.routers import target
 from tests.support import Clock, Lab, left_clean, logged
 
@@ -120,7 +120,7 @@ def test_the_state_after_a_push_is_not_what_the_push_believes(lab: Lab, reach: R
 
 def test_a_state_that_cannot_be_read_any_more_is_kept_as_none(lab: Lab, reach: Reach, clock: Clock) -> None:
     device = lab.add()
-    kept = push(device, reach, clock, lambda: device.post(device.drop_all))
+    kept = push(device, reach, clock, lambda: device.faults.append(Fault("*", FaultKind.DROP_BEFORE, times=99)))
     assert list(kept.states) == ["before"]
 
 
