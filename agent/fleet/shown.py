@@ -87,7 +87,7 @@ def why(device: DeviceRecord) -> Failure | None:
     if (refused := refusal(device)) is not None:
         return refused
     if device.passing:
-        return Failure("passing", "a reload forgets the root", PERMANENT)
+        return Failure("passing", f"{device.word}, and a reload forgets the root", PERMANENT)
     return Failure(device.word, device.reasons[0]) if device.reasons else None
 
 

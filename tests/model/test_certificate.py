@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate, Evidence, normal_serial, normal_hex
+from agent.model.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.names import DistinguishedName
 from tests.model.test_anchor import make_pem
 
