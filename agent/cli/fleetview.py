@@ -60,8 +60,11 @@ class _Notes:
 
     def take(self, one: DeviceRecord) -> None:
         """Count what is to be said of *one*."""
-        self.passing += one.plain.get("persistent") is False
-        self.unheard += any((step.step, step.status) == ("contact", Status.UNKNOWN) for step in one.steps)
+        self.passing += one.passing
+        self.unheard += any(
+            step.step in ("renew-auth", "contact") and step.status in (Status.FAILED, Status.UNKNOWN)
+            for step in one.steps
+        )
         if one.error is not None and one.error.hint:
             self.advice[one.error.hint] += 1
             names = self.names.setdefault(one.error.hint, [])
@@ -71,7 +74,7 @@ class _Notes:
     def lines(self, run: str) -> Iterator[Text]:
         """The lines, those that concern most routers first."""
         if self.passing:
-            said = "a reload forgets what was brought; an import into the trustpool lasts (--bundle, --then trustpool)"
+            said = "a reload forgets the root; an import into the trustpool lasts (push --bundle FILE --then trustpool)"
             yield cell(f"{counted(self.passing, 'router')}: {said}", "yellow")
         if self.unheard:
             said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
@@ -94,9 +97,8 @@ def _counts(run: RunRecord) -> Text:
 def _why(one: DeviceRecord) -> str | None:
     if one.error is not None:
         return one.error.message
-    if one.evidence not in (None, "none"):
-        return f"by {one.evidence}"
-    return next(iter(one.reasons), None)
+    said = next(iter(one.reasons), None) if one.evidence in (None, "none") else f"by {one.evidence}"
+    return f"{said}, until a reload" if one.passing else said
 
 
 def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:

@@ -91,6 +91,7 @@ def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> Renderable
                 ("release", cell(record.release)),
                 ("method", cell(record.method)),
                 ("evidence", cell(record.evidence)),
+                ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
                 ("batch", cell(record.batch)),
                 ("began", cell(_second(record.began) if record.began else None)),
                 ("ended", cell(_second(record.ended) if record.ended else None)),
@@ -129,7 +130,7 @@ def _said(record: DeviceRecord) -> str | None:
         return record.error.message
     if record.method is not None:
         proof = "" if record.evidence in (None, "none") else f", by {record.evidence}"
-        return f"{record.method}{proof}"
+        return f"{record.method}{proof}{', until a reload' if record.passing else ''}"
     if record.ended is None and record.steps:
         last = record.steps[-1]
         return f"{last.step} {last.status.value}"

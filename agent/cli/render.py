@@ -340,7 +340,7 @@ def outcome_view(outcome: Outcome) -> RenderableType:
         grid(
             (
                 ("evidence", cell(None if outcome.evidence.value == "none" else outcome.evidence.value)),
-                ("persistent", cell(lasting[outcome.persistent])),
+                ("persistent", cell(lasting[outcome.persistent], "" if outcome.persistent else "yellow")),
                 ("retries", cell(outcome.retries or None)),
             ),
             title=f"method {outcome.method.value}" if outcome.method else "no method",

@@ -10,7 +10,7 @@ from io import TextIOBase
 
 from agent.fleet import objects
 from agent.fleet.record import DeviceRecord, RunRecord
-from agent.fleet.shown import method, refusal, shown, step_lines
+from agent.fleet.shown import method, refusal, scalar, shown, step_lines
 from agent.model.redact import masked
 from agent.model.text import without_secrets
 
@@ -92,6 +92,7 @@ def _cells(device: DeviceRecord) -> dict[str, str | None]:
         "release": device.release,
         "method": method(device),
         "evidence": device.evidence,
+        "persistent": scalar(lasts) if isinstance(lasts := device.plain.get("persistent"), bool) else None,
         "batch": device.batch,
         **{name: objects.moment(due.get(name)) for name in _DEADLINES},
         "began": objects.moment(device.began),

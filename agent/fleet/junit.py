@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOBase
+from tempfile import TemporaryFile
+from typing import IO
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
@@ -19,10 +23,22 @@ _COUNTS = {End.BAD: "failures", End.DOUBT: "errors", End.HELD: "skipped"}
 
 
 def write_junit(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
-    """A suite a run, a test case a router. The counts stand before the cases, so they are those that *run* has."""
+    """A suite a run, a test case a router. The counts stand before the cases, which are kept aside until all came."""
+    with TemporaryFile("w+", encoding="utf-8", newline="") as cases:
+        inner = XMLGenerator(cases, "utf-8", short_empty_elements=True)
+        counts = Counter({"tests": 0, **dict.fromkeys(_COUNTS.values(), 0)})
+        for device in devices:
+            counts["tests"] += 1
+            if (name := _COUNTS.get(end(device))) is not None:
+                counts[name] += 1
+            _case(inner, run, device)
+        cases.seek(0)
+        _suite(out, run, now, {name: str(count) for name, count in counts.items()}, cases)
+
+
+def _suite(out: TextIOBase, run: RunRecord, now: datetime, counts: Mapping[str, str], cases: IO[str]) -> None:
     xml = XMLGenerator(out, "utf-8", short_empty_elements=True)
     xml.startDocument()
-    counts = _counts(run)
     about = {
         "name": run.run,
         "hostname": run.host,
@@ -36,21 +52,10 @@ def write_junit(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord]
                 if isinstance(value, str):
                     with _element(xml, "property", {"name": name, "value": value}):
                         pass
-        for device in devices:
-            _case(xml, run, device)
+        shutil.copyfileobj(cases, out)
         xml.characters("\n")
     xml.endDocument()
     out.write("\n")
-
-
-def _counts(run: RunRecord) -> dict[str, str]:
-    counts = dict.fromkeys(_COUNTS.values(), 0)
-    for word, count in run.counts.items():
-        # A count does not say whether its routers are well: a word that is not known counts as passed.
-        name = _COUNTS.get(end(DeviceRecord("", word, well=True)))
-        if name is not None:
-            counts[name] += count
-    return {"tests": str(sum(run.counts.values())), **{name: str(count) for name, count in counts.items()}}
 
 
 def _case(xml: XMLGenerator, run: RunRecord, device: DeviceRecord) -> None:

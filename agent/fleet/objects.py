@@ -83,6 +83,7 @@ def assess_object(verdict: Verdict) -> Object:
         "reasons": [masked(reason) for reason in verdict.reasons],
         "warnings": [masked(warning) for warning in verdict.warnings],
         "deadlines": {name: moment(when) for name, when in verdict.deadlines},
+        "persistent": verdict.persistent,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from agent.fleet.objects import Object
 from agent.fleet.record import DeviceRecord
-from agent.fleet.shown import NAME, RANK, End, clock, end, method, refusal, scalar, seconds, shown, span, why
+from agent.fleet.shown import NAME, RANK, End, clock, end, method, refusal, scalar, seconds, shown, span, why, word
 from agent.fleet.timeline import Deadlines, Timeline
 from agent.model.certificate import Evidence
 from agent.model.outcome import Failure
@@ -28,6 +28,7 @@ class Rows:
         columns: the names of the members that at least one row has.
         attention: the first rows that need a look, for a reader without scripts.
         look: how many need one.
+        passing: how many lose the root at their next reload.
     """
 
     def __init__(self, devices: Iterable[DeviceRecord], now: datetime) -> None:
@@ -37,12 +38,13 @@ class Rows:
         self._words: Counter[tuple[str, End]] = Counter()
         self.columns: set[str] = set()
         self.attention: list[Object] = []
-        self.look = 0
+        self.look = self.passing = 0
 
     def __iter__(self) -> Iterator[Object]:
         for device in self._devices:
             row = self._row(device)
             self._words[row["word"], end(device)] += 1
+            self.passing += device.passing
             self.columns |= row.keys()
             if not device.well:
                 self.look += 1
@@ -73,7 +75,7 @@ class Rows:
         took = seconds(device.began, device.ended)
         row: Object = {
             "device": shown(device.device, NAME),
-            "word": shown(device.word, NAME),
+            "word": shown(word(device), NAME),
             "end": end(device).value,
             "rank": RANK[end(device)],
             "look": not device.well,
@@ -96,9 +98,11 @@ class Rows:
 
     def _due(self, device: DeviceRecord) -> Object:
         """The deadlines, the one that matters next, and by what to sort."""
-        if not device.deadlines:
+        # What a router passed that has the root by now is past: it concerns nobody any more.
+        open_ = [deadline for deadline in device.deadlines if not device.well or deadline[1] >= self._now]
+        if not open_:
             return {}
-        due = sorted(device.deadlines, key=lambda deadline: deadline[1])
+        due = sorted(open_, key=lambda deadline: deadline[1])
         ahead = next((deadline for deadline in due if deadline[1] >= self._now), due[-1])
         return {
             "deadlines": [

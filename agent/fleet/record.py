@@ -108,6 +108,14 @@ class Result:
         return self.verdict.reasons if self.verdict else ()
 
     @property
+    def _polled_deadlines(self) -> tuple[tuple[str, datetime], ...]:
+        """Those of the last look; of a router that needs none further only what is to come."""
+        found, sample = deadlines_of(self._licensing), self.sample
+        if sample is None or not self.well:
+            return found
+        return tuple((name, when) for name, when in found if when >= sample.time)
+
+    @property
     def _licensing(self) -> Licensing | None:
         return self.sample.licensing if self.sample is not None else None
 
@@ -136,7 +144,7 @@ class Result:
             release=self.release,
             method=outcome.method.value if outcome and outcome.method else None,
             evidence=outcome.evidence.value if outcome else None,
-            deadlines=self.verdict.deadlines if self.verdict else deadlines_of(self._licensing),
+            deadlines=self.verdict.deadlines if self.verdict else self._polled_deadlines,
             reasons=self._reasons,
             steps=outcome.steps if outcome else (),
             error=failure,
@@ -177,6 +185,11 @@ class DeviceRecord:
     began: datetime | None = None
     ended: datetime | None = None
     plain: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it has the root, and loses it at its next reload."""
+        return self.well and self.plain.get("persistent") is False
 
 
 @dataclass(frozen=True, slots=True)

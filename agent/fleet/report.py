@@ -19,7 +19,7 @@ from agent.fleet.exports import write_csv, write_json
 from agent.fleet.junit import write_junit
 from agent.fleet.page import Rows, words
 from agent.fleet.record import DeviceRecord, RunRecord
-from agent.fleet.shown import minute, scalar, seconds, shown, span
+from agent.fleet.shown import PERMANENT, minute, scalar, seconds, shown, span
 from agent.model.errors import FileError, InputError
 from agent.model.resources import directory
 from agent.model.text import without_secrets
@@ -122,6 +122,7 @@ def _write_html(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord]
             took=span(seconds(run.began, run.ended)),
             written=now,
             rows=Rows(devices, now),
+            permanent=PERMANENT,
             style=style,
             script=script,
             style_hash=_hash(style),

@@ -16,6 +16,7 @@ from agent.model.text import neutralise
 
 # No character by Unicode and none that XML 1.0 can carry.
 _NO_CHARACTER = re.compile("[\ufffe\uffff]")
+PERMANENT = "import it into the trustpool, which lasts: xr-agent push with --bundle FILE --then trustpool"
 NAME, TEXT = 256, 2000  # characters of a name, and of a sentence
 
 
@@ -42,8 +43,18 @@ RANK = {end: rank for rank, end in enumerate(End)}
 
 
 def end(device: DeviceRecord) -> End:
-    """How *device* ended; a word that is not known here goes by whether somebody has to look at the router."""
+    """How *device* ended; a word that is not known here goes by whether somebody has to look at the router.
+
+    One that loses the root at its next reload is not done with, however well it ended.
+    """
+    if device.passing:
+        return End.HELD
     return _ENDS.get(device.word, End.WELL if device.well else End.BAD)
+
+
+def word(device: DeviceRecord) -> str:
+    """How *device* ended in a word, and that a reload undoes it."""
+    return f"{device.word} until a reload" if device.passing else device.word
 
 
 def shown(value: object, limit: int = TEXT) -> str:
@@ -73,7 +84,11 @@ def refusal(device: DeviceRecord) -> Failure | None:
 
 def why(device: DeviceRecord) -> Failure | None:
     """What to know of *device* first: its refusal, else its first reason; as it came."""
-    return refusal(device) or (Failure(device.word, device.reasons[0]) if device.reasons else None)
+    if (refused := refusal(device)) is not None:
+        return refused
+    if device.passing:
+        return Failure("passing", f"{device.word}, and a reload forgets the root", PERMANENT)
+    return Failure(device.word, device.reasons[0]) if device.reasons else None
 
 
 def step_lines(device: DeviceRecord) -> list[str]:

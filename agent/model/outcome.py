@@ -62,7 +62,7 @@ class Outcome:
 
     Attributes:
         changed: whether the device was changed, or may have been.
-        persistent: whether the certificate outlives a reload; None where nothing was installed or no source says.
+        persistent: whether the certificate that is there outlives a reload; None where none is, or no source says.
         elapsed_s: seconds by the injected clock.
     """
 

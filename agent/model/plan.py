@@ -243,6 +243,7 @@ class Plan:
 
     Attributes:
         present: the evidence by which the anchor was there before.
+        persistent: whether what was there before outlives a reload; None where nothing was, or no source says.
         fallbacks: the methods that are tried after this one is refused or brings no certificate; each is planned anew
             from the state that is read then.
         state: what the plan is made from: a claim that is held against the device before anything is written to it.
@@ -256,6 +257,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     release: str | None = None
     present: Evidence = Evidence.NONE
+    persistent: bool | None = None
     fallbacks: tuple[Method, ...] = ()
     state: State | None = field(default=None, compare=False, repr=False)
 
@@ -304,7 +306,8 @@ class Verdict:
 
     ``warnings`` concern the device whatever the verdict, and stand among the reasons, too. ``deadlines`` are aware
     datetimes under the keys ``comm_failed`` (30 days after the last contact), ``authorization_expired`` (90) and
-    ``unregistered`` (365); empty where the last contact is not known.
+    ``unregistered`` (365); empty where the last contact is not known. Of a device that has the anchor, or needs none,
+    only those to come are among them. ``persistent``: whether the anchor that is there outlives a reload.
     """
 
     device: str
@@ -312,3 +315,4 @@ class Verdict:
     reasons: tuple[str, ...]
     deadlines: tuple[tuple[str, datetime], ...] = ()
     warnings: tuple[str, ...] = ()
+    persistent: bool | None = None

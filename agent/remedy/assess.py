@@ -8,7 +8,9 @@ from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Evidence
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing, State, TransportType
+from agent.remedy.lasting import lasts
 from agent.remedy.notice import Notice, bundled_notice, release_number
+from agent.remedy.plan import RELOAD
 
 DEADLINES = (("comm_failed", 30), ("authorization_expired", 90), ("unregistered", 365))
 """Days after the last successful contact at which a device degrades, and what it then reports."""
@@ -42,14 +44,17 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     judge.about_syslog()
     kind = judge.by_clock(kind)
     deadlines = deadlines_of(judge.licence)
+    if kind in (VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED):
+        deadlines = tuple((name, when) for name, when in deadlines if when >= now)
     judge.reasons += _contact(judge.licence, deadlines, now)
+    persistent = judge.by_reload(kind)
     judge.about_policy()
     judge.about_verification()
     if state.hidden is not None:
         judge.warn(state.hidden)
     if state.licensing.missing:
         judge.reasons.append(state.licensing.missing)
-    return Verdict(state.device, kind, tuple(judge.reasons), deadlines, tuple(judge.warnings))
+    return Verdict(state.device, kind, tuple(judge.reasons), deadlines, tuple(judge.warnings), persistent)
 
 
 class _Judge:
@@ -221,6 +226,17 @@ class _Judge:
             word = "ahead" if offset > timedelta(0) else "behind"
             self.warn(f"the device's clock is {_span(abs(offset))} {word}: TLS may fail with the root present")
         return kind
+
+    def by_reload(self, kind: VerdictKind) -> bool | None:
+        """Whether the anchor outlives a reload; of a device that has it, and what is still to be done there."""
+        if kind is not VerdictKind.REMEDIED:
+            return None
+        if self.licence is not None and self.licence.last_comm_success is False:
+            self.reasons.append("the device was not seen to reach the server since: push renews its licence")
+        persistent = lasts(self._state, self._anchor)
+        if persistent is False:
+            self.warn(RELOAD)
+        return persistent
 
     def about_policy(self) -> None:
         """Policy-based licensing knows no registration; its reports say how it stands."""

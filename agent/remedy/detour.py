@@ -24,6 +24,7 @@ from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, classify
 from agent.remedy.observe import observe
 from agent.remedy.run import Run
+from agent.remedy.ways import Refused
 
 _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, CapabilityMissing, ConnectError)
 """Errors that say: this way is not open here. Locks, other certificates and lost answers are not among them."""
@@ -32,13 +33,15 @@ _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, Capabi
 def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
     """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
 
-    Each method that is not offered after all goes into the outcome's steps with its reason.
+    Each method that is not offered after all goes into the outcome's steps with its reason, and into the hint of *error*
+    with what would help.
 
     Raises:
         Interrupted: the wish to end came before the next method was tried.
     """
     if run.evidence is not Evidence.NONE or not _may_go_on(error):
         return None  # the certificate is there, or the error is one that no other method cures
+    refused: list[str] = []
     for place, method in enumerate(run.plan.fallbacks):
         following = _planned(run, method)
         if isinstance(following, Plan):
@@ -47,7 +50,10 @@ def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
             )
             run.retries += 1
             return replace(following, fallbacks=run.plan.fallbacks[place + 1 :])
-        yield run.ended(f"method {method.value}", Status.SKIPPED, following)
+        yield run.ended(f"method {method.value}", Status.SKIPPED, following.reason)
+        cure = f" ({following.hint})" if following.hint else ""
+        refused.append(f"method {method.value}, which would have followed, was not possible: {following.reason}{cure}")
+    error.hint = "; ".join([*refused, *([error.hint] if error.hint else [])]) or None
     return None
 
 
@@ -61,7 +67,7 @@ def _may_go_on(error: AgentError) -> bool:
     return isinstance(error, _ANOTHER_MAY)
 
 
-def _planned(run: Run, method: Method) -> Plan | str:
+def _planned(run: Run, method: Method) -> Plan | Refused:
     """The method's plan, or why there is none."""
     intent = replace(run.plan.intent, method=method)
     try:
@@ -72,6 +78,6 @@ def _planned(run: Run, method: Method) -> Plan | str:
         said = f"interrupted before method {method.value} was tried"
         raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
     except AgentError as error:
-        return error.message
+        return Refused(error.message, error.hint)
     following = run.planned(intent, state)
-    return following.reason if isinstance(following, Skip) else following
+    return Refused(following.reason, following.hint) if isinstance(following, Skip) else following

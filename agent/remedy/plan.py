@@ -16,9 +16,10 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import Licensing, RegistrationState, State
+from agent.remedy.lasting import lasts
 from agent.remedy.ways import Refused, way
 
-_RELOAD = (
+RELOAD = (
     "a reload forgets what this enrollment brings: a trustpool import is the permanent way (--bundle FILE "
     "--then trustpool)"
 )
@@ -34,7 +35,9 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
     there = _There.of(intent, state)
     wanted = _wanted(intent, state)
     if there.satisfies(intent, wanted):
-        return _plan(intent, state, there, wanted[0] if wanted else Method.RPC, _afterwards(intent, state))
+        passing: list[Step] = [Note(RELOAD, about="reload")] if lasts(state, intent.anchor) is False else []
+        method = wanted[0] if wanted else Method.RPC
+        return _plan(intent, state, there, method, [*passing, *_afterwards(intent, state)])
     if not wanted:
         return _skip(state, _impossible(intent, state), hint=_SEE_SUPPORT)
     notes: list[Step] = [Note(state.hidden)] if state.hidden else []
@@ -149,7 +152,7 @@ def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[
             return found
         steps += found
     elif method in (Method.RPC, Method.DIALOG):
-        steps.append(Note(_RELOAD, about="reload"))
+        steps.append(Note(RELOAD, about="reload"))
     return steps
 
 
@@ -223,6 +226,7 @@ def _plan(intent: Intent, state: State, there: _There, method: Method, steps: li
         steps=tuple(steps),
         release=state.release,
         present=there.evidence,
+        persistent=lasts(state, intent.anchor),
         state=state,
     )
 

@@ -16,6 +16,7 @@ from agent.xr.query import ask_one
 
 _INTERVALS = (0.5, 1.0, 2.0, 5.0)
 _REGISTER = "register-id-token"
+_BY_HAND = "the root is there all the same: on the router license smart renew auth, or watch it with poll"
 
 
 def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
@@ -25,7 +26,7 @@ def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
     """
     yield run.started_event("renew-auth")
     status, detail = yield from _call(run, "renew-auth", lambda: licensing.renew(run.alive(), run.session.schema))
-    yield run.ended("renew-auth", status, detail)
+    yield run.ended("renew-auth", status, f"{detail}; {_BY_HAND}" if status is Status.FAILED else detail)
     if status in (Status.DONE, Status.UNKNOWN):
         yield run.started_event("contact", f"up to {step.wait:g} s")
         seen = yield from _contact(run, step)

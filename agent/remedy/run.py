@@ -326,6 +326,9 @@ class Run:
             result = _ENDS.get(type(error), Result.FAILED)
         else:
             result = Result.REMEDIED if self.changed else Result.UNCHANGED
+        persistent = self.persistent
+        if persistent is None and not self.changed and self.evidence is not Evidence.NONE:
+            persistent = self.plan.persistent  # nothing was brought: it is as it was
         return Outcome(
             device=self.plan.device,
             result=result,
@@ -334,7 +337,7 @@ class Run:
             method=None if result is Result.UNCHANGED else self.plan.method,
             config_model=self.plan.config_model,
             evidence=self.evidence,
-            persistent=self.persistent,
+            persistent=persistent,
             steps=tuple(self.records),
             retries=self.retries,
             elapsed_s=round(self.policy.clock() - self.started, 3),

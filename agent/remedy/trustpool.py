@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _TMP = "/tmp"  # noqa: S108 - on the router: the only folder that a local import takes a file from
 _RIGHTS = "copying to /tmp needs task group root-lr or cisco-support"
+_REFUSED = "the router's log may say why (show logging); with --method auto the methods that need no import follow"
 _WEB = "give the user that right, or let the router fetch the bundle itself: --bundle-url"
 
 
@@ -60,6 +61,7 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
                     reopen(run, error)
             except (RPCError, ConsoleError) as error:
                 if not pool_has(run, step.anchor):
+                    error.hint = error.hint or _REFUSED
                     raise
                 said, after = (Status.UNKNOWN, f"{error.message}; yet the anchor is there"), error.message
             run.settle()

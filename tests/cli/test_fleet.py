@@ -221,7 +221,7 @@ def test_below_the_table_stands_what_to_do_next_and_what_does_not_last(fleet: Fl
     done = fleet.run("push", "--yes", "--contact-wait", "1")
     assert done.exit_code == 1
     lines = " ".join(done.stdout.split())
-    assert "2 routers: a reload forgets what was brought" in lines
+    assert "2 routers: a reload forgets the root" in lines
     (advice,) = [line for line in done.stdout.splitlines() if line.startswith("next: ")]
     assert done.stdout.count("next: ") == 1, advice
     names = ", ".join(device.name for device in fleet.devices[2:])
@@ -483,7 +483,7 @@ def test_what_was_interrupted_behind_the_proof_is_renewed_by_a_resumed_push(
     assert fleet.records() == {proven.name: "remedied", other.name: "remedied"}
     before = proven.counters["renew-auth"]
     proven.state.persona = replace(proven.state.persona, contact=None)
-    assert "1 may have the root and were not seen to renew" in resumed(fleet)
+    assert "1 may have the root, not seen to renew" in resumed(fleet)
     assert proven.counters["renew-auth"] == before + 1
     assert proven.state.authenticates == 1
 

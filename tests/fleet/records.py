@@ -104,7 +104,8 @@ def _name(number: int) -> str:
 
 def _pushed(number: int, name: str) -> Result:
     release = _RELEASES[number % 7]
-    well = Outcome(name, PushResult.REMEDIED, release=release, method=Method.RPC, elapsed_s=1.25, persistent=False)
+    well = Outcome(name, PushResult.REMEDIED, release=release, method=Method.RPC, elapsed_s=1.25)
+    well = replace(well, persistent=bool((number + 1) % 3))
     well = replace(well, config_model=ConfigModel.UM_CRYPTO, evidence=Evidence.FINGERPRINT, steps=_STEPS)
     lost = (*_STEPS[:2], StepRecord("commit", Status.UNKNOWN, "no answer"))
     ends = {

@@ -90,7 +90,7 @@ def test_the_push_schema_wants_an_error_with_a_failure() -> None:
 def test_assess_object() -> None:
     made = objects.assess_object(assess(state(), ANCHOR, NOW))
     check("assess", made)
-    assert list(made) == ["device", "verdict", "reasons", "warnings", "deadlines"]
+    assert list(made) == ["device", "verdict", "reasons", "warnings", "deadlines", "persistent"]
     assert made["deadlines"]["unregistered"] == "2027-09-22T10:00:00Z"
 
 

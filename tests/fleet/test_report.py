@@ -9,6 +9,7 @@ import re
 import resource
 import stat
 import tracemalloc
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +21,7 @@ from lxml import etree
 
 from agent.fleet.record import DeviceRecord, Kind, RunRecord
 from agent.fleet.report import check_path, write
-from agent.fleet.shown import shown
+from agent.fleet.shown import shown, word
 from agent.fleet.timeline import Deadlines, When
 from agent.model.errors import FileError, InputError
 from agent.model.outcome import Failure
@@ -112,7 +113,7 @@ def test_junit_tells_failures_from_errors_and_skips(tmp_path: Path) -> None:
         wanted = {"failed": "failure", "affected": "failure", "unknown": "error", "doubtful": "error"}
         wanted |= {"skipped": "skipped", "waiting": "skipped"}
         inside = [element.tag for element in case]
-        expected = [wanted[device.word]] if device.word in wanted else []
+        expected = [wanted[device.word]] if device.word in wanted else ["skipped"] if device.passing else []
         assert inside == expected + (["system-out"] if device.steps else [])
         for tag in inside:
             told[tag] += 1
@@ -156,14 +157,31 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
     assert "unsafe" not in policy
 
 
+def test_a_deadline_that_a_remedied_router_passed_is_not_counted(tmp_path: Path) -> None:
+    due = (("comm_failed", NOW - timedelta(days=10)), ("unregistered", NOW + timedelta(days=300)))
+    made = [
+        DeviceRecord("cured", "remedied", well=True, deadlines=due),
+        DeviceRecord("hit", "affected", deadlines=due),
+        DeviceRecord("past", "remedied", well=True, deadlines=due[:1]),
+    ]
+    page = written(tmp_path, ".html", made)
+    told = {str(row["device"]): row for row in rows(page)}
+    assert told["cured"]["next"] == "unregistered in 300 days"
+    assert "next" not in told["past"]
+    passed = re.search(r'data-deadline="comm failed" data-when="passed"[^>]*><strong>(\d+)</strong>', page)
+    assert passed is not None
+    assert passed[1] == "1"
+
+
 def test_the_page_counts_and_heads_what_the_records_say(tmp_path: Path) -> None:
     made = list(devices(200))
     page = written(tmp_path, ".html", made, run(settings={"method": "auto", "token": "env:TOKEN"}))
     text = " ".join(unescape(re.sub(r"<[^>]*>", " ", page.partition("<main>")[2])).split())
-    look = sum(not device.well for device in made)
+    look, passing = sum(not device.well for device in made), sum(device.passing for device in made)
     assert f"{look} of 200 routers need a look" in text
-    for word, count in counted(iter(made)).items():
-        assert re.search(rf"\S {word} {count}\b", text)
+    assert f"{passing} have the root, and lose it at the next reload: import it into the trustpool" in text
+    for name, count in Counter(word(device) for device in made).items():
+        assert re.search(rf"\S {name} {count}\b", text)
     for fact in (
         "20261125-113000-7f3a",
         "CHG0042317",

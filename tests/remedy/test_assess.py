@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.model.certificate import Certificate
+from agent.model.certificate import CONSOLE, Certificate
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import (
     AuthorizationState,
@@ -60,6 +60,27 @@ def test_after_a_successful_contact_the_deadlines_count_from_it() -> None:
     assert dict(assess(state(licence=licence), ANCHOR, NOW).deadlines)["authorization_expired"] == datetime(
         2027, 1, 20, 10, tzinfo=UTC
     )
+
+
+def test_a_deadline_that_a_remedied_router_passed_is_past() -> None:
+    late = DeviceTime("then", NOW + timedelta(days=30))  # 90 days after the last success, so the first is passed
+    licence = replace(LICENSING, deadline=late)
+    hit = assess(state(licence=licence), ANCHOR, NOW)
+    assert [name for name, when in hit.deadlines if when < NOW] == ["comm_failed"]
+    cured = assess(state(certificate=CERTIFICATE, enrollment=TERMINAL, licence=licence), ANCHOR, NOW)
+    assert [name for name, _ in cured.deadlines] == ["authorization_expired", "unregistered"]
+    assert not any("since" in reason and "days" in reason for reason in cured.reasons)
+    assert "push renews its licence" in " ".join(cured.reasons)
+
+
+@pytest.mark.parametrize("pool, lasting", [((), False), ((LISTED,), True)])
+def test_a_remedied_router_that_loses_the_root_at_a_reload_is_warned_of(
+    pool: tuple[PoolEntry, ...], lasting: bool
+) -> None:
+    seen = state(certificate=CERTIFICATE, enrollment=TERMINAL, trustpool=Reading(pool, CONSOLE))
+    verdict = assess(seen, ANCHOR, NOW)
+    assert (verdict.kind, verdict.persistent) == (VerdictKind.REMEDIED, lasting)
+    assert any("a reload forgets" in warning for warning in verdict.warnings) is not lasting
 
 
 def test_without_a_readable_time_there_are_no_deadlines() -> None:

@@ -16,6 +16,7 @@ from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
 from agent.simulator import Device, Fault, FaultKind, actions
 from agent.simulator.bundles import certificates
+from agent.simulator.errors import rpc_error
 from agent.xr.files import Files
 from tests.model.test_anchor import make_pem
 from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data
@@ -207,6 +208,8 @@ def test_a_closed_ssh_port_keeps_the_error_of_the_method_before(lab: Lab, clock:
     assert outcome.error is not None
     assert outcome.error.kind == "certificate-missing"
     assert "method dialog" in said(outcome, Status.SKIPPED)
+    assert "method dialog, which would have followed, was not possible" in (outcome.error.hint or "")
+    assert "--ssh-port" in (outcome.error.hint or "")
 
 
 @pytest.mark.parametrize("release", ["7.8.1", "7.2.1"])
@@ -292,6 +295,20 @@ def test_auto_goes_on_to_the_other_methods_where_the_import_is_refused(lab: Lab,
     outcome = push(lab, device, clock, bundle=bundle())
     assert (outcome.result, outcome.method) == (Result.REMEDIED, Method.RPC)
     assert "root-lr or cisco-support" in said(outcome, Status.FAILED)
+
+
+def test_a_refused_import_says_what_to_do(lab: Lab, clock: Clock) -> None:
+    outcome = push(lab, lab.add(release="7.2.1", imports="refused"), clock, bundle=bundle(), method=Method.TRUSTPOOL)
+    assert outcome.error is not None
+    assert "show logging" in (outcome.error.hint or "")
+
+
+def test_a_refused_renewal_fails_nothing_and_says_what_to_do(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="7.8.1", terminal_rpc="installs")
+    device.faults.append(Fault("renew-auth", FaultKind.ERROR, rpc_error("operation-failed"), times=9))
+    outcome = push(lab, device, clock, renew=True)
+    assert outcome.result is Result.REMEDIED
+    assert "license smart renew auth" in said(outcome, Status.FAILED)
 
 
 def test_then_trustpool_makes_it_last(lab: Lab, clock: Clock) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.model.bundle import Bundle
-from agent.model.certificate import Evidence
+from agent.model.certificate import CONSOLE, Evidence
 from agent.model.device import Secret
 from agent.model.errors import InputError
 from agent.model.method import Method, Storage
@@ -28,12 +28,13 @@ from agent.model.state import (
     Enrollment,
     EnrollmentKind,
     Licensing,
+    PoolEntry,
     Reading,
     RegistrationState,
     State,
     TransportType,
 )
-from agent.remedy.plan import plan
+from agent.remedy.plan import RELOAD, plan
 from tests.remedy.states import ACCESS, ANCHOR, BUNDLE, CERTIFICATE, LICENSING, LISTED, OLD_ROOT, TERMINAL, state
 
 INTENT = Intent()
@@ -97,17 +98,35 @@ def test_where_the_root_is_there_and_contact_works_nothing_is_planned() -> None:
     assert isinstance(made, Plan)
     assert not made
     assert made.present is Evidence.FINGERPRINT
-    assert made.diff() == ["# nothing to do"]
+    assert made.diff() == ["# nothing to do", f"# {RELOAD}"]
+
+
+@pytest.mark.parametrize(
+    "enrollment, pool, lasting",
+    [
+        (TERMINAL, (), False),
+        (Enrollment(EnrollmentKind.URL, "http://ca.example"), (), False),
+        (Enrollment(EnrollmentKind.LOCAL), (), None),
+        (TERMINAL, (LISTED,), True),
+    ],
+)
+def test_what_is_there_is_not_called_done_where_a_reload_forgets_it(
+    enrollment: Enrollment, pool: tuple[PoolEntry, ...], lasting: bool | None
+) -> None:
+    made = plan(INTENT, state(certificate=CERTIFICATE, enrollment=enrollment, trustpool=Reading(pool, CONSOLE)))
+    assert isinstance(made, Plan)
+    assert made.persistent is lasting
+    assert (Note(RELOAD, about="reload") in made.steps) is (lasting is False)
 
 
 def test_where_the_root_is_there_and_contact_fails_only_the_licence_is_renewed() -> None:
-    assert steps(plan(INTENT, state(certificate=CERTIFICATE, enrollment=TERMINAL))) == [RenewAuthorization]
+    assert steps(plan(INTENT, state(certificate=CERTIFICATE, enrollment=TERMINAL))) == [Note, RenewAuthorization]
 
 
 def test_what_an_earlier_try_brought_is_renewed_though_the_last_contact_did_not_fail() -> None:
     there = state(certificate=CERTIFICATE, enrollment=TERMINAL, licence=replace(LICENSING, last_comm_success=True))
     assert not plan(INTENT, there)
-    assert steps(plan(replace(INTENT, renew_anyway=True), there)) == [RenewAuthorization]
+    assert steps(plan(replace(INTENT, renew_anyway=True), there)) == [Note, RenewAuthorization]
     assert not plan(replace(INTENT, renew_anyway=True, renew=False), there)
 
 
