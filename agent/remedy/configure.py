@@ -191,7 +191,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     else:
         run.configured, run.on_trial = True, persist
         if persist is None:
-            run.made, run.committed = wish.wanted, None
+            run.committed(wish.wanted)
     yield run.ended("commit", Status.DONE, said)
 
 
@@ -248,7 +248,7 @@ def _read_back(run: Run, wish: Change) -> Steps[None]:
             device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {wish.trustpoint}",
         )
-    run.committed = reading.value
+    run.committed(wish.wanted, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
 
 

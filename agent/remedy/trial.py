@@ -41,7 +41,7 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
         if second is not None and run.session is not second:
             second.close()
     _over(run)
-    run.made, run.committed = wish.wanted, there
+    run.committed(wish.wanted, there)
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 

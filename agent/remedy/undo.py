@@ -75,9 +75,10 @@ def _as_committed(run: Run, now: TrustpointConfig | None) -> bool:
     """Whether the trustpoint is what this run's own commit left: as it was read back, else what was there and ours."""
     if now is None or now.enrollment != run.made:
         return False
-    if run.committed is not None:
-        return run.committed.settings == now.settings
-    return now.further == (run.before.further if run.before else {})
+    ours = run.besides
+    if ours is None:
+        ours = run.before.further if run.before else {}
+    return now.further == ours
 
 
 def _holds_certificate(run: Run, name: str) -> str | None:

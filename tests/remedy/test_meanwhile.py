@@ -270,3 +270,21 @@ def test_a_session_lost_while_the_state_is_read_anew_is_followed_by_another(
     outcome = push(lab, device, clock.policy(), {("lock", Status.STARTED): lost}, log=log)
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert left_clean(device)
+
+
+def test_a_setting_that_came_between_two_commits_of_ours_is_not_taken_away(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="25.2.1", file_faults=("full",), dialog="unknown")
+
+    def lost(session: agent.Session) -> None:
+        drop(device, session)
+        device.set_config(
+            '<crypto xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"><ca><trustpoint><trustpoints><trustpoint>'
+            "<trustpoint-name>Trustpool</trustpoint-name><description>theirs</description>"
+            "</trustpoint></trustpoints></trustpoint></ca></crypto>"
+        )
+
+    with lab.ssh(device) as ssh:
+        outcome = push(lab, device, clock.policy(), {("sftp", Status.FAILED): lost}, ssh=ssh)
+    assert outcome.result is agent.Result.UNKNOWN, outcome
+    assert "changed by somebody else" in told(outcome)
+    assert device.enrollment() == "terminal"
