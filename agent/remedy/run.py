@@ -137,11 +137,18 @@ class Run:
         if self.besides is None and there is not None:
             self.besides = there.further
 
+    def is_own(self, there: TrustpointConfig | None) -> bool:
+        """Whether the trustpoint is what this run's own commit left: as read back, else what was there and ours."""
+        if not self.configured or there is None or there.enrollment != self.made:
+            return False
+        besides = self.besides
+        if besides is None:
+            besides = self.before.further if self.before else {}
+        return there.further == besides
+
     def planned(self, intent: Intent, state: State) -> Plan | Skip:
         """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
-        there = state.config.value
-        own = self.configured and there is not None and there.enrollment == self.made
-        made = plan(replace(intent, replace=intent.replace or own), state)
+        made = plan(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
         return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:

@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.session import Pending, Session
-from agent.remedy.change import Change, NotCommitted, discard, running
+from agent.remedy.change import Change, NotCommitted, discard_edit, running
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.uncertain import Fate, answered_late, fate
 
@@ -163,7 +163,7 @@ def cancelled(run: Run, persist: str) -> bool:
         return False
     _over(run)
     # There are servers that leave in the candidate what they take back, and do not count it as changed.
-    discard(run)
+    discard_edit(run)
     run.changed = run.configured = run.made is not None
     return True
 
