@@ -22,7 +22,7 @@ from agent.cli.work import Array, say_anchor
 from agent.fleet import lease, objects, report
 from agent.fleet.job import Hooks, Job
 from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, Result, RunState
+from agent.fleet.record import Kind, Result, RunRecord, RunState
 from agent.fleet.rollout import Batch, Rollout
 from agent.fleet.runlog import RunLog
 from agent.fleet.runner import Run
@@ -166,14 +166,29 @@ def _finish(journal: Journal, run: str, wish: _Wish, made: Run) -> None:
     if path is not None:
         report.write(path, record, journal.devices(run), now=datetime.now(UTC))
         errors().print(f"report {path}", soft_wrap=True)
-    left = record.counts.get("waiting", 0) + record.counts.get("doubtful", 0)
-    again = f"xr-agent push --resume {run}" if record.kind is Kind.PUSH else "run it again"
+    left, again = _to_do(record, journal)
     if made.state is RunState.INTERRUPTED:
-        raise Interrupted(f"interrupted; {counted(left, 'router')} not begun; next: {again}")
+        raise Interrupted("; next: ".join(filter(None, (f"interrupted; {left}", again))))
     if made.state is RunState.STOPPED:
-        say_failure(f"stopped: {made.why}; {counted(left, 'router')} not begun", hint=again)
+        say_failure(f"stopped: {made.why}; {left}", hint=again)
     well = all(one.well for one in journal.devices(run))
     click.get_current_context().exit(0 if well and made.state is RunState.DONE else 1)
+
+
+def _to_do(record: RunRecord, journal: Journal) -> tuple[str, str | None]:
+    """What a run that ended early has left, and how to go on with that; None where nothing is."""
+    waiting, doubtful = (record.counts.get(word, 0) for word in ("waiting", "doubtful"))
+    unwell = len(journal.left(record.run)) - waiting - doubtful
+    parts = ((waiting, "not begun"), (doubtful, "in doubt"), (unwell, "not ended well"))
+    left = ", ".join(f"{counted(count, 'router')} {how}" for count, how in parts if count)
+    if not left:
+        return "every router was gone through, and none needs a look", None
+    if record.kind is not Kind.PUSH:
+        return left, "run it again"
+    first = "those in doubt" if doubtful else "those not begun" if waiting and unwell else ""
+    order = f", which goes to {first} first" if first else ""
+    look = f"; see why: xr-agent history {record.run} --failed" if unwell else ""
+    return left, f"xr-agent push --resume {record.run}{order}{look}"
 
 
 def _some_left(targets: list[Target], journal: Journal, run: str) -> None:

@@ -116,20 +116,21 @@ def show_view(state: State, address: str | None) -> RenderableType:
                 ("config model", cell(ways.config_model.value)),
                 ("actions", cell(", ".join(name for name, there in offered if there) or "none")),
                 *(("lacks", cell(reason, "yellow")) for reason in ways.reasons),
+                ("note", cell(state.hidden, "yellow")),
                 *_origin(state.software),
             ),
             title=state.device,
         ),
         grid(
             (
-                ("configuration", cell(config.enrollment.cli if config else _absent(state.config, "not configured"))),
+                ("configuration", cell(config.enrollment.cli if config else state.config.absent("not configured"))),
                 *_origin(state.config),
             ),
             title=f"trustpoint {state.trustpoint}",
         ),
         grid(
             (
-                ("subject", cell(shown.subject if shown else _absent(state.certificate, "none"))),
+                ("subject", cell(shown.subject if shown else state.certificate.absent("none"))),
                 ("issuer", cell(shown.issuer if shown else None)),
                 ("valid", cell(_span(shown.not_before, shown.not_after) if shown else None)),
                 ("serial", cell(shown.serial if shown else None)),
@@ -151,7 +152,7 @@ def _beside(state: State) -> Iterable[tuple[str, Text]]:
     report = state.reporting.value
     running = state.licensing.value.transport if state.licensing.value else None
     return (
-        ("trustpool", cell(_absent(state.trustpool, "") if pool is None else f"{len(pool)} certificates")),
+        ("trustpool", cell(state.trustpool.absent("") if pool is None else f"{len(pool)} certificates")),
         ("configured url", cell(", ".join(places.destinations(running)) if places else None)),
         ("syslog", cell_lines(f"{one.mnemonic} {one.count} times" for one in logged) if logged else cell(None)),
         ("clock", cell(None if offset is None else f"{offset.total_seconds():+.0f} s against this machine's")),
@@ -166,13 +167,14 @@ def _beside(state: State) -> Iterable[tuple[str, Text]]:
 
 
 def _verified(reading: Reading[bool], otherwise: str) -> Text:
-    return cell({True: "on", False: f"off: {otherwise}", None: None}[reading.value])
+    on = "on, unless this user may not read that it is off" if reading.empty else "on"
+    return cell({True: on, False: f"off: {otherwise}", None: None}[reading.value])
 
 
 def _licensing(reading: Reading[Licensing]) -> Iterable[tuple[str, Text]]:
     seen = reading.value
     if seen is None:
-        return (("state", cell(_absent(reading, "none shown"))), *_origin(reading))
+        return (("state", cell(reading.absent("none shown"))), *_origin(reading))
     contact = {True: "yes", False: "no", None: None}[seen.last_comm_success]
     left = None if seen.evaluation_left is None else f"{seen.evaluation_left // 86400} days"
     return (
@@ -204,10 +206,6 @@ def _evaluation(seen: Licensing) -> str | None:
 
 def _entitlement(name: str, count: int | None, status: str | None) -> str:
     return f"{name}{'' if count is None else f' ({count})'}{f', {status}' if status else ''}"
-
-
-def _absent(reading: Reading[Any], empty: str) -> str:
-    return reading.missing or empty
 
 
 def _origin(reading: Reading[Any]) -> tuple[tuple[str, Text], ...]:

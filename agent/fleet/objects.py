@@ -329,7 +329,9 @@ def _text(time: DeviceTime | None) -> str | None:
 
 
 def _origin(reading: Reading[Any]) -> Object:
-    return {"source": reading.source, "missing": reading.missing, "notes": list(reading.notes)}
+    open_ = reading.value is None and reading.empty
+    notes = [*reading.notes, *(["an empty answer: nothing there, or this user may not read it"] if open_ else [])]
+    return {"source": reading.source, "missing": reading.missing, "notes": notes}
 
 
 def _plain(tree: object) -> object:

@@ -159,9 +159,13 @@ class RunLog(Recorder):
         return [name for name in self._names("well = 1") if name not in owed]
 
     def left(self) -> list[str]:
-        """All others in the inventory's order: not begun, not ended well, or ended before the renewal."""
+        """All others in the inventory's order: those not begun, then those not ended well or before the renewal.
+
+        So that one that fails again and again, and stops the run by that, does not keep the others from their turn.
+        """
         done = set(self.proven())
-        return [name for name in self._names("word <> 'doubtful'") if name not in done]
+        others = [name for name in self._names("word NOT IN ('doubtful', 'waiting')") if name not in done]
+        return [*self._names("word = 'waiting'"), *others]
 
     def unrenewed(self) -> frozenset[str]:
         """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""

@@ -86,6 +86,8 @@ class Crew:
 class Run:
     """One run over *targets*; iterate over :meth:`results`, then look at ``state`` and ``why``.
 
+    A run whose routers all had their turn is done, however many of them failed.
+
     Attributes:
         policy: its ``stop`` is the wish to end: no further router is begun then.
         now: the clock that ``Rollout.stop_at`` is compared with.
@@ -103,6 +105,7 @@ class Run:
     state: RunState = RunState.RUNNING
     why: str = ""
     failed: int = 0
+    _begun: int = 0
     _died: set[str] = field(default_factory=set)
     _bugs: int = 0
     _interrupted: bool = False
@@ -125,6 +128,8 @@ class Run:
                 for result in pool.rest():
                     self._told_of(result)
                 raise
+            if self.state is RunState.STOPPED and self._begun == len(self.targets) and not pool.gone:
+                self.state, self.why = RunState.RUNNING, ""  # it stopped nothing: there was none left to begin
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
 
@@ -169,6 +174,7 @@ class Run:
         while True:
             while pool.takes and self._may_begin() and (target := next(waiting, None)):
                 self.watcher.begun(target, batch)
+                self._begun += 1
                 pool.submit(self.job, target)
             if not pool.flying:
                 break

@@ -28,7 +28,7 @@ class TrustAnchor:
     Attributes:
         pem: the certificate as canonical PEM, 64 columns, ending in a newline.
         subject, issuer: distinguished names; compared by attributes, not by spelling.
-        serial: the serial number as upper-case hex without leading zeros.
+        serial: the serial number as upper-case hex in whole bytes, ``0A01…``, as routers and OpenSSL print it.
         sha1, sha256: fingerprints of the DER form as upper-case hex without separators.
         not_before, not_after: validity, aware datetimes in UTC.
     """
@@ -91,6 +91,12 @@ class TrustAnchor:
         return self.subject.common_name or str(self.subject)
 
 
+def whole_bytes(digits: str) -> str:
+    """Hex *digits* with two for each byte and no byte of zeros ahead of the others."""
+    shortest = digits.lstrip("0")
+    return f"0{shortest}" if len(shortest) % 2 else shortest or "00"
+
+
 def damaged() -> tuple[type[Exception], ...]:
     """Whatever cryptography raises for a certificate that it cannot read."""
     from cryptography import x509
@@ -137,7 +143,7 @@ def _made(certificate: Certificate) -> TrustAnchor:
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
         subject=DistinguishedName.parse(certificate.subject.rfc4514_string()),
         issuer=DistinguishedName.parse(certificate.issuer.rfc4514_string()),
-        serial=f"{certificate.serial_number:X}",
+        serial=whole_bytes(f"{certificate.serial_number:X}"),
         sha1=certificate.fingerprint(hashes.SHA1()).hex().upper(),  # noqa: S303 - what devices show, not security
         sha256=certificate.fingerprint(hashes.SHA256()).hex().upper(),
         not_before=certificate.not_valid_before_utc.astimezone(UTC),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from agent.model.anchor import TrustAnchor
+from agent.model.anchor import TrustAnchor, whole_bytes
 from agent.model.errors import InputError
 from agent.model.names import DistinguishedName
 
@@ -31,7 +31,7 @@ class Certificate:
     """A trustpoint's CA certificate as read from a device; what the release does not show is None.
 
     Attributes:
-        serial: upper-case hex without leading zeros.
+        serial: as :attr:`agent.model.anchor.TrustAnchor.serial`.
         sha1: upper-case hex without separators.
         not_before, not_after: aware datetimes in UTC.
         source: the YANG module that it was read from, or ``console``.
@@ -99,3 +99,9 @@ def normal_hex(text: str) -> str | None:
     bytewise = len(parts) > 1 and all(len(part) <= 2 for part in parts)
     digits = "".join(part.zfill(2) if bytewise else part for part in parts)
     return digits if digits and all(digit in "0123456789ABCDEF" for digit in digits) else None
+
+
+def normal_serial(text: str) -> str | None:
+    """A serial number as :class:`Certificate` has it, whichever zeros *text* has; None where it is none, or 0."""
+    digits = normal_hex(text)
+    return whole_bytes(digits) if digits and digits.strip("0") else None

@@ -36,6 +36,10 @@ class Reading(Generic[T]):
         """Whether the device was asked and answered."""
         return self.missing is None
 
+    def absent(self, nothing: str) -> str:
+        """Why there is no value, in words; *nothing* where the device answered, which an empty answer leaves open."""
+        return self.missing or (f"{nothing}, or this user may not read it" if self.empty else nothing)
+
     def part(self, pick: Callable[[T], S | None]) -> Reading[S]:
         """What *pick* takes of the value, with the same source or reason."""
         return Reading(None if self.value is None else pick(self.value), self.source, self.missing, self.empty)
@@ -348,3 +352,17 @@ class State:
     def release(self) -> str | None:
         """The running release, e.g. ``7.3.2``, where it could be read."""
         return self.software.value.release if self.software.value else None
+
+    @property
+    def hidden(self) -> str | None:
+        """That the device showed nothing at all, as to a user who may read nothing; None where it showed something."""
+        software = self.software.value
+        shown = any(one.value is not None for one in (self.config, self.certificate, self.licensing))
+        if shown or (software and (software.release or software.fixes)):
+            return None
+        if not (self.config.empty and self.certificate.empty):
+            return None
+        return (
+            "the device answers with nothing at all, neither configuration nor state: this user may not be allowed to "
+            "read it (task groups crypto and config-services, NACM)"
+        )

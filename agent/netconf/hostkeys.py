@@ -73,7 +73,7 @@ class HostKeyCheck:
             raise HostKeyError(
                 f"its host key {kind} {shown} is not in {self._file}",
                 device=self._device,
-                hint="compare it with the router's, then add it with ssh-keyscan or --accept-new-host-keys",
+                hint="compare it with the host's own, then add it with ssh-keyscan or --accept-new-host-keys",
             )
         self._store(kind, blob)
 

@@ -21,9 +21,10 @@ from paramiko.pkey import UnknownKeyType
 
 from agent.model.address import Endpoint
 from agent.model.device import Device, HostKeys, Secret
-from agent.model.errors import ConnectError, InputError, SSHAuthenticationError
+from agent.model.errors import ConnectError, InputError, SSHAuthenticationError, TransportError
 from agent.model.files import read_start
 from agent.netconf.hostkeys import HostKeyCheck
+from agent.netconf.peer import Service, not_forwarded, of_jump
 
 log = logging.getLogger(__name__)
 # What ends a connection is raised by its name; without a handler Python prints paramiko's errors to stderr besides.
@@ -37,10 +38,8 @@ _FIRST_WORDS = 256
 _LARGEST_CONFIG = 1 << 20
 _DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _KEY = "publickey"
-_RATE_LIMIT = "IOS XR takes 60 new SSH sessions a minute by default: wait a minute, then try again"
-_NOT_SSH_OR_LIMIT = f"{_RATE_LIMIT}; or the port is not SSH's"
+_NOT_SSH = "; or the port is not SSH's"
 _LIMIT_WORDS = (b"rate limit", b"exceeded")  # "Exceeded MaxStartups" is OpenSSH's, which jump hosts run
-_PORT_HINT = "check the address, and 'ssh server netconf port 830' and 'netconf-yang agent ssh' on the router"
 
 
 class Deadline:
@@ -88,14 +87,14 @@ class Connection:
         self._below.close()
 
 
-def open_ssh(device: Device, deadline: Deadline) -> Connection:
-    """Connect, check the host key, log in.
+def open_ssh(device: Device, deadline: Deadline, service: Service) -> Connection:
+    """Connect, check the host key, log in; *service* is what for, which decides what a failure advises.
 
     Raises:
         ConnectError, HostKeyError, SSHAuthenticationError: by what failed.
         InputError: an SSH configuration or key file that cannot be read.
     """
-    settings = _settings(device)
+    settings = replace(_settings(device), service=service)
     with ExitStack() as undo:
         sock = _socket(settings, deadline, undo)
         undo.callback(sock.close)
@@ -103,7 +102,7 @@ def open_ssh(device: Device, deadline: Deadline) -> Connection:
         undo.callback(_close, transport)
         shown = transport.get_remote_server_key()
         settings.check.verify(shown.get_name(), shown.asbytes())
-        with _named(settings.device):
+        with _named(settings):
             _authenticate(settings, transport, deadline)
         if device.keepalive:
             transport.set_keepalive(device.keepalive)
@@ -141,6 +140,7 @@ class _Settings:
     key_files: tuple[Path, ...]
     proxy_command: str | None
     check: HostKeyCheck
+    service: Service = Service.NETCONF
 
 
 def _settings(device: Device) -> _Settings:
@@ -225,14 +225,18 @@ def _ssh_config(device: Device) -> dict[str, Any]:
 def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
     device = settings.device
     if device.jump is not None:
-        outer = open_ssh(device.jump, deadline)
+        try:
+            outer = open_ssh(device.jump, deadline, Service.JUMP)
+        except TransportError as error:
+            raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
         undo.callback(outer.close)
-        with _named(device, f"through {device.jump.name}"):
+        with _named(settings, f"through the jump host {device.jump.name}"):
             return outer.transport.open_channel(
                 "direct-tcpip", (settings.host, settings.port), ("127.0.0.1", 0), timeout=deadline.left()
             )
     if settings.proxy_command:
-        return paramiko.ProxyCommand(settings.proxy_command)
+        with _named(settings, "through ProxyCommand"):
+            return paramiko.ProxyCommand(settings.proxy_command)
     try:
         sock = socket.create_connection((settings.host, settings.port), timeout=deadline.left())
     except socket.gaierror as error:
@@ -245,7 +249,7 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
         raise ConnectError(
             f"no answer from {device.address} within {deadline.seconds:g} s",
             device=device.name,
-            hint="check routes and filters between here and the router",
+            hint=settings.service.unanswered,
         ) from error
     except OSError as error:
         # Where the reset comes before connect() returns, it is connect() that fails by it.
@@ -253,7 +257,7 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
         raise ConnectError(
             f"{device.address}: {error.strerror or error}",
             device=device.name,
-            hint=_NOT_SSH_OR_LIMIT if reset else _PORT_HINT,
+            hint=f"{settings.service.limit}{_NOT_SSH}" if reset else settings.service.unreachable(device),
             rate_limited=reset,
         ) from error
     # Without it Nagle's algorithm and delayed ACK cost 40 ms at several points of the SSH handshake.
@@ -263,7 +267,7 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
 
 
 def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.Transport:
-    with _named(settings.device), _refused_early(settings.device, sock):
+    with _named(settings), _refused_early(settings, sock):
         transport = paramiko.Transport(sock, packetizer_class=_Packets)
         transport.set_log_channel(_paramiko_log.name)
         transport.banner_timeout = transport.handshake_timeout = deadline.left()
@@ -282,7 +286,7 @@ def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.T
                 raise ConnectError(
                     f"{settings.device.address}: the SSH handshake did not end within {deadline.seconds:g} s",
                     device=settings.device.name,
-                    hint="the device is busy or hangs; try again, or give a longer --open-timeout",
+                    hint="it is busy or hangs; try again, or give a longer --open-timeout",
                 )
         except BaseException:
             _close(transport)
@@ -291,30 +295,35 @@ def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.T
 
 
 @contextmanager
-def _named(device: Device, way: str = "") -> Iterator[None]:
+def _named(settings: _Settings, way: str = "") -> Iterator[None]:
     """Give every failure of paramiko its name in the error tree."""
+    device, service = settings.device, settings.service
     where = f"{device.address} {way}".strip()
     try:
         yield
     except paramiko.AuthenticationException as error:
         raise SSHAuthenticationError(
-            f"the device refused the login: {error}",
+            f"{service.who} refused the login: {error}",
             device=device.name,
-            hint="check user, key and password",
+            hint=service.login,
         ) from error
     except paramiko.ChannelException as error:
-        raise ConnectError(f"{where}: {error.text}", device=device.name, hint=_PORT_HINT) from error
+        hint = not_forwarded(error.code, service, device)
+        raise ConnectError(f"{where}: {error.text}", device=device.name, hint=hint) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         said = str(error) or type(error).__name__
-        raise ConnectError(f"{where}: SSH failed: {said}", device=device.name, hint=_PORT_HINT) from error
+        hint = f"check the way to it {way}" if way else service.unreachable(device)
+        raise ConnectError(f"{where}: SSH failed: {said}", device=device.name, hint=hint) from error
 
 
 @contextmanager
-def _refused_early(device: Device, sock: Any) -> Iterator[None]:
+def _refused_early(settings: _Settings, sock: Any) -> Iterator[None]:
     """Tell how a device refuses one more SSH session, a reset or no banner, from a port that is not SSH's.
 
     From the login on nothing counts as such a refusal: a password is not sent twice.
     """
+    device, service = settings.device, settings.service
+    proxied = "; or the ProxyCommand failed" if settings.proxy_command else ""
     try:
         yield
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -325,7 +334,9 @@ def _refused_early(device: Device, sock: Any) -> Iterator[None]:
             raise ConnectError(
                 f"{device.address} sent no SSH banner: {said}",
                 device=device.name,
-                hint=_NOT_SSH_OR_LIMIT if limited else f"it speaks another protocol: {_PORT_HINT}",
+                hint=f"{service.limit}{_NOT_SSH}{proxied}"
+                if limited
+                else f"it speaks another protocol: {service.unreachable(device)}",
                 rate_limited=limited,
             ) from error
         if not isinstance(error, (EOFError, ConnectionError)):
@@ -333,7 +344,7 @@ def _refused_early(device: Device, sock: Any) -> Iterator[None]:
         raise ConnectError(
             f"{device.address}: the SSH handshake failed: {said}",
             device=device.name,
-            hint=_RATE_LIMIT,
+            hint=f"{service.limit}{proxied}",
             rate_limited=True,
         ) from error
 
@@ -357,9 +368,11 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
     if wanted:
         raise _accepted_in_part(settings, ["a key"], wanted)
     raise SSHAuthenticationError(
-        f"the device accepted no key of {settings.username}" if refused else "there is no key and no password",
+        f"{settings.service.who} accepted no key of {settings.username}"
+        if refused
+        else "there is no key and no password",
         device=settings.device.name,
-        hint="give --key, --password-env or --ask-password, or load a key into ssh-agent",
+        hint=settings.service.key,
     ) from refused
 
 
@@ -387,7 +400,9 @@ def _offer_keys(
 
 def _accepted_in_part(settings: _Settings, given: list[str], wanted: list[str]) -> SSHAuthenticationError:
     """What the device took, and what it wants besides, by the names of RFC 4252 section 5."""
-    if "a key" not in given and _KEY in wanted:
+    if settings.service is Service.JUMP:
+        hint = settings.service.key
+    elif "a key" not in given and _KEY in wanted:
         hint = "give a key with --key, or load one into ssh-agent"
     elif "the password" not in given and {"password", "keyboard-interactive"} & set(wanted):
         hint = "give the password as well: --password-env, --password-file or --ask-password"
@@ -395,8 +410,9 @@ def _accepted_in_part(settings: _Settings, given: list[str], wanted: list[str]) 
         hint = "give the other key with --key, or load it into ssh-agent"
     else:
         hint = "it cannot be given here: let this user log in with a key, a password or both"
+    taken = f"{settings.service.who} accepted {' and '.join(given)} of {settings.username}"
     return SSHAuthenticationError(
-        f"the device accepted {' and '.join(given)} of {settings.username}, and wants {', '.join(wanted)} as well",
+        f"{taken}, and wants {', '.join(wanted)} as well",
         device=settings.device.name,
         hint=hint,
     )

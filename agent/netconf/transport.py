@@ -28,6 +28,7 @@ from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, ProtocolError
 from agent.netconf.framing import FrameReader, frame
 from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
+from agent.netconf.peer import Service
 from agent.netconf.ssh import Connection, Deadline, open_ssh
 from agent.netconf.trace import Tap
 
@@ -83,7 +84,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         device = self._device
         deadline = Deadline(device.open_timeout, clock=device.clock.now)
         with ExitStack() as undo:
-            self._connection = open_ssh(device, deadline)
+            self._connection = open_ssh(device, deadline, Service.NETCONF)
             undo.callback(self.close)
             self._transport = self._connection.transport
             self._channel = self._subsystem(deadline)
@@ -103,7 +104,7 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             raise ConnectError(
                 f"{device.address} answers SSH, but has no netconf subsystem: {error}",
                 device=device.name,
-                hint="configure 'netconf-yang agent ssh' and 'ssh server netconf', or check the port",
+                hint="configure 'netconf-yang agent ssh' and 'ssh server netconf' on the router, or check --port",
             ) from error
         # A peer that stops reading must not hold the writer for ever; the reader takes the same time-out as a pause.
         channel.settimeout(device.timeout)
@@ -183,8 +184,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 if not data:
                     break
                 self._take(data)
-            if not self._closing.is_set():
-                raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
+            # Also where this side ends it: what is unanswered by now will not be answered any more.
+            raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._connected = False
             if not self._greeted.is_set():

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
+from typing import TypeVar
 
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
 from agent.model.context import bound
 from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown
+from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
     Authenticate,
@@ -26,12 +28,12 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import ConfigModel
-from agent.model.unfinished import Memory, WriteAheadLog
+from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
 from agent.remedy.change import begun_anew
-from agent.remedy.claim import Installing, claim
+from agent.remedy.claim import Installing, claim, tidy
 from agent.remedy.configure import configure
 from agent.remedy.detour import detour
 from agent.remedy.dialog import dialog, type_trustpoint
@@ -48,6 +50,8 @@ from agent.xr import certificate, trustpoint, trustpool
 from agent.xr.ssh import Ssh
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def apply(
@@ -70,15 +74,20 @@ def apply(
     another one. Closing the generator early gives back locks, candidate and files.
     """
     policy = policy or Policy()
+    log = log or Memory()
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
+        if (left := log.unfinished()) is not None:
+            run = Run(session, _nothing(plan, left), policy, connect, ssh, log, started=policy.clock())
+            yield from _logged(run, _tidied(run))
+            outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, ssh, log or Memory(), evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, log, evidence=plan.present, started=policy.clock())
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 
-def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Event, None, Outcome]:
+def _logged(run: Run, events: Generator[Event, None, T]) -> Generator[Event, None, T]:
     """The same events; what is logged on the way to each is bound to the step, what the caller logs between is not."""
     try:
         while True:
@@ -86,8 +95,8 @@ def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Even
                 try:
                     event = next(events)
                 except StopIteration as end:
-                    outcome: Outcome = end.value
-                    return outcome
+                    value: T = end.value
+                    return value
             yield event
     finally:
         with bound(device=run.plan.device, step=run.current):
@@ -111,6 +120,25 @@ def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generato
         run.close_reopened()
     yield _last(outcome)
     return outcome
+
+
+def _nothing(skip: Skip, left: Unfinished) -> Plan:
+    """A plan without steps for a device that has none but what an earlier push left there."""
+    intent = Intent(trustpoint=left.trustpoint)
+    return Plan(skip.device, intent, Method.RPC, skip.config_model, steps=(), release=skip.release)
+
+
+def _tidied(run: Run) -> Generator[Event, None, None]:
+    """End what an earlier push left, although there is nothing to do; what cannot be ended is said in the records."""
+    try:
+        yield from recover(run)
+        yield from begun_anew(run, lambda: tidy(run))
+    except AgentError as error:
+        yield run.ended(run.current, Status.FAILED, error.message)
+    finally:
+        run.release()
+        run.settle()
+        run.close_reopened()
 
 
 def _abandoned(run: Run) -> None:

@@ -45,6 +45,8 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     judge.reasons += _contact(judge.licence, deadlines, now)
     judge.about_policy()
     judge.about_verification()
+    if state.hidden is not None:
+        judge.warn(state.hidden)
     if state.licensing.missing:
         judge.reasons.append(state.licensing.missing)
     return Verdict(state.device, kind, tuple(judge.reasons), deadlines, tuple(judge.warnings))
@@ -210,14 +212,14 @@ class _Judge:
             return kind
         shown = self._now + offset
         if self._anchor.expired(shown):
-            self._warn(
+            self.warn(
                 f"the device's clock shows {shown:%Y-%m-%d}, outside the validity of {self._anchor.name}: "
                 "TLS fails with the root present"
             )
             return VerdictKind.UNKNOWN if kind in (VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED) else kind
         if abs(offset) > CLOCK_TOLERANCE:
             word = "ahead" if offset > timedelta(0) else "behind"
-            self._warn(f"the device's clock is {_span(abs(offset))} {word}: TLS may fail with the root present")
+            self.warn(f"the device's clock is {_span(abs(offset))} {word}: TLS may fail with the root present")
         return kind
 
     def about_policy(self) -> None:
@@ -233,9 +235,10 @@ class _Judge:
         """What is switched off hides the missing root, or takes another server's certificate for the right one."""
         for name, said in _SWITCHED_OFF.items():
             if getattr(self._state, name).value is False:
-                self._warn(said)
+                self.warn(said)
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Something to know of the device whatever the verdict."""
         self.warnings.append(text)
         self.reasons.append(text)
 

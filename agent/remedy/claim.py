@@ -71,6 +71,21 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     return following.steps
 
 
+def tidy(run: Run) -> Steps[None]:
+    """Discard what an earlier push left in the candidate, where nothing else is to be done.
+
+    Raises:
+        AgentError: as of :func:`claim`.
+    """
+    run.alive()
+    if not run.session.capabilities.candidate or run.plan.config_model is ConfigModel.NONE:
+        return
+    with uncommitted(run):
+        yield run.started_event("lock", "running and candidate")
+        readings = yield from acquire(run, Wanted(BOTH, _queries(run, BOTH, whole=True)))
+        yield run.ended("lock", Status.DONE, _candidate_judged(run, BOTH, readings))
+
+
 def _targets(run: Run, steps: Sequence[Step]) -> tuple[operations.Datastore, ...]:
     first = next((step for step in steps if isinstance(step, Installing)), None)
     if not run.session.capabilities.candidate or (

@@ -242,7 +242,7 @@ def _read_back(run: Run, wish: Change) -> Steps[None]:
         run.abandon()
         reading = _running(run, wish)
     if reading.missing is not None or not wish.holds(reading):
-        shown = reading.missing or (f"'{reading.value.enrollment.cli}'" if reading.value else "no such trustpoint")
+        shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
             f"the commit was answered with ok, but the running configuration shows {shown}",
             device=run.plan.device,

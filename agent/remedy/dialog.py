@@ -7,7 +7,7 @@ from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown, Session
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint, Dialog
 from agent.model.state import Enrollment, EnrollmentKind
-from agent.remedy.prove import despite, needless, prove
+from agent.remedy.prove import came_meanwhile, despite, needless, prove
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread
 
@@ -39,7 +39,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     yield run.started_event("read back", "configuration")
     reading = cliread.config(run.shell(), step.trustpoint)
     if reading.value is None or reading.value.enrollment != step.enrollment:
-        shown = reading.missing or (f"'{reading.value.enrollment.cli}'" if reading.value else "no such trustpoint")
+        shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
             f"the commit went through, but the running configuration shows {shown}",
             device=run.plan.device,
@@ -79,6 +79,11 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
     yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
     run.shell().console()  # until the first prompt a wish to end breaks it off
     with run.unbroken():
+        found = came_meanwhile(run, step.trustpoint, step.anchor)
+        if found is not None:
+            run.proven(found)
+            yield run.ended("dialog", Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
+            return
         run.changed = run.acted = True
         try:
             yield from run.persist("dialog", answer, before_repeat=lambda: needless(run, step.trustpoint, step.anchor))

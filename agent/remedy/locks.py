@@ -16,7 +16,7 @@ from agent.netconf.retry import awaits_confirmation, bare
 from agent.netconf.session import Pending
 from agent.remedy.leftover import ours, same_elsewhere
 from agent.remedy.run import ENDLESS, Run, Steps
-from agent.xr.query import Query, settle
+from agent.xr.query import Query, collect
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
             forget(pending)
         _refused(run, wanted, *refused)
         return acquire_once(run, wanted)  # the candidate was emptied, so what was read of it before is over
-    return [settle(session, query, pending, run.policy) for query, pending in zip(wanted.queries, reads, strict=True)]
+    return collect(session, wanted.queries, reads, run.policy, answers=bool(locks))
 
 
 def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> None:

@@ -23,6 +23,8 @@ _RELOAD = (
     "--then trustpool)"
 )
 
+_SEE_SUPPORT = "see xr-agent support for what each release allows"
+
 
 def plan(intent: Intent, state: State) -> Plan | Skip:
     """The steps that bring *state* to *intent*, or why there are none to offer.
@@ -34,8 +36,8 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
     if there.satisfies(intent, wanted):
         return _plan(intent, state, there, wanted[0] if wanted else Method.RPC, _afterwards(intent, state))
     if not wanted:
-        return _skip(state, _impossible(intent, state), hint="see xr-agent support for what each release allows")
-    notes: list[Step] = []
+        return _skip(state, _impossible(intent, state), hint=_SEE_SUPPORT)
+    notes: list[Step] = [Note(state.hidden)] if state.hidden else []
     refusals: list[Refused] = []
     for place, method in enumerate(wanted):
         steps = _steps(method, intent, state, there)
@@ -49,7 +51,19 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
             return _plan(intent, state, there, Method.TRUSTPOOL, done)
         made = _plan(intent, state, there, method, done)
         return replace(made, fallbacks=_possible(wanted[place + 1 :], intent, state, there))
-    return _skip(state, "; ".join(dict.fromkeys(one.reason for one in refusals)), hint=refusals[-1].hint)
+    return _refused(state, refusals)
+
+
+def _refused(state: State, refusals: list[Refused]) -> Skip:
+    """No method is offered: each reason once, and what would help against any of them.
+
+    Of one reason the first method's advice counts, which is the preferred one.
+    """
+    advice: dict[str, str | None] = {}
+    for one in refusals:
+        advice.setdefault(one.reason, one.hint)
+    hints = dict.fromkeys(hint for hint in advice.values() if hint)
+    return _skip(state, "; ".join(advice), hint="; or ".join(hints) or _SEE_SUPPORT)
 
 
 @dataclass(frozen=True, slots=True)

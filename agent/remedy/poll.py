@@ -18,7 +18,7 @@ from agent.xr.ssh import Ssh
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT, _DOUBLINGS = 5.0, 300.0, 6
-_NOTHING = "the device answered with nothing"
+_NOTHING = "the device shows no licensing state, or this user may not read it"
 
 
 class Until(Enum):
@@ -134,7 +134,7 @@ class Watch:
             raise CapabilityMissing(
                 reading.missing or "no licensing model",
                 device=self._device,
-                hint="there is nothing to poll on this release",
+                hint="on this release only the CLI over SSH shows it: leave --no-ssh out",
             )
         if seen is None:
             return Sample(self._now(), self._device, error=reading.missing or _NOTHING, kind="no-data")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.model.certificate import Evidence
-from agent.model.errors import AgentError, OutcomeUnknown, RPCError, TransportError
+from agent.model.errors import AgentError, Interrupted, OutcomeUnknown
 from agent.model.outcome import Event, Status
 from agent.model.plan import Register, RenewAuthorization
 from agent.model.state import DeviceTime, Licensing
@@ -59,7 +59,9 @@ def _call(run: Run, name: str, rpc: Callable[[], tuple[Answer, str]]) -> Steps[t
             answer, code = rpc()
         except OutcomeUnknown as error:
             return Status.UNKNOWN, error.message
-        except (RPCError, TransportError) as error:
+        except Interrupted:
+            raise
+        except AgentError as error:
             return Status.FAILED, error.message
         if answer is Answer.SUCCESS:
             return Status.DONE, "success"

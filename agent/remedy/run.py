@@ -27,6 +27,8 @@ LATE = 5.0
 """Seconds by which a device may take a commit on trial back later than announced (two to three were seen)."""
 ENDLESS = 10**6
 """Tries, where a deadline is what ends them."""
+PUSH = "push"
+"""The step by whose name a failure goes that comes between two others, each of which has its own end."""
 _LONGEST_WAIT = 5.0
 
 T = TypeVar("T")
@@ -81,6 +83,7 @@ class Run:
         made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
         besides: what it had beside its enrollment, as read back after the first commit; None where it was not.
         left: what could not be restored, and may be on the device still.
+        current: the step that is under way; ``plan`` before the first one, :data:`PUSH` between two.
     """
 
     session: Session
@@ -157,7 +160,9 @@ class Run:
         return Event(self.plan.device, step, Status.STARTED, detail)
 
     def ended(self, step: str, status: Status, detail: str = "") -> Event:
-        """The step ended; it goes into the outcome's steps."""
+        """The step ended; it goes into the outcome's steps, and what fails from here on is no longer its."""
+        if step == self.current:
+            self.current = PUSH
         self.records.append(StepRecord(step, status, detail))
         return Event(self.plan.device, step, status, detail)
 

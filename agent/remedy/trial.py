@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.session import Pending, Session
-from agent.remedy.change import Change, NotCommitted, discard_edit, running
+from agent.remedy.change import Change, NotCommitted, discard_edit, holds, running
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.uncertain import Fate, answered_late, fate
 
@@ -28,10 +28,11 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
         OutcomeUnknown: what became of it could not be found out.
     """
     yield run.started_event("confirm", "once another session sees it")
-    end = run.trial_ends or 0.0
+    seconds = run.caution.confirm_timeout
+    margin = LATE + min(LATE, seconds / 4)  # a cancel-commit is to come in time, too
     second = there = None
     try:
-        second = run.further(end - LATE)
+        second = run.further((run.trial_ends or 0.0) - margin)
         there = _seen(run, wish, second)
     except AgentError as error:
         said = yield from _unseen(run, wish, persist, second, error)
@@ -78,7 +79,7 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
 
 def _unseen(run: Run, wish: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
     """Take back what no other session sees; where the first one does not do that, find out what became of it."""
-    why = _withdrawn(run, persist, error)
+    why = _withdrawn(run, wish, persist, error)
     if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
         raise why from error
     said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
@@ -126,18 +127,35 @@ class _Asked:
         return self.pending is not None
 
 
-def _withdrawn(run: Run, persist: str, error: AgentError) -> AgentError:
+def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> AgentError:
     """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
     seconds = run.caution.confirm_timeout + LATE
-    if not _taken_back(run, persist):
+    try:
+        with run.unbroken():
+            gone = cancelled(run, persist)
+            stays = gone and holds(run, wish, there=False)
+    except AgentError as second:
+        gone = stays = False
+        log.info("%s: cancel-commit: %s", run.plan.device, second.message)
+    if not gone:
         return OutcomeUnknown(
             f"the commit is on trial, and could neither be confirmed nor cancelled: {error.message}; the device has "
             f"{seconds:g} s to take it back by itself",
             device=run.plan.device,
             hint="read the trustpoint after that, or push again: it does",
         )
+    if stays:
+        run.changed = run.configured = True
+        run.committed(wish.wanted)
     if isinstance(error, Interrupted):
         return error
+    if stays:
+        return TransportError(
+            f"the commit could not be confirmed: {error.message}; its cancel-commit was answered with ok, yet running "
+            "has it",
+            device=run.plan.device,
+            hint="run push again; without a second session: --commit plain",
+        )
     return TransportError(
         f"the commit could not be confirmed and was taken back: {error.message}; the configuration is as before",
         device=run.plan.device,
@@ -155,7 +173,15 @@ def _taken_back(run: Run, persist: str) -> bool:
 
 
 def cancelled(run: Run, persist: str) -> bool:
-    """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already.
+
+    The lock of running is given up ahead of it: there are servers that take nothing back while anybody holds it, and
+    yet answer with ok.
+    """
+    held = run.holds_locks
+    if held:
+        run.locks.held.remove("running")
+        run.loose.append(("unlock running", operations.send_unlock(run.session, "running")))
     try:
         operations.cancel_commit(run.session, persist=persist)
     except RPCError as error:

@@ -42,10 +42,10 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
     """
     with ExitStack() as undo:
         url = step.url or (yield from _copied(run, step, undo))
+        yield run.started_event("trustpool import", url)
         if not step.rpc:
             run.shell().console()  # until the first prompt a wish to end breaks it off
         with run.unbroken():
-            yield run.started_event("trustpool import", url)
             run.changed = True
             try:
                 yield from run.persist(
@@ -53,18 +53,18 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
                     lambda: _import(run, step, url),
                     before_repeat=lambda: _needless(run, step),
                 )
-                said = Status.DONE, "answered ok, which proves nothing yet"
+                said, after = (Status.DONE, "answered ok, which proves nothing yet"), "the import was answered with ok"
             except OutcomeUnknown as error:
-                said = Status.UNKNOWN, f"{error.message}; reading the trustpool"
+                said, after = (Status.UNKNOWN, f"{error.message}; reading the trustpool"), error.message
                 if step.rpc:
                     reopen(run, error)
             except (RPCError, ConsoleError) as error:
                 if not pool_has(run, step.anchor):
                     raise
-                said = Status.UNKNOWN, f"{error.message}; yet the anchor is there"
+                said, after = (Status.UNKNOWN, f"{error.message}; yet the anchor is there"), error.message
             run.settle()
             yield run.ended("trustpool import", *said)
-            yield from _prove(run, step)
+            yield from _prove(run, step, after)
 
 
 def _needless(run: Run, step: ImportBundle) -> bool | None:
@@ -91,18 +91,19 @@ def _import(run: Run, step: ImportBundle, url: str) -> bool:
     return True
 
 
-def _prove(run: Run, step: ImportBundle) -> Steps[None]:
+def _prove(run: Run, step: ImportBundle, after: str) -> Steps[None]:
+    """Find the anchor in the trustpool, *after* an import and how it ended, in words."""
     yield run.started_event("read back", "trustpool")
     found = pool_has(run, step.anchor)
     if found is None:
         raise OutcomeUnknown(
-            "the bundle was imported, and the trustpool could not be read",
+            f"{after}, and the trustpool could not be read",
             device=run.plan.device,
             hint="on the router: show crypto ca trustpool",
         )
     if not found:
         raise CertificateMissing(
-            f"the import was answered with ok, but the trustpool does not list {step.anchor.name}",
+            f"{after}, but the trustpool does not list {step.anchor.name}",
             device=run.plan.device,
             hint="on the router: show crypto ca trustpool; check that the bundle is the one that holds the anchor",
         )
@@ -122,7 +123,7 @@ def _copied(run: Run, step: ImportBundle, undo: ExitStack) -> Steps[str]:
     how = copy.by_rpc() if step.copy else None
     if how is None:
         if step.copy:
-            yield run.ended("copy", Status.SKIPPED, f"rpc copy: {copy.refusal}; trying 'run cp'")
+            yield run.ended("rpc copy", Status.SKIPPED, f"{copy.refusal}; trying 'run cp'")
         how = copy.by_cli()
     yield run.ended("copy", Status.DONE, f"{copy.target}, by {how}")
     return copy.target
@@ -161,9 +162,10 @@ class _Copy:
         Raises:
             ConsoleError: refused; where the right is missing the message names it.
         """
+        console = self._run.shell().console()
         tried, self._tried = self._tried, True
         try:
-            self._run.shell().console().copy(f"/{self._storage}/{self._name}", self.target)
+            console.copy(f"/{self._storage}/{self._name}", self.target)
         except ConsoleError as error:
             if not error.unauthorized:
                 raise
@@ -174,16 +176,23 @@ class _Copy:
         return "run cp"
 
     def remove(self) -> None:
-        """Remove the copy by SFTP, or over the CLI where SFTP does not see it; else the outcome names it."""
+        """Remove the copy by SFTP, or over the CLI where SFTP does not see it; else the outcome names it.
+
+        One that was never tried, or refused, and is not seen either, is no copy.
+        """
         try:
             if self._seen():
+                self._tried = True
                 self._run.shell().files().remove(self.target)
             elif self._tried:
                 self._run.shell().console().remove(self.target)
             else:
                 return
         except AgentError as error:
-            left_behind(self._run, self.target, error)
+            if self._tried:
+                left_behind(self._run, self.target, error)
+            else:
+                log.info("%s: nothing was copied to %s: %s", self._run.plan.device, self.target, error.message)
         else:
             self._run.records.append(StepRecord("remove", Status.DONE, self.target))
 

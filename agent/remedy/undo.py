@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from agent.model.certificate import Certificate, Evidence
-from agent.model.errors import AgentError, AnchorMismatch, SessionLost
+from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
@@ -15,7 +15,7 @@ from agent.remedy.change import Change, begun_anew, not_committed, running, unco
 from agent.remedy.configure import change
 from agent.remedy.locks import BOTH, Wanted, acquire
 from agent.remedy.prove import certificate, judge
-from agent.remedy.run import Run, Steps
+from agent.remedy.run import PUSH, Run, Steps
 from agent.xr import cliread, trustpoint
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,9 @@ def restore(run: Run) -> Steps[None]:
             yield from begun_anew(run, lambda: _restore(run, first))
         except AgentError as error:
             log.warning("%s: the trustpoint's configuration was not restored: %s", run.plan.device, error.message)
+            if run.current not in ("undo", PUSH):
+                lost = isinstance(error, OutcomeUnknown)
+                yield run.ended(run.current, Status.UNKNOWN if lost else Status.FAILED, error.message)
             yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {error.message}")
 
 

@@ -14,8 +14,9 @@ _WORD = re.compile(r"[A-Za-z0-9_\-.:@+=]+")
 _PILE_UP = "24.3.1 and 25.1.1 start their PKI, and with it SSH, up to an hour late where imports piled up"
 _PILING = ("24.3.1", "25.1.1")
 _CLEAN = "the clean import drops everything that was imported into the trustpool before"
-_OPEN_SSH = "make the router's SSH port reachable (--ssh-port): the CLI shows what its models do not"
-_DONE_BY_HAND = "do it at the router's console"
+_OPEN_SSH = (
+    "make the router's SSH port reachable (--ssh-port, without --no-ssh): the CLI shows and does what its models do not"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _needs_cli(method: Method, intent: Intent, state: State) -> Refused | None:
     if method is Method.RPC:
         return None
     if state.cli is not None:
-        return Refused(f"method {method.value} needs SSH beside NETCONF: {state.cli}", _DONE_BY_HAND)
+        return Refused(f"method {method.value} needs SSH beside NETCONF: {state.cli}", _OPEN_SSH)
     if method is Method.DIALOG and not _WORD.fullmatch(intent.trustpoint):
         return Refused(
             f"the trustpoint name {intent.trustpoint!r} cannot be typed at the CLI",
@@ -121,11 +122,14 @@ def _trustpool(intent: Intent, state: State) -> list[Step] | Refused:
     if not intent.has_bundle:
         return Refused("a trustpool import needs a bundle", "give --bundle FILE or --bundle-url URL")
     if state.cli is not None:
-        return Refused(f"a trustpool import needs SSH beside NETCONF: {state.cli}", "only the CLI shows the trustpool")
+        return Refused(
+            f"a trustpool import needs SSH beside NETCONF, only the CLI shows the trustpool: {state.cli}",
+            _OPEN_SSH,
+        )
     if state.trustpool.missing is not None:
         return Refused(
             f"the trustpool could not be read: {state.trustpool.missing}",
-            "an import is not repeated blindly: imports pile up",
+            "see that 'show crypto ca trustpool' works for this user: imports pile up, so none is made blindly",
         )
     if intent.clean and access.import_url and not access.import_clean:
         return Refused("rpc ca-trustpool-import-url-clean is missing (crypto-act)", "leave out --clean")

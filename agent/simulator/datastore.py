@@ -215,7 +215,10 @@ class Datastores:
             raise Refusal("invalid-value", kind="protocol")
         if self._ways.running_lock_binds_trial:
             self._unlocked("running", session, "in-use")
-        self.take_back()
+        if self._ways.running_lock_voids_cancel and self.locks.get("running") == session:
+            self.trial = None
+        else:
+            self.take_back()
 
     def _known_trial(self, persist: str | None) -> Trial:
         self._expire()

@@ -93,7 +93,7 @@ def certificate(pem: str) -> Tree:
         "subject": str(anchor.subject),
         "certificate-valid-from": int(anchor.not_before.timestamp()),
         "certificate-expires-on": int(anchor.not_after.timestamp()),
-        "serial-num": anchor.serial.zfill(len(anchor.serial) + len(anchor.serial) % 2),
+        "serial-num": anchor.serial,
         "finger-print": anchor.sha1,
         "issuer": str(anchor.issuer),
         "certificate-data": anchor.pem,

@@ -16,8 +16,7 @@ RULE = "=" * 58
 
 def certificate(anchor: TrustAnchor, style: str, fingerprint: str | None = None) -> list[str]:
     """The lines about one certificate; an empty *fingerprint* leaves that one out, None is the right one."""
-    digits = anchor.serial.zfill(len(anchor.serial) + len(anchor.serial) % 2)
-    serial = ":".join(digits[start : start + 2] for start in range(0, len(digits), 2))
+    serial = ":".join(anchor.serial[start : start + 2] for start in range(0, len(anchor.serial), 2))
     fingerprint = anchor.sha1 if fingerprint is None else fingerprint
     older = style == "attributes"
     lines = [

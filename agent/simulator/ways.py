@@ -30,6 +30,8 @@ class Ways:
         refused_trial_pends: the error-tags of a refused confirmed commit that leave a trial pending all the same.
         running_lock_binds_trial: whether a locked running refuses cancel-commit of other sessions, and keeps the
             time-out of a trial with persist from taking anything back, for good.
+        running_lock_voids_cancel: whether cancel-commit by the very session that holds running is answered with ok, and
+            takes nothing back.
         rollback_resets_candidate: whether an unchanged candidate follows when a trial is taken back; if not, it keeps
             what was taken back, and is locked as if nobody had changed it.
         late: seconds by which a trial's time-out comes late.
@@ -50,6 +52,7 @@ class Ways:
     confirm_commits: bool = False
     refused_trial_pends: tuple[str, ...] = ()
     running_lock_binds_trial: bool = False
+    running_lock_voids_cancel: bool = False
     rollback_resets_candidate: bool = True
     late: float = 2.5
     commits_nothing: bool = False

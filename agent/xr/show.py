@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from agent.model.certificate import CONSOLE, Certificate, normal_hex
+from agent.model.certificate import CONSOLE, Certificate, normal_hex, normal_serial
 from agent.model.names import DistinguishedName
 from agent.model.state import Enrollment, EnrollmentKind, PoolEntry, Software, TrustpointConfig
 from agent.xr import callhome
@@ -186,7 +186,7 @@ def _certificate(fields: dict[str, list[str]]) -> Certificate | None:
         sha1 = None
     if not (subject or sha1):
         return None
-    serial = (normal_hex(shown["serial"]) or "").lstrip("0") or None if "serial" in shown else None
+    serial = normal_serial(shown["serial"]) if "serial" in shown else None
     return Certificate(
         subject=DistinguishedName.parse(subject) if subject else None,
         issuer=DistinguishedName.parse(issuer) if issuer else None,

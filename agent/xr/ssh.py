@@ -115,11 +115,13 @@ class Ssh:
         return self._connection.transport
 
     def _connect(self) -> Connection:
+        from agent.netconf.peer import Service
         from agent.netconf.ssh import Deadline, open_ssh
 
         def opened() -> Connection:
             self._before()
-            return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now))
+            deadline = Deadline(self.device.open_timeout, clock=self.device.clock.now)
+            return open_ssh(self.device, deadline, Service.CLI)
 
         return self.policy.opening().run(opened)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from agent.model.certificate import Certificate, Evidence, normal_hex
+from agent.model.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.errors import SchemaError
 from agent.model.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
@@ -228,7 +228,7 @@ def _certificate(shown: Tree, source: str) -> Certificate | None:
         issuer=DistinguishedName.parse(issuer) if issuer else None,
         not_before=_moment(shown.get("certificate-valid-from")),
         not_after=_moment(shown.get("certificate-expires-on")),
-        serial=(normal_hex(serial) or "").lstrip("0") or None if serial else None,
+        serial=normal_serial(serial) if serial else None,
         sha1=normal_hex(sha1) if sha1 else None,
         pem=pem,
         source=source,

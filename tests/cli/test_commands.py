@@ -157,6 +157,24 @@ def test_a_hostile_device_cannot_act_on_the_terminal(lab: Lab, monkeypatch: pyte
         assert "\u009b" not in done.stdout + done.stderr
 
 
+def test_what_a_user_may_not_read_is_not_called_absent(lab: Lab) -> None:
+    device = lab.add(release="7.8.1", enrollment="terminal", certificate=PEM)
+    for operation in ("get", "get-config"):
+        device.faults.append(Fault(operation, FaultKind.EMPTY, times=1000))
+    shown = " ".join(lab.run("show", device, "--no-ssh").stdout.split())
+    assert "not configured, or this user may not read it" in shown
+    assert "none shown, or this user may not read it" in shown
+    assert "answers with nothing at all" in shown
+    made = lab.json("show", device, "--no-ssh")
+    check("show", made)
+    assert made["trustpoint"]["notes"] == ["an empty answer: nothing there, or this user may not read it"]
+    judged = lab.json("assess", device, "--no-ssh")
+    assert judged["verdict"] == "unknown"
+    assert "may not be allowed to read" in " ".join(judged["warnings"])
+    plan = lab.json("plan", device, "--no-ssh")
+    assert "may not be allowed to read" in " ".join(plan["diff"])
+
+
 # --- assess ----------------------------------------------------------------------------------------------------------
 
 

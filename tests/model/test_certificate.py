@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate, Evidence, normal_hex
+from agent.model.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.names import DistinguishedName
 from tests.model.test_anchor import make_pem
 
@@ -73,3 +73,21 @@ def test_hex_is_read_with_any_separator() -> None:
     assert normal_hex("A01428000") == "A01428000"
     assert normal_hex("not hex") is None
     assert normal_hex("") is None
+
+
+@pytest.mark.parametrize(
+    "text, serial",
+    [
+        ("0A:01:42", "0A0142"),
+        ("A0142", "0A0142"),
+        ("000a0142", "0A0142"),
+        ("0x0509", "0509"),
+        ("A:1:42", "0A0142"),
+        ("FF", "FF"),
+        ("00FF", "FF"),
+        ("00", None),
+        ("no serial", None),
+    ],
+)
+def test_a_serial_number_has_whole_bytes_whichever_zeros_are_printed(text: str, serial: str | None) -> None:
+    assert normal_serial(text) == serial

@@ -10,6 +10,7 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
+from agent.netconf.operations import send_lock
 from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
@@ -124,6 +125,39 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     outcome = push(lab, device, clock)
     assert outcome.result is agent.Result.FAILED
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
+
+
+@pytest.mark.parametrize("ways", [Ways(running_lock_voids_cancel=True), NETOPEER2], ids=["voids cancel", "netopeer2"])
+def test_a_commit_that_is_not_confirmed_is_taken_back_also_where_a_locked_running_would_keep_it(
+    lab: Lab, clock: Clock, ways: Ways
+) -> None:
+    device = lab.add(**INSTALLS, ways=ways)
+    device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.FAILED
+    assert "is as before" in (outcome.error.message if outcome.error else "")
+    assert device.enrollment() is None
+    assert device.config.trial is None
+    assert left_clean(device)
+
+
+def test_a_commit_that_stays_although_it_was_cancelled_is_not_called_taken_back(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS, ways=Ways(running_lock_voids_cancel=True))
+
+    def refused() -> agent.Session:
+        raise agent.SSHAuthenticationError("no further session")
+
+    with lab.connect(device) as owner:
+        send_lock(owner, "running").result()
+        owner.owned = False  # the owner's lock stays the owner's
+        wish = agent.Intent(renew=False, caution=agent.Caution(rollback=False))
+        outcome = agent.remediate(owner, wish, policy=clock.policy(), connect=refused)
+        owner.owned = True
+    assert outcome.error is not None
+    assert "yet running has it" in outcome.error.message
+    assert outcome.changed
+    assert device.enrollment() == "terminal"
+    assert device.config.trial is None
 
 
 def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(lab: Lab, clock: Clock) -> None:
@@ -444,6 +478,28 @@ def test_a_wish_to_end_finishes_or_undoes_the_step_at_hand(
     assert device.enrollment() == enrollment
     assert device.state.renewals == 0
     assert left_clean(device)
+    # A step that had ended is not ended a second time by what came after it.
+    assert [one.status for one in outcome.steps if one.step == last and one.status is not Status.DONE] == []
+
+
+def test_a_rollback_that_fails_ends_the_step_it_was_at(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="ok-without-certificate")
+    device.config.clock = lambda: clock.now
+    events = []
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session))
+        for event in agent.apply(session, plan, clock.policy()):
+            if (event.step, event.status) == ("read back", Status.FAILED):
+                device.faults.append(Fault("edit-config", FaultKind.ERROR, rpc_error("invalid-value"), times=9))
+            events.append(event)
+    begun = None
+    for event in events:
+        if event.status is Status.STARTED:
+            assert begun is None, f"{begun} has no end"
+            begun = event.step
+        elif event.status is not Status.RETRY and event.step == begun:
+            begun = None
+    assert begun is None
 
 
 def test_an_impossible_caution_is_refused_as_input() -> None:

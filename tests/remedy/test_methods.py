@@ -323,6 +323,45 @@ def test_a_lost_answer_to_the_import_is_read_back_and_not_repeated(lab: Lab, clo
     assert not device.files
 
 
+def test_a_lost_answer_to_the_import_is_not_called_an_ok(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="7.2.1", imports="ok-without-certificates")
+    device.faults.append(Fault("ca-trustpool-import-url", FaultKind.DROP_AFTER))
+    outcome = push(lab, device, clock, bundle=bundle(), method=Method.TRUSTPOOL)
+    assert (outcome.result, outcome.error and outcome.error.kind) == (Result.FAILED, "certificate-missing")
+    assert outcome.error is not None
+    assert "its answer lost" in outcome.error.message
+    assert "but the trustpool does not list IdenTrust" in outcome.error.message
+    assert "answered with ok" not in outcome.error.message
+
+
+@pytest.mark.parametrize(
+    "persona, last, failed, left",
+    [
+        ({"release": "6.1.3"}, ("copy", Status.DONE), "trustpool import", ["/misc/disk1", "/tmp"]),
+        ({"release": "7.2.1", "copy_reaches_tmp": False}, ("rpc copy", Status.SKIPPED), "copy", ["/misc/disk1"]),
+    ],
+)
+def test_ssh_that_ends_during_an_import_fails_the_step_it_was_needed_for(
+    lab: Lab, clock: Clock, persona: dict[str, Any], last: tuple[str, Status], failed: str, left: list[str]
+) -> None:
+    device = lab.add(**persona)
+    wish = agent.Intent(renew=False, bundle=bundle(), method=Method.TRUSTPOOL)
+    outcome = None
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
+        plan = agent.plan(wish, agent.observe(session, ssh=ssh, trustpool=True))
+        for event in agent.apply(session, plan, clock.policy(), ssh=ssh):
+            if (event.step, event.status) == last:
+                device.faults.append(Fault("connect-ssh", FaultKind.RESET, times=1000))
+                ssh.close()
+            outcome = event.outcome or outcome
+    assert outcome is not None
+    assert outcome.result is Result.FAILED
+    assert [one.step for one in outcome.steps if one.status is Status.FAILED and one.step != "remove"] == [failed]
+    remains = [one.detail for one in outcome.steps if one.step == "remove"]
+    # The copy to /tmp that was never begun is not among what may be left.
+    assert sorted(detail.rpartition("/xr-agent-")[0] for detail in (one.split()[0] for one in remains)) == left
+
+
 # --- a year later ----------------------------------------------------------------------------------------------------
 
 

@@ -50,6 +50,25 @@ def refusal(made: Plan | Skip) -> str:
     return f"{made.reason} | {made.hint}"
 
 
+def test_a_refusal_keeps_the_advice_that_helps_whatever_the_last_method_lacks() -> None:
+    other = Enrollment(EnrollmentKind.URL, "http://ca.example")
+    said = plan(INTENT, state(enrollment=other, cli="the CLI over SSH cannot be used: Connection refused"))
+    assert isinstance(said, Skip)
+    assert said.hint is not None
+    assert said.hint.startswith("--replace changes it to 'enrollment terminal'")
+    assert "--ssh-port" in said.hint
+    same = plan(INTENT, state(access=FILE_ACCESS, enrollment=other))  # two methods, one reason
+    assert isinstance(same, Skip)
+    assert (same.hint or "").count("--replace") == 1
+
+
+def test_where_nothing_at_all_is_shown_the_plan_says_so() -> None:
+    nothing: Reading[Any] = Reading(source="a model", empty=True)
+    hidden = replace(state(release=None, licence=None), config=nothing, certificate=nothing)
+    assert "may not be allowed to read" in "\n".join(plan(INTENT, hidden).diff())
+    assert "allowed" not in "\n".join(plan(INTENT, replace(state(), config=nothing, certificate=nothing)).diff())
+
+
 def test_an_affected_router_is_configured_authenticated_and_renewed() -> None:
     made = plan(INTENT, state())
     assert steps(made) == [ConfigureTrustpoint, Authenticate, Note, RenewAuthorization]

@@ -94,6 +94,20 @@ def test_a_refused_lock_names_the_trials_session_or_the_one_that_asks(lab: Lab, 
         assert refused.value.session_id == (theirs if asker else ours).session_id
 
 
+@pytest.mark.parametrize("voids", [False, True])
+def test_a_cancel_by_the_session_that_holds_running_may_take_nothing_back(
+    lab: Lab, clients: Meeting, voids: bool
+) -> None:
+    device = lab.add(ways=Ways(running_lock_voids_cancel=voids))
+    ours = clients.at(device)
+    ours.lock("running")
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    ours.cancel("p")
+    assert device.config.trial is None
+    assert device.trustpoints() == (["T"] if voids else [])
+
+
 def test_a_server_may_grant_locks_while_a_commit_is_on_trial(lab: Lab, clients: Meeting) -> None:
     device = lab.add(ways=Ways(trial_lock="granted"))
     ours, theirs = clients.at(device), clients.at(device)

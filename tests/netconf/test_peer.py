@@ -1,0 +1,138 @@
+"""What a failed connection advises: by what it was for, and by whose failure it was."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import agent
+from agent.model.device import Device as Target
+from agent.netconf.peer import Service, not_forwarded
+from agent.netconf.ssh import jump_host as parsed
+from agent.simulator import Device, Fault, FaultKind
+from tests.netconf.test_connect import speaking
+from tests.support import Lab
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def through(lab: Lab, port: int, tmp_path: Path, **changes: Any) -> agent.TransportError:
+    """The error of a session through a jump host on *port*."""
+    words: dict[str, Any] = {"username": "jump", "password": agent.Secret("jump"), **changes}
+    keys = agent.HostKeys(tmp_path / "jump_hosts", accept_new=words.pop("accept_new", True))
+    jump = Target("127.0.0.1", port, host_keys=keys, label="bastion", open_timeout=60, **words)
+    with pytest.raises(agent.TransportError) as raised:
+        lab.connect(lab.add(name="r1"), jump=jump)
+    return raised.value
+
+
+def test_a_closed_port_of_the_cli_is_not_blamed_on_netconf(lab: Lab) -> None:
+    device = lab.add()
+    with lab.ssh(device, ssh_port=closed_port()) as ssh, pytest.raises(agent.ConnectError) as raised:
+        ssh.console()
+    hint = raised.value.hint or ""
+    assert "ssh server v2" in hint
+    assert "--ssh-port" in hint
+    assert "netconf" not in hint
+
+
+def test_a_closed_port_of_netconf_is_named_as_it_was_given() -> None:
+    port = closed_port()
+    with pytest.raises(agent.ConnectError) as raised:
+        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=5))
+    assert f"ssh server netconf port {port}'" in (raised.value.hint or "")
+
+
+def test_a_jump_host_that_cannot_be_reached_is_the_one_to_check(lab: Lab, tmp_path: Path) -> None:
+    error = through(lab, closed_port(), tmp_path)
+    assert error.device == "r1"
+    assert error.message.startswith("the jump host bastion: ")
+    assert "jump host's address and port" in (error.hint or "")
+    assert "netconf" not in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    "changes, kind, said",
+    [
+        ({"password": agent.Secret("wrong")}, "authentication", "it refused the login"),
+        ({"password": None, "use_agent": False}, "authentication", "no key and no password"),
+        ({"accept_new": False}, "host-key", "its host key"),
+    ],
+)
+def test_a_jump_host_that_does_not_let_us_in_is_told_from_the_router(
+    lab: Lab,
+    tmp_path: Path,
+    jump_host: Callable[[Device], int],
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    kind: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    error = through(lab, jump_host(lab.add()), tmp_path, **changes)
+    assert (error.kind, error.device) == (kind, "r1")
+    assert error.message.startswith("the jump host bastion: ")
+    assert said in error.message
+    assert "--password-env" not in (error.hint or "")
+    assert "the device" not in error.message
+    if kind == "authentication":
+        assert "IdentityFile" in (error.hint or "")
+
+
+def test_a_jump_host_that_limits_sessions_is_no_ios_xr(lab: Lab, tmp_path: Path) -> None:
+    with speaking(b"Exceeded MaxStartups\r\n") as port:
+        error = through(lab, port, tmp_path)
+    assert isinstance(error, agent.ConnectError)
+    assert error.rate_limited
+    assert "MaxStartups" in (error.hint or "")
+    assert "IOS XR" not in (error.hint or "")
+
+
+def test_what_a_jump_host_does_not_reach_is_said(lab: Lab, tmp_path: Path, jump_host: Callable[[Device], int]) -> None:
+    device = lab.add(name="r1")
+    keys = agent.HostKeys(tmp_path / "jump_hosts", accept_new=True)
+    jump = Target("127.0.0.1", jump_host(device), username="jump", password=agent.Secret("jump"), host_keys=keys)
+    with pytest.raises(agent.ConnectError) as raised:
+        lab.connect(device, jump=jump, port=1)
+    assert "through the jump host 127.0.0.1" in raised.value.message
+    assert "the jump host cannot reach it" in (raised.value.hint or "")
+    assert "ssh server netconf port 1'" in (raised.value.hint or "")
+
+
+def test_a_jump_host_that_may_not_forward_is_told_from_one_that_cannot() -> None:
+    hints = {code: not_forwarded(code, Service.CLI, Target("r1", 22)) for code in (1, 2, 3, 4)}
+    assert "AllowTcpForwarding" in hints[1]
+    assert "ssh server v2" in hints[2]
+    assert hints[3] == hints[4] == "the jump host refused it: look at its log"
+
+
+def test_of_a_chain_the_host_that_failed_is_named(lab: Lab, tmp_path: Path) -> None:
+    jump = parsed(f"first@127.0.0.1:{closed_port()},second@127.0.0.2:22", agent.HostKeys(tmp_path / "hosts"))
+    with pytest.raises(agent.ConnectError) as raised:
+        lab.connect(lab.add(name="r1"), jump=jump)
+    assert raised.value.device == "r1"
+    assert raised.value.message.count("the jump host") == 1
+    assert "127.0.0.1" in raised.value.message
+    assert "127.0.0.2" not in raised.value.message
+
+
+def test_a_proxy_command_that_cannot_be_run_is_an_error_by_its_name(lab: Lab, tmp_path: Path) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text("Host *\n  ProxyCommand /no/such/command %h %p\n")
+    with pytest.raises(agent.ConnectError, match="ProxyCommand"):
+        lab.connect(lab.add(), ssh_config=config)
+
+
+def test_a_router_whose_cli_limits_sessions_keeps_its_own_advice(lab: Lab) -> None:
+    device = lab.add()
+    device.faults.append(Fault("connect-ssh", FaultKind.RESET))
+    with lab.ssh(device) as ssh, pytest.raises(agent.ConnectError, match="60 new SSH sessions"):
+        ssh.console()
