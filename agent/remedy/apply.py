@@ -142,19 +142,18 @@ def _tidied(run: Run) -> Generator[Event, None, None]:
 
 
 def _abandoned(run: Run) -> None:
-    """Nobody wants further events: take back what was committed, unless the certificate was sent for already.
+    """Nobody wants further events: take back what is on trial, and what was committed unless an action was begun.
 
     Raises nothing: whoever stopped listening would not hear it.
     """
-    if run.acted or not (run.changed and run.caution.rollback):
-        return
     try:
         if run.on_trial is not None:
             run.alive()
             cancelled(run, run.on_trial)
-            return
     except AgentError as error:
         _log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
+        return
+    if run.acted or not (run.changed and run.caution.rollback):
         return
     for event in restore(run):
         _log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)

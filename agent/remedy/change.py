@@ -105,7 +105,7 @@ def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
         run.policy.wait(run.policy.first)
 
 
-def discard(run: Run) -> None:
+def discard_edit(run: Run) -> None:
     """Empty the candidate of our edit under the locks that are held; a lost session does so by itself."""
     session = run.session
     if run.locks.session is not session or not session.connected:

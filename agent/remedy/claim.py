@@ -14,9 +14,10 @@ from agent.model.outcome import Status
 from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
+from agent.netconf import operations
 from agent.remedy.change import uncommitted
 from agent.remedy.leftover import same_elsewhere
-from agent.remedy.locks import BOTH, Dirty, Wanted, acquire, discard
+from agent.remedy.locks import BOTH, Wanted, acquire, discard
 from agent.remedy.observe import observe, reread
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
@@ -58,13 +59,15 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         following = run.planned(run.plan.intent, state)
     if isinstance(following, Skip):
         refusal = PolicyRefused if run.changed else NoLongerPlanned
-        raise refusal(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
+        raise refusal(_said(run, seen, state, following.reason), device=run.plan.device, hint=following.hint)
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)
     run.plan = following
     run.evidence = following.present
-    yield run.ended("plan", Status.DONE, _said(seen, state, "planned anew" if following else "nothing is left to do"))
+    yield run.ended(
+        "plan", Status.DONE, _said(run, seen, state, "planned anew" if following else "nothing is left to do")
+    )
     return following.steps
 
 
@@ -83,7 +86,7 @@ def tidy(run: Run) -> Steps[None]:
         yield run.ended("lock", Status.DONE, _candidate_judged(run, BOTH, readings))
 
 
-def _targets(run: Run, steps: Sequence[Step]) -> tuple[Any, ...]:
+def _targets(run: Run, steps: Sequence[Step]) -> tuple[operations.Datastore, ...]:
     first = next((step for step in steps if isinstance(step, Installing)), None)
     if not run.session.capabilities.candidate or (
         isinstance(first, ConfigureTrustpoint) and first.model is ConfigModel.NONE
@@ -93,7 +96,7 @@ def _targets(run: Run, steps: Sequence[Step]) -> tuple[Any, ...]:
     return BOTH if edits else BOTH[:1]
 
 
-def _queries(run: Run, locks: tuple[Any, ...], *, whole: bool) -> list[Query[Any]]:
+def _queries(run: Run, locks: tuple[operations.Datastore, ...], *, whole: bool) -> list[Query[Any]]:
     """Running, certificate and where it is locked the candidate; with *whole* the state is read by other means."""
     schema, model, name = run.session.schema, run.plan.config_model, run.plan.intent.trustpoint
     beside = [trustpoint.config_query(schema, model, name)]
@@ -102,7 +105,7 @@ def _queries(run: Run, locks: tuple[Any, ...], *, whole: bool) -> list[Query[Any
     return beside if whole else [*beside, trustpoint.certificate_query(schema, name)]
 
 
-def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[Any]]) -> str:
+def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], readings: list[Reading[Any]]) -> str:
     """What was found out about the candidate under the locks; an edit that was left in it is over now.
 
     Raises:
@@ -119,7 +122,8 @@ def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[A
     # What an earlier push left may be at another trustpoint, or not be seen by this model.
     elsewhere = borrowed or (left is not None and not (compared and left.trustpoint == name))
     if differs or (elsewhere and not same_elsewhere(run, name if compared else None)):
-        _emptied(run, name if differs else "others than trustpoint " + name)
+        where = name if differs else "others than trustpoint " + name
+        discard(run, f"it already differs from running at {where}", None)
     if left is not None and left.persist is None:
         run.log.end()
     if borrowed:
@@ -129,15 +133,6 @@ def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[A
         if compared
         else ("held; the candidate could not be compared with running")
     )
-
-
-def _emptied(run: Run, where: str) -> None:
-    try:
-        discard(run, f"it already differs from running at {where}", None)
-    except Dirty:
-        run.release()
-        run.settle()
-        raise
 
 
 def _settings(reading: Reading[TrustpointConfig]) -> object:
@@ -165,20 +160,23 @@ def _acts(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if not isinstance(step, Note)]
 
 
-def _said(seen: State | None, now: State, then: str) -> str:
+def _said(run: Run, seen: State | None, now: State, then: str) -> str:
     """What differs from what the plan saw, and what follows."""
     if seen is None:
         return f"{then}, from the state that was read under the lock"
     differs = []
     before, after = line_of(seen.config.value), line_of(now.config.value)
-    if before != after:
+    own = run.is_own(now.config.value)
+    if before != after and not own:
         differs.append(f"trustpoint {now.trustpoint}: {after or 'not there'}, it was {before or 'not there'}")
-    elif _settings(seen.config) != _settings(now.config):
+    elif _settings(seen.config) != _settings(now.config) and not own:
         differs.append(f"trustpoint {now.trustpoint} has other settings")
     if seen.certificate.value != now.certificate.value:
         shown = now.certificate.value
         differs.append(f"its CA certificate is {shown.name if shown else 'gone'}")
     if seen.trustpool.value != now.trustpool.value:
         differs.append("the trustpool lists others")
+    if own and not differs:
+        return f"{then}, from what this push has configured"
     what = "; ".join(differs) or "the router is not as the plan saw it"
     return f"somebody changed it meanwhile ({what}): {then}"

@@ -25,7 +25,7 @@ from agent.model.state import Reading, TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.retry import Disposition, classify
 from agent.netconf.session import Pending
-from agent.remedy.change import Change, NotCommitted, discard, holds, not_committed, running, uncommitted
+from agent.remedy.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.locks import forget
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.trial import confirm
@@ -71,7 +71,7 @@ def change(run: Run, wish: Change) -> Steps[None]:
     except NotCommitted:
         raise
     except AgentError:
-        discard(run)
+        discard_edit(run)
         raise
     said = wish.model.value
     yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
@@ -182,7 +182,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
             if persist is not None:
                 _no_trial(run, persist)
             run.changed, run.trial_ends = before, None
-            discard(run)
+            discard_edit(run)
             raise
         said = f"{error.message}; yet running has it"
     run.locks.edited = False
@@ -191,7 +191,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     else:
         run.configured, run.on_trial = True, persist
         if persist is None:
-            run.made, run.committed = wish.wanted, None
+            run.committed(wish.wanted)
     yield run.ended("commit", Status.DONE, said)
 
 
@@ -248,7 +248,7 @@ def _read_back(run: Run, wish: Change) -> Steps[None]:
             device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {wish.trustpoint}",
         )
-    run.committed = reading.value
+    run.committed(wish.wanted, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
 
 

@@ -33,7 +33,8 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     except OutcomeUnknown as error:
         _read_after(run, step, error)
         said = "its answer was lost; the configuration was read back and is there"
-    run.configured, run.made, run.committed = True, step.enrollment, None
+    run.configured = True
+    run.committed(step.enrollment)
     yield run.ended("configure", Status.DONE, said)
     yield run.started_event("read back", "configuration")
     reading = cliread.config(run.shell(), step.trustpoint)
@@ -44,7 +45,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
             device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {step.trustpoint}",
         )
-    run.committed = reading.value
+    run.committed(step.enrollment, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
 
 

@@ -96,7 +96,7 @@ def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[R
         raise last from error
     if "candidate" not in wanted.targets or same_elsewhere(run, run.plan.intent.trustpoint):
         return readings
-    _discarded(run, "it differs from running, and a commit on trial has ended", None)
+    discard(run, "it differs from running, and a commit on trial has ended", None)
     return acquire_once(run, wanted)
 
 
@@ -136,7 +136,7 @@ def _emptied(run: Run, said: str, error: AgentError) -> bool:
     Raises:
         Dirty: they are somebody else's.
     """
-    _discarded(run, said, error)
+    discard(run, said, error)
     pending = operations.send_lock(run.session, "candidate")
     return _granted(run, [("candidate", pending)]) is None
 
@@ -200,21 +200,11 @@ def _give_back(run: Run, target: operations.Datastore, error: RPCError) -> None:
         forget(operations.send_unlock(run.session, target))
 
 
-def _discarded(run: Run, how: str, cause: AgentError | None) -> None:
-    """As :func:`discard`; where that is refused, the locks are given back."""
-    try:
-        discard(run, how, cause)
-    except Dirty:
-        run.release()
-        run.settle()
-        raise
-
-
 def discard(run: Run, how: str, cause: AgentError | None) -> None:
     """Empty a candidate that holds uncommitted changes: an earlier push's own, or by the user's word anybody's.
 
     Raises:
-        Dirty: they are somebody else's, and the user said nothing.
+        Dirty: they are somebody else's, and the user said nothing; the locks are given back.
     """
     if ours(run):
         log.warning("%s: discarding what an earlier push left in the candidate", run.plan.device)
@@ -223,6 +213,8 @@ def discard(run: Run, how: str, cause: AgentError | None) -> None:
     else:
         left = run.log.unfinished()
         said = f"; trustpoint {left.trustpoint} may be in it as a push left it" if left else ""
+        run.release()
+        run.settle()
         raise Dirty(
             f"the candidate holds uncommitted changes of somebody else: {how}{said}",
             device=run.plan.device,

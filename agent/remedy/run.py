@@ -81,7 +81,7 @@ class Run:
             sent; what was there before it is what a failure restores.
         before: the trustpoint ahead of it, None for none.
         made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
-        committed: the trustpoint as it was read back after that, None where it was not.
+        besides: what it had beside its enrollment, as read back after the first commit; None where it was not.
         left: what could not be restored, and may be on the device still.
         current: the step that is under way; ``plan`` before the first one, :data:`PUSH` between two.
     """
@@ -103,7 +103,7 @@ class Run:
     undo: ConfigureTrustpoint | None = None
     before: TrustpointConfig | None = None
     made: Enrollment | None = None
-    committed: TrustpointConfig | None = None
+    besides: dict[str, object] | None = None
     left: str = ""
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
@@ -129,13 +129,29 @@ class Run:
         """
         if not self.configured:
             state = self.plan.state
-            self.undo, self.before = step, state.config.value if state else None
+            self.undo, self.before, self.besides = step, state.config.value if state else None, None
+
+    def committed(self, enrollment: Enrollment | None, there: TrustpointConfig | None = None) -> None:
+        """A commit of this run gave the trustpoint *enrollment*; *there*: as it was read back, None where it was not.
+
+        What somebody sets besides between two commits of this run is not this run's, so the first reading counts.
+        """
+        self.made = enrollment
+        if self.besides is None and there is not None:
+            self.besides = there.further
+
+    def is_own(self, there: TrustpointConfig | None) -> bool:
+        """Whether the trustpoint is what this run's own commit left: as read back, else what was there and ours."""
+        if not self.configured or there is None or there.enrollment != self.made:
+            return False
+        besides = self.besides
+        if besides is None:
+            besides = self.before.further if self.before else {}
+        return there.further == besides
 
     def planned(self, intent: Intent, state: State) -> Plan | Skip:
         """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
-        there = state.config.value
-        own = self.configured and there is not None and there.enrollment == self.made
-        made = plan(replace(intent, replace=intent.replace or own), state)
+        made = plan(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
         return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:

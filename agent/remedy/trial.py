@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.session import Pending, Session
-from agent.remedy.change import Change, NotCommitted, discard, holds, running
+from agent.remedy.change import Change, NotCommitted, discard_edit, holds, running
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.uncertain import Fate, answered_late, fate
 
@@ -42,7 +42,7 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
         if second is not None and run.session is not second:
             second.close()
     _over(run)
-    run.made, run.committed = wish.wanted, there
+    run.committed(wish.wanted, there)
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 
@@ -146,7 +146,7 @@ def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> Agent
         )
     if stays:
         run.changed = run.configured = True
-        run.made, run.committed = wish.wanted, None
+        run.committed(wish.wanted)
     if isinstance(error, Interrupted):
         return error
     if stays:
@@ -189,7 +189,7 @@ def cancelled(run: Run, persist: str) -> bool:
         return False
     _over(run)
     # There are servers that leave in the candidate what they take back, and do not count it as changed.
-    discard(run)
+    discard_edit(run)
     run.changed = run.configured = run.made is not None
     return True
 

@@ -77,7 +77,7 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
                 run.log.begin(wish.unfinished(run))  # on trial no more; the candidate may hold it yet
             if found is not None:
                 return found
-            if policy.clock() >= end:
+            if run.connect is None or policy.clock() >= end:
                 raise _unknown(run, wish, persist, lost, why)
             wait = min(_LONGEST_WAIT, wait * 2)
             policy.wait(min(wait, max(0.0, end - policy.clock()) + 0.1))
@@ -135,11 +135,11 @@ def _locked(run: Run, wanted: Wanted) -> bool:
 
 def _unknown(run: Run, wish: Change, persist: str | None, lost: AgentError, why: str) -> OutcomeUnknown:
     seconds = run.caution.confirm_timeout
+    within = f" within {seconds} s" if run.connect is not None else ""
     besides = "" if why == lost.message else f"; {why}"
     taken = "; if it is on trial, the device is to take it back by itself" if persist else ""
     return OutcomeUnknown(
-        f"{lost.message}; what became of it could not be found out within {seconds} s{besides}; it may take effect "
-        f"yet{taken}",
+        f"{lost.message}; what became of it could not be found out{within}{besides}; it may take effect yet{taken}",
         device=run.plan.device,
         hint=f"read trustpoint {wish.trustpoint} before anything else, in {seconds} s from now; or push again: it does",
     )

@@ -62,7 +62,7 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
     elif (now.enrollment if now else None) == first.before:
         yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
-    elif not _as_committed(run, now):
+    elif not run.is_own(now):
         said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
         yield _left(run, said, Status.SKIPPED)
     elif (stays := _holds_certificate(run, name)) is not None:
@@ -72,15 +72,6 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     elif now is not None:
         yield from _undo(run, first, now.enrollment)
         run.changed = run.configured = bool(run.left)
-
-
-def _as_committed(run: Run, now: TrustpointConfig | None) -> bool:
-    """Whether the trustpoint is what this run's own commit left: as it was read back, else what was there and ours."""
-    if now is None or now.enrollment != run.made:
-        return False
-    if run.committed is not None:
-        return run.committed.settings == now.settings
-    return now.further == (run.before.further if run.before else {})
 
 
 def _holds_certificate(run: Run, name: str) -> str | None:

@@ -270,3 +270,59 @@ def test_a_session_lost_while_the_state_is_read_anew_is_followed_by_another(
     outcome = push(lab, device, clock.policy(), {("lock", Status.STARTED): lost}, log=log)
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert left_clean(device)
+
+
+def test_a_setting_that_came_between_two_commits_of_ours_is_not_taken_away(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="25.2.1", file_faults=("full",), dialog="unknown")
+
+    def lost(session: agent.Session) -> None:
+        drop(device, session)
+        device.set_config(
+            '<crypto xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"><ca><trustpoint><trustpoints><trustpoint>'
+            "<trustpoint-name>Trustpool</trustpoint-name><description>theirs</description>"
+            "</trustpoint></trustpoints></trustpoint></ca></crypto>"
+        )
+
+    with lab.ssh(device) as ssh:
+        outcome = push(lab, device, clock.policy(), {("sftp", Status.FAILED): lost}, ssh=ssh)
+    assert outcome.result is agent.Result.UNKNOWN, outcome
+    assert "changed by somebody else" in told(outcome)
+    assert device.enrollment() == "local"
+
+
+def test_whoever_stops_listening_to_a_second_trial_has_both_commits_taken_back(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="25.2.1", file_faults=("full",))
+    device.config.clock = lambda: clock.now
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
+        plan = agent.plan(agent.Intent(renew=False), agent.observe(session, ssh=ssh))
+        events = agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device), ssh=ssh)
+        for _ in range(2):
+            next(event for event in events if (event.step, event.status) == ("commit", Status.DONE))
+        assert (device.enrollment(), device.config.trial is None) == ("terminal", False)
+        events.close()
+    assert device.trustpoints() == []
+    assert device.config.trial is None
+    assert left_clean(device)
+
+
+def test_our_own_commit_is_not_called_somebody_elses(lab: Lab, clock: Clock) -> None:
+    device = lab.add(terminal_rpc="installs")
+
+    def lost(session: agent.Session) -> None:
+        drop(device, session)
+        device.faults.append(Fault("lock", FaultKind.DROP_BEFORE))
+
+    outcome = push(lab, device, clock.policy(), {("confirm", Status.DONE): lost})
+    assert outcome.result is agent.Result.REMEDIED, outcome
+    assert "somebody changed it" not in " ".join(step.detail for step in outcome.steps)
+
+
+@pytest.mark.parametrize("trial", [True, False])
+def test_without_a_way_to_a_further_session_nobody_waits_for_one(lab: Lab, clock: Clock, trial: bool) -> None:
+    device = lab.add(terminal_rpc="installs", confirmed_commit=trial)
+    device.config.clock = lambda: clock.now
+    device.faults.append(Fault("commit", FaultKind.DROP_BEFORE))
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, agent.Intent(renew=False), policy=clock.policy())
+    assert outcome.result is agent.Result.UNKNOWN, outcome
+    assert clock.now < 10
