@@ -56,6 +56,7 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
     """
     try:
         from distributed import Client
+        from distributed.comm import addressing
         from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
 
@@ -64,6 +65,8 @@ def cluster(scheduler: str, workers: int, *, rate: Rate | None = None) -> Crew:
         raise InputError("a Dask cluster needs the extra dask", hint="pip install xr-trust-agent[dask]") from error
     try:
         make: Any = Client  # distributed has no types
+        parse: Any = addressing
+        parse.parse_host_port(parse.parse_address(scheduler)[1])  # a client for what is no address ends by a traceback
         client = make(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise _unreached(scheduler, error) from error

@@ -66,6 +66,7 @@ _HINTS = {
     **dict.fromkeys(("hostname", "username", "platform"), "this key of nornir's stands in the entry itself"),
 }
 _BLANKS = str.maketrans("\t\r\n", "   ")
+_COMMENTS = ("#", ";", "!", "//")
 _DEEPEST = 40
 _MOST_VALUES = 100_000
 
@@ -138,8 +139,8 @@ class Layer:
         Raises:
             BadValue: the name cannot be used.
         """
-        if _text(name, "a name").startswith("#"):
-            raise BadValue(f"the name {name!r} begins with #, as a comment does", hint="call the router otherwise")
+        if mark := next((mark for mark in _COMMENTS if _text(name, "a name").startswith(mark)), None):
+            raise BadValue(f"the name {name!r} begins with {mark}, as a comment does", hint="call the router otherwise")
         said = {one: getattr(self, one) for one in _FIELDS}
         if self.host is None:
             said = _spread(said, _endpoint(name))

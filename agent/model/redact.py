@@ -18,7 +18,8 @@ MASK = "***"
 
 _SECRET_NAME = re.compile(
     r"passw|passphrase|secret|token|credential|communit(?:y|ies)|pre-?shared|(?:api|private)[-_. ]?key"
-    r"|key-?(?:string|data|value)|(?:^|[-_. ])(?:keys?|pwds?|psks?|creds?)$|(?-i:[a-z](?:Keys?|Pwd|Psk))$",
+    r"|key-?(?:string|data|value)|(?:^|[-_. ])(?:keys?|pass|pwds?|pw|pswd|psks?|creds?)$"
+    r"|(?-i:[a-z](?:Keys?|Pass|Pwd|Pw|Psk))$",
     re.IGNORECASE,
 )
 _NAMES_A_PLACE = re.compile(r"[-_](?:env|file|path)$", re.IGNORECASE)

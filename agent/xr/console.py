@@ -14,7 +14,7 @@ from agent.model.errors import AgentError, ConsoleError, InputError, OutcomeUnkn
 from agent.netconf.trace import Tap
 from agent.xr import terminal
 from agent.xr.listening import Said, Stop, one_line
-from agent.xr.prompts import surely_asks
+from agent.xr.prompts import offers_yes_or_no, surely_asks
 from agent.xr.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _MORE_THAN_TIME = re.compile(
 _FAILING = re.compile(
     r"(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
     r".*\b(?:fail|error|unable|cannot|could not|couldn't|not found|no such|denied|refused|timed out|time-?out"
-    r"|invalid|unreachable|not reachable|not resolve)",
+    r"|invalid|unreachable|not (?:reachable|resolve|imported|installed|added))",
     re.IGNORECASE,
 )
 _OF_IMPORT = re.compile(
@@ -377,6 +377,5 @@ def _shell_fails(line: str, paths: Sequence[str]) -> bool:
 
 def _only_takes_time(text: str) -> bool:
     """Whether the question that *text* ends in asks no more than to wait."""
-    return bool(
-        surely_asks(text) and _TAKES_TIME.search(text) and _CONFIRM.search(text) and not _MORE_THAN_TIME.search(text)
-    )
+    asks = surely_asks(text) or offers_yes_or_no(text)
+    return bool(asks and _TAKES_TIME.search(text) and _CONFIRM.search(text) and not _MORE_THAN_TIME.search(text))

@@ -36,9 +36,9 @@ _MODE = re.compile(r"config[^()\s]{0,60}\)?")
 _CHOICES = r"(?:\[[^\]\n]{1,40}\][ \t]*){1,3}"
 _SURELY_ASKED = re.compile(rf"\?[ \t]*{_CHOICES}[:?]?[ \t]*\Z")
 _PERHAPS_ASKED = re.compile(r"[\]?:][ \t]*\Z")
-_ASKED_BEFORE = re.compile(
-    rf"(?:\?[ \t]*{_CHOICES}|\[(?:y(?:es)?|no?|confirm|cancel)\b[^\]\n]{{0,20}}\])[ \t]*[:?]?[ \t]*", re.IGNORECASE
-)
+_YES_OR_NO = r"(?:\[(?:y(?:es)?|no?|confirm|cancel)\b[^\]\n]{0,20}\]|\((?:y(?:es)?|no?)/[^()\n]{0,20}\))"
+_ASKED_BEFORE = re.compile(rf"(?:\?[ \t]*{_CHOICES}|{_YES_OR_NO})[ \t]*[:?]?[ \t]*", re.IGNORECASE)
+_OFFERED = re.compile(rf"(?:{_YES_OR_NO}[ \t]*){{1,3}}[:?]?[ \t]*\Z", re.IGNORECASE)
 _OPEN_LINES = 4  # behind an open question, more lines than that are output
 _CUT = 20  # characters; a prompt that is shorter was not cut
 _LONGEST = 200
@@ -66,6 +66,11 @@ def surely_asks(text: str) -> bool:
 def perhaps_asks(text: str) -> bool:
     """Whether *text* ends in what is a question if nothing follows."""
     return _PERHAPS_ASKED.search(text[-TAIL:]) is not None
+
+
+def offers_yes_or_no(text: str) -> bool:
+    """Whether *text* ends in yes and no to choose from: a question if nothing follows."""
+    return _OFFERED.search(text[-TAIL:]) is not None
 
 
 def asked_before(text: str) -> int | None:

@@ -45,11 +45,12 @@ _REGISTRATION = {
     "REGISTRATION EXPIRED": RegistrationState.NOT_REGISTERED,
     "RETRYING": RegistrationState.RETRY,
     "REGISTRATION RETRYING": RegistrationState.RETRY,
+    "REGISTRATION RETRY": RegistrationState.RETRY,
     "NOT REGISTERED": RegistrationState.NOT_REGISTERED,
     "NOT SUPPORTED": RegistrationState.NOT_SUPPORTED,
     "NOT APPLICABLE": RegistrationState.NOT_SUPPORTED,
 }
-# The word before a dash stands where the one behind it is not known; a reservation is a registration of its own.
+# A reservation is a registration of its own.
 _RESERVATION = re.compile(r"(?:SPECIFIC|UNIVERSAL|PERMANENT) LICENSE RESERVATION|RESERVED")
 _POLICY = re.compile(
     r"^[ \t]*(?:smart licensing|license) using policy(?: is|:)?[ \t]+(enabled|disabled)\b", re.IGNORECASE
@@ -165,11 +166,11 @@ def _words(text: str) -> str:
 
 
 def _registration(status: str) -> RegistrationState | None:
-    """``UNREGISTERED - REGISTRATION FAILED`` and the like: the second word says more, where it is known."""
+    """``UNREGISTERED - REGISTRATION FAILED`` and the like: where the second is not known, the first stands."""
     first, _, second = status.partition(" - ")
-    if second and not _RESERVATION.fullmatch(second):
-        return _REGISTRATION.get(second)
-    return _REGISTRATION.get(first)
+    if _RESERVATION.fullmatch(second):
+        return _REGISTRATION.get(first)
+    return _REGISTRATION.get(second, _REGISTRATION.get(first))
 
 
 def _usage(line: str, seen: _Seen) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
@@ -160,9 +162,11 @@ def test_an_interrupt_reaches_processes_of_which_one_was_killed_and_those_opened
         assert herd.submit(wait_to_be_stopped, job, folder).result(30)
 
 
-def test_a_scheduler_that_cannot_be_reached_is_said() -> None:
-    with pytest.raises(agent.InputError, match=r"the Dask scheduler tcp://127\.0\.0\.1:1 cannot be reached"):
-        cluster("tcp://127.0.0.1:1", 4)
+@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "zzz", "tcp://127.0.0.1", "127.0.0.1:x"])
+def test_a_scheduler_that_cannot_be_reached_is_said(scheduler: str) -> None:
+    with pytest.raises(agent.InputError, match=f"the Dask scheduler {re.escape(scheduler)} cannot be reached"):
+        cluster(scheduler, 4)
+    gc.collect()  # a client that was left half made would say so here
 
 
 def test_assess_and_plan_change_nothing(lab: Lab, reach: Reach, clock: Clock) -> None:

@@ -186,11 +186,12 @@ def test_lines_are_counted_with_the_comments(tmp_path: Path) -> None:
     assert error.value.message == f"{tmp_path}/routers.csv, line 7: the name is there already, on line 5"
 
 
+@pytest.mark.parametrize("mark", ["#", ";", "!", "//"])
 @pytest.mark.parametrize("text", ['name\nr1\n"#r2"\n', "host,name\n192.0.2.1,r1\n192.0.2.2,#r2\n"])
-def test_a_router_whose_name_looks_like_a_comment_is_refused_by_its_line(tmp_path: Path, text: str) -> None:
+def test_a_router_whose_name_looks_like_a_comment_is_refused_by_its_line(tmp_path: Path, text: str, mark: str) -> None:
     with pytest.raises(agent.InputError) as error:
-        load(table(tmp_path, text))
-    said = "line 3: the name '#r2' begins with #, as a comment does"
+        load(table(tmp_path, text.replace("#", mark)))
+    said = f"line 3: the name '{mark}r2' begins with {mark}, as a comment does"
     assert error.value.message == f"{tmp_path}/routers.csv, {said}"
 
 

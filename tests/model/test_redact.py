@@ -155,6 +155,7 @@ def test_configuration_lines_hide_their_secrets(line: str, shown: str) -> None:
         ),
         *("snmp_community", "communities", "credentials", "ssh_creds", "psk", "wifiPsk", "pre-shared", "preshared-key"),
         *("key-string", "x:password", "auth-key", "isis.key"),
+        *("pass", "ssh_pass", "ansible_become_pass", "enablePass", "enable-pw", "pswd"),
     ],
 )
 def test_a_name_of_a_secret_is_known_as_one(name: str) -> None:
@@ -164,7 +165,20 @@ def test_a_name_of_a_secret_is_known_as_one(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("site", "keyboard", "monkey", "turkey", "keychain", "key-chain", "passive", "compass", "hostname", "tags"),
+        *(
+            "site",
+            "keyboard",
+            "monkey",
+            "turkey",
+            "keychain",
+            "key-chain",
+            "passive",
+            "compass",
+            "bypass",
+            "pass-count",
+            "hostname",
+            "tags",
+        ),
         *("password_env", "password_file", "key_passphrase_env", "register_token_file", "pin_count", "credit"),
     ],
 )

@@ -342,6 +342,26 @@ def test_commit_is_confirmed_where_it_only_takes_its_time(
         assert console.alive
 
 
+@pytest.mark.parametrize("behind", ["", LOG])
+@pytest.mark.parametrize(
+    "question, answer",
+    [
+        ("This could be a few minutes if your config is large. Confirm [y/n][confirm]", "y"),
+        ("Committing may take several minutes. Proceed? (y/n) [y]: ", "y"),
+        ("Committing may take several minutes. Continue (yes/no)? ", "yes"),
+        ("This could be a few minutes if your config is large. [confirm]", "y"),
+    ],
+)
+def test_commit_is_confirmed_however_it_offers_yes_and_no(
+    routers: Routers, question: str, answer: str, behind: str
+) -> None:
+    router = routers.add(commit=committing(question, behind=behind))
+    with router.ssh() as ssh:
+        ssh.console().configure(LINES)
+        assert [said for _, said in router.answers] == [answer]
+        assert router.running == LINES
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -365,8 +385,12 @@ def test_another_question_of_commit_is_answered_no(routers: Routers, question: s
         assert usable(console, router)
 
 
-def test_what_only_may_be_a_question_of_commit_leaves_the_outcome_open(routers: Routers) -> None:
-    router = routers.add(commit=committing("Which label:"))
+@pytest.mark.parametrize(
+    "question",
+    ["Which label:", "This takes a few minutes. Confirm by name:", "Reloads in a few minutes. Confirm (y/n):"],
+)
+def test_what_only_may_be_a_question_of_commit_leaves_the_outcome_open(routers: Routers, question: str) -> None:
+    router = routers.add(commit=committing(question))
     with router.ssh() as ssh:
         console = ssh.console()
         with pytest.raises(OutcomeUnknown, match="may be a question"):
@@ -859,6 +883,7 @@ def test_a_bundle_is_imported(routers: Routers, clean: bool, said: str) -> None:
         ("% Something that no guide mentions\n", False),
         ("drbg_instantiate failed\nTrustpool import failed\n", False),
         ("could not resolve host 192.0.2.1\n", False),
+        ("The bundle holds expired certificates, not imported\n", False),
     ],
 )
 def test_a_failed_import_is_an_error(routers: Routers, said: str, unauthorized: bool) -> None:

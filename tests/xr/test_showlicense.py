@@ -67,7 +67,11 @@ def test_the_accounts_of_a_licence_by_policy_are_read() -> None:
         ("REGISTERING - REGISTRATION IN PROGRESS", RegistrationState.IN_PROGRESS),
         ("REGISTERING - RETRYING", RegistrationState.RETRY),
         ("NOT APPLICABLE", RegistrationState.NOT_SUPPORTED),
-        ("UNREGISTERED - SOMETHING NEW", None),
+        ("UNREGISTERED - REGISTRATION RETRY", RegistrationState.RETRY),
+        ("UNREGISTERED - ID CERTIFICATE EXPIRED", RegistrationState.NOT_REGISTERED),
+        ("UNREGISTERED - SOMETHING NEW", RegistrationState.NOT_REGISTERED),
+        ("REGISTERED - SOMETHING NEW", RegistrationState.COMPLETE),
+        ("SOMETHING NEW - REGISTRATION FAILED", RegistrationState.FAILED),
         ("SOMETHING NEW", None),
     ],
 )
