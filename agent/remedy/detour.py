@@ -34,8 +34,8 @@ _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, Capabi
 def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
     """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
 
-    Each method that is not offered after all goes into the outcome's steps with its reason, and into the hint of *error*
-    with what would help.
+    Each method that is not offered after all goes into the outcome's steps with its reason, and with what would help
+    into the hint of *error*.
 
     Raises:
         Interrupted: the wish to end came before the next method was tried.
