@@ -153,7 +153,7 @@ class _Work:
             return replace(result, verdict=assess(state, intent.anchor, self._hooks.now(), notice=self._job.notice))
         made = plan(intent, state)
         if self._job.kind is Kind.PLAN:
-            return replace(result, plan=without_token(made))
+            return replace(result, plan=portable(made))
         return replace(result, outcome=self._push(session, ssh, made, state, lease))
 
     def _leased(self) -> Lease:
@@ -241,12 +241,12 @@ class _Work:
             self._hooks.log.state(self._device.name, which, what)
 
 
-def without_token(made: Plan | Skip) -> Plan | Skip:
-    """A plan as it may travel and be kept: a secret does neither."""
-    if isinstance(made, Skip) or made.intent.token is None:
+def portable(made: Plan | Skip) -> Plan | Skip:
+    """A plan as it may travel and be kept: a secret does neither, and what was read of the router is too much."""
+    if isinstance(made, Skip):
         return made
     steps = tuple(Register(None) if isinstance(step, Register) else step for step in made.steps)
-    return replace(made, intent=replace(made.intent, token=None), steps=steps)
+    return replace(made, intent=replace(made.intent, token=None), steps=steps, state=None)
 
 
 def seen(state: State) -> dict[str, Any]:

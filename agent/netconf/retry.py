@@ -74,9 +74,33 @@ _TEXTS = (
 )
 """Texts by which IOS XR says more than its error-tag, in lower case; they stand in error-info or error-message."""
 
+_PASSING = re.compile(
+    r"\b(?:try (?:it |this )?(?:again|later)|(?:please|and) retry|retry (?:later|after|in)|not (?:yet )?ready"
+    r"|temporarily|is busy)\b"
+)
+"""Words by which a device says of itself that its refusal passes, in lower case; those of _TEXTS are stronger."""
+
+_SENT_WRONG = frozenset(
+    (
+        "invalid-value",
+        "too-big",
+        "missing-attribute",
+        "bad-attribute",
+        "unknown-attribute",
+        "missing-element",
+        "bad-element",
+        "data-exists",
+        "data-missing",
+        "operation-not-supported",
+        "malformed-message",
+    )
+)
+"""The error-tags that find fault with what was sent, which no words make pass."""
+
 _ON_TRIAL = ("trial commit", "confirmed commit", "confirmed-commit")
 """By these words a refusal says that a commit waits for its confirmation: IOS XR's, netopeer2's and others'."""
 
+_READS = ("get", "get-config")
 _REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE))
 _GRAVITY = (
     Disposition.SUCCESS,
@@ -95,7 +119,8 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
     """What *error* asks for; *deleting* makes ``data-missing`` a success.
 
     An rpc-error is judged by its error-tag, then its error-info, then its text, since XR often omits the message. Of
-    several errors in one reply the gravest counts, warnings not at all.
+    several errors in one reply the gravest counts, warnings not at all. A read harms nobody: one that just failed is
+    tried once more, whatever the text.
     """
     match error:
         case AccessDenied() | HostKeyError() | SSHAuthenticationError():
@@ -103,7 +128,8 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
         case OutcomeUnknown():
             return Disposition.READ_BACK
         case RPCError():
-            found = [_of(info, deleting) for info in error.errors if info.is_error]
+            reading = error.operation.partition(" ")[0] in _READS
+            found = [_of(info, deleting, reading) for info in error.errors if info.is_error]
             return max(found, key=_GRAVITY.index, default=Disposition.PERMANENT)
         case ReplyTimeout() | SessionLost():
             return Disposition.TRANSIENT
@@ -130,7 +156,7 @@ def _bare(error: RpcErrorInfo) -> bool:
     return error.tag == "operation-failed" and all(text.strip(" .") in ("", "operation failed") for text in said)
 
 
-def _of(error: RpcErrorInfo, deleting: bool) -> Disposition:
+def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
     if error.tag == "data-missing" and deleting:
         return Disposition.SUCCESS
     if error.tag in _TAGS:
@@ -142,8 +168,11 @@ def _of(error: RpcErrorInfo, deleting: bool) -> Disposition:
         for known, disposition in _TEXTS:
             if known in text:
                 return disposition
+    if error.tag not in _SENT_WRONG and any(_PASSING.search(text) for text in said):
+        return Disposition.TRANSIENT
     # "Operation failed" without more says nothing; it is tried once more.
-    return Disposition.ONCE if _bare(error) else Disposition.PERMANENT
+    once = _bare(error) or (reading and error.tag in (None, "operation-failed"))
+    return Disposition.ONCE if once else Disposition.PERMANENT
 
 
 def _plain(text: str | None) -> str:

@@ -184,8 +184,8 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
                 if not data:
                     break
                 self._take(data)
-            if not self._closing.is_set():
-                raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
+            # Also where this side ends it: what is unanswered by now will not be answered any more.
+            raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._connected = False
             if not self._greeted.is_set():

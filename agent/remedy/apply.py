@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
+from dataclasses import replace
+from typing import TypeVar
 
 from agent.model.caution import CommitMode
 from agent.model.certificate import Evidence
 from agent.model.context import bound
 from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown
+from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.plan import (
     Authenticate,
@@ -25,12 +28,12 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import ConfigModel
-from agent.model.unfinished import Memory, WriteAheadLog
+from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
 from agent.remedy.authenticate import authenticate
 from agent.remedy.change import begun_anew
-from agent.remedy.claim import Installing, claim
+from agent.remedy.claim import Installing, claim, tidy
 from agent.remedy.configure import configure
 from agent.remedy.detour import detour
 from agent.remedy.dialog import dialog, type_trustpoint
@@ -47,6 +50,8 @@ from agent.xr import certificate, trustpoint, trustpool
 from agent.xr.ssh import Ssh
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def apply(
@@ -69,15 +74,20 @@ def apply(
     another one. Closing the generator early gives back locks, candidate and files.
     """
     policy = policy or Policy()
+    log = log or Memory()
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
+        if (left := log.unfinished()) is not None:
+            run = Run(session, _nothing(plan, left), policy, connect, ssh, log, started=policy.clock())
+            yield from _logged(run, _tidied(run))
+            outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, ssh, log or Memory(), evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, log, evidence=plan.present, started=policy.clock())
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 
-def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Event, None, Outcome]:
+def _logged(run: Run, events: Generator[Event, None, T]) -> Generator[Event, None, T]:
     """The same events; what is logged on the way to each is bound to the step, what the caller logs between is not."""
     try:
         while True:
@@ -85,8 +95,8 @@ def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Even
                 try:
                     event = next(events)
                 except StopIteration as end:
-                    outcome: Outcome = end.value
-                    return outcome
+                    value: T = end.value
+                    return value
             yield event
     finally:
         with bound(device=run.plan.device, step=run.current):
@@ -96,9 +106,10 @@ def _logged(run: Run, events: Generator[Event, None, Outcome]) -> Generator[Even
 def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generator[Event, None, Outcome]:
     try:
         outcome = yield from _steps(run)
+        run.release()
+        run.settle()
+        outcome = replace(outcome, steps=tuple(run.records))  # with what could not be given back
         if at_end is not None:
-            run.release()
-            run.settle()
             at_end(run.session)
     except GeneratorExit:
         _abandoned(run)
@@ -111,20 +122,38 @@ def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generato
     return outcome
 
 
+def _nothing(skip: Skip, left: Unfinished) -> Plan:
+    """A plan without steps for a device that has none but what an earlier push left there."""
+    intent = Intent(trustpoint=left.trustpoint)
+    return Plan(skip.device, intent, Method.RPC, skip.config_model, steps=(), release=skip.release)
+
+
+def _tidied(run: Run) -> Generator[Event, None, None]:
+    """End what an earlier push left, although there is nothing to do; what cannot be ended is said in the records."""
+    try:
+        yield from recover(run)
+        yield from begun_anew(run, lambda: tidy(run))
+    except AgentError as error:
+        yield run.ended(run.current, Status.FAILED, error.message)
+    finally:
+        run.release()
+        run.settle()
+        run.close_reopened()
+
+
 def _abandoned(run: Run) -> None:
-    """Nobody wants further events: take back what was committed, unless the certificate was sent for already.
+    """Nobody wants further events: take back what is on trial, and what was committed unless an action was begun.
 
     Raises nothing: whoever stopped listening would not hear it.
     """
-    if run.acted or not (run.changed and run.caution.rollback):
-        return
     try:
         if run.on_trial is not None:
             run.alive()
             cancelled(run, run.on_trial)
-            return
     except AgentError as error:
         _log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
+        return
+    if run.acted or not (run.changed and run.caution.rollback):
         return
     for event in restore(run):
         _log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
@@ -142,9 +171,8 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
             return (yield from _failed(run, wish))
         if following is None:
             return (yield from _failed(run, error))
-        run.plan = following
+        run.plan, run.evidence = following, following.present
         if not following:
-            run.evidence = following.present
             return run.outcome()
 
 

@@ -9,7 +9,7 @@ from agent.model.errors import OutcomeUnknown, RPCError
 from agent.model.outcome import Status
 from agent.model.plan import Authenticate
 from agent.remedy.files import put
-from agent.remedy.prove import despite, needless, prove, reopen
+from agent.remedy.prove import came_meanwhile, despite, needless, prove, reopen
 from agent.remedy.run import Run, Steps
 from agent.xr import certificate
 
@@ -36,6 +36,11 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
         if step.storage is not None:
             path = yield from put(run, undo, step.anchor.pem.encode("ascii"), ".pem", step.storage)
         with run.unbroken():
+            found = came_meanwhile(run, step.trustpoint, step.anchor)
+            if found is not None:
+                run.proven(found)
+                yield run.ended("ca-authenticate", Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
+                return
             after = yield from _call(run, step, path)
             yield from prove(
                 run,
@@ -57,6 +62,7 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[str]:
         return None
 
     def seen() -> Evidence | None:
+        run.release()  # no source says that a router does it under a lock, be it ours
         return needless(run, step.trustpoint, step.anchor)
 
     yield run.started_event("ca-authenticate", f"server-name {step.trustpoint}")

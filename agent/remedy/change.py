@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.model.errors import RPCError, SessionLost, TransportError
+from agent.model.errors import (
+    AgentError,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    SessionLost,
+    TransportError,
+)
+from agent.model.outcome import Status
 from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
 from agent.model.unfinished import Unfinished
+from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, classify
 from agent.netconf.schema import Schema
@@ -16,6 +28,8 @@ from agent.netconf.session import Session
 from agent.remedy.run import LATE, Run, Steps
 from agent.xr import cliread, trustpoint
 from agent.xr.query import ask_one, ask_until_there
+
+log = logging.getLogger(__name__)
 
 _REDOS = 2
 
@@ -46,6 +60,29 @@ class NotCommitted(TransportError):
     """The session failed, and nothing of the change is running or will be: it may be begun anew."""
 
 
+@contextmanager
+def uncommitted(run: Run) -> Iterator[None]:
+    """A session lost inside the block, ahead of any commit, costs nothing but what was done over it.
+
+    Raises:
+        NotCommitted: it was lost; it is given up, and with it its locks.
+    """
+    try:
+        yield
+    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
+        run.abandon()
+        raise not_committed(run, error) from error
+
+
+def not_committed(run: Run, error: AgentError) -> NotCommitted:
+    """The session was lost by *error* in the step of now."""
+    return NotCommitted(
+        f"{run.current}: {error.message}; nothing was committed",
+        device=run.plan.device,
+        hint="push again; if it stays, look at the device's load and at the way to it",
+    )
+
+
 def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
     """*attempt*, from its beginning again where nothing of it was committed.
 
@@ -66,6 +103,22 @@ def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
         run.release()
         run.settle()
         run.policy.wait(run.policy.first)
+
+
+def discard_edit(run: Run) -> None:
+    """Empty the candidate of our edit under the locks that are held; a lost session does so by itself."""
+    session = run.session
+    if run.locks.session is not session or not session.connected:
+        return
+    try:
+        operations.discard_changes(session)
+    except AgentError as error:
+        said = f"the candidate may still hold the change: {error.message}"
+        log.warning("%s: %s", run.plan.device, said)
+        run.ended("discard-changes", Status.FAILED, said)
+        return
+    run.locks.edited = False
+    run.log.end()
 
 
 def running(

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from agent.model.errors import OutcomeUnknown, ProtocolError, ReplyTimeout, SessionLost
+from agent.model.errors import PolicyRefused
 from agent.model.outcome import Status
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Plan, Skip, Step
+from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
-from agent.remedy.change import NotCommitted
+from agent.netconf import operations
+from agent.remedy.change import uncommitted
 from agent.remedy.leftover import same_elsewhere
-from agent.remedy.locks import BOTH, Dirty, Wanted, acquire, discard
+from agent.remedy.locks import BOTH, Wanted, acquire, discard
 from agent.remedy.observe import observe, reread
-from agent.remedy.plan import plan
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 from agent.xr.query import Query, ask, ask_until_there
@@ -35,47 +35,58 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
 
     Raises:
         NotCommitted: the session was lost.
-        NoLongerPlanned: what is there by now leaves no plan.
-        LockDenied, PolicyRefused, AgentError: as of :func:`agent.remedy.locks.acquire` and of reading.
+        NoLongerPlanned: what is there by now leaves no plan; PolicyRefused where this run changed something before.
+        LockDenied, AgentError: as of :func:`agent.remedy.locks.acquire` and of reading.
     """
     run.alive()
+    with uncommitted(run):
+        return (yield from _claimed(run, steps))
+
+
+def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     locks, seen = _targets(run, steps), run.plan.state
     queries = _queries(run, locks, whole=seen is None)
     if locks:
         yield run.started_event("lock", "running and candidate" if len(locks) > 1 else "running")
-        readings = yield from _locked(run, Wanted(locks, queries))
+        readings = yield from acquire(run, Wanted(locks, queries))
         yield run.ended("lock", Status.DONE, _candidate_judged(run, locks, readings))
     else:
         readings = ask(run.session, queries, run.policy)
     state = _now(run, seen, readings, pool=any(isinstance(step, ImportBundle) for step in steps))
-    following = _planned(run, state)
+    following = run.planned(run.plan.intent, state)
     if seen is not None and not isinstance(following, Skip) and _acts(following.steps) != _acts(steps):
         state = _whole(run)  # who did that may have changed what else the plan stands on, such as the last contact
-        following = _planned(run, state)
+        following = run.planned(run.plan.intent, state)
     if isinstance(following, Skip):
-        raise NoLongerPlanned(_said(seen, state, following.reason), device=run.plan.device, hint=following.hint)
+        refusal = PolicyRefused if run.changed else NoLongerPlanned
+        raise refusal(_said(run, seen, state, following.reason), device=run.plan.device, hint=following.hint)
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)
-    run.plan = replace(following, intent=run.plan.intent)
+    run.plan = following
     run.evidence = following.present
-    yield run.ended("plan", Status.DONE, _said(seen, state, "planned anew" if following else "nothing is left to do"))
+    yield run.ended(
+        "plan", Status.DONE, _said(run, seen, state, "planned anew" if following else "nothing is left to do")
+    )
     return following.steps
 
 
-def _locked(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
-    try:
-        return (yield from acquire(run, wanted))
-    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
-        run.abandon()
-        raise NotCommitted(
-            f"{run.current}: {error.message}; nothing was committed",
-            device=run.plan.device,
-            hint="push again; if it stays, look at the device's load and at the way to it",
-        ) from error
+def tidy(run: Run) -> Steps[None]:
+    """Discard what an earlier push left in the candidate, where nothing else is to be done.
+
+    Raises:
+        AgentError: as of :func:`claim`.
+    """
+    run.alive()
+    if not run.session.capabilities.candidate or run.plan.config_model is ConfigModel.NONE:
+        return
+    with uncommitted(run):
+        yield run.started_event("lock", "running and candidate")
+        readings = yield from acquire(run, Wanted(BOTH, _queries(run, BOTH, whole=True)))
+        yield run.ended("lock", Status.DONE, _candidate_judged(run, BOTH, readings))
 
 
-def _targets(run: Run, steps: Sequence[Step]) -> tuple[Any, ...]:
+def _targets(run: Run, steps: Sequence[Step]) -> tuple[operations.Datastore, ...]:
     first = next((step for step in steps if isinstance(step, Installing)), None)
     if not run.session.capabilities.candidate or (
         isinstance(first, ConfigureTrustpoint) and first.model is ConfigModel.NONE
@@ -85,7 +96,7 @@ def _targets(run: Run, steps: Sequence[Step]) -> tuple[Any, ...]:
     return BOTH if edits else BOTH[:1]
 
 
-def _queries(run: Run, locks: tuple[Any, ...], *, whole: bool) -> list[Query[Any]]:
+def _queries(run: Run, locks: tuple[operations.Datastore, ...], *, whole: bool) -> list[Query[Any]]:
     """Running, certificate and where it is locked the candidate; with *whole* the state is read by other means."""
     schema, model, name = run.session.schema, run.plan.config_model, run.plan.intent.trustpoint
     beside = [trustpoint.config_query(schema, model, name)]
@@ -94,7 +105,7 @@ def _queries(run: Run, locks: tuple[Any, ...], *, whole: bool) -> list[Query[Any
     return beside if whole else [*beside, trustpoint.certificate_query(schema, name)]
 
 
-def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[Any]]) -> str:
+def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], readings: list[Reading[Any]]) -> str:
     """What was found out about the candidate under the locks; an edit that was left in it is over now.
 
     Raises:
@@ -107,25 +118,21 @@ def _candidate_judged(run: Run, locks: tuple[Any, ...], readings: list[Reading[A
     borrowed = "candidate" not in run.locks.held
     compared = running.answered and candidate.answered
     differs = compared and _settings(running) != _settings(candidate)
-    if differs or (borrowed and not same_elsewhere(run, name)):
-        _emptied(run, name if differs else "others than trustpoint " + name)
     left = run.log.unfinished()
+    # What an earlier push left may be at another trustpoint, or not be seen by this model.
+    elsewhere = borrowed or (left is not None and not (compared and left.trustpoint == name))
+    if differs or (elsewhere and not same_elsewhere(run, name if compared else None)):
+        where = name if differs else "others than trustpoint " + name
+        discard(run, f"it already differs from running at {where}", None)
     if left is not None and left.persist is None:
         run.log.end()
     if borrowed:
         return "held by the session's owner; the candidate is as running"
-    return f"held; candidate compared with running at trustpoint {name} only" if compared else (
-        "held; the candidate could not be compared with running"
+    return (
+        f"held; candidate compared with running at trustpoint {name} only"
+        if compared
+        else ("held; the candidate could not be compared with running")
     )
-
-
-def _emptied(run: Run, where: str) -> None:
-    try:
-        discard(run, f"it already differs from running at {where}", None)
-    except Dirty:
-        run.release()
-        run.settle()
-        raise
 
 
 def _settings(reading: Reading[TrustpointConfig]) -> object:
@@ -149,32 +156,27 @@ def _whole(run: Run) -> State:
     return observe(run.session, intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
 
 
-def _planned(run: Run, state: State) -> Plan | Skip:
-    """The plan for the same wish from *state*; an enrollment that this run itself configured may be replaced."""
-    intent = run.plan.intent
-    return plan(replace(intent, replace=intent.replace or run.configured), state)
-
-
 def _acts(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if not isinstance(step, Note)]
 
 
-def _said(seen: State | None, now: State, then: str) -> str:
+def _said(run: Run, seen: State | None, now: State, then: str) -> str:
     """What differs from what the plan saw, and what follows."""
     if seen is None:
         return f"{then}, from the state that was read under the lock"
     differs = []
     before, after = line_of(seen.config.value), line_of(now.config.value)
-    if before != after:
+    own = run.is_own(now.config.value)
+    if before != after and not own:
         differs.append(f"trustpoint {now.trustpoint}: {after or 'not there'}, it was {before or 'not there'}")
-    elif _settings(seen.config) != _settings(now.config):
+    elif _settings(seen.config) != _settings(now.config) and not own:
         differs.append(f"trustpoint {now.trustpoint} has other settings")
     if seen.certificate.value != now.certificate.value:
         shown = now.certificate.value
         differs.append(f"its CA certificate is {shown.name if shown else 'gone'}")
     if seen.trustpool.value != now.trustpool.value:
         differs.append("the trustpool lists others")
+    if own and not differs:
+        return f"{then}, from what this push has configured"
     what = "; ".join(differs) or "the router is not as the plan saw it"
     return f"somebody changed it meanwhile ({what}): {then}"
-
-

@@ -9,14 +9,23 @@ from __future__ import annotations
 import logging
 import secrets
 
-from agent.model.errors import AgentError, OutcomeUnknown, ProtocolError, ReplyTimeout, RPCError, SessionLost
+from agent.model.errors import (
+    AgentError,
+    JournalError,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    SessionLost,
+    TransportError,
+)
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import Reading, TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.retry import Disposition, classify
 from agent.netconf.session import Pending
-from agent.remedy.change import Change, NotCommitted, holds, running
+from agent.remedy.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.locks import forget
 from agent.remedy.run import LATE, Run, Steps
 from agent.remedy.trial import confirm
@@ -52,15 +61,17 @@ def change(run: Run, wish: Change) -> Steps[None]:
         OutcomeUnknown: what became of the commit could not be found out, or running does not show it.
     """
     yield run.started_event("edit-config", wish.line)
+    if run.locks.session is not run.session:
+        raise not_committed(run, SessionLost("the locks ended with their session"))
     run.log.begin(wish.unfinished(run))
     run.locks.edited = True
     try:
-        yield from run.persist("edit-config", lambda: _edit(run, wish))
-    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
-        run.abandon()
-        raise _not_committed(run, error) from error
+        with uncommitted(run):
+            yield from run.persist("edit-config", lambda: _edit(run, wish))
+    except NotCommitted:
+        raise
     except AgentError:
-        _discard(run)
+        discard_edit(run)
         raise
     said = wish.model.value
     yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
@@ -73,14 +84,6 @@ def change(run: Run, wish: Change) -> Steps[None]:
     else:
         yield from _read_back(run, wish)
     run.log.end()
-
-
-def _not_committed(run: Run, error: AgentError) -> NotCommitted:
-    return NotCommitted(
-        f"{run.current}: {error.message}; nothing was committed",
-        device=run.plan.device,
-        hint="push again; if it stays, look at the device's load and at the way to it",
-    )
 
 
 def _validates(run: Run) -> bool:
@@ -132,7 +135,7 @@ class _Commit:
                 self.pending = operations.send_commit_confirmed(self._session, persist=self._persist, timeout=seconds)
         except SessionLost as error:  # before anything was sent: a lost answer is an OutcomeUnknown
             run.abandon()
-            raise _not_committed(run, error) from error
+            raise not_committed(run, error) from error
         return self.answer()
 
     def answer(self) -> str:
@@ -159,7 +162,10 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     sent = _Commit(run, wish, persist)
     try:
         said = yield from _answered(run, sent)
-    except OutcomeUnknown as error:
+    except (NotCommitted, JournalError):
+        run.changed, run.trial_ends = before, None
+        raise
+    except (OutcomeUnknown, ReplyTimeout, TransportError, ProtocolError) as error:
         run.abandon()
         found = yield from fate(run, wish, persist, error)
         run.trial_ends = None
@@ -171,25 +177,21 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
                 hint="run push again",
             ) from error
         persist, said = None, f"its answer was lost; {found.value}"
-    except RPCError as error:
-        there = _in_spite_of(run, wish, error)
-        if not there:
+    except AgentError as error:  # refused, or a wish to end came between two tries
+        if not _in_spite_of(run, wish, error):
             if persist is not None:
                 _no_trial(run, persist)
             run.changed, run.trial_ends = before, None
-            _discard(run)
+            discard_edit(run)
             raise
         said = f"{error.message}; yet running has it"
-    except NotCommitted:
-        run.changed, run.trial_ends = before, None
-        raise
     run.locks.edited = False
     if sent.nothing:
         run.changed, run.trial_ends = before, None
     else:
         run.configured, run.on_trial = True, persist
         if persist is None:
-            run.made, run.committed = wish.wanted, None
+            run.committed(wish.wanted)
     yield run.ended("commit", Status.DONE, said)
 
 
@@ -216,7 +218,7 @@ def _no_trial(run: Run, persist: str) -> None:
         log.info("%s: nothing is on trial: %s", run.plan.device, error.message)
 
 
-def _in_spite_of(run: Run, wish: Change, error: RPCError) -> bool:
+def _in_spite_of(run: Run, wish: Change, error: AgentError) -> bool:
     """Whether the change is running although the commit was refused: a refusal proves as little as an ok."""
     if classify(error) is Disposition.REDO:
         return False
@@ -246,25 +248,9 @@ def _read_back(run: Run, wish: Change) -> Steps[None]:
             device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {wish.trustpoint}",
         )
-    run.committed = reading.value
+    run.committed(wish.wanted, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
 
 
 def _running(run: Run, wish: Change) -> Reading[TrustpointConfig]:
     return running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)
-
-
-def _discard(run: Run) -> None:
-    """Empty the candidate of our edit under the locks that are held; a lost session does so by itself."""
-    session = run.session
-    if run.locks.session is not session or not session.connected:
-        return
-    try:
-        operations.discard_changes(session)
-    except AgentError as error:
-        said = f"the candidate may still hold the change: {error.message}"
-        log.warning("%s: %s", run.plan.device, said)
-        run.ended("discard-changes", Status.FAILED, said)
-        return
-    run.locks.edited = False
-    run.log.end()

@@ -23,7 +23,6 @@ from agent.model.outcome import Event, Status
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, classify
 from agent.remedy.observe import observe
-from agent.remedy.plan import plan
 from agent.remedy.run import Run
 from agent.remedy.ways import Refused
 
@@ -34,8 +33,8 @@ _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, Capabi
 def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
     """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
 
-    Each method that is not offered after all goes into the outcome's steps with its reason, and with what would help
-    into the hint of *error*.
+    Each method that is not offered after all goes into the outcome's steps with its reason, and into the hint of
+    *error* with what would help.
 
     Raises:
         Interrupted: the wish to end came before the next method was tried.
@@ -69,12 +68,8 @@ def _may_go_on(error: AgentError) -> bool:
 
 
 def _planned(run: Run, method: Method) -> Plan | Refused:
-    """The method's plan, or why there is none.
-
-    An enrollment that this run itself configured for the method before may be replaced without asking.
-    """
-    intent = run.plan.intent
-    intent = replace(intent, method=method, replace=intent.replace or run.configured)
+    """The method's plan, or why there is none."""
+    intent = replace(run.plan.intent, method=method)
     try:
         if method is not Method.RPC:
             run.shell().console()
@@ -84,5 +79,5 @@ def _planned(run: Run, method: Method) -> Plan | Refused:
         raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
     except AgentError as error:
         return Refused(error.message, error.hint)
-    following = plan(intent, state)
+    following = run.planned(intent, state)
     return Refused(following.reason, following.hint) if isinstance(following, Skip) else following

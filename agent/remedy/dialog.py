@@ -7,7 +7,7 @@ from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown, Session
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint, Dialog
 from agent.model.state import Enrollment, EnrollmentKind
-from agent.remedy.prove import despite, needless, prove
+from agent.remedy.prove import came_meanwhile, despite, needless, prove
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread
 
@@ -33,7 +33,8 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     except OutcomeUnknown as error:
         _read_after(run, step, error)
         said = "its answer was lost; the configuration was read back and is there"
-    run.configured, run.made, run.committed = True, step.enrollment, None
+    run.configured = True
+    run.committed(step.enrollment)
     yield run.ended("configure", Status.DONE, said)
     yield run.started_event("read back", "configuration")
     reading = cliread.config(run.shell(), step.trustpoint)
@@ -44,7 +45,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
             device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {step.trustpoint}",
         )
-    run.committed = reading.value
+    run.committed(step.enrollment, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
 
 
@@ -78,6 +79,11 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
     yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
     run.shell().console()  # until the first prompt a wish to end breaks it off
     with run.unbroken():
+        found = came_meanwhile(run, step.trustpoint, step.anchor)
+        if found is not None:
+            run.proven(found)
+            yield run.ended("dialog", Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
+            return
         run.changed = run.acted = True
         try:
             yield from run.persist("dialog", answer, before_repeat=lambda: needless(run, step.trustpoint, step.anchor))

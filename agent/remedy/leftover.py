@@ -41,8 +41,8 @@ def ours(run: Run) -> bool:
         return False  # what cannot be compared is not ours
 
 
-def same_elsewhere(run: Run, name: str) -> bool:
-    """Whether candidate and running are the same but for trustpoint *name*; reads both as a whole.
+def same_elsewhere(run: Run, name: str | None) -> bool:
+    """Whether candidate and running are the same but for trustpoint *name*, if any; reads both as a whole.
 
     Raises:
         AgentError: they cannot be read.
@@ -62,7 +62,7 @@ def _is_left(left: Unfinished, candidate: TrustpointConfig | None, running: Trus
     return candidate.further == running.further
 
 
-def _without(element: Element, name: str) -> Canonical:
+def _without(element: Element, name: str | None) -> Canonical:
     """The element in a form that compares, less trustpoint *name* and what is empty without it."""
     children = [child for child in element if not _is_trustpoint(child, name)]
     below = [_without(child, name) for child in children]
@@ -70,7 +70,7 @@ def _without(element: Element, name: str) -> Canonical:
     return str(element.tag), (element.text or "").strip(), tuple(sorted(kept))
 
 
-def _is_trustpoint(element: Element, name: str) -> bool:
+def _is_trustpoint(element: Element, name: str | None) -> bool:
     return local_name(element) == "trustpoint" and any(
         local_name(leaf) in _KEYS and (leaf.text or "").strip() == name for leaf in element
     )

@@ -14,9 +14,9 @@ from agent.netconf import operations
 from agent.netconf.monitoring import holder
 from agent.netconf.retry import awaits_confirmation, bare
 from agent.netconf.session import Pending
-from agent.remedy.leftover import ours
+from agent.remedy.leftover import ours, same_elsewhere
 from agent.remedy.run import ENDLESS, Run, Steps
-from agent.xr.query import Query, settle
+from agent.xr.query import Query, collect
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +82,22 @@ def acquire(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
 
 
 def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[Reading[Any]]]:
-    """The same, where a commit on trial is in the way: it ends by itself, whoever's it is."""
+    """The same, where a commit on trial is in the way: it ends by itself, whoever's it is.
+
+    There are servers that leave in the candidate what they take back, and yet grant its lock.
+    """
     yield run.started_event("lock", f"somebody's commit is on trial; waiting up to {TRIAL_WAIT:g} s for its end")
     patient = replace(run.policy, attempts=ENDLESS, deadline=TRIAL_WAIT, longest=_LONGEST_WAIT)
     try:
-        return (yield from run.persist("lock", lambda: acquire_once(run, wanted), policy=patient))
+        readings = yield from run.persist("lock", lambda: acquire_once(run, wanted), policy=patient)
     except RPCError as last:
         if awaits_confirmation(last):
             last.hint = "a commit is on trial there: push again when it is confirmed or taken back"
         raise last from error
+    if "candidate" not in wanted.targets or same_elsewhere(run, run.plan.intent.trustpoint):
+        return readings
+    discard(run, "it differs from running, and a commit on trial has ended", None)
+    return acquire_once(run, wanted)
 
 
 def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
@@ -107,9 +114,8 @@ def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
         for pending in reads:
             forget(pending)
         _refused(run, wanted, *refused)
-    return [
-        settle(session, query, pending, run.policy) for query, pending in zip(wanted.queries, reads, strict=True)
-    ]
+        return acquire_once(run, wanted)  # the candidate was emptied, so what was read of it before is over
+    return collect(session, wanted.queries, reads, run.policy, answers=bool(locks))
 
 
 def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> None:
@@ -130,12 +136,7 @@ def _emptied(run: Run, said: str, error: AgentError) -> bool:
     Raises:
         Dirty: they are somebody else's.
     """
-    try:
-        discard(run, said, error)
-    except Dirty:
-        run.release()
-        run.settle()
-        raise
+    discard(run, said, error)
     pending = operations.send_lock(run.session, "candidate")
     return _granted(run, [("candidate", pending)]) is None
 
@@ -179,7 +180,12 @@ def _granted(
 
 
 def _held_here(run: Run, error: RPCError) -> bool:
-    """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session."""
+    """Whether this very session holds the lock: by a try whose answer did not say so, or by who lent the session.
+
+    Where a commit is on trial, a server may name the session-id of nobody, which can be this session's by chance.
+    """
+    if awaits_confirmation(error):
+        return False
     if isinstance(error, LockDenied) and error.session_id is not None:
         return error.session_id == run.session.session_id
     return _HELD_HERE in error.message.lower()
@@ -198,15 +204,19 @@ def discard(run: Run, how: str, cause: AgentError | None) -> None:
     """Empty a candidate that holds uncommitted changes: an earlier push's own, or by the user's word anybody's.
 
     Raises:
-        Dirty: they are somebody else's, and the user said nothing.
+        Dirty: they are somebody else's, and the user said nothing; the locks are given back.
     """
     if ours(run):
         log.warning("%s: discarding what an earlier push left in the candidate", run.plan.device)
     elif run.plan.intent.discard_foreign:
         log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
     else:
+        left = run.log.unfinished()
+        said = f"; trustpoint {left.trustpoint} may be in it as a push left it" if left else ""
+        run.release()
+        run.settle()
         raise Dirty(
-            f"the candidate holds uncommitted changes of somebody else: {how}",
+            f"the candidate holds uncommitted changes of somebody else: {how}{said}",
             device=run.plan.device,
             hint="commit or discard them there, or use --discard-foreign",
         ) from cause

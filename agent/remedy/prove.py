@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from agent.model.anchor import TrustAnchor
 from agent.model.certificate import Certificate, Evidence
@@ -14,13 +15,16 @@ from agent.model.errors import (
     ProtocolError,
     ReplyTimeout,
     RPCError,
+    SessionLost,
     TransportError,
 )
 from agent.model.outcome import Event, Status
 from agent.model.state import Reading
+from agent.netconf.retry import Policy
+from agent.netconf.session import Session
 from agent.remedy.run import Run, Steps
 from agent.xr import cliread, trustpoint
-from agent.xr.query import EMPTY_WAITS, ask_one, ask_until_there
+from agent.xr.query import EMPTY_WAITS, Query, ask_one, ask_until_there
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ FETCH_WAIT = 10.0
 _INTERVAL = 1.0
 _CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
 _READ = "on the router: show crypto ca certificates {}"
+_Ask = Callable[[Session, Query[Certificate], Policy], Reading[Certificate]]
 
 
 def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fetches: bool = False) -> Steps[None]:
@@ -108,6 +113,18 @@ def needless(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
     return judge(run, name, anchor, reading)
 
 
+def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+    """The evidence that somebody else brought *anchor* since the state was read under the lock.
+
+    No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
+
+    Raises:
+        AnchorMismatch: somebody brought another certificate.
+        AgentError: it could not be read.
+    """
+    return there(run, name, anchor) if run.configured else None
+
+
 def still_there(run: Run) -> AgentError | None:
     """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
 
@@ -149,10 +166,26 @@ def there(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
 
 def certificate(run: Run, name: str) -> Reading[Certificate]:
     """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
-    query = trustpoint.certificate_query(run.session.schema, name)
+    query = trustpoint.certificate_query(run.alive().schema, name)
     if query.missing is not None and run.ssh is not None:
         return cliread.certificate(run.ssh, name)
-    return ask_one(run.alive(), query, run.policy)
+    return _asked(run, query, ask_one)
+
+
+def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Reading[Certificate]:
+    """The reading by *ask*; once more on another session where the one of now is lost or silent.
+
+    Raises:
+        AgentError: as of :func:`agent.xr.query.ask`, the second time as well; or no session can be opened.
+    """
+    try:
+        return ask(run.alive(), query, run.policy)
+    except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        if run.connect is None:
+            raise
+        log.info("%s: %s; asking again on another session", run.plan.device, error.message)
+    run.abandon()
+    return ask(run.alive(), query, run.policy)
 
 
 def pool_has(run: Run, anchor: TrustAnchor) -> bool | None:
@@ -199,15 +232,15 @@ def reopen(run: Run, error: OutcomeUnknown) -> None:
 
 
 def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certificate]]:
-    query = trustpoint.certificate_query(run.session.schema, name)
+    query = trustpoint.certificate_query(run.alive().schema, name)
     if query.missing is not None and run.ssh is not None:
         return (yield from _on_console(run, name))
     end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
-    reading = ask_until_there(run.alive(), query, run.policy)
+    reading = _asked(run, query, ask_until_there)
     while reading.answered and reading.value is None and run.policy.clock() < end:
         run.policy.sleep(_INTERVAL)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = ask_one(run.alive(), query, run.policy)
+        reading = _asked(run, query, ask_one)
     return _seconded(run, name, reading)
 
 
@@ -216,7 +249,7 @@ def _full(run: Run, name: str) -> Reading[Certificate]:
     query = trustpoint.certificate_query(run.alive().schema, name)
     if query.missing is not None:
         return certificate(run, name)
-    return _seconded(run, name, ask_until_there(run.alive(), query, run.policy))
+    return _seconded(run, name, _asked(run, query, ask_until_there))
 
 
 def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Reading[Certificate]:

@@ -12,12 +12,13 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
-from agent.model.plan import ConfigureTrustpoint, Plan
-from agent.model.state import Enrollment, TrustpointConfig
+from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
+from agent.model.state import Enrollment, State, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
+from agent.remedy.plan import plan
 from agent.xr.ssh import Ssh
 
 log = logging.getLogger(__name__)
@@ -76,11 +77,11 @@ class Run:
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
             policy's clock.
         acted: whether an action that installs a certificate was begun.
-        undo: the first change of the trustpoint's configuration, registered before its commit is sent; what was
-            there before it is what a failure restores.
+        undo: the first change of the trustpoint's configuration that was committed, registered before its commit is
+            sent; what was there before it is what a failure restores.
         before: the trustpoint ahead of it, None for none.
         made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
-        committed: the trustpoint as it was read back after that, None where it was not.
+        besides: what it had beside its enrollment, as read back after the first commit; None where it was not.
         left: what could not be restored, and may be on the device still.
         current: the step that is under way; ``plan`` before the first one, :data:`PUSH` between two.
     """
@@ -102,7 +103,7 @@ class Run:
     undo: ConfigureTrustpoint | None = None
     before: TrustpointConfig | None = None
     made: Enrollment | None = None
-    committed: TrustpointConfig | None = None
+    besides: dict[str, object] | None = None
     left: str = ""
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
@@ -122,10 +123,36 @@ class Run:
         return self._proven_on is not None and not (self._proven_on is self.session and self.session.connected)
 
     def undoable(self, step: ConfigureTrustpoint) -> None:
-        """Register the undo ahead of the first change: what was there before it."""
-        if self.undo is None:
+        """Register the undo ahead of the first change: what was there before it.
+
+        A change that was not committed is none: what somebody else set since is what the next one finds.
+        """
+        if not self.configured:
             state = self.plan.state
-            self.undo, self.before = step, state.config.value if state else None
+            self.undo, self.before, self.besides = step, state.config.value if state else None, None
+
+    def committed(self, enrollment: Enrollment | None, there: TrustpointConfig | None = None) -> None:
+        """A commit of this run gave the trustpoint *enrollment*; *there*: as it was read back, None where it was not.
+
+        What somebody sets besides between two commits of this run is not this run's, so the first reading counts.
+        """
+        self.made = enrollment
+        if self.besides is None and there is not None:
+            self.besides = there.further
+
+    def is_own(self, there: TrustpointConfig | None) -> bool:
+        """Whether the trustpoint is what this run's own commit left: as read back, else what was there and ours."""
+        if not self.configured or there is None or there.enrollment != self.made:
+            return False
+        besides = self.besides
+        if besides is None:
+            besides = self.before.further if self.before else {}
+        return there.further == besides
+
+    def planned(self, intent: Intent, state: State) -> Plan | Skip:
+        """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
+        made = plan(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
+        return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""
@@ -191,8 +218,8 @@ class Run:
             what, pending = self.loose.pop(0)
             try:
                 pending.result()
-                if what == "discard-changes" and self.on_trial is None:
-                    self.log.end()
+                if what == "discard-changes" and self.trial_ends is None:
+                    self.log.end()  # and nothing is on trial, or may be
             except AgentError as error:
                 log.warning("%s: %s: %s", self.plan.device, what, error.message)
                 self.records.append(StepRecord(what, Status.FAILED, error.message))
@@ -250,6 +277,8 @@ class Run:
     def further(self, deadline: float) -> Session:
         """Another session beside the one of now, to be closed or adopted; asked for until *deadline* by the clock.
 
+        A device that limits new sessions is asked every few seconds as well, since a trial may be over in a minute.
+
         Raises:
             AgentError: it cannot be opened, or there is nothing to open it with.
         """
@@ -260,7 +289,9 @@ class Run:
                 hint="give a connect callable, or push again on a new session",
             )
         left = max(0.0, deadline - self.policy.clock())
-        return replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT).run(self.connect)
+        slow = min(self.policy.slow, _LONGEST_WAIT)
+        patient = replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
+        return patient.run(self.connect)
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""

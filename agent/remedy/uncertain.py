@@ -7,9 +7,10 @@ one which held them is gone, and its commit over; what is running then is the tr
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from enum import Enum
 
-from agent.model.errors import AgentError, OutcomeUnknown, PolicyRefused, RPCError
+from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, PolicyRefused, RPCError
 from agent.model.outcome import Event, Status
 from agent.netconf import operations
 from agent.netconf.session import Pending
@@ -32,15 +33,19 @@ class Fate(Enum):
 
 
 def answered_late(run: Run, pending: Pending | None) -> Steps[bool]:
-    """Wait for an answer that did not come in time, for as long as a commit on trial lasts; whether it came."""
+    """Wait for an answer that did not come in time, for as long as a commit on trial lasts; whether it came.
+
+    A user who wants to end is not kept waiting: what became of it is found out at once, by another session.
+    """
     if pending is None or pending.answered() or not run.session.connected:
         return False
     seconds = float(run.caution.confirm_timeout)
     said = f"no answer within {run.session.timeout:g} s; it may come yet: waiting up to {seconds:g} s more"
     yield Event(run.plan.device, pending.operation, Status.RETRY, said)
-    end, policy = run.policy.clock() + seconds, run.policy.unstopped()
-    while not pending.answered() and policy.clock() < end:
-        policy.wait(1.0)
+    end = run.policy.clock() + seconds
+    with suppress(Interrupted):
+        while not pending.answered() and run.policy.clock() < end:
+            run.policy.wait(1.0)
     return pending.answered()
 
 
@@ -55,13 +60,16 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
     """
     yield Event(run.plan.device, run.current, Status.UNKNOWN, f"{lost.message}; finding out what became of it")
     end = run.trial_ends or run.policy.clock() + run.caution.confirm_timeout
+    # Running cannot be locked while a commit is on trial, the candidate can; who is granted it knows that it is clean.
+    locks = Wanted(BOTH if persist is None else ("candidate",))
     with run.unbroken():
         policy, wait, tries, why = run.policy, run.policy.first, 0, lost.message
         while True:
             tries += 1
             try:
                 _reopened(run, end)
-                found = _look(run, wish, persist, patient=tries < _LOCK_TRIES, over=policy.clock() >= end)
+                locked = _locked(run, locks)
+                found = _look(run, wish, persist, locked, patient=tries < _LOCK_TRIES, over=policy.clock() >= end)
             except AgentError as error:
                 run.abandon()
                 found, why = None, error.message
@@ -69,7 +77,7 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
                 run.log.begin(wish.unfinished(run))  # on trial no more; the candidate may hold it yet
             if found is not None:
                 return found
-            if policy.clock() >= end:
+            if run.connect is None or policy.clock() >= end:
                 raise _unknown(run, wish, persist, lost, why)
             wait = min(_LONGEST_WAIT, wait * 2)
             policy.wait(min(wait, max(0.0, end - policy.clock()) + 0.1))
@@ -81,14 +89,12 @@ def _reopened(run: Run, end: float) -> None:
         run.adopt(run.further(end))
 
 
-def _look(run: Run, wish: Change, persist: str | None, *, patient: bool, over: bool) -> Fate | None:
+def _look(run: Run, wish: Change, persist: str | None, locked: bool, *, patient: bool, over: bool) -> Fate | None:
     """What can be told now; None where nothing can. *over*: a commit on trial has ended by itself."""
     if persist is None:
-        locked = _locked(run, BOTH)
         there = holds(run, wish, there=locked)
         return Fate.RUNNING if there else Fate.NOTHING if locked else None
-    # Running cannot be locked while a commit is on trial, the candidate can; who is granted it knows that it is clean.
-    if _locked(run, ("candidate",)):
+    if locked:
         return _confirmed(run, wish, persist, over=over)
     if patient:
         return None
@@ -117,10 +123,10 @@ def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Fate | No
     return Fate.CONFIRMED if holds(run, wish) else Fate.NOTHING
 
 
-def _locked(run: Run, targets: tuple[operations.Datastore, ...]) -> bool:
+def _locked(run: Run, wanted: Wanted) -> bool:
     """Whether the locks are granted, in one try."""
     try:
-        acquire_once(run, Wanted(targets))
+        acquire_once(run, wanted)
     except (RPCError, PolicyRefused) as error:
         log.info("%s: %s", run.plan.device, error.message)
         return False
@@ -129,11 +135,11 @@ def _locked(run: Run, targets: tuple[operations.Datastore, ...]) -> bool:
 
 def _unknown(run: Run, wish: Change, persist: str | None, lost: AgentError, why: str) -> OutcomeUnknown:
     seconds = run.caution.confirm_timeout
+    within = f" within {seconds} s" if run.connect is not None else ""
     besides = "" if why == lost.message else f"; {why}"
-    taken = "; if it is on trial, the device takes it back by itself" if persist else ""
+    taken = "; if it is on trial, the device is to take it back by itself" if persist else ""
     return OutcomeUnknown(
-        f"{lost.message}; what became of it could not be found out within {seconds} s{besides}; it may take effect "
-        f"yet{taken}",
+        f"{lost.message}; what became of it could not be found out{within}{besides}; it may take effect yet{taken}",
         device=run.plan.device,
         hint=f"read trustpoint {wish.trustpoint} before anything else, in {seconds} s from now; or push again: it does",
     )

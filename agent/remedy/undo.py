@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 
 from agent.model.certificate import Certificate, Evidence
-from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown
+from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
 from agent.netconf.schema import Schema
-from agent.remedy.change import Change, begun_anew, running
+from agent.remedy.change import Change, begun_anew, not_committed, running, uncommitted
 from agent.remedy.configure import change
 from agent.remedy.locks import BOTH, Wanted, acquire
 from agent.remedy.prove import certificate, judge
@@ -53,14 +53,16 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         run.settle()
     else:
         run.alive()
-        yield from acquire(run, Wanted(BOTH))
-    reading = _now(run, first)
+        with uncommitted(run):
+            yield from acquire(run, Wanted(BOTH))
+    with uncommitted(run):
+        reading = _now(run, first)
     now, name = reading.value, first.trustpoint
     if reading.missing is not None:
         yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
     elif (now.enrollment if now else None) == first.before:
         yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
-    elif not _as_committed(run, now):
+    elif not run.is_own(now):
         said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
         yield _left(run, said, Status.SKIPPED)
     elif (stays := _holds_certificate(run, name)) is not None:
@@ -72,15 +74,6 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         run.changed = run.configured = bool(run.left)
 
 
-def _as_committed(run: Run, now: TrustpointConfig | None) -> bool:
-    """Whether the trustpoint is what this run's own commit left: as it was read back, else what was there and ours."""
-    if now is None or now.enrollment != run.made:
-        return False
-    if run.committed is not None:
-        return run.committed.settings == now.settings
-    return now.further == (run.before.further if run.before else {})
-
-
 def _holds_certificate(run: Run, name: str) -> str | None:
     """Why the trustpoint is not taken away under a certificate; the anchor's makes the run a success after all."""
     try:
@@ -88,6 +81,8 @@ def _holds_certificate(run: Run, name: str) -> str | None:
         found = judge(run, name, run.plan.intent.anchor, reading)
     except AnchorMismatch as error:
         return f"{error.message}; the trustpoint stays as it is"
+    except SessionLost as error:
+        raise not_committed(run, error) from error
     except AgentError as error:
         return f"trustpoint {name} stays, since whether it holds a certificate could not be read: {error.message}"
     if found is not None:
@@ -137,4 +132,4 @@ def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
 def _now(run: Run, first: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
     if first.model is ConfigModel.NONE:
         return cliread.config(run.shell(), first.trustpoint)
-    return running(run, first.trustpoint, first.model, there=False)
+    return running(run, first.trustpoint, first.model, there=False, session=run.session)

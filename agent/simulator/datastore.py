@@ -83,17 +83,18 @@ class Datastores:
         if target in self.locks:
             raise lock_denied(self.locks[target])
         if target == "running" and self._pending(session):
-            self._refuse_trial_lock()
+            self._refuse_trial_lock(session)
         if target == "candidate" and self.dirty and not self._unnoticed:
             self._refuse_dirty_lock()
         self.locks[target] = session
 
-    def _refuse_trial_lock(self) -> None:
+    def _refuse_trial_lock(self, asker: str) -> None:
         match self._ways.trial_lock:
             case "in-use":
                 raise Refusal("in-use", _UNDERWAY)
             case "lock-denied":
-                raise lock_denied(self.trial.session if self.trial is not None else "0", _ONGOING)
+                trials = self.trial.session if self.trial is not None else "0"
+                raise lock_denied(asker if self._ways.trial_lock_names_asker else trials, _ONGOING)
             case "operation-failed":
                 raise Refusal("operation-failed", _ONGOING)
 
@@ -214,7 +215,10 @@ class Datastores:
             raise Refusal("invalid-value", kind="protocol")
         if self._ways.running_lock_binds_trial:
             self._unlocked("running", session, "in-use")
-        self.take_back()
+        if self._ways.running_lock_voids_cancel and self.locks.get("running") == session:
+            self.trial = None
+        else:
+            self.take_back()
 
     def _known_trial(self, persist: str | None) -> Trial:
         self._expire()

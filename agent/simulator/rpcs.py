@@ -47,6 +47,8 @@ class Rpcs:
         fault = self._device.fault(operation, _selected(body))
         if self._device.persona.latency:
             await asyncio.sleep(self._device.persona.latency)
+        if self._session.dropped:
+            return None
         if fault is not None:
             early = await self._strike(fault, attributes, root.get("message-id", ""))
             if early is not None:

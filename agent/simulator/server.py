@@ -50,7 +50,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._waiting: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
         self._greeted = False
-        self.closing = self.dropping = self.busy = False
+        self.closing = self.dropping = self.dropped = self.busy = False
         self._gone = False
         device.last_session += 1
         self.session_id = str(device.last_session)
@@ -143,7 +143,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
 
     def drop(self) -> None:
         """End the connection without a word, and what the session is about."""
-        self.busy = False
+        self.busy, self.dropped = False, True
         if self._gone and self._task is not None:
             self._task.cancel()
         self._connection.abort()

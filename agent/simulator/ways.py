@@ -19,6 +19,7 @@ class Ways:
     Attributes:
         trial_lock: the answer to a lock of running while a confirmed commit of others, or one with persist, is pending;
             that of the candidate is granted.
+        trial_lock_names_asker: whether lock-denied then names the session that asks, in place of the trial's.
         trial_commit: the answer to a commit without persist-id at that time; where it is granted, the trial goes on and
             takes back what was committed, too.
         wrong_persist: the answer to a commit with a persist-id that names no trial; where it is granted, it is a commit
@@ -29,6 +30,8 @@ class Ways:
         refused_trial_pends: the error-tags of a refused confirmed commit that leave a trial pending all the same.
         running_lock_binds_trial: whether a locked running refuses cancel-commit of other sessions, and keeps the
             time-out of a trial with persist from taking anything back, for good.
+        running_lock_voids_cancel: whether cancel-commit by the very session that holds running is answered with ok, and
+            takes nothing back.
         rollback_resets_candidate: whether an unchanged candidate follows when a trial is taken back; if not, it keeps
             what was taken back, and is locked as if nobody had changed it.
         late: seconds by which a trial's time-out comes late.
@@ -43,11 +46,13 @@ class Ways:
     """
 
     trial_lock: TrialLock = "in-use"
+    trial_lock_names_asker: bool = False
     trial_commit: TrialCommit = "in-use"
     wrong_persist: TrialCommit = "invalid-value"
     confirm_commits: bool = False
     refused_trial_pends: tuple[str, ...] = ()
     running_lock_binds_trial: bool = False
+    running_lock_voids_cancel: bool = False
     rollback_resets_candidate: bool = True
     late: float = 2.5
     commits_nothing: bool = False
@@ -62,6 +67,7 @@ class Ways:
 
 NETOPEER2 = Ways(
     trial_lock="lock-denied",
+    trial_lock_names_asker=True,
     trial_commit="invalid-value",
     confirm_commits=True,
     refused_trial_pends=("in-use", "invalid-value"),
@@ -75,7 +81,7 @@ NETOPEER2 = Ways(
 """As netopeer2 2.4.5 (sysrepo 3.7.11) was seen to answer."""
 
 CLIXON = Ways(
-    trial_lock="lock-denied",
+    trial_lock="granted",
     trial_commit="granted",
     wrong_persist="granted",
     refused_trial_pends=("invalid-value",),
@@ -89,4 +95,4 @@ CLIXON = Ways(
     error_option="invalid-value",
     library="1.1",
 )
-"""As clixon 7.8 was seen to answer."""
+"""As clixon 7.8 was seen to answer to trials with persist; one without is refused as by ``lock-denied``."""

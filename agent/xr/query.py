@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from agent.model.errors import AccessDenied, RPCError, SchemaError
+from agent.model.errors import AccessDenied, AgentError, ReplyTimeout, RPCError, SchemaError, SessionLost
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
@@ -77,13 +77,42 @@ class Query(Generic[T]):
 def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list[Reading[Any]]:
     """The readings of *queries*, all sent before the first is waited for; one that fails in passing is sent again.
 
-    A read that the user may not do becomes a reading with its reason, since the others still count.
+    A read that the user may not do becomes a reading with its reason, since the others still count; so does one that
+    gets no answer while others do.
 
     Raises:
-        AgentError: the session was lost, or a transient failure outlasted the policy.
+        AgentError: the session was lost, nothing was answered, or a transient failure outlasted the policy.
     """
-    flying = [query.send(session) for query in queries]
-    return [settle(session, query, pending, policy) for query, pending in zip(queries, flying, strict=True)]
+    return collect(session, queries, [query.send(session) for query in queries], policy)
+
+
+def collect(
+    session: Session,
+    queries: Sequence[Query[Any]],
+    flying: Sequence[Pending | None],
+    policy: Policy,
+    *,
+    answers: bool = False,
+) -> list[Reading[Any]]:
+    """The readings of queries that are on their way; *answers*: the device answered what was sent with them.
+
+    Raises:
+        AgentError: as of :func:`ask`.
+    """
+    found: list[Reading[Any] | ReplyTimeout] = []
+    for query, pending in zip(queries, flying, strict=True):
+        try:
+            found.append(settle(session, query, pending, policy))
+            answers |= pending is not None
+        except ReplyTimeout as error:
+            found.append(error)
+    silent = next((one for one in found if isinstance(one, ReplyTimeout)), None)
+    if silent is not None and not answers:
+        raise silent
+    return [
+        Reading(source=query.source, missing=f"{query.what}: {one.message}") if isinstance(one, ReplyTimeout) else one
+        for query, one in zip(queries, found, strict=True)
+    ]
 
 
 def ask_one(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
@@ -104,14 +133,20 @@ def ask_until_there(session: Session, query: Query[T], policy: Policy) -> Readin
 
 
 def settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Reading[T]:
-    """The reading of a query that is on its way, sent again where it fails in passing; errors as of :func:`ask`."""
+    """The reading of a query that is on its way, sent again where it fails in passing; errors as of :func:`ask`.
+
+    A session that was lost or is silent is asked no further time.
+    """
     first: list[Pending | None] = [pending]
 
-    def attempt() -> Reading[T]:
-        return query.read(first.pop() if first else query.send(session))
+    def attempt() -> Reading[T] | AgentError:
+        try:
+            return query.read(first.pop() if first else query.send(session))
+        except (ReplyTimeout, SessionLost) as error:
+            return error
 
     try:
-        return policy.run(
+        found = policy.run(
             attempt,
             on_retry=lambda count, error: log.info(
                 "%s: %s is read again (%d): %s", session.device, query.what, count, error.message
@@ -121,3 +156,6 @@ def settle(session: Session, query: Query[T], pending: Pending | None, policy: P
         return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
     except RPCError as error:
         return Reading(source=query.source, missing=f"{query.what}: {error.message}")
+    if isinstance(found, AgentError):
+        raise found
+    return found

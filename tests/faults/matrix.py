@@ -79,7 +79,7 @@ _READS = {
     "read config": ("get-config", 0),
     "read certificate": ("get", 0),
     "read licensing": ("get", 1),
-    "read back": ("get", 4),
+    "read back": ("get:crypto-certificate-authority", 3),
 }
 _OFTEN = {"once": 1, "always": 1000}
 

@@ -13,9 +13,11 @@ import agent
 from agent.fleet.job import Hooks, Job, perform
 from agent.fleet.rate import Limiter, Rate
 from agent.fleet.record import Kind
+from agent.fleet.reference import Reference
 from agent.fleet.target import Reach, Target
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
+from agent.model.plan import Register
 from agent.model.unfinished import Unfinished
 from agent.simulator import Device, Fault, FaultKind
 from tests.fleet.routers import target
@@ -120,7 +122,8 @@ def test_the_state_after_a_push_is_not_what_the_push_believes(lab: Lab, reach: R
 
 def test_a_state_that_cannot_be_read_any_more_is_kept_as_none(lab: Lab, reach: Reach, clock: Clock) -> None:
     device = lab.add()
-    kept = push(device, reach, clock, lambda: device.faults.append(Fault("*", FaultKind.DROP_BEFORE, times=99)))
+    lost = Fault("get-config", FaultKind.DROP_BEFORE, times=1000)
+    kept = push(device, reach, clock, lambda: device.faults.append(lost))
     assert list(kept.states) == ["before"]
 
 
@@ -136,3 +139,14 @@ def test_where_nothing_was_done_there_is_no_state_after_it(lab: Lab, reach: Reac
 def test_a_run_that_cannot_be_kept_does_not_go_on() -> None:
     with pytest.raises(JournalError):
         perform(Job(Kind.PUSH), TARGET, Hooks(limiter=Failing(JournalError("the disk is full"))))
+
+
+def test_a_plan_travels_without_its_token_and_without_the_state_it_is_made_from(
+    lab: Lab, reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_OF_A_TEST", "s3cr3t")
+    token = Reference.parse("env:TOKEN_OF_A_TEST")
+    result = perform(Job(Kind.PLAN, reach, token=token), target(lab.add(registration="not-registered")))
+    assert isinstance(result.plan, agent.Plan), result
+    assert (result.plan.state, result.plan.intent.token) == (None, None)
+    assert [step.token for step in result.plan.steps if isinstance(step, Register)] == [None]

@@ -86,6 +86,19 @@ def test_a_commit_on_trial_is_confirmed_by_a_second_session(connect: Connector) 
         assert enrollment(after) == TERMINAL
 
 
+def test_a_commit_on_trial_that_no_second_session_sees_is_taken_back_and_that_is_true(connect: Connector) -> None:
+    def refused() -> Session:
+        raise agent.SSHAuthenticationError("no further session")
+
+    with connect() as session:
+        outcome = agent.remediate(session, KEEP, policy=Clock().policy(), connect=refused)
+    assert outcome.result is agent.Result.FAILED
+    assert "is as before" in (outcome.error.message if outcome.error else "")
+    with connect() as after:
+        assert enrollment(after) is None
+        assert operations.send_lock(after, "running").result().ok
+
+
 def test_a_commit_on_trial_that_is_cancelled_is_gone(connect: Connector) -> None:
     with connect() as session:
         edit(session)

@@ -252,7 +252,7 @@ def test_a_template_is_not_changed_by_its_use() -> None:
 
 
 def test_an_operation_keeps_its_meaning_inside_an_rpc() -> None:
-    body = template("edit-config")
+    body = template("edit-config", rollback=True)
     body[-1].append(edit(name="T", remove_terminal=True, url="http://ca.example"))
     rpc = parse(f'<rpc xmlns="{NETCONF_NS}"/>')
     rpc.append(body)

@@ -68,6 +68,32 @@ ANSWERS = [
         RpcErrorInfo(tag="operation-failed", message="This (D)RP Node is not ready or active for login /configuration"),
         Disposition.SLOW,
     ),
+    # What itself says that it passes.
+    (
+        RpcErrorInfo(
+            tag="operation-failed",
+            message="'sysdb' detected the 'try again' condition 'Could not create connection to SysDB or an EDM'",
+        ),
+        Disposition.TRANSIENT,
+    ),
+    (
+        RpcErrorInfo(tag="operation-failed", message="'CEPKI' detected the 'warning' condition 'Process not ready'"),
+        Disposition.TRANSIENT,
+    ),
+    (RpcErrorInfo(tag="operation-failed", message="Backend is not yet ready."), Disposition.TRANSIENT),
+    (RpcErrorInfo(tag="operation-failed", message="Resource temporarily unavailable"), Disposition.TRANSIENT),
+    (RpcErrorInfo(tag="operation-failed", message="The server is busy; please retry later"), Disposition.TRANSIENT),
+    (
+        RpcErrorInfo(tag="operation-failed", info="<error-info><reason>TRY  AGAIN</reason></error-info>"),
+        Disposition.TRANSIENT,
+    ),
+    (RpcErrorInfo(tag="rpc-error", message="Please try again later"), Disposition.TRANSIENT),
+    (RpcErrorInfo(tag="operation-failed", message="Not authorized: log in and try again"), Disposition.PERMANENT),
+    (RpcErrorInfo(tag="invalid-value", message="Correct the value and try again"), Disposition.PERMANENT),
+    (
+        RpcErrorInfo(tag="operation-failed", message="Interface busybox0 retry-count is out of range"),
+        Disposition.PERMANENT,
+    ),
     (RpcErrorInfo(tag="unknown-namespace"), Disposition.NEXT_MODEL),
     (RpcErrorInfo(tag="unknown-element"), Disposition.NEXT_MODEL),
     (RpcErrorInfo(tag="access-denied"), Disposition.PERMANENT),
@@ -163,6 +189,17 @@ def test_an_answer_is_classified_by_tag_then_info_then_text(info: RpcErrorInfo, 
 @pytest.mark.parametrize("error, expected", ERRORS, ids=repr)
 def test_every_other_error_is_classified_by_its_type(error: Exception, expected: Disposition) -> None:
     assert classify(error) is expected
+
+
+@pytest.mark.parametrize("operation", ["get certificate", "get-config trustpoint"])
+def test_a_read_that_just_failed_is_tried_once_more(operation: str) -> None:
+    def failed(tag: str) -> RPCError:
+        return RPCError([RpcErrorInfo(tag=tag, message="the disk is on fire")], operation=operation)
+
+    assert classify(failed("operation-failed")) is Disposition.ONCE
+    for final in ("invalid-value", "access-denied", "operation-not-supported"):
+        assert classify(failed(final)) is Disposition.PERMANENT
+    assert classify(failed("unknown-element")) is Disposition.NEXT_MODEL
 
 
 def test_data_missing_is_success_when_deleting() -> None:

@@ -45,6 +45,17 @@ def test_a_session_reads_and_closes_without_leaving_a_thread(lab: Lab) -> None:
     assert ours <= before
 
 
+def test_who_waits_for_an_answer_is_told_when_this_side_ends_the_session(lab: Lab) -> None:
+    device = lab.add()
+    device.faults.append(Fault("get", FaultKind.SILENT))
+    with lab.connect(device) as session:
+        pending = operations.send_get(session, template("filter-licensing"), what="licensing")
+        session._transport.close()
+        assert pending.answered()
+        with pytest.raises(agent.SessionLost):
+            pending.result()
+
+
 def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> None:
     device = lab.add(terminal_rpc="installs")
     gc.collect()

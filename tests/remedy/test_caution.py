@@ -10,10 +10,11 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
+from agent.netconf.operations import send_lock
 from agent.simulator import Device, Fault, FaultKind, Ways
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
-from agent.simulator.ways import TrialLock
+from agent.simulator.ways import NETOPEER2
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -97,7 +98,7 @@ def test_a_device_that_cannot_be_reached_again_until_the_trial_ends_takes_the_co
     outcome = push(lab, device, clock)
     assert 100 < clock.now < 130
     assert outcome.result is (agent.Result.UNKNOWN if lost else agent.Result.FAILED)
-    assert ("takes it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
+    assert ("take it back by itself" if lost else "is as before") in (outcome.error.message if outcome.error else "")
     assert lost or device.config.trial is None
     clock.now += 1000
     assert device.enrollment() is None
@@ -126,12 +127,68 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
-@pytest.mark.parametrize("refusal", ["in-use", "lock-denied", "operation-failed"])
+@pytest.mark.parametrize("ways", [Ways(running_lock_voids_cancel=True), NETOPEER2], ids=["voids cancel", "netopeer2"])
+def test_a_commit_that_is_not_confirmed_is_taken_back_also_where_a_locked_running_would_keep_it(
+    lab: Lab, clock: Clock, ways: Ways
+) -> None:
+    device = lab.add(**INSTALLS, ways=ways)
+    device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
+    outcome = push(lab, device, clock)
+    assert outcome.result is agent.Result.FAILED
+    assert "is as before" in (outcome.error.message if outcome.error else "")
+    assert device.enrollment() is None
+    assert device.config.trial is None
+    assert left_clean(device)
+
+
+def test_a_commit_that_stays_although_it_was_cancelled_is_not_called_taken_back(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS, ways=Ways(running_lock_voids_cancel=True))
+
+    def refused() -> agent.Session:
+        raise agent.SSHAuthenticationError("no further session")
+
+    with lab.connect(device) as owner:
+        send_lock(owner, "running").result()
+        owner.owned = False  # the owner's lock stays the owner's
+        wish = agent.Intent(renew=False, caution=agent.Caution(rollback=False))
+        outcome = agent.remediate(owner, wish, policy=clock.policy(), connect=refused)
+        owner.owned = True
+    assert outcome.error is not None
+    assert "yet running has it" in outcome.error.message
+    assert outcome.changed
+    assert device.enrollment() == "terminal"
+    assert device.config.trial is None
+
+
+def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(lab: Lab, clock: Clock) -> None:
+    device, refusals = lab.add(**INSTALLS), [True] * 3
+    device.config.clock = lambda: clock.now
+
+    def connect() -> agent.Session:
+        if refusals:
+            refusals.pop()
+            raise agent.ConnectError("no SSH banner", device=device.name, rate_limited=True)
+        return lab.connect(device)
+
+    wish = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30))
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=connect)
+    assert outcome.result is agent.Result.REMEDIED, outcome
+    assert not refusals
+    assert clock.now < 30
+    assert device.config.rollbacks == 0
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [Ways(), Ways(trial_lock="operation-failed"), Ways(trial_lock="lock-denied"), NETOPEER2],
+    ids=["in-use", "operation-failed", "lock-denied", "netopeer2"],
+)
 @pytest.mark.parametrize("seconds, result", [(600, agent.Result.REMEDIED), (3600, agent.Result.FAILED)])
 def test_somebody_elses_trial_is_waited_out_and_respected(
-    lab: Lab, clock: Clock, refusal: TrialLock, seconds: int, result: agent.Result
+    lab: Lab, clock: Clock, ways: Ways, seconds: int, result: agent.Result
 ) -> None:
-    device = lab.add(**INSTALLS, ways=Ways(trial_lock=refusal))
+    device = lab.add(**INSTALLS, ways=ways)
     device.config.clock = lambda: clock.now
     device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=seconds, persist="theirs")
@@ -143,6 +200,27 @@ def test_somebody_elses_trial_is_waited_out_and_respected(
         assert "a commit is on trial there" in (outcome.error.hint or "")
         assert "session" not in (outcome.error.hint or "")
         assert device.config.trial is not None
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_what_somebody_elses_trial_leaves_in_the_candidate_is_not_committed(
+    lab: Lab, clock: Clock, foreign: bool
+) -> None:
+    ways = Ways(trial_lock="lock-denied", rollback_resets_candidate=False, unlock_discards=False)
+    device = lab.add(**INSTALLS, ways=ways)
+    device.config.clock = lambda: clock.now
+    device.stranger().edit("THEIRS", "terminal")
+    device.stranger().commit_on_trial(60, persist="theirs")
+    with lab.connect(device) as session:
+        wish = agent.Intent(renew=False, discard_foreign=foreign)
+        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))
+    assert outcome.result is (agent.Result.REMEDIED if foreign else agent.Result.FAILED), outcome
+    assert device.trustpoints() == (["Trustpool"] if foreign else [])
+    assert device.config.dirty is not foreign
+    assert not device.config.locks
+    if not foreign:
+        assert outcome.error is not None
+        assert "a commit on trial has ended" in outcome.error.message
 
 
 @pytest.mark.parametrize("release", ["7.3.2", "7.8.1", "24.4.1"])

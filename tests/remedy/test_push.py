@@ -263,6 +263,10 @@ def test_a_refused_change_leaves_running_as_it_was_and_nothing_locked(
         ("edit-config", rpc_error("in-use", "Datastore locked")),
         ("ca-authenticate", rpc_error("operation-failed", "Operation failed")),
         ("get", rpc_error("resource-denied")),
+        ("get", rpc_error("operation-failed", "'sysdb' detected the 'try again' condition 'No connection to an EDM'")),
+        ("get-config", rpc_error("operation-failed", "'sysdb' detected the 'try again' condition 'No connection'")),
+        ("commit", rpc_error("operation-failed", "'CfgMgr' detected the 'try again' condition 'Process restarted'")),
+        ("ca-authenticate", rpc_error("operation-failed", "'CEPKI' detected the 'warning' condition 'Not ready'")),
     ],
 )
 def test_a_passing_refusal_is_tried_again_and_ends_well(lab: Lab, clock: Clock, operation: str, error: bytes) -> None:
@@ -270,6 +274,7 @@ def test_a_passing_refusal_is_tried_again_and_ends_well(lab: Lab, clock: Clock, 
     device.faults.append(Fault(operation, FaultKind.ERROR, error))
     outcome = push(lab, device, clock)
     assert outcome.result is agent.Result.REMEDIED
+    assert [fault.times for fault in device.faults] == [0]
     assert device.config.commits == device.state.authenticates == 1
     assert left_clean(device)
 

@@ -12,6 +12,8 @@ from lxml import etree
 from ncclient import NCClientError
 from ncclient.operations import RPCError
 
+import agent
+from agent.netconf import operations
 from agent.simulator import Device, Fault, FaultKind, Stranger, Ways
 from agent.simulator.errors import Refusal
 from agent.simulator.ways import CLIXON, NETOPEER2, DirtyLock, ErrorOption, Library, TrialLock
@@ -79,6 +81,31 @@ def test_a_lock_of_running_is_refused_while_a_commit_is_on_trial(
     theirs.lock("candidate")
     ours.confirm("p")
     theirs.lock("running")
+
+
+@pytest.mark.parametrize("asker", [True, False])
+def test_a_refused_lock_names_the_trials_session_or_the_one_that_asks(lab: Lab, clients: Meeting, asker: bool) -> None:
+    device = lab.add(ways=Ways(trial_lock="lock-denied", trial_lock_names_asker=asker))
+    with lab.connect(device) as ours, lab.connect(device) as theirs:
+        clients.at(device).edit("T", "terminal")
+        operations.send_commit_confirmed(ours, persist="p", timeout=60).result()
+        with pytest.raises(agent.LockDenied) as refused:
+            operations.send_lock(theirs, "running").result()
+        assert refused.value.session_id == (theirs if asker else ours).session_id
+
+
+@pytest.mark.parametrize("voids", [False, True])
+def test_a_cancel_by_the_session_that_holds_running_may_take_nothing_back(
+    lab: Lab, clients: Meeting, voids: bool
+) -> None:
+    device = lab.add(ways=Ways(running_lock_voids_cancel=voids))
+    ours = clients.at(device)
+    ours.lock("running")
+    ours.edit("T", "terminal")
+    ours.commit_on_trial(persist="p")
+    ours.cancel("p")
+    assert device.config.trial is None
+    assert device.trustpoints() == (["T"] if voids else [])
 
 
 def test_a_server_may_grant_locks_while_a_commit_is_on_trial(lab: Lab, clients: Meeting) -> None:
