@@ -16,6 +16,7 @@ from agent.model.outcome import Status
 from agent.model.text import counted
 
 _NAMED = 5
+_RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
 _MOST = 40
 """Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
 
@@ -61,10 +62,7 @@ class _Notes:
     def take(self, one: DeviceRecord) -> None:
         """Count what is to be said of *one*."""
         self.passing += one.passing
-        self.unheard += any(
-            step.step in ("renew-auth", "contact") and step.status in (Status.FAILED, Status.UNKNOWN)
-            for step in one.steps
-        )
+        self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
         if one.error is not None and one.error.hint:
             self.advice[one.error.hint] += 1
             names = self.names.setdefault(one.error.hint, [])

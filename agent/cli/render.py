@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.model.anchor import TrustAnchor
+from agent.model.certificate import Evidence
 from agent.model.errors import shortened
 from agent.model.outcome import Outcome
 from agent.model.plan import Plan, Skip, Verdict
@@ -328,7 +329,8 @@ def outcome_view(outcome: Outcome) -> RenderableType:
         word(outcome.result.value),
         cell(f" · release {outcome.release or 'unknown'} · {outcome.config_model.value} · {outcome.elapsed_s:.1f} s"),
     )
-    lasting = {True: "it outlives a reload", False: "it is lost at a reload: a permanent way must follow", None: None}
+    unsaid = "no source says whether it outlives a reload" if outcome.evidence is not Evidence.NONE else None
+    lasting = {True: "it outlives a reload", False: "it is lost at a reload: a permanent way must follow", None: unsaid}
     return Group(
         head,
         columns(

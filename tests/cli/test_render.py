@@ -115,6 +115,9 @@ def test_a_push_that_does_not_last_says_so() -> None:
     text = drawn(render.outcome_view(done))
     assert "lost at a reload" in text
     assert "pem" in text
+    assert "no source says whether it outlives" in drawn(render.outcome_view(replace(done, persistent=None)))
+    nothing = replace(done, persistent=None, evidence=Evidence.NONE)
+    assert "outlives" not in drawn(render.outcome_view(nothing))
 
 
 def test_the_anchor_comes_with_both_fingerprints() -> None:
