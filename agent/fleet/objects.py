@@ -201,14 +201,14 @@ def show_object(state: State, *, address: str | None) -> Object:
             "name": state.trustpoint,
             "enrollment": masked(state.config.value.enrollment.cli) if state.config.value else None,
             "settings": _plain(without_secrets(state.config.value.settings)) if state.config.value else None,
-            **_origin(state.config),
+            **origin(state.config),
         },
-        "certificate": {**certificate_object(state.certificate.value), **_origin(state.certificate)},
-        "licensing": {**licensing_object(state.licensing.value), **_origin(state.licensing)},
+        "certificate": {**certificate_object(state.certificate.value), **origin(state.certificate)},
+        "licensing": {**licensing_object(state.licensing.value), **origin(state.licensing)},
         "software": {
             "release": state.release,
             "fixes": sorted(state.software.value.fixes) if state.software.value else [],
-            **_origin(state.software),
+            **origin(state.software),
         },
         **_beside(state),
         "cli": state.cli,
@@ -226,7 +226,7 @@ def _beside(state: State) -> Object:
             "certificates": None
             if pool is None
             else [{**certificate_object(entry.certificate), "origin": entry.origin} for entry in pool],
-            **_origin(state.trustpool),
+            **origin(state.trustpool),
         },
         "transport": {
             "kind": transport.kind.value if transport and transport.kind else None,
@@ -234,7 +234,7 @@ def _beside(state: State) -> Object:
             "proxy": masked(transport.proxy) if transport and transport.proxy else None,
             "vrf": transport.vrf if transport else None,
             "reservation": transport.reservation if transport else None,
-            **_origin(state.transport),
+            **origin(state.transport),
         },
         "syslog": {
             "signatures": None
@@ -243,19 +243,19 @@ def _beside(state: State) -> Object:
                 {"mnemonic": one.mnemonic, "count": one.count, "first": _text(one.first), "last": _text(one.last)}
                 for one in logged
             ],
-            **_origin(state.syslog),
+            **origin(state.syslog),
         },
         "clock": {
             "offset_s": None if offset is None else round(offset.total_seconds(), 1),
-            **_origin(state.clock_offset),
+            **origin(state.clock_offset),
         },
-        "peer_verification": {"on": state.peer_verification.value, **_origin(state.peer_verification)},
-        "host_verification": {"on": state.host_verification.value, **_origin(state.host_verification)},
-        "name_validation": {"on": state.name_validation.value, **_origin(state.name_validation)},
+        "peer_verification": {"on": state.peer_verification.value, **origin(state.peer_verification)},
+        "host_verification": {"on": state.host_verification.value, **origin(state.host_verification)},
+        "name_validation": {"on": state.name_validation.value, **origin(state.name_validation)},
         "reporting": {
             "last": _text(report.last) if report else None,
             "next": _text(report.next) if report else None,
-            **_origin(state.reporting),
+            **origin(state.reporting),
         },
     }
 
@@ -329,7 +329,8 @@ def _text(time: DeviceTime | None) -> str | None:
     return time.text if time else None
 
 
-def _origin(reading: Reading[Any]) -> Object:
+def origin(reading: Reading[Any]) -> Object:
+    """Where a reading came from, why there is none, and what is to be said of it."""
     open_ = reading.value is None and reading.empty
     notes = [*reading.notes, *(["an empty answer: nothing there, or this user may not read it"] if open_ else [])]
     return {"source": reading.source, "missing": reading.missing, "notes": notes}

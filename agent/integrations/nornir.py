@@ -132,8 +132,7 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
     made = {
         "device": task.host.name,
         **objects.licensing_object(reading.value),
-        "source": reading.source,
-        "missing": reading.missing,
+        **objects.origin(reading),
         "error": objects.failure(problem),
     }
     return Result(task.host, made, failed=not reading.answered)

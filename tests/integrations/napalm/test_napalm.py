@@ -46,13 +46,15 @@ def test_a_push_over_the_drivers_session_remedies_and_leaves_it_open(lab: Lab, m
         assert again.result is agent.Result.UNCHANGED
 
 
-def test_a_driver_that_holds_the_lock_keeps_a_push_from_it(lab: Lab, make_driver: MakeDriver) -> None:
+def test_a_push_works_under_the_lock_of_the_driver_and_leaves_it_to_it(lab: Lab, make_driver: MakeDriver) -> None:
     device = lab.add(terminal_rpc="installs")
     intent = agent.Intent(caution=agent.Caution(lock_wait=0))
     with make_driver(device, config_lock=True) as driver:
+        held = dict(device.config.locks)
         outcome = agent.remediate(agent.Session.over(driver.device, device="r1"), intent)
-    assert outcome.error is not None
-    assert (outcome.result, outcome.error.kind) == (agent.Result.FAILED, "lock-denied")
+        assert outcome.result is agent.Result.REMEDIED
+        assert held
+        assert device.config.locks == held
 
 
 def test_the_driver_takes_any_host_key_until_its_callback_is_replaced(
