@@ -51,7 +51,7 @@ _MORE_THAN_TIME = re.compile(
     re.IGNORECASE,
 )
 _FAILING = re.compile(
-    r"(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
+    r"\A(?!.*\b(?:0|no|without) (?:fail|error))(?!.*succe)"
     r".*\b(?:fail|error|unable|cannot|could not|couldn't|not found|no such|denied|refused|timed out|time-?out"
     r"|invalid|unreachable|not (?:reachable|resolve|imported|installed|added))",
     re.IGNORECASE,
@@ -63,9 +63,9 @@ _OF_IMPORT = re.compile(
 )
 _REMARK = re.compile(r"\A\s*+(?:!+(?![!%]).*|end|\^|% Invalid input.*)?$", re.IGNORECASE)
 _IMPORT_TAKES = 5.0  # a bundle is fetched and its certificates are checked one by one
-_SHELL_SPEAKS = re.compile(r"(?:\S{0,80}\b)?(?:cp|rm|sh|bash|ksh)\S{0,80}: |[ \t]*+%")
+_SHELL_SPEAKS = re.compile(r"\A(?:(?:\S{0,80}\b)?(?:cp|rm|sh|bash|ksh)\S{0,80}: |[ \t]*+%)")
 _SHELL_ALONE = re.compile(
-    r"\W*(?:permission denied|operation not permitted|no such file or directory|no space left on device|disk full"
+    r"\A\W*+(?:permission denied|operation not permitted|no such file or directory|no space left on device|disk full"
     r"|read-only file system|(?:\S+: )?command not found)\W*",
     re.IGNORECASE,
 )
