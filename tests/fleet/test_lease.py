@@ -75,7 +75,7 @@ def test_a_router_is_known_by_its_addresses_whatever_it_is_called() -> None:
     assert addresses(alone("r1.example"), both) == ("192.0.2.1:830", "[2001:db8::1]:830")
     assert addresses(alone("r1", port=8300), named("::ffff:192.0.2.1")) == ("192.0.2.1:8300",)
     assert set(addresses(alone("localhost"))) >= {"127.0.0.1:830"}
-    assert addresses(alone("127.1")) == addresses(alone("::ffff:127.0.0.1")) == ("127.0.0.1:830",)
+    assert addresses(alone("::ffff:127.0.0.1")) == ("127.0.0.1:830",)
     assert addresses(alone("0:0:0:0:0:0:0:1")) == addresses(alone("::1")) == ("[::1]:830",)
 
 
