@@ -18,10 +18,10 @@ from agent.model.outcome import Outcome
 from agent.model.unfinished import Memory, Unfinished
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
-from agent.netconf.ssh import Deadline
 from agent.netconf.transport import DirectSession
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
 from agent.simulator.server import NetconfSession
+from agent.ssh.connection import Deadline
 from tests.support import Clock, DeviceClock, eventually
 
 TIMEOUT = 10.0

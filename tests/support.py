@@ -15,8 +15,8 @@ from typing import Any
 import paramiko
 
 import agent
-from agent.model.clock import Clock as RouterClock
 from agent.model.device import Device as Target
+from agent.model.local.clock import Clock as RouterClock
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
@@ -224,7 +224,7 @@ def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
     """
     handler, logger = _Kept(), logging.getLogger(of)
     handler.addFilter(agent.ContextFilter())
-    handler.addFilter(lambda record: record.name != "agent.netconf.paramiko")
+    handler.addFilter(lambda record: record.name != "agent.ssh.paramiko")
     before = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

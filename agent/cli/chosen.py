@@ -15,9 +15,9 @@ import click
 from agent.cli.options import Options
 
 if TYPE_CHECKING:
-    from agent.model.anchor import TrustAnchor
     from agent.model.caution import Caution
     from agent.model.device import Device, HostKeys, Secret
+    from agent.model.pki.anchor import TrustAnchor
     from agent.model.plan import Intent
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ def _check_pinned(pinned: str) -> None:
 def _jump(options: Options, keys: HostKeys) -> Device | None:
     if not options["jump"]:
         return None
-    from agent.netconf.ssh import jump_host
+    from agent.ssh.connection import jump_host
 
     return jump_host(options["jump"], keys, options["ssh_config"])
 
@@ -149,8 +149,8 @@ def anchor(options: Options) -> TrustAnchor:
     Raises:
         InputError: it is not one CA certificate, or not valid today.
     """
-    from agent.model.anchor import TrustAnchor
     from agent.model.errors import InputError
+    from agent.model.pki.anchor import TrustAnchor
 
     path: Path | None = options["anchor"]
     found = TrustAnchor.from_file(path) if path is not None else TrustAnchor.bundled()
@@ -168,9 +168,9 @@ def intent(options: Options) -> Intent:
     Raises:
         InputError: an anchor, trustpoint name, URL or method that cannot be used.
     """
-    from agent.model.bundle import Bundle
     from agent.model.errors import InputError
     from agent.model.method import Method, Storage
+    from agent.model.pki.bundle import Bundle
     from agent.model.plan import Intent
 
     for what in ("enrollment", "bundle"):

@@ -16,23 +16,23 @@ import click
 
 import agent
 from agent.cli import chosen, options
-from agent.fleet.crews import cluster, processes, threads
-from agent.fleet.filter import Filter
-from agent.fleet.inventory import load, load_nornir
-from agent.fleet.job import Hooks, Job
-from agent.fleet.journal import Journal
-from agent.fleet.rate import Limiter, Rate
-from agent.fleet.record import Kind
-from agent.fleet.reference import Reference
-from agent.fleet.rollout import Rollout, Share
-from agent.fleet.runlog import RunLog
-from agent.fleet.runner import Crew
-from agent.fleet.target import Reach, Target
+from agent.fleet.inventory.filter import Filter
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.source import load, load_nornir
+from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind
+from agent.fleet.run.executors import cluster, processes, threads
+from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.rollout import Rollout, Share
+from agent.fleet.run.runner import Crew
 from agent.model.errors import InputError
-from agent.model.files import read_start
-from agent.netconf.ssh import jump_host
+from agent.model.local.files import read_start
 from agent.netconf.trace import TraceFile
-from agent.remedy.notice import Notice
+from agent.remedy.notices.notice import Notice
+from agent.ssh.connection import jump_host
 
 Options = options.Options
 
@@ -206,7 +206,7 @@ def crew(given: Options, stack: ExitStack) -> Hire:
     """How the crew is made; a cluster is reached at once, and *stack* leaves it.
 
     Raises:
-        InputError: as of :func:`agent.fleet.crews.cluster`.
+        InputError: as of :func:`agent.fleet.run.executors.cluster`.
     """
     rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
     if given["scheduler"]:

@@ -28,25 +28,25 @@ from nornir.core.exceptions import PluginNotRegistered
 from nornir.core.inventory import Host
 from nornir.core.task import Result, Task
 
-from agent.fleet import objects
-from agent.model.anchor import TrustAnchor
+from agent.fleet.results import objects
 from agent.model.context import bound
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, InputError, SessionLost
+from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Outcome
 from agent.model.outcome import Result as PushResult
+from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent, Skip, Verdict, VerdictKind
 from agent.model.state import Licensing, Reading
-from agent.model.text import neutralise
 from agent.netconf.borrow import borrow
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
 from agent.remedy.apply import failed, remediate
-from agent.remedy.notice import Notice
+from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe, read_licensing
 from agent.remedy.plan import plan
-from agent.xr.ssh import Ssh
+from agent.xr.cli.sshport import Ssh
 
 __all__ = ["assess", "licensing", "push"]
 

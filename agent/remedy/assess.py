@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Evidence
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing, State, TransportType
 from agent.remedy.lasting import lasts
-from agent.remedy.notice import Notice, bundled_notice, release_number
+from agent.remedy.notices.notice import Notice, bundled_notice, release_number
 from agent.remedy.plan import RELOAD
 
 DEADLINES = (("comm_failed", 30), ("authorization_expired", 90), ("unregistered", 365))

@@ -9,19 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate, Evidence
 from agent.model.context import bound
 from agent.model.errors import AgentError
 from agent.model.method import Method
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
+from agent.netconf.query import Query, ask, ask_one, ask_until_there
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.access import access
-from agent.xr import cliread, httpclient, licensing, reporting, software, syslog, transport, trustpoint
+from agent.xr import destination as transport
+from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint
+from agent.xr.cli import readings as cliread
+from agent.xr.cli.sshport import Ssh
 from agent.xr.httpclient import HttpClient
-from agent.xr.query import Query, ask, ask_one, ask_until_there
-from agent.xr.ssh import Ssh
 
 T = TypeVar("T")
 

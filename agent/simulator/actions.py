@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from agent.model.anchor import TrustAnchor
 from agent.model.errors import InputError
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.bundles import certificates
 from agent.simulator.device import Device
 from agent.simulator.errors import Refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.bundles import digest
 from agent.simulator.persona import Persona
 

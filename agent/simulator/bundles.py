@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent.model import bundle
 from agent.model.errors import InputError
+from agent.model.pki import bundle
 
 
 def certificates(data: bytes) -> tuple[str, ...]:

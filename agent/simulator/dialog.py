@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agent.model.anchor import TrustAnchor
 from agent.model.errors import InputError
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator import actions, trustpoints
 from agent.simulator.printed import certificate
 

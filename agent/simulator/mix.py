@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.persona import Persona
 from agent.simulator.quovadis import QUOVADIS
 

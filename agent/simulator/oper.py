@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from lxml import etree
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator import library
 from agent.simulator.agent_state import State, shown
 from agent.simulator.device import Device

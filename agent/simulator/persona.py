@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.platforms import Announced, ModuleFile, announced, platforms, releases
 from agent.simulator.quovadis import QUOVADIS
 from agent.simulator.ways import Ways

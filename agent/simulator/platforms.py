@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.model.errors import InputError
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 
 _NAMESPACE = "http://cisco.com/ns/yang/"
 

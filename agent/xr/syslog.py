@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from agent.model.state import DeviceTime, Signature
 from agent.netconf.payload import Element, template
-from agent.netconf.schema import Schema
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
 from agent.xr.logs.signature import messages
-from agent.xr.query import Query
 from agent.xr.tree import Tree, entries, number, text
 
 OPER = "Cisco-IOS-XR-infra-syslog-oper"

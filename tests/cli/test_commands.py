@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from agent.cli.chosen import device as device_of
 from agent.cli.main import program
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.netconf.session import connect
 from agent.simulator import Device, Fault, FaultKind
 from agent.simulator.errors import rpc_error

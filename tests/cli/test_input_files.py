@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from agent.cli.collected import affected_hosts
+from agent.cli.input.collected import affected_hosts
 from agent.cli.main import program
-from agent.model import files
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
 from agent.model.device import Secret
 from agent.model.errors import InputError, SchemaError
-from agent.netconf.capability import Capabilities
-from agent.netconf.fetched import fetch_modules
+from agent.model.local import files
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.fetched import fetch_modules
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from tests.cli.test_support import hello

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent.netconf import fetched, framing, payload, yangtext
-from agent.xr import terminal
+from agent.netconf import framing, payload
+from agent.netconf.yang import fetched, yangtext
+from agent.xr.cli import terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ import asyncssh
 import pytest
 
 import agent
-from agent.model.clock import Clock as RouterClock
 from agent.model.device import Device as Target
+from agent.model.local.clock import Clock as RouterClock
 from agent.simulator import Device, Fault, FaultKind, Simulator, server
 from tests.support import Clock, Lab, all_of, eventually, read
 

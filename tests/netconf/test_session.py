@@ -13,7 +13,7 @@ from ncclient import manager
 from ncclient.operations import RaiseMode
 
 import agent
-from agent.model.clock import Clock as RouterClock
+from agent.model.local.clock import Clock as RouterClock
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.model.certificate import CONSOLE, Certificate
+from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import (
     AuthorizationState,
@@ -24,7 +24,7 @@ from agent.model.state import (
     TransportType,
 )
 from agent.remedy.assess import assess
-from agent.remedy.notice import bundled_notice
+from agent.remedy.notices.notice import bundled_notice
 from tests.remedy.states import ANCHOR, CERTIFICATE, LAST, LICENSING, LISTED, NOW, OLD_ROOT, TERMINAL, state
 
 UNREAD: Reading[tuple[PoolEntry, ...]] = Reading(missing="no CLI")

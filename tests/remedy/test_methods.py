@@ -9,15 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import agent
-from agent.model.bundle import Bundle
-from agent.model.certificate import Evidence
 from agent.model.errors import SessionLost
 from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
+from agent.model.pki.bundle import Bundle
+from agent.model.pki.certificate import Evidence
 from agent.simulator import Device, Fault, FaultKind, actions
 from agent.simulator.bundles import certificates
 from agent.simulator.errors import rpc_error
-from agent.xr.files import Files
+from agent.ssh.sftp import Files
 from tests.model.test_anchor import make_pem
 from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data
 from tests.support import Clock, Lab, left_clean

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.model.errors import InputError
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from agent.simulator import Persona
 from agent.simulator.device import Device
 from agent.simulator.persona import platforms

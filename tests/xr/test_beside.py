@@ -15,12 +15,13 @@ from ncclient import NCClientError, manager
 import agent
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
-from agent.netconf.schema import Schema
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 from agent.simulator import Device, Fault, FaultKind, Persona
 from agent.simulator.errors import rpc_error
-from agent.xr import httpclient, licensing, software, transport
+from agent.xr import destination as transport
+from agent.xr import httpclient, licensing, software
 from agent.xr.httpclient import HttpClient
 from agent.xr.licensing import Answer
 from tests.support import Clock, Lab, all_of

@@ -6,17 +6,17 @@ from typing import Any, cast
 
 import pytest
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Evidence
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, EnrollmentKind, RegistrationState
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
-from agent.netconf.schema import Schema
+from agent.netconf.query import Query
 from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 from agent.simulator.persona import Persona
 from agent.xr import httpclient, licensing, syslog, trustpoint
 from agent.xr.licensing import Answer
-from agent.xr.query import Query
 
 NS = "http://cisco.com/ns/yang/"
 NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"

@@ -17,7 +17,7 @@ from nornir_utils.plugins.functions import print_result
 
 import agent
 from agent.integrations.nornir import assess, licensing, push
-from agent.remedy.notice import Notice, bundled_notice
+from agent.remedy.notices.notice import Notice, bundled_notice
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
 from agent.simulator.errors import rpc_error
 from agent.simulator.quovadis import QUOVADIS
