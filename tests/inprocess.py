@@ -21,7 +21,7 @@ from agent.netconf.session import Session
 from agent.netconf.ssh import Deadline
 from agent.netconf.transport import DirectSession
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
-from agent.simulator.server import NetconfSession
+from agent.simulator.servers.simulator import NetconfSession
 from tests.support import Clock, DeviceClock, eventually
 
 TIMEOUT = 10.0

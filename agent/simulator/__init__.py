@@ -13,13 +13,13 @@ the agent, so that a mistake in the agent is not repeated in its judge.
         # for simulator.username and simulator.password
 """
 
-from agent.simulator.device import Device
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.mix import Kind, Member, alike, kinds, mix
-from agent.simulator.persona import Persona, platforms, releases
-from agent.simulator.server import Simulator
-from agent.simulator.stranger import Stranger
-from agent.simulator.ways import Ways
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.othersession import Stranger
+from agent.simulator.device.simdevice import Device
+from agent.simulator.personas.behaviour import Ways
+from agent.simulator.personas.mix import Kind, Member, alike, kinds, mix
+from agent.simulator.personas.persona import Persona, platforms, releases
+from agent.simulator.servers.simulator import Simulator
 
 __all__ = [
     "Device",

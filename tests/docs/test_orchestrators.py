@@ -12,7 +12,7 @@ import pytest
 
 from agent.integrations import nornir
 from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator.datastores.rpcerrors import rpc_error
 from tests.docs.examples import ROOT, TEXT, commands, documented, printed
 from tests.support import Lab
 

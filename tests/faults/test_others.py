@@ -13,9 +13,9 @@ import pytest
 import agent
 from agent.model.outcome import Outcome
 from agent.simulator import Device, Fault, FaultKind, Simulator, Ways
-from agent.simulator.errors import Refusal
-from agent.simulator.stranger import Stranger
-from agent.simulator.ways import CLIXON, NETOPEER2
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device.othersession import Stranger
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2
 from tests.inprocess import Process
 
 ROOT = agent.TrustAnchor.bundled().pem

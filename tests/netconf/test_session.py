@@ -18,7 +18,7 @@ from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
 from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator.datastores.rpcerrors import rpc_error
 from tests.support import Clock, DeviceClock, Lab, logged, read
 
 

@@ -14,7 +14,7 @@ from agent.netconf.session import Session
 from agent.netconf.yanglibrary import needed
 from agent.remedy.access import access
 from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator.datastores.rpcerrors import rpc_error
 from tests.support import Lab
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"

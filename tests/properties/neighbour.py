@@ -6,9 +6,10 @@ import itertools
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agent.simulator import Device, trustpoints
-from agent.simulator.errors import Refusal
-from agent.simulator.stranger import Stranger
+from agent.simulator import Device
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device.othersession import Stranger
 
 OURS, THEIRS = "Trustpool", "THEIRS"
 URL = "http://somebody.example/"

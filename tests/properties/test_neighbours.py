@@ -29,9 +29,10 @@ from hypothesis import strategies as st
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind, Persona, Simulator, trustpoints
-from agent.simulator.agent_state import State
-from agent.simulator.ways import CLIXON, NETOPEER2, Ways
+from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
+from agent.simulator.datastores import trustpoints
+from agent.simulator.device.operstate import State
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2, Ways
 from tests.inprocess import Process
 from tests.model.test_anchor import make_pem
 from tests.properties.neighbour import OURS, PERSIST, THEIRS, URL, Deed, Neighbour

@@ -14,7 +14,7 @@ import agent
 from agent.model.bundle import Bundle
 from agent.model.outcome import Outcome
 from agent.simulator import Device, Persona, Simulator
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator.personas.quovadis import QUOVADIS
 from tests.properties.conftest import steady
 from tests.support import Clock, Lab, left_clean
 

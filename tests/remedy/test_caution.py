@@ -12,9 +12,9 @@ import agent
 from agent.model.outcome import Outcome, Status
 from agent.netconf.operations import send_lock
 from agent.simulator import Device, Fault, FaultKind, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
-from agent.simulator.ways import NETOPEER2
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.personas.behaviour import NETOPEER2
+from agent.simulator.personas.quovadis import QUOVADIS
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}

@@ -13,9 +13,10 @@ import pytest
 import agent
 from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory
-from agent.simulator import Device, Fault, FaultKind, Ways, trustpoints
-from agent.simulator.errors import rpc_error
-from agent.simulator.ways import CLIXON, NETOPEER2
+from agent.simulator import Device, Fault, FaultKind, Ways
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2
 from tests.support import Clock, Lab, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}

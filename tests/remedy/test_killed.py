@@ -13,7 +13,7 @@ from agent.model.unfinished import Memory
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.ways import CLIXON, NETOPEER2, Ways
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2, Ways
 from tests.support import Clock, Lab, eventually, left_clean
 
 STEPS = ["lock", "edit-config", "commit", "confirm", "ca-authenticate"]

@@ -10,7 +10,7 @@ import pytest
 import agent
 from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator.datastores.rpcerrors import rpc_error
 from tests.support import Clock, Lab, eventually, left_clean
 
 THEIRS = "http://somebody.example/"

@@ -14,8 +14,8 @@ from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory, Unfinished
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Fault, FaultKind, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.personas.quovadis import QUOVADIS
 from tests.support import Clock, Lab, eventually, left_clean
 
 PEM = agent.TrustAnchor.bundled().pem

@@ -14,9 +14,10 @@ from agent.model.certificate import Evidence
 from agent.model.errors import SessionLost
 from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
-from agent.simulator import Device, Fault, FaultKind, actions
-from agent.simulator.bundles import certificates
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.device import actions
+from agent.simulator.device.bundles import certificates
 from agent.xr.files import Files
 from tests.model.test_anchor import make_pem
 from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data

@@ -10,9 +10,9 @@ import pytest
 import agent
 from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind, Simulator, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.stranger import Stranger
-from agent.simulator.ways import CLIXON, NETOPEER2
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.device.othersession import Stranger
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2
 from tests.inprocess import Process
 from tests.model.test_anchor import make_pem
 

@@ -14,8 +14,8 @@ import pytest
 import agent
 from agent.model.outcome import Outcome, Status
 from agent.simulator import Device, Fault, FaultKind, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.ways import DirtyLock
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.personas.behaviour import DirtyLock
 from tests.model.test_anchor import make_pem
 from tests.support import Clock, Lab, eventually, left_clean
 

@@ -10,8 +10,8 @@ import pytest
 from agent.model.errors import InputError
 from agent.model.resources import directory
 from agent.simulator import Persona
-from agent.simulator.device import Device
-from agent.simulator.persona import platforms
+from agent.simulator.device.simdevice import Device
+from agent.simulator.personas.persona import platforms
 from tests.simulator.peer import netconf
 from tests.support import Lab
 

@@ -16,7 +16,7 @@ from ncclient.operations import RPCError
 
 from agent.model.anchor import TrustAnchor
 from agent.simulator import Device, Fault, FaultKind, Simulator
-from agent.simulator.persona import releases
+from agent.simulator.personas.persona import releases
 from tests.support import Lab, eventually
 
 NS = "http://cisco.com/ns/yang/Cisco-IOS-XR-"

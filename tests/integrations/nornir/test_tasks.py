@@ -19,8 +19,8 @@ import agent
 from agent.integrations.nornir import assess, licensing, push
 from agent.remedy.notice import Notice, bundled_notice
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator.personas.quovadis import QUOVADIS
 from tests.cli.schemas import check, schema
 from tests.integrations.nornir.conftest import MakeNornir
 from tests.support import Lab, left_clean, logged

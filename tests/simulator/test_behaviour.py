@@ -15,8 +15,8 @@ from ncclient.operations import RPCError
 import agent
 from agent.netconf import operations
 from agent.simulator import Device, Fault, FaultKind, Stranger, Ways
-from agent.simulator.errors import Refusal
-from agent.simulator.ways import CLIXON, NETOPEER2, DirtyLock, ErrorOption, Library, TrialLock
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2, DirtyLock, ErrorOption, Library, TrialLock
 from tests.simulator.peer import Neighbour, neighbour, netconf
 from tests.support import Lab, eventually
 

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from agent.simulator import actions, configmode, dialog, licences, shows
-from agent.simulator.commands import Command, NoCommand, understand
-from agent.simulator.device import Device
-from agent.simulator.errors import Refusal
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.persona import Noisy
-from agent.simulator.terminal import Closed, Interrupted, Terminal
+from agent.simulator.cli import authdialog, configmode, licences, shows
+from agent.simulator.cli.grammar import Command, NoCommand, understand
+from agent.simulator.cli.tty import Closed, Interrupted, Terminal
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device import actions
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.simdevice import Device
+from agent.simulator.personas.persona import Noisy
 
 UNAUTHORIZED = "% This command is not authorized"
 _PROMPT_ROOM = 39
@@ -172,7 +173,7 @@ class Shell:
             **({} if device.persona.admin_plane else {"admin <rest>": self._confd}),
             "configure": self._configure,
             "configure terminal": self._configure,
-            "crypto ca authenticate <name>": lambda name: dialog.authenticate(self, name),
+            "crypto ca authenticate <name>": lambda name: authdialog.authenticate(self, name),
             "crypto ca trustpool import url clean <url>": lambda url: self._import(url, clean=True),
             "crypto ca trustpool import url <url>": self._import,
             "run cp <source> <destination>": self._copy,

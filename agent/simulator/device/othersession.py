@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agent.simulator.errors import Refusal
+from agent.simulator.datastores.rpcerrors import Refusal
 
 if TYPE_CHECKING:
-    from agent.simulator.device import Device
+    from agent.simulator.device.simdevice import Device
 
 _FIRST = 9001
 

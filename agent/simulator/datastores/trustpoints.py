@@ -12,7 +12,7 @@ from typing import Any
 
 from lxml import etree
 
-from agent.simulator.models import Model
+from agent.simulator.datastores.yangmodels import Model
 
 CONSOLE = "urn:xr-agent:simulator:console"
 _SETTINGS = ("enrollment", "crl", "vrf", "description")

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from agent.model.anchor import TrustAnchor
 from agent.model.errors import InputError
-from agent.simulator import actions, trustpoints
-from agent.simulator.printed import certificate
+from agent.simulator.cli.printed import certificate
+from agent.simulator.datastores import trustpoints
+from agent.simulator.device import actions
 
 if TYPE_CHECKING:
-    from agent.simulator.cli import Shell
+    from agent.simulator.cli.shell import Shell
 
 _PASTE = 'Enter the base 64 encoded certificate.\nEnd with a blank line or the word "quit" on a line by itself\n\n'
 _ACCEPT = "Do you accept this certificate? [yes/no]: "

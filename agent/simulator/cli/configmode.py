@@ -10,11 +10,11 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from agent.simulator import trustpoints
-from agent.simulator.errors import Refusal
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.rpcerrors import Refusal
 
 if TYPE_CHECKING:
-    from agent.simulator.cli import Shell
+    from agent.simulator.cli.shell import Shell
 
 _OTHERS = """\
 One or more commits have occurred from other configuration sessions since this session started or since the last \

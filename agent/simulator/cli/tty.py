@@ -34,7 +34,7 @@ class Terminal:
         self._waiting = False
 
     def at_rest(self, *, typed: int, read: int, now: float) -> bool:
-        """As of :class:`agent.simulator.silence.Resting`.
+        """As of :class:`agent.simulator.device.silence.Resting`.
 
         Nothing is received or sent while input is waited for, but input that ends the wait.
         """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
-from agent.simulator.models import Model
-from agent.simulator.persona import Persona
+from agent.simulator.datastores.yangmodels import Model
+from agent.simulator.personas.persona import Persona
 
 _PREFIX = "Cisco-IOS-XR-"
 

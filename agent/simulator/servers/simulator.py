@@ -15,16 +15,16 @@ from typing import Any, Self
 import asyncssh
 from asyncssh.stream import SSHServerStreamSession
 
-from agent.simulator import cli
-from agent.simulator.device import Device
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.framing import Deframer, FramingError, enframe, unfinished
-from agent.simulator.ledger import ledger
-from agent.simulator.persona import BASE, Persona
-from agent.simulator.ports import MANY, bound, free
-from agent.simulator.rpcs import Rpcs
-from agent.simulator.sftp import SftpServer
-from agent.simulator.wire import Connection
+from agent.simulator.cli import shell
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.ledger import ledger
+from agent.simulator.device.simdevice import Device
+from agent.simulator.netconf.framing import Deframer, FramingError, enframe, unfinished
+from agent.simulator.netconf.rpcs import Rpcs
+from agent.simulator.personas.persona import BASE, Persona
+from agent.simulator.servers.ports import MANY, bound, free
+from agent.simulator.servers.sftpserver import SftpServer
+from agent.simulator.servers.sshconnection import Connection
 
 USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
@@ -179,7 +179,7 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 
     def __init__(self, device: Device) -> None:
         super().__init__(
-            lambda stdin, stdout, _: cli.serve(device, stdin, stdout),
+            lambda stdin, stdout, _: shell.serve(device, stdin, stdout),
             (lambda channel: SftpServer(channel, device.disk)) if device.persona.sftp else None,
             3,
         )
@@ -294,7 +294,7 @@ class Simulator:
         return "".join(device.known_hosts() for device in self.devices.values())
 
     def ledgers(self) -> dict[str, dict[str, object]]:
-        """What was written to each device by now, by its name; see :func:`agent.simulator.ledger.ledger`."""
+        """What was written to each device by now, by its name; see :func:`agent.simulator.device.ledger.ledger`."""
 
         async def read() -> dict[str, dict[str, object]]:
             return {name: ledger(device) for name, device in self.devices.items()}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from agent.simulator.agent_state import State, shown
-from agent.simulator.device import Device
+from agent.simulator.device.operstate import State, shown
+from agent.simulator.device.simdevice import Device
 
 _DEADLINE, _NEXT = timedelta(days=90), timedelta(days=30)
 _TRANSPORTS = {"callhome": "Callhome", "smart": "Smart", "clsu": "cslu", "transport-off": "Transport Off"}

@@ -9,15 +9,17 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from agent.simulator import actions, oper, trustpoints
-from agent.simulator.device import Device
-from agent.simulator.errors import Refusal, rpc_error, unknown_element
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.make import BASE, CLI_CFG
-from agent.simulator.subtree import select
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.rpcerrors import Refusal, rpc_error, unknown_element
+from agent.simulator.device import actions
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.prototype import BASE, CLI_CFG
+from agent.simulator.device.simdevice import Device
+from agent.simulator.netconf import operdata
+from agent.simulator.netconf.subtree import select
 
 if TYPE_CHECKING:
-    from agent.simulator.server import NetconfSession
+    from agent.simulator.servers.simulator import NetconfSession
 
 _OK = b"<ok/>"
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
@@ -137,7 +139,7 @@ class Rpcs:
     def _get(self, body: etree._Element) -> bytes:
         wanted = body.find(f"{{{BASE}}}filter")
         rule = next(wanted.iterchildren("*"), None) if wanted is not None else None
-        return _filtered(body, self._shown("running", body) + oper.operational(self._device, rule))
+        return _filtered(body, self._shown("running", body) + operdata.operational(self._device, rule))
 
     def _get_config(self, body: etree._Element) -> bytes:
         return _filtered(body, self._shown(_datastore(body, "source"), body))
@@ -231,7 +233,7 @@ class Rpcs:
             return _OK
         wrapped = etree.Element("output", nsmap={None: module.namespace})  # type: ignore[dict-item] # None is the default
         for name, value in output.items():
-            oper.build(wrapped, name, value, module.namespace)
+            operdata.build(wrapped, name, value, module.namespace)
         return b"".join(etree.tostring(node) for node in wrapped)
 
 

@@ -10,7 +10,7 @@ import asyncssh
 from asyncssh.constants import MSG_IGNORE
 
 if TYPE_CHECKING:
-    from agent.simulator.device import Device
+    from agent.simulator.device.simdevice import Device
 
 
 class Connection(asyncssh.SSHServerConnection):

@@ -10,12 +10,13 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from agent.simulator import library, trustpoints
-from agent.simulator.datastore import Datastores
-from agent.simulator.errors import Refusal
-from agent.simulator.models import Model, model
-from agent.simulator.persona import Persona
-from agent.simulator.transport import subtrees
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.datastores import Datastores
+from agent.simulator.datastores.licensingtransport import subtrees
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.datastores.yangmodels import Model, model
+from agent.simulator.personas import yanglibrary
+from agent.simulator.personas.persona import Persona
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 CLI_CFG = "http://cisco.com/ns/yang/Cisco-IOS-XR-cli-cfg"
@@ -70,7 +71,7 @@ def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree
 
 
 def _hello(persona: Persona) -> bytes:
-    listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in library.capabilities(persona))
+    listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in yanglibrary.capabilities(persona))
     return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
         BASE.encode(),
         listed.replace("%", "%%").encode(),

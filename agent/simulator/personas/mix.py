@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from agent.model.anchor import TrustAnchor
-from agent.simulator.persona import Persona
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator.personas.persona import Persona
+from agent.simulator.personas.quovadis import QUOVADIS
 
 _STRIDE = 37
 """Coprime to 100: devices that follow each other are of different kinds, and a hundred of them are every one."""

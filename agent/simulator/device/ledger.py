@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.simulator.device import Device
+from agent.simulator.device.simdevice import Device
 
 
 def ledger(device: Device) -> dict[str, object]:

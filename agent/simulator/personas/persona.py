@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.model.anchor import TrustAnchor
-from agent.simulator.platforms import Announced, ModuleFile, announced, platforms, releases
-from agent.simulator.quovadis import QUOVADIS
-from agent.simulator.ways import Ways
+from agent.simulator.personas.behaviour import Ways
+from agent.simulator.personas.platforms import Announced, ModuleFile, announced, platforms, releases
+from agent.simulator.personas.quovadis import QUOVADIS
 
 __all__ = ["BASE", "ModuleFile", "Persona", "platforms", "releases"]
 
@@ -72,13 +72,13 @@ class Persona:
         commit_asks: what the CLI's commit asks before it does anything; ``y``, ``yes`` or nothing goes on.
         commit_error: why the CLI's commit fails, as ``show configuration failed`` tells; None where it works.
         enrollment_spelling: how the running configuration spells terminal enrollment.
-        dialog: which questions ``crypto ca authenticate`` asks, see :mod:`agent.simulator.dialog`.
+        dialog: which questions ``crypto ca authenticate`` asks, see :mod:`agent.simulator.cli.authdialog`.
         dialog_shows: the PEM whose certificate the dialog prints in place of the pasted one.
         dialog_fingerprint: the fingerprint it prints in place of the right one; empty for none at all.
         dialog_breaks: how the dialog goes wrong, and when.
         print_style: how certificates are printed: ``sha1`` as of late, ``attributes`` as in older guides.
         lists_terminal: whether ``show crypto ca trustpool`` lists trustpoint Trustpool's certificate, too.
-        file_faults: what is wrong with the file system, see :mod:`agent.simulator.disk`.
+        file_faults: what is wrong with the file system, see :mod:`agent.simulator.device.disk`.
     """
 
     release: str = "7.8.1"

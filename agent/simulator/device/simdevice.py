@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from agent.simulator import trustpoints
-from agent.simulator.agent_state import State
-from agent.simulator.datastore import Datastores
-from agent.simulator.disk import Disk
-from agent.simulator.errors import Refusal
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.make import make
-from agent.simulator.persona import Persona
-from agent.simulator.silence import Silence
-from agent.simulator.stranger import Stranger
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.datastores import Datastores
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device.disk import Disk
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.operstate import State
+from agent.simulator.device.othersession import Stranger
+from agent.simulator.device.prototype import make
+from agent.simulator.device.silence import Silence
+from agent.simulator.personas.persona import Persona
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from agent.simulator.server import NetconfSession
+    from agent.simulator.servers.simulator import NetconfSession
 
 
 _TURN = 0.01

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent.simulator.device import Device
+    from agent.simulator.device.simdevice import Device
 
 
 class FaultKind(Enum):

@@ -11,7 +11,7 @@ import asyncssh
 from asyncssh import SFTPAttrs, SFTPName
 from asyncssh.constants import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_TRUNC, FXF_WRITE
 
-from agent.simulator.disk import Disk
+from agent.simulator.device.disk import Disk
 
 
 class SftpServer(asyncssh.SFTPServer):

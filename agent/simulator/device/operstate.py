@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from agent.model.anchor import TrustAnchor
-from agent.simulator.bundles import digest
-from agent.simulator.persona import Persona
+from agent.simulator.device.bundles import digest
+from agent.simulator.personas.persona import Persona
 
 _FAILED = (
     "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from agent.simulator import transport
-from agent.simulator.device import Device
-from agent.simulator.oper import moment_of
-from agent.simulator.printed import section
+from agent.simulator.cli.printed import section
+from agent.simulator.datastores import licensingtransport
+from agent.simulator.device.simdevice import Device
+from agent.simulator.netconf.operdata import moment_of
 
 _NOTHING = "% No such configuration item(s)\n"
 
@@ -37,9 +37,11 @@ def commands(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
         "show running-config crypto ca": plain(_trustpoints),
         "show running-config crypto ca trustpoint": plain(_trustpoints),
         "show running-config crypto ca trustpoint <name>": plain(_trustpoints),
-        "show running-config call-home": plain(lambda one: transport.call_home(one.persona) or _NOTHING),
-        "show running-config license": plain(lambda one: transport.license_smart(one.persona) or _NOTHING),
-        "show running-config license smart": plain(lambda one: transport.license_smart(one.persona) or _NOTHING),
+        "show running-config call-home": plain(lambda one: licensingtransport.call_home(one.persona) or _NOTHING),
+        "show running-config license": plain(lambda one: licensingtransport.license_smart(one.persona) or _NOTHING),
+        "show running-config license smart": plain(
+            lambda one: licensingtransport.license_smart(one.persona) or _NOTHING
+        ),
         "show running-config http client": plain(_http_client),
     }
 
@@ -119,15 +121,15 @@ def _trustpoints(device: Device, name: str | None = None) -> str:
 
 
 def _http_client(device: Device) -> str:
-    return transport.http_client(device.persona, device.models) or _NOTHING
+    return licensingtransport.http_client(device.persona, device.models) or _NOTHING
 
 
 def _running(device: Device) -> str:
     parts = (
-        transport.call_home(device.persona),
+        licensingtransport.call_home(device.persona),
         device.cli_text(),
-        transport.http_client(device.persona, device.models),
-        transport.license_smart(device.persona),
+        licensingtransport.http_client(device.persona, device.models),
+        licensingtransport.license_smart(device.persona),
     )
     return "\n".join(
         [

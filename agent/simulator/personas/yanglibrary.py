@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from lxml import etree
 
-from agent.simulator.persona import Persona
+from agent.simulator.personas.persona import Persona
 
 _NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 _DATASTORES = "urn:ietf:params:xml:ns:yang:ietf-datastores"

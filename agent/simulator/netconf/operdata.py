@@ -9,12 +9,12 @@ from functools import lru_cache
 from lxml import etree
 
 from agent.model.anchor import TrustAnchor
-from agent.simulator import library
-from agent.simulator.agent_state import State, shown
-from agent.simulator.device import Device
-from agent.simulator.models import Model
-from agent.simulator.subtree import selects
-from agent.simulator.trustpoints import PREFIX
+from agent.simulator.datastores.trustpoints import PREFIX
+from agent.simulator.datastores.yangmodels import Model
+from agent.simulator.device.operstate import State, shown
+from agent.simulator.device.simdevice import Device
+from agent.simulator.netconf.subtree import selects
+from agent.simulator.personas import yanglibrary
 
 Tree = Mapping[str, object]
 
@@ -25,7 +25,7 @@ _MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 def operational(device: Device, rule: etree._Element | None = None) -> list[etree._Element]:
     """Operational data of a device, in the modules it has: all of it, or the trees that *rule*, of a filter, names."""
     found = [sessions(device)] if rule is None or selects(rule, _SESSIONS, _MONITORING) else []
-    found += [tree for tree in library.trees(device.persona) if rule is None or _selects_root(rule, tree)]
+    found += [tree for tree in yanglibrary.trees(device.persona) if rule is None or _selects_root(rule, tree)]
     for module, (root, make) in _TREES.items():
         model = device.models.get(PREFIX + module)
         if model is not None and (rule is None or selects(rule, root, model.namespace)):

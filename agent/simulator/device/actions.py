@@ -14,9 +14,9 @@ from lxml import etree
 
 from agent.model.anchor import TrustAnchor
 from agent.model.errors import InputError
-from agent.simulator.bundles import certificates
-from agent.simulator.device import Device
-from agent.simulator.errors import Refusal
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device.bundles import certificates
+from agent.simulator.device.simdevice import Device
 
 _LARGEST_FETCH = 1 << 24
 _TMP = "/tmp"  # noqa: S108 - the simulated router's

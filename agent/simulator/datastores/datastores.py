@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from agent.simulator.errors import Refusal, lock_denied, unknown_element
-from agent.simulator.models import Model
-from agent.simulator.ways import Ways
+from agent.simulator.datastores.rpcerrors import Refusal, lock_denied, unknown_element
+from agent.simulator.datastores.yangmodels import Model
+from agent.simulator.personas.behaviour import Ways
 
 _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
 _OVERTAKEN = "One or more commits have occurred from other configuration sessions"
