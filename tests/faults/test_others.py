@@ -103,7 +103,7 @@ def test_a_neighbour_at_any_step_finds_everything_as_it_was_left(
     process, device = Process.at(simulator, ways=SERVERS[server], terminal_rpc="installs")
     other, done = device.stranger(), []
 
-    def act(device: Device) -> None:
+    def act() -> None:
         try:
             DEEDS[deed](other, device)
         except Refusal:

@@ -271,7 +271,7 @@ def test_a_login_that_is_answered_by_a_reset_is_not_sent_again(
 
     def hang_up(self: Any, username: str, password: str) -> bool:
         logins.append(username)
-        servers._reset(self._connection)
+        self._connection.reset()
         return False
 
     monkeypatch.setattr(servers._Server, "validate_password", hang_up)

@@ -250,7 +250,7 @@ class World:
             *dies,
         ]
 
-    def _do(self, deeds: tuple[Deed, ...], device: Device) -> None:
+    def _do(self, deeds: tuple[Deed, ...]) -> None:
         for deed in deeds:
             if deed[0] == "pass":
                 self.clock.now += float(deed[1])

@@ -44,9 +44,9 @@ def pushed(process: Process, wish: agent.Intent = WISH) -> Outcome:
     return end
 
 
-def meanwhile(operation: str, act: Callable[[Stranger], object], *, skip: int = 0) -> Fault:
+def meanwhile(device: Device, operation: str, act: Callable[[Stranger], object], *, skip: int = 0) -> Fault:
     """Somebody else, as an rpc arrives."""
-    return Fault(operation, FaultKind.MEANWHILE, skip=skip, act=lambda device: act(device.stranger()))
+    return Fault(operation, FaultKind.MEANWHILE, skip=skip, act=lambda: act(device.stranger()))
 
 
 def clean(device: Device) -> bool:
@@ -70,7 +70,7 @@ def test_who_cures_the_router_before_the_lock_is_granted_did_it(made: Made) -> N
         at_console(device, "terminal")
         other.authenticate("Trustpool", ROOT)
 
-    device.faults.append(meanwhile("lock", cure))
+    device.faults.append(meanwhile(device, "lock", cure))
     outcome = pushed(process)
     assert (outcome.result, outcome.changed) == (agent.Result.UNCHANGED, False)
     assert device.counters["ca-authenticate"] == device.counters["edit-config"] == 0
@@ -80,7 +80,7 @@ def test_who_cures_the_router_before_the_lock_is_granted_did_it(made: Made) -> N
 def test_an_enrollment_that_another_set_before_the_lock_is_kept_whatever_comes_of_the_push(made: Made) -> None:
     process, device = made
     object.__setattr__(device.persona, "terminal_rpc", "ok-without-certificate")
-    device.faults.append(Fault("lock", FaultKind.MEANWHILE, act=lambda one: at_console(one, "terminal")))
+    device.faults.append(Fault("lock", FaultKind.MEANWHILE, act=lambda: at_console(device, "terminal")))
     outcome = pushed(process)
     assert (outcome.result, device.enrollment()) == (agent.Result.FAILED, "terminal")
     assert device.counters["commit"] == 0
@@ -89,7 +89,7 @@ def test_an_enrollment_that_another_set_before_the_lock_is_kept_whatever_comes_o
 @pytest.mark.parametrize("pem", [ROOT, make_pem("Somebody Else")], ids=["the root", "another"])
 def test_a_certificate_that_came_while_the_trustpoint_was_committed_is_not_installed_over(made: Made, pem: str) -> None:
     process, device = made
-    device.faults.append(meanwhile("confirm", lambda other: other.authenticate("Trustpool", pem)))
+    device.faults.append(meanwhile(device, "confirm", lambda other: other.authenticate("Trustpool", pem)))
     outcome = pushed(process)
     assert device.counters["ca-authenticate"] == 0
     assert device.state.certificates == {"Trustpool": pem}
@@ -106,7 +106,7 @@ def test_an_enrollment_that_another_set_since_ours_is_not_replaced_by_the_next_m
             other.kill(number)
         at_console(device, URL)
 
-    device.faults.append(meanwhile("ca-authenticate", takes_over))
+    device.faults.append(meanwhile(device, "ca-authenticate", takes_over))
     outcome = pushed(process, replace(WISH, method=agent.Method.AUTO))
     assert device.enrollment() == URL, outcome
 
@@ -170,7 +170,7 @@ def test_somebody_elses_trial_is_waited_out(made: Made) -> None:
     other.edit("THEIRS", "terminal")
     other.commit_on_trial(300, "theirs")
     other.discard()
-    device.faults.append(Fault("lock", FaultKind.MEANWHILE, skip=20, act=lambda _: other.confirm("theirs")))
+    device.faults.append(Fault("lock", FaultKind.MEANWHILE, skip=20, act=lambda: other.confirm("theirs")))
     assert pushed(process).result is agent.Result.REMEDIED
     assert sorted(device.trustpoints()) == ["THEIRS", "Trustpool"]
     assert clean(device)
@@ -191,7 +191,7 @@ def test_behind_a_killed_session_nothing_of_the_one_who_edits_then_is_discarded(
             other.edit("THEIRS", URL)
             done.append(True)
 
-    device.faults.append(meanwhile(step, takes_over))
+    device.faults.append(meanwhile(device, step, takes_over))
     outcome = pushed(process)
     assert "THEIRS" not in device.trustpoints(), outcome
     assert not done or device.config.dirty, outcome
@@ -204,7 +204,10 @@ def test_a_trial_whose_first_session_is_lost_and_that_nobody_sees_is_ended_by_th
     def kill(other: Stranger) -> None:
         other.kill(min(device.sessions))
 
-    device.faults += [meanwhile("get-config", kill, skip=3), Fault("get-config", FaultKind.EMPTY, times=4, skip=0)]
+    device.faults += [
+        meanwhile(device, "get-config", kill, skip=3),
+        Fault("get-config", FaultKind.EMPTY, times=4, skip=0),
+    ]
     device.faults[1].skip = 3
     outcome = pushed(process)
     assert outcome.well, outcome
@@ -218,7 +221,7 @@ def test_a_trial_whose_sessions_are_both_lost_is_ended_on_a_third(made: Made) ->
         for number in list(device.sessions):
             other.kill(number)
 
-    device.faults.append(meanwhile("get-config", kill, skip=3))
+    device.faults.append(meanwhile(device, "get-config", kill, skip=3))
     outcome = pushed(process)
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert clean(device)

@@ -479,8 +479,8 @@ def test_something_happens_meanwhile_in_the_order_it_was_told_to(lab: Lab) -> No
     device = lab.add()
     seen: list[tuple[str, list[str]]] = []
     device.faults += [
-        Fault("get-config", FaultKind.MEANWHILE, skip=1, act=lambda one: one.configure("THEIRS", "terminal")),
-        Fault("commit", FaultKind.MEANWHILE, act=lambda one: seen.append(("before", one.trustpoints()))),
+        Fault("get-config", FaultKind.MEANWHILE, skip=1, act=lambda: device.configure("THEIRS", "terminal")),
+        Fault("commit", FaultKind.MEANWHILE, act=lambda: seen.append(("before", device.trustpoints()))),
         Fault("commit", FaultKind.ERROR_AFTER),
     ]
     with neighbour(lab, device) as ours, netconf(lab, device) as reader:

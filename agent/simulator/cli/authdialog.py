@@ -11,22 +11,38 @@ the PEM was ``pasted``, when the certificate was ``accepted`` and is not yet ins
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from agent.model.anchor import TrustAnchor
 from agent.model.errors import InputError
 from agent.simulator.cli.printed import certificate
+from agent.simulator.cli.tty import Terminal
 from agent.simulator.datastores import trustpoints
 from agent.simulator.device import actions
-
-if TYPE_CHECKING:
-    from agent.simulator.cli.shell import Shell
+from agent.simulator.device.simdevice import Device
+from agent.simulator.personas.persona import Noisy
 
 _PASTE = 'Enter the base 64 encoded certificate.\nEnd with a blank line or the word "quit" on a line by itself\n\n'
 _ACCEPT = "Do you accept this certificate? [yes/no]: "
 _SURE = "Are you sure you want to do this? [yes/no]: "
 _REPLACE = "Do you want to overwrite/replace it? [yes/no]: "
 _ODD = "Keep a copy in nvram: as well? [y/n]: "
+
+
+class Shell(Protocol):
+    """The CLI session that holds the dialog."""
+
+    device: Device
+    terminal: Terminal
+
+    async def ask(self, question: str) -> str:
+        """The answer to *question*."""
+
+    def logs(self, where: Noisy) -> str:
+        """The log lines that come there."""
+
+    def leave(self) -> None:
+        """End the connection without a word."""
 
 
 class _Broken(Exception):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from agent.simulator.cli.tty import Terminal
 from agent.simulator.datastores import trustpoints
 from agent.simulator.datastores.rpcerrors import Refusal
-
-if TYPE_CHECKING:
-    from agent.simulator.cli.shell import Shell
+from agent.simulator.device.simdevice import Device
 
 _OTHERS = """\
 One or more commits have occurred from other configuration sessions since this session started or since the last \
@@ -36,6 +35,31 @@ _SEMANTIC = """\
 !! errors with each failed configuration command can be
 !! found below.
 """
+
+
+class Shell(Protocol):
+    """The CLI session that the mode is one of.
+
+    Attributes:
+        name: of the session, as locks and commits have it; config: the mode one is in, None outside configuration.
+    """
+
+    device: Device
+    terminal: Terminal
+    name: str
+    config: ConfigMode | None
+
+    async def ask(self, question: str) -> str:
+        """The answer to *question*."""
+
+    async def obey(self, line: str) -> None:
+        """One command line."""
+
+    def refuses(self, command: str) -> bool:
+        """Whether the user may not do it."""
+
+    def complain(self, column: int | None) -> None:
+        """Say where a line goes wrong."""
 
 
 class ConfigMode:

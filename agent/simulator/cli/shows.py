@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 
 from agent.simulator.cli.printed import section
 from agent.simulator.datastores import licensingtransport
+from agent.simulator.device.operstate import moment_of
 from agent.simulator.device.simdevice import Device
-from agent.simulator.netconf.operdata import moment_of
 
 _NOTHING = "% No such configuration item(s)\n"
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from agent.simulator.device.simdevice import Device
 
 
 class FaultKind(Enum):
@@ -51,7 +47,7 @@ class Fault:
     times: int = 1
     skip: int = 0
     seconds: float = 0.0
-    act: Callable[[Device], object] | None = None
+    act: Callable[[], object] | None = None
 
     def strikes(self, operation: str) -> bool:
         """Whether it hits this rpc; counts itself down."""

@@ -148,3 +148,8 @@ class State:
 def shown(moment: datetime) -> str:
     """A time as the device writes it."""
     return moment.strftime("%b %d %Y %H:%M:%S UTC")
+
+
+def moment_of(when: datetime) -> str:
+    """A time as in a syslog line: ``Feb 22 10:00:07.962``."""
+    return f"{when:%b} {when.day:2} {when:%H:%M:%S}.{when.microsecond // 1000:03}"

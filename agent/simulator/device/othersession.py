@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from agent.simulator.datastores.datastores import Datastores
 from agent.simulator.datastores.rpcerrors import Refusal
-
-if TYPE_CHECKING:
-    from agent.simulator.device.simdevice import Device
+from agent.simulator.datastores.trustpoints import Home
+from agent.simulator.device.operstate import State
 
 _FIRST = 9001
+
+
+class Device(Protocol):
+    """The device such a session is at."""
+
+    config: Datastores
+    home: Home
+    state: State
+    strangers: dict[str, str]
+
+    def post(self, work: Callable[[], None], /) -> None:
+        """Run *work* in the simulator's thread and wait for it."""
+
+    def enrollment(self, name: str) -> str | None:
+        """The running enrollment of a trustpoint."""
+
+    def kill(self, session: str, *, by: str) -> None:
+        """End a session by another."""
 
 
 class Stranger:

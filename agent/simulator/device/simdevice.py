@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lxml import etree
 
@@ -21,14 +21,15 @@ from agent.simulator.device.prototype import make
 from agent.simulator.device.silence import Silence
 from agent.simulator.personas.persona import Persona
 
-if TYPE_CHECKING:
-    from asyncio import Future
-
-    from agent.simulator.servers.simulator import NetconfSession
-
-
 _TURN = 0.01
 """Seconds between two looks at a clock that may be somebody's own."""
+
+
+class Session(Protocol):
+    """A NETCONF session over a connection, as far as the device has to do with it."""
+
+    def drop(self) -> None:
+        """End the connection without a word, and what the session is about."""
 
 
 @dataclass
@@ -60,9 +61,9 @@ class Device:
     counters: Counter[str] = field(default_factory=Counter)
     typed: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
-    sessions: dict[str, NetconfSession] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     strangers: dict[str, str] = field(default_factory=dict)
-    held: list[Future[None]] = field(default_factory=list, repr=False)
+    held: list[asyncio.Future[None]] = field(default_factory=list, repr=False)
     connections: set[Any] = field(default_factory=set, repr=False)
     silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
@@ -193,7 +194,7 @@ class Device:
             if fault.strikes(operation):
                 if fault.kind is not FaultKind.MEANWHILE or fault.act is None:
                     return fault
-                fault.act(self)
+                fault.act()
         return None
 
     async def pause(self, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 
 from lxml import etree
@@ -11,7 +11,7 @@ from lxml import etree
 from agent.model.anchor import TrustAnchor
 from agent.simulator.datastores.trustpoints import PREFIX
 from agent.simulator.datastores.yangmodels import Model
-from agent.simulator.device.operstate import State, shown
+from agent.simulator.device.operstate import State, moment_of, shown
 from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf.subtree import selects
 from agent.simulator.personas import yanglibrary
@@ -178,11 +178,6 @@ def syslog(namespace: str, state: State) -> etree._Element | None:
             }
         )
     return top("syslog", {"messages": {"message": entries}}, namespace) if entries else None
-
-
-def moment_of(when: datetime) -> str:
-    """A time as in a syslog line: ``Feb 22 10:00:07.962``."""
-    return f"{when:%b} {when.day:2} {when:%H:%M:%S}.{when.microsecond // 1000:03}"
 
 
 _SEVERITIES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
@@ -18,18 +18,42 @@ from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf import operdata
 from agent.simulator.netconf.subtree import select
 
-if TYPE_CHECKING:
-    from agent.simulator.servers.simulator import NetconfSession
-
 _OK = b"<ok/>"
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
 """One for all sessions: they are served in one thread."""
 
 
+class Session(Protocol):
+    """The session that the rpcs come from.
+
+    Attributes:
+        busy: it has begun what it finishes even if its client is gone; dropped: it has ended, and nothing is answered.
+        closing, dropping: it ends behind the answer, in order or without a word.
+    """
+
+    session_id: str
+    busy: bool
+    closing: bool
+    dropped: bool
+    dropping: bool
+
+    def drop(self) -> None:
+        """End the connection without a word, and what the session is about."""
+
+    def cut(self, message: bytes) -> None:
+        """Send half of a message, and end."""
+
+    def raw(self, data: bytes) -> bool:
+        """Send bytes as they are; whether their reader has to wait for more."""
+
+    def reset(self) -> None:
+        """Reset the TCP connection."""
+
+
 class Rpcs:
     """Answers the rpcs of one session."""
 
-    def __init__(self, device: Device, session: NetconfSession) -> None:
+    def __init__(self, device: Device, session: Session) -> None:
         self._device, self._session = device, session
         self._config = device.config
 

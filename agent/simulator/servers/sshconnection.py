@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncssh
 from asyncssh.constants import MSG_IGNORE
 
-if TYPE_CHECKING:
-    from agent.simulator.device.simdevice import Device
+from agent.simulator.device.simdevice import Device
 
 
 class Connection(asyncssh.SSHServerConnection):
@@ -43,6 +45,14 @@ class Connection(asyncssh.SSHServerConnection):
         """Send a packet; asyncssh's SSH_MSG_IGNORE before each, meant for CBC, doubles the work of both sides."""
         if pkttype != MSG_IGNORE:
             super().send_packet(pkttype, *args, **more)
+
+    def reset(self) -> None:
+        """End by a TCP reset, as a device does that refuses the connection."""
+        sock = self.get_extra_info("socket")
+        if sock is not None:  # None: it has ended already
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:
         """Take what came, or hold it back for as long as it is on its way."""
