@@ -18,8 +18,7 @@ from agent.cli.chosen import device as device_of
 from agent.cli.main import program
 from agent.model.anchor import TrustAnchor
 from agent.netconf.session import connect
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.schemas import check
 

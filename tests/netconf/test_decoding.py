@@ -13,7 +13,7 @@ from agent.model.state import Unreadable
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
 from agent.netconf.schema import Schema, findings
-from agent.simulator.personas.persona import Persona
+from agent.simulator import Persona
 
 LICENSING = "Cisco-IOS-XR-infra-smartlicense-oper"
 HEAD = 'namespace "urn:m0"; prefix m0; revision 2031-01-01;'

@@ -15,7 +15,7 @@ from agent.netconf.capability import Capabilities
 from agent.netconf.library import Match
 from agent.netconf.payload import Element, parse, template
 from agent.netconf.schema import Schema, findings
-from agent.simulator.personas.persona import Persona, releases
+from agent.simulator import Persona, releases
 from tests.support import Lab
 
 PREFIX = "http://cisco.com/ns/yang/"

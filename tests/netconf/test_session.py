@@ -17,8 +17,7 @@ from agent.model.clock import Clock as RouterClock
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
-from agent.simulator import Fault, FaultKind
-from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Clock, DeviceClock, Lab, logged, read
 
 

@@ -20,8 +20,8 @@ from agent.netconf.library import Variant
 from agent.netconf.payload import parse, serialize, template
 from agent.netconf.schema import Schema, findings
 from agent.netconf.unlogged import Unlogged
+from agent.simulator import Persona
 from agent.simulator.datastores import yangmodels as simulated
-from agent.simulator.personas.persona import Persona
 from tests.threads import THREADS, at_once
 
 UM, ACT = "Cisco-IOS-XR-um-crypto-cfg", "Cisco-IOS-XR-crypto-act"

@@ -9,8 +9,7 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.support import Clock, Lab, eventually, left_clean
 
 THEIRS = "http://somebody.example/"

@@ -14,8 +14,7 @@ from agent.model.certificate import Evidence
 from agent.model.errors import SessionLost
 from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from agent.simulator.device import actions
 from agent.simulator.device.bundles import certificates
 from agent.xr.files import Files

@@ -9,17 +9,14 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind, Simulator, Ways
-from agent.simulator.datastores.rpcerrors import rpc_error
-from agent.simulator.device.othersession import Stranger
-from agent.simulator.personas.behaviour import CLIXON, NETOPEER2
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, OtherSession, Simulator, rpc_error
 from tests.inprocess import Process
 from tests.model.test_anchor import make_pem
 
 ROOT = agent.TrustAnchor.bundled().pem
 URL = "http://somebody.example/"
 WISH = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
-SERVERS = {"xr": Ways(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
+SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 
 Made = tuple[Process, Device]
 
@@ -34,7 +31,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(params=list(SERVERS.values()), ids=list(SERVERS))
 def made(simulator: Simulator, request: pytest.FixtureRequest) -> Made:
     """A process and its router, which behaves as each of the servers."""
-    return Process.at(simulator, ways=request.param, terminal_rpc="installs")
+    return Process.at(simulator, behaviour=request.param, terminal_rpc="installs")
 
 
 def pushed(process: Process, wish: agent.Intent = WISH) -> Outcome:
@@ -44,9 +41,9 @@ def pushed(process: Process, wish: agent.Intent = WISH) -> Outcome:
     return end
 
 
-def meanwhile(device: Device, operation: str, act: Callable[[Stranger], object], *, skip: int = 0) -> Fault:
+def meanwhile(device: Device, operation: str, act: Callable[[OtherSession], object], *, skip: int = 0) -> Fault:
     """Somebody else, as an rpc arrives."""
-    return Fault(operation, FaultKind.MEANWHILE, skip=skip, act=lambda: act(device.stranger()))
+    return Fault(operation, FaultKind.MEANWHILE, skip=skip, act=lambda: act(device.other_session()))
 
 
 def clean(device: Device) -> bool:
@@ -66,7 +63,7 @@ def at_console(device: Device, enrollment: str | None) -> None:
 def test_who_cures_the_router_before_the_lock_is_granted_did_it(made: Made) -> None:
     process, device = made
 
-    def cure(other: Stranger) -> None:
+    def cure(other: OtherSession) -> None:
         at_console(device, "terminal")
         other.authenticate("Trustpool", ROOT)
 
@@ -101,7 +98,7 @@ def test_an_enrollment_that_another_set_since_ours_is_not_replaced_by_the_next_m
     device = simulator.add(agent.simulator.Persona(terminal_rpc="ok-without-certificate", release="25.2.1"))
     process = Process(simulator, device)
 
-    def takes_over(other: Stranger) -> None:
+    def takes_over(other: OtherSession) -> None:
         for number in list(device.sessions):
             other.kill(number)
         at_console(device, URL)
@@ -144,8 +141,8 @@ def test_what_an_earlier_push_left_on_trial_is_ended_where_nothing_is_to_be_done
 
 
 def test_a_left_edit_is_discarded_and_what_is_read_beside_the_lock_is_read_behind_that(simulator: Simulator) -> None:
-    ways = Ways(unlock_discards=False, dirty_lock="resource-denied")
-    process, device = Process.at(simulator, ways=ways, terminal_rpc="installs")
+    behaviour = Behaviour(unlock_discards=False, dirty_lock="resource-denied")
+    process, device = Process.at(simulator, behaviour=behaviour, terminal_rpc="installs")
     device.faults.append(process.death("commit"))
     assert process.push(WISH) is None
     assert device.config.dirty
@@ -154,10 +151,10 @@ def test_a_left_edit_is_discarded_and_what_is_read_beside_the_lock_is_read_behin
 
 
 def test_a_neighbours_edit_beside_the_one_that_was_left_is_neither_lost_nor_committed(simulator: Simulator) -> None:
-    process, device = Process.at(simulator, ways=Ways(unlock_discards=False), terminal_rpc="installs")
+    process, device = Process.at(simulator, behaviour=Behaviour(unlock_discards=False), terminal_rpc="installs")
     device.faults.append(process.death("commit"))
     assert process.push(WISH) is None
-    device.stranger().edit("THEIRS", "terminal")
+    device.other_session().edit("THEIRS", "terminal")
     outcome = pushed(process)
     assert (outcome.result, outcome.error and outcome.error.kind) == (agent.Result.FAILED, "refused")
     assert device.trustpoints() == []
@@ -166,7 +163,7 @@ def test_a_neighbours_edit_beside_the_one_that_was_left_is_neither_lost_nor_comm
 
 def test_somebody_elses_trial_is_waited_out(made: Made) -> None:
     process, device = made
-    other = device.stranger()
+    other = device.other_session()
     other.edit("THEIRS", "terminal")
     other.commit_on_trial(300, "theirs")
     other.discard()
@@ -184,7 +181,7 @@ def test_behind_a_killed_session_nothing_of_the_one_who_edits_then_is_discarded(
     process, device = made
     done: list[bool] = []
 
-    def takes_over(other: Stranger) -> None:
+    def takes_over(other: OtherSession) -> None:
         for number in list(device.sessions):
             other.kill(number)
         if not device.config.dirty:
@@ -201,7 +198,7 @@ def test_behind_a_killed_session_nothing_of_the_one_who_edits_then_is_discarded(
 def test_a_trial_whose_first_session_is_lost_and_that_nobody_sees_is_ended_by_the_second(made: Made) -> None:
     process, device = made
 
-    def kill(other: Stranger) -> None:
+    def kill(other: OtherSession) -> None:
         other.kill(min(device.sessions))
 
     device.faults += [
@@ -217,7 +214,7 @@ def test_a_trial_whose_first_session_is_lost_and_that_nobody_sees_is_ended_by_th
 def test_a_trial_whose_sessions_are_both_lost_is_ended_on_a_third(made: Made) -> None:
     process, device = made
 
-    def kill(other: Stranger) -> None:
+    def kill(other: OtherSession) -> None:
         for number in list(device.sessions):
             other.kill(number)
 

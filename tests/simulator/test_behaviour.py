@@ -14,13 +14,12 @@ from ncclient.operations import RPCError
 
 import agent
 from agent.netconf import operations
-from agent.simulator import Device, Fault, FaultKind, Stranger, Ways
-from agent.simulator.datastores.rpcerrors import Refusal
-from agent.simulator.personas.behaviour import CLIXON, NETOPEER2, DirtyLock, ErrorOption, Library, TrialLock
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, OtherSession, Refusal
+from agent.simulator.personas.behaviour import DirtyLock, ErrorOption, Library, TrialLock
 from tests.simulator.peer import Neighbour, neighbour, netconf
 from tests.support import Lab, eventually
 
-Client = Neighbour | Stranger
+Client = Neighbour | OtherSession
 LIBRARY = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 
 
@@ -43,12 +42,12 @@ class Meeting:
     stack: ExitStack
 
     def at(self, device: Device) -> Client:
-        if self.kind == "stranger":
-            return device.stranger()
+        if self.kind == "other session":
+            return device.other_session()
         return self.stack.enter_context(neighbour(self.lab, device))
 
 
-@pytest.fixture(params=["ncclient", "stranger"])
+@pytest.fixture(params=["ncclient", "other session"])
 def clients(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Meeting]:
     with ExitStack() as stack:
         yield Meeting(lab, request.param, stack)
@@ -73,7 +72,7 @@ def gone(device: Device, *clients: Client) -> None:
 def test_a_lock_of_running_is_refused_while_a_commit_is_on_trial(
     lab: Lab, clients: Meeting, way: TrialLock, tag: str, message: str
 ) -> None:
-    device = lab.add(ways=Ways(trial_lock=way))
+    device = lab.add(behaviour=Behaviour(trial_lock=way))
     ours, theirs = clients.at(device), clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -85,7 +84,7 @@ def test_a_lock_of_running_is_refused_while_a_commit_is_on_trial(
 
 @pytest.mark.parametrize("asker", [True, False])
 def test_a_refused_lock_names_the_trials_session_or_the_one_that_asks(lab: Lab, clients: Meeting, asker: bool) -> None:
-    device = lab.add(ways=Ways(trial_lock="lock-denied", trial_lock_names_asker=asker))
+    device = lab.add(behaviour=Behaviour(trial_lock="lock-denied", trial_lock_names_asker=asker))
     with lab.connect(device) as ours, lab.connect(device) as theirs:
         clients.at(device).edit("T", "terminal")
         operations.send_commit_confirmed(ours, persist="p", timeout=60).result()
@@ -98,7 +97,7 @@ def test_a_refused_lock_names_the_trials_session_or_the_one_that_asks(lab: Lab, 
 def test_a_cancel_by_the_session_that_holds_running_may_take_nothing_back(
     lab: Lab, clients: Meeting, voids: bool
 ) -> None:
-    device = lab.add(ways=Ways(running_lock_voids_cancel=voids))
+    device = lab.add(behaviour=Behaviour(running_lock_voids_cancel=voids))
     ours = clients.at(device)
     ours.lock("running")
     ours.edit("T", "terminal")
@@ -109,7 +108,7 @@ def test_a_cancel_by_the_session_that_holds_running_may_take_nothing_back(
 
 
 def test_a_server_may_grant_locks_while_a_commit_is_on_trial(lab: Lab, clients: Meeting) -> None:
-    device = lab.add(ways=Ways(trial_lock="granted"))
+    device = lab.add(behaviour=Behaviour(trial_lock="granted"))
     ours, theirs = clients.at(device), clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -122,7 +121,7 @@ def test_a_server_may_grant_locks_while_a_commit_is_on_trial(lab: Lab, clients: 
 
 @pytest.mark.parametrize("tag", ["in-use", "invalid-value"])
 def test_a_commit_without_the_right_persist_id_is_refused(lab: Lab, clients: Meeting, tag: Any) -> None:
-    device = lab.add(ways=Ways(trial_commit=tag, wrong_persist=tag))
+    device = lab.add(behaviour=Behaviour(trial_commit=tag, wrong_persist=tag))
     ours, theirs = clients.at(device), clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -135,7 +134,7 @@ def test_a_commit_without_the_right_persist_id_is_refused(lab: Lab, clients: Mee
 def test_a_confirming_commit_takes_the_candidate_with_it_or_leaves_it(
     lab: Lab, clients: Meeting, commits: bool
 ) -> None:
-    device = lab.add(ways=Ways(confirm_commits=commits))
+    device = lab.add(behaviour=Behaviour(confirm_commits=commits))
     ours, theirs = clients.at(device), clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -220,7 +219,7 @@ def test_telling_a_trial_to_end_where_there_is_none_changes_nothing(lab: Lab) ->
 
 
 def test_commits_of_others_may_go_on_during_a_trial_and_are_taken_back_with_it(lab: Lab, clients: Meeting) -> None:
-    device = lab.add(ways=Ways(trial_commit="granted", wrong_persist="granted"))
+    device = lab.add(behaviour=Behaviour(trial_commit="granted", wrong_persist="granted"))
     ours, theirs = clients.at(device), clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -234,7 +233,7 @@ def test_commits_of_others_may_go_on_during_a_trial_and_are_taken_back_with_it(l
 
 
 def test_a_late_confirmation_may_be_a_commit_like_any_other(lab: Lab, clients: Meeting) -> None:
-    device = lab.add(ways=Ways(wrong_persist="granted", rollback_resets_candidate=False))
+    device = lab.add(behaviour=Behaviour(wrong_persist="granted", rollback_resets_candidate=False))
     ours, theirs = clients.at(device), clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -247,7 +246,7 @@ def test_a_late_confirmation_may_be_a_commit_like_any_other(lab: Lab, clients: M
 
 @pytest.mark.parametrize("pends", [(), ("invalid-value",), ("invalid-value", "in-use")])
 def test_a_refused_trial_commit_may_leave_a_trial_pending(lab: Lab, clients: Meeting, pends: tuple[str, ...]) -> None:
-    device = lab.add(ways=Ways(refused_trial_pends=pends))
+    device = lab.add(behaviour=Behaviour(refused_trial_pends=pends))
     ours, theirs = clients.at(device), clients.at(device)
     theirs.lock("running")
     ours.edit("T", "terminal")
@@ -261,7 +260,7 @@ def test_a_refused_trial_commit_may_leave_a_trial_pending(lab: Lab, clients: Mee
 
 
 def test_a_trial_may_outlive_its_time_where_running_is_locked(lab: Lab, clients: Meeting) -> None:
-    device = lab.add(ways=Ways(running_lock_binds_trial=True))
+    device = lab.add(behaviour=Behaviour(running_lock_binds_trial=True))
     ours, theirs = clients.at(device), clients.at(device)
     ours.lock("running")
     ours.edit("T", "terminal")
@@ -274,7 +273,7 @@ def test_a_trial_may_outlive_its_time_where_running_is_locked(lab: Lab, clients:
 
 
 def test_a_refused_confirmation_may_have_confirmed(lab: Lab, clients: Meeting) -> None:
-    device = lab.add(ways=Ways(confirm_commits=True))
+    device = lab.add(behaviour=Behaviour(confirm_commits=True))
     ours, theirs = clients.at(device), clients.at(device)
     ours.lock("running")
     ours.edit("T", "terminal")
@@ -286,7 +285,7 @@ def test_a_refused_confirmation_may_have_confirmed(lab: Lab, clients: Meeting) -
 
 @pytest.mark.parametrize("follows", [True, False])
 def test_a_candidate_follows_a_trial_that_is_taken_back_or_keeps_it(lab: Lab, clients: Meeting, follows: bool) -> None:
-    device = lab.add(ways=Ways(rollback_resets_candidate=follows))
+    device = lab.add(behaviour=Behaviour(rollback_resets_candidate=follows))
     ours = clients.at(device)
     ours.edit("T", "terminal")
     ours.commit_on_trial(persist="p")
@@ -300,7 +299,7 @@ def test_a_candidate_follows_a_trial_that_is_taken_back_or_keeps_it(lab: Lab, cl
 
 @pytest.mark.parametrize("accepts", [False, True])
 def test_a_commit_without_changes_is_refused_or_done(lab: Lab, clients: Meeting, accepts: bool) -> None:
-    device = lab.add(ways=Ways(commits_nothing=accepts))
+    device = lab.add(behaviour=Behaviour(commits_nothing=accepts))
     ours = clients.at(device)
     if accepts:
         ours.commit()
@@ -309,11 +308,11 @@ def test_a_commit_without_changes_is_refused_or_done(lab: Lab, clients: Meeting,
     assert device.config.commits == 0
 
 
-@pytest.mark.parametrize("ways", [NETOPEER2, CLIXON], ids=["netopeer2", "clixon"])
+@pytest.mark.parametrize("behaviour", [NETOPEER2, CLIXON], ids=["netopeer2", "clixon"])
 def test_a_server_of_another_make_takes_a_commit_on_trial_and_its_confirmation(
-    lab: Lab, clients: Meeting, ways: Ways
+    lab: Lab, clients: Meeting, behaviour: Behaviour
 ) -> None:
-    device = lab.add(ways=ways)
+    device = lab.add(behaviour=behaviour)
     ours = clients.at(device)
     ours.lock("running")
     ours.lock("candidate")
@@ -334,7 +333,7 @@ def test_a_server_of_another_make_takes_a_commit_on_trial_and_its_confirmation(
 def test_the_lock_of_a_changed_candidate_is_refused_by_every_spelling(
     lab: Lab, clients: Meeting, way: DirtyLock
 ) -> None:
-    device = lab.add(ways=Ways(dirty_lock=way))
+    device = lab.add(behaviour=Behaviour(dirty_lock=way))
     device.dirty()
     ours = clients.at(device)
     if way == "granted":
@@ -355,7 +354,7 @@ def test_a_changed_candidate_is_nobodys_lock(lab: Lab) -> None:
 
 @pytest.mark.parametrize("discards", [True, False])
 def test_unlocking_discards_changes_or_leaves_them(lab: Lab, clients: Meeting, discards: bool) -> None:
-    device = lab.add(ways=Ways(unlock_discards=discards))
+    device = lab.add(behaviour=Behaviour(unlock_discards=discards))
     ours, theirs = clients.at(device), clients.at(device)
     for killed in (False, True):
         ours.lock()
@@ -373,7 +372,7 @@ def test_unlocking_discards_changes_or_leaves_them(lab: Lab, clients: Meeting, d
 def test_discarding_what_another_session_has_locked_is_refused_or_done(
     lab: Lab, clients: Meeting, guards: bool
 ) -> None:
-    device = lab.add(ways=Ways(guards_discard=guards, locked="lock-denied"))
+    device = lab.add(behaviour=Behaviour(guards_discard=guards, locked="lock-denied"))
     ours, theirs = clients.at(device), clients.at(device)
     theirs.lock()
     theirs.edit("THEIRS", "terminal")
@@ -386,7 +385,7 @@ def test_discarding_what_another_session_has_locked_is_refused_or_done(
 
 @pytest.mark.parametrize("tag", ["operation-not-supported", "invalid-value"])
 def test_error_option_is_refused_where_it_is_not_announced(lab: Lab, tag: ErrorOption) -> None:
-    device = lab.add(ways=Ways(rollback_on_error=False, error_option=tag))
+    device = lab.add(behaviour=Behaviour(rollback_on_error=False, error_option=tag))
     with neighbour(lab, device) as ours:
         assert not [uri for uri in ours.capabilities if "rollback-on-error" in uri]
         assert refusal(lambda: ours.edit("T", "terminal", "rollback-on-error"))[0] == tag
@@ -411,7 +410,7 @@ def test_a_server_that_crashes_in_a_commit_leaves_the_candidate_as_it_is(lab: La
     assert device.trustpoints() == []
     assert device.config.dirty
     assert not device.config.locks
-    device.stranger().commit()
+    device.other_session().commit()
     assert device.trustpoints() == ["T"]
 
 
@@ -424,7 +423,7 @@ def test_a_crash_ends_sessions_locks_and_trials(lab: Lab, clients: Meeting, pers
     ours.lock("candidate")
     device.crash()
     gone(device, ours)
-    assert not device.strangers
+    assert not device.other_sessions
     assert not device.config.locks
     assert device.config.trial is None
     assert device.trustpoints() == []
@@ -495,9 +494,9 @@ def test_something_happens_meanwhile_in_the_order_it_was_told_to(lab: Lab) -> No
 # --- neighbours -----------------------------------------------------------------------------------------------------
 
 
-def test_a_stranger_is_listed_keeps_to_locks_and_can_be_killed(lab: Lab) -> None:
+def test_another_session_is_listed_keeps_to_locks_and_can_be_killed(lab: Lab) -> None:
     device = lab.add(enrollment="terminal", terminal_rpc="installs")
-    other = device.stranger("alice")
+    other = device.other_session("alice")
     other.lock()
     other.edit("Trustpool", "http://other.example/")
     with neighbour(lab, device) as ours:
@@ -521,20 +520,20 @@ def test_a_stranger_is_listed_keeps_to_locks_and_can_be_killed(lab: Lab) -> None
         other.commit()
 
 
-def test_a_stranger_breaks_anothers_lock(lab: Lab) -> None:
+def test_another_session_breaks_anothers_lock(lab: Lab) -> None:
     device = lab.add()
     with neighbour(lab, device) as ours:
         ours.lock()
-        device.stranger().kill(ours.session_id)
+        device.other_session().kill(ours.session_id)
         with pytest.raises(NCClientError):
             ours.edit("T", "terminal")
         gone(device, ours)
-    device.stranger().lock()
+    device.other_session().lock()
 
 
 def test_the_console_leaves_an_uncommitted_candidate_uncommitted(lab: Lab) -> None:
     device = lab.add()
-    other = device.stranger()
+    other = device.other_session()
     other.edit("THEIRS", "terminal")
     device.configure("CONSOLE", "terminal")
     assert device.trustpoints() == ["CONSOLE"]
@@ -550,7 +549,7 @@ def test_the_console_leaves_an_uncommitted_candidate_uncommitted(lab: Lab) -> No
 )
 def test_modules_are_in_the_library_alone(lab: Lab, version: Library, tops: tuple[str, ...], id_name: str) -> None:
     usual = lab.add(release="7.8.1", platform="ncs5500")
-    device = lab.add(release="7.8.1", platform="ncs5500", ways=Ways(library=version))
+    device = lab.add(release="7.8.1", platform="ncs5500", behaviour=Behaviour(library=version))
     with neighbour(lab, usual) as ours:
         announced = {
             (part.partition("module=")[2].partition("&")[0], part.partition("revision=")[2].partition("&")[0])

@@ -18,8 +18,7 @@ from agent.model.state import Reading, TransportType
 from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
 from agent.netconf.schema import Schema
-from agent.simulator import Device, Fault, FaultKind, Persona
-from agent.simulator.datastores.rpcerrors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, Persona, rpc_error
 from agent.xr import httpclient, licensing, software, transport
 from agent.xr.httpclient import HttpClient
 from agent.xr.licensing import Answer

@@ -13,7 +13,7 @@ from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
 from agent.netconf.schema import Schema
 from agent.netconf.session import Pending, Reply, Session
-from agent.simulator.personas.persona import Persona
+from agent.simulator import Persona
 from agent.xr import httpclient, licensing, syslog, trustpoint
 from agent.xr.licensing import Answer
 from agent.xr.query import Query

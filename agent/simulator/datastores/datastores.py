@@ -11,7 +11,7 @@ from lxml import etree
 
 from agent.simulator.datastores.rpcerrors import Refusal, lock_denied, unknown_element
 from agent.simulator.datastores.yangmodels import Model
-from agent.simulator.personas.behaviour import Ways
+from agent.simulator.personas.behaviour import Behaviour
 
 _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
 _OVERTAKEN = "One or more commits have occurred from other configuration sessions"
@@ -44,11 +44,11 @@ class Datastores:
         self,
         models: Mapping[str, Model],
         *,
-        ways: Ways = Ways(),  # noqa: B008 - it is frozen
+        behaviour: Behaviour = Behaviour(),  # noqa: B008 - it is frozen
         translate: Callable[[etree._Element], Iterable[etree._Element]] = lambda node: (node,),
     ) -> None:
         self._models = models
-        self._ways = ways
+        self._behaviour = behaviour
         self._translate = translate
         self._running: list[etree._Element] = []
         self.candidate: list[etree._Element] = []
@@ -89,17 +89,17 @@ class Datastores:
         self.locks[target] = session
 
     def _refuse_trial_lock(self, asker: str) -> None:
-        match self._ways.trial_lock:
+        match self._behaviour.trial_lock:
             case "in-use":
                 raise Refusal("in-use", _UNDERWAY)
             case "lock-denied":
                 trials = self.trial.session if self.trial is not None else "0"
-                raise lock_denied(asker if self._ways.trial_lock_names_asker else trials, _ONGOING)
+                raise lock_denied(asker if self._behaviour.trial_lock_names_asker else trials, _ONGOING)
             case "operation-failed":
                 raise Refusal("operation-failed", _ONGOING)
 
     def _refuse_dirty_lock(self) -> None:
-        match self._ways.dirty_lock:
+        match self._behaviour.dirty_lock:
             case "lock-denied":
                 raise lock_denied("0")
             case "resource-denied" | "operation-failed" as tag:
@@ -110,7 +110,7 @@ class Datastores:
         if self.locks.get(target) != session:
             raise Refusal("operation-failed", "The lock is not held by this session")
         del self.locks[target]
-        if target == "candidate" and self._ways.unlock_discards:
+        if target == "candidate" and self._behaviour.unlock_discards:
             self.discard()
 
     def leave(self, session: str) -> None:
@@ -122,7 +122,7 @@ class Datastores:
 
     def writable(self, session: str) -> None:
         """Refuse a change while another session holds the candidate."""
-        self._unlocked("candidate", session, self._ways.locked)
+        self._unlocked("candidate", session, self._behaviour.locked)
 
     def _unlocked(self, target: str, session: str, tag: str) -> None:
         holder = self.locks.get(target, session)
@@ -133,8 +133,8 @@ class Datastores:
         self, content: Iterable[etree._Element], default: str, session: str, error_option: str | None = None
     ) -> None:
         """Apply a ``<config>`` to the candidate, wholly or not at all."""
-        if error_option == "rollback-on-error" and not self._ways.rollback_on_error:
-            raise Refusal(self._ways.error_option, kind="protocol")
+        if error_option == "rollback-on-error" and not self._behaviour.rollback_on_error:
+            raise Refusal(self._behaviour.error_option, kind="protocol")
         self.writable(session)
         self.candidate = self._edited(self.candidate, content, default)
         self._unnoticed = False
@@ -164,7 +164,7 @@ class Datastores:
         self._unlocked("candidate", session, "in-use")
         if self._overtaken:
             raise Refusal("operation-failed", info=f"<commit-failure>{_OVERTAKEN}: 0x41866c00</commit-failure>")
-        if not self.dirty and self.trial is None and not self._ways.commits_nothing:
+        if not self.dirty and self.trial is None and not self._behaviour.commits_nothing:
             raise Refusal("operation-failed", "No configuration changes to commit")
         self.validate()
         if not self._pending(session, persist):
@@ -183,11 +183,11 @@ class Datastores:
         """
         self._expire()
         before = self.trial.before if self.trial is not None else self.running
-        trial = Trial(before, session, persist, self.clock() + timeout + self._ways.late)
+        trial = Trial(before, session, persist, self.clock() + timeout + self._behaviour.late)
         try:
             self.commit(session, persist_id)
         except Refusal as refusal:
-            if self.trial is None and refusal.tag in self._ways.refused_trial_pends:
+            if self.trial is None and refusal.tag in self._behaviour.refused_trial_pends:
                 self.trial = trial
             raise
         self.trial = trial
@@ -196,14 +196,14 @@ class Datastores:
         """The confirming commit of any session that knows *persist*."""
         self._expire()
         known = self.trial is not None and self.trial.persist == persist
-        if not known and self._ways.wrong_persist == "granted":
+        if not known and self._behaviour.wrong_persist == "granted":
             self.commit(session)
             return
-        if not known and self.trial is not None and self._ways.wrong_persist == "in-use":
+        if not known and self.trial is not None and self._behaviour.wrong_persist == "in-use":
             raise Refusal("in-use", _UNDERWAY)
         self._known_trial(persist)
         try:
-            if self._ways.confirm_commits:
+            if self._behaviour.confirm_commits:
                 self.commit(session, persist)
         finally:
             self.trial = None
@@ -213,9 +213,9 @@ class Datastores:
         trial = self._known_trial(persist)
         if persist is None and trial.session != session:
             raise Refusal("invalid-value", kind="protocol")
-        if self._ways.running_lock_binds_trial:
+        if self._behaviour.running_lock_binds_trial:
             self._unlocked("running", session, "in-use")
-        if self._ways.running_lock_voids_cancel and self.locks.get("running") == session:
+        if self._behaviour.running_lock_voids_cancel and self.locks.get("running") == session:
             self.trial = None
         else:
             self.take_back()
@@ -234,7 +234,7 @@ class Datastores:
         """The time of a trial, if there is one, is over."""
         if self.trial is None:
             return
-        if self.trial.persist is not None and self._ways.running_lock_binds_trial and "running" in self.locks:
+        if self.trial.persist is not None and self._behaviour.running_lock_binds_trial and "running" in self.locks:
             self.trial = None
         else:
             self.take_back()
@@ -247,7 +247,7 @@ class Datastores:
         unchanged = not _differ(self.candidate, self._running)
         self._running = trial.before
         self.rollbacks += 1
-        self._unnoticed = unchanged and not self._ways.rollback_resets_candidate
+        self._unnoticed = unchanged and not self._behaviour.rollback_resets_candidate
         if unchanged and not self._unnoticed:
             self.candidate = list(self._running)
 
@@ -279,8 +279,8 @@ class Datastores:
     def _committable(self, session: str, persist: str | None = None) -> None:
         if self.locks.get("running", session) != session:
             raise Refusal("in-use", "Configuration Namespace is locked by another agent")
-        if self._pending(session, persist) and self._ways.trial_commit != "granted":
-            raise Refusal(self._ways.trial_commit, _UNDERWAY)
+        if self._pending(session, persist) and self._behaviour.trial_commit != "granted":
+            raise Refusal(self._behaviour.trial_commit, _UNDERWAY)
 
     def _validate(self, nodes: Iterable[etree._Element]) -> None:
         for node in nodes:
@@ -290,7 +290,7 @@ class Datastores:
 
     def discard(self, session: str | None = None) -> None:
         """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""
-        if session is not None and self._ways.guards_discard:
+        if session is not None and self._behaviour.guards_discard:
             self.writable(session)
         self._overtaken = self._unnoticed = False
         self.candidate = list(self.running)

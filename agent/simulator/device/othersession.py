@@ -19,7 +19,7 @@ class Device(Protocol):
     config: Datastores
     home: Home
     state: State
-    strangers: dict[str, str]
+    other_sessions: dict[str, str]
 
     def post(self, work: Callable[[], None], /) -> None:
         """Run *work* in the simulator's thread and wait for it."""
@@ -31,7 +31,7 @@ class Device(Protocol):
         """End a session by another."""
 
 
-class Stranger:
+class OtherSession:
     """A session of *user*; it is listed with the others, holds locks as they do and ends when it is killed.
 
     Every method but :meth:`authenticate` and :meth:`clear`, which are about certificates, is one NETCONF operation, and
@@ -41,13 +41,13 @@ class Stranger:
 
     def __init__(self, device: Device, user: str) -> None:
         self._device, self._config = device, device.config
-        self.session_id = str(next(n for n in range(_FIRST, _FIRST + 1000) if str(n) not in device.strangers))
-        device.strangers[self.session_id] = user
+        self.session_id = str(next(n for n in range(_FIRST, _FIRST + 1000) if str(n) not in device.other_sessions))
+        device.other_sessions[self.session_id] = user
 
     @property
     def alive(self) -> bool:
         """Whether the session was neither ended nor killed."""
-        return self.session_id in self._device.strangers
+        return self.session_id in self._device.other_sessions
 
     def lock(self, target: str = "candidate") -> None:
         """Lock a datastore."""

@@ -23,8 +23,8 @@ CLI_CFG = "http://cisco.com/ns/yang/Cisco-IOS-XR-cli-cfg"
 
 
 @dataclass(frozen=True)
-class Make:
-    """One make of devices.
+class Prototype:
+    """What a new device of one persona is made from.
 
     Attributes:
         models: by module name; configured: those of configuration by namespace; home: where trustpoints are.
@@ -44,7 +44,7 @@ class Make:
 
 
 @lru_cache(maxsize=1024)
-def make(persona: Persona) -> Make:
+def prototype(persona: Persona) -> Prototype:
     """What devices of *persona* share."""
     models = {name: model(file) for name, file in persona.modules.items()}
     home = trustpoints.home(models)
@@ -55,7 +55,7 @@ def make(persona: Persona) -> Make:
     if persona.enrollment or persona.certificate:
         first.append(home.edit("Trustpool", home.enroll(persona.enrollment or "terminal")))
     config.edit(first, "merge", "console")
-    return Make(models, home, configured, _hello(persona), tuple(config.candidate))
+    return Prototype(models, home, configured, _hello(persona), tuple(config.candidate))
 
 
 def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree._Element) -> Iterable[etree._Element]:

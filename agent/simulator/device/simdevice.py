@@ -16,8 +16,8 @@ from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.device.disk import Disk
 from agent.simulator.device.faults import Fault, FaultKind
 from agent.simulator.device.operstate import State
-from agent.simulator.device.othersession import Stranger
-from agent.simulator.device.prototype import make
+from agent.simulator.device.othersession import OtherSession
+from agent.simulator.device.prototype import prototype
 from agent.simulator.device.silence import Silence
 from agent.simulator.personas.persona import Persona
 
@@ -46,7 +46,7 @@ class Device:
         faults: what is to go wrong.
         refuse_until: new connections are reset until ``config.clock`` says so.
         silence: what it does not answer, for the clock of a test.
-        strangers: session-id → user of sessions that a test made up.
+        other_sessions: session-id → user of sessions that a test made up.
         held: an entry for each rpc that waits for :meth:`release`.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
@@ -62,7 +62,7 @@ class Device:
     typed: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
-    strangers: dict[str, str] = field(default_factory=dict)
+    other_sessions: dict[str, str] = field(default_factory=dict)
     held: list[asyncio.Future[None]] = field(default_factory=list, repr=False)
     connections: set[Any] = field(default_factory=set, repr=False)
     silence: Silence = field(default_factory=Silence, repr=False)
@@ -73,9 +73,9 @@ class Device:
     def __post_init__(self) -> None:
         self.state = State(self.persona)
         self.disk = Disk(self.persona.file_faults)
-        like = make(self.persona)
+        like = prototype(self.persona)
         self.models, self.home, self.hello = like.models, like.home, like.hello
-        self.config = Datastores(like.configured, ways=self.persona.ways, translate=like.translated)
+        self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translated)
         self.config.running, self.config.candidate = list(like.config), list(like.config)
 
     @property
@@ -111,15 +111,15 @@ class Device:
     def hold_lock(self, target: str = "running", session: str = "77", user: str = "noc") -> None:
         """Let another session, of *user* from 192.0.2.7, hold a lock until it is killed."""
         self.config.locks[target] = session
-        self.strangers[session] = user
+        self.other_sessions[session] = user
 
-    def stranger(self, user: str = "noc") -> Stranger:
+    def other_session(self, user: str = "noc") -> OtherSession:
         """A session of *user* from 192.0.2.7, which keeps to the server's rules."""
-        return Stranger(self, user)
+        return OtherSession(self, user)
 
     def kill(self, session: str, *, by: str) -> None:
         """kill-session by another session; in the simulator's thread."""
-        if self.strangers.pop(session, None) is not None:
+        if self.other_sessions.pop(session, None) is not None:
             self.config.leave(session)
         elif session in self.sessions and session != by:
             self.sessions[session].drop()
@@ -150,7 +150,7 @@ class Device:
         self.config.locks.clear()
         for session in list(self.sessions.values()):
             session.drop()
-        for number in list(self.strangers):
+        for number in list(self.other_sessions):
             self.kill(number, by="")
         self.config.take_back()
 

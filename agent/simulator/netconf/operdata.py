@@ -42,7 +42,7 @@ def _selects_root(rule: etree._Element, tree: etree._Element) -> bool:
 def sessions(device: Device) -> etree._Element:
     """netconf-state/sessions (RFC 6022 section 2.1.3): who is logged in by NETCONF, and from where."""
     known = [(number, "admin", "127.0.0.1") for number in device.sessions]
-    known += [(number, user, "192.0.2.7") for number, user in device.strangers.items()]
+    known += [(number, user, "192.0.2.7") for number, user in device.other_sessions.items()]
     listed = [
         {"session-id": number, "transport": "netconf-ssh", "username": user, "source-host": host}
         for number, user, host in known

@@ -13,7 +13,7 @@ Library = Literal["1.0", "1.1"]
 
 
 @dataclass(frozen=True)
-class Ways:
+class Behaviour:
     """What a server does; the defaults are what IOS XR is documented to do, or else what RFC 6241 asks.
 
     Attributes:
@@ -65,7 +65,7 @@ class Ways:
     library: Library | None = None
 
 
-NETOPEER2 = Ways(
+NETOPEER2 = Behaviour(
     trial_lock="lock-denied",
     trial_lock_names_asker=True,
     trial_commit="invalid-value",
@@ -80,7 +80,7 @@ NETOPEER2 = Ways(
 )
 """As netopeer2 2.4.5 (sysrepo 3.7.11) was seen to answer."""
 
-CLIXON = Ways(
+CLIXON = Behaviour(
     trial_lock="granted",
     trial_commit="granted",
     wrong_persist="granted",

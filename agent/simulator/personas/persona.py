@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.model.anchor import TrustAnchor
-from agent.simulator.personas.behaviour import Ways
+from agent.simulator.personas.behaviour import Behaviour
 from agent.simulator.personas.platforms import Announced, ModuleFile, announced, platforms, releases
 from agent.simulator.personas.quovadis import QUOVADIS
 
@@ -59,7 +59,7 @@ class Persona:
         max_sessions: how many NETCONF sessions there may be; a further one is ended before its hello.
         candidate: whether :candidate is announced.
         confirmed_commit: whether :confirmed-commit is.
-        ways: how the NETCONF server takes what servers differ in.
+        behaviour: how the NETCONF server takes what servers differ in.
         cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text.
         latency: seconds that each rpc takes; round_trip: those that everything a client sends is answered later.
         reachable: whether anything listens on the NETCONF port.
@@ -108,7 +108,7 @@ class Persona:
     max_sessions: int = 50
     candidate: bool = True
     confirmed_commit: bool = True
-    ways: Ways = field(default_factory=Ways)
+    behaviour: Behaviour = field(default_factory=Behaviour)
     cli_cfg_readable: bool = True
     latency: float = 0.0
     round_trip: float = 0.0
@@ -160,7 +160,7 @@ class Persona:
             listed = [uri for uri in listed if ":candidate:" not in uri]
         if not (self.candidate and self.confirmed_commit):
             listed = [uri for uri in listed if ":confirmed-commit:" not in uri]
-        if not self.ways.rollback_on_error:
+        if not self.behaviour.rollback_on_error:
             listed = [uri for uri in listed if ":rollback-on-error:" not in uri]
         listed.append(_MONITORING + ("" if self.offers_get_schema else _NO_GET_SCHEMA))
         listed += self._announced.capabilities

@@ -24,7 +24,7 @@ _REVISIONS = {"1.0": "2016-06-21", "1.1": "2019-01-04"}
 
 def trees(persona: Persona) -> list[etree._Element]:
     """The top-level elements; an RFC 8525 server has both, and a device that lists its modules in the hello none."""
-    match persona.ways.library:
+    match persona.behaviour.library:
         case "1.1":
             return [_yang_library(persona), _modules_state(persona)]
         case "1.0":
@@ -35,7 +35,7 @@ def trees(persona: Persona) -> list[etree._Element]:
 def capabilities(persona: Persona) -> list[str]:
     """What the hello announces: the protocol's capabilities and the library in place of the modules."""
     listed = persona.capabilities()
-    version = persona.ways.library
+    version = persona.behaviour.library
     if version is None:
         return listed
     name = "content-id" if version == "1.1" else "module-set-id"
