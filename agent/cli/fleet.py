@@ -21,7 +21,6 @@ from agent.cli.view.live import Live
 from agent.cli.view.unread import last_words
 from agent.cli.work import Array, say_anchor
 from agent.fleet.inventory.target import Target
-from agent.fleet.journal import lease
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
@@ -34,6 +33,7 @@ from agent.model.errors import InputError
 from agent.model.masking.text import counted, neutralise
 from agent.netconf.retry import Policy
 from agent.netconf.trace import TraceFile
+from agent.remedy.lease import lease
 
 Options = options.Options
 

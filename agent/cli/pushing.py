@@ -18,10 +18,7 @@ from agent.cli.view.console import errors, say_error, say_failure
 from agent.cli.view.progress import Progress
 from agent.cli.view.unread import last_words
 from agent.cli.work import Router, emit, say_anchor, session_to
-from agent.fleet.journal import lease
-from agent.fleet.journal.lease import Lease
 from agent.fleet.results import objects
-from agent.fleet.run.identity import addresses
 from agent.model.errors import AgentError, InputError
 from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, steps_of
@@ -30,8 +27,11 @@ from agent.model.state import ConfigModel
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.apply import apply, failed
+from agent.remedy.lease import lease
+from agent.remedy.lease.lease import Lease
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
+from agent.ssh.identity import addresses
 from agent.xr.cli.sshport import Ssh
 
 _INTERRUPTED = "interrupted"

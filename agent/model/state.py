@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agent.model.method import Method
 from agent.model.pki.certificate import Certificate, Evidence
+
+if TYPE_CHECKING:
+    from agent.model.pki.anchor import TrustAnchor
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -315,6 +318,10 @@ class Reporting:
     next: DeviceTime | None = None
 
 
+_FORGOTTEN = (EnrollmentKind.TERMINAL, EnrollmentKind.URL)
+_UNPROVEN = (None, Evidence.NONE)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """Everything ``observe`` read from one device, for one trustpoint.
@@ -352,6 +359,19 @@ class State:
     def release(self) -> str | None:
         """The running release, e.g. ``7.3.2``, where it could be read."""
         return self.software.value.release if self.software.value else None
+
+    def keeps(self, anchor: TrustAnchor) -> bool | None:
+        """Whether *anchor* is still there after a reload; None where it is not there, or no source says.
+
+        False: it is under the trustpoint by an enrollment that a reload forgets, and the trustpool is not seen to list
+        it.
+        """
+        if any(entry.certificate.proves(anchor) not in _UNPROVEN for entry in self.trustpool.value or ()):
+            return True
+        shown, config = self.certificate.value, self.config.value
+        if shown is None or config is None or shown.proves(anchor) in _UNPROVEN:
+            return None
+        return False if config.enrollment.kind in _FORGOTTEN else None
 
     @property
     def hidden(self) -> str | None:

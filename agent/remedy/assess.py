@@ -8,7 +8,6 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing, State, TransportType
-from agent.remedy.lasting import lasts
 from agent.remedy.notices.notice import Notice, bundled_notice, release_number
 from agent.remedy.plan import RELOAD
 
@@ -233,7 +232,7 @@ class _Judge:
             return None
         if self.licence is not None and self.licence.last_comm_success is False:
             self.reasons.append("the device was not seen to reach the server since: push renews its licence")
-        persistent = lasts(self._state, self._anchor)
+        persistent = self._state.keeps(self._anchor)
         if persistent is False:
             self.warn(RELOAD)
         return persistent

@@ -16,7 +16,6 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import Licensing, RegistrationState, State
-from agent.remedy.lasting import lasts
 from agent.remedy.ways import Refused, way
 
 RELOAD = (
@@ -35,7 +34,7 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
     there = _There.of(intent, state)
     wanted = _wanted(intent, state)
     if there.satisfies(intent, wanted):
-        passing: list[Step] = [Note(RELOAD, about="reload")] if lasts(state, intent.anchor) is False else []
+        passing: list[Step] = [Note(RELOAD, about="reload")] if state.keeps(intent.anchor) is False else []
         method = wanted[0] if wanted else Method.RPC
         return _plan(intent, state, there, method, [*passing, *_afterwards(intent, state)])
     if not wanted:
@@ -226,7 +225,7 @@ def _plan(intent: Intent, state: State, there: _There, method: Method, steps: li
         steps=tuple(steps),
         release=state.release,
         present=there.evidence,
-        persistent=lasts(state, intent.anchor),
+        persistent=state.keeps(intent.anchor),
         state=state,
     )
 

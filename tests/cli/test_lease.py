@@ -16,12 +16,12 @@ from click.testing import CliRunner
 
 import agent
 from agent.cli.main import program
-from agent.fleet.journal import lease as module
-from agent.fleet.journal.lease import Lease
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind
 from agent.model.outcome import Result
 from agent.model.unfinished import Unfinished
+from agent.remedy.lease import lease as module
+from agent.remedy.lease.lease import Lease
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check

@@ -95,7 +95,7 @@ def test_a_user_without_a_home_is_told_what_to_give(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     with pytest.raises(InputError, match="no home folder") as told:
         Journal.open()
-    assert told.value.hint == "set XDG_STATE_HOME, or give --journal FILE"
+    assert told.value.hint == "set XDG_STATE_HOME"
 
 
 def test_a_user_without_a_name_is_kept_by_number(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

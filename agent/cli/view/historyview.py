@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.view.render import cell, columns, grid, hexadecimal, word
-from agent.fleet.journal import writeahead
 from agent.fleet.journal.rows import Trail
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.model.masking.redact import masked
 from agent.model.unfinished import Unfinished
+from agent.remedy.lease import writeahead
 
 _ROWS = 500
 """How many routers are drawn at once, so that no run is held as a whole."""

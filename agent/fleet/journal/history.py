@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from agent.fleet.journal import writeahead
 from agent.fleet.journal.rows import Attempt, Trail
 from agent.fleet.results.objects import Object, failure, moment
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.model.masking.redact import masked
 from agent.model.state import State
 from agent.model.unfinished import Unfinished
+from agent.remedy.lease import writeahead
 
 
 def run_object(run: RunRecord, attempts: Sequence[Attempt]) -> Object:

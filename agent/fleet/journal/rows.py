@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agent.fleet.journal import renewal, writeahead
+from agent.fleet.journal import renewal
 from agent.fleet.journal.runlock import held
 from agent.fleet.journal.tables import connect
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
 from agent.model.errors import InputError
 from agent.model.outcome import Failure, Status, StepRecord
 from agent.model.unfinished import Unfinished
+from agent.remedy.lease import writeahead
 
 LAST = "last"
 """What the newest run is called."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pwd
 import socket
 import time
 from collections.abc import Iterator
@@ -65,14 +64,6 @@ class RunLock:
             self.path.unlink(missing_ok=True)
             self.path.with_suffix(".workers").unlink(missing_ok=True)
         os.close(self._file)
-
-
-def user_name() -> str:
-    """Who works in this process; a number where it has no name, as in a container."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 def held(journal: Path, run: str) -> bool:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from agent.fleet.journal import rows as journalrows
-from agent.fleet.journal import writeahead
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.runlock import RunLock
 from agent.fleet.journal.writer import Work, Writer
@@ -18,6 +17,7 @@ from agent.fleet.results.record import Result, RunState
 from agent.model.outcome import Event, Status
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.unfinished import Unfinished
+from agent.remedy.lease import writeahead
 
 Now = Callable[[], datetime]
 

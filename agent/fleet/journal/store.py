@@ -22,12 +22,13 @@ from agent import __version__
 from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.rows import Attempt, Row, Trail
-from agent.fleet.journal.runlock import RunLock, held, user_name, working
+from agent.fleet.journal.runlock import RunLock, held, working
 from agent.fleet.journal.runlog import Now, Recorder, RunLog, written
 from agent.fleet.journal.tables import connect, default_path, prepare, usable
 from agent.fleet.journal.writer import Work, Writer
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
 from agent.model.errors import InputError, JournalError
+from agent.model.local.user import user_name
 
 _Started = tuple[int, int, Mapping[str, int]]
 """A run's number, its attempt's, and the numbers of its routers by name."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.fleet.journal.runlock import alone
 from agent.model.errors import InputError
+from agent.model.local.user import state_folder
 
 Script = tuple[str, ...]
 
@@ -94,20 +95,12 @@ _HINTS = {
 
 
 def default_path() -> Path:
-    """``xr-agent/journal.db`` below $XDG_STATE_HOME, or below ~/.local/state where that is not an absolute path.
+    """``journal.db`` in the user's :func:`state_folder`.
 
     Raises:
         InputError: the user has no home folder.
     """
-    given = os.environ.get("XDG_STATE_HOME", "")
-    if Path(given).is_absolute():
-        return Path(given) / "xr-agent" / "journal.db"
-    try:
-        return Path.home() / ".local" / "state" / "xr-agent" / "journal.db"
-    except RuntimeError as error:
-        raise InputError(
-            "there is no home folder to keep the journal in", hint="set XDG_STATE_HOME, or give --journal FILE"
-        ) from error
+    return state_folder() / "journal.db"
 
 
 def connect(path: Path, *, reading: bool = False) -> sqlite3.Connection:

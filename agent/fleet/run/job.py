@@ -14,9 +14,7 @@ from typing import Any, Literal, Protocol
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
-from agent.fleet.journal.lease import Lease
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.identity import addresses
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.context import bound
 from agent.model.errors import AgentError, JournalError
@@ -30,9 +28,11 @@ from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess
+from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
+from agent.ssh.identity import addresses
 from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)

@@ -23,13 +23,12 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from agent.fleet.journal import writeahead
-from agent.fleet.journal.runlock import user_name
-from agent.fleet.journal.tables import default_path
 from agent.model.errors import InputError, JournalError
 from agent.model.local.files import read_start
+from agent.model.local.user import state_folder, user_name
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
+from agent.remedy.lease import writeahead
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +90,7 @@ def folder() -> Path:
     Raises:
         InputError: the user has no home folder.
     """
-    return default_path().with_name("leases")
+    return state_folder() / "leases"
 
 
 @cache
@@ -140,7 +139,7 @@ class Lease:
         told: Told = _nobody,
         kept: Kept = _nobody,
     ) -> Self:
-        """Hold the router of these *addresses* alone (see :func:`agent.fleet.run.identity.addresses`), as soon as its
+        """Hold the router of these *addresses* alone (see :func:`agent.ssh.identity.addresses`), as soon as its
         holder is done: however long that takes, since whoever ended holds nothing.
 
         *told* is given whom it waits for, each time that is somebody else. *kept* is told each change that is begun,

@@ -1,0 +1,32 @@
+"""Whose process this is, and the folder in which this user's state is kept."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from agent.model.errors import InputError
+
+
+def user_name() -> str:
+    """Who works in this process; a number where it has no name, as in a container."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def state_folder() -> Path:
+    """``xr-agent`` below $XDG_STATE_HOME, or below ~/.local/state where that is not an absolute path.
+
+    Raises:
+        InputError: the user has no home folder.
+    """
+    given = os.environ.get("XDG_STATE_HOME", "")
+    if Path(given).is_absolute():
+        return Path(given) / "xr-agent"
+    try:
+        return Path.home() / ".local" / "state" / "xr-agent"
+    except RuntimeError as error:
+        raise InputError("there is no home folder to keep state in", hint="set XDG_STATE_HOME") from error
