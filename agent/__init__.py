@@ -5,11 +5,11 @@
     import agent
 
     router = agent.Device("r1.example", username="ops", password=agent.Secret.from_env("XR_PASSWORD"))
-    with agent.connect(router) as session:
-        outcome = agent.remediate(session, agent.Intent())
-        print(outcome.result.value, outcome.evidence.value)
+    outcome = agent.remediate(router, agent.Intent())
+    print(outcome.result.value, outcome.evidence.value)
 
-Inside an orchestrator that owns an ncclient ``Manager``: ``agent.Session.over(manager)`` in place of ``connect``.
+Inside an orchestrator that owns an ncclient ``Manager``:
+``agent.remediate(router, session=agent.Session.over(manager))``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HOME = {
     "assess": "agent.remedy.assess",
     "plan": "agent.remedy.plan",
     "apply": "agent.remedy.apply",
-    "remediate": "agent.remedy.apply",
+    "remediate": "agent.remedy.remediate",
     "poll": "agent.remedy.poll",
     "Until": "agent.remedy.poll",
     "Ssh": "agent.xr.cli.sshport",
@@ -104,12 +104,12 @@ if TYPE_CHECKING:
     from agent.netconf.session import connect as connect
     from agent.netconf.trace import TraceFile as TraceFile
     from agent.remedy.apply import apply as apply
-    from agent.remedy.apply import remediate as remediate
     from agent.remedy.assess import assess as assess
     from agent.remedy.observe import observe as observe
     from agent.remedy.plan import plan as plan
     from agent.remedy.poll import Until as Until
     from agent.remedy.poll import poll as poll
+    from agent.remedy.remediate import remediate as remediate
     from agent.xr.cli.sshport import Ssh as Ssh
 
 

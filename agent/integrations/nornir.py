@@ -42,10 +42,11 @@ from agent.netconf.borrow import borrow
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
-from agent.remedy.apply import failed, remediate
+from agent.remedy.apply import failed
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe, read_licensing
 from agent.remedy.plan import plan
+from agent.remedy.remediate import leased, remediate
 from agent.xr.cli.sshport import Ssh
 
 __all__ = ["assess", "licensing", "push"]
@@ -97,15 +98,19 @@ def push(
     In a dry run (Nornir's, or *dry_run*) nothing is changed: schema ``plan``, its lines as ``diff``. *connect* opens a
     second session of its own where one is needed, ``agent.connect`` for instance: to confirm a commit, and to read back
     what came of a write when Nornir's session was lost; without it the commit is a plain one and such an end
-    ``unknown``. *ssh* as of :func:`assess`; *on_event* is called in the host's thread.
+    ``unknown``, which the step ``safeguards`` says. *ssh* as of :func:`assess`; *on_event* is called in the host's
+    thread. The router's lease is held: another push of this machine is waited for.
     """
     intent = intent or Intent()
     if task.is_dry_run(dry_run):
         return _planned(task, intent, policy, ssh)
     try:
-        with _reached(task, ssh) as way:
+        with ExitStack() as stack, _reached(task, ssh) as way:
             again = None if connect is None else partial(connect, way.device)
-            outcome = remediate(way.session, intent, policy=policy, connect=again, ssh=way.ssh, on_event=on_event)
+            lease = leased(stack, way.device, policy or Policy(), on_event or _nobody)
+            outcome = remediate(
+                way.session, intent, policy=policy, connect=again, ssh=way.ssh, log=lease, on_event=on_event
+            )
     except AgentError as error:
         outcome = failed(task.host.name, error)
     return Result(
@@ -152,6 +157,10 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
         failed=isinstance(made, Skip),
         severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,
     )
+
+
+def _nobody(_: Event) -> None:
+    """Nobody is told."""
 
 
 def _severity(outcome: Outcome) -> int:

@@ -5,7 +5,7 @@
     handler = logging.StreamHandler()
     handler.addFilter(agent.ContextFilter())
     with agent.bound(run="CHG0042"):
-        agent.remediate(session)
+        agent.remediate(router)
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
-from contextlib import closing
 from dataclasses import replace
 from typing import TypeVar
 
@@ -40,8 +39,6 @@ from agent.remedy.commit.trial import cancelled
 from agent.remedy.fallback import detour
 from agent.remedy.methods.dialogue import dialog, type_trustpoint
 from agent.remedy.methods.pool import import_bundle
-from agent.remedy.observe import observe
-from agent.remedy.plan import plan as make_plan
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.authenticate import authenticate
 from agent.remedy.steps.renew import register, renew
@@ -317,33 +314,3 @@ def skipped(skip: Skip, address: str | None = None) -> Outcome:
 def failed(device: str, error: AgentError, address: str | None = None) -> Outcome:
     """The outcome of a device that could not even be read; nothing was changed on it."""
     return Outcome(device=device, result=Result.FAILED, address=address, error=Failure.of(error))
-
-
-def remediate(
-    session: Session,
-    intent: Intent | None = None,
-    *,
-    policy: Policy | None = None,
-    connect: Connector | None = None,
-    ssh: Ssh | None = None,
-    log: WriteAheadLog | None = None,
-    on_event: Callable[[Event], None] | None = None,
-) -> Outcome:
-    """Observe, plan and apply on one device; every end is an outcome.
-
-    *session* may be borrowed (:meth:`Session.over`), and so may *ssh*; neither is closed here.
-    """
-    intent, policy = intent or Intent(), policy or Policy()
-    try:
-        state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, trustpool=intent.has_bundle)
-    except AgentError as error:
-        return failed(session.device, error, session.address)
-    outcome: Outcome | None = None
-    with closing(apply(session, make_plan(intent, state), policy, connect=connect, ssh=ssh, log=log)) as events:
-        for event in events:
-            outcome = event.outcome or outcome
-            if on_event is not None:
-                on_event(event)
-    if outcome is None:
-        raise AssertionError("apply ended without an outcome")
-    return outcome

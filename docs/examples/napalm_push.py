@@ -14,13 +14,13 @@ import agent
 iosxr.iosxr_unknown_host_cb = default_unknown_host_cb
 
 host, port = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 830
+router = agent.Device(host, port, username="admin", password=agent.Secret.from_env("XR_PASSWORD"))
 driver = get_network_driver("iosxr_netconf")
 device = driver(host, "admin", os.environ["XR_PASSWORD"], optional_args={"port": port})
 
 device.open()  # outside the block: closing what could not be opened is an error of its own in NAPALM 5.2
 with closing(device):
-    session = agent.Session.over(device.device, device=host)
-    outcome = agent.remediate(session)
+    outcome = agent.remediate(router, session=agent.Session.over(device.device, device=host))
     print(f"{host}: {outcome.result.value}, by {outcome.evidence.value}")
     if outcome.error:
         print(f"{outcome.error.message}; next: {outcome.error.hint}")

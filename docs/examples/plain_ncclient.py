@@ -8,12 +8,13 @@ from ncclient import manager
 import agent
 
 host, port = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 830
+# For what the session lacks: a second one that sees the commit before it is confirmed, the CLI and SFTP where needed.
+router = agent.Device(host, port, username="admin", password=agent.Secret.from_env("XR_PASSWORD"))
 
 with manager.connect(
     host=host, port=port, username="admin", password=os.environ["XR_PASSWORD"], hostkey_verify=True
 ) as owned:
-    session = agent.Session.over(owned, device=host)
-    outcome = agent.remediate(session)
+    outcome = agent.remediate(router, session=agent.Session.over(owned, device=host))
     for step in outcome.steps:
         print(f"{step.step:<16}{step.status.value:<8} {step.detail}")
     print(f"{host}: {outcome.result.value}, by {outcome.evidence.value}")

@@ -38,8 +38,8 @@ def test_the_log_lines_are_as_the_page_says(
     device = lab.add(terminal_rpc="installs")
     device.faults.append(Fault("lock", FaultKind.ERROR, rpc_error("lock-denied", info="<session-id>7</session-id>")))
     (block,) = [one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "ContextFilter" in one]
-    with lab.connect(device, label="r1.example") as session:
-        exec(compile(block, "orchestrators.md", "exec"), {"session": session})  # noqa: S102 - our own text
+    router = lab.target(device, label="r1.example")
+    exec(compile(block, "orchestrators.md", "exec"), {"router": router})  # noqa: S102 - our own text
     (line,) = re.findall(r"^INFO run=.*$", TEXT, re.MULTILINE)
     assert line in capsys.readouterr().err.splitlines()
 

@@ -16,7 +16,7 @@ from ncclient import manager
 
 import agent
 from agent.cli.main import program
-from tests.support import Lab
+from tests.support import Lab, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -109,28 +109,28 @@ def test_every_xr_agent_command_prints_what_readme_says(
     assert run == 8
 
 
-def test_the_library_example_runs_inside_a_session_of_the_orchestrator(
-    lab: Lab, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("block", PYTHON)
+def test_the_library_examples_are_as_careful_as_the_command_line(
+    lab: Lab, block: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = lab.add(release="7.4.1", terminal_rpc="installs")
-    real = manager.connect
+    real, password = manager.connect, lab.simulator.password
 
     def connect(**given: Any) -> Any:
-        return real(
-            **{
-                **given,
-                "host": "127.0.0.1",
-                "port": device.port,
-                "hostkey_verify": False,
-                "allow_agent": False,
-                "look_for_keys": False,
-            }
-        )
+        there = {"host": "127.0.0.1", "port": device.port, "hostkey_verify": False}
+        return real(**{**given, **there, "allow_agent": False, "look_for_keys": False})
 
-    with patch.object(manager, "connect", connect):
-        for block in PYTHON:
-            exec(compile(block, "README.md", "exec"), {"password": lab.simulator.password})  # noqa: S102 - our own text
+    def router(host: str, **given: Any) -> agent.Device:
+        assert given.keys() == {"username", "password"}
+        return lab.target(device)
+
+    monkeypatch.setenv("XR_PASSWORD", password)
+    with patch.object(manager, "connect", connect), patch.object(agent, "Device", router):
+        exec(compile(block, "README.md", "exec"), {"password": password})  # noqa: S102 - our own text
     assert capsys.readouterr().out.splitlines()[-1] == "remedied subject+validity"
+    said = [operation for _, operation in device.log]
+    assert said.count("confirm") == 1
+    assert eventually(lambda: not device.sessions)
 
 
 def test_every_make_target_and_option_that_readme_names_exists() -> None:

@@ -51,8 +51,10 @@ def test_a_push_works_under_the_lock_of_the_driver_and_leaves_it_to_it(lab: Lab,
     intent = agent.Intent(caution=agent.Caution(lock_wait=0))
     with make_driver(device, config_lock=True) as driver:
         held = dict(device.config.locks)
-        outcome = agent.remediate(agent.Session.over(driver.device, device="r1"), intent)
+        session = agent.Session.over(driver.device, device="r1")
+        outcome = agent.remediate(lab.target(device), intent, session=session)
         assert outcome.result is agent.Result.REMEDIED
+        assert "confirm" in [record.step for record in outcome.steps]
         assert held
         assert device.config.locks == held
 

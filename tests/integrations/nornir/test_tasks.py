@@ -17,6 +17,7 @@ from nornir_utils.plugins.functions import print_result
 
 import agent
 from agent.integrations.nornir import assess, licensing, push
+from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.notice import Notice, bundled_notice
 from agent.simulator import QUOVADIS, Device, Fault, FaultKind, Persona, Simulator, rpc_error
 from tests.cli.schemas import check, schema
@@ -88,6 +89,22 @@ def test_a_dry_run_sees_what_the_trustpool_has_already(lab: Lab, make_nornir: Ma
 def test_dry_run_false_pushes_in_a_dry_run_of_nornir(lab: Lab, make_nornir: MakeNornir) -> None:
     device = lab.add(terminal_rpc="installs")
     assert only(make_nornir(device, dry_run=True).run(task=push, dry_run=False)).changed
+
+
+def test_a_push_holds_the_routers_lease_and_says_what_else_it_goes_without(lab: Lab, make_nornir: MakeNornir) -> None:
+    device = lab.add(terminal_rpc="installs")
+    other = Lease.take((f"127.0.0.1:{device.port}",), run="the other")
+    events: list[agent.Event] = []
+
+    def told(event: agent.Event) -> None:
+        other.release()
+        events.append(event)
+
+    result = only(make_nornir(device).run(task=push, on_event=told))
+    assert [(one.step, one.status.value) for one in events[:2]] == [("lease", "started"), ("lease", "done")]
+    said = [one["detail"] for one in result.result["steps"] if one["step"] == "safeguards"]
+    assert [text.partition(":")[0] for text in said] == ["no second session (connect)"]
+    assert result.result["outcome"] == "remedied"
 
 
 def test_the_intent_counts(lab: Lab, make_nornir: MakeNornir) -> None:
