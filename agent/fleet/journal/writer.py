@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
-from collections import deque
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
+from queue import Empty, Queue
 from typing import Any, TypeVar
 
 from agent.model.errors import JournalError
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 _MOST = 2000
-"""Entries that may wait; whoever brings another one waits as well."""
-
 _SOON = 0.1
 """Seconds that entries nobody waits for may stay in memory."""
 
@@ -35,16 +32,15 @@ class _Entry:
 class Writer:
     """Carries out work on *connection*, in the order in which it is brought; safe to call from any thread.
 
-    After the first failure nothing more is written: every later call raises, so that nobody goes on unrecorded.
+    At most *most* entries wait; whoever brings another one waits as well. After the first failure nothing more is
+    written: every later call raises, so that nobody goes on unrecorded.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, most: int = _MOST) -> None:
         self._connection = connection
-        self._queue: deque[_Entry] = deque()
-        self._batch: list[_Entry] = []
-        self._urgent = 0
-        self._changed = threading.Condition()
-        self._closing = False
+        self._queue: Queue[_Entry | None] = Queue(most)  # None is the last that comes
+        self._bringing = threading.Lock()
+        self._closed = False
         self._failure: str | None = None
         self._said = False
         self._thread = threading.Thread(target=self._run, name="xr-agent-journal", daemon=True)
@@ -74,74 +70,70 @@ class Writer:
         Raises:
             JournalError: something could not be written, and nobody was told yet.
         """
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        with self._bringing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
         self._thread.join()
         self._connection.close()
         if self._failure is not None and not self._said:
             raise self._error()
 
     def _bring(self, entry: _Entry) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._queue) < _MOST or self._failure is not None or self._closing)
+        # Under the lock, so that nothing comes behind the None. Waiting for a place in it is short: there is one who
+        # takes out until that None, whatever fails.
+        with self._bringing:
             if self._failure is not None:
                 raise self._error()
-            if self._closing:
+            if self._closed:
                 raise ValueError("the journal is closed")
-            self._queue.append(entry)
-            self._urgent += entry.done is not None
-            if self._urgent or len(self._queue) in (1, _MOST):
-                self._changed.notify_all()
+            self._queue.put(entry)
 
     def _run(self) -> None:
+        batch: Sequence[_Entry] = ()
+        reason: str | None = "its writer ended"
         try:
-            while self._next():
-                self._commit()
-        finally:
-            self._fail("its writer ended" if not self._closing or self._batch else None)
-
-    def _next(self) -> bool:
-        """Take all that waits, as soon as somebody waits for it; whether there is anything, and else it is the end."""
-        with self._changed:
-            self._changed.wait_for(lambda: bool(self._queue) or self._closing)
-            self._changed.wait_for(lambda: bool(self._urgent) or self._closing or len(self._queue) >= _MOST, _SOON)
-            self._batch = list(self._queue)
-            self._queue.clear()
-            self._urgent = 0
-            self._changed.notify_all()
-        return bool(self._batch)
-
-    def _commit(self) -> None:
-        """Carry the batch out in one transaction."""
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            results = [entry.work(self._connection) for entry in self._batch]
-            self._connection.execute("COMMIT")
+            while batch := self._next():
+                self._commit(batch)
+            reason = None
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise
         except sqlite3.DatabaseError as error:
-            log.debug("the journal is not written any more", exc_info=error)
-            if self._connection.in_transaction:
-                with suppress(sqlite3.DatabaseError):  # the failure is told already; closing undoes as well
-                    self._connection.execute("ROLLBACK")
-            self._fail(str(error))
-            return
-        batch, self._batch = self._batch, []
+            reason = str(error)
+        finally:
+            if reason is not None:
+                self._refuse(batch, reason)
+
+    def _next(self) -> Sequence[_Entry]:
+        """All that waits, as soon as somebody waits for it or the time is over; nothing where it is the end."""
+        first = self._queue.get()
+        if first is None:
+            return ()
+        batch, until = [first], time.monotonic() + _SOON
+        with suppress(Empty):
+            urgent = False
+            while len(batch) < self._queue.maxsize:
+                urgent = urgent or batch[-1].done is not None
+                entry = self._queue.get(timeout=0 if urgent else max(0.0, until - time.monotonic()))
+                if entry is None:
+                    self._queue.put(None)  # for the next look; there is room, since nobody else puts any more
+                    break
+                batch.append(entry)
+        return batch
+
+    def _commit(self, batch: Sequence[_Entry]) -> None:
+        """Carry *batch* out in one transaction, which an error undoes."""
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            results = [entry.work(self._connection) for entry in batch]
         for entry, result in zip(batch, results, strict=True):
             if entry.done is not None:
                 entry.done.set_result(result)
 
-    def _fail(self, reason: str | None) -> None:
-        """Tell *reason* to everybody who waits, and from now on to everybody who comes; None: it was a clean end."""
-        with self._changed:
-            self._failure = self._failure or reason
-            waiting = [*self._batch, *self._queue]
-            self._batch = []
-            self._queue.clear()
-            self._urgent = 0
-            self._changed.notify_all()
-        for entry in waiting:
+    def _refuse(self, batch: Sequence[_Entry], reason: str) -> None:
+        """Tell *reason* to everybody who waits, and until the end to everybody who comes."""
+        self._failure = reason
+        for entry in chain(batch, iter(self._queue.get, None)):
             if entry.done is not None:
                 entry.done.set_exception(self._error())
 
