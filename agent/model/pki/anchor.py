@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", re.ASCII)
-_BUNDLED = Path(__file__).parent / "anchors" / "identrust-commercial-root-ca-1.pem"
+_BUNDLED = directory("remedy") / "notices" / "fn72290" / "root.pem"
 _LARGEST_FILE = 64 * 1024
 
 
