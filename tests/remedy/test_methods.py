@@ -14,9 +14,9 @@ from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
 from agent.model.pki.bundle import Bundle
 from agent.model.pki.certificate import Evidence
-from agent.simulator import Device, Fault, FaultKind, actions
-from agent.simulator.bundles import certificates
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
+from agent.simulator.device import actions
+from agent.simulator.device.bundles import certificates
 from agent.ssh.sftp import Files
 from tests.model.test_anchor import make_pem
 from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data
