@@ -135,6 +135,8 @@ class Shell:
                 return True
             case FaultKind.EMPTY:
                 return True
+            case FaultKind.MEANWHILE if fault.act is not None:
+                fault.act(self.device)
             case FaultKind.DELAY:
                 self.terminal.flush()
                 self.terminal.rests_until = self.device.config.clock() + fault.seconds
