@@ -24,13 +24,13 @@ def query(schema: Schema, signatures: Signatures) -> Query[tuple[Signature, ...]
         return Query("syslog", missing="no model of this device shows its messages (infra-syslog-oper)")
 
     def decode(data: Element) -> tuple[Signature, ...]:
-        return _counted(entries(schema.decode(data, module=OPER), "syslog/messages/message"), signatures)
+        return counted(entries(schema.decode(data, module=OPER), "syslog/messages/message"), signatures)
 
     return Query("syslog", schema.source(OPER), lambda: template("filter-syslog"), decode)
 
 
-def _counted(entered: list[Tree], signatures: Signatures) -> tuple[Signature, ...]:
-    """The messages of a loss since the server was reached last."""
+def counted(entered: list[Tree], signatures: Signatures) -> tuple[Signature, ...]:
+    """The messages of a loss since the server was reached last, of the list ``message`` as decoded."""
     found: dict[str, list[DeviceTime | None]] = {}
     for entry in entered:
         level = _SEVERITY.get((text(entry, "severity") or "").rpartition("-")[2])

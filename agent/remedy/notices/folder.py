@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,25 +34,25 @@ class _Closed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An object with the keys named here and no other."""
 
 
-class _Deadlines(_Closed):
+class _Deadlines(_Closed, frozen=True):
     comm_failed: int
     authorization_expired: int
     unregistered: int
 
 
-class _Signatures(_Closed):
+class _Signatures(_Closed, frozen=True):
     lost: list[str]
     untrusted: list[str] = []
     reached: list[str] = []
     utility: list[str] = []
 
 
-class _PilingUp(_Closed):
+class _PilingUp(_Closed, frozen=True):
     releases: list[str]
     effect: str
 
 
-class _File(_Closed):
+class _File(_Closed, frozen=True):
     """``notice.json`` as it is written."""
 
     name: str
@@ -97,6 +98,12 @@ def read(folder: str | Path) -> Notice:
 def bundled() -> Notice:
     """FN72290: the withdrawal of QuoVadis Root CA 2."""
     return read(_BUNDLED)
+
+
+def signatures_of(notices: Iterable[Notice]) -> Signatures:
+    """What to look for in a log, by all of *notices*; without any, by the bundled one."""
+    found = [one.signatures for one in notices] or [bundled().signatures]
+    return reduce(or_, found)
 
 
 def _parsed(data: bytes) -> Any:

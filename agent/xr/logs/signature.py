@@ -66,6 +66,12 @@ class Signatures:
     def __or__(self, other: Signatures) -> Signatures:
         return Signatures(*(mine | others for mine, others in zip(self._told, other._told, strict=True)))
 
+    def described(self) -> Iterator[str]:
+        """Each in a line, with what it tells."""
+        for words, meaning in zip(self._told, ("the server was lost", "it was reached", "no loss"), strict=True):
+            if words:
+                yield f"{meaning}: {', '.join(sorted(words))}"
+
     def messages(self, text: bytes, start: int = 0, end: int | None = None) -> Iterator[Message]:
         """Every message whose mnemonic begins between *start* and *end* of *text*, in order."""
         places: list[int] = []
