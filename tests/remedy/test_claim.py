@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -187,6 +188,22 @@ def test_a_trial_that_cannot_be_taken_back_is_waited_out(lab: Lab, clock: Clock)
     assert clock.now > 100
     clock.now += 1000
     assert device.enrollment() == "terminal"
+
+
+def test_a_trial_is_waited_for_no_longer_than_it_lasts_whatever_this_machines_clock_says(
+    lab: Lab, clock: Clock
+) -> None:
+    device, log = lab.add(**INSTALLS), Memory()
+    assert apply(lab, device, clock, log=log, kill=("commit", Status.DONE)) is None
+    left = log.unfinished()
+    assert left is not None
+    assert left.until is not None
+    for seconds in (left.seconds, None):  # an earlier version did not say how long it lasts
+        log.begin(replace(left, until=left.until + timedelta(days=400), seconds=seconds))
+        device.faults.append(Fault("cancel-commit", FaultKind.ERROR))
+        began = clock.now
+        done(lab, device, clock, log=log)
+        assert 100 < clock.now - began < 200
 
 
 @BEHAVIOURS

@@ -13,6 +13,7 @@ import pytest
 from ncclient import NCClientError, manager
 
 import agent
+from agent.fleet.results.objects import show_object
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
 from agent.netconf.payload import parse
@@ -72,6 +73,17 @@ def test_where_no_model_shows_peer_verification_it_is_not_known(lab: Lab, clock:
     state = full(lab, clock, release=release, verify_peer_off=True)
     assert (state.peer_verification.value, state.host_verification.value) == (None, None)
     assert "hides below 7.5.2" in str(state.peer_verification.missing)
+
+
+@pytest.mark.parametrize("forbidden, known", [((), True), (("show running-config http",), False)])
+def test_an_empty_answer_about_peer_verification_counts_where_the_cli_seconds_it(
+    lab: Lab, clock: Clock, forbidden: tuple[str, ...], known: bool
+) -> None:
+    state = full(lab, clock, release="7.8.1", forbidden=forbidden)
+    told = state.peer_verification, state.host_verification
+    assert [(one.value, one.empty) for one in told] == [(True, not known)] * 2
+    for name in ("peer_verification", "host_verification"):
+        assert show_object(state, address=None)[name]["on"] is (True if known else None)
 
 
 @pytest.mark.parametrize("release", ["7.4.1", "7.8.1"])

@@ -136,6 +136,8 @@ class Shell:
                 return True
             case FaultKind.EMPTY:
                 return True
+            case FaultKind.MEANWHILE if fault.act is not None:
+                fault.act()
             case FaultKind.DELAY:
                 self.terminal.flush()
                 self.terminal.rests_until = self.device.config.clock() + fault.seconds
