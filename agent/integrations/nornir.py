@@ -111,7 +111,7 @@ def push(
     try:
         with ExitStack() as stack, _reached(task, ssh) as way:
             again = None if connect is None else partial(connect, way.device)
-            lease = leased(stack, way.device, policy or Policy(), on_event or _nobody)
+            lease = leased(stack, way.device, policy or Policy(), on_event or (lambda _: None))
             outcome = remediate(
                 way.session, intent, policy=policy, connect=again, ssh=way.ssh, log=lease, on_event=on_event
             )
@@ -161,10 +161,6 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
         failed=isinstance(made, Skip),
         severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,
     )
-
-
-def _nobody(_: Event) -> None:
-    """Nobody is told."""
 
 
 def _severity(outcome: Outcome) -> int:

@@ -259,11 +259,6 @@ def _load(name: str) -> tuple[Element, _Slots]:
     return root, slots
 
 
-def placeholders(template_name: str, /) -> dict[str, bool]:
-    """What :func:`template` wants for *template_name*: each word, and whether it is a switch (``xr:if``)."""
-    return {word: switch for _, word, switch in _load(template_name)[1]}
-
-
 def _slots(element: Element) -> list[tuple[str, bool]]:
     """The switch and the placeholder of one element, each as (word, whether it is the switch)."""
     switch = element.get(_IF)

@@ -51,7 +51,7 @@ def remediate(
     is the CLI and SFTP, *log* keeps what is begun where the next push finds it. What is missing is said in a step
     ``safeguards``, of a push that has anything to do. Nothing that is given is closed.
     """
-    intent, policy, told = intent or Intent(), policy or Policy(), on_event or _nobody
+    intent, policy, told = intent or Intent(), policy or Policy(), on_event or (lambda _: None)
     with ExitStack() as stack:
         try:
             if isinstance(router, Device):
@@ -81,10 +81,6 @@ def remediate(
                 told(replace(event, outcome=outcome))
                 return outcome
     raise AssertionError("apply ended without an outcome")
-
-
-def _nobody(_: Event) -> None:
-    """Nobody is told."""
 
 
 def leased(stack: ExitStack, router: Device, policy: Policy, told: Listener) -> Lease:

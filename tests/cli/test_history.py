@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from agent.fleet.journal.history import seen_object
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, RunState
 from agent.fleet.results.record import Result as Planned
+from agent.fleet.run.job import seen
 from agent.model.method import Method
 from agent.model.outcome import Result, Status
 from agent.model.pki.certificate import Evidence
@@ -39,10 +39,10 @@ def runs(path: Path) -> Iterator[list[str]]:
     with Journal.open(path, now=Ticks()) as journal:
         with begin(journal, ["r1", "r2", "r3", "r4"], change_ref="CHG1", settings={"canary": 1}) as log:
             log.begun("r1", "canary")
-            log.state("r1", "before", seen_object(state()))
+            log.state("r1", "before", seen(state()))
             log.event(started("r1", "commit", "on trial for 120 s"))
             log.event(done("r1", "commit", "committed"))
-            log.state("r1", "after", seen_object(state(certificate=CERTIFICATE)))
+            log.state("r1", "after", seen(state(certificate=CERTIFICATE)))
             log.ended(remedied("r1"), ANCHOR)
             log.begun("r2")
             log.ended(away("r2"), ANCHOR)
@@ -103,7 +103,7 @@ def test_the_steps_of_a_router_with_their_times(path: Path, runs: list[str]) -> 
     ]
     assert found["events"][0]["time"] < found["events"][1]["time"]
     assert found["before"]["certificate"] is None
-    assert found["after"]["certificate"]["sha1"] == CERTIFICATE.sha1
+    assert found["after"]["sha1"] == CERTIFICATE.sha1
     assert (found["batch"], found["object"]["outcome"]) == ("canary", "remedied")
     assert [one["run"] for one in objects(path, "--device", "r1")] == runs
     assert [one["run"] for one in objects(path, "--device", "r3")] == runs[1:]

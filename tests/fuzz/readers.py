@@ -45,8 +45,8 @@ from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from agent.ssh.hostkeys import _KnownHosts
 from agent.xr import authentication as certificate
+from agent.xr import callhome, httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
-from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
 from agent.xr.cli import console, dialog, show
 from agent.xr.cli.dialog import AuthenticateDialog
 from agent.xr.cli.listening import Stop, one_line
@@ -290,7 +290,7 @@ def shows(data: bytes) -> None:
     """Output of show commands, read by all parsers, and a state made of what they found."""
     text = data.decode("utf-8", "replace")
     shown, found = show.version(text), show.licensing(text)
-    urls = show.call_home_urls(text)
+    urls = callhome.of_text(text) or ()
     httpclient.of_text(text)
     dialog._FAILURE.search(text)
     show.printed_certificate(text)

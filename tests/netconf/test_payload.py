@@ -13,7 +13,8 @@ from lxml import etree
 
 from agent.model.errors import ProtocolError, SchemaError
 from agent.netconf import payload
-from agent.netconf.payload import NETCONF_NS, Element, parse, placeholders, qname, serialize, template, to_dict
+from agent.netconf.payload import NETCONF_NS, Element, parse, qname, serialize, template, to_dict
+from tests.netconf.placeholders import placeholders
 
 UM = "http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"
 NAME = f".//{{{UM}}}trustpoint-name"

@@ -13,10 +13,11 @@ from lxml import etree
 
 from agent.model.errors import SchemaError
 from agent.model.local.resources import directory
-from agent.netconf.payload import NETCONF_NS, TEMPLATE_NS, Element, parse, placeholders, qname, serialize, template
+from agent.netconf.payload import NETCONF_NS, TEMPLATE_NS, Element, parse, qname, serialize, template
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.library import Match
 from agent.netconf.yang.schema import Schema
+from tests.netconf.placeholders import placeholders
 
 MONITORING_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 LIBRARY_NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
@@ -24,6 +25,7 @@ MODULES: dict[str, Any] = json.loads((directory("yang") / "releases.json").read_
 MODULE_OF = {about["namespace"]: module for module, about in MODULES.items()}
 NAMES = sorted(path.stem for path in directory("templates").glob("*.xml"))
 OPERATION = qname(NETCONF_NS, "operation")
+
 
 LOCAL = "/crypto/ca/trustpoint/trustpoints/trustpoint/enrollment/local"
 # Nodes that only some variants of the module have, by the placeholder that brings them into a template.

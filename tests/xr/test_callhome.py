@@ -19,7 +19,6 @@ from agent.netconf.yang.schema import Schema
 from agent.xr import callhome
 from agent.xr import destination as transport
 from agent.xr.callhome import DEFAULT_ADDRESS
-from agent.xr.cli import show
 from tests.support import Clock, Lab
 
 NS = "http://cisco.com/ns/yang/Cisco-IOS-XR-call-home-cfg"
@@ -141,7 +140,7 @@ def test_only_destinations_in_force_count_by_model_and_by_text_in_any_order(
     for order in itertools.permutations(profiles):
         assert set(modelled(*order) or ()) == set(expected)
         for turned in range(6):
-            assert set(show.call_home_urls(printed(*order, turned=turned))) == set(expected)
+            assert set(callhome.of_text(printed(*order, turned=turned)) or ()) == set(expected)
 
 
 PROFILES = st.builds(
@@ -171,7 +170,7 @@ def test_lines_of_the_log_and_lost_indentation_change_nothing() -> None:
         text.replace("  ", "\t"),
         text.replace("\n", "\r\n"),
     ):
-        assert show.call_home_urls(shown) == (OWN,)
+        assert callhome.of_text(shown) == (OWN,)
 
 
 def test_what_formal_prints_is_read_as_well() -> None:
@@ -185,7 +184,7 @@ def test_what_formal_prints_is_read_as_well() -> None:
             "profile own reporting smart-licensing-data",
         )
     )
-    assert show.call_home_urls(formal) == (OWN,)
+    assert callhome.of_text(formal) == (OWN,)
 
 
 def test_disable_behind_a_line_switches_it_off() -> None:
@@ -195,13 +194,12 @@ def test_disable_behind_a_line_switches_it_off() -> None:
         f"destination address http {OWN}",
         "destination transport-method http",
     ):
-        assert show.call_home_urls(text.replace(line, f"{line} disable")) == (DEFAULT_ADDRESS,)
+        assert callhome.of_text(text.replace(line, f"{line} disable")) == (DEFAULT_ADDRESS,)
 
 
 @pytest.mark.parametrize("text", ["", "% No such configuration item(s)\n", "license smart enable\n"])
 def test_where_no_call_home_is_shown_nothing_is_made_up(text: str) -> None:
     assert callhome.of_text(text) is None
-    assert show.call_home_urls(text) == ()
 
 
 @pytest.mark.parametrize(

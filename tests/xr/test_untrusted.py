@@ -14,6 +14,7 @@ import pytest
 import agent
 from agent.model.errors import AgentError, ConsoleError, FileError, ReplyTimeout, SessionLost
 from agent.model.local.clock import Clock as RouterClock
+from agent.xr import callhome
 from agent.xr.cli import console, dialog, show, terminal
 from tests.xr.routers import ACCEPT, PRINTED, REQUEST, Cli, Routers
 from tests.xr.test_files import DATA, PATH
@@ -119,7 +120,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "fixes": show.fixes,
     "config": lambda text: show.trustpoint_config(text, "Trustpool"),
     "clock": show.clock,
-    "urls": show.call_home_urls,
+    "urls": callhome.of_text,
     "licensing": show.licensing,
     **{
         name: pattern.search

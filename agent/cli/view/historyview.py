@@ -141,18 +141,15 @@ def _seen(seen: Mapping[str, Any] | None) -> str | None:
     """What was seen, in words; whatever else is kept is shown as it is kept."""
     if seen is None:
         return None
-    parts = []
-    for name, value in seen.items():
-        if name == "certificate" and isinstance(value, dict):
-            sha1 = value.get("sha1")
-            parts.append(f"certificate {value.get('subject') or ''} {hexadecimal(str(sha1)) if sha1 else ''}".strip())
-        elif isinstance(value, dict):
-            parts.append(f"{name} {', '.join(f'{key} {one}' for key, one in value.items() if one is not None)}")
-        elif isinstance(value, list):
-            parts.append(f"{name} {json.dumps(value)}")
-        else:
-            parts.append(f"{name} {'none' if value is None else value}")
-    return "; ".join(parts)
+    return "; ".join(f"{name} {_value(name, value)}" for name, value in seen.items())
+
+
+def _value(name: str, value: object) -> str:
+    if value is None:
+        return "none"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return hexadecimal(value) if name == "sha1" else value
 
 
 def _unfinished(change: Unfinished) -> str:

@@ -9,7 +9,6 @@ from agent.fleet.journal.rows import Attempt, Trail
 from agent.fleet.results.objects import Object, failure, moment
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.model.masking.redact import masked
-from agent.model.state import State
 from agent.model.unfinished import Unfinished
 from agent.remedy.lease import writeahead
 
@@ -91,26 +90,6 @@ def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> Object:
 def _unfinished(change: Unfinished) -> Object:
     shown = writeahead.shown(change)
     return {**{name: value and masked(value) for name, value in shown.items()}, "until": moment(change.until)}
-
-
-def seen_object(state: State) -> Object:
-    """The few facts of *state* that the journal keeps from before and after; None where one was not read."""
-    config, shown, licence = state.config.value, state.certificate.value, state.licensing.value
-    return {
-        "trustpoint": state.trustpoint,
-        "enrollment": masked(config.enrollment.cli) if config else None,
-        "certificate": {"subject": str(shown.subject) if shown.subject else None, "sha1": shown.sha1}
-        if shown
-        else None,
-        "licensing": {
-            "registration": licence.registration.value if licence.registration else None,
-            "authorization": licence.authorization.value if licence.authorization else None,
-            "last_comm_success": licence.last_comm_success,
-            "last_comm_time": licence.last_comm_time.text if licence.last_comm_time else None,
-        }
-        if licence
-        else None,
-    }
 
 
 def instant(time: datetime) -> str:

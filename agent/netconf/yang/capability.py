@@ -35,7 +35,6 @@ class Module:
     revision: str | None
     namespace: str
     deviations: tuple[str, ...] = ()
-    features: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,6 @@ class Capabilities:
 
     def _has(self, name: str) -> bool:
         return any(uri.partition("?")[0] == name for uri in self.uris)
-
-    @property
-    def base_10(self) -> bool:
-        """base:1.0, end-of-message framing."""
-        return self._has(f"{_BASE}:1.0")
 
     @property
     def base_11(self) -> bool:
@@ -149,7 +143,6 @@ def _module(uri: str) -> Module | None:
         revision=given.get("revision", [None])[0],
         namespace=namespace,
         deviations=_names(given, "deviations"),
-        features=_names(given, "features"),
     )
 
 

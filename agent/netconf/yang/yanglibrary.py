@@ -82,16 +82,11 @@ def _announced(name: str, namespace: str, entry: Element) -> Iterator[str]:
     if not _NAME.fullmatch(name):
         return
     fields = [f"module={name}", *([f"revision={_revision(entry)}"] if _revision(entry) else [])]
-    for field, values in (("features", _features(entry)), ("deviations", _deviations(entry))):
-        if values:
-            fields.append(f"{field}={quote(','.join(values), safe=',')}")
+    if deviations := _deviations(entry):
+        fields.append(f"deviations={quote(','.join(deviations), safe=',')}")
     yield f"{namespace}?{'&'.join(fields)}"
     for submodule in entry.iterfind(qname(_NS, "submodule")):
         yield from _announced(_leaf(submodule, "name"), namespace, submodule)
-
-
-def _features(entry: Element) -> list[str]:
-    return [text for one in entry.iterfind(qname(_NS, "feature")) if (text := (one.text or "").strip())]
 
 
 def _deviations(entry: Element) -> list[str]:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from agent.model.pki.certificate import CONSOLE, Certificate, normal_hex, normal_serial
 from agent.model.pki.names import DistinguishedName
 from agent.model.state import Enrollment, EnrollmentKind, PoolEntry, Software, TrustpointConfig
-from agent.xr import callhome
 from agent.xr.cli.showlicense import licensing as licensing
 from agent.xr.licensing import device_time
 
@@ -129,11 +128,6 @@ def clock(text: str) -> datetime | None:
         if found and found[3] in ("UTC", "GMT"):
             return _moment(found[1], found[4], found[5], found[6])
     return None
-
-
-def call_home_urls(text: str) -> tuple[str, ...]:
-    """Where ``show running-config call-home`` says that licensing data goes; none where it shows no Call Home."""
-    return callhome.of_text(text) or ()
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
