@@ -37,7 +37,7 @@ class Wire:
     """What lies between the two: a channel for the agent, a channel and a connection for the simulator."""
 
     def __init__(self, simulator: Simulator, device: Device) -> None:
-        self._loop: asyncio.AbstractEventLoop = simulator._loop
+        self._loop: asyncio.AbstractEventLoop = simulator.loop
         self._arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._ended = False
         self._session: Any = None
@@ -169,7 +169,7 @@ class Process:
     @classmethod
     def at(cls, simulator: Simulator, **settings: Any) -> tuple[Process, Device]:
         """A process and a router of its own that listens nowhere."""
-        device = Device("router", Persona(**settings), post=simulator._post)
+        device = Device("router", Persona(**settings), post=simulator.post)
         return cls(simulator, device), device
 
     def push(self, wish: agent.Intent) -> Outcome | agent.AgentError | None:

@@ -19,6 +19,7 @@ from agent.model.device import Device as Target
 from agent.model.local.clock import Clock as RouterClock
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
+from agent.netconf.transport import DirectSession
 from agent.simulator import Device, Persona, Simulator
 from agent.simulator.device.silence import Silence
 
@@ -176,6 +177,19 @@ class Lab:
 
     def connect(self, device: Device, **changes: Any) -> agent.Session:
         return agent.connect(self.target(device, **changes))
+
+    @contextmanager
+    def below(self, device: Device, *, owned: bool = True, **changes: Any) -> Iterator[tuple[agent.Session, Any]]:
+        """A session, and the transport session that it stands on, both ended with the block."""
+        target = self.target(device, **changes)
+        transport = DirectSession(target)
+        transport.open()
+        session = agent.Session(transport, device=device.name, owned=owned, timeout=target.timeout, clock=target.clock)
+        try:
+            with session:
+                yield session, transport
+        finally:
+            transport.close()
 
 
 def read(session: agent.Session, timeout: float | None = None) -> str:

@@ -32,7 +32,7 @@ Element: TypeAlias = etree._Element
 
 # A DOCTYPE can stand only before the root element; further down the same letters are text, as in a CDATA section.
 # Nothing here gives back what it took, so a hostile prolog costs one pass.
-_DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->)*+<!\s*DOCTYPE", re.IGNORECASE | re.DOTALL)
+DOCTYPE = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->)*+<!\s*DOCTYPE", re.IGNORECASE | re.DOTALL)
 _IF = f"{{{TEMPLATE_NS}}}if"
 _PLACEHOLDER = re.compile(r"\{\{\s*([a-z_]+)\s*\}\}")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -61,7 +61,7 @@ def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None)
             attributes, or nested over 200 deep.
     """
     raw = _utf8(data, limit, device).lstrip(_BLANKS)
-    if _DOCTYPE.match(raw):
+    if DOCTYPE.match(raw):
         raise _doctype(device)
     if raw and not raw.startswith((b"<", _BOM)):
         raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"), device)
@@ -91,7 +91,7 @@ def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, 
         ProtocolError: a DOCTYPE, or no root element within 64 KiB.
     """
     raw = message[:_ROOT_WITHIN].encode()
-    if _DOCTYPE.match(raw):
+    if DOCTYPE.match(raw):
         raise _doctype(device)
     parser = expat.ParserCreate("utf-8", "}")
     parser.StartElementHandler = _stop

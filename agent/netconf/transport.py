@@ -87,10 +87,13 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
             self._connection = open_ssh(device, deadline, Service.NETCONF)
             undo.callback(self.close)
             self._transport = self._connection.transport
-            self._channel = self._subsystem(deadline)
-            self._connected = True
+            self.use(self._subsystem(deadline))
             self._exchange_hellos(deadline)
             undo.pop_all()
+
+    def use(self, channel: paramiko.Channel) -> None:
+        """Speak over *channel* from now on."""
+        self._channel, self._connected = channel, True
 
     def _subsystem(self, deadline: Deadline) -> paramiko.Channel:
         device = self._device

@@ -138,7 +138,7 @@ class _Entry:
     blob: bytes
 
 
-class _KnownHosts:
+class KnownHosts:
     """A known_hosts file, indexed, since a fleet's has a line for each of thousands of devices."""
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -171,7 +171,7 @@ class _Held:
 
     mtime_ns: int
     size: int
-    known: _KnownHosts
+    known: KnownHosts
 
 
 _held: dict[Path, _Held] = {}
@@ -180,21 +180,21 @@ _reading = threading.Lock()
 """Held while a file is read or written: each of a fleet's workers asks for the same one at the same moment."""
 
 
-def _recorded(path: Path) -> _KnownHosts:
+def _recorded(path: Path) -> KnownHosts:
     """What stands in the file at *path*, which is read again only where somebody else changed it."""
     try:
         with _reading:
             return _looked_up(path)
     except FileNotFoundError:
         log.debug("%s does not exist: every host key is new", path)
-        return _KnownHosts(())
+        return KnownHosts(())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint="check --known-hosts") from error
     except ValueError as error:
         raise InputError(f"{str(path)!r} is no file name: {error}", hint="check --known-hosts") from error
 
 
-def _looked_up(path: Path) -> _KnownHosts:
+def _looked_up(path: Path) -> KnownHosts:
     about = path.stat()
     held = _held.get(path)
     if held is None or (held.mtime_ns, held.size) != (about.st_mtime_ns, about.st_size):
@@ -203,7 +203,7 @@ def _looked_up(path: Path) -> _KnownHosts:
             raise InputError(f"{path}: larger than 64 MiB", hint="name another file with --known-hosts")
         if len(_held) >= _MOST_HELD:
             _held.clear()
-        known = _KnownHosts(data.decode("utf-8", "replace").splitlines())
+        known = KnownHosts(data.decode("utf-8", "replace").splitlines())
         _held[path] = held = _Held(about.st_mtime_ns, about.st_size, known)
     return held.known
 

@@ -42,7 +42,7 @@ class Files:
         self.left: set[str] = set()
         self._timeout = timeout
         self._clock = clock
-        self._channel, self._sftp = self._opened(transport)
+        self._channel, self.client = self._opened(transport)
 
     @property
     def alive(self) -> bool:
@@ -61,7 +61,7 @@ class Files:
         try:
             with self._mapped(path, "made"):
                 self.left.add(path)
-                file = self._sftp.open(path, "wxb")
+                file = self.client.open(path, "wxb")
         except FileError as error:
             self.left.discard(path)  # refused, so it was not made
             if self.exists(path):
@@ -85,7 +85,7 @@ class Files:
         """
         with self._mapped(path, "removed"):
             try:
-                self._sftp.remove(path)
+                self.client.remove(path)
             except FileNotFoundError:
                 log.debug("%s: %s is not there", self.device, path)
         self.left.discard(path)
@@ -94,7 +94,7 @@ class Files:
         """Whether there is such a file; errors as of :meth:`remove`."""
         with self._mapped(path, "looked for"):
             try:
-                self._sftp.stat(path)
+                self.client.stat(path)
             except FileNotFoundError:
                 return False
         return True
@@ -125,7 +125,7 @@ class Files:
 
     def _private(self, path: str) -> None:
         try:
-            self._sftp.chmod(path, 0o600)
+            self.client.chmod(path, 0o600)
         except (TimeoutError, ConnectionError):
             raise
         except OSError as error:
@@ -133,12 +133,12 @@ class Files:
             log.info("%s: %s keeps its mode: %s", self.device, path, error)
 
     def _compare(self, data: bytes, path: str) -> None:
-        size = self._sftp.stat(path).st_size
+        size = self.client.stat(path).st_size
         if size != len(data):
             raise FileError(
                 f"{path} has {size} bytes, and {len(data)} were sent", device=self.device, hint="is the disk full?"
             )
-        with self._sftp.open(path, "rb") as file:
+        with self.client.open(path, "rb") as file:
             arrived = hashlib.sha256(file.read(len(data) + 1))
         if arrived.digest() != hashlib.sha256(data).digest():
             raise FileError(

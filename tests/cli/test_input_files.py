@@ -117,7 +117,7 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path, reader: 
 
 @pytest.mark.parametrize("reader", but("syslog", "key"))
 def test_a_silent_pipe_is_given_up(monkeypatch: pytest.MonkeyPatch, reader: str) -> None:
-    monkeypatch.setattr(files, "_SILENCE", 0.05)
+    monkeypatch.setattr(files, "SILENCE", 0.05)
     with pipe(None) as path:
         done = run(reader, path)
     assert refused(done)

@@ -31,5 +31,5 @@ def test_its_bounds_are_those_of_the_code() -> None:
     assert "64 MiB, two million tags and attributes and 200 levels a reply" in SECURITY
     assert (payload.MOST_NODES, payload.DEEPEST) == (2_000_000, 200)
     assert "16 MiB a command" in SECURITY
-    assert terminal._LARGEST == 16 * 2**20
+    assert terminal.LARGEST == 16 * 2**20
     assert f"{fetched.MOST} modules of {yangtext.LARGEST >> 20} MiB" in SECURITY

@@ -88,7 +88,7 @@ def _installed(device: Device) -> None:
 
 
 def _trial(device: Device) -> None:
-    device.config.edit([device._trustpoint("OTHER", "terminal")], "merge", "5")
+    device.config.edit([device.trustpoint_element("OTHER", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=300, persist="theirs")
 
 

@@ -284,7 +284,7 @@ def nornirs(folder: Path, defaults: str = "defaults.yaml") -> Inventory:
 
 def test_nornir_itself_reads_the_same_from_the_same_files(folder: Path) -> None:
     write(folder, *FULL)
-    _, ours = inventory._simple(*(folder / f"{name}.yaml" for name in ("hosts", "groups", "defaults")))
+    _, ours = inventory.simple_inventory(*(folder / f"{name}.yaml" for name in ("hosts", "groups", "defaults")))
     theirs = nornirs(folder)
     assert ours.dict() == theirs.dict()
 

@@ -181,7 +181,7 @@ def test_an_error_of_the_disk_itself_is_a_journal_error(path: Path) -> None:
 
 
 def test_a_journal_that_others_hold_for_long_is_a_journal_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journalschema, "_BUSY", 0.05)
+    monkeypatch.setattr(journalschema, "BUSY", 0.05)
     with closing(sqlite3.connect(path)) as other, suppress(JournalError), Journal.open(path) as journal:
         log = begin(journal)
         other.execute("BEGIN IMMEDIATE")
@@ -200,7 +200,7 @@ def refused(log: RunLog) -> bool:
 def test_a_failure_that_nobody_waited_for_is_told_by_the_next_call_or_at_the_end(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journalschema, "_BUSY", 0.05)
+    monkeypatch.setattr(journalschema, "BUSY", 0.05)
     with closing(sqlite3.connect(path)) as other:
         for wait in (True, False):
             journal = Journal.open(path)

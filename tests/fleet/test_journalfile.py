@@ -65,7 +65,7 @@ def test_it_is_in_the_state_folder_and_for_its_owner_alone(tmp_path: Path, monke
 def test_a_journal_is_made_by_one_process_while_others_wait(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with alone(path.parent):
         with monkeypatch.context() as patch:
-            patch.setattr(runlock, "_LONG", 0.05)
+            patch.setattr(runlock, "LONGEST", 0.05)
             with pytest.raises(InputError, match="another process has been at the journals"):
                 Journal.open(path)
         opened = threading.Thread(target=lambda: Journal.open(path).close())
@@ -152,7 +152,7 @@ def test_a_migration_keeps_all_and_makes_a_copy_first(path: Path) -> None:
 
 def test_a_journal_of_version_0_gets_the_tables_of_today(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:  # SYNTHETIC: no xr-agent wrote a version 0
-        db.execute(f"PRAGMA application_id = {journalschema._APPLICATION}")
+        db.execute(f"PRAGMA application_id = {journalschema.APPLICATION}")
         db.execute("CREATE TABLE note (text TEXT)")
         db.execute("INSERT INTO note VALUES ('kept')")
         db.commit()

@@ -29,7 +29,7 @@ from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.plan import Intent
 from agent.model.state import Access, Reading, Software, State
 from agent.netconf.framing import frame
-from agent.netconf.payload import parse, to_dict
+from agent.netconf.payload import parse, template, to_dict
 from agent.netconf.query import Query
 from agent.netconf.retry import classify
 from agent.netconf.session import Pending, Reply, Session
@@ -43,7 +43,7 @@ from agent.remedy.notices.folder import read as read_notice
 from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
-from agent.ssh.hostkeys import _KnownHosts
+from agent.ssh.hostkeys import KnownHosts
 from agent.xr import authentication as certificate
 from agent.xr import callhome, httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
@@ -104,6 +104,9 @@ class _Pieces:
     def recv(self, size: int) -> bytes:
         return self._pieces.pop(0)[:size] if self._pieces else b""
 
+    def sendall(self, data: bytes) -> None:
+        """What is sent goes nowhere."""
+
 
 def cut(data: bytes, size: int) -> list[bytes]:
     """*data* in pieces of *size*, none of them empty."""
@@ -119,12 +122,10 @@ def heard(pieces: Sequence[bytes], *, base_11: bool = True) -> tuple[DirectSessi
 
 def _run(pieces: Sequence[bytes]) -> tuple[DirectSession, Pending]:
     direct = DirectSession(Device("router"))
-    direct._connected = True
     channel: Any = _Pieces(pieces)
-    direct._channel = channel
+    direct.use(channel)
     session = Session(direct, device="router")
-    pending = Pending(session, "get", writes=False, timeout=0.0)
-    session._listener.register("1", pending)
+    pending = session.send(template("get"), operation="get", timeout=0.0)
     direct.run()
     return direct, pending
 
@@ -277,12 +278,12 @@ def commands(data: bytes) -> None:
         return
     if said.stop not in (Stop.EXEC, Stop.CONFIG):
         raise AssertionError(f"a command ended at a {said.stop.value}")
-    for pattern in (console._REFUSED, console._COMMIT_REFUSED):
+    for pattern in (console.REFUSED, console.COMMIT_REFUSED):
         pattern.search(said.text)
-    console._only_takes_time(said.text)
+    console.only_takes_time(said.text)
     for line in said.text.splitlines():
-        console._import_fails(line, "/tmp/a")
-        console._shell_fails(line, ("/a", "/tmp/a"))
+        console.import_fails(line, "/tmp/a")
+        console.shell_fails(line, ("/a", "/tmp/a"))
     printed(one_line(said.text))
 
 
@@ -292,7 +293,7 @@ def shows(data: bytes) -> None:
     shown, found = show.version(text), show.licensing(text)
     urls = callhome.of_text(text) or ()
     httpclient.of_text(text)
-    dialog._FAILURE.search(text)
+    dialog.FAILURE.search(text)
     show.printed_certificate(text)
     show.clock(text)
     readings: dict[str, Any] = {
@@ -332,7 +333,7 @@ def logs(data: bytes) -> None:
 
 def files(data: bytes) -> None:
     """Small files that the user names."""
-    _KnownHosts(data.decode("utf-8", "replace").splitlines()).of("router")
+    KnownHosts(data.decode("utf-8", "replace").splitlines()).of("router")
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()

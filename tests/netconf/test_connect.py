@@ -40,8 +40,8 @@ def speaking(words: bytes) -> Iterator[int]:
 
 
 def test_a_cipher_that_authenticates_by_itself_is_preferred(lab: Lab) -> None:
-    with lab.connect(lab.add()) as session:
-        ssh = session._transport._transport
+    with lab.below(lab.add()) as (_, transport):
+        ssh = transport.transport
         # paramiko has them from 3.5 on.
         known = [cipher for cipher in ssh.get_security_options().ciphers if cipher.endswith("-gcm@openssh.com")]
         assert ssh.remote_cipher == (known[0] if known else "aes128-ctr")
@@ -274,7 +274,7 @@ def test_a_login_that_is_answered_by_a_reset_is_not_sent_again(
         self._connection.reset()
         return False
 
-    monkeypatch.setattr(servers._Server, "validate_password", hang_up)
+    monkeypatch.setattr(servers.Server, "validate_password", hang_up)
     with pytest.raises((agent.ConnectError, agent.SSHAuthenticationError)) as raised:
         agent.connect(lab.target(lab.add()), policy=clock.policy())
     assert not getattr(raised.value, "rate_limited", False)

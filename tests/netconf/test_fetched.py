@@ -132,19 +132,19 @@ def test_what_cannot_be_taken_is_said(texts: dict[str, str], why: str, tmp_path:
 
 def test_a_text_is_parsed_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = []
-    parse = yangtext._header
-    monkeypatch.setattr(yangtext, "_headers", {})
-    monkeypatch.setattr(yangtext, "_MOST_HEADERS", 2)
+    parse = yangtext.parse_header
+    monkeypatch.setattr(yangtext, "headers", {})
+    monkeypatch.setattr(yangtext, "MOST_HEADERS", 2)
 
     def counted(text: str, name: str) -> yangtext.Header:
         parsed.append(name)
         return parse(text, name)
 
-    monkeypatch.setattr(yangtext, "_header", counted)
+    monkeypatch.setattr(yangtext, "parse_header", counted)
     for name in ("m0", "m0", "m1", "m0", "m2", "m2"):
         yangtext.header(f"module {name} {{ namespace 'urn:x'; prefix x; }}", name)
     assert parsed == ["m0", "m1", "m2"]
-    assert len(yangtext._headers) == 1
+    assert len(yangtext.headers) == 1
 
 
 def test_where_nothing_can_be_written_the_reason_is_told(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_an_external_entity_is_never_read(tmp_path: Path) -> None:
 
 
 def test_a_doctype_that_the_first_look_missed_is_refused_unexpanded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payload, "_DOCTYPE", re.compile(rb"\Znever"))
+    monkeypatch.setattr(payload, "DOCTYPE", re.compile(rb"\Znever"))
     with pytest.raises(ProtocolError, match="DOCTYPE"):
         parse(LAUGHS)
 

@@ -108,7 +108,7 @@ def test_a_payload_the_model_refuses_is_named_by_its_path() -> None:
 
 
 def test_what_one_device_allows_says_nothing_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "_valid", set())
+    monkeypatch.setattr(judging, "judged_valid", set())
     body = template("rpc-ca-authenticate", server_name="T", file_path="/x")
     for _ in range(2):
         Schema(of_release("25.2.1")).validate(body, module=ACT)
@@ -127,16 +127,16 @@ def test_a_payload_sent_to_many_devices_is_judged_once_and_not_kept(monkeypatch:
         judged.append(model)
         judge(model, payload)
 
-    monkeypatch.setattr(judging, "_valid", set())
-    monkeypatch.setattr(judging, "_MOST_VALID", 3)
+    monkeypatch.setattr(judging, "judged_valid", set())
+    monkeypatch.setattr(judging, "MOST_VALID", 3)
     monkeypatch.setattr(compiled.Model, "validate", counted)
     for name in ("first", "first", "second", "third", "fourth", "fourth"):
         body = template("rpc-ca-authenticate", server_name=f"secret-{name}", file_path=None)
         Schema(of_release("7.8.1")).validate(body, module=ACT)
     assert len(judged) == 4
-    assert len(judging._valid) == 1
-    assert {len(one) for one in judging._valid} == {32}
-    assert not any(b"secret" in one for one in judging._valid)
+    assert len(judging.judged_valid) == 1
+    assert {len(one) for one in judging.judged_valid} == {32}
+    assert not any(b"secret" in one for one in judging.judged_valid)
 
 
 def test_replies_are_decoded_to_typed_values_and_unknown_nodes_left_out() -> None:

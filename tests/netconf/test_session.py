@@ -17,6 +17,7 @@ from agent.model.local.clock import Clock as RouterClock
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
+from agent.netconf.transport import DirectSession
 from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Clock, DeviceClock, Lab, logged, read
 
@@ -47,9 +48,9 @@ def test_a_session_reads_and_closes_without_leaving_a_thread(lab: Lab) -> None:
 def test_who_waits_for_an_answer_is_told_when_this_side_ends_the_session(lab: Lab) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.SILENT))
-    with lab.connect(device) as session:
+    with lab.below(device) as (session, transport):
         pending = operations.send_get(session, template("filter-licensing"), what="licensing")
-        session._transport.close()
+        transport.close()
         assert pending.answered()
         with pytest.raises(agent.SessionLost):
             pending.result()
@@ -60,11 +61,13 @@ def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> N
     gc.collect()
     gc.disable()
     try:
-        session = lab.connect(device)
-        held = [weakref.ref(part) for part in (session, session._transport, session._transport._transport)]
+        transport = DirectSession(lab.target(device))
+        transport.open()
+        session = Session(transport, device="r1")
+        held = [weakref.ref(part) for part in (session, transport, transport.transport)]
         assert agent.remediate(session).result is agent.Result.REMEDIED
         session.close()
-        del session
+        del session, transport
         assert [part() for part in held] == [None, None, None]
     finally:
         gc.enable()
@@ -72,10 +75,9 @@ def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> N
 
 def test_a_log_record_of_ncclient_can_be_written_after_the_session_is_gone(lab: Lab) -> None:
     with logged("ncclient.transport.ssh") as records:
-        session = lab.connect(lab.add())
-        session._transport.logger.info("of a session")
-        session.close()
-        del session
+        with lab.below(lab.add()) as (session, transport):
+            transport.logger.info("of a session")
+        del session, transport
     (record,) = [record for record in records if "of a session" in record.getMessage()]
     assert "127.0.0.1" in logging.Formatter("%(session)s %(message)s").format(record)
 
@@ -254,19 +256,19 @@ def test_a_session_that_ends_is_lost_for_a_read_and_unknown_for_a_write(lab: Lab
 
 
 def test_a_connection_that_ends_under_a_message_being_written_loses_the_session(lab: Lab) -> None:
-    with lab.connect(lab.add()) as session:
-        session._transport._transport.packetizer.close()  # paramiko's reader does so when the peer hangs up
+    with lab.below(lab.add()) as (session, transport):
+        transport.transport.packetizer.close()  # paramiko's reader does so when the peer hangs up
         with pytest.raises(agent.SessionLost):
             session.call(template("discard-changes"), operation="discard-changes")
-    with lab.connect(lab.add()) as session:
-        session._transport._transport.packetizer.close()
+    with lab.below(lab.add()) as (session, transport):
+        transport.transport.packetizer.close()
         with pytest.raises(agent.OutcomeUnknown):
             session.call(template("commit"), operation="commit", writes=True)
 
 
 def test_a_session_that_could_not_be_written_to_counts_as_ended_from_then_on(lab: Lab) -> None:
-    with lab.connect(lab.add()) as session:
-        session._transport._transport.packetizer.close()
+    with lab.below(lab.add()) as (session, transport):
+        transport.transport.packetizer.close()
         with pytest.raises(agent.SessionLost):
             read(session)
         assert not session.connected
@@ -323,8 +325,6 @@ def test_a_push_runs_inside_a_session_that_somebody_else_owns(lab: Lab) -> None:
 def test_an_ncclient_manager_works_over_our_session(lab: Lab) -> None:
     from ncclient.devices.default import DefaultDeviceHandler
     from ncclient.manager import Manager
-
-    from agent.netconf.transport import DirectSession
 
     transport = DirectSession(lab.target(lab.add()))
     transport.open()

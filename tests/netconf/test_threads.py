@@ -47,9 +47,9 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def forget() -> None:
-    compiled._slot.cache_clear()
-    schema._valid.clear()
-    yangtext._headers.clear()
+    compiled.slot_of.cache_clear()
+    schema.judged_valid.clear()
+    yangtext.headers.clear()
 
 
 def conditional(cache: Path) -> Schema:
@@ -78,7 +78,7 @@ def test_a_model_that_all_validate_by_for_the_first_time_is_complete() -> None:
 
 def test_a_model_is_compiled_once_and_threads_that_need_another_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    compile_ = compiled._compile
+    compile_ = compiled.compile_module
 
     def counted(path: Path, module: str, namespace: str) -> compiled.Model:
         made.append(module)
@@ -86,7 +86,7 @@ def test_a_model_is_compiled_once_and_threads_that_need_another_do_not_wait(monk
             assert of_release("7.4.1").has(ACT, "/ca-authenticate")
         return compile_(path, module, namespace)
 
-    monkeypatch.setattr(compiled, "_compile", counted)
+    monkeypatch.setattr(compiled, "compile_module", counted)
     assert all(at_once(lambda number: of_release("7.4.1").has(UM, "/crypto")))
     assert sorted(made) == [ACT, UM]
 
@@ -187,7 +187,7 @@ def test_a_fetched_folder_appears_by_one_step(tmp_path: Path) -> None:
 
     sys.setprofile(look)
     try:
-        fetched._store(folder, files)
+        fetched.store(folder, files)
     finally:
         sys.setprofile(None)
     assert seen == {None, 3}
@@ -357,7 +357,7 @@ def test_a_variant_that_cannot_be_compiled_is_refused_each_time_and_tried_once(
         tried.append(module)
         raise ValueError("no number")
 
-    monkeypatch.setattr(compiled, "_compile", fail)
+    monkeypatch.setattr(compiled, "compile_module", fail)
     variant = Variant("m", "2031-01-01", "urn:m", tmp_path / "m@2031-01-01.yang")
 
     def refused(number: int) -> str:

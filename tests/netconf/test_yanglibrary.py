@@ -9,11 +9,10 @@ import pytest
 
 import agent
 from agent.model.state import ConfigModel
-from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities, Module
 from agent.netconf.yang.yanglibrary import needed
 from agent.remedy.access import access
-from agent.simulator import Device, Fault, FaultKind, rpc_error
+from agent.simulator import CLIXON, Device, Fault, FaultKind, rpc_error
 from tests.support import Lab
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
@@ -184,9 +183,6 @@ def test_a_module_without_a_revision_or_with_an_odd_one_has_none(lab: Lab) -> No
 
 
 def test_a_borrowed_session_follows_it_too(lab: Lab) -> None:
-    device = lab.add(release="7.8.1")
-    greet(device, [*of_protocol(device), RFC_8525])
-    with lab.connect(device) as owner:
-        borrowed = Session(owner._transport, device="r1", owned=False, timeout=10.0)
-        answering(device, new([entry(FIRST)]), f"{borrowed._prefix}1")
-        assert borrowed.capabilities.module("first") == FIRST
+    device = lab.add(release="7.8.1", behaviour=CLIXON)
+    with lab.below(device, owned=False) as (borrowed, _):
+        assert set(borrowed.capabilities.modules) == {one.name for one in modules(device)}

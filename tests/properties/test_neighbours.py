@@ -204,7 +204,7 @@ class World:
         self.story, self.said = story, f"{story}"
         persona = Persona(**METHODS[story.method], behaviour=story.behaviour)
         if story.method is agent.Method.RPC:
-            self.device = Device(f"router-{next(_NUMBERS)}", persona, post=simulator._post)
+            self.device = Device(f"router-{next(_NUMBERS)}", persona, post=simulator.post)
         else:
             self.device = simulator.add(persona, name=f"router-{next(_NUMBERS)}")
         self.neighbour = Neighbour(self.device)

@@ -191,7 +191,7 @@ def test_somebody_elses_trial_is_waited_out_and_respected(
 ) -> None:
     device = lab.add(**INSTALLS, behaviour=behaviour)
     device.config.clock = lambda: clock.now
-    device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
+    device.config.edit([device.trustpoint_element("THEIRS", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=seconds, persist="theirs")
     outcome = push(lab, device, clock)
     assert outcome.result is result, outcome
@@ -347,13 +347,11 @@ def test_an_action_is_not_repeated_where_what_it_did_cannot_be_read(lab: Lab, cl
 def test_a_borrowed_session_that_does_not_answer_holds_no_lock_afterwards(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     device.faults.append(Fault("edit-config", FaultKind.SILENT))
-    with lab.connect(device, clock=DeviceClock.of(device, clock)) as owner:
-        owner.owned = False
-        outcome = agent.remediate(owner, agent.Intent(renew=False), policy=clock.policy())
+    with lab.below(device, owned=False, clock=DeviceClock.of(device, clock)) as (borrowed, _):
+        outcome = agent.remediate(borrowed, agent.Intent(renew=False), policy=clock.policy())
         assert outcome.result is agent.Result.FAILED
         assert step(outcome, "give back") is Status.UNKNOWN
         assert eventually(lambda: left_clean(device))
-        owner.owned, owner._closed = True, False
 
 
 def test_a_commit_typed_at_the_cli_whose_answer_is_lost_for_good_is_unknown(lab: Lab, clock: Clock) -> None:

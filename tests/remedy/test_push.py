@@ -287,7 +287,7 @@ def test_nothing_to_commit_is_success_and_nobodys_change_of_ours(lab: Lab, clock
         for event in agent.apply(session, plan, clock.policy()):
             if (event.step, event.status) == ("commit", Status.STARTED):
                 # A server that lets the console commit under the locks.
-                device.config.running = device.config.with_edit(device._trustpoint("Trustpool", "terminal"))
+                device.config.running = device.config.with_edit(device.trustpoint_element("Trustpool", "terminal"))
                 device.faults.append(Fault("commit", FaultKind.ERROR, said))
             outcome = event.outcome or outcome
     assert outcome is not None

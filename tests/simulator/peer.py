@@ -59,14 +59,14 @@ class Screen:
     """A terminal at the CLI."""
 
     def __init__(self, channel: paramiko.Channel) -> None:
-        self._channel = channel
-        self._channel.settimeout(10)
+        self.channel = channel
+        self.channel.settimeout(10)
 
     def until(self, pattern: str = r"CPU0:\S+#") -> str:
         """What is printed up to *pattern* at the very end."""
         seen = ""
         while not re.search(rf"(?:{pattern})\s*\Z", seen):
-            data = self._channel.recv(4096)
+            data = self.channel.recv(4096)
             if not data:
                 raise EOFError(seen)
             seen += data.decode()
@@ -74,7 +74,7 @@ class Screen:
 
     def type(self, text: str) -> None:
         """Send *text* as it is."""
-        self._channel.sendall(text.encode())
+        self.channel.sendall(text.encode())
 
     def send(self, line: str, pattern: str = r"CPU0:\S+#") -> str:
         """Type a line; what is printed up to *pattern*."""

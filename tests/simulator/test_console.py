@@ -205,7 +205,7 @@ def test_a_command_that_hangs_prints_no_prompt(lab: Lab) -> None:
     device = lab.add()
     device.faults.append(Fault("cli:show clock", FaultKind.SILENT))
     with screen(lab, device) as cli:
-        cli._channel.settimeout(0.3)
+        cli.channel.settimeout(0.3)
         with pytest.raises(TimeoutError):
             cli.send("show clock")
 

@@ -158,7 +158,7 @@ def test_the_dialog_breaks_as_it_is_told_to(lab: Lab, how: str, when: str) -> No
         if how == "error":
             assert "% Operation failed" in cli.send(line)
             return
-        cli._channel.settimeout(0.3 if how == "hang" else 10)
+        cli.channel.settimeout(0.3 if how == "hang" else 10)
         with pytest.raises(ends):
             cli.send(line)
 

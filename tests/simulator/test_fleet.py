@@ -168,13 +168,13 @@ def test_everything_a_client_sends_to_a_far_device_comes_late_and_in_order(
 ) -> None:
     device = lab.add(round_trip=0.02)
     lateness: list[float] = []
-    call_later = lab.simulator._loop.call_later
+    call_later = lab.simulator.loop.call_later
 
     def recorded(delay: float, callback: Any, *args: Any, **more: Any) -> Any:
         lateness.append(delay)
         return call_later(delay, callback, *args, **more)
 
-    monkeypatch.setattr(lab.simulator._loop, "call_later", recorded)
+    monkeypatch.setattr(lab.simulator.loop, "call_later", recorded)
     with agent.connect(lab.target(device)) as session:
         licensing = payload.template("filter-licensing")
         pending = []
@@ -188,10 +188,10 @@ def test_everything_a_client_sends_to_a_far_device_comes_late_and_in_order(
 
 def test_a_far_device_notices_that_its_client_is_gone(lab: Lab) -> None:
     device = lab.add(round_trip=0.02)
-    with lab.connect(device) as session:
+    with lab.below(device) as (session, transport):
         operations.send_lock(session, "candidate").result()
         assert device.config.locks
-        session._transport._connection.transport.sock.shutdown(socket.SHUT_RDWR)
+        transport.transport.sock.shutdown(socket.SHUT_RDWR)
         assert eventually(lambda: not device.sessions)
         assert not device.config.locks
 

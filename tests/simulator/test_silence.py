@@ -52,13 +52,13 @@ def test_what_its_reader_has_to_wait_for_the_end_of(data: bytes, chunked: bool, 
 
 def test_a_terminal_is_at_rest_once_all_is_read_and_printed_and_it_waits() -> None:
     terminal = Terminal(None, None)
-    terminal._sent, terminal._received = 30, 7
+    terminal.sent, terminal.received = 30, 7
     assert not terminal.at_rest(typed=7, read=30, now=0)  # a command is under way
-    terminal._waiting = True
+    terminal.waiting = True
     assert terminal.at_rest(typed=7, read=30, now=0)
     assert not terminal.at_rest(typed=8, read=30, now=0)
     assert not terminal.at_rest(typed=7, read=29, now=0)
-    terminal._waiting, terminal.rests_until = False, 5.0
+    terminal.waiting, terminal.rests_until = False, 5.0
     assert terminal.at_rest(typed=8, read=30, now=4.9)
     assert not terminal.at_rest(typed=8, read=30, now=5)
 

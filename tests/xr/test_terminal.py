@@ -38,25 +38,25 @@ class Line:
         self.now = 0.0
         self.remote_conn = None
         first: list[str | float] = [prompt]
-        self._answers = {"terminal length 0": first, "terminal width 0": first, **answers}
-        self._coming: list[str | float] = [prompt]
+        self.answers = {"terminal length 0": first, "terminal width 0": first, **answers}
+        self.coming: list[str | float] = [prompt]
 
     def write_channel(self, text: str) -> None:
         for line in text.splitlines():
             self.typed.append(line)
-            self._coming += [f"{line}\n", *self._answers.get(line, [])]
+            self.coming += [f"{line}\n", *self.answers.get(line, [])]
 
     def receive(self, wait: float) -> str:
         """As the driver's: what comes within *wait* seconds."""
-        while self._coming and isinstance(pause := self._coming[0], float):
+        while self.coming and isinstance(pause := self.coming[0], float):
             spent = min(wait, pause)
             self.now += spent
             wait -= spent
-            self._coming[:1] = [pause - spent] if pause > spent else []
+            self.coming[:1] = [pause - spent] if pause > spent else []
             if pause > spent:
                 return ""
-        if self._coming:
-            return str(self._coming.pop(0))
+        if self.coming:
+            return str(self.coming.pop(0))
         self.now += wait
         return ""
 
@@ -68,7 +68,7 @@ class Line:
 def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[Line], Terminal]:
     def make(line: Line) -> Terminal:
         monkeypatch.setattr(terminal, "open_channel", lambda *_: None)
-        monkeypatch.setattr(terminal, "_driver_class", lambda: lambda *_: line)
+        monkeypatch.setattr(terminal, "driver_class", lambda: lambda *_: line)
         transport: Any = None
         return Terminal(transport, device="router", timeout=60.0, clock=LineClock(line))
 
@@ -132,7 +132,7 @@ def test_a_prompt_that_a_log_line_breaks_in_two_is_whole_again(opened: Callable[
 def test_an_echo_that_a_log_line_breaks_in_two_is_heard(opened: Callable[[Line], Terminal]) -> None:
     line = Line({})
     cli = opened(line)
-    line._coming = [f"show ver{LOG}sion\nthe answer\n{STEM}#"]
+    line.coming = [f"show ver{LOG}sion\nthe answer\n{STEM}#"]
     assert cli.read(60.0, echo="show version") == Said("the answer", Stop.EXEC)
 
 
@@ -249,8 +249,8 @@ def test_however_the_configuration_prompt_is_cut_it_is_found(opened: Callable[[L
 def test_names_and_control_codes_that_prompts_have(opened: Callable[[Line], Terminal], name: str, before: str) -> None:
     stem = f"RP/0/RP0/CPU0:{name}"
     line = Line({"configure terminal": [f"\n{before}{stem}(config)#"], "show x": ["x\n", f"{before}{stem}#"]})
-    line._answers.update({f"terminal {what} 0": [f"\n{before}{stem}#"] for what in ("length", "width")})
-    line._coming = [f"\n{before}{stem}#"]
+    line.answers.update({f"terminal {what} 0": [f"\n{before}{stem}#"] for what in ("length", "width")})
+    line.coming = [f"\n{before}{stem}#"]
     cli = opened(line)
     assert cli.command("show x").text == "x"
     assert cli.command("configure terminal").stop is Stop.CONFIG

@@ -30,7 +30,7 @@ MANY = 200_000
 def test_output_without_end_is_given_up_at_a_bound(
     routers: Routers, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(terminal, "_LARGEST", 2**20)
+    monkeypatch.setattr(terminal, "LARGEST", 2**20)
     router = routers.add(commands={command: Cli.flood})
     with router.ssh() as ssh:
         cli = ssh.console()
@@ -58,7 +58,7 @@ class Faster:
 
 def test_a_router_that_prints_faster_than_it_is_read_is_read_in_pieces() -> None:
     channel = Faster()
-    assert len(terminal._channel_class()(cast("Any", channel), 1.0).read_channel()) == channel.read
+    assert len(terminal.channel_class()(cast("Any", channel), 1.0).read_channel()) == channel.read
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_sftp_that_answers_what_no_server_answers_is_left(
     router = routers.add(sftp=server)
     with router.ssh(timeout=2.0, clock=RouterClock()) as ssh:
         files = ssh.files()
-        monkeypatch.setattr(Answering, "client", files._sftp)
+        monkeypatch.setattr(Answering, "client", files.client)
         with pytest.raises((FileError, SessionLost, ReplyTimeout)) as raised:
             files.put(DATA, PATH)
         assert len(str(raised.value)) < 5000

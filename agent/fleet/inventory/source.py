@@ -55,7 +55,7 @@ def load(source: str, *, stdin: BinaryIO | None = None, port: int = NETCONF_PORT
         case ".csv":
             return _listed(read_csv(read_file(path), path), source, port)
         case ".yaml" | ".yml":
-            origin, inventory = _simple(path, _beside(path, "groups"), _beside(path, "defaults"))
+            origin, inventory = simple_inventory(path, _beside(path, "groups"), _beside(path, "defaults"))
             return _targets(inventory, origin, path.absolute().parent, port)
     hint = ".yaml for nornir's hosts, .csv for a table, .txt for a list, or - for a list on standard input"
     raise InputError(f"{source}: its ending does not tell what it is", hint=hint)
@@ -103,7 +103,7 @@ def _configured(config: Path, said: Mapping[Any, Any]) -> tuple[_Origin, Invento
         made = InitNornir(inventory=wanted, logging={"enabled": False}, runner=runner, **others)
         return _Origin(config), made.inventory
     files = _files(mapping(wanted, "options", above=("inventory",)))
-    origin, inventory = _simple(*files)
+    origin, inventory = simple_inventory(*files)
     if wanted.get("transform_function"):
         from nornir.core.plugins.inventory import TransformFunctionRegister
 
@@ -146,7 +146,7 @@ class _Origin:
         return InputError(located(file, line, text), device=device, hint=error.hint)
 
 
-def _simple(hosts: Path, groups_file: Path | None, defaults_file: Path | None) -> tuple[_Origin, Inventory]:
+def simple_inventory(hosts: Path, groups_file: Path | None, defaults_file: Path | None) -> tuple[_Origin, Inventory]:
     """Nornir's SimpleInventory, where what nornir passes over in silence is refused.
 
     Its plugin would read the files once more, by the parser that happens to be installed, so its objects are made here

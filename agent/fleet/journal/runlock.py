@@ -15,7 +15,7 @@ from pathlib import Path
 from agent.model.errors import InputError
 
 _PATIENCE = 0.5
-_LONG = 30.0
+LONGEST = 30.0
 _TURN = 0.01
 
 
@@ -97,10 +97,10 @@ def alone(folder: Path) -> Iterator[None]:
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
-            _lock(file, fcntl.LOCK_EX, _LONG)
+            _lock(file, fcntl.LOCK_EX, LONGEST)
         except BlockingIOError as error:
             raise InputError(
-                f"another process has been at the journals in {folder} for {_LONG:g} s", hint="see which, and end it"
+                f"another process has been at the journals in {folder} for {LONGEST:g} s", hint="see which, and end it"
             ) from error
         yield
     finally:

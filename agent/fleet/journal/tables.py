@@ -79,13 +79,13 @@ MIGRATIONS: tuple[Script, ...] = (
 )
 """What leads from each version of the tables to the next; the file's ``user_version`` counts those carried out."""
 
-_APPLICATION = 0x78724A4C
+APPLICATION = 0x78724A4C
 """SQLite's ``application_id``, which tells a journal from the databases of other programs."""
 
 _LEAST = 512
 """The smallest database in bytes; SQLite takes a smaller file for an empty one and overwrites it."""
 
-_BUSY = 30.0
+BUSY = 30.0
 _ELSEWHERE = "give another with --journal FILE"
 _HINTS = {
     sqlite3.SQLITE_CORRUPT: "the file is damaged: keep it, and go on with another by --journal FILE",
@@ -108,7 +108,7 @@ def connect(path: Path, *, reading: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={'ro' if reading else 'rw'}",
         uri=True,
-        timeout=_BUSY,
+        timeout=BUSY,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -185,7 +185,7 @@ def _version(connection: sqlite3.Connection, path: Path, known: int) -> int:
         "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
         " FROM pragma_user_version, pragma_application_id"
     ).fetchone()
-    if application != _APPLICATION and (application or tables):
+    if application != APPLICATION and (application or tables):
         raise InputError(f"the journal {path} is the database of another program", hint=_ELSEWHERE)
     if version > known:
         raise InputError(
@@ -209,7 +209,7 @@ def _upgrade(path: Path, migrations: Sequence[Script]) -> None:
             for script in migrations[version:]:
                 for statement in script:
                     connection.execute(statement)
-            connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            connection.execute(f"PRAGMA application_id = {APPLICATION}")
             connection.execute(f"PRAGMA user_version = {len(migrations)}")
             connection.execute("COMMIT")
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agent.model.errors import InputError
 
-_SILENCE = 30.0
+SILENCE = 30.0
 _PIECE = 1 << 16
 
 
@@ -41,5 +41,5 @@ def read_start(path: str | Path, most: int, *, hint: str = "name a readable file
 
 
 def _await(descriptor: int, path: str | Path) -> None:
-    if not select.select([descriptor], [], [], _SILENCE)[0]:
-        raise InputError(f"{path}: nothing came for {_SILENCE:g} s", hint="end what writes to it, or name a file")
+    if not select.select([descriptor], [], [], SILENCE)[0]:
+        raise InputError(f"{path}: nothing came for {SILENCE:g} s", hint="end what writes to it, or name a file")

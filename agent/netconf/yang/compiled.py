@@ -158,7 +158,7 @@ def model(variant: Variant) -> Model:
         SchemaError: yangson cannot compile it.
     """
     with _choosing:
-        slot = _slot(variant.path, variant.module, variant.namespace)
+        slot = slot_of(variant.path, variant.module, variant.namespace)
     return slot.model(variant)
 
 
@@ -182,7 +182,7 @@ class _Slot:
         if self._refused is not None:
             raise SchemaError(self._refused)
         try:
-            return _compile(variant.path, variant.module, variant.namespace)
+            return compile_module(variant.path, variant.module, variant.namespace)
         except (OSError, *RAISED) as error:
             refused = f"{variant.path.name} cannot be compiled: {said(error)}"
             if not isinstance(error, OSError):  # which may pass
@@ -194,11 +194,11 @@ _choosing = threading.Lock()
 
 
 @lru_cache(maxsize=128)
-def _slot(_path: Path, _module: str, _namespace: str) -> _Slot:
+def slot_of(_path: Path, _module: str, _namespace: str) -> _Slot:
     return _Slot()
 
 
-def _compile(path: Path, module: str, namespace: str) -> Model:
+def compile_module(path: Path, module: str, namespace: str) -> Model:
     folder = path.parent
     described = folder / LIBRARY
     if described.exists():  # a device's own modules, with what they import

@@ -51,7 +51,7 @@ def fetch_modules(
         with _storing:
             if not _whole(folder, files):
                 files[LIBRARY] = json.dumps(yangtext.library(module, texts)).encode()
-                _store(folder, files)
+                store(folder, files)
     except OSError as error:
         raise SchemaError(f"{module} cannot be kept in {folder.parent}: {error.strerror or error}") from error
     return folder / next(_file_name(head) for head in texts if head.name == module)
@@ -96,7 +96,7 @@ def _whole(folder: Path, files: Mapping[str, bytes]) -> bool:
         return False
 
 
-def _store(folder: Path, files: Mapping[str, bytes]) -> None:
+def store(folder: Path, files: Mapping[str, bytes]) -> None:
     """Make *folder* with *files* appear at once.
 
     What stands in its way is as good where another process made the same meanwhile; else it is moved aside.

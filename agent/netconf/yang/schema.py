@@ -125,12 +125,12 @@ class Schema:
         """
         variant = self._required(module)
         seen = _digest(variant, payload)
-        if seen in _valid:
+        if seen in judged_valid:
             return
         self._model(variant).validate(payload)
-        if len(_valid) >= _MOST_VALID:
-            _valid.clear()
-        _valid.add(seen)
+        if len(judged_valid) >= MOST_VALID:
+            judged_valid.clear()
+        judged_valid.add(seen)
 
     def decode(self, data: Element, *, module: str) -> dict[str, Any]:
         """The children of *data* in *module*'s namespace as plain typed values, names without prefixes.
@@ -195,9 +195,9 @@ class Schema:
         return library.nearest(module, revision, strict=self._strict) if library.known(module) else None
 
 
-_valid: set[bytes] = set()
+judged_valid: set[bytes] = set()
 """Payloads that are valid, by digest, since a fleet is sent the same over and over; an invalid one is judged anew."""
-_MOST_VALID = 4096
+MOST_VALID = 4096
 _DIGEST_KEY = os.urandom(32)
 
 

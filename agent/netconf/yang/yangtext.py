@@ -13,12 +13,12 @@ from agent.model.errors import SchemaError
 LARGEST = 4 * 2**20
 _LONGEST = 1 << 34
 """The sum of all lines' lengths squared: pyang copies the rest of a line at each word of it."""
-_MOST_HEADERS = 4096
+MOST_HEADERS = 4096
 _RAISED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What pyang raises over text that is cut short or twisted."""
 
 _parsing = threading.Lock()
-_headers: dict[bytes, Header] = {}
+headers: dict[bytes, Header] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ def header(text: str, name: str) -> Header:
         raise SchemaError(f"get-schema of {name} brought lines that are too long for a YANG module")
     key = hashlib.sha256(raw).digest()
     with _parsing:
-        found = _headers.get(key)
+        found = headers.get(key)
         if found is None:
-            found = _header(text, name)
-            if len(_headers) >= _MOST_HEADERS:
-                _headers.clear()
-            _headers[key] = found
+            found = parse_header(text, name)
+            if len(headers) >= MOST_HEADERS:
+                headers.clear()
+            headers[key] = found
     if found.name != name:
         raise SchemaError(f"get-schema of {name} brought {found.keyword} {found.name}")
     return found
@@ -81,7 +81,7 @@ def library(module: str, texts: Mapping[Header, str]) -> dict[str, object]:
     return {"ietf-yang-library:modules-state": {"module-set-id": module, "module": listed}}
 
 
-def _header(text: str, name: str) -> Header:
+def parse_header(text: str, name: str) -> Header:
     from pyang.yang_parser import YangParser
 
     said = "it ends too early"

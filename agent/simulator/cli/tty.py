@@ -30,16 +30,16 @@ class Terminal:
         self._typed = ""
         self._printed = ""
         self._after_return = False
-        self._received = self._sent = 0
-        self._waiting = False
+        self.received = self.sent = 0
+        self.waiting = False
 
     def at_rest(self, *, typed: int, read: int, now: float) -> bool:
         """As of :class:`agent.simulator.device.silence.Resting`.
 
         Nothing is received or sent while input is waited for, but input that ends the wait.
         """
-        waits = self._waiting and self._received == typed
-        return (waits or now < self.rests_until) and self._sent == read
+        waits = self.waiting and self.received == typed
+        return (waits or now < self.rests_until) and self.sent == read
 
     def write(self, text: str) -> None:
         """Print *text*, at the latest when input is waited for; a newline is sent as the terminal needs it."""
@@ -48,7 +48,7 @@ class Terminal:
     def flush(self) -> None:
         """Send what was printed."""
         if self._printed and not self._stdout.channel.is_closing():
-            self._sent += len(self._printed.encode())
+            self.sent += len(self._printed.encode())
             self._stdout.write(self._printed.encode())
         self._printed = ""
 
@@ -109,14 +109,14 @@ class Terminal:
 
     async def _fill(self) -> None:
         self.flush()
-        self._waiting = True
+        self.waiting = True
         try:
             data = await self._stdin.read(4096)
         except (asyncssh.TerminalSizeChanged, asyncssh.BreakReceived, asyncssh.SignalReceived):
             return
         finally:
-            self._waiting = False
+            self.waiting = False
         if not data:
             raise Closed
-        self._received += len(data)
+        self.received += len(data)
         self._typed += data.decode("latin-1")

@@ -98,7 +98,7 @@ class Device:
 
     def configure(self, name: str, enrollment: str) -> None:
         """Put a trustpoint into running and candidate, as somebody at the console would."""
-        self._put([self._trustpoint(name, enrollment)])
+        self._put([self.trustpoint_element(name, enrollment)])
 
     def set_config(self, subtree: str) -> None:
         """Merge an XML subtree of configuration, with its namespace, into running and candidate."""
@@ -106,7 +106,7 @@ class Device:
 
     def dirty(self, name: str = "Trustpool", enrollment: str = "http://somebody.example/") -> None:
         """Leave the candidate changed by somebody else."""
-        self.config.edit([self._trustpoint(name, enrollment)], "merge", "console")
+        self.config.edit([self.trustpoint_element(name, enrollment)], "merge", "console")
 
     def hold_lock(self, target: str = "running", session: str = "77", user: str = "noc") -> None:
         """Let another session, of *user* from 192.0.2.7, hold a lock until it is killed."""
@@ -168,7 +168,7 @@ class Device:
 
     def other_commits(self) -> None:
         """Let another session commit a trustpoint ``OTHER``, which this one's candidate has not seen."""
-        change = self._trustpoint("OTHER", "terminal")
+        change = self.trustpoint_element("OTHER", "terminal")
         self.config.running = self.config.with_edit(change)
         self.config.overtake()
 
@@ -230,5 +230,5 @@ class Device:
         for connection in list(self.connections):
             connection.abort()
 
-    def _trustpoint(self, name: str, enrollment: str) -> etree._Element:
+    def trustpoint_element(self, name: str, enrollment: str) -> etree._Element:
         return self.home.edit(name, self.home.enroll(enrollment))

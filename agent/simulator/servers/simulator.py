@@ -51,7 +51,7 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
         return subsystem == "sftp" and super().subsystem_requested(subsystem)
 
 
-class _Server(asyncssh.SSHServer):
+class Server(asyncssh.SSHServer):
     def __init__(self, password: str, keys: list[asyncssh.SSHKey], connections: list[Connection]) -> None:
         self._password, self._keys, self._connections = password, keys, connections
         self._connection: Connection | None = None
@@ -114,15 +114,15 @@ class Simulator:
         self._ports = iter(ports)
         self._connections: list[Connection] = []
         self._options = asyncssh.SSHServerConnectionOptions(
-            server_factory=lambda: _Server(self.password, self._keys, self._connections),
+            server_factory=lambda: Server(self.password, self._keys, self._connections),
             server_host_keys=[self._host_key],
             encoding=None,
             compression_algs=None,
             line_editor=False,
             login_timeout=60,
         )
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="simulator", daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="simulator", daemon=True)
         self._thread.start()
 
     def add(
@@ -143,7 +143,7 @@ class Simulator:
         self._run(self._open(devices, sockets), wait=_OPENING)
         public = " ".join(self._host_key.export_public_key().decode().split()[:2])
         for device in devices:
-            device.post = self._post
+            device.post = self.post
             device.host_key = f"[127.0.0.1]:{device.port} {public}"
             self.devices[device.name] = device
 
@@ -166,17 +166,17 @@ class Simulator:
 
     def stop(self) -> None:
         """End all connections, listeners and the thread."""
-        if self._loop.is_closed():
+        if self.loop.is_closed():
             return
         self._run(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
-        self._loop.close()
+        self.loop.close()
 
     def _run(self, work: Any, *, wait: float = 30) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(wait)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(wait)
 
-    def _post(self, work: Callable[[], None]) -> None:
+    def post(self, work: Callable[[], None]) -> None:
         """Run *work* in the simulator's thread and wait for it."""
 
         if threading.current_thread() is self._thread:
@@ -203,8 +203,8 @@ class Simulator:
         if netconf and not device.persona.reachable:
             self._held.append(sock)
         else:
-            listener = await self._loop.create_server(
-                lambda: Connection(self._loop, self._options, device, netconf=netconf), sock=sock, backlog=_BACKLOG
+            listener = await self.loop.create_server(
+                lambda: Connection(self.loop, self._options, device, netconf=netconf), sock=sock, backlog=_BACKLOG
             )
             undo.callback(listener.close)
             self._listeners.append(listener)
@@ -225,13 +225,13 @@ class Simulator:
         for task in others:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self._loop.shutdown_default_executor()
+        await self.loop.shutdown_default_executor()
 
     async def _accept_no_more(self) -> None:
         """Close the listeners; connections that are being accepted are first, since asyncio would leave them open."""
         for listener in self._listeners:
             for sock in listener.sockets:
-                self._loop.remove_reader(sock.fileno())
+                self.loop.remove_reader(sock.fileno())
         for _ in range(_ACCEPTING):
             await asyncio.sleep(0)
         for listener in self._listeners:

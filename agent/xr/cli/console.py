@@ -28,7 +28,7 @@ _WORD = re.compile(r"[A-Za-z0-9_./:@%+=~-]{1,400}")
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@%+=$][A-Za-z0-9_\-.:,@#%+=$]{0,127}")
 # No pattern looks at the same characters twice: a router may print megabytes of blanks. "syntax error", "Aborted" and
 # "Error" are words of the admin plane of 64-bit XR. What stands indented or behind a field's name refuses nothing.
-_REFUSED = re.compile(
+REFUSED = re.compile(
     r"^(?:[ \t]*+%.*(?:invalid input|incomplete command|ambiguous command|unrecognized command|not authorized).*"
     r"|(?:[^\s:%][^:\n]{0,60})?\b(?:command (?:is )?not authorized|not authorized to).*"
     r"|%?[ \t]?(?:command )?authorization failed.*"
@@ -39,7 +39,7 @@ _UNAUTHORIZED = re.compile(
     r"not authorized|authorization failed|permission denied|access denied|not permitted", re.IGNORECASE
 )
 _CONFIG_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*not authorized.*$", re.MULTILINE | re.IGNORECASE)
-_COMMIT_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*failed to commit.*$", re.MULTILINE | re.IGNORECASE)
+COMMIT_REFUSED = re.compile(r"^[ \t]*+%.*$|^.*failed to commit.*$", re.MULTILINE | re.IGNORECASE)
 _NOTHING_NEW = re.compile(r"no configuration changes to commit", re.IGNORECASE)
 _OTHERS_COMMITTED = re.compile(r"commits have occurred from other", re.IGNORECASE)
 # Questions of commit that only say that it may take its time, and none that mentions anything else.
@@ -106,7 +106,7 @@ class Console:
         """
         logs = command.split()[1:2] != [] and "logging".startswith(command.split()[1][:7].lower())
         said = self._exec(command, timeout, harmless=True, logs=logs)
-        self._judge(command, said, _REFUSED)
+        self._judge(command, said, REFUSED)
         return said
 
     def configure(self, lines: Sequence[str]) -> None:
@@ -183,8 +183,8 @@ class Console:
                 device=self.device,
                 hint="read the trustpool before anything else",
             ) from error
-        self._judge(command, said, _REFUSED)
-        if any(_import_fails(line, url) for line in said.splitlines()):
+        self._judge(command, said, REFUSED)
+        if any(import_fails(line, url) for line in said.splitlines()):
             raise ConsoleError(f"the import failed: {one_line(said)}", device=self.device)
         return said
 
@@ -217,8 +217,8 @@ class Console:
         """A shell command that says nothing where all is well; noise of others is no failure of it."""
         line = " ".join((command, *paths))
         said = self._exec(line)
-        self._judge(line, said, _REFUSED)
-        if any(_shell_fails(one, paths) for one in said.splitlines()):
+        self._judge(line, said, REFUSED)
+        if any(shell_fails(one, paths) for one in said.splitlines()):
             raise self._refusal(line, said)
         if said.strip():
             log.info("%s: '%s' said: %s", self.device, line, one_line(said))
@@ -238,7 +238,7 @@ class Console:
         said = self._after_commit("commit")
         if said.stop is Stop.QUESTION:
             said = self._answered(said)
-        if _COMMIT_REFUSED.search(said.text) and not _NOTHING_NEW.search(said.text):
+        if COMMIT_REFUSED.search(said.text) and not _NOTHING_NEW.search(said.text):
             why = self._failed() or said.text
             raise ConsoleError(f"the commit was refused: {one_line(why)}", device=self.device)
 
@@ -251,7 +251,7 @@ class Console:
 
     def _answered(self, asked: Said) -> Said:
         """What follows ``y`` where commit only says that it takes its time; once, and anything else gets ``no``."""
-        if not _only_takes_time(asked.text):
+        if not only_takes_time(asked.text):
             self._decline(asked)
         said = self._after_commit("yes" if "yes" in asked.text.rpartition("\n")[2].lower() else "y", echo="")
         if said.stop is Stop.QUESTION:
@@ -361,21 +361,21 @@ class Console:
         return line
 
 
-def _import_fails(line: str, url: str) -> bool:
+def import_fails(line: str, url: str) -> bool:
     """Whether *line* is the import's own word that it failed: one with ``%``, or one about what an import is about."""
     if line.lstrip().startswith("%"):
         return not re.search(r"succe|\b(?:0|no|without) (?:fail|error)", line, re.IGNORECASE)
     return _FAILING.match(line) is not None and (url in line or _OF_IMPORT.search(line) is not None)
 
 
-def _shell_fails(line: str, paths: Sequence[str]) -> bool:
+def shell_fails(line: str, paths: Sequence[str]) -> bool:
     """Whether *line* is the shell's own word: it names its program or a path, or is an error of files alone."""
     if _SHELL_SPEAKS.match(line) or _SHELL_ALONE.fullmatch(line):
         return True
     return _FAILING.match(line) is not None and any(path in line for path in paths)
 
 
-def _only_takes_time(text: str) -> bool:
+def only_takes_time(text: str) -> bool:
     """Whether the question that *text* ends in asks no more than to wait."""
     asks = surely_asks(text) or offers_yes_or_no(text)
     return bool(asks and _TAKES_TIME.search(text) and _CONFIRM.search(text) and not _MORE_THAN_TIME.search(text))

@@ -30,7 +30,7 @@ _THERE_ALREADY = re.compile(
     re.IGNORECASE,
 )
 _CERTIFICATE_WORDS = re.compile(r"finger ?print|\bserial\b|\bsubject\b|\bissue[rd]\b|\bvalid", re.IGNORECASE)
-_FAILURE = re.compile(r"^[ \t]*+%(?!.*(?:success|accepted|imported|saved)).*$", re.MULTILINE | re.IGNORECASE)
+FAILURE = re.compile(r"^[ \t]*+%(?!.*(?:success|accepted|imported|saved)).*$", re.MULTILINE | re.IGNORECASE)
 _UNAUTHORIZED = re.compile(r"not authorized|authorization failed", re.IGNORECASE)
 _TYPED = re.compile(r"^[A-Za-z0-9+/=]{20,64}$|^-----(?:BEGIN|END) CERTIFICATE-----$|^quit$", re.MULTILINE)
 
@@ -152,7 +152,7 @@ class AuthenticateDialog:
             self._cli.interrupt()
 
     def _ended(self, text: str) -> Certificate:
-        failure = _FAILURE.search(text)
+        failure = FAILURE.search(text)
         if self._accepted is None:
             said = one_line(_TYPED.sub("", text))
             raise ConsoleError(

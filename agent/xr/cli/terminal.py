@@ -37,7 +37,7 @@ _OPEN_WAIT = 30.0
 _SETTLE_WAIT = 5.0
 _LINE_END_WAIT = 0.1
 _WIDTH, _HEIGHT = 511, 1000
-_LARGEST = 16 * 2**20
+LARGEST = 16 * 2**20
 _AT_ONCE = 2**20
 _OVER = 0.001
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\x1b[=>78]|\x07")
@@ -72,7 +72,7 @@ class Terminal:
         try:
             _import_netmiko()
             with self._mapped("being opened"):
-                self._driver = _driver_class()(open_channel(transport, _shell, wait, self._clock), timeout)
+                self._driver = driver_class()(open_channel(transport, _shell, wait, self._clock), timeout)
         except SessionLost as error:
             if has_ended(transport):
                 raise
@@ -215,9 +215,9 @@ class Terminal:
         self.command("terminal width 0", wait, harmless=True)
 
     def _bound(self, said: str) -> None:
-        if len(said) > _LARGEST:
+        if len(said) > LARGEST:
             self.close()
-            raise ConsoleError(f"the router printed more than {_LARGEST >> 20} MiB", device=self.device)
+            raise ConsoleError(f"the router printed more than {LARGEST >> 20} MiB", device=self.device)
 
     def _receive(self, wait: float) -> str:
         """What comes within *wait* seconds; nothing where nothing does."""
@@ -262,7 +262,7 @@ def _import_netmiko() -> None:
 
 
 @cache
-def _channel_class() -> Callable[[Channel, float], Any]:
+def channel_class() -> Callable[[Channel, float], Any]:
     """netmiko's channel, but woken by what comes; netmiko itself looks every 10 ms."""
     from netmiko.channel import SSHChannel
     from netmiko.exceptions import ReadException
@@ -297,7 +297,7 @@ def _channel_class() -> Callable[[Channel, float], Any]:
 
 
 @cache
-def _driver_class() -> Callable[[Channel, float], Any]:
+def driver_class() -> Callable[[Channel, float], Any]:
     """netmiko's IOS XR driver on a channel that is open already; importing netmiko takes 0.2 s."""
     from netmiko.cisco.cisco_xr import CiscoXrSSH
 
@@ -312,7 +312,7 @@ def _driver_class() -> Callable[[Channel, float], Any]:
         def __init__(self, channel: Channel, timeout: float) -> None:
             super().__init__(host="router", auto_connect=False, fast_cli=True)
             self.remote_conn = self._opened = channel
-            self.channel = self._waiting = _channel_class()(channel, timeout)
+            self.channel = self._waiting = channel_class()(channel, timeout)
 
         def receive(self, wait: float) -> str:
             self._waiting.wait = wait
