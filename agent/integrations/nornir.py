@@ -75,9 +75,9 @@ def assess(
     """
     notice = notice or bundled()
     try:
-        with _reached(task, ssh) as way:
+        with _reached(task, ssh) as host:
             state = observe(
-                way.session, trustpoint, policy=policy, ssh=way.ssh, full=True, signatures=notice.signatures
+                host.session, trustpoint, policy=policy, ssh=host.ssh, full=True, signatures=notice.signatures
             )
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
@@ -109,11 +109,11 @@ def push(
     if task.is_dry_run(dry_run):
         return _planned(task, intent, policy, ssh)
     try:
-        with ExitStack() as stack, _reached(task, ssh) as way:
-            again = None if connect is None else partial(connect, way.device)
-            lease = leased(stack, way.device, policy or Policy(), on_event or (lambda _: None))
+        with ExitStack() as stack, _reached(task, ssh) as host:
+            again = None if connect is None else partial(connect, host.device)
+            lease = leased(stack, host.device, policy or Policy(), on_event or (lambda _: None))
             outcome = remediate(
-                way.session, intent, policy=policy, connect=again, ssh=way.ssh, log=lease, on_event=on_event
+                host.session, intent, policy=policy, connect=again, ssh=host.ssh, log=lease, on_event=on_event
             )
     except AgentError as error:
         outcome = failed(task.host.name, error)
@@ -134,8 +134,8 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
     reading: Reading[Licensing] = Reading(missing="the device could not be read")
     problem: AgentError | None = None
     try:
-        with _reached(task, ssh) as way:
-            reading = read_licensing(way.session, policy or Policy(), way.ssh)
+        with _reached(task, ssh) as host:
+            reading = read_licensing(host.session, policy or Policy(), host.ssh)
     except AgentError as error:
         problem = error
     made = {
@@ -149,14 +149,14 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
 
 def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | None) -> Result:
     try:
-        with _reached(task, ssh) as way:
-            state = observe(way.session, intent.trustpoint, policy=policy, ssh=way.ssh, trustpool=intent.has_bundle)
+        with _reached(task, ssh) as host:
+            state = observe(host.session, intent.trustpoint, policy=policy, ssh=host.ssh, trustpool=intent.has_bundle)
     except AgentError as error:
         return Result(task.host, objects.unplanned_object(task.host.name, None, intent.anchor, error), failed=True)
     made = plan(intent, state)
     return Result(
         task.host,
-        objects.plan_object(made, intent.anchor, address=way.device.address),
+        objects.plan_object(made, intent.anchor, address=host.device.address),
         diff="\n".join(neutralise(line) for line in made.diff()),
         failed=isinstance(made, Skip),
         severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,
@@ -169,7 +169,7 @@ def _severity(outcome: Outcome) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Reached:
     """The host's session, borrowed; the host as connections of our own need it; and its CLI, None where ruled out."""
 
     session: Session
@@ -178,12 +178,12 @@ class _Way:
 
 
 @contextmanager
-def _reached(task: Task, ssh: Shell | None) -> Iterator[_Way]:
-    """The way to the host; the CLI ends with the block, the session does not."""
+def _reached(task: Task, ssh: Shell | None) -> Iterator[_Reached]:
+    """The host as it is reached; the CLI ends with the block, the session does not."""
     with bound(device=task.host.name), ExitStack() as stack:
         device = _router(task)
         session = borrow(lambda: _manager(task), device)
-        yield _Way(session, device, None if ssh is None else stack.enter_context(ssh(device)))
+        yield _Reached(session, device, None if ssh is None else stack.enter_context(ssh(device)))
 
 
 def _manager(task: Task) -> Any:

@@ -14,7 +14,7 @@
     ├─ ConsoleError          the CLI over SSH refused a command, or did not answer as expected
     ├─ FileError             a file could not be put on the router, or did not arrive whole; or a report not be written
     ├─ JournalError          the journal cannot be written: nothing further may be begun
-    ├─ Interrupted           the user wants it to end; what was under way is finished or undone
+    ├─ Interrupted           cancelled by the user; what was under way is finished or undone
     ├─ PolicyRefused         the agent will not do this unasked (a foreign candidate, another enrollment)
     └─ TrustError            CertificateMissing · AnchorMismatch
 """
@@ -90,7 +90,7 @@ class InputError(AgentError):
 
 
 class TransportError(AgentError):
-    """The way to the device failed."""
+    """The connection to the device failed."""
 
     kind = "transport"
 

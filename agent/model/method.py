@@ -1,4 +1,4 @@
-"""The ways in which a certificate gets into a device."""
+"""The methods by which a certificate gets into a device."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The wish: *anchor* trusted under *trustpoint*.
+    """What is wanted: *anchor* trusted under *trustpoint*.
 
     Attributes:
         enrollment_url: from where the router fetches the certificate itself, instead of terminal enrollment.
@@ -40,7 +40,7 @@ class Intent:
         caution: how carefully the router is changed.
 
     Raises:
-        InputError: a trustpoint name or URL that XML or the CLI cannot carry, or wishes that exclude each other.
+        InputError: a trustpoint name or URL that XML or the CLI cannot carry, or settings that exclude each other.
     """
 
     anchor: TrustAnchor = field(default_factory=TrustAnchor.bundled)

@@ -214,7 +214,7 @@ class Software:
     fixes: frozenset[str] = frozenset()
 
 
-class Way(Enum):
+class Source(Enum):
     """How something on a device can be read."""
 
     YANG = "yang"
@@ -234,7 +234,7 @@ class Access:
         renew_auth, register_token: whether those rpcs of smart-license-act are there.
         candidate, validate: NETCONF capabilities.
         enrollments: the enrollment kinds the config model can set.
-        methods: the ways in that these allow, in order of preference; DIALOG and TRUSTPOOL count on the CLI over SSH.
+        methods: those that these allow, in order of preference; DIALOG and TRUSTPOOL count on the CLI over SSH.
         refusals: why each of the other methods is not possible.
         trustpoint_state, licensing_state: how those are read.
         evidence: the best by which a certificate can be proven.
@@ -255,8 +255,8 @@ class Access:
     register_token: bool = False
     methods: tuple[Method, ...] = ()
     refusals: tuple[tuple[Method, str], ...] = ()
-    trustpoint_state: Way = Way.NONE
-    licensing_state: Way = Way.NONE
+    trustpoint_state: Source = Source.NONE
+    licensing_state: Source = Source.NONE
     evidence: Evidence = Evidence.NONE
 
 

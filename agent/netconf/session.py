@@ -36,7 +36,7 @@ from agent.model.errors import (
 from agent.model.local.clock import Clock
 from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
-from agent.netconf.trace import Tap, Trace, Way
+from agent.netconf.trace import Channel, Tap, Trace
 from agent.netconf.unlogged import Unlogged
 from agent.netconf.yang import yanglibrary
 from agent.netconf.yang.capability import Capabilities
@@ -91,7 +91,7 @@ class Pending:
         self._lost: Exception | None = None
         self._unlogged: Unlogged | None = None
 
-    def hush(self, transport: Any) -> None:
+    def suppress_logging(self, transport: Any) -> None:
         """Let ncclient log nothing of the session until this request is answered, however late that is."""
         self._unlogged = Unlogged(transport)
 
@@ -285,7 +285,7 @@ class Session:
         pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id)
         message = _rpc(body, message_id)
         if unlogged:
-            pending.hush(self._transport)
+            pending.suppress_logging(self._transport)
         self._listener.register(message_id, pending)
         if writes:
             self._writing = pending
@@ -354,12 +354,12 @@ def connect(
     Raises:
         ConnectError, HostKeyError, SSHAuthenticationError, ProtocolError: by what failed; nothing stays open.
         InputError: a key, known_hosts or SSH configuration file that cannot be used.
-        Interrupted: the policy's wish to end came during a wait.
+        Interrupted: cancellation was requested during a wait.
     """
     from agent.netconf.transport import DirectSession
 
     def opened() -> Session:
-        transport = DirectSession(device, None if trace is None else Tap(trace, device, Way.NETCONF))
+        transport = DirectSession(device, None if trace is None else Tap(trace, device, Channel.NETCONF))
         with bound(device=device.name):
             transport.open()
         return Session(

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _HINT = "name a new file, or one of your own"
 
 
-class Way(Enum):
+class Channel(Enum):
     """On which connection a message passed."""
 
     NETCONF = "netconf"
@@ -49,7 +49,7 @@ class Message:
     """
 
     device: str
-    way: Way
+    channel: Channel
     direction: Direction
     session_id: str | None
     text: str
@@ -62,10 +62,10 @@ Trace: TypeAlias = Callable[[Message], object]
 class Tap:
     """One connection's end of a trace."""
 
-    def __init__(self, trace: Trace, device: Device, way: Way) -> None:
+    def __init__(self, trace: Trace, device: Device, channel: Channel) -> None:
         redactor = Redactor(device.secrets)
-        self._redacted = redactor.xml if way is Way.NETCONF else redactor.text
-        self._trace, self._device, self._way = trace, device.name, way
+        self._redacted = redactor.xml if channel is Channel.NETCONF else redactor.text
+        self._trace, self._device, self._channel = trace, device.name, channel
 
     def sent(self, text: str, session_id: str | None = None) -> None:
         """This is about to be sent."""
@@ -76,7 +76,7 @@ class Tap:
         self._tell(Direction.RECEIVED, text, session_id)
 
     def _tell(self, direction: Direction, text: str, session_id: str | None) -> None:
-        self._trace(Message(self._device, self._way, direction, session_id, self._redacted(text)))
+        self._trace(Message(self._device, self._channel, direction, session_id, self._redacted(text)))
 
 
 class TraceFile:
@@ -110,7 +110,7 @@ class TraceFile:
         failure = None
         with self._lock:
             time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
-            head = f"{time} {spelled(message.device)} {message.way.value} {session} {message.direction.value}"
+            head = f"{time} {spelled(message.device)} {message.channel.value} {session} {message.direction.value}"
             try:
                 self._write(f"{head}\n  {text}\n".encode())
             except OSError as error:

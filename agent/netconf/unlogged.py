@@ -1,4 +1,4 @@
-"""Quiet for a while: ncclient logs every message of a session that somebody else owns."""
+"""Logging suppressed for a while: ncclient logs every message of a session that somebody else owns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Unlogged:
 
     def __init__(self, transport: Any) -> None:
         self.transport = transport
-        _FILTER.hush(self)
+        _FILTER.suppress(self)
 
     def end(self) -> None:
-        """Let it log again, unless another keeps it quiet; ending again does nothing."""
+        """Let it log again, unless another suppresses it; ending again does nothing."""
         _FILTER.release(self)
 
 
@@ -28,22 +28,22 @@ class _Filter(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
-        self._hushed: tuple[Unlogged, ...] = ()
+        self._suppressed: tuple[Unlogged, ...] = ()
 
-    def hush(self, by: Unlogged) -> None:
+    def suppress(self, by: Unlogged) -> None:
         with self._lock:
-            self._hushed = (*self._hushed, by)
+            self._suppressed = (*self._suppressed, by)
             for name in list(logging.root.manager.loggerDict):
                 if name.partition(".")[0] == "ncclient":
                     logging.getLogger(name).addFilter(self)
 
     def release(self, by: Unlogged) -> None:
         with self._lock:
-            self._hushed = tuple(one for one in self._hushed if one is not by)
+            self._suppressed = tuple(one for one in self._suppressed if one is not by)
 
     def filter(self, record: logging.LogRecord) -> bool:
         session = getattr(record, "session", None)
-        return session is None or all(one.transport is not session for one in self._hushed)
+        return session is None or all(one.transport is not session for one in self._suppressed)
 
 
 _FILTER = _Filter()

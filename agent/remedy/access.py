@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.state import Access, ConfigModel, EnrollmentKind, Way
+from agent.model.state import Access, ConfigModel, EnrollmentKind, Source
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.xr import authentication as certificate
@@ -63,8 +63,8 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
         register_token=licensing.renewal(schema, "register-id-token"),
         methods=tuple(method for method in Method if method is not Method.AUTO and method not in refusals),
         refusals=tuple(refusals.items()),
-        trustpoint_state=Way.CONSOLE if evidence is Evidence.CONSOLE else Way.YANG,
-        licensing_state=Way.YANG if licensed else Way.CONSOLE,
+        trustpoint_state=Source.CONSOLE if evidence is Evidence.CONSOLE else Source.YANG,
+        licensing_state=Source.YANG if licensed else Source.CONSOLE,
         evidence=evidence,
         # Last, since what stands in or is refused is known only for the modules that were looked at.
         reasons=(*reasons, *schema.notes(), *capabilities.notes),

@@ -295,10 +295,10 @@ def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.T
 
 
 @contextmanager
-def _named(settings: _Settings, way: str = "") -> Iterator[None]:
+def _named(settings: _Settings, via: str = "") -> Iterator[None]:
     """Give every failure of paramiko its name in the error tree."""
     device, service = settings.device, settings.service
-    where = f"{device.address} {way}".strip()
+    where = f"{device.address} {via}".strip()
     try:
         yield
     except paramiko.AuthenticationException as error:
@@ -312,7 +312,7 @@ def _named(settings: _Settings, way: str = "") -> Iterator[None]:
         raise ConnectError(f"{where}: {error.text}", device=device.name, hint=hint) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         said = str(error) or type(error).__name__
-        hint = f"check the way to it {way}" if way else service.unreachable(device)
+        hint = f"check the connection to it {via}" if via else service.unreachable(device)
         raise ConnectError(f"{where}: SSH failed: {said}", device=device.name, hint=hint) from error
 
 

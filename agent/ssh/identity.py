@@ -1,4 +1,4 @@
-"""What one router is known by, however an inventory calls it: its addresses, and the way on which they count."""
+"""What one router is known by, however an inventory calls it: its addresses, and the path on which they count."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def addresses(device: Device, resolve: Resolve | None = None) -> tuple[str, ...]
     one of them mean the same router.
 
     The SSH configuration counts (``HostName``, ``ProxyJump``). Behind a jump host or a ProxyCommand an address means
-    something else than here, so the way is part of it, and a name stays a name, since only the other end can resolve
+    something else than here, so the path is part of it, and a name stays a name, since only the other end can resolve
     it. So does a name that cannot be resolved here.
 
     Raises:
@@ -32,16 +32,16 @@ def addresses(device: Device, resolve: Resolve | None = None) -> tuple[str, ...]
 
 
 def _addresses(device: Device, resolve: Resolve, further: int) -> tuple[str, ...]:
-    way = destination(device)
-    if way.jump is not None and further:
-        own = _joined(_literal(way.host) or _name(way.host), way.port)
-        return tuple(f"{own} via {outer}" for outer in _addresses(way.jump, resolve, further - 1))
-    if way.proxy_command is not None:
+    path = destination(device)
+    if path.jump is not None and further:
+        own = _joined(_literal(path.host) or _name(path.host), path.port)
+        return tuple(f"{own} via {outer}" for outer in _addresses(path.jump, resolve, further - 1))
+    if path.proxy_command is not None:
         # A digest, since the command may hold a password.
-        through = hashlib.sha256(way.proxy_command.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        return (f"{_joined(_literal(way.host) or _name(way.host), way.port)} by ProxyCommand {through}",)
-    found = {_joined(host, way.port) for host in _resolved(way.host, resolve)}
-    return tuple(sorted(found or {_joined(_name(way.host), way.port)})[:_MOST])
+        through = hashlib.sha256(path.proxy_command.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return (f"{_joined(_literal(path.host) or _name(path.host), path.port)} by ProxyCommand {through}",)
+    found = {_joined(host, path.port) for host in _resolved(path.host, resolve)}
+    return tuple(sorted(found or {_joined(_name(path.host), path.port)})[:_MOST])
 
 
 def _resolved(host: str, resolve: Resolve, flags: int = 0) -> set[str]:

@@ -14,7 +14,7 @@ import pytest
 
 import agent
 from agent.netconf.payload import template
-from agent.netconf.trace import Direction, Message, TraceFile, Way
+from agent.netconf.trace import Channel, Direction, Message, TraceFile
 from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Lab
 
@@ -23,7 +23,7 @@ PASSWORD = "pass&<word>'Zq7"
 
 
 def message(text: str, *, device: str = "r1", session_id: str | None = "7", sent: bool = True) -> Message:
-    return Message(device, Way.NETCONF, Direction.SENT if sent else Direction.RECEIVED, session_id, text)
+    return Message(device, Channel.NETCONF, Direction.SENT if sent else Direction.RECEIVED, session_id, text)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def trace(tmp_path: Path) -> Iterator[TraceFile]:
 def test_each_message_has_time_device_session_and_direction(trace: TraceFile) -> None:
     trace(message("<rpc>\n</rpc>"))
     trace(message("<hello/>", session_id=None, sent=False))
-    trace(Message("r1", Way.CLI, Direction.SENT, None, "show version"))
+    trace(Message("r1", Channel.CLI, Direction.SENT, None, "show version"))
     assert trace.path.read_text() == (
         "2026-11-24T12:00:00.005+00:00 r1 netconf 7 sent\n  <rpc>\n  </rpc>\n"
         "2026-11-24T12:00:00.005+00:00 r1 netconf - received\n  <hello/>\n"
@@ -159,7 +159,7 @@ def test_a_session_tells_every_message_with_its_session_and_both_hellos(lab: Lab
     with agent.connect(lab.target(device), trace=told.append) as session:
         agent.observe(session)
         number = session.session_id
-    assert all(one.device == device.name and one.way is Way.NETCONF for one in told)
+    assert all(one.device == device.name and one.channel is Channel.NETCONF for one in told)
     assert [one.session_id for one in told if "hello" in one.text[:10]] == [None, None]
     rest = [one for one in told if one.session_id is not None]
     assert len(rest) == len(told) - 2
@@ -197,7 +197,7 @@ def test_the_cli_tells_what_is_typed_and_what_comes_back_whole(lab: Lab) -> None
     with agent.Ssh(lab.target(device), trace=told.append) as ssh:
         ssh.console().show("show version")
         ssh.console().authenticate("Trustpool", agent.TrustAnchor.bundled())
-    assert {one.way for one in told} == {Way.CLI}
+    assert {one.channel for one in told} == {Channel.CLI}
     typed = [one.text for one in told if one.direction is Direction.SENT]
     assert typed[:3] == ["terminal length 0", "terminal width 0", "show version"]
     assert "-----BEGIN CERTIFICATE-----" in typed

@@ -22,10 +22,10 @@ from agent.model.state import (
     Reading,
     RegistrationState,
     Software,
+    Source,
     State,
     TransportType,
     TrustpointConfig,
-    Way,
 )
 
 ANCHOR = TrustAnchor.bundled()
@@ -46,8 +46,8 @@ ACCESS = Access(
     register_token=True,
     methods=(Method.TRUSTPOOL, Method.RPC, Method.DIALOG),
     refusals=((Method.FILE, "rpc ca-authenticate takes no file-path here (25.2.1 and later)"),),
-    trustpoint_state=Way.YANG,
-    licensing_state=Way.YANG,
+    trustpoint_state=Source.YANG,
+    licensing_state=Source.YANG,
     evidence=Evidence.FINGERPRINT,
 )
 LICENSING = Licensing(

@@ -100,7 +100,7 @@ def test_a_prompt_that_something_is_printed_over_is_found_long_before_the_time_o
     line = Line({"commit": [f"done{prompt}", over], "": [prompt]})
     cli = opened(line)
     cli.write("commit\n")
-    said = cli.read(60.0, echo="commit", quiet=terminal.QUIET)
+    said = cli.read(60.0, echo="commit", idle=terminal.IDLE)
     assert said == Said("done", Stop.CONFIG if mode else Stop.EXEC)
     assert line.now < 5.0
     assert line.typed.count("") <= 1
@@ -119,7 +119,7 @@ def test_a_prompt_behind_half_a_log_line_is_asked_for(opened: Callable[[Line], T
     line = Line({"commit": [HALF, f"{STEM}#"], "": [f"\n{STEM}#"]})
     cli = opened(line)
     cli.write("commit\n")
-    assert cli.read(60.0, echo="commit", quiet=terminal.QUIET) == Said("", Stop.EXEC)
+    assert cli.read(60.0, echo="commit", idle=terminal.IDLE) == Said("", Stop.EXEC)
     assert line.typed[-1] == ""
 
 
@@ -147,7 +147,7 @@ def test_a_question_that_something_is_printed_behind_stands_open_and_gets_no_new
     line = Line({"go": [f"text\n{question}", over]})
     cli = opened(line)
     cli.write("go\n")
-    said = cli.read(60.0, echo="go", quiet=terminal.QUIET)
+    said = cli.read(60.0, echo="go", idle=terminal.IDLE)
     assert said.stop is Stop.QUESTION
     assert question.strip() in said.text or over == OVER["something like a question"]
     assert line.now < 5.0
@@ -158,7 +158,7 @@ def test_a_question_below_what_looks_like_a_prompt_gets_no_newline(opened: Calla
     line = Line({"go": [f"{STEM}# is the prompt\n{ACCEPT}", HALF]})
     cli = opened(line)
     cli.write("go\n")
-    assert cli.read(60.0, echo="go", quiet=terminal.QUIET).stop is Stop.QUESTION
+    assert cli.read(60.0, echo="go", idle=terminal.IDLE).stop is Stop.QUESTION
     assert "" not in line.typed
 
 
@@ -168,7 +168,7 @@ def test_a_request_to_paste_that_a_log_line_follows_stands_open(opened: Callable
     cli = opened(line)
     cli.write("go\n")
     mark = re.compile(r"\bquit\W{0,3}on a line by itself\W*\Z")
-    assert cli.read(60.0, echo="go", mark=mark, quiet=terminal.QUIET).stop is Stop.MARK
+    assert cli.read(60.0, echo="go", mark=mark, idle=terminal.IDLE).stop is Stop.MARK
     assert "" not in line.typed
 
 
@@ -176,7 +176,7 @@ def test_half_a_log_line_before_the_answer_is_no_question(opened: Callable[[Line
     line = Line({"commit": [HALF, 10.0, f"a message\n\n{STEM}(config)#"]})
     cli = opened(line)
     cli.write("commit\n")
-    assert cli.read(60.0, echo="commit", quiet=terminal.QUIET) == Said("", Stop.CONFIG)
+    assert cli.read(60.0, echo="commit", idle=terminal.IDLE) == Said("", Stop.CONFIG)
     assert "" not in line.typed
 
 
@@ -192,7 +192,7 @@ def test_nothing_is_typed_ahead_of_what_may_ask(opened: Callable[[Line], Termina
     cli = opened(line)
     cli.write("commit\n")
     with pytest.raises(ReplyTimeout):
-        cli.read(60.0, echo="commit", quiet=terminal.QUIET)
+        cli.read(60.0, echo="commit", idle=terminal.IDLE)
     assert "" not in line.typed
 
 

@@ -101,18 +101,18 @@ class Target:
             error.device = self.name
             raise
 
-    def intent(self, wish: Intent) -> Intent:
-        """*wish* with this router's own trustpoint and method.
+    def intent(self, wanted: Intent) -> Intent:
+        """*wanted* with this router's own trustpoint and method.
 
         Raises:
             InputError: they do not go together; the error names the router.
         """
         try:
             return replace(
-                wish,
-                trustpoint=self.trustpoint or wish.trustpoint,
-                method=self.method or wish.method,
-                renew_anyway=self.unrenewed or wish.renew_anyway,
+                wanted,
+                trustpoint=self.trustpoint or wanted.trustpoint,
+                method=self.method or wanted.method,
+                renew_anyway=self.unrenewed or wanted.renew_anyway,
             )
         except InputError as error:
             error.device = self.name

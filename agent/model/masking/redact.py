@@ -179,5 +179,5 @@ def _spellings(character: str) -> str:
     plain = {character, repr(character)[1:-1], json.dumps(character)[1:-1], repr(raw)[2:-1], f"\\{character}"}
     if character in _NAMED:
         plain.add(f"&{_NAMED[character]};")
-    ways = sorted(map(re.escape, plain), key=len, reverse=True)
-    return f"(?:{'|'.join(ways)}|&#0*{code};|&#[xX]0*(?i:{code:x});)"
+    spellings = sorted(map(re.escape, plain), key=len, reverse=True)
+    return f"(?:{'|'.join(spellings)}|&#0*{code};|&#[xX]0*(?i:{code:x});)"

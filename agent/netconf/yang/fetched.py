@@ -88,7 +88,7 @@ def _file_name(head: Header) -> str:
 
 
 def _whole(folder: Path, files: Mapping[str, bytes]) -> bool:
-    """Whether *folder* has all of *files* as they are, and its library: somebody may have tidied it."""
+    """Whether *folder* has all of *files* as they are, and its library: somebody may have cleaned it up."""
     try:
         json.loads((folder / LIBRARY).read_bytes())
         return all((folder / name).read_bytes() == raw for name, raw in files.items())

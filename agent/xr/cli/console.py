@@ -245,7 +245,7 @@ class Console:
     def _after_commit(self, line: str, echo: str = "commit") -> Said:
         try:
             self._cli.write(f"{line}\n")
-            return self._cli.read(self._timeout, echo=echo, quiet=terminal.QUIET)
+            return self._cli.read(self._timeout, echo=echo, idle=terminal.IDLE)
         except (ReplyTimeout, SessionLost) as error:
             raise self._unknown(f"commit was typed and its answer lost: {error.message}") from error
 
@@ -294,7 +294,7 @@ class Console:
         """Back to exec mode; what is committed stays so, however that ends."""
         try:
             self._cli.write("end\n")
-            said = self._cli.read(self._timeout, echo="end", quiet=terminal.QUIET)
+            said = self._cli.read(self._timeout, echo="end", idle=terminal.IDLE)
         except (ReplyTimeout, SessionLost) as error:
             log.info(
                 "%s: the CLI is closed, since it does not leave configuration mode: %s", self.device, error.message
@@ -322,7 +322,7 @@ class Console:
         """``no``, and on to a prompt; where none comes, the session is closed."""
         try:
             self._cli.write("no\n")
-            if self._cli.read(self._timeout, quiet=terminal.QUIET).stop is Stop.QUESTION:
+            if self._cli.read(self._timeout, idle=terminal.IDLE).stop is Stop.QUESTION:
                 self._cli.interrupt()
         except (ReplyTimeout, SessionLost) as error:
             log.info("%s: the CLI is closed: %s", self.device, error.message)

@@ -64,7 +64,7 @@ class AuthenticateDialog:
 
     def _read(self, echo: str = "") -> Said:
         return self._heard(
-            self._cli.read(self._timeout, echo=echo, mark=_PASTE, maybe=_PASTE_MAYBE, quiet=terminal.QUIET)
+            self._cli.read(self._timeout, echo=echo, mark=_PASTE, maybe=_PASTE_MAYBE, idle=terminal.IDLE)
         )
 
     def _heard(self, said: Said) -> Said:
@@ -144,7 +144,7 @@ class AuthenticateDialog:
         try:
             if said.stop is Stop.QUESTION:
                 self._cli.write("no\n")
-                said = self._cli.read(self._timeout, mark=_PASTE, maybe=_PASTE_MAYBE, quiet=terminal.QUIET)
+                said = self._cli.read(self._timeout, mark=_PASTE, maybe=_PASTE_MAYBE, idle=terminal.IDLE)
         except (ReplyTimeout, SessionLost):
             self._cli.close()
             return

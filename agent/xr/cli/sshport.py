@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from agent.model.device import Device
 from agent.model.errors import AgentError, Interrupted, SessionLost
 from agent.netconf.retry import Disposition, Policy, classify
-from agent.netconf.trace import Tap, Trace, Way
+from agent.netconf.trace import Channel, Tap, Trace
 from agent.ssh.channel import has_ended
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Ssh:
-    """The way to a device's CLI and files; nothing is opened before it is asked for. For one thread.
+    """Access to a device's CLI and files; nothing is opened before it is asked for. For one thread.
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
     once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
@@ -49,7 +49,7 @@ class Ssh:
         self.device = replace(device, port=device.ssh_port)
         self._before = before
         self.policy = policy or Policy(attempts=1)
-        self._tap = None if trace is None else Tap(trace, device, Way.CLI)
+        self._tap = None if trace is None else Tap(trace, device, Channel.CLI)
         self._connection: Connection | None = None
         self._console: Console | None = None
         self._files: Files | None = None
@@ -62,7 +62,7 @@ class Ssh:
             ConnectError, HostKeyError, SSHAuthenticationError, ConsoleError: by what failed.
             ReplyTimeout, SessionLost: it gave no prompt.
             InputError: a key, known_hosts or SSH configuration file that cannot be used.
-            Interrupted: the policy's wish to end came during a wait.
+            Interrupted: cancellation was requested during a wait.
         """
         if self._console is None or not self._console.alive:
             self._console = self._attempt("CLI", self._new_console)

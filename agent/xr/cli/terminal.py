@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-QUIET = 2.0
+IDLE = 2.0
 """Seconds without a further character after which a line that may be a question is taken for one, and a prompt that
 something was printed over is asked for again."""
 
@@ -118,14 +118,14 @@ class Terminal:
         echo: str = "",
         mark: re.Pattern[str] | None = None,
         maybe: re.Pattern[str] | None = None,
-        quiet: float | None = None,
+        idle: float | None = None,
         harmless: bool = False,
         logs: bool = False,
     ) -> Said:
         """What comes until a prompt, a question in brackets or *mark*; nothing counts before *echo* has come.
 
-        *maybe* is a mark, and a line that ends like a question is one, when *quiet* seconds pass behind it; without
-        *quiet*, when *timeout* passes: output comes in pieces, and a piece may end anywhere.
+        *maybe* is a mark, and a line that ends like a question is one, when *idle* seconds pass behind it; without
+        *idle*, when *timeout* passes: output comes in pieces, and a piece may end anywhere.
 
         A prompt that something was printed over is asked for by a lone newline, once. Where no prompt shows, that is
         done only before a time-out, and only after a line that is *harmless*: one that asks nothing to which a newline
@@ -147,12 +147,12 @@ class Terminal:
                     device=self.device,
                     hint="the router is busy or asks something: look at its console, or give a longer time-out",
                 )
-            more = self._receive(min(QUIET if quiet is None else quiet, deadline.left()))
+            more = self._receive(min(IDLE if idle is None else idle, deadline.left()))
             late = deadline.left() <= _OVER
             if more:
                 listener.hear(more)
                 self._bound(listener.said)
-            elif (found := listener.pause(long=late or quiet is not None)) is not None:
+            elif (found := listener.pause(long=late or idle is not None)) is not None:
                 break
             elif listener.wants_newline(anyway=harmless and late):
                 self.write("\n")
