@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind, kinds
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.schemas import check
 
@@ -226,8 +226,8 @@ def test_the_password_is_asked_for_without_echo(lab: Lab) -> None:
 
 def test_an_interrupted_demo_ends(lab: Lab) -> None:
     with started(lab, "demo") as process:
-        assert process.stderr is not None
-        while "lock" not in process.stderr.readline():
+        assert process.stdout is not None
+        while "$ xr-agent push" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
@@ -263,7 +263,7 @@ def test_simulate_refuses_a_release_nobody_knows() -> None:
     assert done.stderr.startswith("error: release 1.2.3")
 
 
-def test_every_scene_of_the_demo_ends_as_expected() -> None:
+def test_every_router_of_the_demo_ends_as_expected_and_the_commands_are_the_real_ones() -> None:
     done = subprocess.run(
         [*COMMAND, "demo"],
         capture_output=True,
@@ -273,22 +273,26 @@ def test_every_scene_of_the_demo_ends_as_expected() -> None:
         env={**os.environ, "COLUMNS": "140"},
     )
     assert done.returncode == 0, done.stdout
-    for part in ("show", "assess", "plan", "poll", "ends"):
-        assert f"\n{part}\n" in done.stdout
-    assert "assumed, not seen on hardware" in done.stdout
-    assert "next: make the router's SSH port reachable" in done.stdout
+    for command in ("show", "assess", "plan", "push", "poll", "history"):
+        assert f"\n$ xr-agent {command}" in done.stdout
+    assert "12 of 12 ended as expected" in " ".join(done.stdout.split())
+    assert "nothing here was seen on hardware" in " ".join(done.stdout.split())
     assert "not as expected" not in done.stdout
 
 
-def test_the_demo_as_objects() -> None:
-    done = subprocess.run(
-        [*COMMAND, "demo", "--format", "jsonl"], capture_output=True, text=True, check=False, timeout=120
+def test_the_demo_as_objects_and_its_exit_code_where_one_does_not_end_as_expected() -> None:
+    code = (
+        "import sys\n"
+        "from agent.cli import demonstration, main\n"
+        "demonstration.ENDS['unreachable'] = ('affected', 'remedied')\n"
+        "sys.argv[1:] = ['demo', '--format', 'jsonl']\n"
+        "main.main()\n"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(rows) >= 6
-    assert all(row["as_expected"] for row in rows)
+    assert done.returncode == 1
+    assert {row["kind"] for row in rows} == {kind.name for kind in kinds()}
+    assert [row["kind"] for row in rows if not row["as_expected"]] == ["unreachable"]
+    assert {"remedied", "unchanged", "failed: connect", "failed: anchor-mismatch"} <= {row["end"] for row in rows}
     for row in rows:
-        if row["push"] is not None:
-            check("push", row["push"])
-    ends = {row["end"] for row in rows}
-    assert {"remedied", "unchanged", "skipped", "not-affected"} <= ends
+        check("push", row["push"])

@@ -17,6 +17,6 @@ def command(form: str, **given: Any) -> None:
     Nothing but this machine's loopback is touched. Exit code 0 when every router ended as it should.
     """
     options.start(given)
-    from agent.cli.demonstration.play import run
+    from agent.cli.demonstration import run
 
     click.get_current_context().exit(0 if run(form) else 1)

@@ -1,1 +1,0 @@
-"""The demo: simulated routers, and what is played on them."""
