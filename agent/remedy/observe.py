@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate, Evidence
+from agent.model.certificate import CONSOLE, Certificate, Evidence
 from agent.model.context import bound
 from agent.model.errors import AgentError
 from agent.model.method import Method
@@ -231,7 +231,7 @@ def _client_by_cli(ssh: Ssh, state: State) -> State:
 def _seconded(state: State) -> State:
     """With an empty answer about the HTTP client taken for what it seems to be."""
     peer, host = (
-        replace(one, source=f"{one.source}, {cliread.CONSOLE}", empty=False)
+        replace(one, source=f"{one.source}, {CONSOLE}", empty=False)
         for one in (state.peer_verification, state.host_verification)
     )
     return replace(state, peer_verification=peer, host_verification=host)

@@ -196,9 +196,7 @@ def test_a_certificate_that_the_dialog_shows_and_is_not_the_anchor_gets_no(
 @pytest.mark.parametrize(
     "refusal", [b"% Configuration Namespace is locked by another agent\n", b"% CEPKI is busy, try again later\n"]
 )
-def test_a_dialog_that_is_refused_under_our_lock_is_repeated_without_it(
-    lab: Lab, clock: Clock, refusal: bytes
-) -> None:
+def test_a_dialog_that_is_refused_under_our_lock_is_repeated_without_it(lab: Lab, clock: Clock, refusal: bytes) -> None:
     device = lab.add(release="7.4.1")
     command, held = "crypto ca authenticate", list[dict[str, str]]()
     look = Fault(f"cli:{command}", FaultKind.MEANWHILE, act=lambda router: held.append(dict(router.config.locks)))
