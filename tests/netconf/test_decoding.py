@@ -197,7 +197,9 @@ def test_names_are_compared_with_their_namespace(typed: Schema) -> None:
     ],
 )
 def test_a_payload_is_judged_by_its_values_not_by_their_spelling(typed: Schema, inner: str) -> None:
-    typed.validate(parse(f'<c xmlns="urn:m0">{inner}</c>'), module="m0")
+    payload = f'<c xmlns="urn:m0">{inner}</c>'
+    typed.validate(parse(payload), module="m0")
+    assert typed.decode(parse(f"<data>{payload}</data>"), module="m0")["c"]
 
 
 @pytest.mark.parametrize(
