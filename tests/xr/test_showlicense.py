@@ -129,7 +129,7 @@ def test_an_unknown_section_is_no_part_of_the_one_before() -> None:
             "  Status: IN USE\n  Export status: NOT RESTRICTED\n"
         ),
         (
-            "License Usage:\n  License                          Entitlement Tag              Count Status\n  -----------\n"
+            "License Usage:\n  License                          Entitlement Tag     Count Status\n  -----------\n"
             "  8000 Base                        (XR-8000-BASE)               2     IN USE\n"
         ),
         "License Usage:\n  8000 Base        2     IN USE\n",

@@ -29,16 +29,21 @@ class _Form(Protocol):
 
 
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """The text of *stream* in blocks as they come, each record of its own in one line; how it begins tells its form."""
+    """The text of *stream* in blocks as they come, each record in a line of its own; how it begins tells its form.
+
+    Lines that end by a carriage return or by NUL alone, as some senders frame them, end by a newline.
+    """
     head = bytearray()
     while len(head) < _LONGEST and (block := stream.read(_BLOCK)):
         head += block
         if b"\n" in block and _first(head.rpartition(b"\n")[0]):
             break
-    form = _form(_first(head))
+    newline = next((end for end in (b"\r", b"\0") if b"\n" not in head and end in head), b"\n")
     block = bytes(head)
+    form = _form(_first(block.replace(newline, b"\n")))
     while block:
-        yield block if form is None else form.fed(block)
+        text = block.replace(newline, b"\n")
+        yield text if form is None else form.fed(text)
         block = stream.read(_BLOCK)
     if form is not None:
         yield form.ended()

@@ -58,6 +58,11 @@ class _Text:
         end = piece.end - piece.text.endswith(b"\n", 0, piece.end)
         return len(self._known.findall(piece.text, piece.start - 1, end))
 
+    def overlooked(self, piece: _Piece, line: int) -> bool:
+        """Whether the line at *line* of the whole text, which has a message, was not counted as understood."""
+        at = line - piece.base - 1
+        return at >= piece.start - 1 and piece.text[at : at + 1] == b"\n" and not self._known.match(piece.text, at)
+
 
 @dataclass
 class Affected:
@@ -149,6 +154,7 @@ def scan(stream: BinaryIO, into: Findings | None = None, *, unknown: str = UNKNO
         for message in messages(piece.text, piece.start, piece.end):
             found, place = _header(piece, message, text.columns)
             if place != done:
+                findings.understood += text.overlooked(piece, place[0]) if place[0] != done[0] else 0
                 done, said = place, set()
             if message.mnemonic not in said:
                 said.add(message.mnemonic)
