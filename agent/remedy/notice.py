@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -73,10 +74,20 @@ class Notice:
         except _Wrong as error:
             raise InputError(f"{path}: no notice: {error}", hint=_SHAPE) from error
 
-    def concerns(self, url: str) -> bool:
-        """Whether *url* leads to one of the servers; text that is no URL is taken to, since it cannot be told."""
+    def concerns(self, url: str) -> bool | None:
+        """Whether *url* leads to one of the servers; None where it cannot be told.
+
+        That is so of what is no URL, of an address that is no private one, and of another host of their domains.
+        """
         host = _host(url)
-        return host is None or host in self.servers
+        if host in self.servers:
+            return True
+        address = _address(host or "")
+        if host is None or (address is not None and address.is_global):
+            return None
+        domains = (server.partition(".")[2] for server in self.servers)
+        near = any("." in domain and f".{host}".endswith(f".{domain}") for domain in domains)
+        return None if address is None and near else False
 
     def changed(self, url: str) -> datetime | None:
         """Since when the server of *url* has its new root; None for another server."""
@@ -127,6 +138,13 @@ def _host(url: str) -> str | None:
     except ValueError:
         return None
     return host.lower().rstrip(".") or None if host else None
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
 
 
 class _Wrong(Exception):
