@@ -11,7 +11,7 @@ _BLOCK = 1 << 20
 _LONGEST = 1 << 16
 # journalctl --output=json-sse and json-seq (RFC 7464) put these before each object.
 _LEAD = rb"(?:data: |\x1e)?"
-_OBJECTS = re.compile(_LEAD + rb"[ \t]*(?:\[[ \t]*)?\{|\[[ \t\r]*\Z")
+_OBJECTS = re.compile(_LEAD + rb"[ \t]*(?:\[[ \t]*)?\{[ \t]*(?:\"|\Z)|\[[ \t]*\Z")
 _VERBOSE = re.compile(rb"(?P<time>[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \S+) \[s=[0-9a-f]+;")
 _EXPORT = re.compile(rb"__CURSOR=")
 _FIELD = re.compile(rb"[ \t]*([A-Z_][A-Z0-9_]{0,63})=(.*)\Z", re.DOTALL)

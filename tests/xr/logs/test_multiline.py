@@ -184,3 +184,10 @@ def test_lines_end_as_their_sender_ends_them(ending: str, size: int) -> None:
 def test_a_line_with_a_message_is_understood_whatever_it_begins_with(line: str) -> None:
     text = f"words without a time\n{line}\n"
     assert [(findings.lines, findings.understood) for findings in (found(text), found(text * 2))] == [(2, 1), (4, 2)]
+
+
+@pytest.mark.parametrize("before", ["{a} ", "[b] ", "{", "[{c} "])
+def test_a_line_that_only_begins_like_json_stays_one(before: str) -> None:
+    text = "".join(f"{before}Feb 22 10:00:0{place} r{place} 103: r{place} {XR}\n" for place in range(3))
+    findings = found(text)
+    assert (findings.lines, sum(sum(host.counts.values()) for host in findings.hosts.values())) == (3, 3)
