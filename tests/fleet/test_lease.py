@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from agent.fleet import lease as module
-from agent.fleet.address import addresses
-from agent.fleet.lease import Lease
+from agent.fleet.journal import lease as module
+from agent.fleet.journal.lease import Lease
+from agent.fleet.run.identity import addresses
 from agent.model.device import Device
 from agent.model.errors import InputError, Interrupted, JournalError
 from agent.model.unfinished import Unfinished
@@ -209,7 +209,7 @@ def test_a_killed_push_holds_nothing_and_its_change_is_found(path: Path) -> None
 import sys
 from datetime import datetime, UTC
 from pathlib import Path
-from agent.fleet.lease import Lease
+from agent.fleet.journal.lease import Lease
 from agent.model.unfinished import Unfinished
 held = Lease.take({ONE!r}, path=Path(sys.argv[1]), run="r")
 held.begin(Unfinished("Trustpool", "no enrollment", "enrollment terminal", "p" * 20, datetime(2026, 1, 1, tzinfo=UTC)))

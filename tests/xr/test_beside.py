@@ -13,15 +13,15 @@ import pytest
 from ncclient import NCClientError, manager
 
 import agent
-from agent.fleet.objects import show_object
+from agent.fleet.results.objects import show_object
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
-from agent.netconf.schema import Schema
-from agent.simulator import Device, Fault, FaultKind, Persona
-from agent.simulator.errors import rpc_error
-from agent.xr import httpclient, licensing, software, transport
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
+from agent.simulator import Device, Fault, FaultKind, Persona, rpc_error
+from agent.xr import destination as transport
+from agent.xr import httpclient, licensing, software
 from agent.xr.httpclient import HttpClient
 from agent.xr.licensing import Answer
 from tests.support import Clock, Lab, all_of
@@ -91,7 +91,7 @@ def test_what_the_cli_shows_switched_off_counts_where_no_model_tells(
     lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch, release: str
 ) -> None:
     shown = "http client secure-verify-peer disable\nhttp client secure-verify-host disable\n"
-    monkeypatch.setattr("agent.simulator.transport.http_client", lambda persona, models: shown)
+    monkeypatch.setattr("agent.simulator.datastores.licensingtransport.http_client", lambda persona, models: shown)
     state = full(lab, clock, release=release)
     assert (state.peer_verification.value, state.host_verification.value) == (False, False)
     assert state.peer_verification.source == "console"

@@ -15,7 +15,7 @@ from pyang import context, repository
 from yangson import DataModel
 from yangson.schemanode import InternalNode, SchemaNode
 
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 
 YANG = directory("yang")
 FILES = sorted(path.name for path in YANG.glob("*.yang"))
