@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +86,16 @@ def test_its_router_is_leased_so_another_push_is_waited_for_and_said(lab: Lab, c
     assert [(one.step, one.status) for one in events[:2]] == [("lease", Status.STARTED), ("lease", Status.DONE)]
     assert "run the other" in events[0].detail
     assert events[-1].outcome == outcome
+
+
+def test_two_at_once_bring_it_once(lab: Lab) -> None:
+    device = lab.add(**INSTALLS)
+    target = lab.target(device)
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(lambda _: agent.remediate(target, PLAIN), range(2)))
+    assert {one.result for one in ends} == {agent.Result.REMEDIED, agent.Result.UNCHANGED}
+    assert device.counters["ca-authenticate"] == 1
+    assert left_clean(device)
 
 
 def test_what_a_killed_push_left_on_trial_is_taken_back_first(lab: Lab, clock: Clock) -> None:
