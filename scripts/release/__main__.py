@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(done: Update, touched: list[Path]) -> Iterator[str]:
-    yield f"{done.release}: {len(done.added)} modules, {done.heard} hellos"
+    yield f"{done.release}: modules: {len(done.added)}, hellos: {done.heard}"
     for one in done.added:
         yield f"  {one.module}@{one.revision}: {'new variant' if one.new else 'the nodes of'} {one.file}"
     yield from (f"note: {remark}" for remark in done.remarks)
