@@ -48,7 +48,7 @@ VENDOR = """module Cisco-IOS-XR-crypto-act {
 SUBMODULE = """submodule Cisco-IOS-XR-crypto-act-sub1 {
   belongs-to Cisco-IOS-XR-crypto-act { prefix Cisco-IOS-XR-crypto-act; }
   revision 2030-01-01 { description "Newest."; }
-  grouping SOURCE { leaf url { type string { length "1..512"; } must "true()"; description "Theirs."; } }
+  grouping SOURCE { leaf url { type string { length "1..500"; } must "true()"; description "Theirs."; } }
 }
 """
 TYPES = """module example-types {
@@ -183,7 +183,7 @@ def test_a_new_release_becomes_a_variant_of_the_used_part_with_our_descriptions(
     made = nodes.read(yang / added.file)
     assert {path: node.shape.type for path, node in nodes.paths(made.nodes) if node.shape.keyword == "leaf"} == {
         "/ca-authenticate/input/server-name": nodes.Type("string"),
-        "/ca-trustpool-import-url/input/url": nodes.Type("string", ((1, 512),)),
+        "/ca-trustpool-import-url/input/url": nodes.Type("string", ((1, 500),)),
     }
     words = (yang / added.file).read_text(encoding="utf-8")
     assert "Theirs" not in words
