@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.model.errors import ProtocolError
 from agent.netconf.capability import Capabilities
-from scripts.release.nodes import removed_nodes
+from scripts.release.nodes import Unreadable, removed_nodes
 
 FILE = "hellos.json"
 NAMED = re.compile(r"capabilities-(?P<platform>[\w.-]+)\.xml")
@@ -38,7 +38,11 @@ class Captured:
 def captured(folder: Path, modules: Collection[str]) -> Captured:
     """The hellos in the files ``capabilities-PLATFORM.xml`` of *folder*; other files with a hello are what is wrong."""
     found = Captured()
-    removed = _removes_get_schema(folder / f"{_DEVIATIONS}.yang")
+    removed = None
+    try:
+        removed = _removes_get_schema(folder / f"{_DEVIATIONS}.yang")
+    except Unreadable as error:
+        found.wrong.append(str(error))
     for path in sorted(folder.glob("*.xml")):
         named = NAMED.fullmatch(path.name)
         try:
@@ -51,7 +55,8 @@ def captured(folder: Path, modules: Collection[str]) -> Captured:
             found.hellos.append(_hello(named["platform"], announced, modules, removed))
         else:
             found.wrong.append(f"{path.name} has a hello of no platform: call it capabilities-PLATFORM.xml")
-    if removed is None and (silent := [one.platform for one in found.hellos if one.no_get_schema]):
+    silent = [one.platform for one in found.hellos if one.no_get_schema]
+    if silent and not (folder / f"{_DEVIATIONS}.yang").is_file():
         found.wrong.append(f"{_DEVIATIONS}, announced by {', '.join(silent)}, is not in the folder")
     return found
 

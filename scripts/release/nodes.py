@@ -90,7 +90,7 @@ def read(path: Path, folder: Path | None = None) -> Module:
     Raises:
         Unreadable: it is no module, or does not compile.
     """
-    return _compiled(path.name, path.read_text(encoding="utf-8"), folder)
+    return _compiled(path.name, _words_of(path), folder)
 
 
 # Without a folder a module is what its text says, and all of yang/ is read for each release.
@@ -98,6 +98,13 @@ def read(path: Path, folder: Path | None = None) -> Module:
 def own(name: str, words: str) -> Module:
     """The module that a file of ``yang/`` holds, which imports nothing."""
     return _compiled(name, words, None)
+
+
+def _words_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path.name} cannot be read: {error}") from error
 
 
 def _compiled(name: str, words: str, folder: Path | None) -> Module:
@@ -125,9 +132,13 @@ def _compiled(name: str, words: str, folder: Path | None) -> Module:
 
 
 def removed_nodes(path: Path) -> set[str]:
-    """The names of the nodes that a module of deviations declares not supported, without what is above them."""
+    """The names of the nodes that a module of deviations declares not supported, without what is above them.
+
+    Raises:
+        Unreadable: it is no module.
+    """
     ctx = context.Context(repository.FileRepository(str(path.parent), use_env=False, no_path_recurse=True))
-    statement = ctx.add_module(str(path), path.read_text(encoding="utf-8"))
+    statement = ctx.add_module(path.name, _words_of(path))
     if statement is None:
         raise Unreadable(f"{path.name} cannot be read")
     return {

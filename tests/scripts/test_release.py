@@ -244,6 +244,18 @@ def test_a_node_without_a_description_of_ours_is_named_until_somebody_wrote_it(t
     assert content(yang) == written
 
 
+def test_a_module_that_is_used_for_the_first_time_is_to_be_described_as_a_whole(yang: Path) -> None:
+    library = Library(yang)
+    leaf = nodes.Node("on", nodes.Shape("leaf", config=True, type=nodes.Type("boolean")), "Theirs.")
+    module = nodes.Module("example-new", "urn:example:new", "new", "2030-01-01", "Theirs.", (leaf,))
+    assert library.add("99.1.1", module).new
+    assert library.unwritten() == [("example-new@2030-01-01.yang", "/"), ("example-new@2030-01-01.yang", "/on")]
+    assert Library(yang).unwritten() == []
+    library.save()
+    assert Library(yang).unwritten() == library.unwritten()
+    assert "Theirs" not in (yang / "example-new@2030-01-01.yang").read_text(encoding="utf-8")
+
+
 def test_known_nodes_under_a_new_revision_are_a_row_only(tmp_path: Path, yang: Path) -> None:
     folder = tmp_path / "release"
     folder.mkdir()
@@ -384,6 +396,8 @@ def having(name: str, words: str) -> Any:
         (without(f"{ACT}-sub1.yang"), f'module "{ACT}-sub1" not found'),
         (having(f"{ACT}.yang", "module x {"), f"{ACT}.yang cannot be read"),
         (having(f"{ACT}.yang", ""), f"{ACT}.yang cannot be read"),
+        (lambda folder: folder.joinpath(f"{ACT}.yang").write_bytes(b"module \xff {"), f"{ACT}.yang cannot be read"),
+        (having(f"{DEVIATIONS}.yang", "module x {"), f"{DEVIATIONS}.yang cannot be read"),
         (having("hello.xml", hello([uri(ACT, "2030-01-01")])), "hello.xml has a hello of no platform"),
         (having("capabilities-8000.xml", "<rpc-reply/>"), "capabilities-8000.xml is no hello"),
         (having("capabilities-8000.xml", ""), "capabilities-8000.xml is no hello"),
