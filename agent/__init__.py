@@ -23,9 +23,9 @@ _HOME = {
     "Device": "agent.model.device",
     "HostKeys": "agent.model.device",
     "Secret": "agent.model.device",
-    "TrustAnchor": "agent.model.anchor",
-    "Bundle": "agent.model.bundle",
-    "Evidence": "agent.model.certificate",
+    "TrustAnchor": "agent.model.pki.anchor",
+    "Bundle": "agent.model.pki.bundle",
+    "Evidence": "agent.model.pki.certificate",
     "Intent": "agent.model.plan",
     "Caution": "agent.model.caution",
     "CommitMode": "agent.model.caution",
@@ -50,7 +50,7 @@ _HOME = {
     "remediate": "agent.remedy.apply",
     "poll": "agent.remedy.poll",
     "Until": "agent.remedy.poll",
-    "Ssh": "agent.xr.ssh",
+    "Ssh": "agent.xr.cli.sshport",
     "AgentError": "agent.model.errors",
     "AccessDenied": "agent.model.errors",
     "AnchorMismatch": "agent.model.errors",
@@ -79,11 +79,8 @@ _HOME = {
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the keys of _HOME are strings
 
 if TYPE_CHECKING:
-    from agent.model.anchor import TrustAnchor as TrustAnchor
-    from agent.model.bundle import Bundle as Bundle
     from agent.model.caution import Caution as Caution
     from agent.model.caution import CommitMode as CommitMode
-    from agent.model.certificate import Evidence as Evidence
     from agent.model.context import ContextFilter as ContextFilter
     from agent.model.context import bound as bound
     from agent.model.device import Device as Device
@@ -94,6 +91,9 @@ if TYPE_CHECKING:
     from agent.model.outcome import Event as Event
     from agent.model.outcome import Outcome as Outcome
     from agent.model.outcome import Result as Result
+    from agent.model.pki.anchor import TrustAnchor as TrustAnchor
+    from agent.model.pki.bundle import Bundle as Bundle
+    from agent.model.pki.certificate import Evidence as Evidence
     from agent.model.plan import Intent as Intent
     from agent.model.plan import Plan as Plan
     from agent.model.plan import Skip as Skip
@@ -110,7 +110,7 @@ if TYPE_CHECKING:
     from agent.remedy.plan import plan as plan
     from agent.remedy.poll import Until as Until
     from agent.remedy.poll import poll as poll
-    from agent.xr.ssh import Ssh as Ssh
+    from agent.xr.cli.sshport import Ssh as Ssh
 
 
 def __getattr__(name: str) -> Any:

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import agent
-from agent.fleet.crews import threads
-from agent.fleet.job import Job
-from agent.fleet.record import Kind
-from agent.fleet.reference import Reference
-from agent.fleet.runner import Run
-from agent.fleet.target import Reach, Target
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.results.record import Kind
+from agent.fleet.run.executors import threads
+from agent.fleet.run.job import Job
+from agent.fleet.run.runner import Run
 from bench.contestant import Asked, contend
 
 _VARIABLE = "XR_BENCH_PASSWORD"

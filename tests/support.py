@@ -15,12 +15,12 @@ from typing import Any
 import paramiko
 
 import agent
-from agent.model.clock import Clock as RouterClock
 from agent.model.device import Device as Target
+from agent.model.local.clock import Clock as RouterClock
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
-from agent.simulator.silence import Silence
+from agent.simulator.device.silence import Silence
 
 _TESTS = Path(__file__).parent
 _TURN = 0.01
@@ -224,7 +224,7 @@ def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
     """
     handler, logger = _Kept(), logging.getLogger(of)
     handler.addFilter(agent.ContextFilter())
-    handler.addFilter(lambda record: record.name != "agent.netconf.paramiko")
+    handler.addFilter(lambda record: record.name != "agent.ssh.paramiko")
     before = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

@@ -13,22 +13,25 @@ from typing import NoReturn
 import click
 
 import agent
-from agent.cli import fleetchosen, fleetview, options
-from agent.cli.console import console, errors, say_failure
-from agent.cli.interrupt import Interrupted, unbroken
-from agent.cli.live import Live
-from agent.cli.unread import last_words
+from agent.cli import fleetchosen, options
+from agent.cli.signals import Interrupted, unbroken
+from agent.cli.view import fleetview
+from agent.cli.view.console import console, errors, say_failure
+from agent.cli.view.live import Live
+from agent.cli.view.unread import last_words
 from agent.cli.work import Array, say_anchor
-from agent.fleet import lease, objects, report
-from agent.fleet.job import Hooks, Job
-from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, Result, RunRecord, RunState
-from agent.fleet.rollout import Batch, Rollout
-from agent.fleet.runlog import RunLog
-from agent.fleet.runner import Run
-from agent.fleet.target import Target
+from agent.fleet.inventory.target import Target
+from agent.fleet.journal import lease
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
+from agent.fleet.report import document as report
+from agent.fleet.results import objects
+from agent.fleet.results.record import Kind, Result, RunRecord, RunState
+from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.rollout import Batch, Rollout
+from agent.fleet.run.runner import Run
 from agent.model.errors import InputError
-from agent.model.text import counted, neutralise
+from agent.model.masking.text import counted, neutralise
 from agent.netconf.retry import Policy
 from agent.netconf.trace import TraceFile
 

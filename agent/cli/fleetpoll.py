@@ -14,24 +14,25 @@ from rich.text import Text
 
 import agent
 from agent.cli import chosen, fleetchosen, options
-from agent.cli.console import console, errors, say_failure
-from agent.cli.interrupt import Interrupted, unbroken
-from agent.cli.render import cell, sample_line, sample_text
-from agent.cli.unread import last_words
+from agent.cli.signals import Interrupted, unbroken
+from agent.cli.view.console import console, errors, say_failure
+from agent.cli.view.render import cell, sample_line, sample_text
+from agent.cli.view.unread import last_words
 from agent.cli.work import Array
-from agent.fleet import objects, report
-from agent.fleet.job import Hooks
-from agent.fleet.journal import Journal
+from agent.fleet.inventory.target import Target
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
 from agent.fleet.metrics import Metrics
 from agent.fleet.poll import Look, Stopped, watch
-from agent.fleet.rate import Limiter, Rate
-from agent.fleet.record import Kind, Result, RunState
-from agent.fleet.runlog import RunLog
-from agent.fleet.target import Target
-from agent.model.anchor import TrustAnchor
+from agent.fleet.report import document as report
+from agent.fleet.results import objects
+from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.run.job import Hooks
+from agent.fleet.run.rate import Limiter, Rate
 from agent.model.errors import InputError
 from agent.model.errors import Interrupted as Ended
 from agent.model.outcome import Event, Status
+from agent.model.pki.anchor import TrustAnchor
 from agent.netconf.retry import Policy
 from agent.remedy.poll import Until
 

@@ -17,9 +17,9 @@ from typing import Any, NoReturn
 import click
 
 import agent
-from agent.cli import unread
+from agent.cli.view import unread
 
-_COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "support", "simulate", "demo")
+_COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "support", "notice", "simulate", "demo")
 
 
 class Program(click.Group):
@@ -30,10 +30,10 @@ class Program(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
-        """The command of ``agent.cli.<name>``."""
+        """The command of ``agent.cli.commands.<name>``."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"agent.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"agent.cli.commands.{cmd_name}").command
         return command
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
@@ -52,7 +52,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; expected errors and interrupts end it with their exit code."""
-        from agent.cli.interrupt import Interrupted, orderly
+        from agent.cli.signals import Interrupted, orderly
         from agent.model.errors import AgentError, InputError
 
         try:
@@ -65,15 +65,15 @@ class Program(click.Group):
         except BrokenPipeError:
             ctx.exit(_unread())
         except AgentError as error:
-            from agent.cli.console import say_error
             from agent.cli.options import DEBUG
+            from agent.cli.view.console import say_error
 
             say_error(error, debug=bool(ctx.meta.get(DEBUG)))
             ctx.exit(2 if isinstance(error, InputError) else 1)
 
 
 def _usage(error: click.ClickException) -> int:
-    from agent.cli.console import say_failure
+    from agent.cli.view.console import say_failure
 
     ctx = getattr(error, "ctx", None)
     if ctx is not None and type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 and later
@@ -85,7 +85,7 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _interrupted(text: str) -> int:
-    from agent.model.text import neutralise
+    from agent.model.masking.text import neutralise
 
     print(neutralise(text), file=sys.stderr)
     return 130
@@ -120,7 +120,7 @@ def _bug(kind: type[BaseException], error: BaseException | None, trace: Tracebac
     """Show the traceback of a bug as Python does, but what it quotes of a device acts on no terminal."""
     import traceback
 
-    from agent.model.text import neutralise
+    from agent.model.masking.text import neutralise
 
     print(neutralise("".join(traceback.format_exception(kind, error, trace)), lines=True), file=sys.stderr, end="")
 

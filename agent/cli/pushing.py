@@ -11,27 +11,28 @@ from typing import NoReturn
 
 import click
 
-from agent.cli import render
-from agent.cli.console import errors, say_error, say_failure
-from agent.cli.interrupt import Interrupted, unbroken
 from agent.cli.options import DEBUG
-from agent.cli.progress import Progress
-from agent.cli.unread import last_words
+from agent.cli.signals import Interrupted, unbroken
+from agent.cli.view import render
+from agent.cli.view.console import errors, say_error, say_failure
+from agent.cli.view.progress import Progress
+from agent.cli.view.unread import last_words
 from agent.cli.work import Router, emit, say_anchor, session_to
-from agent.fleet import lease, objects
-from agent.fleet.address import addresses
-from agent.fleet.lease import Lease
+from agent.fleet.journal import lease
+from agent.fleet.journal.lease import Lease
+from agent.fleet.results import objects
+from agent.fleet.run.identity import addresses
 from agent.model.errors import AgentError, InputError
+from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, steps_of
 from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel
-from agent.model.text import neutralise
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.apply import apply, failed
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
-from agent.xr.ssh import Ssh
+from agent.xr.cli.sshport import Ssh
 
 _INTERRUPTED = "interrupted"
 _ACTIONS = ("ca-authenticate", "dialog", "trustpool import", "register-id-token", "renew-auth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import resource
 import signal
@@ -14,10 +15,10 @@ from types import FrameType
 
 import click
 
-from agent.cli.simulate import VARIABLE, put
 from agent.model.errors import InputError
 from agent.simulator import Device, Member, Persona, Simulator, alike, kinds, mix
 
+VARIABLE = "XR_SIMULATED_PASSWORD"
 _MARK = "# Simulated devices, written by xr-agent simulate --fleet.\n"
 _CLOSED = 1
 """The CLI's port of a device without one: nothing answers there, as it might on 22."""
@@ -182,3 +183,30 @@ def _explain(fleet: Sequence[Member], folder: Path, simulator: Simulator, counte
         "Ctrl-C ends it.",
     ):
         click.echo(line)
+
+
+def record(path: Path, entry: str) -> None:
+    """Put the known_hosts line *entry* into *path*, in place of an older one for the same host and port.
+
+    Raises:
+        InputError: the file cannot be read or written.
+    """
+    host = entry.split()[0]
+    try:
+        old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        kept = [line for line in old if line.split(maxsplit=1)[:1] != [host]]
+        put(path, "\n".join([*kept, entry, ""]))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}", hint="name a writable file with --known-hosts") from error
+
+
+def put(path: Path, text: str) -> None:
+    """Make *text* the content of *path*, which only its owner may read, whole at every moment.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

@@ -13,19 +13,19 @@ import click
 from rich.console import RenderableType
 
 from agent.cli import chosen, options
-from agent.cli.console import console, errors
-from agent.cli.interrupt import whole
-from agent.cli.progress import Progress, say_wait
-from agent.cli.render import anchor_lines
-from agent.fleet import objects
-from agent.model.anchor import TrustAnchor
+from agent.cli.signals import whole
+from agent.cli.view.console import console, errors
+from agent.cli.view.progress import Progress, say_wait
+from agent.cli.view.render import anchor_lines
+from agent.fleet.results import objects
 from agent.model.device import Device, Secret
+from agent.model.pki.anchor import TrustAnchor
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace, TraceFile
 
 if TYPE_CHECKING:
-    from agent.xr.ssh import Ssh
+    from agent.xr.cli.sshport import Ssh
 
 
 def emit(form: str, made: Callable[[], Any], view: Callable[[], RenderableType]) -> None:
@@ -112,7 +112,7 @@ class Router:
         if not self.ssh:
             yield None
             return
-        from agent.xr.ssh import Ssh
+        from agent.xr.cli.sshport import Ssh
 
         with Ssh(self.device, self.policy, trace=self.trace) as ssh:
             yield ssh

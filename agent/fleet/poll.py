@@ -12,8 +12,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.fleet.job import BUG, BUGS_IN_TURN, Hooks, Job, bug
-from agent.fleet.target import Target
+from agent.fleet.inventory.target import Target
+from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, bug
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
@@ -21,7 +21,7 @@ from agent.netconf.session import Session, connect
 from agent.remedy.assess import deadlines_of
 from agent.remedy.observe import Glance, glance, read_licensing
 from agent.remedy.poll import Sample, Until, Watch
-from agent.xr.ssh import Ssh
+from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.model.address import valid_host
-from agent.model.clock import Clock
 from agent.model.errors import InputError
-from agent.model.files import read_start
+from agent.model.local.clock import Clock
+from agent.model.local.files import read_start
 
 _LARGEST_SECRET = 4096
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from agent.model.certificate import Evidence
 from agent.model.errors import AgentError
 from agent.model.method import Method
+from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
 from agent.model.caution import Caution
-from agent.model.certificate import Evidence
 from agent.model.device import Secret
 from agent.model.errors import InputError
 from agent.model.method import Method, Storage
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
+from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind, State
 
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Generic, TypeVar
 
-from agent.model.certificate import Certificate, Evidence
 from agent.model.method import Method
+from agent.model.pki.certificate import Certificate, Evidence
 
 T = TypeVar("T")
 S = TypeVar("S")

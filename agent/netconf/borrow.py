@@ -12,7 +12,7 @@ from paramiko import SSHException
 
 from agent.model.device import Device
 from agent.model.errors import ConnectError, HostKeyError, SSHAuthenticationError
-from agent.model.text import neutralise
+from agent.model.masking.text import neutralise
 from agent.netconf.session import Session
 
 _RSA = "ncclient cannot use an ssh-rsa entry of known_hosts: add the router's other keys with ssh-keyscan"

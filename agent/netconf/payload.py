@@ -15,7 +15,7 @@ from xml.parsers import expat
 from lxml import etree
 
 from agent.model.errors import ProtocolError, SchemaError
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 
 NETCONF_NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 TEMPLATE_NS = "urn:xr-agent:template"

@@ -20,7 +20,6 @@ from lxml import etree
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import TransportError as NcclientTransportError
 
-from agent.model.clock import Clock
 from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
@@ -34,15 +33,17 @@ from agent.model.errors import (
     RpcErrorInfo,
     SessionLost,
 )
-from agent.netconf import payload, yanglibrary
-from agent.netconf.capability import Capabilities
+from agent.model.local.clock import Clock
+from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
 from agent.netconf.trace import Tap, Trace, Way
 from agent.netconf.unlogged import Unlogged
+from agent.netconf.yang import yanglibrary
+from agent.netconf.yang.capability import Capabilities
 
 if TYPE_CHECKING:
     from agent.netconf.retry import Policy
-    from agent.netconf.schema import Schema
+    from agent.netconf.yang.schema import Schema
 
 log = logging.getLogger(__name__)
 
@@ -223,18 +224,21 @@ class Session:
     def capabilities(self) -> Capabilities:
         """What the device's hello announced; what it leaves to its yang-library is read once, when first asked for."""
         if not self._followed and self.connected:
-            self._hello, self._followed = yanglibrary.followed(self, self._hello), True
+            self._hello, self._followed = yanglibrary.followed(self._yang_library, self._hello), True
         return self._hello
 
     @capabilities.setter
     def capabilities(self, capabilities: Capabilities) -> None:
         self._hello, self._followed = capabilities, True
 
+    def _yang_library(self, body: Element) -> Element | None:
+        return self.call(body, operation="get yang-library").data
+
     @property
     def schema(self) -> Schema:
         """The models of this device, resolved when first needed; modules that only it has come by get-schema."""
         if self._schema is None:
-            from agent.netconf.schema import Schema
+            from agent.netconf.yang.schema import Schema
 
             fetch = self.fetch_schema if self.capabilities.get_schema else None
             self._schema = Schema(self.capabilities, fetch=fetch, strict=self.strict_models)

@@ -17,7 +17,7 @@ from typing import Self, TypeAlias
 
 from agent.model.device import Device, Secret
 from agent.model.errors import InputError
-from agent.model.redact import Redactor, spelled
+from agent.model.masking.redact import Redactor, spelled
 
 log = logging.getLogger(__name__)
 

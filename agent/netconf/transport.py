@@ -28,9 +28,9 @@ from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, ProtocolError
 from agent.netconf.framing import FrameReader, frame
 from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
-from agent.netconf.peer import Service
-from agent.netconf.ssh import Connection, Deadline, open_ssh
 from agent.netconf.trace import Tap
+from agent.ssh.connection import Connection, Deadline, open_ssh
+from agent.ssh.peer import Service
 
 log = logging.getLogger(__name__)
 _ncclient_log = logging.getLogger("ncclient.transport.ssh")

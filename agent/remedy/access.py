@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.model.certificate import Evidence
 from agent.model.method import Method
+from agent.model.pki.certificate import Evidence
 from agent.model.state import Access, ConfigModel, EnrollmentKind, Way
-from agent.netconf.capability import Capabilities
-from agent.netconf.schema import Schema
-from agent.xr import certificate, licensing, trustpoint, trustpool
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
+from agent.xr import authentication as certificate
+from agent.xr import licensing, trustpoint, trustpool
 
 NOTHING = "the hello announces nothing"
 _NO_CANDIDATE = "no :candidate capability"

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from agent.model.caution import CommitMode
-from agent.model.certificate import Evidence
 from agent.model.context import bound
 from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown
 from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import (
     Authenticate,
     ConfigureTrustpoint,
@@ -31,23 +31,24 @@ from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session
-from agent.remedy.authenticate import authenticate
-from agent.remedy.change import begun_anew
-from agent.remedy.claim import Installing, claim, tidy
-from agent.remedy.configure import configure
-from agent.remedy.detour import detour
-from agent.remedy.dialog import dialog, type_trustpoint
+from agent.remedy.commit.change import begun_anew
+from agent.remedy.commit.claim import Installing, claim, tidy
+from agent.remedy.commit.configure import configure
+from agent.remedy.commit.recover import recover
+from agent.remedy.commit.rollback import restore
+from agent.remedy.commit.trial import cancelled
+from agent.remedy.fallback import detour
+from agent.remedy.methods.dialogue import dialog, type_trustpoint
+from agent.remedy.methods.pool import import_bundle
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan as make_plan
-from agent.remedy.prove import still_there
-from agent.remedy.recover import recover
-from agent.remedy.renew import register, renew
 from agent.remedy.run import Run, Steps
-from agent.remedy.trial import cancelled
-from agent.remedy.trustpool import import_bundle
-from agent.remedy.undo import restore
-from agent.xr import certificate, trustpoint, trustpool
-from agent.xr.ssh import Ssh
+from agent.remedy.steps.authenticate import authenticate
+from agent.remedy.steps.renew import register, renew
+from agent.remedy.steps.verify import still_there
+from agent.xr import authentication as certificate
+from agent.xr import trustpoint, trustpool
+from agent.xr.cli.sshport import Ssh
 
 _log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate, Evidence
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import EnrollmentKind, State
 
 _FORGOTTEN = (EnrollmentKind.TERMINAL, EnrollmentKind.URL)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent.model.certificate import Evidence
 from agent.model.method import Method
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import (
     Intent,
     Note,

@@ -13,7 +13,7 @@ from agent.model.state import AuthorizationState, Licensing, Reading
 from agent.netconf.retry import Disposition, Policy, classify
 from agent.netconf.session import Connector, Session
 from agent.remedy.observe import read_licensing
-from agent.xr.ssh import Ssh
+from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 

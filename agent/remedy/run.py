@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from agent.model.caution import Caution, CommitMode
-from agent.model.certificate import Evidence
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
 from agent.model.state import Enrollment, State, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
@@ -19,7 +19,7 @@ from agent.netconf import operations
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
 from agent.remedy.plan import plan
-from agent.xr.ssh import Ssh
+from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 

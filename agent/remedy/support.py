@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 from agent.model.errors import InputError, ProtocolError
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from agent.model.state import Access
-from agent.netconf import yanglibrary
-from agent.netconf.capability import Capabilities
-from agent.netconf.library import known
-from agent.netconf.schema import Schema
+from agent.netconf.yang import yanglibrary
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.library import known
+from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 
 # Captured files may hold a prompt or a second message around the hello.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.netconf.payload import Element, template
-from agent.netconf.schema import Schema
-from agent.xr.query import Query
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
 from agent.xr.tree import walk
 
 CFG = "Cisco-IOS-XR-um-http-client-cfg"

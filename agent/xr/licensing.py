@@ -20,7 +20,7 @@ from agent.model.errors import (
     SchemaError,
     SessionLost,
 )
-from agent.model.redact import Redactor
+from agent.model.masking.redact import Redactor
 from agent.model.state import (
     AuthorizationState,
     DeviceTime,
@@ -32,9 +32,9 @@ from agent.model.state import (
 )
 from agent.netconf import operations
 from agent.netconf.payload import Element, template
-from agent.netconf.schema import Schema
+from agent.netconf.query import Query
 from agent.netconf.session import Session
-from agent.xr.query import Query
+from agent.netconf.yang.schema import Schema
 from agent.xr.tree import Tree, entries, number, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"

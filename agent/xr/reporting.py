@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agent.model.state import Reporting
 from agent.netconf.payload import Element, template
-from agent.netconf.schema import Schema
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
 from agent.xr.licensing import device_time
-from agent.xr.query import Query
 from agent.xr.tree import text, walk
 
 OPER = "Cisco-IOS-XR-smart-license-platform-oper"

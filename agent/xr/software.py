@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from agent.netconf.payload import Element, template
-from agent.netconf.schema import Schema
-from agent.xr.query import Query
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
 from agent.xr.tree import entries, text, walk
 
 OPER = "Cisco-IOS-XR-install-oper"

@@ -1,4 +1,4 @@
-"""Reading decoded data: nested mappings and lists, as :meth:`agent.netconf.schema.Schema.decode` gives them."""
+"""Reading decoded data: nested mappings and lists, as :meth:`agent.netconf.yang.schema.Schema.decode` gives them."""
 
 from __future__ import annotations
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from agent.model.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.errors import SchemaError
-from agent.model.names import DistinguishedName
+from agent.model.pki.certificate import Certificate, Evidence, normal_hex, normal_serial
+from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
 from agent.netconf.payload import NETCONF_NS, Element, qname, template
-from agent.netconf.schema import Schema
-from agent.xr import certificate, show
-from agent.xr.query import Query
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
+from agent.xr import authentication as certificate
+from agent.xr.cli import show
 from agent.xr.tree import Tree, entries, readable, text
 
 _CLI_EDIT = "edit-trustpoint.cli-cfg"

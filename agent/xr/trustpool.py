@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agent.netconf import operations
 from agent.netconf.payload import Element, template
-from agent.netconf.schema import Schema
 from agent.netconf.session import Reply, Session
+from agent.netconf.yang.schema import Schema
 from agent.xr.tree import text
 
 ACT = "Cisco-IOS-XR-crypto-act"

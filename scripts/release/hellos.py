@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.model.errors import ProtocolError
-from agent.netconf.capability import Capabilities
+from agent.netconf.yang.capability import Capabilities
 from scripts.release.nodes import Unreadable, removed_nodes
 
 FILE = "hellos.json"

@@ -20,8 +20,8 @@ from click.testing import CliRunner
 import agent
 from agent.cli.fleetchosen import stop_at
 from agent.cli.main import program
-from agent.fleet.journal import Journal
-from agent.fleet.record import RunState
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator
 from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.schemas import check

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 import agent
 from agent.cli.main import program
-from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, RunState
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind, RunState
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check

@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from agent.fleet.history import seen_object
-from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, RunState
-from agent.fleet.record import Result as Planned
-from agent.model.certificate import Evidence
+from agent.fleet.journal.history import seen_object
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind, RunState
+from agent.fleet.results.record import Result as Planned
 from agent.model.method import Method
 from agent.model.outcome import Result, Status
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import Skip, VerdictKind
 from tests.cli.schemas import check, schema
 from tests.fleet.journals import ANCHOR, Ticks, away, begin, done, remedied, started

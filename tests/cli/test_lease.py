@@ -16,10 +16,10 @@ from click.testing import CliRunner
 
 import agent
 from agent.cli.main import program
-from agent.fleet import lease as module
-from agent.fleet.journal import Journal
-from agent.fleet.lease import Lease
-from agent.fleet.record import Kind
+from agent.fleet.journal import lease as module
+from agent.fleet.journal.lease import Lease
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind
 from agent.model.outcome import Result
 from agent.model.unfinished import Unfinished
 from agent.simulator import Device, Fault, FaultKind

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 import agent
 from agent.cli.main import Program, program
-from agent.model.anchor import TrustAnchor
 from agent.model.errors import ConnectError
+from agent.model.pki.anchor import TrustAnchor
 from tests.model.test_bundle import armoured, odd
 
 COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "simulate", "demo")

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from agent.cli import render
-from agent.fleet.objects import show_object
-from agent.model.certificate import Certificate, Evidence
+from agent.cli.view import render
+from agent.fleet.results.objects import show_object
 from agent.model.method import Method
-from agent.model.names import DistinguishedName
 from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
+from agent.model.pki.certificate import Certificate, Evidence
+from agent.model.pki.names import DistinguishedName
 from agent.model.plan import Intent
 from agent.model.state import Reading
 from agent.remedy.assess import assess

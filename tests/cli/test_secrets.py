@@ -22,8 +22,7 @@ from ncclient import manager
 
 import agent
 from agent.cli.main import program
-from agent.simulator import Device, Fault, FaultKind, Simulator
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, Simulator, rpc_error
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_processes import started, until
 from tests.support import Clock, all_of
@@ -95,7 +94,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
 def check(vault: Vault, caplog: pytest.LogCaptureFixture, done: Any) -> str:
     """That nothing leaked, that the log was at its loudest, and that there is a trace; gives the trace."""
     assert logging.getLogger().level == logging.DEBUG
-    assert {"DEBUG"} <= {record.levelname for record in caplog.records if record.name == "agent.netconf.paramiko"}
+    assert {"DEBUG"} <= {record.levelname for record in caplog.records if record.name == "agent.ssh.paramiko"}
     assert not vault.leaks(done.stdout)
     assert not vault.leaks(done.stderr)
     assert not vault.leaks(logged(caplog))

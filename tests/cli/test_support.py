@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from agent.model.state import Access
 from agent.remedy import support
 from agent.remedy.access import access

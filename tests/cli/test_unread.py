@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from agent.cli.interrupt import Stop, orderly, unbroken, whole
+from agent.cli.signals import Stop, orderly, unbroken, whole
 from agent.cli.work import Array
-from agent.fleet.journal import Journal
-from agent.fleet.record import RunState
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_fleet import PEM, Fleet

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from agent.cli.render import cell
-from agent.fleet import objects
-from agent.model.redact import masked
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.cli.view.render import cell
+from agent.fleet.results import objects
+from agent.model.masking.redact import masked
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.cli.conftest import Lab
 from tests.cli.test_processes import started, until
 from tests.model.test_anchor import make_pem

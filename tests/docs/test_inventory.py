@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.fleet.entry import OURS, SHEET
-from agent.fleet.filter import Filter
-from agent.fleet.inventory import load
-from agent.fleet.reference import Reference
-from agent.fleet.target import Target
+from agent.fleet.inventory.entry import OURS, SHEET
+from agent.fleet.inventory.filter import Filter
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.source import load
+from agent.fleet.inventory.target import Target
 from agent.model.method import Method
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "inventory.md").read_text(encoding="utf-8")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent.netconf import fetched, framing, payload, yangtext
-from agent.xr import terminal
+from agent.netconf import framing, payload
+from agent.netconf.yang import fetched, yangtext
+from agent.xr.cli import terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
@@ -21,7 +22,7 @@ def test_every_test_that_it_names_exists() -> None:
 def test_every_make_target_and_option_that_it_names_exists() -> None:
     rules = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"`make ([a-z]+)`", SECURITY)) <= set(rules)
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agent" / "cli").glob("*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "agent" / "cli").rglob("*.py"))
     assert not [option for option in re.findall(r"`(--[a-z-]+)`", SECURITY) if f'"{option}"' not in sources]
 
 

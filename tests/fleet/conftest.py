@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import agent
-from agent.fleet.reference import Reference
-from agent.fleet.target import Reach
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach
 from tests.fleet.routers import PASSWORD
 from tests.support import Lab
 

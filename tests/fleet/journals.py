@@ -12,14 +12,14 @@ from textwrap import dedent
 from typing import Any
 
 import agent
-from agent.fleet.journal import Journal
-from agent.fleet.journalschema import connect
-from agent.fleet.record import Kind, Result
-from agent.fleet.runlog import RunLog
-from agent.model.certificate import Evidence
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
+from agent.fleet.journal.tables import connect
+from agent.fleet.results.record import Kind, Result
 from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Status, StepRecord
 from agent.model.outcome import Result as PushResult
+from agent.model.pki.certificate import Evidence
 
 ANCHOR = agent.TrustAnchor.bundled()
 BEGIN = datetime(2026, 11, 25, 19, 30, 12, 345000, tzinfo=UTC)
@@ -75,8 +75,8 @@ _HEAD = """
 import sys
 from pathlib import Path
 from textwrap import dedent
-from agent.fleet.journal import Journal
-from agent.fleet.record import RunState
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import RunState
 from agent.model.errors import AgentError
 from tests.fleet.journals import ANCHOR, begin, done, remedied, started
 path = Path(sys.argv[1])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.fleet.inventory.target import Target
 from agent.fleet.poll import Look
-from agent.fleet.target import Target
 from agent.model.state import AuthorizationState, DeviceTime, Licensing, RegistrationState
 from agent.remedy.assess import deadlines_of
 from agent.remedy.poll import Sample

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import agent
-from agent.fleet.record import DeviceRecord, Kind, Result, RunRecord, RunState
-from agent.model.certificate import Evidence
+from agent.fleet.results.record import DeviceRecord, Kind, Result, RunRecord, RunState
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Status, StepRecord
 from agent.model.outcome import Result as PushResult
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import Skip, Verdict, VerdictKind
 from agent.model.state import ConfigModel
 

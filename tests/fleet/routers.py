@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agent.fleet.target import Target
+from agent.fleet.inventory.target import Target
 from agent.model.device import Device as Router
 from agent.model.errors import ConnectError
 from agent.model.state import Licensing, Reading

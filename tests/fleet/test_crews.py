@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.fleet import crews
-from agent.fleet.crews import cluster, processes, threads
-from agent.fleet.job import Hooks, Job
-from agent.fleet.record import Kind, Result, RunState
-from agent.fleet.reference import Reference
-from agent.fleet.runner import Crew, Run
-from agent.fleet.target import Reach, Target
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.run import executors as crews
+from agent.fleet.run.executors import cluster, processes, threads
+from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.runner import Crew, Run
 from agent.model.caution import Caution, CommitMode
 from agent.model.outcome import Event
 from agent.simulator import Device, Fault, FaultKind

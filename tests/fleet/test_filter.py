@@ -7,8 +7,8 @@ import re
 import pytest
 
 import agent
-from agent.fleet.filter import Filter
-from agent.fleet.target import Target
+from agent.fleet.inventory.filter import Filter
+from agent.fleet.inventory.target import Target
 
 ROUTERS = (
     Target("core1", "192.0.2.1", platform="iosxr", groups=("core", "emea"), data={"site": "London", "tags.0": "a"}),
@@ -104,7 +104,7 @@ def test_thousands_of_names_are_looked_up_not_compared_one_by_one(monkeypatch: p
     def compared(name: str, pattern: str) -> bool:
         raise AssertionError(f"{name} was compared with {pattern}")
 
-    monkeypatch.setattr("agent.fleet.filter.fnmatchcase", compared)
+    monkeypatch.setattr("agent.fleet.inventory.filter.fnmatchcase", compared)
     assert Filter.parse(",".join(target.name for target in many)).select(many) == many
 
 

@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet import herd as herds
-from agent.fleet.herd import Herd, WorkerDied
+from agent.fleet.run import processes as herds
+from agent.fleet.run.processes import Herd, WorkerDied
 from tests.support import eventually
 
 _stop = threading.Event()

@@ -18,10 +18,11 @@ from nornir.core.plugins.inventory import InventoryPluginRegister, TransformFunc
 from nornir.plugins.inventory.simple import SimpleInventory
 
 import agent
-from agent.fleet import inventory, textfile, yamlfile
-from agent.fleet.inventory import load, load_nornir
-from agent.fleet.reference import Reference
-from agent.fleet.target import Target
+from agent.fleet.inventory import source as inventory
+from agent.fleet.inventory import textfile, yamlfile
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.source import load, load_nornir
+from agent.fleet.inventory.target import Target
 from agent.model.address import Endpoint
 from agent.model.method import Method
 
@@ -752,7 +753,7 @@ def test_groups_that_meet_again_and_again_are_followed_once(folder: Path) -> Non
 def test_nornir_and_yaml_are_imported_only_for_what_needs_them(folder: Path) -> None:
     (folder / "routers.csv").write_text("name\nr1\n")
     code = (
-        "import sys; from agent.fleet.inventory import load; import agent.fleet.filter;"
+        "import sys; from agent.fleet.inventory.source import load; import agent.fleet.inventory.filter;"
         f"load({str(folder / 'routers.csv')!r});"
         "print([name for name in sys.modules if name.partition('.')[0] in ('nornir', 'ruamel')])"
     )

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet.job import Hooks, Job, perform
-from agent.fleet.rate import Limiter, Rate
-from agent.fleet.record import Kind
-from agent.fleet.reference import Reference
-from agent.fleet.target import Reach, Target
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.results.record import Kind
+from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.rate import Limiter, Rate
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
 from agent.model.plan import Register

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet import journalschema, journalwriter
-from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, Result, RunState
+from agent.fleet.journal import tables as journalschema
+from agent.fleet.journal import writer as journalwriter
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.model.errors import InputError, JournalError
 from agent.model.outcome import Failure, Status, StepRecord
 from agent.model.plan import Verdict, VerdictKind

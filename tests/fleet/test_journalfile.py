@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.fleet import journalschema, runlock
-from agent.fleet.journal import Journal
-from agent.fleet.journalschema import MIGRATIONS, default_path, prepare
-from agent.fleet.record import RunState
-from agent.fleet.runlock import alone
+from agent.fleet.journal import runlock
+from agent.fleet.journal import tables as journalschema
+from agent.fleet.journal.runlock import alone
+from agent.fleet.journal.store import Journal
+from agent.fleet.journal.tables import MIGRATIONS, default_path, prepare
+from agent.fleet.results.record import RunState
 from agent.model.errors import InputError
 from agent.model.unfinished import Unfinished
 from tests.fleet.journals import ANCHOR, begin, on_disk, process, remedied

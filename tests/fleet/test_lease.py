@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from agent.fleet import lease as module
-from agent.fleet.address import addresses
-from agent.fleet.lease import Lease
+from agent.fleet.journal import lease as module
+from agent.fleet.journal.lease import Lease
+from agent.fleet.run.identity import addresses
 from agent.model.device import Device
 from agent.model.errors import InputError, Interrupted, JournalError
 from agent.model.unfinished import Unfinished
@@ -35,6 +35,7 @@ CHANGE = Unfinished(
     "enrollment terminal",
     "xr-agent-5f2b90d1",
     datetime(2026, 11, 28, 16, 30, 5, 250000, tzinfo=UTC),
+    125.0,
 )
 FILE = "192.0.2.1:830.json"
 
@@ -207,7 +208,7 @@ def test_a_killed_push_holds_nothing_and_its_change_is_found(path: Path) -> None
 import sys
 from datetime import datetime, UTC
 from pathlib import Path
-from agent.fleet.lease import Lease
+from agent.fleet.journal.lease import Lease
 from agent.model.unfinished import Unfinished
 held = Lease.take({ONE!r}, path=Path(sys.argv[1]), run="r")
 held.begin(Unfinished("Trustpool", "no enrollment", "enrollment terminal", "p" * 20, datetime(2026, 1, 1, tzinfo=UTC)))
@@ -245,9 +246,11 @@ sys.stdin.read()
         b'{"trustpoint": "Trustpool", "before": null, "wanted": null, "persist": null, "until": "tomorrow"}',
         b'{"trustpoint": "Trustpool", "before": null, "wanted": null, "persist": null, "until": "2026-11-28T16:30"}',
         b'{"trustpoint": null, "before": null, "wanted": null, "persist": null, "until": null}',
+        b'{"trustpoint": "T", "before": null, "wanted": null, "persist": null, "until": null, "seconds": "long"}',
+        b'{"trustpoint": "T", "before": null, "wanted": null, "persist": null, "until": null, "seconds": NaN}',
         b" " * (1 << 17),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_is_left_and_cannot_be_read_is_said_and_kept(path: Path, left: bytes) -> None:
     path.mkdir()

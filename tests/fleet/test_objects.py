@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from jsonschema import ValidationError
 
-from agent.fleet import objects
-from agent.model.certificate import Evidence
+from agent.fleet.results import objects
 from agent.model.errors import ConnectError
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import Intent
 from agent.model.state import (
     AuthorizationState,

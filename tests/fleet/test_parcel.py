@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet import herd as herds
-from agent.fleet import parcel as parcels
-from agent.fleet.crews import cluster, processes
-from agent.fleet.herd import WorkerDied
-from agent.fleet.job import Job
-from agent.fleet.parcel import Delivered, Parcel, carry_out
-from agent.fleet.record import Kind, Result
-from agent.fleet.runner import Crew, Run
-from agent.fleet.target import Target
-from agent.model.bundle import Bundle
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Kind, Result
+from agent.fleet.run import parcel as parcels
+from agent.fleet.run import processes as herds
+from agent.fleet.run.executors import cluster, processes
+from agent.fleet.run.job import Job
+from agent.fleet.run.parcel import Delivered, Parcel, carry_out
+from agent.fleet.run.processes import WorkerDied
+from agent.fleet.run.runner import Crew, Run
+from agent.model.pki.bundle import Bundle
 from agent.model.plan import Authenticate, ImportBundle, Plan
 from agent.model.state import ConfigModel
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS
 from tests.fleet.test_crews import local_cluster
 
 ANCHOR = agent.TrustAnchor.bundled()

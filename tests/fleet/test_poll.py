@@ -11,16 +11,15 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet.job import Hooks, Job
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach
 from agent.fleet.poll import Look, watch
-from agent.fleet.rate import Limiter, Rate
-from agent.fleet.record import Kind
-from agent.fleet.reference import Reference
-from agent.fleet.target import Reach
+from agent.fleet.results.record import Kind
+from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.rate import Limiter, Rate
 from agent.model.errors import Interrupted
 from agent.remedy.poll import Until
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS, Device, Fault, FaultKind
 from tests.fleet.routers import PASSWORD, target
 from tests.support import Clock, Lab, eventually
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet.job import Hooks, Job
 from agent.fleet.poll import MOST_KEPT, Look, Stopped, watch
-from agent.fleet.record import Kind
+from agent.fleet.results.record import Kind
+from agent.fleet.run.job import Hooks, Job
 from agent.model.errors import Interrupted
 from tests.fleet.routers import Stage, many
 from tests.support import Clock, logged

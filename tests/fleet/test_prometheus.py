@@ -15,12 +15,12 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
 import agent
-from agent.fleet.job import Hooks, Job
+from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.metrics import Metrics
 from agent.fleet.poll import watch
-from agent.fleet.record import Kind
-from agent.fleet.target import Reach, Target
-from agent.model.resources import directory
+from agent.fleet.results.record import Kind
+from agent.fleet.run.job import Hooks, Job
+from agent.model.local.resources import directory
 from tests.fleet.looks import contacted, failed, look
 from tests.fleet.prometheus import Prometheus, promtool, scraping
 from tests.fleet.routers import target

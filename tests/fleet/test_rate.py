@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import agent
-from agent.fleet.rate import Limiter, Rate
+from agent.fleet.run.rate import Limiter, Rate
 from tests.support import Clock
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import agent
-from agent.fleet.record import Kind, Result
+from agent.fleet.results.record import Kind, Result
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Plan, Skip, Verdict, VerdictKind

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from agent.fleet.record import DeviceRecord, Kind, RunRecord
-from agent.fleet.report import check_path, write
-from agent.fleet.shown import shown, word
-from agent.fleet.timeline import Deadlines, When
+from agent.fleet.report.document import check_path, write
+from agent.fleet.report.shown import shown, word
+from agent.fleet.report.timeline import Deadlines, When
+from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
 from agent.model.errors import FileError, InputError
 from agent.model.outcome import Failure
 from tests.cli.schemas import check

@@ -16,8 +16,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from agent.fleet.record import DeviceRecord, Kind
-from agent.fleet.report import write
+from agent.fleet.report.document import write
+from agent.fleet.results.record import DeviceRecord, Kind
 from tests.fleet.records import NOW, devices, hostile, run
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.fleet.journal import Journal
-from agent.fleet.record import Kind, Result, RunState
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.model.errors import InputError
 from agent.model.outcome import Result as PushResult
 from agent.model.outcome import Status, StepRecord

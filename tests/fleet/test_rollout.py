@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet.rollout import Batch, Rollout, Share
+from agent.fleet.run.rollout import Batch, Rollout, Share
 
 
 def shares(**given: str) -> Rollout:

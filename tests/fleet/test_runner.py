@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from agent.fleet.job import Job
-from agent.fleet.record import Kind, Result, RunState
-from agent.fleet.rollout import Batch, Rollout, Share
-from agent.fleet.runner import Crew, Run, Unwatched
-from agent.fleet.target import Target
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.run.job import Job
+from agent.fleet.run.rollout import Batch, Rollout, Share
+from agent.fleet.run.runner import Crew, Run, Unwatched
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.fleet import textfile
-from agent.fleet.inventory import load
-from agent.fleet.reference import Reference
-from agent.fleet.target import Target
+from agent.fleet.inventory import textfile
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.source import load
+from agent.fleet.inventory.target import Target
 from agent.model.method import Method
 
 HEADER = "name,host,port,ssh_port,username,password,key,key_passphrase,jump,platform,trustpoint,method,groups,site\n"

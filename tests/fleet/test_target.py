@@ -12,8 +12,8 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringError, KeyringLocked
 
 import agent
-from agent.fleet.reference import Reference
-from agent.fleet.target import Reach, Target
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach, Target
 from agent.model.method import Method
 
 

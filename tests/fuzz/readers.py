@@ -16,52 +16,43 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from agent.cli import render
-from agent.cli.unpack import DAMAGE, texts
-from agent.fleet import objects
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
-from agent.model.certificate import CONSOLE, Certificate, Evidence
-from agent.model.clock import Clock
+from agent.cli.input.unpack import DAMAGE, texts
+from agent.cli.view import render
+from agent.fleet.results import objects
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, InputError, RPCError, SessionLost
+from agent.model.local.clock import Clock
+from agent.model.masking.text import neutralise, without_secrets
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
+from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.plan import Intent
 from agent.model.state import Access, Reading, Software, State
-from agent.model.text import neutralise, without_secrets
-from agent.netconf.capability import Capabilities
 from agent.netconf.framing import frame
-from agent.netconf.hostkeys import _KnownHosts
 from agent.netconf.payload import parse, to_dict
+from agent.netconf.query import Query
 from agent.netconf.retry import classify
-from agent.netconf.schema import Schema
 from agent.netconf.session import Pending, Reply, Session
 from agent.netconf.transport import DirectSession
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 from agent.remedy.assess import assess
-from agent.remedy.notice import Notice
+from agent.remedy.notices.folder import FILE, ROOT, bundled
+from agent.remedy.notices.folder import read as read_notice
 from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
-from agent.xr import (
-    certificate,
-    console,
-    dialog,
-    httpclient,
-    licensing,
-    reporting,
-    show,
-    software,
-    syslog,
-    transport,
-    trustpoint,
-    trustpool,
-)
-from agent.xr.dialog import AuthenticateDialog
-from agent.xr.listening import Stop, one_line
+from agent.ssh.hostkeys import _KnownHosts
+from agent.xr import authentication as certificate
+from agent.xr import destination as transport
+from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
+from agent.xr.cli import console, dialog, show
+from agent.xr.cli.dialog import AuthenticateDialog
+from agent.xr.cli.listening import Stop, one_line
+from agent.xr.cli.prompts import Prompts
+from agent.xr.cli.terminal import Terminal
 from agent.xr.logs.scan import Findings, scan
-from agent.xr.prompts import Prompts
-from agent.xr.query import Query
-from agent.xr.terminal import Terminal
 
 HERE = Path(__file__).parent
 ANCHOR = TrustAnchor.bundled()
@@ -91,7 +82,7 @@ class Model:
             "licensing": licensing.query(schema),
             "release": software.release_query(schema),
             "fixes": software.fixes_query(schema),
-            "syslog": syslog.query(schema),
+            "syslog": syslog.query(schema, bundled().signatures),
             "http_client": httpclient.query(schema),
             "name_validation": httpclient.names_query(schema),
             "reporting": reporting.query(schema),
@@ -334,7 +325,7 @@ def logs(data: bytes) -> None:
     with suppress(*DAMAGE):
         for name, text in texts(io.BytesIO(data), "log"):
             if not isinstance(text, InputError):
-                scan(text, found, unknown=name)
+                scan(text, bundled().signatures, found, unknown=name)
     for host in found.hosts.values():
         printed(host.host, objects.syslog_object(host))
 
@@ -345,9 +336,13 @@ def files(data: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        for read in (Secret.from_file, Notice.from_file):
-            with suppress(AgentError):
-                read(Path(file.name))
+        with suppress(AgentError):
+            Secret.from_file(Path(file.name))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / FILE).write_bytes(data)
+        (Path(folder) / ROOT).write_text(TrustAnchor.bundled().pem)
+        with suppress(AgentError):
+            read_notice(folder)
 
 
 def documents(data: bytes) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.model.device import Device, HostKeys
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 
 NETCONFD, SSHD, SUBSYSTEM = "/usr/sbin/netconfd", "/usr/sbin/sshd", "/usr/sbin/netconf-subsystem"
 OWN_MODULES = "/usr/share/yuma/modules"

@@ -14,7 +14,7 @@ from ncclient import manager
 from ncclient.operations import RaiseMode
 
 import agent
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
 from agent.netconf import operations
 from agent.netconf.payload import template

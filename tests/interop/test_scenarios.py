@@ -12,11 +12,11 @@ from agent.model.outcome import Status
 from agent.model.plan import Plan
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
 from agent.netconf import operations
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import template
+from agent.netconf.query import ask_one
 from agent.netconf.session import Reply, Session
+from agent.netconf.yang.capability import Capabilities
 from agent.xr import trustpoint
-from agent.xr.query import ask_one
 from tests.interop.conftest import Server, netconfd_session
 from tests.interop.netconfd import Netconfd
 from tests.support import Clock, eventually

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
 from agent.model.errors import InputError
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
 from agent.model.errors import InputError
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
 from tests.model.test_anchor import make_pem
 
 ANCHOR = TrustAnchor.bundled()

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Certificate, Evidence, normal_hex, normal_serial
-from agent.model.names import DistinguishedName
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Certificate, Evidence, normal_hex, normal_serial
+from agent.model.pki.names import DistinguishedName
 from tests.model.test_anchor import make_pem
 
 ANCHOR = TrustAnchor.bundled()

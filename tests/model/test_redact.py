@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 
 from agent.model.device import Secret
-from agent.model.redact import Redactor, names_a_secret, spelled
+from agent.model.masking.redact import Redactor, names_a_secret, spelled
 
 SECRET = "p<a>s&'s\"é\\w0rd-Zq7"
 KNOWN = Redactor([Secret(SECRET)])

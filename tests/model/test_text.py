@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model.redact import masked
-from agent.model.text import neutralise, without_secrets
+from agent.model.masking.redact import masked
+from agent.model.masking.text import neutralise, without_secrets
 
 
 @pytest.mark.parametrize("code", [*range(0x20), 0x7F, *range(0x80, 0xA0), 0x202E, 0x2066, 0x2028, 0xD800])

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from scripts.release.library import Library
 from scripts.release.update import Update
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import template
-from agent.netconf.schema import Schema
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 
 REVISIONS = {"Cisco-IOS-XR-crypto-act": "2019-06-18", "Cisco-IOS-XR-call-home-cfg": "2019-04-05"}
 NODES = {

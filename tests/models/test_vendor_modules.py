@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pyang import context, error, repository
 
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 
 RELEASE = "6.6.3"
 YANG = directory("yang")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agent.model.errors import RPCError, SchemaError
-from agent.netconf import yangtext
-from agent.netconf.capability import Capabilities
-from agent.netconf.fetched import fetch_modules
-from agent.netconf.schema import Schema
+from agent.netconf.yang import yangtext
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.fetched import fetch_modules
+from agent.netconf.yang.schema import Schema
 
 HEAD = 'namespace "urn:m0"; prefix m0;'
 LEAF = "container c { leaf a { type string; } }"

@@ -14,9 +14,9 @@ import pytest
 
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
-from agent.model.files import read_start
-from agent.netconf import hostkeys
-from agent.netconf.hostkeys import HostKeyCheck, fingerprint
+from agent.model.local.files import read_start
+from agent.ssh import hostkeys
+from agent.ssh.hostkeys import HostKeyCheck, fingerprint
 
 ED, RSA = "ssh-ed25519", "ssh-rsa"
 KEY, OTHER = b"\0\0\0\x0bssh-ed25519" + b"k" * 36, b"\0\0\0\x0bssh-ed25519" + b"o" * 36

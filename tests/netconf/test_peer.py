@@ -11,9 +11,9 @@ import pytest
 
 import agent
 from agent.model.device import Device as Target
-from agent.netconf.peer import Service, not_forwarded
-from agent.netconf.ssh import jump_host as parsed
 from agent.simulator import Device, Fault, FaultKind
+from agent.ssh.connection import jump_host as parsed
+from agent.ssh.peer import Service, not_forwarded
 from tests.netconf.test_connect import speaking
 from tests.support import Lab
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from agent.model.errors import ProtocolError, RPCError, SchemaError
-from agent.netconf import compiled, fetched, library, yangtext
-from agent.netconf import schema as judging
-from agent.netconf.capability import Capabilities
-from agent.netconf.library import Match
 from agent.netconf.payload import Element, parse, template
-from agent.netconf.schema import Schema, findings
-from agent.simulator.persona import Persona, releases
+from agent.netconf.yang import compiled, fetched, library, yangtext
+from agent.netconf.yang import schema as judging
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.library import Match
+from agent.netconf.yang.schema import Schema, findings
+from agent.simulator import Persona, releases
 from tests.support import Lab
 
 PREFIX = "http://cisco.com/ns/yang/"

@@ -12,11 +12,11 @@ import pytest
 from lxml import etree
 
 from agent.model.errors import SchemaError
-from agent.model.resources import directory
-from agent.netconf.capability import Capabilities
-from agent.netconf.library import Match
+from agent.model.local.resources import directory
 from agent.netconf.payload import NETCONF_NS, TEMPLATE_NS, Element, parse, placeholders, qname, serialize, template
-from agent.netconf.schema import Schema
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.library import Match
+from agent.netconf.yang.schema import Schema
 
 MONITORING_NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 LIBRARY_NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"

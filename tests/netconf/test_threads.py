@@ -14,14 +14,14 @@ import pytest
 from yangson.schemanode import CaseNode, ChoiceNode, InternalNode, RpcActionNode
 
 from agent.model.errors import SchemaError
-from agent.netconf import compiled, fetched, schema, yangtext
-from agent.netconf.capability import Capabilities
-from agent.netconf.library import Variant
 from agent.netconf.payload import parse, serialize, template
-from agent.netconf.schema import Schema, findings
 from agent.netconf.unlogged import Unlogged
-from agent.simulator import models as simulated
-from agent.simulator.persona import Persona
+from agent.netconf.yang import compiled, fetched, schema, yangtext
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.library import Variant
+from agent.netconf.yang.schema import Schema, findings
+from agent.simulator import Persona
+from agent.simulator.datastores import yangmodels as simulated
 from tests.threads import THREADS, at_once
 
 UM, ACT = "Cisco-IOS-XR-um-crypto-cfg", "Cisco-IOS-XR-crypto-act"
@@ -213,8 +213,8 @@ def test_a_fetched_folder_is_whole_whenever_it_is_there(tmp_path: Path) -> None:
 BUILDER = """
 import sys
 from pathlib import Path
-from agent.netconf import fetched
-from agent.netconf.capability import Capabilities
+from agent.netconf.yang import fetched
+from agent.netconf.yang.capability import Capabilities
 
 cache, main, kinds = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 for number in range(25):

@@ -15,8 +15,8 @@ from tests.packaging.project import COMMAND, ROOT, copy, lines, make_venv, pip, 
 
 _ASK = """
 import json, agent
-from agent.model.anchor import TrustAnchor
-from agent.model.resources import directory
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.local.resources import directory
 print(json.dumps({
     "agent": agent.__file__,
     "yang": str(directory("yang")),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from agent.model.errors import AgentError, SchemaError
-from agent.netconf.capability import Capabilities
-from agent.netconf.fetched import fetch_modules
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.fetched import fetch_modules
 from tests.fuzz import readers
 from tests.properties.conftest import few, steady
 

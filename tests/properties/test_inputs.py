@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import agent
-from agent.fleet.inventory import load
-from agent.fleet.target import Reach
+from agent.fleet.inventory.source import load
+from agent.fleet.inventory.target import Reach
 from agent.model.address import Endpoint
 from agent.model.errors import InputError
 from tests.properties.conftest import few

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from agent.model.errors import InputError
 from agent.model.plan import Intent
 from agent.model.state import Access, Enrollment, EnrollmentKind, TrustpointConfig
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import Element, parse, qname, serialize, template
-from agent.netconf.schema import Schema
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 from agent.simulator import Persona
-from agent.xr import certificate, trustpoint, trustpool
+from agent.xr import authentication as certificate
+from agent.xr import trustpoint, trustpool
 from tests.properties.conftest import steady
 
 # By cli-cfg, crypto-cepki-cfg below either root, um-crypto-cfg of several revisions.

@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
-from agent.model.certificate import CONSOLE, Certificate, Evidence
 from agent.model.device import Secret
 from agent.model.errors import InputError
 from agent.model.method import Method, Storage
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
+from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.plan import (
     Authenticate,
     ConfigureTrustpoint,

@@ -13,13 +13,13 @@ from lxml import etree
 from yangson.datatype import BooleanType, EmptyType, EnumerationType, IntegralType, StringType
 from yangson.schemanode import ChoiceNode, ContainerNode, LeafListNode, LeafNode, ListNode, RpcActionNode
 
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from agent.model.state import Unreadable
-from agent.netconf import compiled
-from agent.netconf.capability import Capabilities
-from agent.netconf.library import Match, Variant
 from agent.netconf.payload import parse
-from agent.netconf.schema import Schema, findings
+from agent.netconf.yang import compiled
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.library import Match, Variant
+from agent.netconf.yang.schema import Schema, findings
 from tests.properties.conftest import few
 
 INDEX = json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))["modules"]

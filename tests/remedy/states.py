@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.model.anchor import TrustAnchor
-from agent.model.bundle import Bundle
-from agent.model.certificate import CONSOLE, Certificate, Evidence
 from agent.model.method import Method
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
+from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.state import (
     Access,
     AuthorizationState,

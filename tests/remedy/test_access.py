@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.model.certificate import Evidence
+from agent.model.local.resources import directory
 from agent.model.method import Method
-from agent.model.resources import directory
+from agent.model.pki.certificate import Evidence
 from agent.model.state import Access, ConfigModel, EnrollmentKind, Way
-from agent.netconf.capability import Capabilities
-from agent.netconf.schema import Schema
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
-from agent.simulator.persona import Persona, releases
+from agent.simulator import Persona, releases
 
 UM, CA, CEPKI, CLI, NONE = ConfigModel
 TRUSTPOOL, FILE, RPC, DIALOG = Method.TRUSTPOOL, Method.FILE, Method.RPC, Method.DIALOG

@@ -13,13 +13,13 @@ from contextlib import closing
 import pytest
 
 import agent
-from agent.model.certificate import Evidence
+from agent.model.local.resources import directory
 from agent.model.method import Method
 from agent.model.outcome import Outcome, Result
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
-from agent.model.resources import directory
-from agent.netconf.capability import Capabilities
-from agent.netconf.schema import Schema
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 from agent.remedy.plan import plan
 from agent.simulator import Device, Persona, Simulator

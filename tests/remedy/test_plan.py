@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from agent.model.bundle import Bundle
-from agent.model.certificate import CONSOLE, Evidence
 from agent.model.device import Secret
 from agent.model.errors import InputError
 from agent.model.method import Method, Storage
+from agent.model.pki.bundle import Bundle
+from agent.model.pki.certificate import CONSOLE, Evidence
 from agent.model.plan import (
     Authenticate,
     ConfigureTrustpoint,

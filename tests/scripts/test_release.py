@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from scripts.release import hellos, nodes, text
 from scripts.release.library import Library
 from scripts.release.update import USED, Update

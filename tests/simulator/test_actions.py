@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from ncclient.operations import RPCError
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator import Device
 from tests.model.test_anchor import make_pem
 from tests.simulator.peer import NS, netconf, rpc, screen

@@ -11,7 +11,7 @@ import pytest
 from ncclient.transport.errors import TransportError
 from netmiko import ConnectHandler
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from agent.simulator import Device, Fault, FaultKind
 from tests.simulator.peer import Screen, netconf, screen, ssh
 from tests.support import Lab, eventually

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent.model.anchor import TrustAnchor
+from agent.model.pki.anchor import TrustAnchor
 from tests.model.test_anchor import make_pem
 from tests.simulator.peer import Screen, screen
 from tests.support import Lab

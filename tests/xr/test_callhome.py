@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 import agent
 from agent.model.state import LicensingTransport, TransportType
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import Element, parse
-from agent.netconf.schema import Schema
-from agent.xr import callhome, show, transport
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
+from agent.xr import callhome
+from agent.xr import destination as transport
 from agent.xr.callhome import DEFAULT_ADDRESS
+from agent.xr.cli import show
 from tests.support import Clock, Lab
 
 NS = "http://cisco.com/ns/yang/Cisco-IOS-XR-call-home-cfg"

@@ -9,7 +9,7 @@ import pytest
 
 import agent
 from agent.model.state import Reading, RegistrationState
-from agent.xr import cliread
+from agent.xr.cli import readings as cliread
 from tests.xr.routers import INVALID, PRINTED, Routers
 
 ADMIN = "root connected from 127.0.0.1 using console on r1\n"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import agent
-from agent.model.certificate import Evidence
 from agent.model.errors import ConsoleError, InputError, OutcomeUnknown, PolicyRefused, ReplyTimeout, SessionLost
-from agent.xr.console import Console
+from agent.model.pki.certificate import Evidence
+from agent.xr.cli.console import Console
 from tests.xr.routers import ACCEPT, INVALID, OTHER, PRINTED, REQUEST, STAMP, STEM, Cli, Router, Routers, Script
 
 ANCHOR = agent.TrustAnchor.bundled()

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from agent.model.errors import FileError, ReplyTimeout, SessionLost
-from agent.xr.files import fresh_name
+from agent.ssh.sftp import fresh_name
 from tests.xr.routers import Mute, Router, Routers
 
 PATH = "/misc/disk1/xr-agent-test.pem"
@@ -154,7 +154,7 @@ def test_a_folder_that_is_not_there_is_named(routers: Routers) -> None:
 
 def test_a_disk_without_modes_takes_the_file_all_the_same(routers: Routers, caplog: pytest.LogCaptureFixture) -> None:
     router = routers.add(sftp=NoModes)
-    with caplog.at_level("INFO", "agent.xr.files"), router.ssh() as ssh:
+    with caplog.at_level("INFO", "agent.ssh.sftp"), router.ssh() as ssh:
         ssh.files().put(DATA, PATH)
     assert [path.read_bytes() for path in on_disk(router)] == [DATA]
     assert "keeps its mode" in caplog.text

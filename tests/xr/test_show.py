@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Evidence
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Evidence
 from agent.model.state import AuthorizationState, EnrollmentKind, RegistrationState, TransportType
-from agent.xr import show
+from agent.xr.cli import show
 
 ANCHOR = TrustAnchor.bundled()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.model.state import AuthorizationState, Licensing, RegistrationState, TransportType
-from agent.xr import show
+from agent.xr.cli import show
 
 HEAD = "Smart Licensing Status\n======================\n\nSmart Licensing is ENABLED\n\n"
 BEHIND = "\nTransport:\n  Type: cslu\n  Cslu address: <empty>\n  Proxy:\n    Not Configured\n"

@@ -167,7 +167,7 @@ def test_a_connection_that_does_not_come_back_is_remembered(routers: Routers) ->
 
 def test_netmiko_is_not_imported_before_the_cli_is_needed() -> None:
     code = (
-        "import sys, agent; agent.Ssh(agent.Device('r1')); import agent.xr.console, agent.xr.dialog;"
+        "import sys, agent; agent.Ssh(agent.Device('r1')); import agent.xr.cli.console, agent.xr.cli.dialog;"
         "sys.exit('netmiko' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from agent.model.clock import Clock as RouterClock
 from agent.model.errors import ReplyTimeout
-from agent.xr import terminal
-from agent.xr.listening import Said, Stop
-from agent.xr.terminal import Terminal
+from agent.model.local.clock import Clock as RouterClock
+from agent.xr.cli import terminal
+from agent.xr.cli.listening import Said, Stop
+from agent.xr.cli.terminal import Terminal
 from tests.xr.routers import ACCEPT, REQUEST, STEM
 
 LOG = "RP/0/RP0/CPU0:Aug 20 18:41:28.381 UTC: smartlicserver[266]: %LICENSE-SMART_LIC-3-COMM_FAILED : it failed\n"

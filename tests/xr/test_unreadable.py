@@ -6,17 +6,18 @@ from typing import Any, cast
 
 import pytest
 
-from agent.model.anchor import TrustAnchor
-from agent.model.certificate import Evidence
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, EnrollmentKind, RegistrationState
-from agent.netconf.capability import Capabilities
 from agent.netconf.payload import parse
-from agent.netconf.schema import Schema
+from agent.netconf.query import Query
 from agent.netconf.session import Pending, Reply, Session
-from agent.simulator.persona import Persona
+from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.schema import Schema
+from agent.remedy.notices.folder import bundled
+from agent.simulator import Persona
 from agent.xr import httpclient, licensing, syslog, trustpoint
 from agent.xr.licensing import Answer
-from agent.xr.query import Query
 
 NS = "http://cisco.com/ns/yang/"
 NETCONF = "urn:ietf:params:xml:ns:netconf:base:1.0"
@@ -170,7 +171,7 @@ def test_messages_beside_one_that_cannot_be_read_are_counted() -> None:
         "<category>LICENSE</category><severity>{}</severity><time-stamp>{}</time-stamp></message>"
     )
     seen = reading(
-        syslog.query(of_release("7.8.1")),
+        syslog.query(of_release("7.8.1"), bundled().signatures),
         f'<syslog xmlns="{NS}{module}"><messages>{message.format(1, "message-severity-error", 1)}'
         f"{message.format(2, 'message-severity-error', 'then')}{message.format('x', 'message-severity-error', 3)}"
         f"{message.format(4, 'loud', 4)}</messages></syslog>",

@@ -12,9 +12,9 @@ import asyncssh
 import pytest
 
 import agent
-from agent.model.clock import Clock as RouterClock
 from agent.model.errors import AgentError, ConsoleError, FileError, ReplyTimeout, SessionLost
-from agent.xr import console, dialog, show, terminal
+from agent.model.local.clock import Clock as RouterClock
+from agent.xr.cli import console, dialog, show, terminal
 from tests.xr.routers import ACCEPT, PRINTED, REQUEST, Cli, Routers
 from tests.xr.test_files import DATA, PATH
 

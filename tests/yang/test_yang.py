@@ -15,7 +15,7 @@ from pyang import context, repository
 from yangson import DataModel
 from yangson.schemanode import InternalNode, SchemaNode
 
-from agent.model.resources import directory
+from agent.model.local.resources import directory
 from scripts.release.nodes import own, shapes
 from scripts.release.text import UNWRITTEN
 

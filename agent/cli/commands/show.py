@@ -1,0 +1,73 @@
+"""``xr-agent show``: everything the device tells about the trustpoint, its certificate, licensing and software."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from agent.cli import chosen, options
+
+
+@click.command("show")
+@options.target
+@click.option("--trustpoint", default="Trustpool", show_default=True, metavar="NAME", help="The trustpoint to show.")
+@click.option("--raw", is_flag=True, help="The device's own data as JSON, with secrets masked, not interpreted.")
+@options.output
+def command(form: str, raw: bool, **given: Any) -> None:
+    """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
+    options.start(given)
+    from agent.cli.view import render
+    from agent.cli.view.progress import Progress
+    from agent.cli.work import Router, emit, session_to
+    from agent.fleet.results import objects
+    from agent.model.errors import AgentError
+    from agent.remedy.observe import observe
+
+    name, router = chosen.trustpoint_name(given), Router.of(given)
+    device = router.device
+    try:
+        with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
+            if raw:
+                views = raw_views(session, name)
+                print(objects.dump(views, "jsonl" if form == "jsonl" else "json"))
+                return
+            state = observe(session, name, ssh=ssh, full=True)
+    except AgentError as error:
+        if form != "table" and not raw:
+            print(objects.dump(objects.unread_object(device.name, device.address, error), form))
+        raise
+    emit(
+        form,
+        lambda: objects.show_object(state, address=device.address),
+        lambda: render.show_view(state, device.address),
+    )
+
+
+def raw_views(session: Any, name: str) -> dict[str, object]:
+    """Each reply's data as xmltodict gives it, by what was asked; a refusal as text, nothing asked as None."""
+    from agent.model.errors import RPCError
+    from agent.model.masking.text import without_secrets
+    from agent.netconf.payload import to_dict
+    from agent.netconf.query import Query
+    from agent.remedy.access import access
+    from agent.xr import licensing, software, trustpoint
+
+    schema = session.schema
+    model = access(session.capabilities, schema).config_model
+    queries: dict[str, Query[Any]] = {
+        "trustpoint-config": trustpoint.config_query(schema, model, name),
+        "trustpoint-state": trustpoint.certificate_query(schema, name),
+        "licensing": licensing.query(schema),
+        "install-version": software.release_query(schema),
+        "install-fixes": software.fixes_query(schema),
+    }
+    flying = {what: query.send(session) for what, query in queries.items()}
+    views: dict[str, object] = {}
+    for what, pending in flying.items():
+        try:
+            data = None if pending is None else pending.result().data
+            views[what] = None if data is None else without_secrets(to_dict(data))
+        except RPCError as error:
+            views[what] = error.message
+    return views

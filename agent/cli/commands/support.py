@@ -1,0 +1,92 @@
+"""``xr-agent support``: what each release and platform allows, or what captured hello messages announce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.cli import options
+
+if TYPE_CHECKING:
+    from agent.model.state import Access
+
+
+@click.command("support")
+@click.option("--release", metavar="R", help="Only this release, e.g. 7.3.2.")
+@click.option("--platform", metavar="P", help="Only this platform, e.g. asr9k-x64.")
+@click.option("--hello", "hello", is_flag=True, help="Read captured <hello> messages from the FILEs, - for stdin.")
+@click.option("--strict-models", is_flag=True, help="Use no model whose revision is not known exactly.")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, allow_dash=True))
+@options.output
+def command(
+    form: str,
+    release: str | None,
+    platform: str | None,
+    hello: bool,
+    strict_models: bool,
+    files: tuple[Path, ...],
+    **given: Any,
+) -> None:
+    """Say by which model, which methods and with what evidence a device can be given its root.
+
+    Without files: every release and platform whose hello was captured. No device is contacted. Exit code 1 where
+    something announces nothing, or cannot be read as a hello.
+    """
+    options.start(given)
+    if bool(files) != hello or (hello and (release or platform)):
+        raise click.UsageError("give --hello with FILEs, or --release and --platform", ctx=click.get_current_context())
+    from agent.cli.view import render
+    from agent.cli.work import emit
+    from agent.fleet.results import objects
+
+    found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
+    if form == "jsonl":
+        for source, ways in found:
+            print(objects.dump(objects.support_object(source, ways), form))
+    else:
+        emit(
+            form,
+            lambda: [objects.support_object(source, ways) for source, ways in found],
+            lambda: render.support_view(found),
+        )
+    if any(isinstance(ways, str) or not ways.methods for _, ways in found):
+        click.get_current_context().exit(1)
+
+
+def _known(release: str | None, platform: str | None, strict: bool) -> Iterator[tuple[str, Access]]:
+    """One row for each kind of device."""
+    from agent.remedy.support import kinds
+
+    for kind in kinds(release, platform, strict=strict):
+        yield ", ".join(kind.devices), kind.access
+
+
+def _captured(files: tuple[Path, ...], strict: bool) -> Iterator[tuple[str, Access | str]]:
+    """One row for each file; a file that cannot be used has its reason there, and the others still count.
+
+    Raises:
+        InputError: the only file cannot be read.
+    """
+    from agent.model.errors import AgentError, InputError
+    from agent.remedy.support import of_hello
+
+    for path in files:
+        try:
+            yield str(path), of_hello(_read(path), strict=strict)
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            yield str(path), f"it cannot be read: {error.message.removeprefix(f'{path}: ')}"
+        except AgentError as error:
+            yield str(path), f"it is no captured hello: {error.message}"
+
+
+def _read(path: Path) -> bytes:
+    from agent.cli.input.collected import standard_input
+    from agent.model.local.files import read_start
+    from agent.remedy.support import LARGEST
+
+    return standard_input().read(LARGEST + 1) if str(path) == "-" else read_start(path, LARGEST + 1)

@@ -1,0 +1,1 @@
+"""The demo: simulated routers, and what is played on them."""

@@ -1,0 +1,1 @@
+"""What is printed: tables, progress, the live view of a run, logs."""

@@ -1,0 +1,140 @@
+"""What a run over many routers prints at its end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from agent.cli.view.render import cell, columns, word
+from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
+from agent.model.masking.text import counted
+from agent.model.outcome import Status
+
+_NAMED = 5
+_RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
+_MOST = 40
+"""Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
+
+
+def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
+    """Counts, then every router, or those that need a look where there are many."""
+    if run.kind is Kind.PLAN:
+        return Group(*plan_groups(devices))
+    total = sum(run.counts.values())
+    rows: list[tuple[Text, ...]] = []
+    hidden = well = 0
+    notes = _Notes()
+    for one in devices:
+        if one.word == "waiting":
+            continue
+        notes.take(one)
+        if total > _MOST and one.well:
+            well += 1
+            continue
+        if len(rows) == _MOST:
+            hidden += 1
+            continue
+        rows.append((cell(one.device, "bold"), word(one.word), cell(one.release), cell(one.method), cell(_why(one))))
+    parts: list[RenderableType] = [_counts(run)]
+    if rows:
+        parts.append(columns(("device", "", "release", "method", "detail"), rows))
+    if well:
+        parts.append(cell(f"{well:,} that ended well are not listed: xr-agent history {run.run}", "dim"))
+    if hidden:
+        parts.append(cell(f"{hidden} more need a look: xr-agent history {run.run} --failed", "yellow"))
+    return Group(*parts, *notes.lines(run.run))
+
+
+@dataclass
+class _Notes:
+    """What is said once below the table, of however many routers."""
+
+    advice: Counter[str] = field(default_factory=Counter)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    passing: int = 0
+    unheard: int = 0
+
+    def take(self, one: DeviceRecord) -> None:
+        """Count what is to be said of *one*."""
+        self.passing += one.passing
+        self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
+        if one.error is not None and one.error.hint:
+            self.advice[one.error.hint] += 1
+            names = self.names.setdefault(one.error.hint, [])
+            if len(names) < _NAMED:
+                names.append(one.device)
+
+    def lines(self, run: str) -> Iterator[Text]:
+        """The lines, those that concern most routers first."""
+        if self.passing:
+            said = "a reload forgets the root; an import into the trustpool lasts (push --bundle FILE --then trustpool)"
+            yield cell(f"{counted(self.passing, 'router')}: {said}", "yellow")
+        if self.unheard:
+            said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
+            yield cell(f"{counted(self.unheard, 'router')}: {said}", "yellow")
+        for hint, count in self.advice.most_common(_NAMED):
+            more = ", …" if count > len(self.names[hint]) else ""
+            yield cell(f"next: {hint}  ({', '.join(self.names[hint])}{more})")
+        if self.advice:
+            yield cell(f"the steps of one of them: xr-agent history {run} --device NAME", "dim")
+
+
+def _counts(run: RunRecord) -> Text:
+    parts = [
+        cell(f"run {run.run}", "bold"),
+        *(Text.assemble(f"{count:,} ", word(name)) for name, count in run.counts.items()),
+    ]
+    return Text(" · ").join(parts)
+
+
+def _why(one: DeviceRecord) -> str | None:
+    if one.error is not None:
+        return one.error.message
+    said = next(iter(one.reasons), None) if one.evidence in (None, "none") else f"by {one.evidence}"
+    return f"{said}, until a reload" if one.passing else said
+
+
+def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
+    """Equal plans together: how many routers, by which way, and what is done to each; the largest group first."""
+    counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    first: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in devices:
+        key = _plan(one)
+        counts[key] += 1
+        names = first.setdefault(key, [])
+        if len(names) < 3:
+            names.append(one.device)
+    lines = []
+    for key, count in counts.most_common():
+        how, diff = key
+        more = ", …" if count > len(first[key]) else ""
+        lines.append(
+            Text.assemble(
+                cell(f"{counted(count, 'router')}: {how}", "bold"), cell(f"  ({', '.join(first[key])}{more})", "dim")
+            )
+        )
+        lines += [cell(f"  {line}") for line in diff]
+    return lines
+
+
+def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
+    """What a plan comes to, the router's own name and address left out of it."""
+    plain = one.plain
+    if plain.get("error"):
+        return f"could not be read: {_unnamed(plain['error']['message'], one)}", ()
+    if plain.get("skip"):
+        return f"nothing possible because {_unnamed(plain['skip']['reason'], one)}", ()
+    if not plain.get("changes"):
+        return "nothing to do", ()
+    return f"{plain['config_model']}, {plain['method']}", tuple(plain["diff"])
+
+
+def _unnamed(text: str, one: DeviceRecord) -> str:
+    """*text* without what differs from router to router."""
+    host = (one.address or one.device).rpartition(":")[0] or one.device
+    return re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)

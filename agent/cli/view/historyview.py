@@ -1,0 +1,187 @@
+"""Tables of the journal: the runs, the routers of one run as they are read, and the steps of one router."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli.view.render import cell, columns, grid, hexadecimal, word
+from agent.fleet.journal import writeahead
+from agent.fleet.journal.rows import Trail
+from agent.fleet.results.record import DeviceRecord, RunRecord
+from agent.model.masking.redact import masked
+from agent.model.unfinished import Unfinished
+
+_ROWS = 500
+"""How many routers are drawn at once, so that no run is held as a whole."""
+
+
+def runs_view(runs: Iterable[RunRecord]) -> RenderableType:
+    """The runs, the newest first."""
+    return columns(
+        ("run", "began (UTC)", "who", "command", "state", "routers", "change"),
+        (
+            (
+                cell(run.run, "bold"),
+                cell(_minute(run.began)),
+                cell(f"{run.user}@{run.host}"),
+                cell(run.kind.value),
+                word(run.state.value),
+                _counts(run.counts),
+                cell(run.change_ref),
+            )
+            for run in runs
+        ),
+        whole="run",
+    )
+
+
+def run_view(run: RunRecord) -> RenderableType:
+    """A run in full, as the heading of its routers."""
+    return grid(
+        (
+            ("command", cell(run.kind.value)),
+            ("state", word(run.state.value)),
+            ("who", cell(f"{run.user}@{run.host}, xr-agent {run.version}")),
+            ("began", cell(_second(run.began))),
+            ("ended", cell(_second(run.ended) if run.ended else None)),
+            ("change", cell(run.change_ref)),
+            ("settings", cell(_settings(run.settings))),
+            ("routers", _counts(run.counts)),
+        ),
+        title=f"run {run.run}",
+    )
+
+
+def devices_views(records: Iterable[DeviceRecord]) -> Iterator[Table]:
+    """The routers as tables of the same layout, the first with the heads."""
+    left = iter(records)
+    first = True
+    while some := list(islice(left, _ROWS)):
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=first, expand=True)
+        for head, width, ratio in (("device", None, 2), ("result", 13, None), ("ended (UTC)", 16, None), ("", None, 4)):
+            table.add_column(head, width=width, ratio=ratio, overflow="fold")
+        for record in some:
+            table.add_row(
+                cell(record.device, "bold"),
+                word(record.word),
+                cell(_minute(record.ended) if record.ended else None),
+                cell(_said(record)),
+            )
+        yield table
+        first = False
+
+
+def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType:
+    """One router in one run, step by step."""
+    error = record.error
+    head = Text(" ").join((cell(record.device, "bold"), word(record.word), cell(f"· {run.kind.value} · run {run.run}")))
+    return Group(
+        grid(
+            (
+                ("address", cell(record.address)),
+                ("release", cell(record.release)),
+                ("method", cell(record.method)),
+                ("evidence", cell(record.evidence)),
+                ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
+                ("batch", cell(record.batch)),
+                ("began", cell(_second(record.began) if record.began else None)),
+                ("ended", cell(_second(record.ended) if record.ended else None)),
+                *(("because" if index == 0 else "", cell(why)) for index, why in enumerate(record.reasons)),
+                ("error", cell(error.message if error else None, "red")),
+                ("next", cell(error.hint if error else None)),
+                ("before", cell(_seen(trail.before))),
+                ("after", cell(_seen(trail.after))),
+                *(() if trail.unfinished is None else (("unfinished", cell(_unfinished(trail.unfinished))),)),
+            ),
+            title=head,
+        ),
+        *([_moments(trail)] if trail.moments else []),
+    )
+
+
+def _moments(trail: Trail) -> RenderableType:
+    return columns(
+        ("time (UTC)", "try", "step", "", "detail"),
+        (
+            (
+                cell(f"{one.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
+                cell(one.attempt),
+                cell(one.step),
+                word(one.status.value),
+                cell(one.detail),
+            )
+            for one in trail.moments
+        ),
+    )
+
+
+def _said(record: DeviceRecord) -> str | None:
+    """What tells most about how it came out."""
+    if record.error is not None:
+        return record.error.message
+    if record.method is not None:
+        proof = "" if record.evidence in (None, "none") else f", by {record.evidence}"
+        return f"{record.method}{proof}{', until a reload' if record.passing else ''}"
+    if record.ended is None and record.steps:
+        last = record.steps[-1]
+        return f"{last.step} {last.status.value}"
+    return "; ".join(record.reasons) or None
+
+
+def _seen(seen: Mapping[str, Any] | None) -> str | None:
+    """What was seen, in words; whatever else is kept is shown as it is kept."""
+    if seen is None:
+        return None
+    parts = []
+    for name, value in seen.items():
+        if name == "certificate" and isinstance(value, dict):
+            sha1 = value.get("sha1")
+            parts.append(f"certificate {value.get('subject') or ''} {hexadecimal(str(sha1)) if sha1 else ''}".strip())
+        elif isinstance(value, dict):
+            parts.append(f"{name} {', '.join(f'{key} {one}' for key, one in value.items() if one is not None)}")
+        elif isinstance(value, list):
+            parts.append(f"{name} {json.dumps(value)}")
+        else:
+            parts.append(f"{name} {'none' if value is None else value}")
+    return "; ".join(parts)
+
+
+def _unfinished(change: Unfinished) -> str:
+    """What was begun, and for how long the router may have it on trial."""
+    said = f"trustpoint {change.trustpoint} from {_line(change.before)} to {_line(change.wanted)}"
+    if change.persist is None or change.until is None:
+        return said
+    persist = writeahead.shown(change)["persist"]
+    return f"{said}; on trial until {_second(change.until)}, persist-id {persist}"
+
+
+def _line(enrollment: str | None) -> str:
+    return "none" if enrollment is None else f"'{masked(enrollment)}'"
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in settings.items()
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> Text:
+    return Text(", ").join([Text.assemble(f"{count} ", word(name)) for name, count in sorted(counts.items())])
+
+
+def _minute(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _second(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,84 @@
+"""Progress on stderr: a spinner on a terminal, else one plain line for each step that ended."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich.status import Status as Spinner
+from rich.text import Text
+
+from agent.cli.view.console import errors
+from agent.cli.view.render import cell, word
+from agent.model.errors import AgentError
+from agent.model.masking.text import neutralise
+from agent.model.outcome import Event, Status
+
+
+class Progress:
+    """Says each event once; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._console = errors()
+        self._running: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._spinner = Spinner("", console=self._console) if self._console.is_terminal else None
+
+    def say(self, device: str, text: str) -> None:
+        """What is under way on *device*; shown until the next thing is."""
+        with self._lock:
+            self._running[device] = text
+            self._refresh()
+
+    def event(self, event: Event) -> None:
+        """A step that began goes into the spinner, one that ended gets its line; the event of the outcome neither."""
+        if event.outcome is not None:
+            self.finished(event.device)
+        elif event.status is Status.STARTED:
+            self.say(event.device, " ".join(filter(None, (event.step, event.detail))))
+        else:
+            self.line(event.device, event.step, event.status.value, event.detail)
+
+    def line(self, device: str, step: str, status: str, detail: str) -> None:
+        """One line above the spinner."""
+        with self._lock:
+            self._console.print(_line(device, step, status, detail), soft_wrap=not self._console.is_terminal)
+
+    def finished(self, device: str) -> None:
+        """Nothing is under way on *device* any more."""
+        with self._lock:
+            self._running.pop(device, None)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        if self._spinner is not None:
+            busy = (f"{device}: {text}" for device, text in sorted(self._running.items()))
+            self._spinner.update(Text(neutralise(" · ".join(busy)), no_wrap=True, overflow="ellipsis"))
+
+    def __enter__(self) -> Self:
+        if self._spinner is not None:
+            self._spinner.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._spinner is not None:
+            self._spinner.stop()
+
+
+def say_wait(device: str, error: AgentError, seconds: float) -> None:
+    """Say that *device* refuses sessions for now and is asked again in *seconds*; a running spinner stays below."""
+    screen = errors()
+    said = f"{error.message}; rate limit: trying again in {seconds:.0f} s"
+    screen.print(_line(device, "connect", Status.RETRY.value, said), soft_wrap=not screen.is_terminal)
+
+
+def _line(device: str, step: str, status: str, detail: str) -> Text:
+    said = word(status)
+    said.pad_right(max(0, 7 - len(status)))
+    parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), said]
+    if detail:
+        parts.append(cell(detail, "dim"))
+    return Text(" ").join(parts)

@@ -1,0 +1,1 @@
+"""Whom: entries of inventories in their formats, filtered, each a target."""

@@ -1,0 +1,404 @@
+"""What one entry of an inventory says about a router, checked and typed; pure: it knows no file and no nornir.
+
+No error quotes a value but a host: what stands at a wrong place may be a secret, and the line is said.
+
+Nornir's entries (a host, a group, the defaults) say it in three places, the first of which counts:
+
+1. ``data: xr_agent:``, our own keys: :data:`OURS`;
+2. ``connection_options: netconf:``, as nornir_netconf has it: hostname, port, username, password;
+3. the entry's own hostname, port, username, password, platform.
+
+Within each place the host counts before its groups, a near group before a farther one, the defaults come last; key by
+key. What ``port`` of an entry itself means depends on who wrote it: see :meth:`Entry.settled`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from agent.fleet.inventory.reference import Place, Reference
+from agent.fleet.inventory.target import Target
+from agent.model.address import Endpoint
+from agent.model.errors import InputError
+from agent.model.masking.redact import masked, names_a_secret
+from agent.model.masking.text import neutralise
+from agent.model.method import Method
+from agent.model.plan import Intent
+
+NETCONF_PORT, _SSH_PORT = 830, 22
+
+KEY = "xr_agent"
+"""The name under an entry's ``data`` below which our settings are."""
+
+OURS = MappingProxyType(
+    {
+        "netconf_port": "port",
+        "ssh_port": "ssh_port",
+        "password": "password",
+        "key": "key_file",
+        "key_passphrase": "key_passphrase",
+        "jump": "jump",
+        "trustpoint": "trustpoint",
+        "method": "method",
+    }
+)
+"""Our settings, each with the field of a :class:`Layer` that it sets."""
+
+NORNIR = MappingProxyType({name: name for name in ("port", "username", "password", "platform")} | {"hostname": "host"})
+"""Nornir's own, likewise."""
+
+_NETCONF = MappingProxyType({key: name for key, name in NORNIR.items() if key != "platform"})
+
+SHEET = MappingProxyType(
+    {name: name for name in ("host", "port", "ssh_port", "username", "password", "key_passphrase", "jump")}
+    | {"key": "key_file", "platform": "platform", "trustpoint": "trustpoint", "method": "method"}
+)
+"""The columns of a CSV file, likewise."""
+
+_HINTS = {
+    "port": "write netconf_port or ssh_port",
+    **dict.fromkeys(("hostname", "username", "platform"), "this key of nornir's stands in the entry itself"),
+}
+_BLANKS = str.maketrans("\t\r\n", "   ")
+_COMMENTS = ("#", ";", "!", "//")
+_DEEPEST = 40
+_MOST_VALUES = 100_000
+
+
+class BadValue(Exception):
+    """A value that cannot be used: *path* leads to it from the top of its entry."""
+
+    def __init__(self, message: str, *path: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.hint = hint
+
+    def below(self, *path: str) -> BadValue:
+        """The same, seen from further up."""
+        return BadValue(self.message, *path, *self.path, hint=self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one place says; None where it says nothing."""
+
+    host: str | None = None
+    port: int | None = None
+    ssh_port: int | None = None
+    username: str | None = None
+    password: Reference | None = None
+    key_file: Path | None = None
+    key_passphrase: Reference | None = None
+    jump: str | None = None
+    platform: str | None = None
+    trustpoint: str | None = None
+    method: Method | None = None
+
+    @classmethod
+    def parse(cls, said: Mapping[str, Any], names: Mapping[str, str], folder: Path) -> Layer:
+        """The values of *said* that *names* knows; paths are relative to *folder*.
+
+        Raises:
+            BadValue: a value cannot be used.
+        """
+        values: dict[str, Any] = {}
+        for key, name in names.items():
+            value = said.get(key)
+            if value is None:
+                continue
+            try:
+                values[name] = _READERS[name](value, folder)
+            except BadValue as error:
+                raise error.below(key) from None
+        if "host" in values:
+            try:
+                values = _spread(values, values["host"])
+            except BadValue as error:
+                raise error.below(next(key for key, name in names.items() if name == "host")) from None
+        return cls(**values) if values else _NOTHING
+
+    def over(self, far: Layer) -> Layer:
+        """This, and where it says nothing what *far* says."""
+        if self == _NOTHING:
+            return far
+        if far == _NOTHING:
+            return self
+        near = ((name, getattr(self, name)) for name in _FIELDS)
+        return Layer(**{name: getattr(far, name) if value is None else value for name, value in near})
+
+    def target(self, name: str, groups: tuple[str, ...], data: Mapping[str, str]) -> Target:
+        """The router *name*, which is read as its host where nothing else is said.
+
+        Raises:
+            BadValue: the name cannot be used.
+        """
+        if mark := next((mark for mark in _COMMENTS if _text(name, "a name").startswith(mark)), None):
+            raise BadValue(f"the name {name!r} begins with {mark}, as a comment does", hint="call the router otherwise")
+        said = {one: getattr(self, one) for one in _FIELDS}
+        if self.host is None:
+            said = _spread(said, _endpoint(name))
+        return Target(name, groups=groups, data=data, **said)
+
+
+_FIELDS = tuple(one.name for one in fields(Layer))
+_NOTHING = Layer()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a host, a group or the defaults say, by place.
+
+    ``data``: the further values, by the top key they stand under, each with its dotted name.
+    """
+
+    ours: Layer = _NOTHING
+    netconf: Layer = _NOTHING
+    plain: Layer = _NOTHING
+    data: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, said: Mapping[str, Any], folder: Path) -> Entry:
+        """An entry as nornir's ``dict()`` gives it.
+
+        Raises:
+            BadValue: a value cannot be used, or a key of ours is unknown.
+        """
+        data = mapping(said, "data")
+        with_ours = {str(key): value for key, value in data.items()}
+        misspelt = next(filter(_like_ours, with_ours), None)
+        if misspelt:
+            raise BadValue(f"the key {misspelt!r} is unknown", "data", misspelt, hint=f"did you mean {KEY}?")
+        settings = mapping(data, KEY, above=("data",))
+        unknown = unknown_key(settings, OURS)
+        if unknown:
+            unknown.hint = _HINTS.get(unknown.path[0], unknown.hint)
+            raise unknown.below("data", KEY)
+        netconf = mapping(mapping(said, "connection_options"), "netconf", above=("connection_options",))
+        return cls(
+            ours=_layer(settings, OURS, folder, "data", KEY),
+            netconf=_layer(netconf, _NETCONF, folder, "connection_options", "netconf"),
+            plain=Layer.parse(said, NORNIR, folder),
+            data={key: flat(key, value) for key, value in with_ours.items() if key != KEY},
+        )
+
+    def over(self, far: Entry) -> Entry:
+        """This, and where it says nothing what *far* says; a value of ``data`` counts with all below it."""
+        return Entry(
+            self.ours.over(far.ours),
+            self.netconf.over(far.netconf),
+            self.plain.over(far.plain),
+            {**far.data, **self.data} if self.data else far.data,
+        )
+
+    def settled(self) -> Layer:
+        """The three places as one.
+
+        nornir's ``port`` is whatever the plugin makes of it that its user has: 22 is SSH's and 830 NETCONF's. Any other
+        is NETCONF's where the SSH port is said, SSH's where the NETCONF port is said, and refused where neither is.
+
+        Raises:
+            BadValue: it cannot be told which port is meant.
+        """
+        port = self.ours.port or self.netconf.port
+        ssh_port, plain = self.ours.ssh_port, self.plain.port
+        if plain == _SSH_PORT or (plain != NETCONF_PORT and port):
+            ssh_port = ssh_port or plain
+        elif plain == NETCONF_PORT or ssh_port:
+            port = port or plain
+        elif plain:
+            hint = f"say data: {KEY}: netconf_port or ssh_port"
+            raise BadValue(f"port {plain} may be that of NETCONF or that of SSH", "port", hint=hint)
+        said = self.ours.over(self.netconf).over(replace(self.plain, port=None))
+        return replace(said, port=port, ssh_port=ssh_port)
+
+
+def mapping(said: Mapping[Any, Any], key: str, *, above: tuple[str, ...] = ()) -> Mapping[Any, Any]:
+    """The mapping at *key*, empty where there is none.
+
+    Raises:
+        BadValue: something else is there.
+    """
+    value = said.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise BadValue(f"{key} is no mapping", *above, key, hint="write its keys below it, indented")
+    return value
+
+
+def unknown_key(said: Mapping[Any, Any], known: Iterable[str]) -> BadValue | None:
+    """The first key of *said* that is not *known*, as an error that names the nearest known one."""
+    names = set(known)
+    strange = next((key for key in said if key not in names), None)
+    if strange is None:
+        return None
+    if not isinstance(strange, str):
+        return BadValue(f"the key {strange!r} is no text", str(strange), hint="put it in quotes")
+    near = nearest(strange, names)
+    hint = f"did you mean {near}?" if near else f"one of {', '.join(sorted(names))}"
+    return BadValue(f"the key {strange!r} is unknown", strange, hint=hint)
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of *known* that *word* is most like, if it is like any."""
+    names = list(known)
+    spellings = (word, word.lower().replace("-", "_"))
+    return next((found[0] for one in spellings if (found := difflib.get_close_matches(one, names, 1, cutoff))), None)
+
+
+def _spread(said: dict[str, Any], where: Endpoint) -> dict[str, Any]:
+    """*said* with the host of *where*, and with its user and port, which must not be said otherwise."""
+    made = {**said, "host": where.host}
+    for name, value in (("username", where.user), ("port", where.port)):
+        if value is None:
+            continue
+        if said.get(name) not in (None, value):
+            raise BadValue(f"the {name} in the host is another than the one beside it", hint="say it once")
+        made[name] = value
+    return made
+
+
+def router_name(text: str) -> str:
+    """What a router is called that has no name besides where it is, *text*: as that is written, without the user."""
+    if "://" in text:
+        return str(_endpoint(text))
+    return text.rpartition("@")[2]
+
+
+def flat(name: str, value: object) -> dict[str, str]:
+    """*value* as text by dotted names, the entries of a list by their number.
+
+    Left out is what has no value, and what stands under a name that speaks of a secret.
+
+    Raises:
+        BadValue: it is nested too deeply, too large, or has control characters.
+    """
+    found = {}
+    for number, (path, text) in enumerate(_leaves(value, (name,))):
+        if number == _MOST_VALUES:
+            raise BadValue(f"this has more than {_MOST_VALUES} values", "data", name)
+        if text is None or any(map(names_a_secret, path)):
+            continue
+        safe = text.translate(_BLANKS)
+        if not safe.isprintable() and neutralise(safe) != masked(safe):
+            raise BadValue("the value has control characters", "data", *path)
+        found[".".join(path)] = masked(text)
+    return found
+
+
+def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str | None]]:
+    if len(path) > _DEEPEST:
+        raise BadValue(f"the values are nested deeper than {_DEEPEST} levels", "data", *path)
+    if isinstance(value, Mapping):
+        yield path, None
+        for key, one in value.items():
+            yield from _leaves(one, (*path, str(key)))
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield path, None
+        for number, one in enumerate(one for one in value if one is not None):
+            yield from _leaves(one, (*path, str(number)))
+    elif value is not None:
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@lru_cache(1024)
+def _like_ours(key: str) -> bool:
+    return key != KEY and nearest(key, (KEY,), 0.85) is not None
+
+
+def _layer(said: Mapping[str, Any], names: Mapping[str, str], folder: Path, *path: str) -> Layer:
+    try:
+        return Layer.parse(said, names, folder)
+    except BadValue as error:
+        raise error.below(*path) from None
+
+
+def _text(value: object, what: str = "the value") -> str:
+    if not isinstance(value, str):
+        raise BadValue(f"{what} is no text", hint="put it in quotes")
+    if not value or not value.isprintable() or value != value.strip():
+        fault = "is empty" if not value.strip() else "has control characters or blanks at its ends"
+        raise BadValue(f"{what} {fault}", hint="leave the key out where there is no value")
+    return value
+
+
+def _endpoint(value: object) -> Endpoint:
+    try:
+        return Endpoint.parse(_text(value, "a host"))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
+
+
+def _port(value: object) -> int:
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 65536:
+        raise BadValue("this is no port in 1..65535")
+    return number
+
+
+def _reference(value: object, folder: Path) -> Reference:
+    try:
+        reference = Reference.parse(str(value))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
+    _text(reference.name, "a reference")
+    if reference.place is Place.FILE:
+        return Reference(Place.FILE, str(_path(reference.name, folder)))
+    return reference
+
+
+def _path(value: object, folder: Path) -> Path:
+    try:
+        return folder / Path(_text(value, "a path")).expanduser()
+    except RuntimeError as error:
+        raise BadValue("the path begins with ~ and there is no such home") from error
+
+
+def _jump(value: object) -> str:
+    text = _text(value, "a jump host")
+    for part in text.split(","):
+        _endpoint(part.strip())
+    return text
+
+
+def _method(value: object) -> Method:
+    text = _text(value, "a method")
+    try:
+        return Method(text)
+    except ValueError as error:
+        raise BadValue("this is no method", hint=f"one of {', '.join(one.value for one in Method)}") from error
+
+
+@lru_cache(256)
+def _trustpoint(value: object) -> str:
+    name = _text(value, "a trustpoint")
+    try:
+        return Intent(trustpoint=name).trustpoint
+    except InputError as error:
+        raise BadValue("this trustpoint name cannot be used", hint=error.hint) from error
+
+
+def _anywhere(reader: Callable[[object], Any]) -> Callable[[object, Path], Any]:
+    return lambda value, _: reader(value)
+
+
+_READERS: Mapping[str, Callable[[object, Path], Any]] = {
+    "host": _anywhere(_endpoint),
+    "port": _anywhere(_port),
+    "ssh_port": _anywhere(_port),
+    "username": _anywhere(_text),
+    "password": _reference,
+    "key_file": _path,
+    "key_passphrase": _reference,
+    "jump": _anywhere(_jump),
+    "platform": _anywhere(_text),
+    "trustpoint": _anywhere(_trustpoint),
+    "method": _anywhere(_method),
+}

@@ -1,0 +1,119 @@
+"""One router of an inventory, as data that may travel: secrets are references, resolved where the router is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agent.fleet.inventory.reference import Reference
+from agent.model.device import Device, HostKeys
+from agent.model.errors import InputError
+from agent.model.method import Method
+from agent.model.plan import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How routers are reached where their own entry says nothing else.
+
+    Attributes:
+        ssh: whether the CLI and SFTP may be opened; strict_models: whether only models known exactly are used.
+        connect_wait: seconds for which a router that limits new sessions is waited for.
+        jump: the SSH host to go through, ``[user@]host[:port]``, or a list of them.
+    """
+
+    port: int = 830
+    ssh_port: int = 22
+    username: str | None = None
+    password: Reference | None = None
+    key_file: Path | None = None
+    key_passphrase: Reference | None = None
+    host_keys: HostKeys = field(default_factory=HostKeys)
+    jump: str | None = None
+    ssh_config: Path | None = None
+    timeout: float = 60.0
+    open_timeout: float = 30.0
+    connect_wait: float = 120.0
+    keepalive: int = 30
+    ssh: bool = True
+    strict_models: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One router: its name, and what its entry says; None where the run's own settings count.
+
+    Attributes:
+        host: name or address; the router's name where the entry gives none.
+        groups: the groups it is in, the nearest first; data: further values, for ``--where``.
+        unrenewed: whether an earlier try may have brought the root and was ended before the licence was renewed.
+    """
+
+    name: str
+    host: str
+    port: int | None = None
+    ssh_port: int | None = None
+    username: str | None = None
+    password: Reference | None = None
+    key_file: Path | None = None
+    key_passphrase: Reference | None = None
+    jump: str | None = None
+    platform: str | None = None
+    trustpoint: str | None = None
+    method: Method | None = None
+    groups: tuple[str, ...] = ()
+    data: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unrenewed: bool = False
+
+    def for_worker(self) -> Target:
+        """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
+        return replace(self, platform=None, groups=(), data={})
+
+    def device(self, reach: Reach) -> Device:
+        """The router with its secrets, to be called where it is reached.
+
+        Raises:
+            InputError: a secret cannot be read, or a value cannot be used; the error names the router.
+        """
+        from agent.ssh.connection import jump_host
+
+        password, passphrase = self.password or reach.password, self.key_passphrase or reach.key_passphrase
+        jump = self.jump or reach.jump
+        try:
+            return Device(
+                host=self.host,
+                port=self.port or reach.port,
+                ssh_port=self.ssh_port or reach.ssh_port,
+                username=self.username or reach.username,
+                password=password.resolve() if password else None,
+                key_file=self.key_file or reach.key_file,
+                key_passphrase=passphrase.resolve() if passphrase else None,
+                host_keys=reach.host_keys,
+                jump=jump_host(jump, reach.host_keys, reach.ssh_config) if jump else None,
+                ssh_config=reach.ssh_config,
+                timeout=reach.timeout,
+                open_timeout=reach.open_timeout,
+                keepalive=reach.keepalive,
+                label=self.name,
+            )
+        except InputError as error:
+            error.device = self.name
+            raise
+
+    def intent(self, wish: Intent) -> Intent:
+        """*wish* with this router's own trustpoint and method.
+
+        Raises:
+            InputError: they do not go together; the error names the router.
+        """
+        try:
+            return replace(
+                wish,
+                trustpoint=self.trustpoint or wish.trustpoint,
+                method=self.method or wish.method,
+                renew_anyway=self.unrenewed or wish.renew_anyway,
+            )
+        except InputError as error:
+            error.device = self.name
+            raise

@@ -1,0 +1,241 @@
+"""What the journal's tables hold, read back as records."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent.fleet.journal import renewal, writeahead
+from agent.fleet.journal.runlock import held
+from agent.fleet.journal.tables import connect
+from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
+from agent.model.errors import InputError
+from agent.model.outcome import Failure, Status, StepRecord
+from agent.model.unfinished import Unfinished
+
+LAST = "last"
+"""What the newest run is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One process that carried a run out; those after the first resumed it."""
+
+    number: int
+    user: str
+    host: str
+    version: str
+    state: RunState
+    began: datetime
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event of a router, at the time when it was written down; ``attempt`` as of :attr:`Attempt.number`."""
+
+    time: datetime
+    attempt: int
+    step: str
+    status: Status
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """All that a run kept of one router beside its record: every event, what was seen first and last, and what was
+    begun at its configuration and not seen to end."""
+
+    moments: tuple[Moment, ...] = ()
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    unfinished: Unfinished | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run as the tables have it; *key* is its number there."""
+
+    key: int
+    run: str
+    kind: Kind
+    change_ref: str | None
+    settings: str
+
+
+def rows(db: sqlite3.Connection, *, limit: int = -1, device: str | None = None) -> Iterator[Row]:
+    """The runs, the newest first, where *device* is given those it was in; *limit* below zero is none."""
+    within = "" if device is None else "WHERE seq IN (SELECT run FROM device WHERE name = ?)"
+    given = () if device is None else (device,)
+    yield from _rows(db, f"{within} ORDER BY seq DESC LIMIT ?", *given, limit)
+
+
+def find(db: sqlite3.Connection, run: str, kind: Kind | None = None) -> Row:
+    """The run that *run* names: its id, the beginning of it, or ``last``, the newest one (of *kind*, where given).
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    if run == LAST:
+        found = list(_rows(db, "WHERE ? IN (kind, '') ORDER BY seq DESC LIMIT 1", kind.value if kind else ""))
+    else:
+        found = list(
+            _rows(db, "WHERE ?1 <> '' AND substr(run, 1, length(?1)) = ?1 ORDER BY length(run), seq DESC LIMIT 4", run)
+        )
+    if not found:
+        what = f"run {run}" if run != LAST else f"{kind.value} yet" if kind else "run yet"
+        raise InputError(f"the journal has no {what}", hint="see xr-agent history")
+    if len(found) > 1 and run not in (LAST, found[0].run):
+        raise InputError(f"{run} begins {', '.join(row.run for row in found)}", hint="write more of it")
+    return found[0]
+
+
+def _rows(db: sqlite3.Connection, which: str, *given: object) -> Iterator[Row]:
+    for key, run, kind, change_ref, settings in db.execute(
+        f"SELECT seq, run, kind, change_ref, settings FROM run {which}",  # noqa: S608 - our own text
+        given,
+    ):
+        yield Row(key, run, Kind(kind), change_ref, settings)
+
+
+def run_record(db: sqlite3.Connection, row: Row, journal: Path) -> RunRecord:
+    """The whole record of a run."""
+    made = attempts(db, row, journal)
+    first, last = made[0], made[-1]
+    counts = db.execute("SELECT word, count(*) FROM device WHERE run = ? GROUP BY word", (row.key,))
+    return RunRecord(
+        run=row.run,
+        kind=row.kind,
+        state=last.state,
+        began=first.began,
+        user=first.user,
+        host=first.host,
+        version=first.version,
+        ended=last.ended,
+        change_ref=row.change_ref,
+        settings=json.loads(row.settings),
+        counts=dict(counts.fetchall()),
+    )
+
+
+def attempts(db: sqlite3.Connection, row: Row, journal: Path) -> tuple[Attempt, ...]:
+    """Who carried the run out; an attempt that says it is running without holding the run's lock lost its process."""
+    found = db.execute(
+        "SELECT number, user, host, version, state, began, ended FROM attempt WHERE run = ? ORDER BY number",
+        (row.key,),
+    ).fetchall()
+    return tuple(
+        Attempt(number, user, host, version, _state(row, number, state, journal), _time(began), _maybe(ended))
+        for number, user, host, version, state, began, ended in found
+    )
+
+
+def _state(row: Row, number: int, word: str, journal: Path) -> RunState:
+    if word != RunState.RUNNING.value or held(journal, row.run):
+        return RunState(word)
+    # It may have ended since this reader's state of the journal; it does so before it gives the lock back.
+    with closing(connect(journal, reading=True)) as db:
+        now = db.execute("SELECT state FROM attempt WHERE run = ? AND number = ?", (row.key, number)).fetchone()[0]
+    return RunState.LOST if now == RunState.RUNNING.value else RunState(now)
+
+
+def device_records(db: sqlite3.Connection, row: Row, words: Collection[str]) -> Iterator[DeviceRecord]:
+    """The routers of a run in the inventory's order, one at a time; only those that ended in one of *words*, if any."""
+    marks = ", ".join("?" * len(words))
+    wanted = f" AND word IN ({marks})" if words else ""
+    query = f"SELECT * FROM device WHERE run = ?{wanted} ORDER BY place"  # noqa: S608 - question marks only
+    for found in db.execute(query, (row.key, *words)):
+        yield _device_record(db, found)
+
+
+def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
+    """The routers of a run that have, or may have, the root by it, and were left before the licence was renewed."""
+    found: set[str] = set()
+    for name, well, plain in db.execute("SELECT name, well, plain FROM device WHERE run = ?", (run,)):
+        steps = json.loads(plain).get("steps", ())
+        if renewal.due(steps) if well else renewal.began(steps):
+            found.add(name)
+    marks = ", ".join("?" * len(renewal.INSTALLING))
+    begun = f"SELECT 1 FROM step WHERE step.device = device.id AND step IN ({marks})"  # noqa: S608 - question marks only
+    query = f"SELECT name FROM device WHERE run = ? AND well = 0 AND EXISTS ({begun})"  # noqa: S608 - our own text
+    return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
+
+
+def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
+    """One router of a run.
+
+    Raises:
+        InputError: it was not in that run.
+    """
+    return _device_record(db, _device(db, row, name))
+
+
+def trail(db: sqlite3.Connection, row: Row, name: str) -> Trail:
+    """What the run kept of one of its routers; errors as of :func:`device_record`."""
+    found = _device(db, row, name)
+    return Trail(
+        tuple(_moments(db, found["id"])),
+        _seen(found["before"]),
+        _seen(found["after"]),
+        writeahead.parsed(found["unfinished"]) if found["unfinished"] else None,
+    )
+
+
+def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:
+    found: sqlite3.Row | None = db.execute(
+        "SELECT * FROM device WHERE run = ? AND name = ?", (row.key, name)
+    ).fetchone()
+    if found is None:
+        raise InputError(f"it was not in run {row.run}", device=name, hint=f"see xr-agent history {row.run}")
+    return found
+
+
+def _seen(text: str | None) -> Mapping[str, Any] | None:
+    loaded: Mapping[str, Any] | None = json.loads(text) if text else None
+    return loaded
+
+
+def _moments(db: sqlite3.Connection, device: int) -> Iterator[Moment]:
+    found = db.execute("SELECT time, attempt, step, status, detail FROM step WHERE device = ? ORDER BY seq", (device,))
+    for time, attempt, step, status, detail in found:
+        yield Moment(_time(time), attempt, step, Status(status), detail)
+
+
+def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
+    plain = json.loads(found["plain"])
+    if found["ended"]:
+        steps = tuple(StepRecord(one["step"], Status(one["status"]), one["detail"]) for one in plain.get("steps", ()))
+    else:
+        steps = tuple(StepRecord(one.step, one.status, one.detail) for one in _moments(db, found["id"]))
+    error = json.loads(found["error"]) if found["error"] else None
+    return DeviceRecord(
+        device=found["name"],
+        word=found["word"],
+        well=bool(found["well"]),
+        address=found["address"],
+        release=found["release"],
+        method=found["method"],
+        evidence=found["evidence"],
+        batch=found["batch"],
+        deadlines=tuple((name, _time(when)) for name, when in json.loads(found["deadlines"])),
+        reasons=tuple(json.loads(found["reasons"])),
+        steps=steps,
+        error=Failure(**error) if error else None,
+        began=_maybe(found["began"]),
+        ended=_maybe(found["ended"]),
+        plain=plain,
+    )
+
+
+def _maybe(text: str | None) -> datetime | None:
+    return _time(text) if text else None
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,231 @@
+"""The journal's side of a run under way: what is written before and after each write to a router."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from agent.fleet.journal import rows as journalrows
+from agent.fleet.journal import writeahead
+from agent.fleet.journal.keepable import kept, stored
+from agent.fleet.journal.runlock import RunLock
+from agent.fleet.journal.writer import Work, Writer
+from agent.fleet.results.record import Result, RunState
+from agent.model.outcome import Event, Status
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.unfinished import Unfinished
+
+Now = Callable[[], datetime]
+
+_READS = frozenset({"lease", "read back", "contact"})
+"""The steps that change nothing on the router; every other one that starts is taken for a write."""
+
+_BEGUN = """
+    UPDATE device SET word = 'doubtful', well = 0, batch = ?, began = ?, ended = NULL, address = NULL, release = NULL,
+        method = NULL, evidence = NULL, deadlines = '[]', reasons = '[]', error = NULL, plain = '{}'
+    WHERE id = ?"""
+_ENDED = """
+    UPDATE device SET word = ?, well = ?, began = coalesce(?, began), ended = ?, address = ?, release = ?, method = ?,
+        evidence = ?, deadlines = ?, reasons = ?, error = ?, plain = ?
+    WHERE id = ?"""
+_STEP = "INSERT INTO step (device, attempt, time, step, status, detail) VALUES (?, ?, ?, ?, ?, ?)"
+_SEEN = {
+    "before": "UPDATE device SET before = coalesce(before, ?) WHERE id = ?",
+    "after": "UPDATE device SET after = ? WHERE id = ?",
+}
+_UNFINISHED_CHANGE = "UPDATE device SET unfinished = ? WHERE id = ?"
+_UNFINISHED = (RunState.RUNNING, RunState.LOST)
+
+
+def written(time: datetime) -> str:
+    """*time* as the journal has it."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+class Recorder:
+    """Writes down what happens to the routers of one run; safe to call from any thread, useless after a fork.
+
+    What is said to be durable is synced to disk before the call returns. Every call raises JournalError once something
+    could not be written; whoever gets it begins nothing further. After the end of the run it raises ValueError.
+    """
+
+    def __init__(self, writer: Writer, run: str, key: int, attempt: int, ids: Mapping[str, int], now: Now) -> None:
+        self.run = run
+        self._writer = writer
+        self._key = key
+        self._attempt = attempt
+        self._ids = ids
+        self._now = now
+        self._closed = threading.Event()
+
+    def begun(self, device: str, batch: str | None = None) -> None:
+        """*device* is in doubt from now until :meth:`ended`; durable. What came of an earlier attempt is forgotten, its
+        steps are not."""
+        row = (None if batch is None else stored(batch), self._time(), self._id(device))
+        self._do(lambda db: db.execute(_BEGUN, row))
+
+    def event(self, event: Event) -> None:
+        """Keep a step's line; durable where it is the start of a step that may change the router, else soon."""
+        row = (
+            self._id(event.device),
+            self._attempt,
+            self._time(),
+            stored(event.step),
+            event.status.value,
+            stored(event.detail),
+        )
+        if event.status is Status.STARTED and event.step not in _READS:
+            self._do(lambda db: db.execute(_STEP, row))
+        else:
+            self._soon(lambda db: db.execute(_STEP, row))
+
+    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
+        """Keep what was *seen* on the router: of ``before`` the first that is given, of ``after`` the last.
+
+        Raises:
+            TypeError: it is not JSON, or has a secret in it.
+        """
+        row = (kept(seen, which), self._id(device))
+        self._soon(lambda db: db.execute(_SEEN[which], row))
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        """Keep what is begun at the configuration of *device* until None says that its end is known; a change is
+        durable, the end follows soon."""
+        row = (None if change is None else kept(writeahead.plain(change), "unfinished"), self._id(device))
+        (self._soon if change is None else self._do)(lambda db: db.execute(_UNFINISHED_CHANGE, row))
+
+    def ended(self, result: Result, anchor: TrustAnchor) -> None:
+        """What came of a router; durable. *anchor* is what was wanted."""
+        row = (*_columns(result, anchor, self._time()), self._id(result.device))
+        self._do(lambda db: db.execute(_ENDED, row))
+
+    def end(self) -> None:
+        """Take nothing more."""
+        self._closed.set()
+
+    def _id(self, device: str) -> int:
+        if device not in self._ids:
+            raise ValueError(f"{device} is no router of run {self.run}")
+        return self._ids[device]
+
+    def _time(self) -> str:
+        return written(self._now())
+
+    def _do(self, work: Work[object]) -> None:
+        self._open()
+        self._writer.do(work)
+
+    def _soon(self, work: Work[object]) -> None:
+        self._open()
+        self._writer.soon(work)
+
+    def _open(self) -> None:
+        if self._closed.is_set():
+            raise ValueError(f"run {self.run} is closed")
+
+
+class RunLog(Recorder):
+    """A run that this process carries out: it has the run's lock until it is closed.
+
+    Left without :meth:`close`, as by an error, the run is ``lost`` and may be resumed.
+    """
+
+    def __init__(
+        self, writer: Writer, run: str, key: int, attempt: int, ids: Mapping[str, int], now: Now, lock: RunLock
+    ) -> None:
+        super().__init__(writer, run, key, attempt, ids, now)
+        self._lock = lock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._closed.is_set():
+            self._release(ended=False)
+
+    def doubtful(self) -> list[str]:
+        """The routers that were begun, in this attempt or an earlier one, and of which nothing came yet."""
+        return self._names("word = 'doubtful'")
+
+    def proven(self) -> list[str]:
+        """The routers that ended well: remedied, unchanged, or whatever nobody has to look at; those left out whose
+        licence is still to be renewed."""
+        owed = self.unrenewed()
+        return [name for name in self._names("well = 1") if name not in owed]
+
+    def left(self) -> list[str]:
+        """All others in the inventory's order: those not begun, then those not ended well or before the renewal.
+
+        So that one that fails again and again, and stops the run by that, does not keep the others from their turn.
+        """
+        done = set(self.proven())
+        others = [name for name in self._names("word NOT IN ('doubtful', 'waiting')") if name not in done]
+        return [*self._names("word = 'waiting'"), *others]
+
+    def unrenewed(self) -> frozenset[str]:
+        """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""
+        self._open()
+        return self._writer.do(lambda db: journalrows.unrenewed(db, self._key))
+
+    def close(self, state: RunState) -> None:
+        """The run ended so; durable, and with it all that was brought before. Others may then resume it.
+
+        Raises:
+            JournalError: that could not be written, so the run stays ``lost``.
+        """
+        if state in _UNFINISHED:
+            raise ValueError(f"a run does not end {state.value}")
+        self._open()
+        row = (state.value, self._time(), self._key, self._attempt)
+        ended = False
+        try:
+            self._writer.do(
+                lambda db: db.execute("UPDATE attempt SET state = ?, ended = ? WHERE run = ? AND number = ?", row)
+            )
+            ended = True
+        finally:
+            self._release(ended=ended)
+
+    def _release(self, *, ended: bool) -> None:
+        self.end()
+        self._lock.release(remove=ended)
+
+    def _names(self, which: str) -> list[str]:
+        """Read by the writer, so after all that was brought before."""
+
+        def read(db: sqlite3.Connection) -> list[str]:
+            query = f"SELECT name FROM device WHERE run = ? AND {which} ORDER BY place"  # noqa: S608 - our own text
+            return [row[0] for row in db.execute(query, (self._key,))]
+
+        self._open()
+        return self._writer.do(read)
+
+
+def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...]:
+    """The values of ``_ENDED``, the device's id left out."""
+    record = result.record(anchor)
+    error = record.error and {
+        "kind": record.error.kind,
+        "message": record.error.message,
+        "hint": record.error.hint,
+    }
+    return (
+        record.word,
+        record.well,
+        written(record.began) if record.began else None,
+        written(record.ended) if record.ended else now,
+        record.address,
+        record.release,
+        record.method,
+        record.evidence,
+        kept([[name, written(when)] for name, when in record.deadlines], "deadlines"),
+        kept(record.reasons, "reasons"),
+        kept(error, "error") if error else None,
+        kept(record.plain, "result"),
+    )

@@ -1,0 +1,301 @@
+"""The journal: who did what to which router and when, and what may be in doubt; SQLite in the user's state folder.
+
+Several processes may have it open at the same time. What is read from it is given one by one, never as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agent import __version__
+from agent.fleet.journal import rows as journalrows
+from agent.fleet.journal.keepable import kept, stored
+from agent.fleet.journal.rows import Attempt, Row, Trail
+from agent.fleet.journal.runlock import RunLock, held, user_name, working
+from agent.fleet.journal.runlog import Now, Recorder, RunLog, written
+from agent.fleet.journal.tables import connect, default_path, prepare, usable
+from agent.fleet.journal.writer import Work, Writer
+from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
+from agent.model.errors import InputError, JournalError
+
+_Started = tuple[int, int, Mapping[str, int]]
+"""A run's number, its attempt's, and the numbers of its routers by name."""
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Journal:
+    """One journal file; safe to use from several threads, useless after a fork.
+
+    A run is named by its id, by the beginning of it where no other begins so, or as ``last``.
+    """
+
+    def __init__(self, path: Path, now: Now) -> None:
+        self.path = path
+        self._now = now
+        self._writer: Writer | None = None
+        self._making = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path | None = None, *, now: Now = _utc, create: bool = True) -> Self:
+        """The journal *path*, else the one in the user's state folder; made where there is none, if *create*.
+
+        Raises:
+            InputError: it cannot be made or read, is damaged, or belongs to another program or a newer xr-agent.
+        """
+        # One file has one set of locks, whatever it is called.
+        resolved = Path(os.path.realpath(path or default_path()))
+        prepare(resolved, create=create)
+        return cls(resolved, now)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is waiting; its runs are closed before.
+
+        Raises:
+            JournalError: something could not be written, and no call said so yet.
+        """
+        if self._writer is not None:
+            self._writer.close()
+
+    def begin(
+        self, kind: Kind, devices: Iterable[str], *, settings: Mapping[str, Any], change_ref: str | None, version: str
+    ) -> RunLog:
+        """A new run on *devices*, in the inventory's order, held by this process until it is closed.
+
+        Raises:
+            InputError: the journal cannot be written, or a router is named twice; nothing was begun.
+            TypeError: the settings are not JSON, or have a secret in them.
+        """
+        names = _distinct(devices)
+        given = (kind.value, stored(change_ref) if change_ref else None, kept(settings, "settings"))
+        while True:
+            run = f"{self._now().astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            if held(self.path, run):
+                continue
+            log = self._start(run, partial(_begin, run=(run, *given), names=names, attempt=self._attempt(version)))
+            if log is not None:
+                return log
+
+    def resume(self, run: str, *, kind: Kind | None = None, version: str = __version__) -> RunLog:
+        """*run* once more, held by this process until it is closed; with *kind*, ``last`` is the newest of that kind.
+
+        Raises:
+            InputError: there is no such run, it is not of *kind* or of one that is never resumed, all its routers
+                ended well, or another process has it.
+        """
+        row = self._resumable(run, kind)
+        log = self._start(row.run, partial(_resume, row=row, attempt=self._attempt(version)))
+        if log is None:
+            raise InputError(
+                f"every router of run {row.run} ended well",
+                hint=f"nothing is left to do; see xr-agent history {row.run}",
+            )
+        return log
+
+    def resumable(self, run: str, *, kind: Kind | None = None) -> RunRecord:
+        """The run that :meth:`resume` would go on with; it is read, and nothing else.
+
+        Raises:
+            InputError: there is no such run, it is not of *kind* or of one that is never resumed.
+        """
+        return self.run(self._resumable(run, kind).run)
+
+    def left(self, run: str) -> frozenset[str]:
+        """The names of the routers that a resumption of *run* takes up: not ended well, or left before their renewal.
+
+        Raises:
+            InputError: as of :meth:`run`.
+        """
+        with self._reading() as db:
+            row = journalrows.find(db, run)
+            unwell = (one.device for one in journalrows.device_records(db, row, ()) if not one.well)
+            return journalrows.unrenewed(db, row.key).union(unwell)
+
+    def _resumable(self, run: str, kind: Kind | None) -> Row:
+        with self._reading() as db:
+            row = journalrows.find(db, run, kind)
+        if row.kind is Kind.POLL:
+            raise InputError(f"run {row.run} is a poll, which is not resumed", hint="poll anew")
+        if kind is not None and row.kind is not kind:
+            raise InputError(
+                f"run {row.run} is of the command {row.kind.value}, not {kind.value}",
+                hint=f"resume it with xr-agent {row.kind.value}",
+            )
+        return row
+
+    @classmethod
+    @contextmanager
+    def attach(cls, path: Path | None, run: str, *, now: Now = _utc) -> Iterator[Recorder]:
+        """Write to a run that another process holds, as one of its workers; while one is at work nobody resumes it.
+
+        Raises:
+            InputError: there is no such run, or no process holds it.
+        """
+        journal = cls.open(path, now=now, create=False)
+        with journal._reading() as db:
+            row = journalrows.find(db, run)
+        with working(journal.path, row.run), journal:
+            writer = journal._writing()
+            recorder = Recorder(writer, row.run, *writer.do(lambda db: _started(db, row.key)), now)
+            try:
+                yield recorder
+            finally:
+                recorder.end()
+
+    def runs(self, *, limit: int = 50) -> Iterator[RunRecord]:
+        """The runs, the newest first."""
+        with self._reading() as db:
+            for row in journalrows.rows(db, limit=limit):
+                yield journalrows.run_record(db, row, self.path)
+
+    def run(self, run: str) -> RunRecord:
+        """One run.
+
+        Raises:
+            InputError: there is no such run, or there are several.
+        """
+        with self._reading() as db:
+            return journalrows.run_record(db, journalrows.find(db, run), self.path)
+
+    def attempts(self, run: str) -> tuple[Attempt, ...]:
+        """Who carried *run* out: one entry, and one for each time it was resumed.
+
+        Raises:
+            InputError: as of :meth:`run`.
+        """
+        with self._reading() as db:
+            return journalrows.attempts(db, journalrows.find(db, run), self.path)
+
+    def devices(self, run: str, *, words: Collection[str] = ()) -> Iterator[DeviceRecord]:
+        """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any.
+
+        Raises:
+            InputError: as of :meth:`run`.
+        """
+        with self._reading() as db:
+            yield from journalrows.device_records(db, journalrows.find(db, run), words)
+
+    def device(self, name: str) -> Iterator[tuple[RunRecord, DeviceRecord]]:
+        """Every run that *name* was in, the newest first, and what came of it there."""
+        with self._reading() as db:
+            for row in journalrows.rows(db, device=stored(name)):
+                record = journalrows.device_record(db, row, stored(name))
+                yield journalrows.run_record(db, row, self.path), record
+
+    def trail(self, run: str, device: str) -> tuple[DeviceRecord, Trail]:
+        """One router of a run with every step and its time.
+
+        Raises:
+            InputError: as of :meth:`run`, or the router was not in that run.
+        """
+        with self._reading() as db:
+            row = journalrows.find(db, run)
+            return journalrows.device_record(db, row, stored(device)), journalrows.trail(db, row, stored(device))
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own for each reader, which therefore sees one state from its beginning to its end."""
+        with usable(self.path), closing(connect(self.path, reading=True)) as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            except ValueError as error:  # no word, time or JSON of ours
+                raise InputError(
+                    f"the journal {self.path} holds what no xr-agent wrote: {error}",
+                    hint="the file is damaged: keep it, and go on with another by --journal FILE",
+                ) from error
+
+    def _writing(self) -> Writer:
+        with self._making, usable(self.path):
+            self._writer = self._writer or Writer(connect(self.path))
+            return self._writer
+
+    def _start(self, run: str, work: Work[_Started | None]) -> RunLog | None:
+        """Hold *run* and have it written; None, and nothing is held, where *work* gives none."""
+        lock, log = RunLock.take(self.path, run), None
+        try:
+            writer = self._writing()
+            started = writer.do(work)
+            if started is not None:
+                log = RunLog(writer, run, *started, self._now, lock)
+        except JournalError as error:
+            raise InputError(error.message, hint=error.hint) from error
+        finally:
+            if log is None:
+                lock.release(remove=True)
+        return log
+
+    def _attempt(self, version: str) -> tuple[object, ...]:
+        """Who carries the run out, from now on."""
+        return user_name(), socket.gethostname(), os.getpid(), version, RunState.RUNNING.value, written(self._now())
+
+
+def _distinct(devices: Iterable[str]) -> list[str]:
+    names = list(devices)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen or stored(name) != name:
+            raise InputError("it is in the run twice" if name in seen else "its name cannot be kept", device=name)
+        seen.add(name)
+    return names
+
+
+def _begin(
+    db: sqlite3.Connection, run: tuple[object, ...], names: Iterable[str], attempt: tuple[object, ...]
+) -> _Started | None:
+    """Write the run down; None where another one has its name."""
+    if db.execute("SELECT 1 FROM run WHERE run = ?", run[:1]).fetchone():
+        return None
+    key = db.execute("INSERT INTO run (run, kind, change_ref, settings) VALUES (?, ?, ?, ?)", run).lastrowid
+    if key is None:
+        raise AssertionError("an inserted row has a number")
+    db.executemany(
+        "INSERT INTO device (run, place, name) VALUES (?, ?, ?)",
+        ((key, place, name) for place, name in enumerate(names)),
+    )
+    return _attempted(db, key, attempt)
+
+
+def _resume(db: sqlite3.Connection, row: Row, attempt: tuple[object, ...]) -> _Started | None:
+    """Write a further attempt down; None where every router of the run ended well."""
+    running = RunState.RUNNING.value
+    unwell = db.execute("SELECT 1 FROM device WHERE run = ? AND well = 0", (row.key,)).fetchone()
+    if unwell is None and not journalrows.unrenewed(db, row.key):
+        return None
+    db.execute("UPDATE attempt SET state = ? WHERE run = ? AND state = ?", (RunState.LOST.value, row.key, running))
+    return _attempted(db, row.key, attempt)
+
+
+def _attempted(db: sqlite3.Connection, key: int, attempt: tuple[object, ...]) -> _Started:
+    db.execute(
+        "INSERT INTO attempt (run, number, user, host, pid, version, state, began)"
+        " VALUES (?1, (SELECT count(*) + 1 FROM attempt WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
+        (key, *attempt),
+    )
+    return _started(db, key)
+
+
+def _started(db: sqlite3.Connection, key: int) -> _Started:
+    number = db.execute("SELECT count(*) FROM attempt WHERE run = ?", (key,)).fetchone()[0]
+    return key, number, dict(db.execute("SELECT name, id FROM device WHERE run = ?", (key,)).fetchall())

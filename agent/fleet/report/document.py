@@ -1,0 +1,144 @@
+"""The report of a run as one file: HTML for people, JSON and CSV for programs, JUnit's XML for CI.
+
+The file's ending chooses. Whatever its form, routers are written as they come and the file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from io import TextIOBase
+from pathlib import Path
+
+from agent.fleet.report.exports import write_csv, write_json
+from agent.fleet.report.junit import write_junit
+from agent.fleet.report.page import Rows, words
+from agent.fleet.report.shown import PERMANENT, minute, scalar, seconds, shown, span
+from agent.fleet.results.record import DeviceRecord, RunRecord
+from agent.model.errors import FileError, InputError
+from agent.model.local.resources import directory
+from agent.model.masking.text import without_secrets
+
+Write = Callable[[TextIOBase, RunRecord, Iterable[DeviceRecord], datetime], None]
+
+
+def check_path(path: Path) -> None:
+    """Find out before a run whether its report can be written to *path*; nothing is left there.
+
+    Raises:
+        InputError: another ending than ``.html``, ``.json``, ``.csv`` or ``.xml``, or a place that cannot be written.
+    """
+    _form(path)
+    place = Path(os.path.realpath(path))
+    try:
+        if place.is_dir():
+            raise InputError(f"the report {shown(path)} is a folder", hint="name a file in it")
+        if not place.parent.is_dir():
+            raise InputError(f"the report's folder {shown(place.parent)} does not exist", hint="make it first")
+        with _fresh(place):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"no report can be written to the folder {shown(place.parent)}: {error.strerror or error}",
+            hint="choose another folder",
+        ) from error
+
+
+def write(path: Path, run: RunRecord, devices: Iterable[DeviceRecord], *, now: datetime) -> None:
+    """Write the report of *run* to *path*, in place of what is there; *devices* is gone through once.
+
+    *now* is when it is written, and the day from which deadlines are seen.
+
+    Raises:
+        InputError: the ending is none of those that :func:`check_path` names.
+        FileError: the file could not be written; what was at *path* is as it was.
+    """
+    form = _form(path)
+    place = Path(os.path.realpath(path))
+    try:
+        with _fresh(place) as (out, fresh):
+            form(out, run, devices, now)
+            out.flush()
+            os.fsync(out.fileno())
+            fresh.replace(place)
+    except OSError as error:
+        raise FileError(
+            f"the report {shown(path)} was not written: {error.strerror or error}",
+            hint="the run's results are in the journal: make room, then write the report from there",
+        ) from error
+
+
+def _form(path: Path) -> Write:
+    form = _FORMS.get(path.suffix.lower())
+    if form is None:
+        raise InputError(
+            f"the ending of the report {shown(path)} says no form", hint=f"end its name in {', '.join(_FORMS)}"
+        )
+    return form
+
+
+@contextmanager
+def _fresh(path: Path) -> Iterator[tuple[TextIOBase, Path]]:
+    """A new file beside *path* and its name, gone at the end unless it was renamed by then."""
+    fresh = path.with_name(f".xr-agent-{secrets.token_hex(8)}.tmp")
+    try:
+        # Not tempfile: its files are for their owner only, while a report is for whoever the umask lets read.
+        with os.fdopen(
+            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644),
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            newline="",
+        ) as out:
+            yield out, fresh
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _write_html(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
+    """One page that needs nothing beside it: ``templates/report.html`` with its style and script set in."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folder = directory("templates")
+    style, script = ((folder / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(shown=shown, words=words, minute=minute, scalar=scalar)
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    out.writelines(
+        made.get_template("report.html").generate(
+            run=run,
+            settings=without_secrets(run.settings),
+            took=span(seconds(run.began, run.ended)),
+            written=now,
+            rows=Rows(devices, now),
+            permanent=PERMANENT,
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+        )
+    )
+
+
+def _hash(text: str) -> str:
+    """The source expression of a Content-Security-Policy that allows exactly *text* inline."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+_FORMS: dict[str, Write] = {
+    ".html": _write_html,
+    ".json": write_json,
+    ".csv": write_csv,
+    ".xml": write_junit,
+}

@@ -1,0 +1,179 @@
+"""The rows of the HTML report, made one at a time; what the page says of them all is counted while they pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agent.fleet.report.shown import (
+    NAME,
+    RANK,
+    End,
+    clock,
+    end,
+    method,
+    refusal,
+    scalar,
+    seconds,
+    shown,
+    span,
+    why,
+    word,
+)
+from agent.fleet.report.timeline import Deadlines, Timeline
+from agent.fleet.results.objects import Object
+from agent.fleet.results.record import DeviceRecord
+from agent.model.outcome import Failure
+from agent.model.pki.certificate import Evidence
+
+_NOTE, _MANY, _ATTENTION = 240, 200, 200
+# Members of ``plain`` that a row has besides, or that are longer than a fact.
+_TOLD = frozenset({"device", "address", "release", "outcome", "verdict", "method", "evidence"})
+_LONG = frozenset({"steps", "reasons", "warnings", "diff"})
+
+
+class Rows:
+    """*devices* as rows; to be iterated once, and only then is the rest of it complete.
+
+    Attributes:
+        words: how many routers ended in each word, with how the word is to be taken.
+        columns: the names of the members that at least one row has.
+        attention: the first rows that need a look, for a reader without scripts.
+        look: how many need one.
+        passing: how many lose the root at their next reload.
+    """
+
+    def __init__(self, devices: Iterable[DeviceRecord], now: datetime) -> None:
+        self._devices = devices
+        self._now = now
+        self._deadlines = Deadlines(now)
+        self._words: Counter[tuple[str, End]] = Counter()
+        self.columns: set[str] = set()
+        self.attention: list[Object] = []
+        self.look = self.passing = 0
+
+    def __iter__(self) -> Iterator[Object]:
+        for device in self._devices:
+            row = self._row(device)
+            self._words[row["word"], end(device)] += 1
+            self.passing += device.passing
+            self.columns |= row.keys()
+            if not device.well:
+                self.look += 1
+                if len(self.attention) < _ATTENTION:
+                    self.attention.append(row)
+            yield row
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self._words.total()
+
+    @property
+    def words(self) -> list[tuple[str, End, int]]:
+        """Word, how it is to be taken, how many; the worst first."""
+        return [
+            (word, taken, count)
+            for (word, taken), count in sorted(self._words.items(), key=lambda item: (RANK[item[0][1]], item[0][0]))
+        ]
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """The deadlines of all of them."""
+        return self._deadlines.timeline()
+
+    def _row(self, device: DeviceRecord) -> Object:
+        said = why(device)
+        took = seconds(device.began, device.ended)
+        row: Object = {
+            "device": shown(device.device, NAME),
+            "word": shown(word(device), NAME),
+            "end": end(device).value,
+            "rank": RANK[end(device)],
+            "look": not device.well,
+            "note": shown(said.message, _NOTE) if said else None,
+            "address": _name(device.address),
+            "release": _name(device.release),
+            "method": _name(method(device)),
+            "evidence": None if device.evidence == Evidence.NONE.value else _name(device.evidence),
+            "batch": _name(device.batch),
+            "error": _error(refusal(device)),
+            "reasons": _lines(device.reasons),
+            "steps": [[shown(step.step, NAME), step.status.value, shown(step.detail)] for step in device.steps[:_MANY]],
+            "lines": _lines(() if device.plain.get("skip") else device.plain.get("diff") or ()),
+            "facts": _facts(device),
+            "took": took,
+            "span": span(took),
+            **self._due(device),
+        }
+        return {name: value for name, value in row.items() if value is not None and value not in ("", [])}
+
+    def _due(self, device: DeviceRecord) -> Object:
+        """The deadlines, the one that matters next, and by what to sort."""
+        # What a router passed that has the root by now is past: it concerns nobody any more.
+        open_ = [deadline for deadline in device.deadlines if not device.well or deadline[1] >= self._now]
+        if not open_:
+            return {}
+        due = sorted(open_, key=lambda deadline: deadline[1])
+        ahead = next((deadline for deadline in due if deadline[1] >= self._now), due[-1])
+        return {
+            "deadlines": [
+                [
+                    words(name),
+                    f"{when.astimezone(UTC):%Y-%m-%d}",
+                    _away(when - self._now),
+                    self._deadlines.add(name, when).value,
+                ]
+                for name, when in due
+            ],
+            "next": f"{words(ahead[0])} {_away(ahead[1] - self._now)}",
+            "due": round(due[0][1].timestamp()),
+        }
+
+
+def words(name: str) -> str:
+    """A member's name as words: ``comm failed``."""
+    return shown(name, NAME).replace("_", " ")
+
+
+def _name(value: str | None) -> str | None:
+    return None if value is None else shown(value, NAME)
+
+
+def _lines(lines: Iterable[Any]) -> list[str]:
+    held = list(lines)
+    rest = [f"… and {len(held) - _MANY} more"] if len(held) > _MANY else []
+    return [shown(line) for line in held[:_MANY]] + rest
+
+
+def _error(error: Failure | None) -> list[str | None] | None:
+    if error is None:
+        return None
+    return [shown(error.kind, NAME), shown(error.message), shown(error.hint) if error.hint else None]
+
+
+def _facts(device: DeviceRecord) -> list[list[str]]:
+    """What else is known, as names and values."""
+    plain = {name: value for name, value in device.plain.items() if name not in _TOLD | _LONG}
+    known: Mapping[str, Any] = {
+        "address": device.address,
+        "release": device.release,
+        "method": method(device),
+        "evidence": device.evidence,
+        "batch": device.batch,
+        "began": clock(device.began),
+        "ended": clock(device.ended),
+        **{name: value for name, value in plain.items() if not isinstance(value, Mapping)},
+    }
+    return [
+        [words(name), scalar(value)] for name, value in known.items() if value is not None and value not in ("", [])
+    ]
+
+
+def _away(distance: timedelta) -> str:
+    """Whole days from now, ``in 49 days`` or ``11 days ago``."""
+    days = abs(distance).days
+    far = "less than a day" if days == 0 else "1 day" if days == 1 else f"{days:,} days"
+    return f"{far} ago" if distance < timedelta(0) else f"in {far}"

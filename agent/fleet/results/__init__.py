@@ -1,0 +1,1 @@
+"""What came of a router: live, as kept records, and as the objects of JSON."""

@@ -1,0 +1,212 @@
+"""What came of a run: live as results, kept as records of plain values that a journal stores and a report shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from agent.fleet.results import objects
+from agent.model.outcome import Failure, Outcome, StepRecord
+from agent.model.outcome import Result as PushResult
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.plan import Plan, Skip, Verdict, VerdictKind
+from agent.model.state import AuthorizationState, Licensing
+from agent.remedy.assess import deadlines_of
+
+if TYPE_CHECKING:
+    from agent.remedy.poll import Sample
+
+_EXPIRED = (
+    AuthorizationState.EVAL_EXPIRED,
+    AuthorizationState.AUTHORIZATION_EXPIRED,
+    AuthorizationState.NOT_AUTHORIZED,
+)
+
+
+class Kind(Enum):
+    """What a run does with each router."""
+
+    ASSESS = "assess"
+    PLAN = "plan"
+    PUSH = "push"
+    POLL = "poll"
+
+
+class RunState(Enum):
+    """How a run stands. STOPPED: too many failures, or its maintenance window ended; LOST: its process died."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one router; exactly one of *verdict*, *plan*, *outcome*, *sample* and *error* is set.
+
+    ``sample``: of a poll its last look that said something new, one that failed as well.
+    ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
+    ``began``, ``ended``: UTC, by this machine's clock.
+    """
+
+    device: str
+    kind: Kind
+    address: str | None = None
+    release: str | None = None
+    verdict: Verdict | None = None
+    plan: Plan | Skip | None = None
+    outcome: Outcome | None = None
+    sample: Sample | None = None
+    error: Failure | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
+
+    @property
+    def word(self) -> str:
+        """The verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or ``unknown`` of
+        one that could not be read. Of a poll ``contacted``, ``not-contacted``, ``policy-based``, or the authorization
+        state that knows no contact."""
+        if self._licensing is not None:
+            return _contact(self._licensing)
+        if self.verdict is not None:
+            return self.verdict.kind.value
+        if self.outcome is not None:
+            return self.outcome.result.value
+        if isinstance(self.plan, Skip):
+            return PushResult.SKIPPED.value
+        if self.plan is not None:
+            return "planned" if self.plan else "nothing-to-do"
+        return VerdictKind.UNKNOWN.value if self.kind is Kind.ASSESS else PushResult.FAILED.value
+
+    @property
+    def well(self) -> bool:
+        """Whether nobody has to look at the router."""
+        if self._licensing is not None:
+            return self._licensing.last_comm_success is not False and self._licensing.authorization not in _EXPIRED
+        if self.verdict is not None:
+            return self.verdict.kind not in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
+        if self.outcome is not None:
+            return self.outcome.well
+        return self.plan is not None and not isinstance(self.plan, Skip)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it did not go well, where an error says so."""
+        if self.sample is not None and self.sample.error is not None:
+            return Failure(self.sample.kind or "error", self.sample.error)
+        return self.outcome.error if self.outcome is not None else self.error
+
+    @property
+    def _reasons(self) -> tuple[str, ...]:
+        if isinstance(self.plan, Skip):
+            return (self.plan.reason,)
+        return self.verdict.reasons if self.verdict else ()
+
+    @property
+    def _polled_deadlines(self) -> tuple[tuple[str, datetime], ...]:
+        """Those of the last look; of a router that needs none further only what is to come."""
+        found, sample = deadlines_of(self._licensing), self.sample
+        if sample is None or not self.well:
+            return found
+        return tuple((name, when) for name, when in found if when >= sample.time)
+
+    @property
+    def _licensing(self) -> Licensing | None:
+        return self.sample.licensing if self.sample is not None else None
+
+    def plain(self, anchor: TrustAnchor) -> objects.Object:
+        """The JSON object of the command for one router (``agent/cli/schemas``); *anchor* is what was wanted."""
+        if self.sample is not None:
+            return objects.poll_object(self.sample)
+        if self.plan is not None:
+            return objects.plan_object(self.plan, anchor, address=self.address)
+        if self.kind is Kind.PLAN:
+            return objects.unplanned_object(self.device, self.address, anchor, self.error)
+        if self.kind is Kind.ASSESS:
+            said = (self.error.message,) if self.error else ()
+            return objects.assess_object(self.verdict or Verdict(self.device, VerdictKind.UNKNOWN, said))
+        failed = Outcome(self.device, PushResult.FAILED, address=self.address, error=self.error)
+        return objects.push_object(self.outcome or failed)
+
+    def record(self, anchor: TrustAnchor) -> DeviceRecord:
+        """As it is kept; *anchor* as of :meth:`plain`."""
+        outcome, failure = self.outcome, self.failure
+        return DeviceRecord(
+            device=self.device,
+            address=self.address,
+            word=self.word,
+            well=self.well,
+            release=self.release,
+            method=outcome.method.value if outcome and outcome.method else None,
+            evidence=outcome.evidence.value if outcome else None,
+            deadlines=self.verdict.deadlines if self.verdict else self._polled_deadlines,
+            reasons=self._reasons,
+            steps=outcome.steps if outcome else (),
+            error=failure,
+            began=self.began,
+            ended=self.ended,
+            plain=self.plain(anchor),
+        )
+
+
+def _contact(seen: Licensing) -> str:
+    if seen.last_comm_success is not None:
+        return "contacted" if seen.last_comm_success else "not-contacted"
+    if seen.policy_based:
+        return "policy-based"
+    return seen.authorization.value if seen.authorization else VerdictKind.UNKNOWN.value
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecord:
+    """One router of a run as the journal gives it back and the report shows it; ``word`` as of :attr:`Result.word`.
+
+    While nothing has come of it ``word`` is ``doubtful`` where it was begun, else ``waiting``. ``plain`` is the JSON
+    object of the command for one router, empty before there is a result.
+    """
+
+    device: str
+    word: str
+    well: bool = False
+    address: str | None = None
+    release: str | None = None
+    method: str | None = None
+    evidence: str | None = None
+    batch: str | None = None
+    deadlines: tuple[tuple[str, datetime], ...] = ()
+    reasons: tuple[str, ...] = ()
+    steps: tuple[StepRecord, ...] = ()
+    error: Failure | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
+    plain: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it has the root, and loses it at its next reload."""
+        return self.well and self.plain.get("persistent") is False
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: who did what, when and with which settings; the settings hold references, never secrets.
+
+    ``counts``: how many routers ended in each word, the ones not ended under ``doubtful`` and ``waiting``.
+    """
+
+    run: str
+    kind: Kind
+    state: RunState
+    began: datetime
+    user: str
+    host: str
+    version: str
+    ended: datetime | None = None
+    change_ref: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)

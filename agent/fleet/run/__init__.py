@@ -1,0 +1,1 @@
+"""How: the job of one router, the runner over many, executors, batches, rates."""

@@ -1,0 +1,118 @@
+"""What is the same for all routers of a run is brought to each worker once: its job, with a bundle of up to 16 MiB.
+
+A call has the job's key in its place; in an answer, whose plan holds bundle and anchor again, a number stands for them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Result
+from agent.fleet.run.job import Job
+
+Perform = Callable[[Job, Target], Result]
+
+_here: dict[str, Parcel] = {}
+"""What was brought to this process, by key."""
+_changing = threading.Lock()
+
+
+class Parcel:
+    """*job* as it travels to a worker; its key comes from its content."""
+
+    def __init__(self, job: Job, key: str | None = None) -> None:
+        self.job = job
+        self.key = key or hashlib.sha256(pickle.dumps(job)).hexdigest()
+        held = (job, job.intent, job.intent.anchor, job.intent.bundle, *job.notices)
+        self._held = tuple(one for one in held if one is not None)
+        self._numbers = {id(one): number for number, one in enumerate(self._held)}
+
+    def __reduce__(self) -> tuple[type[Parcel], tuple[Job, str]]:
+        return Parcel, (self.job, self.key)
+
+    def pack(self, value: object) -> bytes:
+        """*value* pickled without what both sides hold."""
+        packed = io.BytesIO()
+        _Pickler(packed, self._numbers).dump(value)
+        return packed.getvalue()
+
+    def unpack(self, packed: bytes) -> Any:
+        """What :meth:`pack` was given, on the other side."""
+        return _Unpickler(io.BytesIO(packed), self._held).load()
+
+    def bring(self) -> None:
+        """Have it in this process, for :func:`carry_out`."""
+        with _changing:
+            _here[self.key] = self
+
+    def take_away(self) -> None:
+        """Forget it; calls under way are not disturbed."""
+        with _changing:
+            _here.pop(self.key, None)
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, numbers: dict[int, int]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._numbers = numbers
+
+    def persistent_id(self, one: object) -> int | None:
+        return self._numbers.get(id(one))
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, held: tuple[object, ...]) -> None:
+        super().__init__(file)
+        self._held = held
+
+    def persistent_load(self, number: int) -> object:
+        return self._held[number]
+
+
+def carry_out(perform: Perform, key: str, target: Target) -> bytes:
+    """In a worker: *perform* with the job that was brought there under *key*; its result packed."""
+    parcel = _here[key]
+    return parcel.pack(perform(parcel.job, target))
+
+
+class Delivered(Executor):
+    """*executor*, to whose workers *parcel* was brought."""
+
+    def __init__(self, executor: Executor, parcel: Parcel) -> None:
+        self._executor = executor
+        self._parcel = parcel
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Make the call ``fn(job, target)`` with the job that is there already.
+
+        Raises:
+            ValueError: it is another job; or as of *executor*.
+        """
+        job, target = args
+        if job is not self._parcel.job or kwargs:
+            raise ValueError("another job than the one that was brought to the workers")
+        answer: Future[Any] = Future()
+        answer.set_running_or_notify_cancel()
+        call = self._executor.submit(carry_out, fn, self._parcel.key, target)
+        call.add_done_callback(lambda ended: _hand_on(ended, answer, self._parcel))
+        return answer
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the interface's
+        """As of *executor*; what is under way is waited for, not cancelled."""
+        self._executor.shutdown(wait=wait)
+
+
+def _hand_on(ended: Future[bytes], answer: Future[Any], parcel: Parcel) -> None:
+    try:
+        value = parcel.unpack(ended.result())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+        answer.set_exception(error)
+    else:
+        answer.set_result(value)

@@ -1,0 +1,322 @@
+"""Many routers at once: batch by batch, a bounded number in flight, results as they come.
+
+Works with anything that has the ``concurrent.futures.Executor`` interface: threads here, processes, a Dask cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job
+from agent.fleet.run.rollout import Batch, Rollout
+from agent.model.errors import Interrupted
+from agent.model.masking.text import counted
+from agent.model.outcome import Failure, Outcome
+from agent.model.outcome import Result as PushResult
+from agent.netconf.retry import Policy
+
+log = logging.getLogger(__name__)
+
+Perform = Callable[[Job, Target], Result]
+
+_LOOK = 0.5
+"""Seconds between two looks at the wish to end while nothing else happens."""
+_BARREN = 2
+"""Executors in turn that broke before anything was done by them; another one is not made then."""
+_AGAIN = "read it before anything else: push --resume does"
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes, in the thread that runs it."""
+
+    def batch(self, batch: Batch) -> None:
+        """A batch begins."""
+
+    def begun(self, target: Target, batch: Batch) -> None:
+        """A router is handed out; called before anything is sent to it."""
+
+    def ended(self, result: Result) -> None:
+        """A router is done with."""
+
+
+class Unwatched:
+    """A watcher that looks away."""
+
+    def batch(self, batch: Batch) -> None:
+        """Nobody asked."""
+
+    def begun(self, target: Target, batch: Batch) -> None:
+        """Nobody asked."""
+
+    def ended(self, result: Result) -> None:
+        """Nobody asked."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the work.
+
+    Attributes:
+        workers: how many routers are in flight at most.
+        open: makes an executor for a job, which it may bring to its workers; called again where one broke.
+        perform: what the executor calls; for other processes it must be picklable, and so are its arguments.
+        broken: what a call raises where its worker died under it; lost: where there are no workers any more.
+        interrupt: carries the wish to end to where the policy's ``stop`` does not reach.
+        close: called when the run ends.
+    """
+
+    workers: int
+    open: Callable[[Job], Executor]
+    perform: Perform
+    broken: tuple[type[Exception], ...] = (BrokenExecutor,)
+    lost: tuple[type[BaseException], ...] = ()
+    interrupt: Callable[[], None] = lambda: None
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Run:
+    """One run over *targets*; iterate over :meth:`results`, then look at ``state`` and ``why``.
+
+    A run whose routers all had their turn is done, however many of them failed.
+
+    Attributes:
+        policy: its ``stop`` is the wish to end: no further router is begun then.
+        now: the clock that ``Rollout.stop_at`` is compared with.
+        doubtful: routers of which an earlier try left in doubt what was written to them.
+    """
+
+    targets: Sequence[Target]
+    job: Job
+    crew: Crew
+    rollout: Rollout = field(default_factory=Rollout)
+    watcher: Watcher = field(default_factory=Unwatched)
+    policy: Policy = field(default_factory=Policy)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    doubtful: Collection[str] = ()
+    state: RunState = RunState.RUNNING
+    why: str = ""
+    failed: int = 0
+    _begun: int = 0
+    _died: set[str] = field(default_factory=set)
+    _bugs: int = 0
+    _interrupted: bool = False
+
+    def results(self) -> Generator[Result, None, None]:
+        """Each router's result as it comes; routers that were not begun have none.
+
+        Closing the iterator early waits for those in flight; so does an error, and the watcher is told of them all.
+        """
+        with _pool(self.crew, self.job) as pool:
+            try:
+                for batch in self.rollout.batches(len(self.targets)):
+                    if not self._goes_on(batch):
+                        break
+                    self.watcher.batch(batch)
+                    yield from self._batch(batch, pool)
+            except BaseException:
+                self._end(RunState.INTERRUPTED, "ended by an error, or by whoever took the results")
+                self._interrupt()
+                for result in pool.rest():
+                    self._told_of(result)
+                raise
+            if self.state is RunState.STOPPED and self._begun == len(self.targets) and not pool.gone:
+                self.state, self.why = RunState.RUNNING, ""  # it stopped nothing: there was none left to begin
+        if self.state is RunState.RUNNING:
+            self.state = RunState.DONE
+
+    def _goes_on(self, batch: Batch) -> bool:
+        """Whether the next batch may begin; waits for the pause before it."""
+        try:
+            self.policy.wait(self.rollout.pause if batch.start else 0)
+        except Interrupted as error:
+            self._end(RunState.INTERRUPTED, error.message)
+        return self._may_begin()
+
+    def _told_of(self, result: Result) -> None:
+        """Tell the watcher while another error is on its way: one that it raises keeps no other result from it."""
+        try:
+            self.watcher.ended(self._judged(result))
+        except Exception:
+            log.exception("%s: it ended %s, which could not be kept", result.device, result.word)
+
+    def _may_begin(self) -> bool:
+        if self.policy.stop is not None and self.policy.stop(0):
+            self._end(RunState.INTERRUPTED, "interrupted")
+            self._interrupt()  # also where the run had been stopped before: those in flight are to end
+        until = self.rollout.stop_at
+        if self.state is RunState.RUNNING and until is not None and self.now() >= until:
+            self._end(RunState.STOPPED, f"the maintenance window ended at {until:%H:%M}")
+        return self.state is RunState.RUNNING
+
+    def _end(self, state: RunState, why: str) -> None:
+        if self.state is RunState.RUNNING:
+            self.state, self.why = state, why
+            if state is RunState.INTERRUPTED:
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        if not self._interrupted:
+            self._interrupted = True
+            self.crew.interrupt()
+
+    def _batch(self, batch: Batch, pool: _Pool) -> Generator[Result, None, None]:
+        waiting = iter(self.targets[batch.start : batch.stop])
+        died: list[Target] = []
+        while True:
+            while pool.takes and self._may_begin() and (target := next(waiting, None)):
+                self.watcher.begun(target, batch)
+                self._begun += 1
+                pool.submit(self.job, target)
+            if not pool.flying:
+                break
+            self._may_begin()
+            for target, result in pool.completed():
+                if result is not None:
+                    yield self._took(result, batch)
+                    continue
+                died.append(target)
+                self._count(len(died), batch)
+            if pool.gone:
+                self._end(RunState.STOPPED, pool.gone)
+        self._died |= {target.name for target in died}
+        for target in died:
+            again = self._may_begin()
+            result = pool.alone(self.job, target, self._may_begin) if again else _lost(self.job, target)
+            if pool.gone:
+                self._end(RunState.STOPPED, pool.gone)
+            yield self._took(result, batch)
+
+    def _took(self, result: Result, batch: Batch) -> Result:
+        result = self._judged(result)
+        self.watcher.ended(result)
+        self.failed += _failed(result)
+        self._count(0, batch)
+        self._bugs = self._bugs + 1 if result.failure is not None and result.failure.kind == BUG else 0
+        if self._bugs >= BUGS_IN_TURN:
+            self._end(RunState.STOPPED, f"{BUGS_IN_TURN} routers in turn ran into a bug in xr-agent")
+        return result
+
+    def _count(self, died: int, batch: Batch) -> None:
+        """Whether too many failed, those included whose workers died."""
+        failed = self.failed + died
+        if self.rollout.too_many(failed, len(self.targets), batch):
+            self._end(RunState.STOPPED, f"{counted(failed, 'router')} failed, in {batch.name} of {len(self.targets)}")
+
+    def _judged(self, result: Result) -> Result:
+        """*result*; of a router that is in doubt, one that could not be read is unknown."""
+        in_doubt = result.device in self.doubtful or result.device in self._died
+        if result.error is None or self.job.kind is not Kind.PUSH or not in_doubt:
+            return result
+        failure = replace(result.error, message=f"{result.error.message}; it stays in doubt what was written before")
+        unknown = Outcome(result.device, PushResult.UNKNOWN, address=result.address, error=failure)
+        return replace(result, error=None, outcome=unknown)
+
+
+class _Pool:
+    """An executor, what is in flight in it, and another one where it breaks."""
+
+    def __init__(self, crew: Crew, job: Job) -> None:
+        self._crew = crew
+        self._executor = crew.open(job)
+        self._broken = False
+        self._barren = 0
+        self.flying: dict[Future[Result], Target] = {}
+        self.gone = ""
+        """Why there are no workers any more."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether one more may be handed out."""
+        return len(self.flying) < self._crew.workers and not self.gone and not (self._broken and self.flying)
+
+    def submit(self, job: Job, target: Target) -> None:
+        """Hand *target* out; where the executor broke and nothing is in flight in it any more, to a new one."""
+        if self._broken:
+            self._executor.shutdown(wait=False)
+            self._executor, self._broken = self._crew.open(job), False
+            self._barren += 1
+        try:
+            future = self._executor.submit(self._crew.perform, job, target.for_worker())
+        except (*self._crew.broken, *self._crew.lost) as error:
+            future = Future()
+            future.set_exception(error)
+        self.flying[future] = target
+
+    def completed(self) -> Iterator[tuple[Target, Result | None]]:
+        """Those that ended within a moment; None where its worker died under it."""
+        done, _ = wait(self.flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
+        for future in done:
+            target = self.flying.pop(future)
+            try:
+                result = future.result()
+            except self._crew.broken as error:
+                log.warning("%s: its worker died: %s", target.name, error)
+                self._broken |= isinstance(error, BrokenExecutor)
+                if self._broken and self._barren >= _BARREN:
+                    self.gone = f"the workers end before they have done anything: {error}"
+                yield target, None
+            except self._crew.lost as error:
+                self.gone = f"the workers are lost: {str(error) or type(error).__name__}"
+                yield target, None
+            else:
+                self._barren = 0
+                yield target, result
+
+    def rest(self) -> Iterator[Result]:
+        """Wait for those in flight; one that ends in a bug is logged with it."""
+        wait(self.flying)
+        for future in self.flying:
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                log.error("%s: it is in doubt", self.flying[future].name, exc_info=error)
+        self.flying.clear()
+
+    def alone(self, job: Job, target: Target, look: Callable[[], object]) -> Result:
+        """A router whose worker died, once more and by itself: a push reads first what became of it."""
+        if self.gone:
+            return _lost(job, target)
+        self.submit(job, target)
+        while self.flying:
+            look()
+            for _, result in self.completed():
+                return result or _lost(job, target)
+        raise AssertionError("what is in flight ends")
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=True)
+        self._crew.close()
+
+
+@contextmanager
+def _pool(crew: Crew, job: Job) -> Iterator[_Pool]:
+    pool = _Pool(crew, job)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _lost(job: Job, target: Target) -> Result:
+    """The result of a router whose worker died, and which could not be done once more."""
+    failure = Failure("worker-lost", "its worker died in the middle of it", _AGAIN)
+    if job.kind is Kind.PUSH:
+        return Result(target.name, job.kind, outcome=Outcome(target.name, PushResult.UNKNOWN, error=failure))
+    return Result(target.name, job.kind, error=failure)
+
+
+def _failed(result: Result) -> bool:
+    """Whether a router failed: that no way fits it, or that it is affected, is no failure of the run."""
+    if result.outcome is not None:
+        return result.outcome.result in (PushResult.FAILED, PushResult.UNKNOWN)
+    return result.error is not None

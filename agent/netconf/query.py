@@ -1,0 +1,161 @@
+"""Asking a device for several things at once, and telling what each answer is worth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from agent.model.errors import AccessDenied, AgentError, ReplyTimeout, RPCError, SchemaError, SessionLost
+from agent.model.state import Reading
+from agent.netconf import operations
+from agent.netconf.payload import Element
+from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.session import Pending, Session
+from agent.netconf.yang.schema import findings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+EMPTY_WAITS = (0.2, 0.4, 0.8)
+"""Seconds between repeats of a read that came back empty although the device should have the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """One read: what it is called, how it is sent, how the ``<data>`` becomes a value (None: nothing there).
+
+    ``missing`` is set instead where the device's models have no such data; then nothing is sent.
+    """
+
+    what: str
+    source: str = ""
+    subtree: Callable[[], Element] | None = None
+    decode: Callable[[Element], T | None] | None = None
+    config: bool = False
+    datastore: str = "running"
+    missing: str | None = None
+
+    def send(self, session: Session) -> Pending | None:
+        """Put the request on the wire; None where there is nothing to ask."""
+        if self.missing is not None or self.subtree is None:
+            return None
+        if self.config:
+            return operations.send_get_config(session, self.subtree(), source=self.datastore, what=self.what)
+        return operations.send_get(session, self.subtree(), what=self.what)
+
+    def read(self, pending: Pending | None) -> Reading[T]:
+        """The reading of an answer; errors that a repeat may cure are raised, others become the reason.
+
+        An answer with nothing of the module in it is as empty as one with nothing in it at all.
+
+        Raises:
+            AgentError: session lost, no answer in time, a transient rpc-error, access denied.
+        """
+        if pending is None or self.decode is None:
+            return Reading(missing=self.missing or f"{self.what}: nothing to ask")
+        try:
+            data = pending.result().data
+        except AccessDenied:
+            raise
+        except RPCError as error:
+            if classify(error) in (Disposition.NEXT_MODEL, Disposition.PERMANENT):
+                return Reading(source=self.source, missing=f"{self.what}: {error.message}")
+            raise
+        with findings() as found:
+            try:
+                value, missing = None if data is None else self.decode(data), None
+            except SchemaError as error:
+                value, missing = None, f"{self.what}: {error.message}"
+        empty = missing is None and (data is None or not len(data) or (found.foreign and not found.own))
+        return Reading(value, self.source, missing, empty, tuple(found.notes))
+
+
+def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list[Reading[Any]]:
+    """The readings of *queries*, all sent before the first is waited for; one that fails in passing is sent again.
+
+    A read that the user may not do becomes a reading with its reason, since the others still count; so does one that
+    gets no answer while others do.
+
+    Raises:
+        AgentError: the session was lost, nothing was answered, or a transient failure outlasted the policy.
+    """
+    return collect(session, queries, [query.send(session) for query in queries], policy)
+
+
+def collect(
+    session: Session,
+    queries: Sequence[Query[Any]],
+    flying: Sequence[Pending | None],
+    policy: Policy,
+    *,
+    answers: bool = False,
+) -> list[Reading[Any]]:
+    """The readings of queries that are on their way; *answers*: the device answered what was sent with them.
+
+    Raises:
+        AgentError: as of :func:`ask`.
+    """
+    found: list[Reading[Any] | ReplyTimeout] = []
+    for query, pending in zip(queries, flying, strict=True):
+        try:
+            found.append(settle(session, query, pending, policy))
+            answers |= pending is not None
+        except ReplyTimeout as error:
+            found.append(error)
+    silent = next((one for one in found if isinstance(one, ReplyTimeout)), None)
+    if silent is not None and not answers:
+        raise silent
+    return [
+        Reading(source=query.source, missing=f"{query.what}: {one.message}") if isinstance(one, ReplyTimeout) else one
+        for query, one in zip(queries, found, strict=True)
+    ]
+
+
+def ask_one(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
+    """The reading of one query; as :func:`ask`."""
+    reading: Reading[T] = settle(session, query, query.send(session), policy)
+    return reading
+
+
+def ask_until_there(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
+    """As :func:`ask_one`, repeated while the answer is empty: right after a commit XR may answer with nothing."""
+    reading = ask_one(session, query, policy)
+    for wait in EMPTY_WAITS:
+        if reading.value is not None or reading.missing is not None:
+            break
+        policy.sleep(wait)
+        reading = ask_one(session, query, policy)
+    return reading
+
+
+def settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Reading[T]:
+    """The reading of a query that is on its way, sent again where it fails in passing; errors as of :func:`ask`.
+
+    A session that was lost or is silent is asked no further time.
+    """
+    first: list[Pending | None] = [pending]
+
+    def attempt() -> Reading[T] | AgentError:
+        try:
+            return query.read(first.pop() if first else query.send(session))
+        except (ReplyTimeout, SessionLost) as error:
+            return error
+
+    try:
+        found = policy.run(
+            attempt,
+            on_retry=lambda count, error: log.info(
+                "%s: %s is read again (%d): %s", session.device, query.what, count, error.message
+            ),
+        )
+    except AccessDenied as error:
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
+    except RPCError as error:
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}")
+    if isinstance(found, AgentError):
+        raise found
+    return found

@@ -1,0 +1,151 @@
+"""One change of a trustpoint's configuration, and whether it is running."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from agent.model.errors import (
+    AgentError,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    SessionLost,
+    TransportError,
+)
+from agent.model.outcome import Status
+from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
+from agent.model.unfinished import Unfinished
+from agent.netconf import operations
+from agent.netconf.payload import Element
+from agent.netconf.query import ask_one, ask_until_there
+from agent.netconf.retry import Disposition, classify
+from agent.netconf.session import Session
+from agent.netconf.yang.schema import Schema
+from agent.remedy.run import LATE, Run, Steps
+from agent.xr import trustpoint
+from agent.xr.cli import readings as cliread
+
+log = logging.getLogger(__name__)
+
+_REDOS = 2
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is sent, what was and then must be running, how it is called."""
+
+    trustpoint: str
+    model: ConfigModel
+    before: Enrollment | None
+    wanted: Enrollment | None
+    content: Callable[[Schema], Element]
+    line: str
+
+    def holds(self, reading: Reading[TrustpointConfig]) -> bool:
+        """Whether the running configuration is as wanted."""
+        return (reading.value.enrollment if reading.value else None) == self.wanted
+
+    def unfinished(self, run: Run, persist: str | None = None) -> Unfinished:
+        """What the write-ahead log keeps of it; with *persist* once its commit on trial is about to be sent."""
+        seconds = run.caution.confirm_timeout + LATE if persist else None
+        until = run.policy.now() + timedelta(seconds=seconds) if seconds else None
+        before, wanted = (None if one is None else one.cli for one in (self.before, self.wanted))
+        return Unfinished(self.trustpoint, before, wanted, persist, until, seconds)
+
+
+class NotCommitted(TransportError):
+    """The session failed, and nothing of the change is running or will be: it may be begun anew."""
+
+
+@contextmanager
+def uncommitted(run: Run) -> Iterator[None]:
+    """A session lost inside the block, ahead of any commit, costs nothing but what was done over it.
+
+    Raises:
+        NotCommitted: it was lost; it is given up, and with it its locks.
+    """
+    try:
+        yield
+    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
+        run.abandon()
+        raise not_committed(run, error) from error
+
+
+def not_committed(run: Run, error: AgentError) -> NotCommitted:
+    """The session was lost by *error* in the step of now."""
+    return NotCommitted(
+        f"{run.current}: {error.message}; nothing was committed",
+        device=run.plan.device,
+        hint="push again; if it stays, look at the device's load and at the way to it",
+    )
+
+
+def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
+    """*attempt*, from its beginning again where nothing of it was committed.
+
+    So it is where a session was lost, or another one committed in between (XR: 0x41866c00).
+    """
+    for redo in range(_REDOS + 1):
+        try:
+            return (yield from attempt())
+        except RPCError as error:
+            if classify(error) is not Disposition.REDO or redo == _REDOS:
+                raise
+            said = "another session committed in between; begun anew"
+        except NotCommitted as error:
+            if run.connect is None or redo == _REDOS:
+                raise
+            said = f"{error.message}; begun anew on another session"
+        yield run.retried(run.current, said)
+        run.release()
+        run.settle()
+        run.policy.wait(run.policy.first)
+
+
+def discard_edit(run: Run) -> None:
+    """Empty the candidate of our edit under the locks that are held; a lost session does so by itself."""
+    session = run.session
+    if run.locks.session is not session or not session.connected:
+        return
+    try:
+        operations.discard_changes(session)
+    except AgentError as error:
+        said = f"the candidate may still hold the change: {error.message}"
+        log.warning("%s: %s", run.plan.device, said)
+        run.ended("discard-changes", Status.FAILED, said)
+        return
+    run.locks.edited = False
+    run.log.end()
+
+
+def running(
+    run: Run, name: str, model: ConfigModel, *, there: bool = True, session: Session | None = None
+) -> Reading[TrustpointConfig]:
+    """The committed trustpoint: by the model, else over the CLI where that is at hand.
+
+    *there*: it is expected, so an empty answer is asked for again. *session*: by which, instead of the run's own.
+    """
+    session = session or run.alive()
+    query = trustpoint.config_query(session.schema, model, name)
+    reading = ask_until_there(session, query, run.policy) if there else ask_one(session, query, run.policy)
+    if reading.missing is not None and run.ssh is not None:
+        return cliread.config(run.ssh, name)
+    return reading
+
+
+def holds(run: Run, wish: Change, *, there: bool = True, session: Session | None = None) -> bool:
+    """Whether *wish* is running; as :func:`running`.
+
+    Raises:
+        AgentError: it cannot be read.
+    """
+    expected = there and wish.wanted is not None
+    reading = running(run, wish.trustpoint, wish.model, there=expected, session=session)
+    if reading.missing is not None:
+        raise SessionLost(reading.missing, device=run.plan.device)
+    return wish.holds(reading)

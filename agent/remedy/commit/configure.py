@@ -1,0 +1,256 @@
+"""Commit a change of the trustpoint under the locks that are held: edit, validate, commit, confirm, read back.
+
+Nothing but the commit changes what is running, so a failure before it is a failure without effect, also where an answer
+was lost. What is begun is kept in the write-ahead log before it is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from agent.model.errors import (
+    AgentError,
+    JournalError,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    SessionLost,
+    TransportError,
+)
+from agent.model.outcome import Status
+from agent.model.plan import ConfigureTrustpoint
+from agent.model.state import Reading, TrustpointConfig
+from agent.netconf import operations
+from agent.netconf.retry import Disposition, classify
+from agent.netconf.session import Pending
+from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
+from agent.remedy.commit.locks import forget
+from agent.remedy.commit.trial import confirm
+from agent.remedy.commit.uncertain import Fate, answered_late, fate
+from agent.remedy.run import LATE, Run, Steps
+from agent.xr import trustpoint
+
+log = logging.getLogger(__name__)
+
+
+def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
+    """Bring the trustpoint into the running configuration; errors as of :func:`change`."""
+    wish = Change(
+        step.trustpoint,
+        step.model,
+        step.before,
+        step.enrollment,
+        lambda schema: trustpoint.config_edit(
+            schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces
+        ),
+        step.diff()[-1].lstrip("+ "),
+    )
+    run.undoable(step)
+    yield from change(run, wish)
+
+
+def change(run: Run, wish: Change) -> Steps[None]:
+    """Commit *wish* and see it in the running configuration; the locks are held before, and afterwards as well.
+
+    Raises:
+        NotCommitted: a session was lost, and nothing was committed.
+        RPCError, SchemaError: the device or its models refuse the change; nothing was committed.
+        TransportError: the commit was on trial and is taken back.
+        OutcomeUnknown: what became of the commit could not be found out, or running does not show it.
+    """
+    yield run.started_event("edit-config", wish.line)
+    if run.locks.session is not run.session:
+        raise not_committed(run, SessionLost("the locks ended with their session"))
+    run.log.begin(wish.unfinished(run))
+    run.locks.edited = True
+    try:
+        with uncommitted(run):
+            yield from run.persist("edit-config", lambda: _edit(run, wish))
+    except NotCommitted:
+        raise
+    except AgentError:
+        discard_edit(run)
+        raise
+    said = wish.model.value
+    yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
+    run.policy.wait(0)
+    persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
+    yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
+    yield from _commit(run, wish, persist)
+    if run.on_trial is not None:
+        yield from confirm(run, wish, run.on_trial)
+    else:
+        yield from _read_back(run, wish)
+    run.log.end()
+
+
+def _validates(run: Run) -> bool:
+    return run.session.capabilities.validate
+
+
+def _edit(run: Run, wish: Change) -> None:
+    """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
+    session = run.session
+    edit = operations.send_edit_config(session, wish.content(session.schema))
+    try:
+        validate = operations.send_validate(session) if _validates(run) else None
+    except SessionLost:
+        edit.result()  # it is lost as well, and says so
+        raise
+    try:
+        edit.result()
+    except AgentError:
+        forget(validate)
+        raise
+    if validate is not None:
+        validate.result()
+
+
+class _Commit:
+    """The commit as it is sent, and sent again where the device refuses it in passing.
+
+    On the session that holds the locks, and on no other: there the candidate may be anybody's.
+
+    Attributes:
+        pending: the try whose answer counts.
+        nothing: the device had nothing left to commit, so what is running is nobody's change of ours.
+    """
+
+    def __init__(self, run: Run, wish: Change, persist: str | None) -> None:
+        self._run, self._wish, self._persist, self._session = run, wish, persist, run.session
+        self.pending: Pending | None = None
+        self.nothing = False
+
+    def send(self) -> str:
+        """One try, and how it went in words."""
+        run, seconds = self._run, self._run.caution.confirm_timeout
+        try:
+            if self._persist is None:
+                self.pending = operations.send_commit(self._session)
+            else:
+                run.log.begin(self._wish.unfinished(run, self._persist))
+                run.trial_ends = run.policy.clock() + seconds + LATE
+                self.pending = operations.send_commit_confirmed(self._session, persist=self._persist, timeout=seconds)
+        except SessionLost as error:  # before anything was sent: a lost answer is an OutcomeUnknown
+            run.abandon()
+            raise not_committed(run, error) from error
+        return self.answer()
+
+    def answer(self) -> str:
+        """The answer of the last try in words; errors as of :meth:`agent.netconf.session.Pending.result`."""
+        if self.pending is None:
+            raise AssertionError("nothing was sent")
+        try:
+            self.pending.result()
+        except RPCError as error:
+            if classify(error) is not Disposition.SUCCESS:
+                raise
+            self.nothing = True
+            return "nothing was left to commit"
+        return f"on trial for {self._run.caution.confirm_timeout} s" if self._persist else "committed"
+
+    def seen(self) -> str | None:
+        """What a repeat is spared by: running has it although it was refused."""
+        return "committed; seen in running" if holds(self._run, self._wish) else None
+
+
+def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
+    """Commit; afterwards it is running, and on trial where the run says so."""
+    before, run.changed = run.changed, True  # from here on until an answer says otherwise
+    sent = _Commit(run, wish, persist)
+    try:
+        said = yield from _answered(run, sent)
+    except (NotCommitted, JournalError):
+        run.changed, run.trial_ends = before, None
+        raise
+    except (OutcomeUnknown, ReplyTimeout, TransportError, ProtocolError) as error:
+        run.abandon()
+        found = yield from fate(run, wish, persist, error)
+        run.trial_ends = None
+        if found is Fate.NOTHING:
+            run.changed = before
+            raise NotCommitted(
+                f"{error.message}; {found.value}, and the configuration is as before",
+                device=run.plan.device,
+                hint="run push again",
+            ) from error
+        persist, said = None, f"its answer was lost; {found.value}"
+    except AgentError as error:  # refused, or a wish to end came between two tries
+        if not _in_spite_of(run, wish, error):
+            if persist is not None:
+                _no_trial(run, persist)
+            run.changed, run.trial_ends = before, None
+            discard_edit(run)
+            raise
+        said = f"{error.message}; yet running has it"
+    run.locks.edited = False
+    if sent.nothing:
+        run.changed, run.trial_ends = before, None
+    else:
+        run.configured, run.on_trial = True, persist
+        if persist is None:
+            run.committed(wish.wanted)
+    yield run.ended("commit", Status.DONE, said)
+
+
+def _answered(run: Run, sent: _Commit) -> Steps[str]:
+    """The answer in words, also one that comes late.
+
+    Raises:
+        OutcomeUnknown: none came.
+        RPCError, NotCommitted: as of :meth:`_Commit.send`.
+    """
+    try:
+        return (yield from run.persist("commit", sent.send, before_repeat=sent.seen))
+    except OutcomeUnknown:
+        if not (yield from answered_late(run, sent.pending)):
+            raise
+    return f"{sent.answer()}; answered late"
+
+
+def _no_trial(run: Run, persist: str) -> None:
+    """End what a refused commit may have put on trial all the same, as two servers do."""
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except AgentError as error:
+        log.info("%s: nothing is on trial: %s", run.plan.device, error.message)
+
+
+def _in_spite_of(run: Run, wish: Change, error: AgentError) -> bool:
+    """Whether the change is running although the commit was refused: a refusal proves as little as an ok."""
+    if classify(error) is Disposition.REDO:
+        return False
+    try:
+        return holds(run, wish, there=False)
+    except AgentError as second:
+        log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
+        return False
+
+
+def _read_back(run: Run, wish: Change) -> Steps[None]:
+    """Read the committed trustpoint back: a server's ok to a commit proves as little as any.
+
+    Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.
+    """
+    yield run.started_event("read back", "configuration")
+    try:
+        reading = _running(run, wish)
+    except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        yield run.retried("read back", f"{error.message}; reading it on another session")
+        run.abandon()
+        reading = _running(run, wish)
+    if reading.missing is not None or not wish.holds(reading):
+        shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
+        raise OutcomeUnknown(
+            f"the commit was answered with ok, but the running configuration shows {shown}",
+            device=run.plan.device,
+            hint=f"on the router: show running-config crypto ca trustpoint {wish.trustpoint}",
+        )
+    run.committed(wish.wanted, reading.value)
+    yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
+
+
+def _running(run: Run, wish: Change) -> Reading[TrustpointConfig]:
+    return running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)

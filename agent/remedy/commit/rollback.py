@@ -1,0 +1,136 @@
+"""Roll back what a push committed where it could not prove the certificate: that, and nothing of anybody else's."""
+
+from __future__ import annotations
+
+import logging
+
+from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown, SessionLost
+from agent.model.outcome import Event, Status
+from agent.model.pki.certificate import Certificate, Evidence
+from agent.model.plan import ConfigureTrustpoint
+from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
+from agent.netconf.payload import Element
+from agent.netconf.yang.schema import Schema
+from agent.remedy.commit.change import Change, begun_anew, not_committed, running, uncommitted
+from agent.remedy.commit.configure import change
+from agent.remedy.commit.locks import BOTH, Wanted, acquire
+from agent.remedy.run import PUSH, Run, Steps
+from agent.remedy.steps.verify import certificate, judge
+from agent.xr import trustpoint
+from agent.xr.cli import readings as cliread
+
+log = logging.getLogger(__name__)
+
+
+def restore(run: Run) -> Steps[None]:
+    """Give the trustpoint what it had before this run; what cannot be restored is said in the outcome's steps.
+
+    Only what this run committed, and as it committed it, is rolled back, under the router's locks: a trustpoint that
+    somebody has changed since, or that holds a certificate by now, is left alone, and the device then is in doubt.
+    """
+    first = run.undo
+    if first is None or not run.configured:
+        return
+    with run.unbroken():
+        try:
+            yield from begun_anew(run, lambda: _restore(run, first))
+        except AgentError as error:
+            log.warning("%s: the trustpoint's configuration was not restored: %s", run.plan.device, error.message)
+            if run.current not in ("undo", PUSH):
+                lost = isinstance(error, OutcomeUnknown)
+                yield run.ended(run.current, Status.UNKNOWN if lost else Status.FAILED, error.message)
+            yield _left(run, f"trustpoint {first.trustpoint} may keep '{first.enrollment.cli}': {error.message}")
+
+
+def _left(run: Run, said: str, status: Status = Status.FAILED) -> Event:
+    """It was not restored; what may be left becomes part of the outcome."""
+    run.left = said
+    return run.ended("undo", status, said)
+
+
+def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
+    if first.model is ConfigModel.NONE:
+        run.release()  # a lock of ours would refuse the commit at the CLI
+        run.settle()
+    else:
+        run.alive()
+        with uncommitted(run):
+            yield from acquire(run, Wanted(BOTH))
+    with uncommitted(run):
+        reading = _now(run, first)
+    now, name = reading.value, first.trustpoint
+    if reading.missing is not None:
+        yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
+    elif (now.enrollment if now else None) == first.before:
+        yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
+    elif not run.is_own(now):
+        said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
+        yield _left(run, said, Status.SKIPPED)
+    elif (stays := _holds_certificate(run, name)) is not None:
+        yield _left(run, stays, Status.SKIPPED)
+    elif run.evidence is not Evidence.NONE:
+        yield run.ended("undo", Status.SKIPPED, f"the root is there by now, by {run.evidence.value}")
+    elif now is not None:
+        yield from _undo(run, first, now.enrollment)
+        run.changed = run.configured = bool(run.left)
+
+
+def _holds_certificate(run: Run, name: str) -> str | None:
+    """Why the trustpoint is not taken away under a certificate; the anchor's makes the run a success after all."""
+    try:
+        reading = certificate(run, name)
+        found = judge(run, name, run.plan.intent.anchor, reading)
+    except AnchorMismatch as error:
+        return f"{error.message}; the trustpoint stays as it is"
+    except SessionLost as error:
+        raise not_committed(run, error) from error
+    except AgentError as error:
+        return f"trustpoint {name} stays, since whether it holds a certificate could not be read: {error.message}"
+    if found is not None:
+        run.proven(found)
+        return None
+    return _untold(name, reading)
+
+
+def _untold(name: str, reading: Reading[Certificate]) -> str | None:
+    if reading.value is None and reading.missing is None:
+        return None
+    why = reading.missing or "the device shows too little of it"
+    return f"trustpoint {name} stays, since whether it holds a certificate cannot be told: {why}"
+
+
+def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
+    if first.model is ConfigModel.NONE:
+        yield run.started_event("undo", f"typed at the CLI: trustpoint {first.trustpoint} as before")
+        run.shell().console().configure(_lines(first, now))
+        reading = cliread.config(run.shell(), first.trustpoint)
+        if (reading.value.enrollment if reading.value else None) != first.before:
+            yield _left(run, f"trustpoint {first.trustpoint} is not as before")
+            return
+    else:
+        # Written by the model that the device has, also where the plan of the next method was another.
+        yield from change(run, _change(first, now))
+    yield run.ended("undo", Status.DONE, f"the configuration of trustpoint {first.trustpoint} is as before")
+
+
+def _change(first: ConfigureTrustpoint, now: Enrollment) -> Change:
+    name, model, old = first.trustpoint, first.model, first.before
+
+    def content(schema: Schema) -> Element:
+        if old is not None and old.kind is not EnrollmentKind.NONE:
+            return trustpoint.config_edit(schema, model, name, old, replaces=now)
+        return trustpoint.config_undo(schema, model, name, now, whole=first.creates)
+
+    return Change(name, model, now, old, content, f"trustpoint {name} as before")
+
+
+def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
+    old = first.before
+    undone = trustpoint.undo_lines(first.trustpoint, now, whole=first.creates)
+    return undone if old is None or old.kind is EnrollmentKind.NONE else [*undone, f" {old.cli}"]
+
+
+def _now(run: Run, first: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
+    if first.model is ConfigModel.NONE:
+        return cliread.config(run.shell(), first.trustpoint)
+    return running(run, first.trustpoint, first.model, there=False, session=run.session)

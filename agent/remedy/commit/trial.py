@@ -1,0 +1,198 @@
+"""A commit on trial (RFC 6241 section 8.4): seen from a second session, confirmed by the one that holds the locks."""
+
+from __future__ import annotations
+
+import logging
+
+from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, RPCError, SessionLost, TransportError
+from agent.model.outcome import Event, Status
+from agent.model.state import TrustpointConfig
+from agent.netconf import operations
+from agent.netconf.session import Pending, Session
+from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, running
+from agent.remedy.commit.uncertain import Fate, answered_late, fate
+from agent.remedy.run import LATE, Run, Steps
+
+log = logging.getLogger(__name__)
+
+
+def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
+    """See the commit from a further session, then make it last; else take it back, or let the device do so.
+
+    The first session confirms, since a confirming commit commits what is in the candidate by then, and it alone holds
+    the locks; the second does it by the persist-id only where the first was lost.
+
+    Raises:
+        NotCommitted: the device took it back; it may be begun anew.
+        TransportError, RPCError, Interrupted: it could not be confirmed, and is taken back.
+        OutcomeUnknown: what became of it could not be found out.
+    """
+    yield run.started_event("confirm", "once another session sees it")
+    seconds = run.caution.confirm_timeout
+    margin = LATE + min(LATE, seconds / 4)  # a cancel-commit is to come in time, too
+    second = there = None
+    try:
+        second = run.further((run.trial_ends or 0.0) - margin)
+        there = _seen(run, wish, second)
+    except AgentError as error:
+        said = yield from _unseen(run, wish, persist, second, error)
+    else:
+        said = yield from _confirmed(run, wish, persist, second)
+    finally:
+        if second is not None and run.session is not second:
+            second.close()
+    _over(run)
+    run.committed(wish.wanted, there)
+    yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
+
+
+def _seen(run: Run, wish: Change, second: Session) -> TrustpointConfig | None:
+    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
+
+    Raises:
+        AgentError: it cannot.
+    """
+    reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
+    if reading.answered and wish.holds(reading):
+        return reading.value
+    said = reading.missing or "another session does not see it in running"
+    raise TransportError(said, device=run.plan.device)
+
+
+def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[str]:
+    asked = _Asked(run, persist)
+    try:
+        with run.unbroken():
+            yield from run.persist("confirm", asked.send)
+        return "confirmed"
+    except (OutcomeUnknown, SessionLost) as error:
+        if (yield from answered_late(run, asked.pending)) and asked.ok():
+            return "confirmed; answered late"
+        lost: AgentError = error
+    except RPCError as error:
+        # No such trial any more means that it ended one way or the other.
+        if _taken_back(run, persist):
+            raise
+        lost = error
+    return (yield from _found_out(run, wish, persist, second, lost))
+
+
+def _unseen(run: Run, wish: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
+    """Take back what no other session sees; where the first one does not do that, find out what became of it."""
+    why = _withdrawn(run, wish, persist, error)
+    if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
+        raise why from error
+    said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
+    return (yield from _found_out(run, wish, persist, second, TransportError(said, device=run.plan.device)))
+
+
+def _found_out(run: Run, wish: Change, persist: str, second: Session | None, lost: AgentError) -> Steps[str]:
+    """In words how the trial ended, by another session; errors as of :func:`confirm`."""
+    yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{lost.message}; asking on another session")
+    run.abandon()
+    if second is not None:
+        run.adopt(second)
+    found = yield from fate(run, wish, persist, lost)
+    if found is Fate.NOTHING:
+        _over(run)
+        run.changed = run.configured = run.made is not None
+        raise NotCommitted(
+            "the device took the commit back; the configuration is as before",
+            device=run.plan.device,
+            hint="run push again",
+        ) from lost
+    return str(found.value)
+
+
+class _Asked:
+    """The confirming commit as it is sent."""
+
+    def __init__(self, run: Run, persist: str) -> None:
+        self._run, self._persist = run, persist
+        self.pending: Pending | None = None
+
+    def send(self) -> None:
+        """One try; on the session that holds the locks and no other."""
+        self.pending = operations.send_confirm(self._run.session, persist=self._persist)
+        self.pending.result()
+
+    def ok(self) -> bool:
+        """Whether the late answer is an ok."""
+        try:
+            if self.pending is not None:
+                self.pending.result()
+        except AgentError as error:
+            log.info("%s: confirm, answered late: %s", self._run.plan.device, error.message)
+            return False
+        return self.pending is not None
+
+
+def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> AgentError:
+    """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
+    seconds = run.caution.confirm_timeout + LATE
+    try:
+        with run.unbroken():
+            gone = cancelled(run, persist)
+            stays = gone and holds(run, wish, there=False)
+    except AgentError as second:
+        gone = stays = False
+        log.info("%s: cancel-commit: %s", run.plan.device, second.message)
+    if not gone:
+        return OutcomeUnknown(
+            f"the commit is on trial, and could neither be confirmed nor cancelled: {error.message}; the device has "
+            f"{seconds:g} s to take it back by itself",
+            device=run.plan.device,
+            hint="read the trustpoint after that, or push again: it does",
+        )
+    if stays:
+        run.changed = run.configured = True
+        run.committed(wish.wanted)
+    if isinstance(error, Interrupted):
+        return error
+    if stays:
+        return TransportError(
+            f"the commit could not be confirmed: {error.message}; its cancel-commit was answered with ok, yet running "
+            "has it",
+            device=run.plan.device,
+            hint="run push again; without a second session: --commit plain",
+        )
+    return TransportError(
+        f"the commit could not be confirmed and was taken back: {error.message}; the configuration is as before",
+        device=run.plan.device,
+        hint="run push again; without a second session: --commit plain",
+    )
+
+
+def _taken_back(run: Run, persist: str) -> bool:
+    """As :func:`cancelled`; False as well where that could not be asked, or the answer was lost."""
+    try:
+        return cancelled(run, persist)
+    except AgentError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+
+
+def cancelled(run: Run, persist: str) -> bool:
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already.
+
+    The lock of running is given up ahead of it: there are servers that take nothing back while anybody holds it, and
+    yet answer with ok.
+    """
+    held = run.holds_locks
+    if held:
+        run.locks.held.remove("running")
+        run.loose.append(("unlock running", operations.send_unlock(run.session, "running")))
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except RPCError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+    _over(run)
+    # There are servers that leave in the candidate what they take back, and do not count it as changed.
+    discard_edit(run)
+    run.changed = run.configured = run.made is not None
+    return True
+
+
+def _over(run: Run) -> None:
+    run.on_trial = run.trial_ends = None

@@ -1,0 +1,83 @@
+"""The next method, where one was refused or brought no certificate: planned anew from what is there by then."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+from agent.model.errors import (
+    AgentError,
+    CapabilityMissing,
+    CertificateMissing,
+    ConnectError,
+    ConsoleError,
+    FileError,
+    Interrupted,
+    LockDenied,
+    RPCError,
+    SchemaError,
+)
+from agent.model.method import Method
+from agent.model.outcome import Event, Status
+from agent.model.pki.certificate import Evidence
+from agent.model.plan import Plan, Skip
+from agent.netconf.retry import Disposition, classify
+from agent.remedy.observe import observe
+from agent.remedy.run import Run
+from agent.remedy.ways import Refused
+
+_ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, CapabilityMissing, ConnectError)
+"""Errors that say: this way is not open here. Locks, other certificates and lost answers are not among them."""
+
+
+def detour(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
+    """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
+
+    Each method that is not offered after all goes into the outcome's steps with its reason, and into the hint of
+    *error* with what would help.
+
+    Raises:
+        Interrupted: the wish to end came before the next method was tried.
+    """
+    if run.evidence is not Evidence.NONE or not _may_go_on(error):
+        return None  # the certificate is there, or the error is one that no other method cures
+    refused: list[str] = []
+    for place, method in enumerate(run.plan.fallbacks):
+        following = _planned(run, method)
+        if isinstance(following, Plan):
+            yield Event(
+                run.plan.device, "method", Status.RETRY, f"{run.plan.method.value} did not do; {method.value} next"
+            )
+            run.retries += 1
+            return replace(following, fallbacks=run.plan.fallbacks[place + 1 :])
+        yield run.ended(f"method {method.value}", Status.SKIPPED, following.reason)
+        cure = f" ({following.hint})" if following.hint else ""
+        refused.append(f"method {method.value}, which would have followed, was not possible: {following.reason}{cure}")
+    error.hint = "; ".join([*refused, *([error.hint] if error.hint else [])]) or None
+    return None
+
+
+def _may_go_on(error: AgentError) -> bool:
+    if isinstance(error, RPCError):
+        return not isinstance(error, LockDenied) and classify(error) in (
+            Disposition.PERMANENT,
+            Disposition.NEXT_MODEL,
+            Disposition.ONCE,
+        )
+    return isinstance(error, _ANOTHER_MAY)
+
+
+def _planned(run: Run, method: Method) -> Plan | Refused:
+    """The method's plan, or why there is none."""
+    intent = replace(run.plan.intent, method=method)
+    try:
+        if method is not Method.RPC:
+            run.shell().console()
+        state = observe(run.alive(), intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+    except Interrupted as wish:
+        said = f"interrupted before method {method.value} was tried"
+        raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
+    except AgentError as error:
+        return Refused(error.message, error.hint)
+    following = run.planned(intent, state)
+    return Refused(following.reason, following.hint) if isinstance(following, Skip) else following

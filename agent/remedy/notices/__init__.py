@@ -1,0 +1,1 @@
+"""Field notices: one file each, and the reading of them."""

@@ -1,0 +1,1 @@
+"""What a push does beside the configuration: upload a file, authenticate, verify, renew."""

@@ -1,0 +1,103 @@
+"""Register, or renew the licence authorization, and wait until the device says that it reached the server again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.model.errors import AgentError, Interrupted, OutcomeUnknown
+from agent.model.outcome import Event, Status
+from agent.model.pki.certificate import Evidence
+from agent.model.plan import Register, RenewAuthorization
+from agent.model.state import DeviceTime, Licensing
+from agent.netconf.query import ask_one
+from agent.remedy.run import Run, Steps
+from agent.xr import licensing
+from agent.xr.licensing import Answer
+
+_INTERVALS = (0.5, 1.0, 2.0, 5.0)
+_REGISTER = "register-id-token"
+_BY_HAND = "the root is there all the same: on the router license smart renew auth, or watch it with poll"
+
+
+def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
+    """Call rpc renew-auth, then wait for a newer contact.
+
+    The root is proven by now, so whatever the licensing agent answers is reported and fails nothing.
+    """
+    yield run.started_event("renew-auth")
+    status, detail = yield from _call(run, "renew-auth", lambda: licensing.renew(run.alive(), run.session.schema))
+    yield run.ended("renew-auth", status, f"{detail}; {_BY_HAND}" if status is Status.FAILED else detail)
+    if status in (Status.DONE, Status.UNKNOWN):
+        yield run.started_event("contact", f"up to {step.wait:g} s")
+        seen = yield from _contact(run, step)
+        if seen is None:
+            yield run.ended("contact", Status.UNKNOWN, f"no newer contact within {step.wait:g} s; watch it with poll")
+        else:
+            yield run.ended("contact", Status.DONE, f"last contact succeeded at {seen.text}")
+
+
+def register(run: Run, step: Register) -> Steps[None]:
+    """Call rpc register-id-token, where the root is proven; never before, since the device could not reach the server.
+
+    As with a renewal, what the licensing agent answers is reported and fails nothing.
+    """
+    token = step.token
+    if run.evidence is Evidence.NONE or token is None:
+        raise AssertionError("a token is used only where the root is proven")
+    yield run.started_event(_REGISTER)
+    run.changed = True
+    status, detail = yield from _call(
+        run, _REGISTER, lambda: licensing.register(run.alive(), run.session.schema, token)
+    )
+    yield run.ended(_REGISTER, status, detail)
+
+
+def _call(run: Run, name: str, rpc: Callable[[], tuple[Answer, str]]) -> Steps[tuple[Status, str]]:
+    """The rpc, repeated while the agent is busy: such an answer changed nothing."""
+    code = ""
+    for number, wait in enumerate((*_INTERVALS, None), 1):
+        try:
+            answer, code = rpc()
+        except OutcomeUnknown as error:
+            return Status.UNKNOWN, error.message
+        except Interrupted:
+            raise
+        except AgentError as error:
+            return Status.FAILED, error.message
+        if answer is Answer.SUCCESS:
+            return Status.DONE, "success"
+        if answer is Answer.TRUST:
+            return Status.FAILED, f"{code}: the device still does not trust the server"
+        if answer is not Answer.RETRY or wait is None:
+            return (
+                (Status.SKIPPED, f"{code}: the licensing agent does not do that here")
+                if answer is Answer.PERMANENT
+                else (Status.FAILED, f"{code} after {number} tries")
+            )
+        run.retries += 1
+        yield Event(run.plan.device, name, Status.RETRY, code)
+        run.policy.wait(wait)
+    raise AssertionError("the last wait is None")
+
+
+def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
+    end = run.policy.clock() + step.wait
+    waits = iter(_INTERVALS)
+    wait = _INTERVALS[0]
+    while True:
+        try:
+            reading = ask_one(run.alive(), licensing.query(run.session.schema), run.policy)
+        except AgentError as error:
+            yield Event(run.plan.device, "contact", Status.RETRY, error.message)
+        else:
+            if reading.value is not None and (seen := _newer(reading.value, step.newer_than)) is not None:
+                return seen
+        if run.policy.clock() + wait > end:
+            return None
+        run.policy.wait(wait)
+        wait = next(waits, wait)
+
+
+def _newer(licence: Licensing, before: DeviceTime | None) -> DeviceTime | None:
+    last = licence.last_comm_time
+    return last if licence.last_comm_success and last is not None and last.newer_than(before) else None

@@ -1,0 +1,279 @@
+"""Read a certificate back and judge it: by the model where one shows it, else over the CLI."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from agent.model.errors import (
+    AgentError,
+    AnchorMismatch,
+    CertificateMissing,
+    OutcomeUnknown,
+    ProtocolError,
+    ReplyTimeout,
+    RPCError,
+    SessionLost,
+    TransportError,
+)
+from agent.model.outcome import Event, Status
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import Certificate, Evidence
+from agent.model.state import Reading
+from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
+from agent.netconf.retry import Policy
+from agent.netconf.session import Session
+from agent.remedy.run import Run, Steps
+from agent.xr import trustpoint
+from agent.xr.cli import readings as cliread
+
+log = logging.getLogger(__name__)
+
+FETCH_WAIT = 10.0
+"""Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
+_INTERVAL = 1.0
+_CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
+_READ = "on the router: show crypto ca certificates {}"
+_Ask = Callable[[Session, Query[Certificate], Policy], Reading[Certificate]]
+
+
+def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fetches: bool = False) -> Steps[None]:
+    """Find *anchor* under trustpoint *name*, *after* an action and how it ended; the run's evidence says by what.
+
+    Raises:
+        CertificateMissing: no certificate showed; *hint* says what to do then.
+        AnchorMismatch: it holds another certificate.
+        OutcomeUnknown: nothing could be read that tells.
+    """
+    yield run.started_event("read back", "certificate")
+    try:
+        reading = yield from _certificate(run, name, fetches=fetches)
+        found = judge(run, name, anchor, reading) or (reading.value is None and _in_pool(run, anchor))
+    except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
+        raise OutcomeUnknown(
+            f"{after}, and the certificate could not be read back: {error.message}",
+            device=run.plan.device,
+            hint=f"read trustpoint {name}, or push again: it reads first",
+        ) from error
+    if found:
+        run.proven(found)
+        yield run.ended("read back", Status.DONE, f"{anchor.name} is there, by {found.value}")
+        return
+    why = _untold(reading)
+    if why is not None:
+        raise OutcomeUnknown(
+            f"{after}; whether the certificate is there cannot be told: {why}",
+            device=run.plan.device,
+            hint=_READ.format(name),
+        )
+    raise CertificateMissing(
+        f"{after}, but trustpoint {name} shows no CA certificate",
+        device=run.plan.device,
+        hint=hint,
+    )
+
+
+def _untold(reading: Reading[Certificate]) -> str | None:
+    """Why a reading without proof does not tell that the certificate is missing either; None where it tells."""
+    if reading.value is not None:
+        return "the device shows too little of the certificate to tell which it is"
+    if reading.empty:
+        return "the device answers with nothing at all, which also means 'not allowed' and 'not ready'"
+    return reading.missing
+
+
+def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> bool:
+    """Whether *anchor* is there although the device refused by *error*: a refusal proves as little as an ok.
+
+    Raises:
+        AnchorMismatch: it holds another certificate.
+    """
+    try:
+        return there(run, name, anchor) is not None
+    except AnchorMismatch:
+        raise
+    except AgentError as second:
+        log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
+        return False
+
+
+def needless(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+    """The evidence that an action need not be repeated; None where the state shows that it is still needed.
+
+    Raises:
+        AnchorMismatch: it holds another certificate.
+        OutcomeUnknown: the state cannot be read, so nothing is repeated.
+    """
+    reading = certificate(run, name)
+    if reading.missing is not None:
+        raise OutcomeUnknown(
+            f"it was refused, and what it did cannot be read: {reading.missing}",
+            device=run.plan.device,
+            hint=_READ.format(name),
+        )
+    return judge(run, name, anchor, reading)
+
+
+def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+    """The evidence that somebody else brought *anchor* since the state was read under the lock.
+
+    No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
+
+    Raises:
+        AnchorMismatch: somebody brought another certificate.
+        AgentError: it could not be read.
+    """
+    return there(run, name, anchor) if run.configured else None
+
+
+def still_there(run: Run) -> AgentError | None:
+    """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
+
+    None where it is still there, or nothing was lost.
+    """
+    if run.evidence is Evidence.NONE or not run.acted or run.persistent or not run.lost_since_proof:
+        return None
+    name, anchor = run.plan.intent.trustpoint, run.plan.intent.anchor
+    proven, run.evidence = run.evidence, Evidence.NONE
+    said = f"the certificate was proven by {proven.value}, then the session was lost"
+    try:
+        reading = _full(run, name)
+        found = judge(run, name, anchor, reading)
+    except AnchorMismatch as error:
+        return error
+    except AgentError as error:
+        reading, found = Reading(missing=error.message), None
+    if found:
+        run.proven(found)
+        return None
+    if (why := _untold(reading)) is not None:
+        return OutcomeUnknown(
+            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=_READ.format(name)
+        )
+    return CertificateMissing(
+        f"{said}, and the certificate is gone", device=run.plan.device, hint="did the router reload? push again"
+    )
+
+
+def there(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+    """The evidence that *anchor* is under trustpoint *name* now; None where nothing or too little is shown.
+
+    Raises:
+        AnchorMismatch: it holds another certificate.
+        AgentError: it could not be read.
+    """
+    return judge(run, name, anchor, certificate(run, name))
+
+
+def certificate(run: Run, name: str) -> Reading[Certificate]:
+    """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
+    query = trustpoint.certificate_query(run.alive().schema, name)
+    if query.missing is not None and run.ssh is not None:
+        return cliread.certificate(run.ssh, name)
+    return _asked(run, query, ask_one)
+
+
+def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Reading[Certificate]:
+    """The reading by *ask*; once more on another session where the one of now is lost or silent.
+
+    Raises:
+        AgentError: as of :func:`agent.netconf.query.ask`, the second time as well; or no session can be opened.
+    """
+    try:
+        return ask(run.alive(), query, run.policy)
+    except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        if run.connect is None:
+            raise
+        log.info("%s: %s; asking again on another session", run.plan.device, error.message)
+    run.abandon()
+    return ask(run.alive(), query, run.policy)
+
+
+def pool_has(run: Run, anchor: TrustAnchor) -> bool | None:
+    """Whether the trustpool lists *anchor*; None where it cannot be read."""
+    reading = cliread.trustpool(run.shell())
+    if reading.value is None:
+        return None
+    return any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in reading.value)
+
+
+def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate]) -> Evidence | None:
+    """The evidence, or None where nothing or too little is shown.
+
+    Raises:
+        AnchorMismatch: another certificate is shown.
+    """
+    shown = reading.value
+    if shown is None:
+        return None
+    evidence = shown.proves(anchor)
+    if evidence is None:
+        print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
+        came = "; it was not there before this push" if run.acted else ""
+        raise AnchorMismatch(
+            f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}{came}",
+            device=run.plan.device,
+            hint=_CAME if run.acted else "find out who installed it; nothing was repeated",
+        )
+    return evidence if evidence is not Evidence.NONE else None
+
+
+def reopen(run: Run, error: OutcomeUnknown) -> None:
+    """Have a session to read with after a write whose answer was lost.
+
+    Raises:
+        OutcomeUnknown: there is none.
+    """
+    try:
+        run.alive()
+    except AgentError as second:
+        raise OutcomeUnknown(
+            f"{error.message}; reading it back failed: {second.message}", device=run.plan.device, hint=error.hint
+        ) from error
+
+
+def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certificate]]:
+    query = trustpoint.certificate_query(run.alive().schema, name)
+    if query.missing is not None and run.ssh is not None:
+        return (yield from _on_console(run, name))
+    end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
+    reading = _asked(run, query, ask_until_there)
+    while reading.answered and reading.value is None and run.policy.clock() < end:
+        run.policy.sleep(_INTERVAL)
+        yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
+        reading = _asked(run, query, ask_one)
+    return _seconded(run, name, reading)
+
+
+def _full(run: Run, name: str) -> Reading[Certificate]:
+    """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
+    query = trustpoint.certificate_query(run.alive().schema, name)
+    if query.missing is not None:
+        return certificate(run, name)
+    return _seconded(run, name, _asked(run, query, ask_until_there))
+
+
+def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Reading[Certificate]:
+    """*reading*, or that of the CLI where the model told nothing and the CLI does."""
+    if not reading.empty or run.ssh is None:
+        return reading
+    shown = cliread.certificate(run.ssh, name)
+    return shown if shown.answered else reading
+
+
+def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
+    reading = certificate(run, name)
+    for wait in EMPTY_WAITS:
+        if reading.value is not None or not reading.answered:
+            break
+        run.policy.sleep(wait)
+        yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
+        reading = certificate(run, name)
+    return reading
+
+
+def _in_pool(run: Run, anchor: TrustAnchor) -> Evidence | None:
+    """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
+    if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
+        return None
+    return Evidence.CONSOLE if pool_has(run, anchor) else None

@@ -1,0 +1,128 @@
+"""Which modules a device announces: of a release, or of a platform whose hello was captured (yang/hellos.json)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from agent.model.errors import InputError
+from agent.model.local.resources import directory
+
+_NAMESPACE = "http://cisco.com/ns/yang/"
+
+
+@dataclass(frozen=True)
+class ModuleFile:
+    """A module as one release has it."""
+
+    name: str
+    revision: str
+    namespace: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What a hello says of modules.
+
+    Attributes:
+        modules: those whose nodes are known, by name.
+        capabilities: the URI of every module, known or not.
+        no_get_schema: whether the deviation is announced by which get-schema is not supported.
+    """
+
+    modules: Mapping[str, ModuleFile]
+    capabilities: tuple[str, ...]
+    no_get_schema: bool
+
+
+def releases() -> list[str]:
+    """Every release there is a persona for, oldest first."""
+    return list(_index()["releases"])
+
+
+@cache
+def platforms() -> tuple[tuple[str, str], ...]:
+    """Every (release, platform) there is a persona for: those whose captured hello announces something."""
+    return tuple(_split(name) for name, modules in _hellos().items() if modules)
+
+
+@cache
+def announced(release: str, platform: str | None) -> Announced:
+    """What a device of *release* announces; without a *platform* the union over all of the release's platforms.
+
+    Raises:
+        InputError: no such release or platform, or its captured hello is empty.
+    """
+    if release not in _index()["releases"]:
+        raise InputError(f"release {release} is not known", hint="see the releases in yang/releases.json")
+    if platform is None:
+        modules = _of_release(release)
+        return Announced(modules, tuple(_uri(one.name, one.revision, one.namespace) for one in modules.values()), False)
+    name = f"{release} {platform}"
+    if name not in _hellos():
+        known = ", ".join(sorted(one.split()[1] for one in _hellos() if one.split()[0] == release))
+        raise InputError(f"no hello of {release} on {platform} was captured", hint=f"captured: {known or 'none'}")
+    if not _hellos()[name]:
+        raise InputError(
+            f"the captured hello of {release} on {platform} announces nothing", hint="it is no persona; take another"
+        )
+    return _of_platform(name)
+
+
+def _of_platform(name: str) -> Announced:
+    release = _split(name)[0]
+    modules: dict[str, ModuleFile] = {}
+    capabilities = []
+    for module, revision in _hellos()[name].items():
+        file = _file(module, revision, release)
+        if file is not None:
+            modules[module] = file
+        capabilities.append(_uri(module, revision, file.namespace if file else _NAMESPACE + module))
+    return Announced(modules, tuple(capabilities), name in _captured()["no_get_schema"])
+
+
+def _file(module: str, revision: str, release: str) -> ModuleFile | None:
+    """The file of this release, else of any with the same revision, else None."""
+    about = _index()["modules"].get(module, {"files": {}})
+    found = [(file, on[revision]) for file, on in about["files"].items() if revision in on]
+    own = [file for file, on in found if release in on] or [file for file, _ in found]
+    return ModuleFile(module, revision, str(about["namespace"]), directory("yang") / own[0]) if own else None
+
+
+def _of_release(release: str) -> Mapping[str, ModuleFile]:
+    found = {}
+    for name, about in _index()["modules"].items():
+        for file, revisions in about["files"].items():
+            for revision, on in revisions.items():
+                if release in on:
+                    found[name] = ModuleFile(name, revision, str(about["namespace"]), directory("yang") / file)
+    return found
+
+
+def _uri(name: str, revision: str, namespace: str) -> str:
+    return f"{namespace}?module={name}&revision={revision}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    release, _, platform = name.partition(" ")
+    return release, platform
+
+
+@cache
+def _index() -> Any:
+    return json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _captured() -> Any:
+    return json.loads((directory("yang") / "hellos.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _hellos() -> Mapping[str, Mapping[str, str]]:
+    return {name: group["modules"] for group in _captured()["groups"] for name in group["hellos"]}

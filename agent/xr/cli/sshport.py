@@ -1,0 +1,161 @@
+"""The router's SSH port beside NETCONF: one connection, opened when first needed, for the CLI and for SFTP."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from agent.model.device import Device
+from agent.model.errors import AgentError, Interrupted, SessionLost
+from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.trace import Tap, Trace, Way
+from agent.ssh.channel import has_ended
+
+if TYPE_CHECKING:
+    from paramiko import Transport
+
+    from agent.ssh.connection import Connection
+    from agent.ssh.sftp import Files
+    from agent.xr.cli.console import Console
+
+T = TypeVar("T")
+
+
+class Ssh:
+    """The way to a device's CLI and files; nothing is opened before it is asked for. For one thread.
+
+    A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
+    once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
+    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked;
+    *before* is called before a connection is opened.
+
+    Attributes:
+        policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
+            default not at all. It may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        policy: Policy | None = None,
+        *,
+        trace: Trace | None = None,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.device = replace(device, port=device.ssh_port)
+        self._before = before
+        self.policy = policy or Policy(attempts=1)
+        self._tap = None if trace is None else Tap(trace, device, Way.CLI)
+        self._connection: Connection | None = None
+        self._console: Console | None = None
+        self._files: Files | None = None
+        self._failed: dict[str, tuple[AgentError, float]] = {}
+
+    def console(self) -> Console:
+        """The CLI, in exec mode; the same one until it is lost.
+
+        Raises:
+            ConnectError, HostKeyError, SSHAuthenticationError, ConsoleError: by what failed.
+            ReplyTimeout, SessionLost: it gave no prompt.
+            InputError: a key, known_hosts or SSH configuration file that cannot be used.
+            Interrupted: the policy's wish to end came during a wait.
+        """
+        if self._console is None or not self._console.alive:
+            self._console = self._attempt("CLI", self._new_console)
+        return self._console
+
+    def files(self) -> Files:
+        """SFTP on the same connection; the same one until it is lost.
+
+        Raises:
+            ConnectError, HostKeyError, SSHAuthenticationError, SessionLost: by what failed.
+            FileError: the device has no SFTP.
+            InputError, Interrupted: as of :meth:`console`.
+        """
+        if self._files is None or not self._files.alive:
+            self._files = self._attempt("SFTP", self._new_files)
+        return self._files
+
+    def close(self) -> None:
+        """End the connection, if there is one; may be used again afterwards. Never raises."""
+        console, files, connection = self._console, self._files, self._connection
+        self._console = self._files = self._connection = None
+        if console is not None:
+            console.close()
+        if files is not None:
+            files.close()
+        if connection is not None:
+            connection.close()
+
+    def _new_console(self) -> Console:
+        from agent.xr.cli.console import Console
+
+        if self._console is not None:
+            self._console.close()
+        device = self.device
+        return Console(self._transport(), device=device.name, timeout=device.timeout, tap=self._tap, clock=device.clock)
+
+    def _new_files(self) -> Files:
+        from agent.ssh.sftp import Files
+
+        if self._files is not None:
+            self._files.close()
+        device = self.device
+        return Files(self._transport(), device=device.name, timeout=device.timeout, clock=device.clock)
+
+    def _transport(self) -> Transport:
+        if self._connection is not None and not self._connection.transport.is_active():
+            self.close()
+        if self._connection is None:
+            self._connection = self._attempt("SSH", self._connect)
+        return self._connection.transport
+
+    def _connect(self) -> Connection:
+        from agent.ssh.connection import Deadline, open_ssh
+        from agent.ssh.peer import Service
+
+        def opened() -> Connection:
+            self._before()
+            deadline = Deadline(self.device.open_timeout, clock=self.device.clock.now)
+            return open_ssh(self.device, deadline, Service.CLI)
+
+        return self.policy.opening().run(opened)
+
+    def _attempt(self, what: str, make: Callable[[], T]) -> T:
+        """*make* it, unless that failed before."""
+        failed, until = self._failed.get(what, (None, 0.0))
+        if failed is not None and self.policy.clock() < until:
+            # A copy: an exception that is raised again and again collects the frames of each time.
+            raise copy.copy(failed)
+        try:
+            return self._made(make)
+        except Interrupted:
+            raise
+        except AgentError as error:
+            passing = classify(error) is Disposition.SLOW
+            until = self.policy.clock() + self.policy.slow if passing else math.inf
+            self._failed[what] = copy.copy(error), until
+            raise
+
+    def _made(self, make: Callable[[], T]) -> T:
+        """*make* it; once more where the connection had been open before and proves to be dead only now."""
+        before = self._connection
+        try:
+            return make()
+        except SessionLost:
+            if before is None or not has_ended(before.transport):
+                raise
+            self.close()
+            return make()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
