@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.model.errors import PolicyRefused
 from agent.model.outcome import Status
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
+from agent.model.plan import ConfigureTrustpoint, ImportBundle, Installation, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
 from agent.netconf import operations
@@ -23,7 +23,7 @@ from agent.remedy.observe import observe, reread
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 
-Installing = ConfigureTrustpoint | Authenticate | Dialog | ImportBundle
+Installing = ConfigureTrustpoint | Installation
 """The steps that need it: what follows them is done only where the root is proven, and harms nobody."""
 
 

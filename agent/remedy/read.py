@@ -1,0 +1,62 @@
+"""A reading by its model, else over the CLI: which of the two counts is decided here and nowhere else.
+
+The model's answer counts where there is a model. The CLI is asked where there is none, and where an empty answer is
+doubted: "nothing there", "not allowed" and "not ready" all look like that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agent.model.pki.certificate import Certificate
+from agent.model.state import ConfigModel, PoolEntry, Reading, TrustpointConfig
+from agent.xr.cli import readings as cliread
+
+if TYPE_CHECKING:
+    from agent.xr.cli.sshport import Ssh
+
+T = TypeVar("T")
+
+_BY_TEXT = (None, ConfigModel.NONE, ConfigModel.CLI)
+
+
+def told(reading: Reading[T], by_cli: Callable[[], Reading[T]], *, doubted: bool = False) -> Reading[T]:
+    """*reading*, or that of the CLI where no model shows it, or its empty answer is *doubted*, and the CLI answers."""
+    if not untold(reading, doubted=doubted):
+        return reading
+    shown = by_cli()
+    if shown.answered:
+        return shown
+    return reading if reading.empty else Reading(source=shown.source, missing=f"{reading.missing}; {shown.missing}")
+
+
+def certificate(ssh: Ssh | None, name: str, reading: Reading[Certificate], *, doubted: bool) -> Reading[Certificate]:
+    """The CA certificate of trustpoint *name*, as :func:`told`; *reading* where there is no CLI."""
+    return reading if ssh is None else told(reading, lambda: cliread.certificate(ssh, name), doubted=doubted)
+
+
+def config(
+    ssh: Ssh | None, name: str, reading: Reading[TrustpointConfig], *, model: ConfigModel | None = None
+) -> Reading[TrustpointConfig]:
+    """The configuration of trustpoint *name*: of the CLI where *reading* is missing, for whatever reason.
+
+    With *model*, the one that a plan would write by, only where that is text or none: what refuses to be read would
+    not be written either.
+    """
+    return reading if ssh is None or not config_untold(reading, model) else cliread.config(ssh, name)
+
+
+def config_untold(reading: Reading[Any], model: ConfigModel | None) -> bool:
+    """Whether :func:`config` takes the CLI's word."""
+    return not reading.answered and model in _BY_TEXT
+
+
+def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
+    """The trustpool, which no model shows."""
+    return cliread.trustpool(ssh)
+
+
+def untold(reading: Reading[Any], *, doubted: bool = False) -> bool:
+    """Whether :func:`told` asks the CLI: nothing was asked because no model has it, or the answer is in doubt."""
+    return (reading.missing is not None and reading.source is None) or (doubted and reading.empty)
