@@ -6,7 +6,6 @@ What no model of the device shows is read over the CLI where SSH is at hand.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from agent.model.context import bound
@@ -24,7 +23,6 @@ from agent.xr import destination as transport
 from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint
 from agent.xr.cli import readings as cliread
 from agent.xr.cli.sshport import Ssh
-from agent.xr.httpclient import HttpClient
 
 NO_SSH = "there is no SSH access to the CLI"
 
@@ -163,8 +161,8 @@ def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
     logged, client, names, reported, *places = ask(session, queries, policy)
     return replace(
         state,
-        peer_verification=client.part(_peer),
-        host_verification=client.part(_host),
+        peer_verification=client.part(lambda shown: shown.peer),
+        host_verification=client.part(lambda shown: shown.host),
         syslog=logged,
         name_validation=names,
         reporting=reported,
@@ -206,24 +204,11 @@ def _trustpoint_by_cli(ssh: Ssh, state: State) -> State:
 
 
 def _judged_by_cli(ssh: Ssh, state: State) -> State:
-    client = cache(lambda: cliread.http_client(ssh))
-    state = replace(
-        state,
-        licensing=read.told(state.licensing, lambda: cliread.licensing(ssh)),
-        clock_offset=cliread.clock_offset(ssh),
-        peer_verification=read.told(state.peer_verification, lambda: client().part(_peer), doubted=True),
-        host_verification=read.told(state.host_verification, lambda: client().part(_host), doubted=True),
-    )
+    licence, offset = read.told(state.licensing, lambda: cliread.licensing(ssh)), cliread.clock_offset(ssh)
+    peer, host = read.verification(ssh, state.peer_verification, state.host_verification)
+    state = replace(state, licensing=licence, clock_offset=offset, peer_verification=peer, host_verification=host)
     known = state.licensing.value is not None and state.licensing.value.url is not None
     return state if known else replace(state, transport=read.told(state.transport, lambda: cliread.transport(ssh)))
-
-
-def _peer(shown: HttpClient) -> bool | None:
-    return shown.peer
-
-
-def _host(shown: HttpClient) -> bool | None:
-    return shown.host
 
 
 def _software(release: Reading[str], fixes: Reading[frozenset[str]]) -> Reading[Software]:

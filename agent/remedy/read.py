@@ -7,9 +7,10 @@ doubted: "nothing there", "not allowed" and "not ready" all look like that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agent.model.pki.certificate import Certificate
+from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import ConfigModel, PoolEntry, Reading, TrustpointConfig
 from agent.xr.cli import readings as cliread
 
@@ -57,6 +58,25 @@ def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
     return cliread.trustpool(ssh)
 
 
+def verification(ssh: Ssh, of_peer: Reading[bool], of_host: Reading[bool]) -> tuple[Reading[bool], Reading[bool]]:
+    """What the HTTP client verifies, *of_peer* and *of_host* by its model; over the CLI where that is missing or empty.
+
+    An empty answer is seconded where the CLI, which hides nothing from 7.5.2 on, shows nothing switched off either.
+    """
+    if not untold(of_peer, doubted=True):
+        return of_peer, of_host
+    shown = cliread.http_client(ssh)
+    if of_peer.empty and shown.value is None:
+        return (_seconded(of_peer), _seconded(of_host)) if shown.answered else (of_peer, of_host)
+    if shown.answered and shown.value is None:
+        shown = replace(shown, missing="the CLI shows nothing switched off, which it hides below 7.5.2")
+    return shown.part(lambda client: client.peer), shown.part(lambda client: client.host)
+
+
 def untold(reading: Reading[Any], *, doubted: bool = False) -> bool:
     """Whether :func:`told` asks the CLI: nothing was asked because no model has it, or the answer is in doubt."""
     return (reading.missing is not None and reading.source is None) or (doubted and reading.empty)
+
+
+def _seconded(reading: Reading[bool]) -> Reading[bool]:
+    return replace(reading, source=f"{reading.source}, {CONSOLE}", empty=False)
