@@ -22,7 +22,6 @@ from agent.model.outcome import Event, Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, classify
-from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observe
 from agent.remedy.run import Run
@@ -68,7 +67,7 @@ def _may_go_on(error: AgentError) -> bool:
     return isinstance(error, _ANOTHER_MAY)
 
 
-def _planned(run: Run, method: Method) -> Plan | Refused:
+def _planned(run: Run, method: Method) -> Plan | Skip:
     """The method's plan, or why there is none."""
     intent = replace(run.plan.intent, method=method)
     try:
@@ -79,6 +78,5 @@ def _planned(run: Run, method: Method) -> Plan | Refused:
         said = f"interrupted before method {method.value} was tried"
         raise Interrupted(said, device=run.plan.device, hint=error.hint) from error
     except AgentError as error:
-        return Refused(error.message, error.hint)
-    following = run.planned(intent, state)
-    return Refused(following.reason, following.hint) if isinstance(following, Skip) else following
+        return Skip(run.plan.device, error.message, error.hint)
+    return run.planned(intent, state)

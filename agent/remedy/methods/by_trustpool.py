@@ -15,14 +15,13 @@ from agent.netconf.yang.schema import Schema
 from agent.remedy import read
 from agent.remedy.lasting import listed
 from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused
+from agent.remedy.notices.folder import bundled
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.upload import left_behind, put
 from agent.xr import trustpool
 
 log = logging.getLogger(__name__)
 
-_PILE_UP = "24.3.1 and 25.1.1 start their PKI, and with it SSH, up to an hour late where imports piled up"
-_PILING = ("24.3.1", "25.1.1")
 _CLEAN = "the clean import drops everything that was imported into the trustpool before"
 _TMP = "/tmp"  # noqa: S108 - on the router: the only folder that a local import takes a file from
 _RIGHTS = "copying to /tmp needs task group root-lr or cisco-support"
@@ -60,8 +59,9 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
             storage=intent.storage,
         )
         notes: list[Step] = [Note(_CLEAN, about="trustpool")] if intent.clean else []
-        if state.release in _PILING:
-            notes.append(Note(f"imported once only: {_PILE_UP}", about="trustpool"))
+        harm = bundled().piling_up
+        if harm is not None and state.release in harm.releases:
+            notes.append(Note(f"imported once only: {harm.effect}", about="trustpool"))
         return [*notes, step]
 
     def check(self, schema: Schema, step: ImportBundle) -> None:
@@ -76,11 +76,17 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
 
         Raises:
             FileError, ConsoleError: a copy could not be made.
-            AgentError: as of :func:`agent.remedy.steps.act.act`.
+            AgentError: as of :meth:`act`.
         """
         with ExitStack() as undo:
             url = step.url or (yield from _copied(run, step, undo))
-            yield from self.act(run, step, url, lambda: _import(run, step, url), typed=not step.rpc)
+
+            def send() -> object:
+                if step.rpc:
+                    return trustpool.import_url(run.session, url, clean=step.clean)
+                return run.shell().console().import_bundle(url, clean=step.clean)
+
+            yield from self.act(run, step, url, send, typed=not step.rpc)
 
     def look(self, run: Run) -> tuple[Evidence | None, str | None]:
         """At the list, which only the CLI shows."""
@@ -117,13 +123,6 @@ def _refused(intent: Intent, state: State) -> Refused | None:
     if intent.clean and state.access.import_url and not state.access.import_clean:
         return Refused("rpc ca-trustpool-import-url-clean is missing (crypto-act)", "leave out --clean")
     return None
-
-
-def _import(run: Run, step: ImportBundle, url: str) -> None:
-    if step.rpc:
-        trustpool.import_url(run.session, url, clean=step.clean)
-    else:
-        run.shell().console().import_bundle(url, clean=step.clean)
 
 
 def _copied(run: Run, step: ImportBundle, undo: ExitStack) -> Steps[str]:

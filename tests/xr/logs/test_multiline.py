@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.remedy.notices.folder import bundled
 from agent.xr.logs.scan import scan
 from tests.xr.logs.test_scan import ISO, LOST, QUIET, XR, Pieces, found
 
@@ -106,14 +107,14 @@ def test_the_longer_forms_of_journalctl() -> None:
 )
 def test_the_pieces_in_which_they_come_do_not_matter(text: str, size: int) -> None:
     stream: Any = Pieces(text.encode(), size)
-    assert {name: host.counts for name, host in scan(stream).hosts.items()} == {
+    assert {name: host.counts for name, host in scan(stream, bundled().signatures).hosts.items()} == {
         name: host.counts for name, host in found(text).hosts.items()
     }
 
 
 def test_a_search_of_megabytes_keeps_its_records_apart() -> None:
     hosts = [f"r{place}" for place in range(9000)]
-    findings = scan(io.BytesIO(json.dumps(response(*hosts), indent=1).encode()))
+    findings = scan(io.BytesIO(json.dumps(response(*hosts), indent=1).encode()), bundled().signatures)
     assert [*findings.hosts] == hosts
     assert all(host.counts == {"SMART_LIC-3-COMM_FAILED": 1} for host in findings.hosts.values())
 
