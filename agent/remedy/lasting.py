@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
-from agent.model.state import EnrollmentKind, PoolEntry, State
+from agent.model.state import EnrollmentKind, State
 
 _FORGOTTEN = (EnrollmentKind.TERMINAL, EnrollmentKind.URL)
 
@@ -16,17 +14,12 @@ def lasts(state: State, anchor: TrustAnchor) -> bool | None:
 
     False: it is under the trustpoint by an enrollment that a reload forgets, and the trustpool is not seen to list it.
     """
-    if listed(state.trustpool.value, anchor):
+    if any(_is(entry.certificate, anchor) for entry in state.trustpool.value or ()):
         return True
     shown, config = state.certificate.value, state.config.value
     if shown is None or config is None or not _is(shown, anchor):
         return None
     return False if config.enrollment.kind in _FORGOTTEN else None
-
-
-def listed(entries: Iterable[PoolEntry] | None, anchor: TrustAnchor) -> bool:
-    """Whether *anchor* is among the trustpool's *entries*; None for a trustpool that was not read."""
-    return any(_is(entry.certificate, anchor) for entry in entries or ())
 
 
 def _is(shown: Certificate, anchor: TrustAnchor) -> bool:

@@ -113,7 +113,7 @@ def reread(
     state = replace(state, config=config, certificate=certificate)
     if ssh is None or state.cli is not None:
         return state
-    return replace(_trustpoint_by_cli(ssh, state), trustpool=read.trustpool(ssh) if pool else state.trustpool)
+    return replace(_trustpoint_by_cli(ssh, state), trustpool=cliread.trustpool(ssh) if pool else state.trustpool)
 
 
 def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:
@@ -192,7 +192,7 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
         _trustpoint_by_cli(ssh, state),
         cli=None,
         software=read.told(state.software, lambda: cliread.software(ssh)),
-        trustpool=read.trustpool(ssh),
+        trustpool=cliread.trustpool(ssh),
     )
     return _judged_by_cli(ssh, state) if full else state
 

@@ -8,7 +8,7 @@ from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
 from agent.model.state import Licensing, RegistrationState, State
-from agent.remedy.lasting import lasts, listed
+from agent.remedy.lasting import lasts
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, impossible, offered
 
@@ -75,10 +75,13 @@ class _There:
 
     @classmethod
     def of(cls, intent: Intent, state: State) -> _There:
-        shown, entries = state.certificate.value, state.trustpool.value
+        shown, listed = state.certificate.value, state.trustpool.value
+        good = (Evidence.NONE, None)
         return cls(
             point=Evidence.NONE if shown is None else shown.proves(intent.anchor),
-            pool=None if entries is None else listed(entries, intent.anchor),
+            pool=None
+            if listed is None
+            else any(entry.certificate.proves(intent.anchor) not in good for entry in listed),
         )
 
     @property

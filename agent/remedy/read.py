@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agent.model.pki.certificate import CONSOLE, Certificate
-from agent.model.state import ConfigModel, PoolEntry, Reading, TrustpointConfig
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
+from agent.model.state import ConfigModel, Reading, TrustpointConfig
 from agent.xr.cli import readings as cliread
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ def config_untold(reading: Reading[Any], model: ConfigModel | None) -> bool:
     return not reading.answered and model in _BY_TEXT
 
 
-def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
-    """The trustpool, which no model shows."""
-    return cliread.trustpool(ssh)
+def listed(ssh: Ssh, anchor: TrustAnchor) -> Reading[bool]:
+    """Whether *anchor* is in the trustpool, which no model shows."""
+    return cliread.trustpool(ssh).part(
+        lambda entries: any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in entries)
+    )
 
 
 def verification(ssh: Ssh, of_peer: Reading[bool], of_host: Reading[bool]) -> tuple[Reading[bool], Reading[bool]]:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
@@ -18,7 +18,9 @@ from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Pending, Session
-from agent.xr.cli.sshport import Ssh
+
+if TYPE_CHECKING:
+    from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from agent.model.plan import ImportBundle, Intent, Note, Step
 from agent.model.state import State
 from agent.netconf.yang.schema import Schema
 from agent.remedy import read
-from agent.remedy.lasting import listed
 from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused
 from agent.remedy.notices.folder import bundled
 from agent.remedy.run import Run, Steps
@@ -90,8 +89,8 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
 
     def look(self, run: Run) -> tuple[Evidence | None, str | None]:
         """At the list, which only the CLI shows."""
-        reading = read.trustpool(run.shell())
-        return Evidence.CONSOLE if listed(reading.value, run.plan.intent.anchor) else None, reading.missing
+        listed = read.listed(run.shell(), run.plan.intent.anchor)
+        return Evidence.CONSOLE if listed.value else None, listed.missing
 
     def prove(self, run: Run, step: ImportBundle, after: str) -> Steps[None]:
         """By the list; evidence that the trustpoint gave before is better."""

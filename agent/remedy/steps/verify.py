@@ -24,7 +24,6 @@ from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy import read
-from agent.remedy.lasting import listed
 from agent.remedy.run import Run, Steps
 from agent.xr import trustpoint
 
@@ -203,4 +202,4 @@ def _in_pool(run: Run, anchor: TrustAnchor) -> Evidence | None:
     """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
     if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
         return None
-    return Evidence.CONSOLE if listed(read.trustpool(run.ssh).value, anchor) else None
+    return Evidence.CONSOLE if read.listed(run.ssh, anchor).value else None
