@@ -209,13 +209,11 @@ class TrustpointMethod(InstallMethod[S]):
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
 
     def look(self, run: Run) -> tuple[Evidence | None, str | None]:
-        """At the trustpoint's certificate."""
         intent = run.plan.intent
         reading = certificate(run, intent.trustpoint)
         return judge(run, intent.trustpoint, intent.anchor, reading), reading.missing
 
     def prove(self, run: Run, step: S, after: str) -> Steps[None]:
-        """By the trustpoint's certificate."""
         name, fetches = run.plan.intent.trustpoint, isinstance(step, Authenticate) and step.fetches
         return prove(run, name, step.anchor, after=after, hint=self.missing.format(name), fetches=fetches)
 

@@ -35,11 +35,9 @@ class DialogMethod(TrustpointMethod[Dialog]):
         )
 
     def step(self, intent: Intent) -> Dialog:
-        """The dialog."""
         return Dialog(intent.trustpoint, intent.anchor)
 
     def carry_out(self, run: Run, step: Dialog) -> Steps[None]:
-        """As of :meth:`agent.xr.cli.console.Console.authenticate`."""
         return self.act(
             run,
             step,

@@ -24,7 +24,6 @@ class FileMethod(RpcMethod):
     lasts = None
 
     def lacks(self, access: Access) -> str | None:
-        """What the rpc lacks, its ``file-path``, or local enrollment."""
         if (common := super().lacks(access)) is not None:
             return common
         if not access.file_path:
@@ -32,11 +31,9 @@ class FileMethod(RpcMethod):
         return None if _LOCAL.kind in access.enrollments else f"{access.config_model.value} cannot set '{_LOCAL.cli}'"
 
     def enrollment(self, intent: Intent) -> Enrollment:  # noqa: ARG002 - whatever is wanted
-        """Local."""
         return _LOCAL
 
     def step(self, intent: Intent) -> Authenticate:
-        """The rpc with the file."""
         return Authenticate(intent.trustpoint, intent.anchor, storage=intent.storage)
 
     def carry_out(self, run: Run, step: Authenticate, path: str | None = None) -> Steps[None]:

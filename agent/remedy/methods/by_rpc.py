@@ -31,7 +31,6 @@ class RpcMethod(TrustpointMethod[Authenticate]):
     )
 
     def lacks(self, access: Access) -> str | None:
-        """A candidate, a model of the configuration, or the rpc."""
         if not access.candidate:
             return NO_CANDIDATE
         if access.config_model is ConfigModel.NONE:
@@ -39,11 +38,9 @@ class RpcMethod(TrustpointMethod[Authenticate]):
         return None if access.authenticate else NO_RPC
 
     def step(self, intent: Intent) -> Authenticate:
-        """The rpc."""
         return Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None)
 
     def check(self, schema: Schema, step: Authenticate) -> None:
-        """The rpc's body."""
         authentication.request(schema, step.trustpoint, step.storage and f"{step.storage.folder}/xr-agent.pem")
 
     def carry_out(self, run: Run, step: Authenticate, path: str | None = None) -> Steps[None]:

@@ -44,10 +44,9 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
         return intent.has_bundle and not intent.then_trustpool and intent.enrollment_url is None
 
     def steps(self, intent: Intent, state: State) -> list[Step] | Refused:
-        """One import, by rpc where there is one."""
-        access = state.access
         if (refused := _refused(intent, state)) is not None:
             return refused
+        access = state.access
         step = ImportBundle(
             anchor=intent.anchor,
             bundle=intent.bundle,
@@ -64,7 +63,6 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
         return [*notes, step]
 
     def check(self, schema: Schema, step: ImportBundle) -> None:
-        """The import's body."""
         if step.rpc:
             trustpool.import_request(schema, step.url or f"{_TMP}/xr-agent.p7b", clean=step.clean)
 
@@ -88,7 +86,6 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
             yield from self.act(run, step, url, send, typed=not step.rpc)
 
     def look(self, run: Run) -> tuple[Evidence | None, str | None]:
-        """At the list, which only the CLI shows."""
         listed = read.listed(run.shell(), run.plan.intent.anchor)
         return Evidence.CONSOLE if listed.value else None, listed.missing
 
