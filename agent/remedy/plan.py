@@ -127,7 +127,8 @@ def _impossible(intent: Intent, state: State) -> str:
 
 def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[Step] | Refused:
     """The steps by which *method* brings the certificate, and the trustpool import that may follow."""
-    made, steps = METHODS[method], list[Step]()
+    made = METHODS[method]
+    steps: list[Step] = []
     if not (made.at_trustpoint and there.proven):
         if made.at_trustpoint and there.point is None:
             return _other_certificate(intent, state)

@@ -20,6 +20,7 @@ from agent.remedy.methods.registry import METHODS
 from agent.remedy.plan import plan
 from agent.remedy.run import Run, Steps
 from agent.simulator import Device
+from tests.model.test_anchor import make_pem
 from tests.remedy.states import ACCESS, ANCHOR, state
 from tests.support import Clock, Lab, left_clean
 
@@ -144,6 +145,25 @@ def test_what_is_refused_in_passing_is_repeated_and_what_is_refused_for_good_fai
     assert outcome.result is Result.FAILED
     assert outcome.error is not None
     assert "not from you" in outcome.error.message
+
+
+def test_the_last_look_ahead_of_the_action_is_told_as_the_actions(
+    lab: Lab, clock: Clock, handed: HandedMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act = handed.act
+
+    def meanwhile(run: Run, *given: Any) -> Steps[None]:
+        assert run.configured
+        handed.device.state.certificates["Trustpool"] = make_pem("Somebody Else")
+        return act(run, *given)
+
+    monkeypatch.setattr(handed, "act", meanwhile)
+    outcome = push(lab, handed, clock)
+    assert outcome.result is Result.FAILED
+    assert [one.step for one in outcome.steps if one.status is Status.FAILED] == ["hand over"]
+    assert outcome.error is not None
+    assert outcome.error.kind == "anchor-mismatch"
+    assert handed.tries == 0
 
 
 def test_a_refusal_proves_as_little_as_an_ok(lab: Lab, clock: Clock, handed: HandedMethod) -> None:
