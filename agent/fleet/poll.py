@@ -8,7 +8,8 @@ import logging
 import math
 import resource
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,6 +71,7 @@ def watch(
     keep_sessions: bool = False,
     timeout: float | None = None,
     hooks: Hooks | None = None,
+    executor: Executor | None = None,
 ) -> Generator[Look, None, None]:
     """Looks as they come, until each router reached *until*, *timeout* seconds passed, or the caller stops.
 
@@ -77,6 +79,7 @@ def watch(
     looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
     left alone after its first look, which says so. With *keep_sessions* each keeps its NETCONF session open, else one
     is opened for every look. However this ends, looks under way are finished first, and no session stays open.
+    *executor* makes the looks in place of as many threads; it is not shut down.
 
     Raises:
         InputError: more sessions to keep than may be; at once, before anything is looked at.
@@ -87,13 +90,21 @@ def watch(
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
-    return _looks(routers, interval, workers, hooks, timeout)
+    return _looks(routers, interval, workers, hooks, timeout, executor)
 
 
 def _looks(
-    routers: Sequence[_Watched], interval: float, workers: int, hooks: Hooks, timeout: float | None
+    routers: Sequence[_Watched],
+    interval: float,
+    workers: int,
+    hooks: Hooks,
+    timeout: float | None,
+    executor: Executor | None,
 ) -> Generator[Look, None, None]:
-    with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
+    threads: AbstractContextManager[Executor] = (
+        nullcontext(executor) if executor else ThreadPoolExecutor(workers, "poll")
+    )
+    with threads as pool:
         schedule = _Schedule(routers, interval, workers, hooks, pool)
         try:
             yield from schedule.looks(timeout)
@@ -213,7 +224,7 @@ class _Schedule:
     """
 
     def __init__(
-        self, routers: Sequence[_Watched], interval: float, workers: int, hooks: Hooks, pool: ThreadPoolExecutor
+        self, routers: Sequence[_Watched], interval: float, workers: int, hooks: Hooks, pool: Executor
     ) -> None:
         self._interval, self._workers, self._policy, self._pool = interval, workers, hooks.policy, pool
         self._order = itertools.count()

@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 import agent
-from agent.cli.fleetchosen import stop_at
 from agent.cli.main import program
+from agent.cli.request import stop_at
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator

@@ -54,10 +54,23 @@ def say_failure(message: str, *, device: str | None = None, hint: str | None = N
         screen.print(Text(neutralise(f"  next: {hint}")), soft_wrap=True)
 
 
+def say_warning(message: str, *, hint: str | None = None) -> None:
+    """One yellow line on stderr, and what to do about it below it."""
+    screen = errors()
+    screen.print(Text(neutralise(f"warning: {message}"), style="yellow"), soft_wrap=True)
+    if hint:
+        screen.print(Text(neutralise(f"  next: {hint}")), soft_wrap=True)
+
+
+def say_traceback(error: AgentError) -> None:
+    """The traceback of an expected error, for who asked for it."""
+    print(neutralise("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
+
+
 def say_error(error: AgentError, *, debug: bool = False) -> None:
     """An expected error as :func:`say_failure` says it, with its traceback ahead where *debug* is set."""
     if debug:
-        print(neutralise("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
+        say_traceback(error)
     say_failure(error.message, device=error.device, hint=error.hint)
 
 
