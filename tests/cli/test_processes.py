@@ -226,8 +226,8 @@ def test_the_password_is_asked_for_without_echo(lab: Lab) -> None:
 
 def test_an_interrupted_demo_ends(lab: Lab) -> None:
     with started(lab, "demo") as process:
-        assert process.stderr is not None
-        while "lock" not in process.stderr.readline():
+        assert process.stdout is not None
+        while "$ xr-agent push" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
@@ -273,8 +273,9 @@ def test_every_scene_of_the_demo_ends_as_expected() -> None:
         env={**os.environ, "COLUMNS": "140"},
     )
     assert done.returncode == 0, done.stdout
-    for part in ("show", "assess", "plan", "poll", "ends"):
-        assert f"\n{part}\n" in done.stdout
+    for part in ("show", "assess", "plan", "push", "poll"):
+        assert f"\n$ xr-agent {part} " in done.stdout
+    assert "\nends\n" in done.stdout
     assert "assumed, not seen on hardware" in done.stdout
     assert "next: make the router's SSH port reachable" in done.stdout
     assert "not as expected" not in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,10 @@ from agent.model.plan import VerdictKind
 if TYPE_CHECKING:
     from agent.simulator import Persona, Simulator
 
-_LOCKED_FOR = 1.2
+_LOCKED_FOR = 0.5
+"""Seconds for which somebody holds a lock after a push was refused it."""
+_CLOSED = 1
+"""The CLI's port of a router without one: nothing answers there."""
 _BUSY = (
     b'<rpc-error xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><error-type>protocol</error-type>'
     b"<error-tag>in-use</error-tag><error-severity>error</error-severity>"
@@ -133,31 +137,34 @@ SCENES = (
 
 
 class Stage:
-    """What is running while the demo plays."""
+    """What is running while the demo plays, and the files in *folder* by which the commands reach it."""
 
     def __init__(self, simulator: Simulator, folder: Path, url: str) -> None:
-        self.url = url
+        self.url, self.folder = url, folder
         self._simulator = simulator
-        self._known_hosts = folder / "known_hosts"
         self._undo = ExitStack()
+        rows = ["name,host,port,ssh_port"]
         for scene in SCENES:
-            simulator.add(persona(scene), name=scene.name)
-        self._known_hosts.write_text(simulator.known_hosts(), encoding="utf-8")
+            played = simulator.add(persona(scene), name=scene.name)
+            rows.append(f"{scene.name},127.0.0.1,{played.port},{played.ssh_port or _CLOSED}")
+        for name, text in (
+            ("routers.csv", "\n".join([*rows, ""])),
+            ("known_hosts", simulator.known_hosts()),
+            ("password", simulator.password),
+            ("bundle.pem", TrustAnchor.bundled().pem),
+        ):
+            (folder / name).write_text(text, encoding="utf-8")
 
-    def device(self, scene: Scene) -> model.Device:
-        """How the agent reaches the scene's router, its host key really checked."""
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """The options by which a command reaches the routers, their host keys really checked."""
+        files = ("--password-file", self.folder / "password", "--known-hosts", self.folder / "known_hosts")
+        return ("--username", self._simulator.username, *map(str, files), "--ssh-config", os.devnull)
+
+    def host(self, scene: Scene) -> tuple[str, ...]:
+        """The scene's router as HOST."""
         played = self._simulator.devices[scene.name]
-        return model.Device(
-            host="127.0.0.1",
-            port=played.port,
-            ssh_port=played.ssh_port or 22,
-            username=self._simulator.username,
-            label=scene.name,
-            password=model.Secret(self._simulator.password),
-            ssh_config=Path("/dev/null"),
-            host_keys=model.HostKeys(known_hosts=self._known_hosts),
-            timeout=15.0,
-        )
+        return ("127.0.0.1", "--port", str(played.port), "--ssh-port", str(played.ssh_port or _CLOSED))
 
     def begin_trouble(self) -> None:
         """What is to go wrong in the pushes, from now on."""
@@ -170,17 +177,35 @@ class Stage:
                 self._hold(scene)
 
     def _hold(self, scene: Scene) -> None:
-        """Lock running from another session, and give it back a little later."""
+        """Lock running from another session, until a push was refused it and a little longer."""
         from agent.netconf.operations import send_lock
         from agent.netconf.session import connect
 
-        other = connect(self.device(scene))
+        played, ended = self._simulator.devices[scene.name], threading.Event()
+        other = connect(
+            model.Device(
+                "127.0.0.1",
+                played.port,
+                username=self._simulator.username,
+                password=model.Secret(self._simulator.password),
+                ssh_config=Path(os.devnull),
+                host_keys=model.HostKeys(self.folder / "known_hosts"),
+            )
+        )
         self._undo.callback(other.close)
         send_lock(other, "running").result()
-        timer = threading.Timer(_LOCKED_FOR, other.close)
-        timer.start()
-        self._undo.callback(timer.join)
-        self._undo.callback(timer.cancel)
+        own = played.counters["lock"]
+
+        def hold() -> None:
+            while played.counters["lock"] == own and not ended.wait(0.05):
+                pass
+            ended.wait(_LOCKED_FOR)
+            other.close()
+
+        thread = threading.Thread(target=hold, name="neighbour")
+        thread.start()
+        self._undo.callback(thread.join)
+        self._undo.callback(ended.set)
 
     def close(self) -> None:
         """End what :meth:`begin_trouble` began."""

@@ -47,17 +47,17 @@ def errors() -> Console:
 
 def say_failure(message: str, *, device: str | None = None, hint: str | None = None) -> None:
     """One red line on stderr, ``error: device: message``, and what to do next below it."""
-    where = f"{device}: " if device else ""
-    screen = errors()
-    screen.print(Text(neutralise(f"error: {where}{message}"), style="bold red"), soft_wrap=True)
-    if hint:
-        screen.print(Text(neutralise(f"  next: {hint}")), soft_wrap=True)
+    _say(Text(neutralise(f"error: {f'{device}: ' if device else ''}{message}"), style="bold red"), hint)
 
 
 def say_warning(message: str, *, hint: str | None = None) -> None:
-    """One yellow line on stderr, and what to do about it below it."""
+    """The same in yellow for what the command goes on without."""
+    _say(Text(neutralise(f"warning: {message}"), style="yellow"), hint)
+
+
+def _say(line: Text, hint: str | None) -> None:
     screen = errors()
-    screen.print(Text(neutralise(f"warning: {message}"), style="yellow"), soft_wrap=True)
+    screen.print(line, soft_wrap=True)
     if hint:
         screen.print(Text(neutralise(f"  next: {hint}")), soft_wrap=True)
 

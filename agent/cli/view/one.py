@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
 import click
 from rich.console import RenderableType
@@ -34,12 +33,12 @@ _ACTIONS = ("ca-authenticate", "dialog", "trustpool import", "register-id-token"
 _READS_FIRST = "push again: it reads what is there before it does anything"
 
 
-class One:
+class One(Progress):
     """The watcher of a run on one router."""
 
     def __init__(self, job: Job, form: str, *, bundled: bool) -> None:
+        super().__init__()
         self._job, self._form, self._bundled = job, form, bundled
-        self._progress = Progress()
         self._anchored = False
         self._known: Result | None = None
         self._result: Result | None = None
@@ -51,17 +50,17 @@ class One:
     def begun(self, target: Target, batch: Batch) -> None:  # noqa: ARG002 - a watcher's
         """The router is being read."""
         self._known = Result(target.name, self._job.kind)
-        self._progress.say(target.name, "connecting and reading")
+        self.say(target.name, "connecting and reading")
 
     def event(self, event: Event) -> None:
         """A step of the router."""
         self._events.append(event)
-        self._progress.event(event)
+        super().event(event)
 
     def ended(self, result: Result) -> None:
         """The router is done with."""
         self._result = result
-        self._progress.finished(result.device)
+        self.finished(result.device)
 
     def came(self, result: Result) -> None:
         """It is shown at the end."""
@@ -72,7 +71,7 @@ class One:
         Raises:
             KeyboardInterrupt: the user interrupted, or there is nothing more to read.
         """
-        with self._progress.paused():
+        with self.paused():
             self._say_anchor()
             errors().print(render.plan_view(made))
             try:
@@ -131,15 +130,6 @@ class One:
         if isinstance(result.plan, Skip):
             say_failure(f"skipped: {result.plan.reason}", device=result.device, hint=result.plan.hint)
         return 0 if result.well else 1
-
-    def __enter__(self) -> Self:
-        self._progress.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.__exit__(kind, error, trace)
 
 
 def _view(result: Result) -> RenderableType:
