@@ -88,7 +88,7 @@ def test_what_is_kept_of_a_push_are_its_steps_and_the_state_before_and_after(lab
     assert {"lock", "commit", "confirm", "ca-authenticate"} <= {one.step for one in trail.moments}
     assert trail.before is not None
     assert trail.after is not None
-    assert (trail.before["sha1"], trail.after["sha1"]) == (None, TrustAnchor.bundled().sha1)
+    assert (trail.before["certificate"], trail.after["certificate"]) == (None, TrustAnchor.bundled().name)
 
 
 def test_a_push_that_failed_is_resumed_without_naming_the_host_again(lab: Lab) -> None:
