@@ -31,7 +31,6 @@ from agent.fleet.run.runner import Crew
 from agent.model.errors import InputError
 from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
-from agent.remedy.notices.notice import Notice
 
 Hire = Callable[[Hooks, RunLog], Crew]
 """Makes the crew of a run that has begun."""
@@ -83,7 +82,7 @@ class RunRequest:
     @property
     def bundled(self) -> bool:
         """Whether the anchor is the bundled one."""
-        return self.given["anchor"] is None
+        return self.given["anchor"] is None and not self.job.notices
 
     def settings(self) -> dict[str, Any]:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
@@ -100,7 +99,7 @@ class RunRequest:
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value if str(value) == _STDIN else value.absolute())
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
@@ -111,7 +110,8 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     for name, value in kept.items():
         anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if name in merged and not anew:
-            merged[name] = Path(value) if name in paths else tuple(value) if isinstance(value, list) else value
+            make = Path if name in paths else lambda plain: plain
+            merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
         raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
     return merged
@@ -144,15 +144,15 @@ def _look_for_shared(found: list[Target]) -> None:
 
 
 def _job(kind: Kind, given: Options) -> Job:
-    path: Path | None = given.get("notice")
+    notices = settings.notices(given)
     token = settings.token(given)
     if token is not None and not given["scheduler"]:
         token.resolve()
     if kind in (Kind.ASSESS, Kind.POLL):
-        intent = Intent(anchor=settings.anchor(given), trustpoint=settings.trustpoint(given))
+        intent = Intent(anchor=settings.anchor(given, notices), trustpoint=settings.trustpoint(given))
     else:
         intent = settings.intent(given)
-    return Job(kind, settings.reach(given), intent, token, Notice.from_file(path) if path else None)
+    return Job(kind, settings.reach(given), intent, token, notices)
 
 
 def _hire(given: Options, stack: ExitStack) -> Hire:

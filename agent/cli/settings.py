@@ -6,6 +6,7 @@ import base64
 import binascii
 import getpass
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
 from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
+from agent.remedy.notices.folder import read
+from agent.remedy.notices.notice import Notice
 from agent.ssh.connection import jump_host
 
 T = TypeVar("T")
@@ -153,14 +156,27 @@ def _check_pinned(pinned: str) -> None:
         )
 
 
-def anchor(given: Options) -> TrustAnchor:
-    """The anchor of ``--anchor``, else the bundled one.
+def notices(given: Options) -> tuple[Notice, ...]:
+    """The notices of ``--notice``; none where the bundled one is meant.
+
+    Raises:
+        InputError: one of them cannot be used, or ``--anchor`` beside several.
+    """
+    found = tuple(read(one) for one in given.get("notices") or ())
+    if len(found) > 1 and given["anchor"] is not None:
+        raise InputError("each of several notices has its own root", hint="leave --anchor out")
+    return found
+
+
+def anchor(given: Options, notices: Sequence[Notice] = ()) -> TrustAnchor:
+    """The anchor of ``--anchor``, else the root of the first of *notices*, else the bundled one.
 
     Raises:
         InputError: it is not one CA certificate, or not valid today.
     """
     path: Path | None = given["anchor"]
-    found = TrustAnchor.from_file(path) if path is not None else TrustAnchor.bundled()
+    default = notices[0].root if notices else TrustAnchor.bundled()
+    found = TrustAnchor.from_file(path) if path is not None else default
     if found.expired(datetime.now(UTC)):
         raise InputError(
             f"{path or found.name}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",

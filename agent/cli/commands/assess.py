@@ -15,9 +15,11 @@ from agent.cli import options
 @options.trustpoint
 @click.option(
     "--notice",
+    "notices",
     type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Judge by this field notice [default: FN72290, bundled].",
+    metavar="FOLDER",
+    multiple=True,
+    help="Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
 )
 @click.option(
     "--syslog",
@@ -26,7 +28,7 @@ from agent.cli import options
     help="In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
 )
 @options.output
-def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -> None:
+def command(form: str, syslog: Path | None, **given: Any) -> None:
     """Judge HOST, or all of an inventory: affected, not-affected, remedied or unknown, with reasons and deadlines.
 
     Exit code 1 for affected and unknown, and where --syslog finds a host that lost the server.
@@ -38,18 +40,20 @@ def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind
 
-    run(Kind.ASSESS, form, {**given, "notice": notice})
+    run(Kind.ASSESS, form, given)
 
 
 def _without_host(path: Path, form: str, given: options.Options) -> None:
+    from agent.cli import settings
     from agent.cli.input.collected import affected_hosts, summary
     from agent.cli.view import render
     from agent.cli.view.console import errors
     from agent.cli.view.output import emit_all
     from agent.fleet.results import objects
+    from agent.remedy.notices.folder import signatures_of
 
     options.no_router(given, "--syslog")
-    findings, failure = affected_hosts(path)
+    findings, failure = affected_hosts(path, signatures_of(settings.notices(given)))
     found = list(findings.hosts.values())
     emit_all(form, lambda: map(objects.syslog_object, found), lambda: (render.syslog_view(found),))
     errors().print(summary(findings), soft_wrap=True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def command(
     form: str, run: str | None, device: str | None, failed: bool, limit: int, path: Path | None, **given: Any
 ) -> None:
-    """List the runs on inventories, the routers of RUN, or the steps of one router with their times.
+    """List the runs, the routers of RUN, or the steps of one router with their times.
 
     RUN is an id, the beginning of one, or 'last'. A run whose process died is 'lost'; a router that was begun and of
     which nothing is known since is 'doubtful'. Times are UTC.

@@ -9,9 +9,15 @@ import click
 from agent.cli import options
 
 
+def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        raise click.UsageError("show reads one HOST; assess and plan take an inventory", ctx=ctx)
+
+
 @click.command("show")
 @options.target
 @click.option("--trustpoint", default="Trustpool", show_default=True, metavar="NAME", help="The trustpoint to show.")
+@click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
 @click.option("--raw", is_flag=True, help="The device's own data as JSON, with secrets masked, not interpreted.")
 @options.output
 def command(form: str, raw: bool, **given: Any) -> None:

@@ -21,14 +21,15 @@ from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
 from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
 from agent.model.outcome import Result as PushResult
-from agent.model.plan import Intent, Plan, Register, Skip
+from agent.model.plan import Intent, Plan, Register, Skip, Verdict
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
-from agent.remedy.assess import assess
+from agent.remedy.assess import assess_by
+from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
@@ -48,7 +49,7 @@ class Job:
 
     Attributes:
         intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
-        notice: the field notice that ``assess`` judges by; None for the bundled one.
+        notices: the field notices that ``assess`` judges by, several each by its own root; none for the bundled one.
         run: what log records call the run.
     """
 
@@ -56,7 +57,7 @@ class Job:
     reach: Reach = field(default_factory=Reach)
     intent: Intent = field(default_factory=Intent)
     token: Reference | None = None
-    notice: Notice | None = None
+    notices: tuple[Notice, ...] = ()
     run: str | None = None
 
 
@@ -217,8 +218,7 @@ class _Work:
         self._ssh = stack.enter_context(router.shell())
         state = self._observed(session)
         if self._job.kind is Kind.ASSESS:
-            verdict = assess(state, self._intent.anchor, self._hooks.now(), notice=self._job.notice)
-            return replace(self.result, verdict=verdict)
+            return replace(self.result, verdict=self._judged(state))
         made = plan(self._intent, state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
@@ -239,9 +239,14 @@ class _Work:
             ssh=self._ssh,
             full=self._job.kind is Kind.ASSESS,
             trustpool=self._intent.has_bundle,
+            signatures=signatures_of(self._job.notices),
         )
         self.result = replace(self.result, release=state.release)
         return state
+
+    def _judged(self, state: State) -> Verdict:
+        notices = self._job.notices
+        return assess_by(state, notices, self._hooks.now(), anchor=self._intent.anchor if len(notices) < 2 else None)
 
     def _declined(self, made: Plan) -> Outcome:
         known, failure = self.result, Failure("declined", "not confirmed; nothing was changed")
