@@ -9,13 +9,17 @@ import signal
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from agent.cli.view.unread import last_words
-
 _WAITING = "ending in order: the step under way is finished or undone; once more ends at once\n"
+
+
+def last_words(stream: int, text: str) -> None:
+    """Write to a file descriptor past all buffers, as from a signal's handler or before an exit at once."""
+    with suppress(OSError):
+        os.write(stream, text.encode())
 
 
 class Interrupted(Exception):

@@ -14,11 +14,10 @@ from rich.text import Text
 from agent.cli.execution import begin, write_report
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
-from agent.cli.signals import Interrupted, breakable, unbroken
+from agent.cli.signals import Interrupted, breakable, last_words, unbroken
 from agent.cli.view.console import console, errors, say_failure
 from agent.cli.view.output import Objects
 from agent.cli.view.render import cell, sample_line, sample_text
-from agent.cli.view.unread import last_words
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.metrics import Metrics
 from agent.fleet.poll import Look, Stopped, watch

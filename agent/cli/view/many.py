@@ -22,12 +22,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.signals import Interrupted
+from agent.cli.signals import Interrupted, last_words
 from agent.cli.view.console import errors, say_failure
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
-from agent.cli.view.unread import last_words
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState

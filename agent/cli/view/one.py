@@ -10,12 +10,11 @@ from typing import NoReturn
 import click
 from rich.console import RenderableType
 
-from agent.cli.signals import Interrupted, keep_whole
+from agent.cli.signals import Interrupted, keep_whole, last_words
 from agent.cli.view import render
 from agent.cli.view.console import errors, say_failure
 from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress
-from agent.cli.view.unread import last_words
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
 from agent.fleet.results import objects
