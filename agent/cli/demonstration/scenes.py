@@ -6,13 +6,12 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.model import device as model
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import VerdictKind
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
 _LOCKED_FOR = 0.5
 """Seconds for which somebody holds a lock after a push was refused it."""
+_NEIGHBOUR = "4711"
+"""The session that holds a lock."""
 _CLOSED = 1
 """The CLI's port of a router without one: nothing answers there."""
 _BUSY = (
@@ -142,7 +143,8 @@ class Stage:
     def __init__(self, simulator: Simulator, folder: Path, url: str) -> None:
         self.url, self.folder = url, folder
         self._simulator = simulator
-        self._undo = ExitStack()
+        self._ended = threading.Event()
+        self._neighbours: list[threading.Thread] = []
         rows = ["name,host,port,ssh_port"]
         for scene in SCENES:
             played = simulator.add(persona(scene), name=scene.name)
@@ -177,39 +179,24 @@ class Stage:
                 self._hold(scene)
 
     def _hold(self, scene: Scene) -> None:
-        """Lock running from another session, until a push was refused it and a little longer."""
-        from agent.netconf.operations import send_lock
-        from agent.netconf.session import connect
+        """Somebody has running locked until a push was refused it, and a little longer."""
+        played = self._simulator.devices[scene.name]
+        played.config.lock("running", _NEIGHBOUR)
 
-        played, ended = self._simulator.devices[scene.name], threading.Event()
-        other = connect(
-            model.Device(
-                "127.0.0.1",
-                played.port,
-                username=self._simulator.username,
-                password=model.Secret(self._simulator.password),
-                ssh_config=Path(os.devnull),
-                host_keys=model.HostKeys(self.folder / "known_hosts"),
-            )
-        )
-        self._undo.callback(other.close)
-        send_lock(other, "running").result()
-        own = played.counters["lock"]
-
-        def hold() -> None:
-            while played.counters["lock"] == own and not ended.wait(0.05):
+        def give_back() -> None:
+            while not (played.counters["lock"] or self._ended.wait(0.05)):
                 pass
-            ended.wait(_LOCKED_FOR)
-            other.close()
+            self._ended.wait(_LOCKED_FOR)
+            played.config.unlock("running", _NEIGHBOUR)
 
-        thread = threading.Thread(target=hold, name="neighbour")
-        thread.start()
-        self._undo.callback(thread.join)
-        self._undo.callback(ended.set)
+        self._neighbours.append(threading.Thread(target=give_back, name="neighbour"))
+        self._neighbours[-1].start()
 
     def close(self) -> None:
         """End what :meth:`begin_trouble` began."""
-        self._undo.close()
+        self._ended.set()
+        for one in self._neighbours:
+            one.join()
 
 
 def persona(scene: Scene) -> Persona:

@@ -278,8 +278,8 @@ class _Work:
 
     def _push(self, session: Session, made: Plan | Skip, state: State, lease: Lease) -> Outcome:
         self._keep("before", seen(state))
-        self.writing = True
         self._hooks.begins(replace(self.result, plan=made))
+        self.writing = True
         outcome: Outcome | None = None
         policy, further, ssh = self._hooks.policy, self._router.further, self._ssh
         with closing(
