@@ -147,8 +147,10 @@ def _carry_out(
         policy = Policy(stop=stack.enter_context(unbroken(lambda: view.leave(log.run))))
         hooks = Hooks(log=log, policy=policy, on_event=view.event, trace=request.trace)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
-        crew = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.hire(hooks, log)
-        made = Run(targets, job, crew, request.rollout, _Watch(log, view, job), policy, doubtful=doubtful)
+        backend = (
+            _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks, log)
+        )
+        made = Run(targets, job, backend, request.rollout, _Watch(log, view, job), policy, doubtful=doubtful)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:

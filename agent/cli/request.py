@@ -1,4 +1,4 @@
-"""A run as the options ask for it: whom, the job, the crew and the roll-out."""
+"""A run as the options ask for it: whom, the job, the backend and the roll-out."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ from agent.model.errors import InputError
 from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
 
-Hire = Callable[[Hooks, RunLog], Crew]
-"""Makes the crew of a run that has begun."""
-
 _STDIN = "-"
 _SETTINGS_OF_NOW = ("form", "verbose", "log_json", "resume", "yes", "report", "journal", "ask_password")
 
@@ -45,7 +42,7 @@ class RunRequest:
 
     Attributes:
         one: whether HOST was given, which is an inventory of one; only the view differs.
-        hire: makes the crew of an inventory.
+        backend: makes who does the work of a run that has begun on an inventory.
         given: the options themselves, which the journal keeps.
     """
 
@@ -55,7 +52,7 @@ class RunRequest:
     targets: list[Target]
     job: Job
     rollout: Rollout
-    hire: Hire
+    backend: Callable[[Hooks, RunLog], Crew]
     trace: TraceFile | None
     given: Options
 
@@ -76,8 +73,8 @@ class RunRequest:
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets, job = _rollout(given), _targets(given), _job(kind, given)
-        traced, hire = settings.trace(given, stack), _hire(given, stack)
-        return cls(kind, form, given["host"] is not None, targets, job, rollout, hire, traced, given)
+        traced, backend = settings.trace(given, stack), _backend(given, stack)
+        return cls(kind, form, given["host"] is not None, targets, job, rollout, backend, traced, given)
 
     @property
     def bundled(self) -> bool:
@@ -155,8 +152,8 @@ def _job(kind: Kind, given: Options) -> Job:
     return Job(kind, settings.reach(given), intent, token, notices)
 
 
-def _hire(given: Options, stack: ExitStack) -> Hire:
-    """How the crew is made; a cluster is reached at once, and *stack* leaves it.
+def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks, RunLog], Crew]:
+    """How the backend is made; a cluster is reached at once, and *stack* leaves it.
 
     Raises:
         InputError: as of :func:`agent.fleet.run.executors.cluster`.
