@@ -6,12 +6,15 @@ import errno
 import os
 import select
 import signal
+import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
+
+from agent.model.masking.text import neutralise
 
 _WAITING = "ending in order: the step under way is finished or undone; once more ends at once\n"
 
@@ -22,12 +25,20 @@ def last_words(stream: int, text: str) -> None:
         os.write(stream, text.encode())
 
 
+def leave_at_once(said: str, result: str = "") -> NoReturn:
+    """End the process, having *said* why on stderr; *result* is the rest of what stdout is owed."""
+    last_words(1, result)
+    cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # which a spinner hides
+    last_words(2, f"{cursor}{neutralise(said)}\n")
+    os._exit(130)
+
+
 class Interrupted(Exception):
     """The user ended the command; the message says how things were left."""
 
 
 class Stop:
-    """The wish to end: called with seconds it waits for it, as ``threading.Event.wait`` does.
+    """A cancellation: called with seconds it waits for it, as ``threading.Event.wait`` does.
 
     A pipe, since an Event must not be set by a signal handler that interrupts its own wait.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack, closing
@@ -14,7 +13,7 @@ from rich.text import Text
 from agent.cli.execution import begin, write_report
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
-from agent.cli.signals import Interrupted, breakable, last_words, unbroken
+from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
 from agent.cli.view.console import console, errors, say_failure
 from agent.cli.view.output import Objects
 from agent.cli.view.render import cell, sample_line, sample_text
@@ -158,10 +157,7 @@ class _Sink:
 
     def leave(self) -> NoReturn:
         """End the process at once: looks change nothing, and sessions end with their connections."""
-        if self._objects is not None:
-            last_words(1, self._objects.closing)
-        last_words(2, "interrupted at once; looks change nothing\n")
-        os._exit(130)
+        leave_at_once("interrupted at once; looks change nothing", self._objects.closing if self._objects else "")
 
 
 def _is_new(look: Look, before: Look | None) -> bool:

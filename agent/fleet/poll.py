@@ -30,7 +30,7 @@ MOST_KEPT = 1000
 _OTHER_FILES = 64
 """Files that the process may have open beside its sessions."""
 _LOOK = 0.5
-"""Seconds between two looks at the wish to end while nothing else happens."""
+"""Seconds between two looks at the cancellation while nothing else happens."""
 
 
 class Stopped(AgentError):
@@ -83,7 +83,7 @@ def watch(
 
     Raises:
         InputError: more sessions to keep than may be; at once, before anything is looked at.
-        Interrupted: the wish to end came; by the generator.
+        Interrupted: it was cancelled; by the generator.
         Stopped: several looks in turn ran into a bug; by the generator, behind the last of them.
     """
     hooks = hooks or Hooks()
@@ -146,7 +146,7 @@ class _Watched:
         """One look, whatever comes of it.
 
         Raises:
-            Interrupted: the wish to end came.
+            Interrupted: it was cancelled.
         """
         began = self._hooks.policy.clock()
         with bound(device=self.target.name):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from types import TracebackType
 from typing import NoReturn, Self
@@ -22,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.signals import Interrupted, last_words
+from agent.cli.signals import Interrupted, leave_at_once
 from agent.cli.view.console import errors, say_failure
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
@@ -33,7 +31,7 @@ from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run
-from agent.model.masking.text import counted, neutralise
+from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status
 
 _SHOWN = 12
@@ -102,10 +100,8 @@ class Many:
 
     def leave(self, run: str) -> NoReturn:
         """End the process at once: routers drop locks and candidates with their sessions; the journal has the rest."""
-        shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""
         doubt = f"interrupted at once; in doubt: {', '.join(list(self._flying)) or 'none'}"
-        last_words(2, f"{shown}{neutralise(doubt)}; next: xr-agent push --resume {run}, which reads them first\n")
-        os._exit(130)
+        leave_at_once(f"{doubt}; next: xr-agent push --resume {run}, which reads them first")
 
     def finish(self, journal: Journal, made: Run, run: str) -> int:
         """Print what the journal has of it; the exit code.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
 import click
 from rich.console import RenderableType
 
-from agent.cli.signals import Interrupted, keep_whole, last_words
+from agent.cli.signals import Interrupted, keep_whole, leave_at_once
 from agent.cli.view import render
 from agent.cli.view.console import errors, say_failure
 from agent.cli.view.output import emit
@@ -24,7 +23,6 @@ from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run
 from agent.model.errors import InputError
 from agent.model.errors import Interrupted as Ended
-from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Failure, Status
 from agent.model.plan import Plan, Skip
 
@@ -91,20 +89,15 @@ class One(Progress):
 
     def leave(self, run: str) -> NoReturn:  # noqa: ARG002 - a view's
         """End the process at once; its connections end with it, and with them the locks and the candidate."""
-        known, failure, following = self._known, broken_off(), ""
+        known, failure = self._known, broken_off()
         if known is not None and known.plan is not None:
             failure = Failure(Ended.kind, _may_be_left(self._events), _READS_FIRST)
-            known, following = (
-                Result(known.device, known.kind, outcome=ended_early(known, self._events, failure)),
-                f"; next: {_READS_FIRST}",
-            )
+            known = Result(known.device, known.kind, outcome=ended_early(known, self._events, failure))
         elif known is not None:
-            known = Result(known.device, known.kind, error=failure)
-        if self._form != "table" and known is not None:
-            last_words(1, f"{objects.dump(known.plain(self._job.intent.anchor), self._form)}\n")
-        shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a spinner hides the cursor
-        last_words(2, f"{shown}{neutralise(failure.message)}{following}\n")
-        os._exit(130)
+            known = replace(known, error=failure)
+        plain = None if known is None or self._form == "table" else known.plain(self._job.intent.anchor)
+        said = "; next: ".join(filter(None, (failure.message, failure.hint)))
+        leave_at_once(said, "" if plain is None else f"{objects.dump(plain, self._form)}\n")
 
     def finish(self, journal: Journal, made: Run, run: str) -> int:  # noqa: ARG002 - a view's
         """Print the result; the exit code.
