@@ -15,7 +15,7 @@ from agent.cli.view.console import errors, say_failure
 from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress
 from agent.fleet.inventory.target import Target
-from agent.fleet.journal.renewal import installing
+from agent.fleet.journal.renewal import INSTALLING
 from agent.fleet.journal.store import Journal
 from agent.fleet.results import objects
 from agent.fleet.results.record import Result, RunState
@@ -150,6 +150,6 @@ def _may_be_left(events: list[Event]) -> str:
         said.append("a commit on trial, which the router takes back by itself, may be running")
     elif steps & {"commit", "configure"}:
         said.append("the trustpoint's configuration may be changed")
-    said += [f"{step} may have taken effect" for step in (*sorted(installing()), *_LICENCE) if step in steps]
+    said += [f"{step} may have taken effect" for step in (*sorted(INSTALLING), *_LICENCE) if step in steps]
     said += [f"the file {path} may be there" for path in files]
     return "; ".join(said) if len(said) > 1 else f"{said[0]}; nothing was changed"
