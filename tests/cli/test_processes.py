@@ -110,7 +110,7 @@ def test_a_second_interrupt_ends_at_once_and_says_what_may_be_left(lab: Lab, ope
 def test_an_interrupted_poll_ends_in_order(lab: Lab) -> None:
     device = lab.add()
     with started(lab, "poll", *lab.words(device), "--interval", "0.1", "--format", "json") as process:
-        until(lambda: device.counters["get"] >= 2)
+        until(lambda: device.counters["get"] >= 4)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
