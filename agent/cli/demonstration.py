@@ -16,9 +16,9 @@ from rich.text import Text
 
 from agent.cli.simulated import VARIABLE, write_inventory
 from agent.cli.view.console import console
+from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
 from agent.fleet.journal.store import Journal
-from agent.fleet.results import objects
 from agent.fleet.results.record import DeviceRecord
 from agent.model.outcome import Status
 from agent.model.pki.anchor import TrustAnchor
@@ -169,18 +169,12 @@ def _records() -> list[DeviceRecord]:
 
 def _tell(form: str, actors: Sequence[Actor], seconds: float) -> None:
     """Whether each end is the expected one: a table, or one object for each router."""
-    if form != "table":
-        rows = [_object(actor) for actor in actors]
-        for row in [rows] if form == "json" else rows:
-            print(objects.dump(row, form))
-        return
     heads = ("device", "release", "what is the matter", "verdict", "push", "")
-    screen = console(sys.stdout)
-    screen.print(Text(), columns(heads, [_row(actor) for actor in actors]))
     good = sum(actor.as_expected for actor in actors)
     said = f"\n{good} of {len(actors)} ended as expected, in {seconds:.1f} s. The routers were simulated: "
     said += "nothing here was seen on hardware, and that rpc ca-authenticate installs is assumed."
-    screen.print(Text(said, style="bold"))
+    views = (Text(), columns(heads, [_row(actor) for actor in actors]), Text(said, style="bold"))
+    emit_all(form, lambda: map(_object, actors), lambda: views)
 
 
 def _row(actor: Actor) -> tuple[Text, ...]:
