@@ -47,7 +47,7 @@ class Writer:
         self._thread.start()
 
     def do(self, work: Work[T]) -> T:
-        """What *work* gives, once it is on disk, and with it all that was brought before.
+        """What *work* gives, if no cursor, once it is on disk, and with it all that was brought before.
 
         Raises:
             JournalError: it could not be written.
@@ -128,7 +128,8 @@ class Writer:
             results = [entry.work(self._connection) for entry in batch]
         for entry, result in zip(batch, results, strict=True):
             if entry.done is not None:
-                entry.done.set_result(result)
+                # A cursor stays in this thread: where it ends it resets a statement, which may be in use again.
+                entry.done.set_result(None if isinstance(result, sqlite3.Cursor) else result)
 
     def _refuse(self, batch: Sequence[_Entry], reason: str) -> None:
         """Tell *reason* to everybody who waits, and until the end to everybody who comes."""
