@@ -154,7 +154,7 @@ class _Sink:
         log.ended(Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time), self._anchor)
 
     def _print(self, look: Look) -> None:
-        made = {**objects.poll_object(look.sample), "anchor_present": look.anchor_present}
+        made = objects.poll_object(look.sample, anchor_present=look.anchor_present)
         if self._form == "json":
             self._array.add(made)
         else:

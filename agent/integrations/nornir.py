@@ -76,10 +76,11 @@ def assess(
             state = observe(way.session, trustpoint, policy=policy, ssh=way.ssh, full=True)
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
-        return Result(task.host, objects.assess_object(unread), failed=True)
+        return Result(task.host, objects.plain(objects.assess_object(unread)), failed=True)
     verdict = judge.assess(state, anchor or TrustAnchor.bundled(), now or datetime.now(UTC), notice=notice)
     bad = verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
-    return Result(task.host, objects.assess_object(verdict), severity_level=logging.WARNING if bad else logging.INFO)
+    made = objects.plain(objects.assess_object(verdict))
+    return Result(task.host, made, severity_level=logging.WARNING if bad else logging.INFO)
 
 
 def push(
@@ -110,7 +111,7 @@ def push(
         outcome = failed(task.host.name, error)
     return Result(
         task.host,
-        objects.push_object(outcome),
+        objects.plain(objects.push_object(outcome)),
         changed=outcome.changed,
         failed=not outcome.well,
         severity_level=_severity(outcome),
@@ -131,9 +132,8 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
         problem = error
     made = {
         "device": task.host.name,
-        **objects.licensing_object(reading.value),
-        **objects.origin(reading),
-        "error": objects.failure(problem),
+        **objects.plain(objects.licensing_object(reading)),
+        "error": objects.plain(objects.failure(problem)),
     }
     return Result(task.host, made, failed=not reading.answered)
 
@@ -143,11 +143,12 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
         with _reached(task, ssh) as way:
             state = observe(way.session, intent.trustpoint, policy=policy, ssh=way.ssh, trustpool=intent.has_bundle)
     except AgentError as error:
-        return Result(task.host, objects.unplanned_object(task.host.name, None, intent.anchor, error), failed=True)
+        unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
+        return Result(task.host, objects.plain(unread), failed=True)
     made = plan(intent, state)
     return Result(
         task.host,
-        objects.plan_object(made, intent.anchor, address=way.device.address),
+        objects.plain(objects.plan_object(made, intent.anchor, address=way.device.address)),
         diff="\n".join(neutralise(line) for line in made.diff()),
         failed=isinstance(made, Skip),
         severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,

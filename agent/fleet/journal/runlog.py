@@ -14,6 +14,7 @@ from agent.fleet.journal import writeahead
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.runlock import RunLock
 from agent.fleet.journal.writer import Work, Writer
+from agent.fleet.results.objects import plain
 from agent.fleet.results.record import Result, RunState
 from agent.model.outcome import Event, Status
 from agent.model.pki.anchor import TrustAnchor
@@ -210,11 +211,6 @@ class RunLog(Recorder):
 def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...]:
     """The values of ``_ENDED``, the device's id left out."""
     record = result.record(anchor)
-    error = record.error and {
-        "kind": record.error.kind,
-        "message": record.error.message,
-        "hint": record.error.hint,
-    }
     return (
         record.word,
         record.well,
@@ -222,10 +218,10 @@ def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...
         written(record.ended) if record.ended else now,
         record.address,
         record.release,
-        record.method,
-        record.evidence,
-        kept([[name, written(when)] for name, when in record.deadlines], "deadlines"),
+        record.method and record.method.value,
+        record.evidence and record.evidence.value,
+        kept([[name, written(when)] for name, when in record.deadlines.items()], "deadlines"),
         kept(record.reasons, "reasons"),
-        kept(error, "error") if error else None,
-        kept(record.plain, "result"),
+        kept(plain(record.error), "error") if record.error else None,
+        kept(plain(record.plain), "result"),
     )

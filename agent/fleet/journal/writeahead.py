@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any
 
+from agent.fleet.results.objects import read
+from agent.fleet.results.structs import Moment, NonEmpty
 from agent.model.unfinished import Unfinished
 
 _SHOWN = 8
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What must be there, and of which type."""
+
+    trustpoint: Annotated[str, NonEmpty]
+    before: str | None
+    wanted: str | None
+    persist: str | None
+    until: Moment | None
+
+
 def plain(change: Unfinished) -> dict[str, Any]:
     """*change* as a JSON object; the persist-id, which is no secret, in full."""
-    return {
-        "trustpoint": change.trustpoint,
-        "before": change.before,
-        "wanted": change.wanted,
-        "persist": change.persist,
-        "until": None if change.until is None else change.until.isoformat(),
-    }
+    return {**asdict(change), "until": None if change.until is None else change.until.isoformat()}
 
 
 def parsed(text: str) -> Unfinished:
@@ -29,34 +34,13 @@ def parsed(text: str) -> Unfinished:
     Raises:
         ValueError: it is no such object.
     """
-    try:
-        found = json.loads(text)
-    except RecursionError:
-        raise ValueError("JSON that is nested too deep") from None
-    if not isinstance(found, Mapping):
-        raise ValueError("it is no JSON object")
-    trustpoint, until = _text(found, "trustpoint"), _text(found, "until")
-    if not trustpoint:
-        raise ValueError("it names no trustpoint")
-    end = None if until is None else datetime.fromisoformat(until)
-    if end is not None and end.tzinfo is None:
-        raise ValueError("its time has no zone")
-    return Unfinished(trustpoint, _text(found, "before"), _text(found, "wanted"), _text(found, "persist"), end)
+    found = asdict(read(text, _Kept))
+    for value in found.values():
+        str(value).encode()  # what no JSON text of ours has: half a surrogate pair
+    return Unfinished(**found)
 
 
-def _text(found: Mapping[str, Any], name: str) -> str | None:
-    if name not in found:
-        raise ValueError(f"it has no {name}")
-    value = found[name]
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"its {name} is no text")
-    (value or "").encode()  # what no JSON text of ours has: half a surrogate pair
-    return value
-
-
-def shown(change: Unfinished) -> dict[str, Any]:
-    """As :func:`plain`, for people and reports: of the persist-id only its beginning, which tells it from others."""
+def shown(change: Unfinished) -> Unfinished:
+    """*change* for people and reports: of the persist-id only its beginning, which tells it from others."""
     persist = change.persist
-    if persist is not None and len(persist) > _SHOWN:
-        persist = f"{persist[:_SHOWN]}…"
-    return {**plain(change), "persist": persist}
+    return change if persist is None or len(persist) <= _SHOWN else replace(change, persist=f"{persist[:_SHOWN]}…")
