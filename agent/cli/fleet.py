@@ -162,7 +162,8 @@ def _finish(journal: Journal, run: str, wish: _Wish, made: Run) -> None:
     if wish.form == "json":
         array = Array()
         for one in journal.devices(run):
-            array.add(one.plain)
+            if one.plain is not None:
+                array.add(one.plain)
         array.end()
     elif wish.form == "table":
         console(sys.stdout).print(fleetview.run_view(record, journal.devices(run)))

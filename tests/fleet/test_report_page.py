@@ -311,7 +311,7 @@ def test_deadlines_are_drawn_with_todays_mark_and_choose_routers(page: Page) -> 
 
 
 def _days(device: DeviceRecord) -> float:
-    due = dict(device.deadlines).get("unregistered")
+    due = device.deadlines.get("unregistered")
     return (due - NOW).total_seconds() / 86400 if due else -1
 
 

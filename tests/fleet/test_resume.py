@@ -12,6 +12,7 @@ import pytest
 import agent
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.results.structs import Step
 from agent.model.errors import InputError
 from agent.model.outcome import Result as PushResult
 from agent.model.outcome import Status, StepRecord
@@ -51,7 +52,7 @@ def test_a_killed_process_leaves_a_lost_run_that_says_what_is_in_doubt(path: Pat
         killed.wait()
         assert journal.run(run).state is RunState.LOST
         (waits,) = journal.devices(run, words=["doubtful"])
-        assert waits.steps == (StepRecord("commit", Status.STARTED),)
+        assert waits.steps == (Step("commit", Status.STARTED),)
         with journal.resume(run) as log:
             assert (log.doubtful(), log.proven(), log.left()) == (["r2"], ["r1"], ["r3"])
             assert journal.run(run).state is RunState.RUNNING
@@ -86,7 +87,7 @@ def test_a_resumed_run_goes_on_with_what_it_knew(path: Path) -> None:
             again.begun("r1")
             assert again.doubtful() == ["r1", "r2"]
             record = next(journal.devices(log.run))
-            assert (record.word, record.error, record.plain, record.ended) == ("doubtful", None, {}, None)
+            assert (record.word, record.error, record.plain, record.ended) == ("doubtful", None, None, None)
             again.state("r1", "before", {"enrollment": "enrollment terminal"})
             again.event(started("r2", "commit"))
             again.ended(remedied("r1"), ANCHOR)

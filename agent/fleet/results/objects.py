@@ -140,7 +140,9 @@ def plan_object(plan: Planned | Skip, anchor: TrustAnchor, *, address: str | Non
     about: dict[str, Any] = {**common, "anchor": anchor_object(anchor), "diff": tuple(plan.diff())}
     if isinstance(plan, Skip):
         return Plan(**about, skip=NoPlan(plan.reason, plan.hint))
-    return Plan(**about, changes=bool(plan), method=plan.method, present=plan.present, fallbacks=plan.fallbacks)
+    if not plan:
+        return Plan(**about)
+    return Plan(**about, changes=True, method=plan.method, present=plan.present, fallbacks=plan.fallbacks)
 
 
 def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, error: AgentError | Failure | None) -> Plan:
@@ -200,7 +202,7 @@ def show_object(state: State, *, address: str | None) -> observed.Show:
         transport=observed.Transport(
             kind=transport.kind if transport else None,
             urls=transport.destinations(running) if transport else (),
-            proxy=transport.proxy or None if transport else None,
+            proxy=(transport.proxy or None) if transport else None,
             vrf=transport.vrf if transport else None,
             reservation=transport.reservation if transport else None,
             **_origin(state.transport),

@@ -31,14 +31,17 @@ def about(text: str, **schema: Any) -> Meta:
 
 
 class Printed(Struct, frozen=True):
-    """A result, or a part of one; the passwords of URLs are masked in all its texts, however it was made."""
+    """A result, or a part of one. Passwords of URLs are masked in all its texts, however it was made.
+
+    But for ``device``, by which programs find their router; an inventory takes no name with a password.
+    """
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if isinstance(value, str):
+            if isinstance(value, str) and name != "device":
                 force_setattr(self, name, masked(value))
-            elif isinstance(value, tuple) and value and isinstance(value[0], str):
+            elif isinstance(value, tuple | list) and value and isinstance(value[0], str):
                 force_setattr(self, name, tuple(masked(text) for text in value))
 
     def evolve(self, **members: Any) -> Self:
