@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from agent.fleet.journal import writeahead
@@ -110,7 +109,7 @@ def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> RouterTr
         events=trail.moments,
         before=trail.before,
         after=trail.after,
-        unfinished=None if change is None else Unfinished(**asdict(writeahead.shown(change))),
+        unfinished=None if change is None else made(writeahead.shown(change), Unfinished),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from agent.fleet.results.objects import read
-from agent.fleet.results.structs import Moment, NonEmpty
+from agent.fleet.results.structs import Moment, NonEmpty, Positive
 from agent.model.unfinished import Unfinished
 
 _SHOWN = 8
@@ -21,6 +21,7 @@ class _Kept:
     wanted: str | None
     persist: str | None
     until: Moment | None
+    seconds: Annotated[float, Positive] | None = None  # an earlier version did not say
 
 
 def plain(change: Unfinished) -> dict[str, Any]:

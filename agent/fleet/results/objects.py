@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -266,7 +266,9 @@ def _certificate(shown: Certificate | None) -> dict[str, Any]:
 
 
 def _verification(reading: Reading[bool]) -> observed.Verification:
-    return observed.Verification(on=reading.value, **_origin(reading))
+    """Whether it is on; null where an empty answer only lets it seem so."""
+    seen = replace(reading, value=None) if reading.empty else reading
+    return observed.Verification(on=seen.value, **_origin(seen))
 
 
 def _text(time: DeviceTime | None) -> str | None:

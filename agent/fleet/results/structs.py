@@ -57,7 +57,7 @@ Moment = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": r"^\d{4
 Count = Annotated[int, about("", minimum=0)]
 Number = Annotated[int, about("", minimum=1)]
 Texts = tuple[str, ...]
-NonEmpty = Meta(min_length=1)
+NonEmpty, Positive = Meta(min_length=1), Meta(gt=0)
 Deadlines = Annotated[
     dict[str, Moment],
     about(
