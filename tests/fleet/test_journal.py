@@ -18,13 +18,15 @@ import agent
 from agent.fleet.journal import tables as journalschema
 from agent.fleet.journal import writer as journalwriter
 from agent.fleet.journal.store import Journal
+from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.model.errors import InputError, JournalError
 from agent.model.outcome import Failure, Status, StepRecord
-from agent.model.plan import Verdict, VerdictKind
+from agent.model.plan import Skip, Verdict, VerdictKind
 from agent.remedy.apply import apply
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
+from agent.remedy.poll import Sample
 from tests.fleet.journals import ANCHOR, BEGIN, Ticks, away, begin, done, on_disk, process, remedied, started
 from tests.support import Lab, eventually
 
@@ -407,12 +409,25 @@ def test_a_damaged_row_is_told_and_not_shown_as_something_else(path: Path, colum
     assert "--journal FILE" in told.value.hint
 
 
-def test_a_result_of_a_newer_version_is_read_by_what_is_known_here(path: Path) -> None:
-    with Journal.open(path) as journal, begin(journal) as log:
-        log.ended(remedied("r1"), ANCHOR)
+@pytest.mark.parametrize(
+    "result",
+    [
+        remedied("r1"),
+        away("r1"),
+        Result("r1", Kind.ASSESS, verdict=Verdict("r1", VerdictKind.AFFECTED, ("why",), (("comm_failed", BEGIN),))),
+        Result("r1", Kind.PLAN, plan=Skip("r1", "no way")),
+        Result("r1", Kind.PLAN, error=Failure("connect", "no answer")),
+        Result("r1", Kind.POLL, sample=Sample(BEGIN.replace(microsecond=0), "r1", error="no answer", kind="connect")),
+        Result("r1", Kind.POLL, error=Failure("connect", "no answer")),
+    ],
+)
+def test_a_result_of_a_newer_version_is_read_by_what_is_known_here(path: Path, result: Result) -> None:
+    result = replace(result, began=BEGIN, ended=BEGIN)
+    with Journal.open(path) as journal, begin(journal, kind=result.kind) as log:
+        log.ended(result, ANCHOR)
         log._writer.do(lambda db: db.execute("""UPDATE device SET plain = '{"colour": "red", ' || substr(plain, 2)"""))
         first = next(journal.devices(log.run))
-    assert first.plain == remedied("r1").plain(ANCHOR)
+    assert objects.plain(first) == objects.plain(result.record(ANCHOR))
 
 
 def test_the_routers_of_a_run_are_never_in_memory_at_once(path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 from agent.fleet.journal import renewal, writeahead
 from agent.fleet.journal.runlock import held
 from agent.fleet.journal.tables import connect
-from agent.fleet.results.objects import read
-from agent.fleet.results.record import ANSWERS, DeviceRecord, Kind, RunRecord, RunState
+from agent.fleet.results.objects import read, read_answer
+from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
 from agent.fleet.results.structs import Error, Moment, Number, Printed, Push, Step, Texts, about
 from agent.model.errors import InputError
 from agent.model.method import Method
@@ -158,7 +158,7 @@ def device_records(db: sqlite3.Connection, row: Row, words: Collection[str]) -> 
     wanted = f" AND word IN ({marks})" if words else ""
     query = f"SELECT * FROM device WHERE run = ?{wanted} ORDER BY place"  # noqa: S608 - question marks only
     for found in db.execute(query, (row.key, *words)):
-        yield _device_record(db, row, found)
+        yield _device_record(db, found)
 
 
 def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
@@ -180,7 +180,7 @@ def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
     Raises:
         InputError: it was not in that run.
     """
-    return _device_record(db, row, _device(db, row, name))
+    return _device_record(db, _device(db, row, name))
 
 
 def trail(db: sqlite3.Connection, row: Row, name: str) -> Trail:
@@ -209,9 +209,9 @@ def _moments(db: sqlite3.Connection, device: int) -> Iterator[Entry]:
         yield Entry(instant(_time(time)), attempt, step, Status(status), detail)
 
 
-def _device_record(db: sqlite3.Connection, row: Row, found: sqlite3.Row) -> DeviceRecord:
+def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
     if found["ended"]:
-        plain = read(found["plain"], ANSWERS[row.kind])
+        plain = read_answer(found["plain"])
         steps = plain.steps if isinstance(plain, Push) else ()
     else:
         plain = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from agent.fleet.results import observed
-from agent.fleet.results.structs import Anchor, Assess, Error, Plan, Poll, Push, Support, Syslog
+from agent.fleet.results.structs import Anchor, Answer, Assess, Error, Plan, Poll, Push, Support, Syslog
 from agent.fleet.results.structs import Skip as NoPlan
 from agent.model.errors import AgentError
 from agent.model.masking.text import without_secrets
@@ -55,6 +55,17 @@ def read(text: str, kind: type[T]) -> T:
         return msgspec.convert(json.loads(text), kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+def read_answer(text: str) -> Answer:
+    """What a command of a run printed of a router, told apart by the member that only it has; errors as of
+    :func:`read`."""
+    found = read(text, dict[str, Any])
+    kinds: dict[str, type[Answer]] = {"outcome": Push, "verdict": Assess, "anchor": Plan, "time": Poll}
+    kind = next((kind for name, kind in kinds.items() if name in found), None)
+    if kind is None:
+        raise ValueError("it is no result of a run")
+    return read(text, kind)
 
 
 def _builtins(value: object) -> Any:

@@ -17,8 +17,6 @@ from agent.fleet.results.structs import (
     Deadlines,
     Error,
     Moment,
-    Plan,
-    Poll,
     Printed,
     Push,
     Step,
@@ -193,13 +191,6 @@ Word = Annotated[
         ),
     ),
 ]
-ANSWERS: dict[Kind, type[Assess | Plan | Poll | Push]] = {
-    Kind.ASSESS: Assess,
-    Kind.PLAN: Plan,
-    Kind.PUSH: Push,
-    Kind.POLL: Poll,
-}
-"""What a run of each kind keeps of a router."""
 
 
 class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
