@@ -161,8 +161,10 @@ def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet,
 def test_a_failed_canary_stops_the_run_and_the_rest_is_resumed(fleet: Fleet) -> None:
     canary, *others = fleet.add(4, ssh=False)
     canary.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
-    done = fleet.run("push", "--yes", "--canary", "1")
+    done = fleet.run("push", "--yes", "--canary", "1", "--format", "json")
     assert done.exit_code == 1
+    (only,) = json.loads(done.stdout)
+    check("push", only)
     assert "stopped: 1 router failed, in canary of 4; 3 routers not begun, 1 router not ended well" in done.stderr
     assert "which goes to those not begun first; see why: xr-agent history" in " ".join(done.stderr.split())
     assert not any(device.log for device in others)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -76,9 +75,11 @@ def test_show_says_what_could_not_be_read() -> None:
     seen = replace(seen, licensing=replace(seen.licensing, notes=(note,)), syslog=Reading(value=(), notes=(note,) * 2))
     shown = " ".join(drawn(render.show_view(seen, None)).split())
     assert shown.count("/c/count cannot be read") == 2
-    made: Any = show_object(seen, address=None)
-    assert made["licensing"]["notes"] == [note]
-    assert made["certificate"]["notes"] == []
+    made = show_object(seen, address=None)
+    assert made.licensing is not None
+    assert made.licensing.notes == (note,)
+    assert made.certificate is not None
+    assert made.certificate.notes == ()
 
 
 def test_show_has_licensing_in_full() -> None:

@@ -397,6 +397,7 @@ def test_a_router_of_another_run_and_a_closed_run_are_mistakes(path: Path) -> No
         ("reasons", '{"why": 1}'),
         ("error", '{"kind": "connect"}'),
         ("ended", "yesterday"),
+        ("began", "2026-11-25T19:30:12"),
     ],
 )
 def test_a_damaged_row_is_told_and_not_shown_as_something_else(path: Path, column: str, value: str) -> None:

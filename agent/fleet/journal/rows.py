@@ -225,7 +225,7 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
         method=Method(found["method"]) if found["method"] else None,
         evidence=Evidence(found["evidence"]) if found["evidence"] else None,
         batch=found["batch"],
-        deadlines=dict(read(found["deadlines"], list[tuple[str, datetime]])),
+        deadlines=dict(read(found["deadlines"], list[tuple[str, Moment]])),
         reasons=read(found["reasons"], Texts),
         steps=steps,
         error=read(found["error"], Error) if found["error"] else None,
@@ -245,4 +245,7 @@ def _maybe(text: str | None) -> datetime | None:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text}")
+    return time
