@@ -61,6 +61,7 @@ def _close(part: dict[str, Any]) -> None:
         part["additionalProperties"] = False
         for member in members.values():
             member.pop("default", None)
+            member.get("anyOf", []).sort(key=lambda one: one == {"type": "null"})
 
 
 def _lines(value: Any, indent: int = 0) -> str:

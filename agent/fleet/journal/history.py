@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from agent.fleet.journal import writeahead
 from agent.fleet.journal.rows import Attempt, Entry, Trail
 from agent.fleet.results.objects import made
-from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState, Word
-from agent.fleet.results.structs import Answer, Deadlines, Error, Moment, Number, Printed, Step, Texts, about
+from agent.fleet.results.record import Counts, DeviceRecord, Kind, RunRecord, RunState, Word
+from agent.fleet.results.structs import Answer, Deadlines, Error, Moment, Printed, Step, Texts, about
 from agent.model.masking.redact import masked
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
@@ -36,7 +36,7 @@ class Run(Printed, frozen=True, kw_only=True):
     version: Annotated[str, about("of xr-agent")]
     change_ref: str | None
     settings: Annotated[dict[str, Any], about("the options; secrets by their references")]
-    counts: Annotated[dict[Word, Number], about("how many routers have each result")]
+    counts: Counts
     attempts: Annotated[tuple[Attempt, ...], about("who began the run, and who resumed it", minItems=1)]
 
 

@@ -179,18 +179,20 @@ def _contact(seen: Licensing) -> str:
     return seen.authorization.value if seen.authorization else VerdictKind.UNKNOWN.value
 
 
+_WORDS = sorted(
+    {"planned", "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
+        word.value for words in (VerdictKind, PushResult, AuthorizationState) for word in words
+    )
+)
 Word = Annotated[
     str,
     about(
         "the verdict, the push's outcome, planned, nothing-to-do, skipped or failed; of a poll the contact, else the "
         "authorization; doubtful where it was begun and nothing came of it, waiting where it was not",
-        enum=sorted(
-            {"planned", "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
-                word.value for words in (VerdictKind, PushResult, AuthorizationState) for word in words
-            )
-        ),
+        enum=_WORDS,
     ),
 ]
+Counts = Annotated[dict[str, Count], about("how many routers ended in each word", propertyNames={"enum": _WORDS})]
 
 
 class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
@@ -244,4 +246,4 @@ class RunRecord(Printed, frozen=True, kw_only=True):
     settings: Annotated[dict[str, Any], about("as the run was started; secrets by their references, or as ***")] = (
         field(default_factory=dict)
     )
-    counts: Annotated[dict[Word, Count], about("how many routers ended in each word")] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
-from msgspec.structs import asdict, force_setattr, replace
+from msgspec.structs import asdict, force_setattr
 
 from agent.model.masking.redact import masked
 from agent.model.method import Method
@@ -46,7 +46,7 @@ class Printed(Struct, frozen=True):
 
     def evolve(self, **members: Any) -> Self:
         """The same with other *members*."""
-        return replace(self, **members)
+        return type(self)(**{**asdict(self), **members})
 
     def members(self) -> dict[str, Any]:
         """The members as this program names them, not what is below them."""
@@ -61,8 +61,8 @@ NonEmpty, Positive = Meta(min_length=1), Meta(gt=0)
 Deadlines = Annotated[
     dict[str, Moment],
     about(
-        "30, 90 and 365 days after the last successful contact; empty where that is not known, and of a device that is "
-        "remedied or not affected only those to come",
+        "by FN72290 30, 90 and 365 days after the last successful contact; empty where that is not known; of a device "
+        "that is remedied or not affected only those to come",
         propertyNames={"enum": ["comm_failed", "authorization_expired", "unregistered"]},
     ),
 ]
