@@ -137,7 +137,7 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     """What a plan comes to, the router's own name and address left out of it."""
     plan = one.plain
     if not isinstance(plan, Plan):
-        return "nothing is known", ()
+        return f"no plan: {one.word}", ()
     if plan.error is not None:
         return f"could not be read: {_unnamed(plan.error.message, one)}", ()
     if plan.skip is not None:
