@@ -133,6 +133,6 @@ def test_the_anchor_comes_with_both_fingerprints() -> None:
 
 def test_a_router_without_a_plan_is_not_among_those_with_nothing_to_do() -> None:
     made = [*devices(2, Kind.PLAN), unended("waiting", "w1"), unended("doubtful", "d1")]
-    told = [line.plain.partition(" (")[0] for line in plan_groups(made)]
+    told = [line.plain.partition("  (")[0] for line in plan_groups(made)]
     assert "1 router: nothing to do" in told
     assert {"1 router: no plan: waiting", "1 router: no plan: doubtful"} <= set(told)
