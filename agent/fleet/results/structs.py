@@ -39,8 +39,9 @@ class Printed(Struct, frozen=True):
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if isinstance(value, str) and name != "device":
-                force_setattr(self, name, masked(value))
+            if isinstance(value, str):
+                if name != "device" and (said := masked(value)) is not value:
+                    force_setattr(self, name, said)
             elif isinstance(value, tuple | list) and value and isinstance(value[0], str):
                 force_setattr(self, name, tuple(masked(text) for text in value))
 
