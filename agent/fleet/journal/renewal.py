@@ -7,15 +7,21 @@ from collections.abc import Iterable
 from agent.fleet.results.structs import Step
 from agent.model.outcome import Status
 
-INSTALLING = ("ca-authenticate", "dialog", "trustpool import")
-"""The steps that may bring the root."""
-
 _INTERRUPTED = "interrupted"
+
+
+def installing() -> tuple[str, ...]:
+    """The steps that may bring the root."""
+    # Imported late: who only reads the history does without the libraries that reach routers.
+    from agent.remedy.methods.registry import METHODS
+
+    return tuple({one.action for one in METHODS.values()})
 
 
 def began(steps: Iterable[Step]) -> bool:
     """Whether one of them may have brought the root."""
-    return any(step.step in INSTALLING for step in steps)
+    names = installing()
+    return any(step.step in names for step in steps)
 
 
 def due(steps: Iterable[Step]) -> bool:
