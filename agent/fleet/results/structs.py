@@ -212,7 +212,7 @@ class Poll(Printed, frozen=True, kw_only=True):
     error: Annotated[str | None, about("why nothing could be read; null where it could")] = None
     anchor_present: Annotated[
         bool | UnsetType | None,
-        about("of an inventory's router: whether its trustpoint shows the root; null where that cannot be told"),
+        about("whether the trustpoint shows the root; null where that cannot be told; not in what is kept"),
     ] = UNSET
 
 
