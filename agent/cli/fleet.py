@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Hooks, Job
 from agent.fleet.run.rollout import Batch, Rollout
-from agent.fleet.run.runner import Run
+from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError
 from agent.model.masking.text import counted, neutralise
 from agent.netconf.retry import Policy
@@ -77,7 +77,7 @@ class _Wish:
     rollout: Rollout
     targets: list[Target]
     trace: TraceFile | None
-    crew: fleetchosen.Hire
+    backend: Callable[[Hooks], Backend]
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> _Wish:
@@ -93,8 +93,8 @@ class _Wish:
             lease.prepare(lease.folder())
         job, rollout = fleetchosen.job(kind, given), fleetchosen.rollout(given)
         targets = fleetchosen.targets(given)
-        trace, crew = fleetchosen.trace(given, stack), fleetchosen.crew(given, stack)
-        return cls(kind, form, given, job, rollout, targets, trace, crew)
+        trace, backend = fleetchosen.trace(given, stack), fleetchosen.backend(given, stack)
+        return cls(kind, form, given, job, rollout, targets, trace, backend)
 
 
 def _begun(journal: Journal, wish: _Wish, targets: list[Target]) -> RunLog:
@@ -130,8 +130,8 @@ def _carry_out(wish: _Wish, targets: list[Target], doubtful: Collection[str], lo
     with ExitStack() as stack:
         stop = stack.enter_context(unbroken(lambda: _leave(live, log.run)))
         policy = Policy(stop=stop)
-        crew = wish.crew(Hooks(log=log, policy=policy, on_event=live.event, trace=wish.trace), log)
-        made = Run(targets, job, crew, wish.rollout, _Watch(log, live, job), policy, doubtful=doubtful)
+        backend = wish.backend(Hooks(log=log, policy=policy, on_event=live.event, trace=wish.trace))
+        made = Run(targets, job, backend, wish.rollout, _Watch(log, live, job), policy, doubtful=doubtful)
         stack.enter_context(live)
         with closing(made.results()) as results:
             try:

@@ -1,4 +1,4 @@
-"""What the options for many routers say: whom, the job, the crew and the roll-out."""
+"""What the options for many routers say: whom, the job, the backend and the roll-out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,12 @@ from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Reach, Target
-from agent.fleet.journal.runlog import RunLog
-from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind
-from agent.fleet.run.executors import cluster, processes, threads
+from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
 from agent.fleet.run.job import Hooks, Job
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
-from agent.fleet.run.runner import Crew
+from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
 from agent.model.local.files import read_start
 from agent.netconf.trace import TraceFile
@@ -198,25 +195,21 @@ def trace(given: Options, stack: ExitStack) -> TraceFile | None:
     return made
 
 
-Hire = Callable[[Hooks, RunLog], Crew]
-"""Makes the crew of a run that has begun."""
-
-
-def crew(given: Options, stack: ExitStack) -> Hire:
-    """How the crew is made; a cluster is reached at once, and *stack* leaves it.
+def backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
+    """How the backend of a run that has begun is made; a cluster is reached at once, and *stack* leaves it.
 
     Raises:
-        InputError: as of :func:`agent.fleet.run.executors.cluster`.
+        InputError: as of :func:`agent.fleet.run.executors.reach`.
     """
     rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
     if given["scheduler"]:
-        made = cluster(given["scheduler"], workers, rate=rate)
-        stack.callback(made.close)
-        return lambda _hooks, _log: made
+        reached = reach(given["scheduler"])
+        stack.callback(reached.close)
+        return lambda hooks: cluster(reached, workers, hooks, rate=rate)
     if count:
-        attach = partial(Journal.attach, given["journal"])
-        return lambda _hooks, log: processes(count, workers, rate=rate, attach=partial(attach, log.run))
-    return lambda hooks, _log: threads(workers, replace(hooks, limiter=Limiter(rate)))
+        require_dask()
+        return lambda hooks: processes(count, workers, hooks, rate=rate)
+    return lambda hooks: threads(workers, replace(hooks, limiter=Limiter(rate)))
 
 
 def rollout(given: Options) -> Rollout:

@@ -32,8 +32,7 @@ class RunLock:
         """Hold *run* alone.
 
         Raises:
-            InputError: another process holds it, or processes that a dead one attached still work for it; or the file
-                cannot be made.
+            InputError: another process holds it, or the file cannot be made.
         """
         path = _lock_file(journal, run)
         try:
@@ -43,11 +42,6 @@ class RunLock:
             raise _in_use(path, run) from error
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}", hint="give another with --journal FILE") from error
-        if _refused(_worker_file(journal, run), fcntl.LOCK_EX):
-            lock.release(remove=False)
-            raise InputError(
-                f"run {run} lost its process, but workers of it are still at their routers", hint="wait for their end"
-            )
         return lock
 
     def _sign(self) -> None:
@@ -63,7 +57,6 @@ class RunLock:
         """Give it back; files that are not removed tell who had it."""
         if remove:
             self.path.unlink(missing_ok=True)
-            self.path.with_suffix(".workers").unlink(missing_ok=True)
         os.close(self._file)
 
 
@@ -78,22 +71,6 @@ def user_name() -> str:
 def held(journal: Path, run: str) -> bool:
     """Whether a process has *run* at the moment."""
     return _refused(_lock_file(journal, run), fcntl.LOCK_SH)
-
-
-@contextmanager
-def working(journal: Path, run: str) -> Iterator[None]:
-    """As long as the block lasts this process works for *run*, which another one holds.
-
-    Raises:
-        InputError: no process holds it.
-    """
-    file = _locked(_worker_file(journal, run), fcntl.LOCK_SH)
-    try:
-        if not held(journal, run):
-            raise InputError(f"no process carries run {run} out", hint="resume it")
-        yield
-    finally:
-        os.close(file)
 
 
 @contextmanager
@@ -118,10 +95,6 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _lock_file(journal: Path, run: str) -> Path:
     return journal.with_name(f"{journal.name}-{run}.lock")
-
-
-def _worker_file(journal: Path, run: str) -> Path:
-    return _lock_file(journal, run).with_suffix(".workers")
 
 
 def _locked(path: Path, how: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -74,9 +74,26 @@ class Log(Protocol):
         """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""
 
 
+class ClientLost(JournalError):
+    """The client that keeps the run is gone: nothing more is sent to the router, not even to take anything back."""
+
+
+Told = Callable[[str], None]
+Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
+
+
+def _unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
+    return nullcontext(False)
+
+
 @dataclass(frozen=True)
 class Hooks:
-    """What the caller's process has: it stays there."""
+    """What the caller's process has: it stays there.
+
+    Attributes:
+        alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
+            waited for; it is told for whom.
+    """
 
     log: Log | None = None
     policy: Policy = field(default_factory=Policy)
@@ -84,6 +101,7 @@ class Hooks:
     on_event: Callable[[Event], None] | None = None
     trace: Trace | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    alone: Alone = _unshared
 
     def event(self, event: Event) -> None:
         """Keep it, then show it."""
@@ -133,6 +151,8 @@ class _Work:
         self._opening = replace(hooks.policy, deadline=job.reach.connect_wait)
         self.result = Result(target.name, job.kind)
         self.events: list[Event] = []
+        self._sessions: list[Session | Ssh] = []
+        self._lost: ClientLost | None = None
 
     def run(self, stack: ExitStack) -> Result:
         self._device = self._target.device(self._job.reach)
@@ -140,9 +160,7 @@ class _Work:
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile.
-        lease = stack.enter_context(self._leased()) if self._job.kind is Kind.PUSH else None
-        if lease is not None and lease.waited:
-            self._hooks.event(Event(self._device.name, "lease", Status.DONE, "the other push ended"))
+        lease = self._leased(stack) if self._job.kind is Kind.PUSH else None
         session = stack.enter_context(self._first())
         ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
         assessed = self._job.kind is Kind.ASSESS
@@ -156,26 +174,51 @@ class _Work:
             return replace(result, plan=portable(made))
         return replace(result, outcome=self._push(session, ssh, made, state, lease))
 
-    def _leased(self) -> Lease:
-        """The router for this push alone; another push of this machine is waited for."""
+    def _leased(self, stack: ExitStack) -> Lease:
+        """The router for this push alone; another one, of this machine or beyond, is waited for."""
 
         def told(text: str) -> None:
-            self._hooks.event(Event(self._device.name, "lease", Status.STARTED, text))
+            self._tell(Event(self._device.name, "lease", Status.STARTED, text))
 
         def kept(change: Unfinished | None) -> None:
             if self._hooks.log is not None:
-                self._hooks.log.unfinished(self._device.name, change)
+                with self._fenced():
+                    self._hooks.log.unfinished(self._device.name, change)
 
         known_by = addresses(self._device)
-        return Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
+        waited = stack.enter_context(self._hooks.alone(known_by, self._hooks.policy, told))
+        taken = Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
+        lease = stack.enter_context(taken)
+        if waited or lease.waited:
+            self._tell(Event(self._device.name, "lease", Status.DONE, "the other push ended"))
+        return lease
+
+    def _tell(self, event: Event) -> None:
+        with self._fenced():
+            self._hooks.event(event)
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        """Where the client is lost, the sessions end first, so that nothing else is sent; the router drops locks and
+        candidate with them."""
+        try:
+            yield
+        except ClientLost as error:
+            self._lost = error
+            for session in self._sessions:
+                session.close()
+            raise
 
     def _shell(self) -> Ssh:
         """The CLI and SFTP; a wish to end breaks the wait for a turn off where it would break off a connection."""
 
         def turn() -> None:
+            if self._lost is not None:
+                raise self._lost
             self._hooks.limiter.wait(self._jump, ssh.policy)
 
         ssh = Ssh(self._device, self._opening, trace=self._hooks.trace, before=turn)
+        self._sessions.append(ssh)
         return ssh
 
     def _first(self) -> Session:
@@ -185,12 +228,16 @@ class _Work:
 
     def _further(self) -> Session:
         """Another one in the middle of a push, which alone decides when it may end."""
+        if self._lost is not None:
+            raise self._lost
         self._hooks.limiter.wait(self._jump, self._hooks.policy.unstopped())
         return self._connect(None)
 
     def _connect(self, policy: Policy | None) -> Session:
         strict = self._job.reach.strict_models
-        return connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
+        session = connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
+        self._sessions.append(session)
+        return session
 
     def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State, lease: Lease | None) -> Outcome:
         self._keep("before", seen(state))
@@ -199,7 +246,7 @@ class _Work:
         with closing(apply(session, made, policy, connect=further, ssh=ssh, log=lease, at_end=at_end)) as events:
             for event in events:
                 self.events.append(event)
-                self._hooks.event(event)
+                self._tell(event)
                 outcome = event.outcome or outcome
         if outcome is None:
             raise AssertionError("apply ended without an outcome")

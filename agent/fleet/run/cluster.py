@@ -1,0 +1,272 @@
+"""The client's side of a Dask cluster, its own on this machine or one that is there already."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster, Security
+from distributed.comm import addressing
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker, NoWorkerError
+
+from agent.fleet.run import worker
+from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.parcel import Parcel
+from agent.fleet.run.rate import Rate
+from agent.fleet.run.runner import Backend
+from agent.model.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_REACHED_WITHIN = 10.0
+_KEEPERS = 16
+"""Threads that keep what workers tell: what they bring to the journal at the same time is synced at once."""
+_OWN = {
+    "distributed.scheduler.allowed-failures": 0,  # a router whose worker died is the runner's to do again
+    "distributed.scheduler.no-workers-timeout": "60s",
+}
+
+
+class Cluster:
+    """A scheduler with its workers, until it is closed; ``workers`` processes with ``threads`` in all."""
+
+    def __init__(self, client: Any, ending: ExitStack, *, own: bool) -> None:
+        self.client, self.own = client, own
+        self._ending = ending
+        threads = client.nthreads()
+        self.workers, self.threads = max(1, len(threads)), sum(threads.values())
+
+    @classmethod
+    def reached(cls, scheduler: str) -> Cluster:
+        """The one of that address; TLS as Dask's own configuration says (``distributed.comm.tls``).
+
+        Raises:
+            InputError: it cannot be reached.
+        """
+        make: Any = Client  # distributed has no types
+        parse: Any = addressing
+        with ExitStack() as ending:
+            try:
+                parse.parse_host_port(parse.parse_address(scheduler)[1])  # a client for what is no address ends badly
+                client = make(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
+                ending.callback(client.close)
+                return cls(client, ending.pop_all(), own=False)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise InputError(
+                    f"the Dask scheduler {scheduler} cannot be reached: {error}",
+                    hint="e.g. tcp://scheduler.example:8786; TLS settings come from Dask's configuration",
+                ) from error
+
+    @classmethod
+    def started(cls, processes: int, threads: int) -> Cluster:
+        """*processes* of this machine with *threads* each, which end with this one, however it does.
+
+        They are reached over loopback, by TLS with a key of this run alone: else whoever has an account on this machine
+        could have them do anything.
+
+        Raises:
+            InputError: they cannot be started.
+        """
+        make, security, client_of = _typed(LocalCluster), _typed(Security), _typed(Client)
+        with ExitStack() as ending:
+            try:
+                with dask.config.set(_OWN), _signals_held():
+                    cluster = make(
+                        n_workers=processes,
+                        threads_per_worker=threads,
+                        processes=True,
+                        host="127.0.0.1",
+                        security=security.temporary(),
+                        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                        memory_limit=0,
+                        silence_logs=logging.CRITICAL,
+                    )
+                    ending.callback(cluster.close)
+                    cluster.scheduler.http_server.stop()
+                    client = client_of(cluster, set_as_default=False)
+                    ending.callback(client.close)
+            except (OSError, RuntimeError, TimeoutError) as error:
+                raise InputError(
+                    f"{processes} processes cannot be started: {error}", hint="fewer --processes"
+                ) from error
+            return cls(client, ending.pop_all(), own=True)
+
+    def close(self) -> None:
+        """Leave it; the processes of one's own end. Closing again does nothing."""
+        self._ending.close()
+
+
+def _typed(of: Any) -> Any:
+    """*of*, which comes from a library without types."""
+    return of
+
+
+def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rate: Rate) -> Backend:
+    """*workers* routers at once in the processes of a cluster, which is opened when a run begins and closed with it;
+    the journal and whoever is shown the events are *hooks*', here."""
+    made = _Dask(open_cluster, hooks, rate)
+    return Backend(
+        workers,
+        made.open,
+        perform,
+        died=(KilledWorker,),
+        lost=(CancelledError, CommClosedError, NoWorkerError),
+        interrupt=made.interrupt,
+        hold=made.hold,
+        close=made.close,
+    )
+
+
+class _Dask:
+    """One run over a cluster."""
+
+    def __init__(self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate) -> None:
+        self._open, self._hooks, self._rate = open_cluster, hooks, rate
+        self._ending = ExitStack()
+        self._desk: _Desk | None = None
+
+    def open(self, job: Job) -> Executor:
+        """Bring *job* to the workers.
+
+        Raises:
+            InputError: they cannot be started, or reached any more.
+        """
+        with ExitStack() as ending:
+            cluster = self._open()
+            ending.callback(cluster.close)
+            desk = self._desk = _Desk(cluster, self._hooks)
+            ending.callback(desk.close)
+            brought = Parcel(job)
+            plugin = worker.Bring(brought, own=cluster.own)
+            try:
+                cluster.client.register_plugin(plugin)
+            except (OSError, TimeoutError) as error:
+                raise InputError(f"the Dask scheduler cannot be reached any more: {error}") from error
+            ending.callback(_unregister, cluster.client, plugin.name)
+            link = worker.Link(desk.topic, brought.key, self._rate.part(cluster.workers), shared=not cluster.own)
+            executor = _Calls(cluster.client.get_executor(pure=False), brought, link)
+            self._ending = ending.pop_all()
+        return executor
+
+    def interrupt(self) -> None:
+        """What is under way shall end."""
+        if self._desk is not None:
+            self._desk.interrupt()
+
+    def hold(self) -> None:
+        """What waits at the scheduler does not begin."""
+        if self._desk is not None:
+            self._desk.held = True
+
+    def close(self) -> None:
+        """The run is over."""
+        self._ending.close()
+
+
+def _unregister(client: Any, plugin: str) -> None:
+    # A scheduler that went away has no plugins any more.
+    with suppress(OSError, TimeoutError, ValueError, CommClosedError):
+        client.unregister_worker_plugin(plugin)
+
+
+class _Desk:
+    """Keeps what the calls of a run tell, and answers each once that is done."""
+
+    def __init__(self, cluster: Cluster, hooks: Hooks) -> None:
+        self.topic = f"xr-agent-{uuid.uuid4().hex}"
+        self.held = False
+        self._client, self._hooks = cluster.client, hooks
+        self._stopped = threading.Event()
+        self._keepers = ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keeper")
+        self._client.subscribe_topic(self.topic, self._hear)
+
+    def interrupt(self) -> None:
+        """Tell all calls to end, those that begin from now on as well."""
+        self._stopped.set()
+        self._keepers.submit(self._run, worker.stop, self.topic)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._client.unsubscribe_topic(self.topic)
+        self._keepers.shutdown()
+
+    def _hear(self, event: tuple[object, dict[str, Any]]) -> None:
+        """In the event loop, which shall not wait for a disk."""
+        self._keepers.submit(self._answer, event[1])
+
+    def _answer(self, told: dict[str, Any]) -> None:
+        what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
+        stopped, error = self._stopped.is_set() or (self.held and what == worker.BEGIN), None
+        try:
+            self._keep(what, given)
+        except Exception as raised:  # noqa: BLE001 - it is raised where it was told
+            error = raised
+        self._run(worker.answer, told["call"], error, stopped=stopped, workers=[told["from"]])
+
+    def _keep(self, what: str, given: tuple[Any, ...]) -> None:
+        if what == "event":
+            self._hooks.event(*given)
+        elif what != worker.BEGIN and self._hooks.log is not None:
+            getattr(self._hooks.log, what)(*given)
+
+    def _run(self, *of: Any, **named: Any) -> None:
+        try:
+            self._client.run(*of, on_error="ignore", **named)
+        except Exception as error:  # noqa: BLE001 - a call that gets no answer sends nothing
+            log.warning("a worker does not hear: %s", str(error) or type(error).__name__)
+
+
+class _Calls(Executor):
+    """Dask's *executor*, to whose workers the job was brought."""
+
+    def __init__(self, executor: Any, brought: Parcel, link: worker.Link) -> None:
+        self._executor, self._parcel, self._link = executor, brought, link
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Make the call ``fn(job, target, hooks)`` with the job that is there already, and the hooks of its worker.
+
+        Raises:
+            ValueError: it is another job; or as of Dask's.
+        """
+        job, target = args
+        if job is not self._parcel.job or kwargs:
+            raise ValueError("another job than the one that was brought to the workers")
+        made: Future[Any] = Future()
+        made.set_running_or_notify_cancel()
+        call = self._executor.submit(worker.carry_out, fn, self._link, target)
+        call.add_done_callback(lambda ended: _hand_on(ended, made, self._parcel))
+        return made
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the interface's
+        """What is under way is waited for, not cancelled."""
+        self._executor.shutdown(wait=wait)
+
+
+def _hand_on(ended: Future[bytes], made: Future[Any], brought: Parcel) -> None:
+    try:
+        value = brought.unpack(ended.result())
+    except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+        made.set_exception(error)
+    else:
+        made.set_result(value)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Block the terminal's signals in this thread: the threads and processes that are started inherit that."""
+    resource_tracker.ensure_running()  # unblocks them if it has to be started, which the first process would do
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
