@@ -25,6 +25,7 @@ _SWITCHED_OFF = {
     "name_validation": "name validation is switched off (crypto disable tls peer name-validation): TLS applications "
     "take a certificate of any name",
 }
+_NOT_SHOWN = "the device answers with nothing, as also to a user who may not read it"
 _TRUST_FAILED = "XR_SSL-3-CERT_VERIFY_ERR_2_PARAM"
 
 
@@ -133,10 +134,11 @@ class _Judge:
             return None
         contact = f"the last contact succeeded at {last:%Y-%m-%d}, after the server had changed its root"
         verified = self._state.peer_verification
-        if verified.value is None:
-            why = f": {verified.missing}" if verified.missing else ""
+        if verified.value is None or (verified.value and verified.empty):
+            why = f": {verified.missing or _NOT_SHOWN}" if verified.missing or verified.empty else ""
             self._unproven = f"{contact}, which proves nothing unless the peer was verified, and that is not known{why}"
-        if verified.value is not True:
+            return None
+        if not verified.value:
             return None
         self.reasons.append(f"{contact}, with peer verification on ({verified.source})")
         return VerdictKind.NOT_AFFECTED

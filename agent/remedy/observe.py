@@ -13,7 +13,7 @@ from agent.model.context import bound
 from agent.model.errors import AgentError
 from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.pki.certificate import Certificate, Evidence
+from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
 from agent.netconf.retry import Policy
@@ -215,12 +215,28 @@ def _judged_by_cli(ssh: Ssh, state: State) -> State:
 
 
 def _client_by_cli(ssh: Ssh, state: State) -> State:
-    """With what the CLI shows of the HTTP client where no model has it, or where the model's answer was empty."""
+    """With what the CLI shows of the HTTP client where no model has it, or where the model's answer was empty.
+
+    That is seconded where the CLI, which hides nothing from 7.5.2 on, shows nothing switched off either.
+    """
     unmodelled = _unmodelled(state.peer_verification)
     if not (unmodelled or state.peer_verification.empty):
         return state
     shown = cliread.http_client(ssh)
-    return _with_client(state, shown) if unmodelled or shown.value is not None else state
+    if unmodelled and shown.answered and shown.value is None:
+        shown = replace(shown, missing="the CLI shows nothing switched off, which it hides below 7.5.2")
+    if unmodelled or shown.value is not None:
+        return _with_client(state, shown)
+    return _seconded(state) if shown.answered else state
+
+
+def _seconded(state: State) -> State:
+    """With an empty answer about the HTTP client taken for what it seems to be."""
+    peer, host = (
+        replace(one, source=f"{one.source}, {CONSOLE}", empty=False)
+        for one in (state.peer_verification, state.host_verification)
+    )
+    return replace(state, peer_verification=peer, host_verification=host)
 
 
 def _instead(reading: Reading[T], other: Callable[[], Reading[T]]) -> Reading[T]:

@@ -173,6 +173,7 @@ def test_where_state_does_not_tell_the_configuration_tells_where_licensing_goes(
         (datetime(2022, 2, 1, tzinfo=UTC), NOT_KNOWN, VerdictKind.AFFECTED),
         (datetime(2026, 10, 22, tzinfo=UTC), NOT_KNOWN, VerdictKind.UNKNOWN),
         (datetime(2026, 10, 22, tzinfo=UTC), Reading(None, "um-http-client-cfg"), VerdictKind.UNKNOWN),
+        (datetime(2026, 10, 22, tzinfo=UTC), Reading(True, "um-http-client-cfg", empty=True), VerdictKind.UNKNOWN),
         (datetime(2026, 10, 22, tzinfo=UTC), Reading(False, "um-http-client-cfg"), VerdictKind.AFFECTED),
     ],
     ids=[
@@ -184,6 +185,7 @@ def test_where_state_does_not_tell_the_configuration_tells_where_licensing_goes(
         "before, not known",
         "not known",
         "not told",
+        "answered with nothing",
         "nothing verified",
     ],
 )

@@ -14,7 +14,7 @@ from agent.model.plan import VerdictKind
 from agent.model.state import Reading
 from agent.remedy.assess import assess
 from agent.remedy.notices.notice import Notice, bundled_notice
-from agent.simulator.platforms import releases
+from agent.simulator import releases
 from tests.remedy.states import ANCHOR, LICENSING, NOW, state
 
 GOOD: dict[str, Any] = {

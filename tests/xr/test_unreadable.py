@@ -14,7 +14,7 @@ from agent.netconf.query import Query
 from agent.netconf.session import Pending, Reply, Session
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
-from agent.simulator.persona import Persona
+from agent.simulator import Persona
 from agent.xr import httpclient, licensing, syslog, trustpoint
 from agent.xr.licensing import Answer
 

@@ -9,7 +9,7 @@ from agent.model.errors import OutcomeUnknown, RPCError, SessionLost
 from agent.model.outcome import Status
 from agent.model.unfinished import Unfinished
 from agent.netconf import operations
-from agent.remedy.run import Run, Steps
+from agent.remedy.run import LATE, Run, Steps
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def recover(run: Run) -> Steps[None]:
     said = _cancelled(run, left.persist)
     if said is None:
         said = yield from _waited(run, left)
-    run.log.begin(replace(left, persist=None, until=None))
+    run.log.begin(replace(left, persist=None, until=None, seconds=None))
     yield run.ended("recover", Status.DONE, said)
 
 
@@ -57,8 +57,12 @@ def _cancelled(run: Run, persist: str) -> str | None:
 
 
 def _waited(run: Run, left: Unfinished) -> Steps[str]:
-    """By its end the device has taken it back, if it was not confirmed before."""
-    seconds = 0.0 if left.until is None else (left.until - run.policy.now()).total_seconds()
+    """By its end the device has taken it back, if it was not confirmed before.
+
+    That is no later than it lasts, whatever was done to this machine's clock since.
+    """
+    longest = run.caution.confirm_timeout + LATE if left.seconds is None else left.seconds
+    seconds = 0.0 if left.until is None else min((left.until - run.policy.now()).total_seconds(), longest)
     if seconds > 0:
         yield run.retried("recover", f"it is over in {seconds:.0f} s at the latest; waiting for that")
         run.policy.wait(seconds)

@@ -75,6 +75,7 @@ def _needless(run: Run, step: ImportBundle) -> bool | None:
     Raises:
         OutcomeUnknown: the trustpool cannot be read; a second import might pile up on the first.
     """
+    run.release()  # as of rpc ca-authenticate
     found = pool_has(run, step.anchor)
     if found is None:
         raise OutcomeUnknown(

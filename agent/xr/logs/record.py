@@ -115,22 +115,34 @@ class Found:
 
 
 def in_json(line: str, at: int) -> Found | None:
-    """The header of the message at *at* of *line*, where a JSON object is around it."""
-    start = line.find("{", 0, at)
+    """The header of the message at *at* of *line*, where a JSON object is around it.
+
+    That is the innermost one that names a host and is no field of another, since an array may hold many records; what
+    it does not say the ones around it may.
+    """
+    found: Found | None = None
+    start = line.rfind("{", 0, at)
     for _ in range(_TRIES):
-        if start < 0:
-            return None
-        try:
-            made, end = _DECODER.raw_decode(line, start)
-        except (ValueError, RecursionError):
-            start = line.find("{", start + 1, at)
-            continue
+        if start < 0 or (found is not None and found.header.host is not None):
+            break
+        made, end = (None, 0) if _IS_FIELD.search(line, max(0, start - _NEAR), start) else _decoded(line, start)
         if end > at:
-            return Found(_or_else(_named(dict(_flat(made))), header(line[:start])), start, end)
-        start = line.find("{", end, at)
-    return None
+            own = _or_else(_named(dict(_flat(made))), header(line[:start]))
+            found = Found(_or_else(found.header, own) if found else own, start, end)
+        start = line.rfind("{", 0, start)
+    return found
 
 
+def _decoded(line: str, start: int) -> tuple[Any, int]:
+    """The JSON value that begins at *start* and where it ends; None and 0: none does."""
+    try:
+        return _DECODER.raw_decode(line, start)
+    except (ValueError, RecursionError):
+        return None, 0
+
+
+_IS_FIELD = re.compile(r"\"\s*+:\s*+\Z")
+_NEAR = 64
 _DECODER = json.JSONDecoder()
 
 
@@ -170,7 +182,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 def _told(fields: Sequence[str]) -> Header | None:
     """The header of a line whose columns have no names: one of them is a time and nothing else."""
-    message = next((place for place, field in enumerate(fields) if _message(field)), None)
+    message = next((place for place, field in enumerate(fields) if _message(field) is not None), None)
     times = [place for place, field in enumerate(fields) if _time(field) is not None]
     if message is None or not times or len(fields) < 3:
         return None
@@ -250,12 +262,10 @@ def _flat(value: Any, name: str = "", depth: int = _DEEPEST) -> Iterator[tuple[s
         yield _key(name), value
 
 
+_KEY = re.compile(r"\"([^\"\\]{1,64})\"\s{0,8}:")
+
+
 def is_log(line: str) -> bool:
-    """Whether a JSON object in *line* is a record of a log: something in it is a message, and a time or a host."""
-    start = line.find("{")
-    try:
-        made = _DECODER.raw_decode(line, start)[0] if start >= 0 else None
-    except (ValueError, RecursionError):
-        return False
-    names = {name.rstrip("_0123456789") for name, _ in _flat(made)}
+    """Whether the JSON in *line*, perhaps cut off, is of a log: something in it is a message, and a time or a host."""
+    names = {_key(name) for name in _KEY.findall(line)}
     return bool(names & {*_MESSAGES}) and bool(names & {*_TIMES, *_HOSTS})

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import BinaryIO
 
 from agent.xr.logs.header import NODE, Header, header
+from agent.xr.logs.multiline import blocks
 from agent.xr.logs.record import Columns, in_json, is_log
 from agent.xr.logs.signature import Message, messages
 from agent.xr.logs.stamp import DAY, MONTHS, Stamp
 
-_BLOCK = 1 << 20
 _LONGEST = 1 << 16
 """How much of a line is looked at on either side of a message."""
 _FIRST = 200
@@ -31,9 +32,10 @@ _PLAIN = (
     rf"[*.\[(\"']{{0,2}}+{_DATE}|(?:\d{{1,7}}+ )?<\d{{1,3}}>|\d{{1,2}} (?:-|\d{{4}}-\d\d-\d\dT)\S* \S"
     rf"|(?:\d{{1,12}}+: ?)?+(?:[^\s,;|]{{1,255}}+ (?:\d{{1,12}}+: ?)?+)??{NODE}|%[A-Z0-9_]++-"
     r"|[\w./-]{1,48}+\[\d{1,9}\]: |(?:time|ts|timestamp|date|level|host|hostname)=\S"
-    rf"|(?:[^\s,;|]{{1,255}}+ |(?:[^\n,;\t|]{{0,255}}+[,;\t|]){{1,6}}?\"?){_DATE}"
+    rf"|(?:[^\s,;|]{{1,255}}+ [*.]?|(?:[^\n,;\t|]{{0,255}}+[,;\t|]){{1,6}}?\"?){_DATE}"
+    rf"|[^\s:]{{1,255}}+:(?:\d{{1,9}}+:)?+[*.]?(?:{_DATE}|<\d{{1,3}}>|{NODE})"
 )
-_JSON = r"[\[, ]{0,3}+\{ ?+\""
+_JSON = r"(?:data: |\x1e)?+[\[, ]{0,3}+\{[ \t]*+\""
 
 
 class _Text:
@@ -182,8 +184,7 @@ _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
     """Whole lines, as many at once as are read; of a line without end, :data:`_LONGEST` before what is looked at."""
     kept, seen, base = b"\n", 1, 0
-    while True:
-        block = stream.read(_BLOCK)
+    for block in chain(filter(None, blocks(stream)), (b"",)):
         text = kept + block
         end = text.rfind(b"\n", seen) + 1 if block else len(text)
         if end <= seen:
@@ -193,8 +194,6 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
             end = max(seen, len(text) - _LONGEST) if block else len(text)
         if end > seen:
             yield _Piece(text, seen, end, base)
-        if not block:
-            return
         cut = end - 1 if text[end - 1 : end] == b"\n" else max(0, end - _LONGEST)
         kept, seen, base = text[cut:], end - cut, base + cut
 

@@ -18,9 +18,7 @@ from nornir_utils.plugins.functions import print_result
 import agent
 from agent.integrations.nornir import assess, licensing, push
 from agent.remedy.notices.notice import Notice, bundled_notice
-from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS, Device, Fault, FaultKind, Persona, Simulator, rpc_error
 from tests.cli.schemas import check, schema
 from tests.integrations.nornir.conftest import MakeNornir
 from tests.support import Lab, left_clean, logged

@@ -118,6 +118,7 @@ ROWS = [
     (f"{ISO}|local7|err|10.0.0.1|{XR}", "10.0.0.1", ISO),
     (f"1,{ISO},local7.err,7600,{XR}", "7600", ISO),
     (f"{ISO},10.0.0.9,local7,err,9: r1 {XR}", "r1", ISO),
+    (f"17\t{ISO}\t{ISO}\t123\tr1\tLocal7\tError\tsmartlicserver\t{LOST}", "r1", ISO),
 ]
 
 
