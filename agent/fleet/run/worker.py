@@ -78,8 +78,8 @@ class Bring(WorkerPlugin):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL)
 
     def transition(self, key: Any, start: str, finish: str, **_: object) -> None:  # noqa: ARG002 - distributed's
-        """The scheduler lets go of a call under way as soon as nobody waits for it."""
-        if finish == "cancelled" and (call := _calls.get(key)) is not None:
+        """The scheduler lets go of a call under way as soon as nobody waits for it: its client is gone."""
+        if finish == "released" and (call := _calls.get(key)) is not None:
             call.lose()
 
     def teardown(self, worker: Any) -> None:  # noqa: ARG002 - distributed's signature
