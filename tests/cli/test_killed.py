@@ -40,8 +40,8 @@ def workers_of(client: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.kill()
+    process.wait(30)  # what outlives it has its streams
 
 
 def once(device: Device) -> bool:
@@ -70,3 +70,96 @@ def test_a_worker_of_another_machine_that_outlives_its_client_is_waited_for(
     assert once(other)
     assert not held.config.locks
     assert not held.config.dirty
+
+
+def test_a_process_of_this_machine_that_outlives_its_client_is_waited_for(fleet: Fleet) -> None:
+    held, other = fleet.add(2)
+    held.faults.append(Fault("ca-authenticate", FaultKind.HELD))
+    with fleet.started("push", *PLAIN, "--processes", "1") as client:
+        until(lambda: bool(held.held) and not other.sessions)
+        (worker,) = workers_of(client)
+        worker.suspend()  # else it ends as soon as its client does
+        kill(client)
+    try:
+        with fleet.started("push", "--resume", "last", "--yes", inventory=False) as resumed:
+            assert f"process {worker.pid} by " in said(resumed, "waiting for the push of")
+            held.release()
+            until(lambda: held.state.authenticates == 1)
+            assert held.counters["lock"] == 2
+            worker.resume()
+            _, stderr = resumed.communicate(timeout=120)
+    finally:
+        if worker.is_running():
+            worker.kill()
+    assert resumed.returncode == 0, stderr
+    assert once(held)
+    assert once(other)
+    assert not held.config.locks
+
+
+@pytest.mark.parametrize("resume_with", [[], ["--processes", "1"]])
+def test_a_run_in_processes_is_resumed_at_once_after_kill_9_and_writes_nothing_twice(
+    fleet: Fleet, resume_with: list[str]
+) -> None:
+    fleet.add(16)
+    with fleet.started("push", *PLAIN, "--workers", "8", "--processes", "2") as client:
+        until(lambda: sum(device.state.authenticates for device in fleet.devices) >= 8)
+        workers = workers_of(client)
+        kill(client)
+    with fleet.started("push", "--resume", "last", "--yes", *resume_with, inventory=False) as resumed:
+        _, stderr = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, stderr
+    assert {device.state.authenticates for device in fleet.devices} == {1}
+    assert {device.config.commits for device in fleet.devices} == {1}
+    assert set(fleet.records().values()) <= {"remedied", "unchanged"}
+    until(lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers))
+
+
+def test_every_write_of_a_worker_is_in_the_journal_before_it_is_sent(fleet: Fleet, scheduler: str) -> None:
+    (device,) = fleet.add()
+    seen: dict[str, list[str]] = {}
+
+    def look(operation: str) -> None:
+        with Journal.open(fleet.journal) as journal:
+            _, trail = journal.trail("last", device.name)
+        seen[operation] = [one.step for one in trail.moments if one.status.value == "started"]
+
+    writes = {"lock": "lock", "edit-config": "edit-config", "commit": "commit", "ca-authenticate": "ca-authenticate"}
+    for operation in writes:
+        device.faults.append(Fault(operation, FaultKind.MEANWHILE, act=lambda name=operation: look(name)))
+    done = fleet.run("push", *PLAIN, "--scheduler", scheduler)
+    assert done.exit_code == 0, done.stderr
+    assert {operation: steps[-1] for operation, steps in seen.items()} == writes
+
+
+@pytest.mark.parametrize("backend", ["--processes", "--scheduler"])
+def test_a_second_interrupt_ends_at_once_and_what_was_under_way_is_gone_on_with(
+    fleet: Fleet, backend: str, request: pytest.FixtureRequest
+) -> None:
+    (device,) = fleet.add()
+    device.faults.append(Fault("ca-authenticate", FaultKind.HELD))
+    where = "1" if backend == "--processes" else request.getfixturevalue("scheduler")
+    with fleet.started("push", *PLAIN, backend, where, start_new_session=True) as client:
+        until(lambda: bool(device.held))
+        os.killpg(client.pid, signal.SIGINT)
+        said(client, "once more ends at once")
+        os.killpg(client.pid, signal.SIGINT)
+        _, stderr = client.communicate(timeout=60)
+    assert client.returncode == 130
+    assert device.name in stderr.splitlines()[-1]
+    device.release()
+    until(lambda: not device.sessions)
+    with fleet.started("push", "--resume", "last", "--yes", inventory=False) as resumed:
+        _, stderr = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, stderr
+    assert once(device)
+
+
+def test_what_waits_at_the_scheduler_does_not_begin_once_too_many_failed(fleet: Fleet, scheduler: str) -> None:
+    fleet.add(6, terminal_rpc="refused", ssh=False)
+    done = fleet.run("push", *PLAIN, "--scheduler", scheduler, "--max-failures", "0")
+    assert done.exit_code == 1
+    assert "1 router failed" in done.stderr or "routers failed" in done.stderr
+    with Journal.open(fleet.journal) as journal:
+        assert journal.run("last").state is RunState.STOPPED
+        assert journal.run("last").counts["waiting"] >= 1

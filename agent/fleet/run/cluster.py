@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import signal
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
 
 log = logging.getLogger(__name__)
+if not dask.config.get("logging", None):
+    logging.getLogger("distributed").setLevel(logging.NOTSET)  # Dask's own default tells each worker that comes
 
 _REACHED_WITHIN = 10.0
 _KEEPERS = 16
@@ -264,7 +267,13 @@ def _hand_on(ended: Future[bytes], made: Future[Any], brought: Parcel) -> None:
 @contextmanager
 def _signals_held() -> Iterator[None]:
     """Block the terminal's signals in this thread: the threads and processes that are started inherit that."""
-    resource_tracker.ensure_running()  # unblocks them if it has to be started, which the first process would do
+    # It unblocks them if it has to be started, which the first process would do; what it tidies up behind a process
+    # that was killed is nobody's concern.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.TERMINAL)
     try:
         yield
