@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -124,12 +125,12 @@ def test_every_write_of_a_worker_is_in_the_journal_before_it_is_sent(fleet: Flee
             _, trail = journal.trail("last", device.name)
         seen[operation] = [one.step for one in trail.moments if one.status.value == "started"]
 
-    writes = {"lock": "lock", "edit-config": "edit-config", "commit": "commit", "ca-authenticate": "ca-authenticate"}
+    writes = ["lock", "edit-config", "commit", "ca-authenticate"]
     for operation in writes:
-        device.faults.append(Fault(operation, FaultKind.MEANWHILE, act=lambda name=operation: look(name)))
+        device.faults.append(Fault(operation, FaultKind.MEANWHILE, act=partial(look, operation)))
     done = fleet.run("push", *PLAIN, "--scheduler", scheduler)
     assert done.exit_code == 0, done.stderr
-    assert {operation: steps[-1] for operation, steps in seen.items()} == writes
+    assert {operation: steps[-1] for operation, steps in seen.items()} == {step: step for step in writes}
 
 
 @pytest.mark.parametrize("backend", ["--processes", "--scheduler"])

@@ -22,7 +22,8 @@ def local_cluster(**more: Any) -> Iterator[str]:
     import distributed
 
     with distributed.LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=THREADS, dashboard_address=None, host="127.0.0.1", **more
+        **{"n_workers": 2, "threads_per_worker": THREADS, "host": "127.0.0.1", **more},
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     ) as made:
         yield made.scheduler_address
 
@@ -60,4 +61,4 @@ def _wait_for(address: str, workers: int) -> None:
     import distributed
 
     with distributed.Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-        client.wait_for_workers(workers, timeout=60)  # type: ignore[no-untyped-call]
+        client.wait_for_workers(workers, timeout=60)
