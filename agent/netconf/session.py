@@ -185,6 +185,7 @@ class Session:
         # Message-ids must not meet those of an orchestrator's own rpcs on a borrowed session.
         self._prefix = "" if owned else f"xr-agent-{uuid.uuid4().hex[:12]}-"
         self._writing: Pending | None = None
+        self.before_write: Callable[[], None] = lambda: None
         self._closed = False
         self._schema: Schema | None = None
 
@@ -280,6 +281,8 @@ class Session:
             raise RuntimeError(f"{operation} while {self._writing.operation} is unanswered: one write at a time")
         if not self.connected:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
+        if writes:
+            self.before_write()
         message_id = f"{self._prefix}{next(self._message_ids)}"
         longest = self.timeout if timeout is None else timeout
         pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -194,6 +195,32 @@ def test_where_the_client_is_lost_nothing_more_is_sent_and_the_sessions_end(
     assert log.counted is not None
     more = Counter(device.counters) - log.counted
     assert set(more) <= {"close-session"}, more
+    assert eventually(lambda: not device.sessions)
+    assert left_clean(device)
+
+
+@pytest.mark.parametrize("step, sent", [("edit-config", 0), ("commit", 0), ("confirm", 1), ("ca-authenticate", 2)])
+def test_a_write_that_was_kept_is_not_sent_where_the_client_is_lost_by_then(
+    lab: Lab, reach: Reach, clock: Clock, step: str, sent: int
+) -> None:
+    device, lost = lab.add(terminal_rpc="installs"), threading.Event()
+
+    def gone() -> None:
+        if lost.is_set():
+            raise ClientLost("the client is gone")
+
+    class Log(Kept):
+        def event(self, event: Event) -> None:
+            gone()
+            if (event.step, event.status) == (step, Status.STARTED):
+                lost.set()
+
+    with pytest.raises(ClientLost):
+        perform(Job(Kind.PUSH, reach), target(device), Hooks(log=Log(), policy=clock.policy(), before_write=gone))
+    assert device.counters["commit"] + device.counters["confirm"] == sent
+    assert not device.counters["cancel-commit"]
+    assert not device.counters["ca-authenticate"]
+    assert device.counters["edit-config"] == min(sent + (step == "commit"), 1)
     assert eventually(lambda: not device.sessions)
     assert left_clean(device)
 

@@ -75,14 +75,14 @@ class Log(Protocol):
 
 
 class ClientLost(JournalError):
-    """The client that keeps the run is gone: nothing more is sent to the router, not even to take anything back."""
+    """The client that keeps the run is gone: nothing more is sent to the router, not even to take something back."""
 
 
 Told = Callable[[str], None]
 Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
 
 
-def _unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
+def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
     return nullcontext(False)
 
 
@@ -93,6 +93,7 @@ class Hooks:
     Attributes:
         alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
             waited for; it is told for whom.
+        before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
     """
 
     log: Log | None = None
@@ -101,7 +102,8 @@ class Hooks:
     on_event: Callable[[Event], None] | None = None
     trace: Trace | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    alone: Alone = _unshared
+    alone: Alone = unshared
+    before_write: Callable[[], None] = lambda: None
 
     def event(self, event: Event) -> None:
         """Keep it, then show it."""
@@ -236,6 +238,7 @@ class _Work:
     def _connect(self, policy: Policy | None) -> Session:
         strict = self._job.reach.strict_models
         session = connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
+        session.before_write = self._hooks.before_write
         self._sessions.append(session)
         return session
 

@@ -98,7 +98,9 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
     """
     brought = parcel(link.parcel)
     call = _Call(link)
-    hooks = Hooks(log=call, policy=Policy(stop=call.stop.wait), limiter=_limiter(link.rate))
+    hooks = Hooks(
+        log=call, policy=Policy(stop=call.stop.wait), limiter=_limiter(link.rate), before_write=call.has_client
+    )
     if link.shared:
         hooks = replace(hooks, alone=alone)
     with call.under_way():
@@ -166,6 +168,15 @@ class _Call:
         self.stop.set()
         self._answers.put(None)
 
+    def has_client(self) -> None:
+        """See that somebody waits for the call.
+
+        Raises:
+            ClientLost: nobody does.
+        """
+        if self._lost:
+            raise ClientLost("whoever began this run is gone, or cannot be reached; nothing more is sent to the router")
+
     def _tell(self, what: str, *given: object) -> None:
         """Return once the client has kept it.
 
@@ -183,8 +194,7 @@ class _Call:
             else:
                 if error is not None:
                     raise error
-        if self._lost:
-            raise ClientLost("whoever began this run is gone, or cannot be reached; nothing more is sent to the router")
+        self.has_client()
 
 
 @contextmanager
