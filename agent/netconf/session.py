@@ -157,6 +157,7 @@ class Session:
         strict_models: whether only models known exactly are used; else the nearest older variant stands in.
         owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
         clock: what its time-outs go by.
+        before_write: called ahead of each rpc that changes something, which is not sent where it raises.
     """
 
     def __init__(

@@ -267,15 +267,13 @@ def _hand_on(ended: Future[bytes], made: Future[Any], brought: Parcel) -> None:
 @contextmanager
 def _signals_held() -> Iterator[None]:
     """Block the terminal's signals in this thread: the threads and processes that are started inherit that."""
-    # It unblocks them if it has to be started, which the first process would do; what it tidies up behind a process
-    # that was killed is nobody's concern.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.TERMINAL)
+    # It tidies up behind a process that was killed, which is nobody's concern.
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     try:
-        resource_tracker.ensure_running()
-    finally:
-        sys.warnoptions.pop()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.TERMINAL)
-    try:
+        resource_tracker.ensure_running()  # unblocks two of them if it has to be started
+        signal.pthread_sigmask(signal.SIG_BLOCK, worker.TERMINAL)
         yield
     finally:
+        sys.warnoptions.pop()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -19,7 +19,7 @@ from distributed import Semaphore, WorkerPlugin, get_worker
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
-from agent.fleet.run.job import ClientLost, Hooks, Job
+from agent.fleet.run.job import ClientLost, Hooks, Job, unshared
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.outcome import Event
@@ -99,10 +99,12 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
     brought = parcel(link.parcel)
     call = _Call(link)
     hooks = Hooks(
-        log=call, policy=Policy(stop=call.stop.wait), limiter=_limiter(link.rate), before_write=call.has_client
+        log=call,
+        policy=Policy(stop=call.stop.wait),
+        limiter=_limiter(link.rate),
+        alone=alone if link.shared else unshared,
+        before_write=call.has_client,
     )
-    if link.shared:
-        hooks = replace(hooks, alone=alone)
     with call.under_way():
         return brought.pack(perform(brought.job, target, hooks))
 
