@@ -1,6 +1,6 @@
 """One push at a time to a router from this machine: a lease per address in the state folder.
 
-The kernel releases it however its process ends. What the push began at the router's configuration and did not see the
+The process that works at the router holds it, a worker's as well; the kernel releases it however that ends. What the push began at the router's configuration and did not see the
 end of lies beside it, and stays there for the next one.
 """
 
