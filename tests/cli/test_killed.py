@@ -19,7 +19,7 @@ from tests.cli.conftest import Lab
 from tests.cli.test_fleet import Fleet
 from tests.cli.test_lease import said
 from tests.cli.test_processes import until
-from tests.fleet.clusters import machines
+from tests.fleet.clusters import Machines, machines
 
 PLAIN = ["--yes", "--commit", "plain", "--no-renew"]
 
@@ -30,9 +30,14 @@ def fleet(lab: Lab, tmp_path: Path) -> Fleet:
 
 
 @pytest.fixture
-def scheduler(fleet: Fleet, tmp_path: Path) -> Iterator[str]:
-    with machines(tmp_path, 2, fleet.environment) as address:
-        yield address
+def elsewhere(fleet: Fleet, tmp_path: Path) -> Iterator[Machines]:
+    with machines(tmp_path, 2, fleet.environment) as made:
+        yield made
+
+
+@pytest.fixture
+def scheduler(elsewhere: Machines) -> str:
+    return elsewhere.address
 
 
 def workers_of(client: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -156,7 +161,7 @@ def test_a_second_interrupt_ends_at_once_and_what_was_under_way_is_gone_on_with(
     assert once(device)
 
 
-def test_what_waits_at_the_scheduler_does_not_begin_once_too_many_failed(fleet: Fleet, scheduler: str) -> None:
+def test_a_run_over_a_scheduler_stops_when_too_many_failed(fleet: Fleet, scheduler: str) -> None:
     fleet.add(6, terminal_rpc="refused", ssh=False)
     done = fleet.run("push", *PLAIN, "--scheduler", scheduler, "--max-failures", "0")
     assert done.exit_code == 1
@@ -164,3 +169,41 @@ def test_what_waits_at_the_scheduler_does_not_begin_once_too_many_failed(fleet: 
     with Journal.open(fleet.journal) as journal:
         assert journal.run("last").state is RunState.STOPPED
         assert journal.run("last").counts["waiting"] >= 1
+
+
+def test_where_the_scheduler_is_lost_the_run_stops_and_its_workers_send_nothing_more(
+    fleet: Fleet, elsewhere: Machines
+) -> None:
+    held, _ = fleet.add(2)
+    held.faults.append(Fault("commit", FaultKind.HELD))
+    with fleet.started("push", *PLAIN, "--scheduler", elsewhere.address) as client:
+        until(lambda: bool(held.held))
+        elsewhere.scheduler.kill()
+        _, stderr = client.communicate(timeout=120)
+        assert client.returncode == 1
+        assert "stopped: the workers are lost" in stderr
+        assert fleet.records()[held.name] == "unknown"
+        held.release()
+        until(lambda: not held.sessions)
+    assert held.config.commits == 1
+    assert not held.state.authenticates
+
+
+def test_the_first_interrupt_ends_the_steps_of_workers_in_order(fleet: Fleet, scheduler: str) -> None:
+    (device,) = fleet.add()
+    device.faults.append(Fault("edit-config", FaultKind.HELD))
+    with fleet.started("push", *PLAIN, "--scheduler", scheduler) as client:
+        until(lambda: bool(device.held))
+        client.send_signal(signal.SIGINT)
+        said(client, "ending in order")
+        device.release()
+        _, stderr = client.communicate(timeout=60)
+    assert client.returncode == 130, stderr
+    assert not device.sessions
+    assert not device.config.locks
+    assert not device.config.dirty
+    assert not device.config.commits
+    assert fleet.records() == {device.name: "failed"}
+    with Journal.open(fleet.journal) as journal:
+        _, trail = journal.trail("last", device.name)
+    assert ("edit-config", "done") in [(one.step, one.status.value) for one in trail.moments]

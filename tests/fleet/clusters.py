@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,24 @@ def local_cluster(**more: Any) -> Iterator[str]:
         yield made.scheduler_address
 
 
+@dataclass
+class Machines:
+    """The scheduler's address, its process and those of its workers."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
+
+
 @contextmanager
-def machines(folder: Path, number: int, environment: Mapping[str, str]) -> Iterator[str]:
+def machines(folder: Path, number: int, environment: Mapping[str, str]) -> Iterator[Machines]:
     """A scheduler and *number* workers, started by hand; each worker has a state folder of its own, as on a machine of
-    its own. Gives the scheduler's address."""
+    its own."""
     file, shared = folder / "scheduler.json", {**os.environ, **environment}
     common = ["--scheduler-file", str(file), "--host", "127.0.0.1"]
     with ExitStack() as stack:
 
-        def start(*words: str, **more: str) -> None:
+        def start(*words: str, **more: str) -> subprocess.Popen[bytes]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", *words, *common, "--no-dashboard"],
                 env={**shared, **more},
@@ -45,16 +55,18 @@ def machines(folder: Path, number: int, environment: Mapping[str, str]) -> Itera
             )
             stack.callback(process.wait)
             stack.callback(process.kill)
+            return process
 
-        start("scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0")
+        scheduler, workers = start("scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0"), []
         assert any(eventually(file.exists) for _ in range(15))
         for name in range(number):
             state = folder / f"machine {name}"
             place = ["--local-directory", str(state), "--memory-limit", "0", "--dashboard-address", "127.0.0.1:0"]
-            start("worker", "--no-nanny", "--nthreads", str(THREADS), *place, XDG_STATE_HOME=str(state))
+            own = ["worker", "--no-nanny", "--nthreads", str(THREADS), *place]
+            workers.append(start(*own, XDG_STATE_HOME=str(state)))
         address = str(json.loads(file.read_text())["address"])
         _wait_for(address, number)
-        yield address
+        yield Machines(address, scheduler, workers)
 
 
 def _wait_for(address: str, workers: int) -> None:

@@ -37,7 +37,7 @@ def test_several_processes_share_the_rate() -> None:
     assert Rate(in_all=10, per_jump=4).part(4) == Rate(in_all=2.5, per_jump=1)
 
 
-def test_a_wish_to_end_ends_the_wait(clock: Clock) -> None:
+def test_a_cancellation_ends_the_wait(clock: Clock) -> None:
     limiter = Limiter(Rate(in_all=0.001))
     limiter.wait(None, clock.policy())
     with pytest.raises(agent.Interrupted):

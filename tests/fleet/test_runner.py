@@ -136,9 +136,9 @@ def test_no_router_begins_after_the_maintenance_window() -> None:
 
 
 def test_a_cancellation_lets_those_in_flight_finish_and_begins_no_other(clock: Clock) -> None:
-    wish = threading.Event()
-    work = Work(gate=lambda name: wish.set() if name == "r3" else None)
-    run = Run(targets(100), PUSH, pool(work, 2), policy=clock.policy(stop=lambda seconds: wish.is_set()))
+    cancelled = threading.Event()
+    work = Work(gate=lambda name: cancelled.set() if name == "r3" else None)
+    run = Run(targets(100), PUSH, pool(work, 2), policy=clock.policy(stop=lambda seconds: cancelled.is_set()))
     results = list(run.results())
     assert run.state is RunState.INTERRUPTED
     assert 4 <= len(results) == len(work.order) <= 6
@@ -183,7 +183,7 @@ def test_what_was_handed_out_begins_no_more_once_a_run_is_stopped() -> None:
 
 @pytest.mark.parametrize("before", ["a worker died", "too many failed"])
 def test_a_cancellation_reaches_the_workers_whatever_the_run_waits_for(before: str) -> None:
-    told, wish = threading.Event(), threading.Event()
+    told, cancelled = threading.Event(), threading.Event()
     calls = []
 
     def work(job: Job, target: Target) -> Result:
@@ -192,12 +192,12 @@ def test_a_cancellation_reaches_the_workers_whatever_the_run_waits_for(before: s
             raise WorkerGone
         if len(calls) == 1:
             return done(target.name, PushResult.FAILED)
-        wish.set()
+        cancelled.set()
         assert_set(told)
         return done(target.name, PushResult.FAILED)
 
     number = 1 if before == "a worker died" else 2
-    policy = Policy(stop=lambda seconds: wish.is_set())
+    policy = Policy(stop=lambda seconds: cancelled.is_set())
     backend = Backend(2, lambda _: ThreadPoolExecutor(2), work, died=(WorkerGone,), interrupt=told.set)
     rollout = Rollout() if before == "a worker died" else Rollout(max_failures=Share(0))
     run = Run(targets(number), PUSH, backend, rollout, policy=policy)

@@ -15,10 +15,10 @@ from agent.fleet.run import worker as module
 from agent.fleet.run.job import ClientLost
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Rate
-from agent.fleet.run.worker import Bring, Link, answer, stop
-from agent.model.errors import JournalError
+from agent.fleet.run.worker import Bring, Link, alone, answer, stop
+from agent.model.errors import Interrupted, JournalError
 from tests.fleet.calls import JOB
-from tests.support import eventually
+from tests.support import Clock, eventually
 
 LINK = Link("topic", Parcel(JOB).key, Rate(), shared=True)
 
@@ -121,3 +121,52 @@ def test_only_the_calls_of_a_run_are_stopped(worker: Worker) -> None:
         stop("topic")
         assert call.stop.is_set()
         call.unfinished("r1", None)  # its step is finished or undone, which is kept
+
+
+class Leases:
+    """The scheduler's leases; ``busy``: how often each is refused first."""
+
+    def __init__(self, **busy: int) -> None:
+        self.busy = busy
+        self.log: list[str] = []
+
+    def __call__(self, *, name: str) -> Any:
+        address = name.removeprefix("xr-agent lease ")
+
+        def acquire(timeout: float) -> bool:
+            assert timeout == 0
+            self.busy[address] = self.busy.get(address, 0) - 1
+            self.log += [f"has {address}"] if self.busy[address] < 0 else []
+            return self.busy[address] < 0
+
+        return SimpleNamespace(
+            acquire=acquire,
+            release=lambda: self.log.append(f"gives {address}"),
+            refresh_callback=SimpleNamespace(stop=lambda: self.log.append(f"forgets {address}")),
+            loop=SimpleNamespace(add_callback=lambda act: act()),
+        )
+
+
+def test_a_router_is_held_by_all_its_addresses_and_given_back(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    leases = Leases(b=2)
+    told: list[str] = []
+    monkeypatch.setattr(module, "Semaphore", leases)
+    with alone(("b", "a"), clock.policy(), told.append) as waited:
+        assert waited
+        assert leases.log == ["has a", "has b"]
+    assert leases.log[2:] == ["gives b", "forgets b", "gives a", "forgets a"]
+    assert told == ["waiting for another push over this scheduler, or for its lease to end"]
+    assert clock.slept == [1.0, 1.0]
+    with alone(("a",), clock.policy(), told.append) as waited:
+        assert not waited
+
+
+def test_a_wait_for_a_router_ends_with_a_cancellation_and_holds_nothing(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    leases = Leases(b=1000)
+    monkeypatch.setattr(module, "Semaphore", leases)
+    policy = clock.policy(stop=lambda seconds: seconds > 0)
+    with pytest.raises(Interrupted), alone(("a", "b"), policy, lambda text: None):
+        raise AssertionError("it is another's")
+    assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]

@@ -148,7 +148,7 @@ class Lease:
 
         Raises:
             InputError: no lease can be had in the state folder, or what an earlier push left there cannot be read.
-            Interrupted: the policy's wish to end came while it waited.
+            Interrupted: the policy's ``stop`` came while it waited.
         """
         policy, where = policy or Policy(), path or folder()
         prepare(where)

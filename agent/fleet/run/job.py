@@ -212,7 +212,7 @@ class _Work:
             raise
 
     def _shell(self) -> Ssh:
-        """The CLI and SFTP; a wish to end breaks the wait for a turn off where it would break off a connection."""
+        """The CLI and SFTP; a cancellation breaks the wait for a turn off where it would break off a connection."""
 
         def turn() -> None:
             if self._lost is not None:
@@ -224,7 +224,7 @@ class _Work:
         return ssh
 
     def _first(self) -> Session:
-        """The first session: until it is there a wish to end breaks it off."""
+        """The first session: until it is there a cancellation breaks it off."""
         self._hooks.limiter.wait(self._jump, self._hooks.policy)
         return self._connect(self._opening)
 

@@ -35,7 +35,7 @@ class Limiter:
         """Wait for this session's turn by the *policy*'s clock.
 
         Raises:
-            Interrupted: the wish to end came meanwhile.
+            Interrupted: the run was cancelled meanwhile.
         """
         policy.wait(max(self._turn(None, self._rate.in_all, policy.clock), self._per_jump(jump, policy.clock)))
 
