@@ -20,6 +20,13 @@ _NO_FILE = "rpc ca-authenticate takes no file-path (crypto-act, 25.2.1 and later
 _NO_LOCAL = "{model} cannot set 'enrollment local'"
 _NO_STATE = "no model shows a trustpoint's certificate (crypto-cepki-oper): read over the CLI"
 _NO_LICENSING = "no model shows licensing (infra-smartlicense-oper): read over the CLI"
+_NEEDED = {
+    _NO_CONFIG: ("um-crypto-cfg", "crypto-cepki-cfg", "cli-cfg"),
+    _NO_RPC: ("crypto-act",),
+    _NO_STATE: ("crypto-cepki-oper",),
+    _NO_LICENSING: ("infra-smartlicense-oper",),
+}
+"""The modules whose nodes are missing, by what is said of it."""
 
 
 def access(capabilities: Capabilities, schema: Schema) -> Access:
@@ -45,10 +52,21 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
     evidence = trustpoint.evidence(schema)
     licensed = licensing.query(schema).missing is None
     authenticate, takes_file = certificate.can_authenticate(schema), certificate.takes_file(schema)
-    refusals = dict(_refusals(model, enrollments, authenticate, takes_file, capabilities.candidate))
-    reasons = [] if models else [_NO_CONFIG]
-    reasons += [*([] if authenticate else [_NO_RPC]), *([] if capabilities.candidate else [_NO_CANDIDATE])]
-    reasons += [*([] if evidence is not Evidence.CONSOLE else [_NO_STATE]), *([] if licensed else [_NO_LICENSING])]
+    lacks = (
+        None if capabilities.candidate else _NO_CANDIDATE,
+        None if models else _why(schema, _NO_CONFIG),
+        None if authenticate else _why(schema, _NO_RPC),
+    )
+    refusals = dict(_refusals(model, enrollments, takes_file, lacks))
+    lacking = (
+        *lacks[1:],
+        lacks[0],
+        _why(schema, _NO_STATE) if evidence is Evidence.CONSOLE else None,
+        None if licensed else _why(schema, _NO_LICENSING),
+    )
+    reasons = [reason for reason in lacking if reason]
+    # Last, since what stands in or is refused is known only for the modules that were looked at.
+    reasons += [note for note in schema.notes() if not any(note in reason for reason in reasons)]
     return Access(
         config_model=model,
         authenticate=authenticate,
@@ -66,20 +84,20 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
         trustpoint_state=Way.CONSOLE if evidence is Evidence.CONSOLE else Way.YANG,
         licensing_state=Way.YANG if licensed else Way.CONSOLE,
         evidence=evidence,
-        # Last, since what stands in or is refused is known only for the modules that were looked at.
-        reasons=(*reasons, *schema.notes(), *capabilities.notes),
+        reasons=(*reasons, *capabilities.notes),
     )
+
+
+def _why(schema: Schema, missing: str) -> str:
+    """Why nodes are missing: their modules are refused by ``strict``, else as *missing* says."""
+    refused = (schema.refused(f"Cisco-IOS-XR-{module}") for module in _NEEDED[missing])
+    return "; ".join(one for one in refused if one) or missing
 
 
 def _refusals(
-    model: ConfigModel, enrollments: frozenset[EnrollmentKind], authenticate: bool, takes_file: bool, candidate: bool
+    model: ConfigModel, enrollments: frozenset[EnrollmentKind], takes_file: bool, lacks: tuple[str | None, ...]
 ) -> Iterator[tuple[Method, str]]:
-    """Each method that is not possible, with the first thing that it lacks."""
-    lacks = (
-        None if candidate else _NO_CANDIDATE,
-        None if model is not ConfigModel.NONE else _NO_CONFIG,
-        None if authenticate else _NO_RPC,
-    )
+    """Each method that is not possible, with the first thing that it lacks; *lacks* is what both go without."""
     common = next((reason for reason in lacks if reason), None)
     if common:
         yield Method.RPC, common

@@ -19,11 +19,13 @@ from agent.netconf.query import Query, ask, ask_one, ask_until_there
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.remedy.access import access
+from agent.remedy.notices.folder import bundled
 from agent.xr import destination as transport
 from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint
 from agent.xr.cli import readings as cliread
 from agent.xr.cli.sshport import Ssh
 from agent.xr.httpclient import HttpClient
+from agent.xr.logs.signature import Signatures
 
 T = TypeVar("T")
 
@@ -38,11 +40,13 @@ def observe(
     ssh: Ssh | None = None,
     full: bool = False,
     trustpool: bool = False,
+    signatures: Signatures | None = None,
 ) -> State:
     """The state of *session*'s device as far as its models, and the CLI behind *ssh*, show it.
 
     *full* reads what a verdict needs besides: the trustpool, syslog, clock, and the licensing transport. *trustpool*
-    reads the trustpool alone. Without either the CLI is opened only where the models do not do.
+    reads the trustpool alone. Without either the CLI is opened only where the models do not do. *signatures* are looked
+    for in the log: those of the bundled notice, where no others are given.
 
     Raises:
         AgentError: the session was lost or a read got no answer within the policy; what the device does not show or
@@ -53,7 +57,7 @@ def observe(
         ways = access(session.capabilities, session.schema)
         state = _by_models(session, trustpoint_name, policy, ways)
         if full:
-            state = _judged_by_models(session, state, policy)
+            state = _judged_by_models(session, state, policy, signatures or bundled().signatures)
         return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
 
 
@@ -156,11 +160,11 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Sta
     )
 
 
-def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
+def _judged_by_models(session: Session, state: State, policy: Policy, signatures: Signatures) -> State:
     schema = session.schema
     transports = transport.queries(schema)
     queries: list[Query[Any]] = [
-        syslog.query(schema),
+        syslog.query(schema, signatures),
         httpclient.query(schema),
         httpclient.names_query(schema),
         reporting.query(schema),

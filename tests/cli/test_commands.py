@@ -204,13 +204,10 @@ def test_assess(lab: Lab, settings: dict[str, Any], verdict: str, code: int) -> 
 
 def test_a_notice_that_is_none_is_refused_before_any_router_is_reached(lab: Lab, tmp_path: Path) -> None:
     device = lab.add()
-    notice = tmp_path / "notice.json"
-    notice.write_text(
-        '{"name": "FN1", "affected": "all", "fixes": [], "servers": {"a.example": "2026-01-01"}, "oldest": [1, 0]}'
-    )
-    done = lab.run("assess", device, "--notice", str(notice))
+    (tmp_path / "notice.json").write_text('{"name": "FN1", "affected": ["7.3"]}')
+    done = lab.run("assess", device, "--notice", str(tmp_path))
     assert done.exit_code == 2
-    assert f'{notice}: no notice: "affected" is "all", not a list' in " ".join(done.stderr.split())
+    assert f"{tmp_path / 'notice.json'}: no notice: " in "".join(done.stderr.splitlines())
     assert device.last_session == 0
 
 

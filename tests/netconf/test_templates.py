@@ -144,7 +144,9 @@ def uses(case: Case) -> Iterator[dict[str, str | bool | None]]:
 
 def test_every_template_for_a_module_fits_the_files_it_is_meant_for() -> None:
     found = {name: sum(case.name == name for case in CASES) for name in NAMES}
-    assert {name: count for name, count in found.items() if count} == FITS
+    assert {name for name, count in found.items() if count} == set(FITS)
+    # More where a release brought a variant.
+    assert {name: found[name] for name, least in FITS.items() if found[name] < least} == {}
 
 
 def test_a_template_without_a_module_is_a_protocol_operation() -> None:
@@ -179,8 +181,11 @@ def test_every_node_a_template_names_is_in_the_variant(case: Case) -> None:
 @pytest.mark.parametrize("case", SENT, ids=str)
 def test_every_use_of_a_template_is_valid_in_the_variant(case: Case) -> None:
     schema = case.schema
+    seen = 0
     for values in uses(case):
         schema.validate(parse(serialize(template(case.name, **values))), module=case.module)
+        seen += 1
+    assert seen
 
 
 @pytest.mark.parametrize("case", SENT, ids=str)

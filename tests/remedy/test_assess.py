@@ -24,7 +24,7 @@ from agent.model.state import (
     TransportType,
 )
 from agent.remedy.assess import assess
-from agent.remedy.notices.notice import bundled_notice
+from agent.remedy.notices.folder import bundled
 from tests.remedy.states import ANCHOR, CERTIFICATE, LAST, LICENSING, LISTED, NOW, OLD_ROOT, TERMINAL, state
 
 UNREAD: Reading[tuple[PoolEntry, ...]] = Reading(missing="no CLI")
@@ -104,6 +104,11 @@ def test_another_certificate_is_no_remedy() -> None:
     "licence, said",
     [
         (replace(LICENSING, url="https://ssm.example/Transportgateway"), "ssm.example"),
+        (replace(LICENSING, transport=TransportType.CSLU, url="http://72.163.4.38:8182/cslu/v1/pi"), "72.163.4.38"),
+        (replace(LICENSING, url="https://10.1.1.1/Transportgateway"), "10.1.1.1"),
+        (replace(LICENSING, url="https://[fd00::1]:8443/Transportgateway"), "fd00::1"),
+        (replace(LICENSING, url="https://tools.cisco.com.example/x"), "tools.cisco.com.example"),
+        (replace(LICENSING, url="https://notcisco.com/x"), "notcisco.com"),
         (replace(LICENSING, transport=TransportType.OFF), "off"),
         (replace(LICENSING, authorization=AuthorizationState.AUTHORIZED_RESERVATION), "reserved"),
     ],
@@ -112,6 +117,18 @@ def test_licensing_that_goes_elsewhere_is_not_affected(licence: Licensing, said:
     verdict = assess(state(licence=licence), ANCHOR, NOW)
     assert verdict.kind is VerdictKind.NOT_AFFECTED
     assert any(said in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://72.163.4.38/its", "https://[2001:420::1]/its", "https://tools2.cisco.com/its", "https://cisco.com/x"],
+)
+def test_a_server_that_may_be_one_of_those_concerned_is_not_elsewhere(url: str) -> None:
+    licence = replace(LICENSING, url=url)
+    assert assess(state(licence=licence), ANCHOR, NOW).kind is VerdictKind.AFFECTED
+    verdict = assess(state(licence=licence, release="7.3.15"), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.UNKNOWN
+    assert f"licensing goes to {url}, which may be one of the servers concerned" in verdict.reasons
 
 
 @pytest.mark.parametrize(
@@ -133,12 +150,12 @@ def test_the_release_and_its_fixes_decide_where_nothing_else_does(made: State, k
 
 
 def test_the_notice_lists_exactly_the_releases_of_fn72290() -> None:
-    notice = bundled_notice()
-    assert len(notice.affected) == 44
+    notice = bundled()
+    assert len(notice.affected or ()) == 44
     for listed in ("6.0.0", "6.5.3", "6.8.1", "7.0.2", "7.3.3", "7.4.1", "7.5.1"):
-        assert listed in notice.affected
+        assert notice.lists(listed)
     for unlisted in ("6.8.2", "6.9.1", "7.3.4", "7.4.2", "7.5.2", "5.3.4", "24.1.1"):
-        assert unlisted not in notice.affected
+        assert not notice.lists(unlisted)
 
 
 def reasons(verdict: Verdict) -> str:
@@ -276,7 +293,7 @@ def test_policy_based_licensing_is_judged_by_its_reports() -> None:
     assert f"last reported {LAST.text}" in reasons(verdict)
 
 
-LISTED_RELEASES = sorted(bundled_notice().affected)
+LISTED_RELEASES = sorted(bundled().affected or ())
 FIXED = [
     *("6.8.2", "6.9.1", "6.9.2", "7.3.4", "7.3.5", "7.3.6", "7.4.2", "7.5.2", "7.5.3", "7.5.51", "7.6.1", "7.7.21"),
     *("7.11.2", "24.1.1", "24.2.21", "24.3.30", "25.2.15", "26.3.1"),

@@ -6,11 +6,11 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.xr.logs.header import FACILITY, SEVERITY, Header, header, host_name
-from agent.xr.logs.signature import messages
+from agent.xr.logs.signature import Signatures
 from agent.xr.logs.stamp import Stamp, of_number, stamp
 
 _TRIES = 64
@@ -100,37 +100,41 @@ _MESSAGES = (
 )
 # What the fields stand in, where a collector's own words are around them.
 _AROUND = re.compile(
-    r"(?:(?:result|source|fields?|labels?|stream|data|attributes|record|content|hits|json|resource|metadata)_)+"
+    r"(?:(?:result|source|message|fields?|labels?|stream|data|attributes|record|content|hits|json|resource|metadata)_)+"
 )
 _NAME = re.compile(r"[0-9A-Za-z][\w.:-]{0,254}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The header of a message within a record, and where that record begins and ends in its line."""
+    """The header of a message within a record, and where that record begins in its line."""
 
     header: Header
     start: int
-    end: int
 
 
-def in_json(line: str, at: int) -> Found | None:
+def in_json(line: str, at: int, signatures: Signatures) -> Found | None:
     """The header of the message at *at* of *line*, where a JSON object is around it.
 
-    That is the innermost one that names a host and is no field of another, since an array may hold many records; what
-    it does not say the ones around it may.
+    An array may hold many records: the innermost object or array that is no field of another begins the record, and
+    what it does not say of its host the ones around it may.
     """
     found: Found | None = None
-    start = line.rfind("{", 0, at)
+    start = _opening(line, at)
     for _ in range(_TRIES):
         if start < 0 or (found is not None and found.header.host is not None):
             break
         made, end = (None, 0) if _IS_FIELD.search(line, max(0, start - _NEAR), start) else _decoded(line, start)
         if end > at:
-            own = _or_else(_named(dict(_flat(made))), header(line[:start]))
-            found = Found(_or_else(found.header, own) if found else own, start, end)
-        start = line.rfind("{", 0, start)
+            own = _or_else(_named(dict(_flat(made)), signatures), header(line[:start]))
+            found = replace(found, header=_or_else(found.header, own)) if found else Found(own, start)
+        start = _opening(line, start)
     return found
+
+
+def _opening(line: str, end: int) -> int:
+    """Where the last object or array before *end* may begin; -1: none does."""
+    return max(line.rfind("{", 0, end), line.rfind("[", 0, end))
 
 
 def _decoded(line: str, start: int) -> tuple[Any, int]:
@@ -149,7 +153,8 @@ _DECODER = json.JSONDecoder()
 class Columns:
     """The columns of a CSV text, as its first line names them; without names they are told by what stands in them."""
 
-    def __init__(self, first: str = "") -> None:
+    def __init__(self, first: str, signatures: Signatures) -> None:
+        self._signatures = signatures
         self.delimiter: str | None = None
         self.names: list[str] = []
         for delimiter in _DELIMITERS:
@@ -164,10 +169,10 @@ class Columns:
         if self.delimiter is not None:
             fields = _fields(line, self.delimiter)
             if len(fields) >= len(self.names):
-                return _named(dict(zip(self.names, fields, strict=False)))
+                return _named(dict(zip(self.names, fields, strict=False)), self._signatures)
         for delimiter in _DELIMITERS:
             if delimiter in line[:at]:
-                found = _told(_fields(line, delimiter))
+                found = _told(_fields(line, delimiter), self._signatures)
                 if found is not None:
                     return found
         return None
@@ -180,13 +185,13 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _told(fields: Sequence[str]) -> Header | None:
+def _told(fields: Sequence[str], signatures: Signatures) -> Header | None:
     """The header of a line whose columns have no names: one of them is a time and nothing else."""
-    message = next((place for place, field in enumerate(fields) if _message(field) is not None), None)
+    message = next((place for place, field in enumerate(fields) if _message(field, signatures) is not None), None)
     times = [place for place, field in enumerate(fields) if _time(field) is not None]
     if message is None or not times or len(fields) < 3:
         return None
-    inner = _inner(fields[message])
+    inner = _inner(fields[message], signatures)
     places = [*range(times[0] + 1, len(fields)), *range(times[0])]
     others = [fields[place] for place in places if place not in (message, *times)]
     names = [name for field in others if _NAME.match(field) and (name := _sender(field)) is not None]
@@ -200,26 +205,26 @@ def _sender(field: str) -> str | None:
     return None if FACILITY.match(field) or SEVERITY.match(field) else host_name(field)
 
 
-def _named(values: Mapping[str, Any]) -> Header:
+def _named(values: Mapping[str, Any], signatures: Signatures) -> Header:
     """The header of a record with named fields; what the message's own header says of its host comes first."""
-    message = next((value for value in values.values() if isinstance(value, str) and _message(value)), "")
+    message = next((value for value in values.values() if isinstance(value, str) and _message(value, signatures)), "")
     hosts = (_host(values[name]) for name in _HOSTS if name in values)
     times = (_time(values[name]) for name in _TIMES if name in values)
     time = next((time for time in times if time is not None), None)
-    return _or_else(_inner(message), Header(next((host for host in hosts if host), None), time), time=time)
+    return _or_else(_inner(message, signatures), Header(next((host for host in hosts if host), None), time), time=time)
 
 
-def _inner(message: str) -> Header:
-    place = _message(message)
+def _inner(message: str, signatures: Signatures) -> Header:
+    place = _message(message, signatures)
     return header(message[:place]) if place is not None else Header()
 
 
-def _message(value: str) -> int | None:
+def _message(value: str, signatures: Signatures) -> int | None:
     """Where in *value* a message begins; None: there is none in it."""
     if "-" not in value:
         return None
     raw = value.encode("utf-8", "replace")
-    found = next(messages(raw), None)
+    found = next(signatures.messages(raw), None)
     return None if found is None else len(raw[: found.start].decode("utf-8", "replace"))
 
 
@@ -257,7 +262,8 @@ def _flat(value: Any, name: str = "", depth: int = _DEEPEST) -> Iterator[tuple[s
             yield from _flat(below, f"{name}_{key}" if name else str(key), depth - 1)
     elif depth and isinstance(value, list):
         for place, below in enumerate(value):
-            yield from _flat(below, f"{name}_{place}", depth - 1)
+            one = name if place == 0 and not isinstance(below, Mapping | list) else f"{name}_{place}"
+            yield from _flat(below, one, depth - 1)
     else:
         yield _key(name), value
 

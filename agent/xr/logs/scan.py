@@ -11,7 +11,7 @@ from typing import BinaryIO
 from agent.xr.logs.header import NODE, Header, header
 from agent.xr.logs.multiline import blocks
 from agent.xr.logs.record import Columns, in_json, is_log
-from agent.xr.logs.signature import Message, messages
+from agent.xr.logs.signature import Message, Signatures
 from agent.xr.logs.stamp import DAY, MONTHS, Stamp
 
 _LONGEST = 1 << 16
@@ -41,8 +41,9 @@ _JSON = r"(?:data: |\x1e)?+[\[, ]{0,3}+\{[ \t]*+\""
 class _Text:
     """What the first line of a text tells about all of it, and which of its lines have a form that is known."""
 
-    def __init__(self, first: str, unknown: str) -> None:
-        self.columns = Columns(first)
+    def __init__(self, first: str, unknown: str, signatures: Signatures) -> None:
+        self.signatures = signatures
+        self.columns = Columns(first, signatures)
         self.unknown = unknown
         self.buffers = 0  # headings of `show logging`: with more than one, lines without a host are of several devices
         forms = [_PLAIN]
@@ -57,6 +58,11 @@ class _Text:
         self.buffers += piece.text.count(b"Log Buffer (", piece.start, piece.end)
         end = piece.end - piece.text.endswith(b"\n", 0, piece.end)
         return len(self._known.findall(piece.text, piece.start - 1, end))
+
+    def overlooked(self, piece: _Piece, line: int) -> bool:
+        """Whether the line at *line* of the whole text, which has a message, was not counted as understood."""
+        at = line - piece.base - 1
+        return at >= piece.start - 1 and piece.text[at : at + 1] == b"\n" and not self._known.match(piece.text, at)
 
 
 @dataclass
@@ -128,8 +134,10 @@ class Findings:
             host.reached(when)
 
 
-def scan(stream: BinaryIO, into: Findings | None = None, *, unknown: str = UNKNOWN) -> Findings:
-    """Look through a collector's text, and add what is found to *into*; *unknown* names hosts that have no name.
+def scan(stream: BinaryIO, signatures: Signatures, into: Findings | None = None, *, unknown: str = UNKNOWN) -> Findings:
+    """Look for *signatures* in a collector's text, and add what is found to *into*.
+
+    *unknown* names hosts that have no name.
 
     Lines of plain text, JSON or CSV, ended by newlines or with octet counts; undecodable bytes are passed over. Memory
     does not grow with the text, only with the hosts, of which :data:`MOST_HOSTS` are kept apart.
@@ -142,13 +150,14 @@ def scan(stream: BinaryIO, into: Findings | None = None, *, unknown: str = UNKNO
         if text is None:
             first = _line(piece.text[: piece.end].lstrip(_BLANKS)[:_LONGEST].partition(b"\n")[0])
             findings.first_line = findings.first_line or first[:_FIRST]
-            text = _Text(first, unknown)
+            text = _Text(first, unknown, signatures)
         lines = piece.lines()
         findings.lines += lines
         findings.understood += text.understood(piece) if lines else 0
-        for message in messages(piece.text, piece.start, piece.end):
-            found, place = _header(piece, message, text.columns)
+        for message in signatures.messages(piece.text, piece.start, piece.end):
+            found, place = _header(piece, message, text)
             if place != done:
+                findings.understood += text.overlooked(piece, place[0]) if place[0] != done[0] else 0
                 done, said = place, set()
             if message.mnemonic not in said:
                 said.add(message.mnemonic)
@@ -201,20 +210,20 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
-def _header(piece: _Piece, message: Message, columns: Columns) -> tuple[Header, tuple[int, int]]:
+def _header(piece: _Piece, message: Message, text: _Text) -> tuple[Header, tuple[int, int]]:
     """The header of *message*, and which record that is."""
     first = max(0, message.start - _LONGEST)
     begin = max(piece.text.rfind(b"\n", first, message.start) + 1, first)
     before = _line(piece.text[begin : message.start])
     place = (piece.base + begin, 0)
-    if "{" in before or columns.names or any(delimiter in before for delimiter in ",;\t|"):
+    if "{" in before or text.columns.names or any(delimiter in before for delimiter in ",;\t|"):
         last = message.end + _LONGEST
         until = piece.text.find(b"\n", message.end, last)
         line = before + _line(piece.text[message.start : until if until >= 0 else last])
-        within = in_json(line, len(before)) if "{" in before else None
+        within = in_json(line, len(before), text.signatures) if "{" in before else None
         if within is not None:
             return within.header, (piece.base + begin, 1 + within.start)
-        listed = columns.in_line(line, len(before))
+        listed = text.columns.in_line(line, len(before))
         if listed is not None:
             return listed, place
     priority = piece.text.rfind(b"<", begin, message.start)
