@@ -209,12 +209,16 @@ class _Desk:
 
     def _answer(self, told: dict[str, Any]) -> None:
         what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
-        stopped, error = self._stopped.is_set() or (self.held and what == worker.BEGIN), None
+        stopped, error = self._stops() or (self.held and what == worker.BEGIN), None
         try:
             self._keep(what, given)
         except Exception as raised:  # noqa: BLE001 - it is raised where it was told
             error = raised
         self._run(worker.answer, told["call"], error, stopped=stopped, workers=[told["from"]])
+
+    def _stops(self) -> bool:
+        cancelled = self._hooks.policy.stop
+        return self._stopped.is_set() or (cancelled is not None and cancelled(0))
 
     def _keep(self, what: str, given: tuple[Any, ...]) -> None:
         if what == "event":
