@@ -36,7 +36,7 @@ class RunLock:
         """
         path = _lock_file(journal, run)
         try:
-            lock = cls(path, _locked(path, fcntl.LOCK_EX))
+            lock = cls(path, _locked(path))
             lock._sign()
         except BlockingIOError as error:
             raise _in_use(path, run) from error
@@ -70,7 +70,17 @@ def user_name() -> str:
 
 def held(journal: Path, run: str) -> bool:
     """Whether a process has *run* at the moment."""
-    return _refused(_lock_file(journal, run), fcntl.LOCK_SH)
+    try:
+        file = os.open(_lock_file(journal, run), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 @contextmanager
@@ -83,7 +93,7 @@ def alone(folder: Path) -> Iterator[None]:
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
-            _lock(file, fcntl.LOCK_EX, _LONG)
+            _lock(file, _LONG)
         except BlockingIOError as error:
             raise InputError(
                 f"another process has been at the journals in {folder} for {_LONG:g} s", hint="see which, and end it"
@@ -97,13 +107,13 @@ def _lock_file(journal: Path, run: str) -> Path:
     return journal.with_name(f"{journal.name}-{run}.lock")
 
 
-def _locked(path: Path, how: int) -> int:
+def _locked(path: Path) -> int:
     """*path*, made where it is missing, open and locked; BlockingIOError where another process has the lock."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # Whoever only looks whether it is held has a lock for a moment.
-            _lock(file, how, _PATIENCE)
+            _lock(file, _PATIENCE)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), path.stat()):
                     return file
@@ -113,25 +123,11 @@ def _locked(path: Path, how: int) -> int:
         os.close(file)  # its holder removed it in between: lock the one that is there now
 
 
-def _refused(path: Path, how: int) -> bool:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
-
-
-def _lock(file: int, how: int, seconds: float) -> None:
+def _lock(file: int, seconds: float) -> None:
     end = time.monotonic() + seconds
     while True:
         try:
-            return fcntl.flock(file, how | fcntl.LOCK_NB)
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
                 raise

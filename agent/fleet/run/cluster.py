@@ -6,8 +6,6 @@ import logging
 import pickle
 import signal
 import sys
-import threading
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -56,8 +54,7 @@ class Cluster:
         Raises:
             InputError: it cannot be reached.
         """
-        make: Any = Client  # distributed has no types
-        parse: Any = addressing
+        make, parse = _typed(Client), _typed(addressing)
         with ExitStack() as ending:
             try:
                 parse.parse_host_port(parse.parse_address(scheduler)[1])  # a client for what is no address ends badly
@@ -117,7 +114,7 @@ def _typed(of: Any) -> Any:
 def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rate: Rate) -> Backend:
     """*workers* routers at once in the processes of a cluster, which is opened when a run begins and closed with it;
     the journal and whoever is shown the events are *hooks*', here."""
-    made = _Dask(open_cluster, hooks, rate)
+    made = _Run(open_cluster, hooks, rate)
     return Backend(
         workers,
         made.open,
@@ -130,13 +127,13 @@ def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rat
     )
 
 
-class _Dask:
-    """One run over a cluster."""
+class _Run:
+    """One run over a cluster: keeps what its calls tell, and answers each once that is done."""
 
     def __init__(self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate) -> None:
         self._open, self._hooks, self._rate = open_cluster, hooks, rate
+        self._stopped = self._held = False
         self._ending = ExitStack()
-        self._desk: _Desk | None = None
 
     def open(self, job: Job) -> Executor:
         """Bring *job* to the workers.
@@ -147,90 +144,65 @@ class _Dask:
         with ExitStack() as ending:
             cluster = self._open()
             ending.callback(cluster.close)
-            desk = self._desk = _Desk(cluster, self._hooks)
-            ending.callback(desk.close)
+            client = self._client = cluster.client
+            topic = client.id  # the scheduler forgets what was said under it when the client has left
+            self._keepers = ending.enter_context(ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keeper"))
+            client.subscribe_topic(topic, self._hear)
+            ending.callback(client.unsubscribe_topic, topic)
             brought = Parcel(job)
             plugin = worker.Bring(brought, own=cluster.own)
             try:
-                cluster.client.register_plugin(plugin)
+                client.register_plugin(plugin)
             except (OSError, TimeoutError) as error:
                 raise InputError(f"the Dask scheduler cannot be reached any more: {error}") from error
-            ending.callback(_unregister, cluster.client, plugin.name)
-            link = worker.Link(desk.topic, brought.key, self._rate.part(cluster.workers), shared=not cluster.own)
-            executor = _Calls(cluster.client.get_executor(pure=False), brought, link)
+            ending.callback(_unregister, client, plugin.name)
+            link = worker.Link(topic, brought.key, self._rate.part(cluster.workers), shared=not cluster.own)
+            executor = _Calls(client.get_executor(pure=False), brought, link)
             self._ending = ending.pop_all()
         return executor
 
     def interrupt(self) -> None:
-        """What is under way shall end."""
-        if self._desk is not None:
-            self._desk.interrupt()
+        """All calls shall end, those that begin from now on as well."""
+        self._stopped = True
+        self._keepers.submit(self._send, worker.stop, self._client.id)
 
     def hold(self) -> None:
         """What waits at the scheduler does not begin."""
-        if self._desk is not None:
-            self._desk.held = True
+        self._held = True
 
     def close(self) -> None:
         """The run is over."""
         self._ending.close()
+
+    def _hear(self, event: tuple[object, dict[str, Any]]) -> None:
+        """In the event loop, which shall not wait for a disk; the scheduler itself says there when a client comes."""
+        if "said" in event[1]:
+            self._keepers.submit(self._answer, event[1])
+
+    def _answer(self, told: dict[str, Any]) -> None:
+        what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
+        error, cancelled = None, self._hooks.policy.stop
+        stopped = self._stopped or (cancelled is not None and cancelled(0)) or (self._held and what == worker.BEGIN)
+        try:
+            if what == "event":
+                self._hooks.event(*given)
+            elif what != worker.BEGIN and self._hooks.log is not None:
+                getattr(self._hooks.log, what)(*given)
+        except Exception as raised:  # noqa: BLE001 - it is raised where it was told
+            error = raised
+        self._send(worker.answer, told["call"], error, stopped=stopped, workers=[told["from"]])
+
+    def _send(self, *of: Any, **named: Any) -> None:
+        try:
+            self._client.run(*of, on_error="ignore", **named)
+        except Exception as error:  # noqa: BLE001 - a call that gets no answer sends nothing
+            log.warning("a worker does not hear: %s", str(error) or type(error).__name__)
 
 
 def _unregister(client: Any, plugin: str) -> None:
     # A scheduler that went away has no plugins any more.
     with suppress(OSError, TimeoutError, ValueError, CommClosedError):
         client.unregister_worker_plugin(plugin)
-
-
-class _Desk:
-    """Keeps what the calls of a run tell, and answers each once that is done."""
-
-    def __init__(self, cluster: Cluster, hooks: Hooks) -> None:
-        self.topic = f"xr-agent-{uuid.uuid4().hex}"
-        self.held = False
-        self._client, self._hooks = cluster.client, hooks
-        self._stopped = threading.Event()
-        self._keepers = ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keeper")
-        self._client.subscribe_topic(self.topic, self._hear)
-
-    def interrupt(self) -> None:
-        """Tell all calls to end, those that begin from now on as well."""
-        self._stopped.set()
-        self._keepers.submit(self._run, worker.stop, self.topic)
-
-    def close(self) -> None:
-        """Hear nothing more."""
-        self._client.unsubscribe_topic(self.topic)
-        self._keepers.shutdown()
-
-    def _hear(self, event: tuple[object, dict[str, Any]]) -> None:
-        """In the event loop, which shall not wait for a disk."""
-        self._keepers.submit(self._answer, event[1])
-
-    def _answer(self, told: dict[str, Any]) -> None:
-        what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
-        stopped, error = self._stops() or (self.held and what == worker.BEGIN), None
-        try:
-            self._keep(what, given)
-        except Exception as raised:  # noqa: BLE001 - it is raised where it was told
-            error = raised
-        self._run(worker.answer, told["call"], error, stopped=stopped, workers=[told["from"]])
-
-    def _stops(self) -> bool:
-        cancelled = self._hooks.policy.stop
-        return self._stopped.is_set() or (cancelled is not None and cancelled(0))
-
-    def _keep(self, what: str, given: tuple[Any, ...]) -> None:
-        if what == "event":
-            self._hooks.event(*given)
-        elif what != worker.BEGIN and self._hooks.log is not None:
-            getattr(self._hooks.log, what)(*given)
-
-    def _run(self, *of: Any, **named: Any) -> None:
-        try:
-            self._client.run(*of, on_error="ignore", **named)
-        except Exception as error:  # noqa: BLE001 - a call that gets no answer sends nothing
-            log.warning("a worker does not hear: %s", str(error) or type(error).__name__)
 
 
 class _Calls(Executor):

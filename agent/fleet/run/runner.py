@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -113,7 +113,7 @@ class Run:
 
         Closing the iterator early waits for those in flight; so does an error, and the watcher is told of them all.
         """
-        with _pool(self.backend, self.job) as pool:
+        with closing(_Pool(self.backend, self.job)) as pool:
             try:
                 for batch in self.rollout.batches(len(self.targets)):
                     if not self._goes_on(batch):
@@ -285,15 +285,6 @@ class _Pool:
     def close(self) -> None:
         self._executor.shutdown(wait=True)
         self._backend.close()
-
-
-@contextmanager
-def _pool(backend: Backend, job: Job) -> Iterator[_Pool]:
-    pool = _Pool(backend, job)
-    try:
-        yield pool
-    finally:
-        pool.close()
 
 
 def _lost(job: Job, target: Target) -> Result:

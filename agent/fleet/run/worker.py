@@ -45,7 +45,7 @@ class Link:
     """What a call has of its run besides the job.
 
     Attributes:
-        topic: where the client listens; of this client's run alone, while a resumed run has the same job.
+        topic: where the client listens, its id: a resumed run has the same job and another client.
         parcel: the key of the job that was brought here.
         rate: this process's part of it.
         shared: whether other clients' pushes come through the same scheduler, or did before they died.
