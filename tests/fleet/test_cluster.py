@@ -32,7 +32,7 @@ from agent.model.unfinished import Unfinished
 from tests.fleet import calls
 from tests.fleet.calls import BUNDLE, EVENTS, JOB, SMALL
 from tests.fleet.clusters import THREADS, local_cluster
-from tests.support import eventually
+from tests.support import eventually, logged
 
 ALL = 2 * THREADS
 
@@ -158,6 +158,21 @@ def test_what_cannot_be_kept_is_raised_where_it_was_told(scheduler: str) -> None
             call(executor, calls.tell, "r1").result(60)
         made.close()
     assert caught.value.hint == "see to it"
+
+
+def test_a_bug_of_whoever_is_told_is_one_of_the_call(scheduler: str) -> None:
+    class Odd(Exception):
+        """It cannot be pickled."""
+
+    def refuse(event: Event) -> None:
+        raise Odd
+
+    with closing(reach(scheduler)) as reached, logged() as records:
+        made = cluster(reached, 1, Hooks(log=Kept(), on_event=refuse))
+        with made.open(JOB) as executor, pytest.raises(RuntimeError, match="Odd where the client"):
+            call(executor, calls.tell, "r1").result(60)
+        made.close()
+    assert [record.exc_info[0] for record in records if record.exc_info] == [Odd]
 
 
 def test_a_scheduler_that_is_gone_when_the_run_begins_is_said() -> None:

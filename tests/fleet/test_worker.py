@@ -42,7 +42,7 @@ class Worker:
 
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
-    made = Worker(lambda: answer("key", None, stopped=False))
+    made = Worker(lambda: answer([("key", None, False)]))
     monkeypatch.setattr(module, "get_worker", lambda: made)
     return made
 
@@ -71,11 +71,11 @@ def test_a_call_whose_client_does_not_answer_does_not_begin(worker: Worker, monk
 def test_what_could_not_be_kept_is_raised_and_the_next_is_told_again(worker: Worker) -> None:
     call = module._Call(LINK)
     with call.under_way():
-        worker.client = lambda: answer("key", JournalError("the disk is full"), stopped=True)
+        worker.client = lambda: answer([("key", JournalError("the disk is full"), True)])
         with pytest.raises(JournalError, match="the disk is full"):
             call.unfinished("r1", None)
         assert call.stop.is_set()
-        worker.client = lambda: answer("key", None, stopped=True)
+        worker.client = lambda: answer([("key", None, True)])
         call.unfinished("r1", None)
 
 

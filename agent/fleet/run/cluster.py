@@ -6,6 +6,8 @@ import logging
 import pickle
 import signal
 import sys
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,7 +25,7 @@ from agent.fleet.run.job import Hooks, Job, perform
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Rate
 from agent.fleet.run.runner import Backend
-from agent.model.errors import InputError
+from agent.model.errors import AgentError, InputError
 
 log = logging.getLogger(__name__)
 if not dask.config.get("logging", None):
@@ -133,6 +135,8 @@ class _Run:
     def __init__(self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate) -> None:
         self._open, self._hooks, self._rate = open_cluster, hooks, rate
         self._stopped = self._held = False
+        self._answers: defaultdict[str, list[worker.Answer]] = defaultdict(list)
+        self._sending = threading.Lock()
         self._ending = ExitStack()
 
     def open(self, job: Job) -> Executor:
@@ -188,9 +192,25 @@ class _Run:
                 self._hooks.event(*given)
             elif what != worker.BEGIN and self._hooks.log is not None:
                 getattr(self._hooks.log, what)(*given)
-        except Exception as raised:  # noqa: BLE001 - it is raised where it was told
+        except AgentError as raised:
             error = raised
-        self._send(worker.answer, told["call"], error, stopped=stopped, workers=[told["from"]])
+        except Exception as bug:
+            log.exception("%s: what a worker told could not be taken", told["call"])
+            error = RuntimeError(f"{type(bug).__name__} where the client takes what it is told")  # it may not travel
+        self._answered(told["from"], (told["call"], error, stopped))
+
+    def _answered(self, address: str, made: worker.Answer) -> None:
+        """Send the answer; those that come while another is on its way to that worker go together behind it."""
+        with self._sending:
+            self._answers[address].append(made)
+            if len(self._answers[address]) > 1:
+                return
+            together = 1
+        while together:
+            self._send(worker.answer, self._answers[address][:together], workers=[address])
+            with self._sending:
+                del self._answers[address][:together]
+                together = len(self._answers[address])
 
     def _send(self, *of: Any, **named: Any) -> None:
         try:

@@ -27,6 +27,8 @@ from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
 
 Perform = Callable[[Job, Target, Hooks], Result]
+Answer = tuple[str, Exception | None, bool]
+"""The key of a call, why what it told could not be kept, and whether it shall end."""
 
 TERMINAL = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 BEGIN = "begin"
@@ -109,10 +111,11 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
         return brought.pack(perform(brought.job, target, hooks))
 
 
-def answer(key: str, error: Exception | None, *, stopped: bool) -> None:
-    """The client's answer to what the call *key* told it."""
-    if (call := _calls.get(key)) is not None:
-        call.answered(error, stopped=stopped)
+def answer(answers: Iterable[Answer]) -> None:
+    """The client's answers to what calls told it."""
+    for key, error, stopped in answers:
+        if (call := _calls.get(key)) is not None:
+            call.answered(error, stopped=stopped)
 
 
 def stop(topic: str) -> None:
