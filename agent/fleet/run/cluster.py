@@ -185,7 +185,8 @@ class _Run:
 
     def _answer(self, told: dict[str, Any]) -> None:
         what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
-        error, cancelled = None, self._hooks.policy.stop
+        error: Exception | None = None
+        cancelled = self._hooks.policy.stop
         stopped = self._stopped or (cancelled is not None and cancelled(0)) or (self._held and what == worker.BEGIN)
         try:
             if what == "event":

@@ -84,6 +84,7 @@ Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
 
 
 def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
+    """For a run that no other machine takes part in."""
     return nullcontext(False)
 
 
