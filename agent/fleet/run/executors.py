@@ -65,5 +65,7 @@ def require_dask() -> ModuleType:
         from agent.fleet.run import cluster as module
     except ImportError as error:
         said = "more than one process needs the extra dask"
-        raise InputError(said, hint="pip install 'xr-trust-agent[dask]', or leave --processes out") from error
+        raise InputError(
+            said, hint="pip install 'xr-trust-agent[dask]', or leave --processes and --scheduler out"
+        ) from error
     return module
