@@ -23,9 +23,9 @@ from agent.model.state import Reading
 from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
+from agent.remedy import read
 from agent.remedy.run import Run, Steps
 from agent.xr import trustpoint
-from agent.xr.cli import readings as cliread
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ FETCH_WAIT = 10.0
 """Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
 _INTERVAL = 1.0
 _CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
-_READ = "on the router: show crypto ca certificates {}"
+READ = "on the router: show crypto ca certificates {}"
 _Ask = Callable[[Session, Query[Certificate], Policy], Reading[Certificate]]
 
 
@@ -64,7 +64,7 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fe
         raise OutcomeUnknown(
             f"{after}; whether the certificate is there cannot be told: {why}",
             device=run.plan.device,
-            hint=_READ.format(name),
+            hint=READ.format(name),
         )
     raise CertificateMissing(
         f"{after}, but trustpoint {name} shows no CA certificate",
@@ -80,50 +80,6 @@ def _untold(reading: Reading[Certificate]) -> str | None:
     if reading.empty:
         return "the device answers with nothing at all, which also means 'not allowed' and 'not ready'"
     return reading.missing
-
-
-def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> bool:
-    """Whether *anchor* is there although the device refused by *error*: a refusal proves as little as an ok.
-
-    Raises:
-        AnchorMismatch: it holds another certificate.
-    """
-    try:
-        return there(run, name, anchor) is not None
-    except AnchorMismatch:
-        raise
-    except AgentError as second:
-        log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
-        return False
-
-
-def needless(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
-    """The evidence that an action need not be repeated; None where the state shows that it is still needed.
-
-    Raises:
-        AnchorMismatch: it holds another certificate.
-        OutcomeUnknown: the state cannot be read, so nothing is repeated.
-    """
-    reading = certificate(run, name)
-    if reading.missing is not None:
-        raise OutcomeUnknown(
-            f"it was refused, and what it did cannot be read: {reading.missing}",
-            device=run.plan.device,
-            hint=_READ.format(name),
-        )
-    return judge(run, name, anchor, reading)
-
-
-def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
-    """The evidence that somebody else brought *anchor* since the state was read under the lock.
-
-    No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
-
-    Raises:
-        AnchorMismatch: somebody brought another certificate.
-        AgentError: it could not be read.
-    """
-    return there(run, name, anchor) if run.configured else None
 
 
 def still_there(run: Run) -> AgentError | None:
@@ -148,29 +104,17 @@ def still_there(run: Run) -> AgentError | None:
         return None
     if (why := _untold(reading)) is not None:
         return OutcomeUnknown(
-            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=_READ.format(name)
+            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=READ.format(name)
         )
     return CertificateMissing(
         f"{said}, and the certificate is gone", device=run.plan.device, hint="did the router reload? push again"
     )
 
 
-def there(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
-    """The evidence that *anchor* is under trustpoint *name* now; None where nothing or too little is shown.
-
-    Raises:
-        AnchorMismatch: it holds another certificate.
-        AgentError: it could not be read.
-    """
-    return judge(run, name, anchor, certificate(run, name))
-
-
 def certificate(run: Run, name: str) -> Reading[Certificate]:
     """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
-    query = trustpoint.certificate_query(run.alive().schema, name)
-    if query.missing is not None and run.ssh is not None:
-        return cliread.certificate(run.ssh, name)
-    return _asked(run, query, ask_one)
+    reading = _asked(run, trustpoint.certificate_query(run.alive().schema, name), ask_one)
+    return read.certificate(run.ssh, name, reading, doubted=False)
 
 
 def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Reading[Certificate]:
@@ -187,14 +131,6 @@ def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Reading[Certificat
         log.info("%s: %s; asking again on another session", run.plan.device, error.message)
     run.abandon()
     return ask(run.alive(), query, run.policy)
-
-
-def pool_has(run: Run, anchor: TrustAnchor) -> bool | None:
-    """Whether the trustpool lists *anchor*; None where it cannot be read."""
-    reading = cliread.trustpool(run.shell())
-    if reading.value is None:
-        return None
-    return any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in reading.value)
 
 
 def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate]) -> Evidence | None:
@@ -242,23 +178,13 @@ def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certifi
         run.policy.sleep(_INTERVAL)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
         reading = _asked(run, query, ask_one)
-    return _seconded(run, name, reading)
+    return read.certificate(run.ssh, name, reading, doubted=True)
 
 
 def _full(run: Run, name: str) -> Reading[Certificate]:
     """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
-    query = trustpoint.certificate_query(run.alive().schema, name)
-    if query.missing is not None:
-        return certificate(run, name)
-    return _seconded(run, name, _asked(run, query, ask_until_there))
-
-
-def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Reading[Certificate]:
-    """*reading*, or that of the CLI where the model told nothing and the CLI does."""
-    if not reading.empty or run.ssh is None:
-        return reading
-    shown = cliread.certificate(run.ssh, name)
-    return shown if shown.answered else reading
+    reading = _asked(run, trustpoint.certificate_query(run.alive().schema, name), ask_until_there)
+    return read.certificate(run.ssh, name, reading, doubted=True)
 
 
 def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
@@ -276,4 +202,4 @@ def _in_pool(run: Run, anchor: TrustAnchor) -> Evidence | None:
     """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
     if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
         return None
-    return Evidence.CONSOLE if pool_has(run, anchor) else None
+    return Evidence.CONSOLE if read.listed(run.ssh, anchor).value else None
