@@ -170,3 +170,22 @@ def test_a_wait_for_a_router_ends_with_a_cancellation_and_holds_nothing(
     with pytest.raises(Interrupted), alone(("a", "b"), policy, lambda text: None):
         raise AssertionError("it is another's")
     assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]
+
+
+def test_without_its_scheduler_a_call_holds_no_router(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    leases = Leases()
+
+    def lost(*, name: str) -> Any:
+        made = leases(name=name)
+        if name.endswith("b"):
+            made.acquire = refuse
+        return made
+
+    def refuse(timeout: float) -> bool:
+        raise OSError("the connection is closed")
+
+    monkeypatch.setattr(module, "Semaphore", lost)
+    held = alone(("a", "b"), clock.policy(), lambda text: None)
+    with pytest.raises(ClientLost, match="the scheduler cannot be reached"), held:
+        raise AssertionError("nobody gave it")
+    assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from typing import Any, Literal
 
 from distributed import Semaphore, WorkerPlugin, get_worker
@@ -211,13 +211,14 @@ def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None])
 
     Raises:
         Interrupted: the policy's stop came while it waited.
+        ClientLost: the scheduler is gone, and with it the client.
     """
     waited = False
     with ExitStack() as undo:
         for address in sorted(set(addresses)):
             lease: Any = Semaphore(name=f"xr-agent lease {address}")  # type: ignore[no-untyped-call]
             undo.callback(_forget, lease)
-            while not lease.acquire(timeout=0):
+            while not _acquired(lease):
                 if not waited:
                     told("waiting for another push over this scheduler, or for its lease to end")
                     waited = True
@@ -226,7 +227,14 @@ def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None])
         yield waited
 
 
+def _acquired(lease: Any) -> bool:
+    try:
+        return bool(lease.acquire(timeout=0))
+    except OSError as error:
+        raise ClientLost(f"the scheduler cannot be reached: {error}; nothing is sent to the router") from error
+
+
 def _forget(lease: Any) -> None:
     """End the refreshing, which would go on for ever."""
     if (refreshing := getattr(lease, "refresh_callback", None)) is not None:
-        lease.loop.add_callback(partial(refreshing.stop))
+        lease.loop.add_callback(refreshing.stop)
