@@ -17,6 +17,7 @@ from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, bug
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
+from agent.netconf.retry import Waits, completed
 from agent.netconf.session import Session, connect
 from agent.remedy.assess import deadlines_of
 from agent.remedy.observe import Glance, glance, read_licensing
@@ -123,6 +124,7 @@ class _Router:
             self._connect,
             self._read,
             until,
+            turn=self._turn,
             interval=interval,
             policy=hooks.policy,
             now=hooks.now,
@@ -147,7 +149,7 @@ class _Router:
     def _look(self, began: float) -> Look:
         unpollable = False
         try:
-            sample = self._watch.sample()
+            sample = completed(self._watch.sample(), self._hooks.policy)
         except Interrupted:
             raise
         except AgentError as error:
@@ -186,22 +188,22 @@ class _Router:
         self._watch.close()
 
     def _connect(self) -> Session:
-        self._turn()
         # Secrets are read anew: they may be other ones by now.
         strict, trace = self._job.reach.strict_models, self._hooks.trace
         return connect(self.target.device(self._job.reach), strict_models=strict, trace=trace)
 
-    def _turn(self) -> None:
-        self._hooks.limiter.wait(self.target.jump or self._job.reach.jump, self._hooks.policy)
+    def _turn(self) -> float:
+        return self._hooks.limiter.turn(self.target.jump or self._job.reach.jump, self._hooks.policy.clock)
 
-    def _read(self, session: Session) -> Reading[Licensing]:
-        policy = self._hooks.policy
-        seen = self._glance = glance(session, self.target.trustpoint or self._job.intent.trustpoint, policy)
+    def _read(self, session: Session) -> Waits[Reading[Licensing]]:
+        policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint
+        seen = self._glance = yield from glance(session, trustpoint, policy)
         if seen.licensing.source is not None or not self._job.reach.ssh:
             return seen.licensing
-        with Ssh(self.target.device(self._job.reach), trace=self._hooks.trace, before=self._turn) as ssh:
+        with Ssh(self.target.device(self._job.reach), trace=self._hooks.trace, turn=self._turn) as ssh:
+            yield from ssh.opening()
             ssh.console()  # a CLI that cannot be opened now is no lack of the release
-            return read_licensing(session, policy, ssh)
+            return (yield from read_licensing(session, policy, ssh))
 
 
 class _Schedule:

@@ -16,7 +16,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits, completed
 from agent.netconf.session import Session
 from agent.remedy.access import access
 from agent.xr import destination as transport
@@ -50,11 +50,25 @@ def observe(
     """
     policy = policy or Policy()
     with bound(device=session.device):
-        ways = access(session.capabilities, session.schema)
-        state = _by_models(session, trustpoint_name, policy, ways)
-        if full:
-            state = _judged_by_models(session, state, policy)
-        return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
+        reading = observation(session, trustpoint_name, policy, ssh=ssh, full=full, trustpool=trustpool)
+        return completed(reading, policy)
+
+
+def observation(
+    session: Session,
+    trustpoint_name: str,
+    policy: Policy,
+    *,
+    ssh: Ssh | None = None,
+    full: bool = False,
+    trustpool: bool = False,
+) -> Waits[State]:
+    """As :func:`observe`, its waits as values."""
+    ways = access(session.capabilities, session.schema)
+    state = yield from _by_models(session, trustpoint_name, policy, ways)
+    if full:
+        state = yield from _judged_by_models(session, state, policy)
+    return state if ssh is None else (yield from _by_cli(ssh, state, full=full, trustpool=trustpool))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class Glance:
         return None if evidence is Evidence.NONE else evidence is not None
 
 
-def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
+def glance(session: Session, trustpoint_name: str, policy: Policy) -> Waits[Glance]:
     """Trustpoint, certificate and licensing by their models, each asked for once, all in flight together.
 
     Raises:
@@ -93,7 +107,7 @@ def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
         trustpoint.certificate_query(schema, trustpoint_name),
         licensing.query(schema),
     ]
-    return Glance(*ask(session, queries, policy))
+    return Glance(*(yield from ask(session, queries, policy)))
 
 
 def reread(
@@ -103,7 +117,7 @@ def reread(
     *,
     ssh: Ssh | None,
     trustpool: bool = False,
-) -> State:
+) -> Waits[State]:
     """*state* with the trustpoint and its certificate as they are now, by the CLI where the models do not tell.
 
     *trustpool* reads that again as well, and so does a state that was made with it.
@@ -112,6 +126,7 @@ def reread(
     state = replace(state, config=config, certificate=certificate)
     if ssh is None or state.cli is not None:
         return state
+    yield from ssh.opening()
     return replace(
         state,
         config=cliread.config(ssh, state.trustpoint) if _config_untold(state) else config,
@@ -120,17 +135,19 @@ def reread(
     )
 
 
-def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:
+def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Waits[Reading[Licensing]]:
     """The licensing state by its model, else over the CLI."""
-    with bound(device=session.device):
-        reading = ask_one(session, licensing.query(session.schema), policy)
-        return cliread.licensing(ssh) if ssh is not None and _unmodelled(reading) else reading
+    reading = yield from ask_one(session, licensing.query(session.schema), policy)
+    if ssh is None or not _unmodelled(reading):
+        return reading
+    yield from ssh.opening()
+    return cliread.licensing(ssh)
 
 
-def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> State:
+def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Waits[State]:
     schema = session.schema
     certificate_query = trustpoint.certificate_query(schema, name)
-    config, certificate, licence, release, fixes = ask(
+    config, certificate, licence, release, fixes = yield from ask(
         session,
         [
             trustpoint.config_query(schema, ways.config_model, name),
@@ -143,7 +160,7 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Sta
     )
     if config.value is not None and certificate.answered and certificate.value is None:
         # Empty data is no proof that the certificate is missing when the configuration says the trustpoint is there.
-        certificate = ask_until_there(session, certificate_query, policy)
+        certificate = yield from ask_until_there(session, certificate_query, policy)
     return State(
         device=session.device,
         trustpoint=name,
@@ -156,7 +173,7 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Sta
     )
 
 
-def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
+def _judged_by_models(session: Session, state: State, policy: Policy) -> Waits[State]:
     schema = session.schema
     transports = transport.queries(schema)
     queries: list[Query[Any]] = [
@@ -166,7 +183,7 @@ def _judged_by_models(session: Session, state: State, policy: Policy) -> State:
         reporting.query(schema),
         *transports,
     ]
-    logged, client, names, reported, *places = ask(session, queries, policy)
+    logged, client, names, reported, *places = yield from ask(session, queries, policy)
     return replace(
         _with_client(state, client),
         syslog=logged,
@@ -184,12 +201,13 @@ def _with_client(state: State, client: Reading[HttpClient]) -> State:
     )
 
 
-def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
+def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[State]:
     """Fill in over the CLI what is wanted and no model shows."""
     alone = not {Method.FILE, Method.RPC} & set(state.access.methods)
     lacking = alone or _certificate_untold(state) or _config_untold(state)
     if not (lacking or full or trustpool):
         return replace(state, cli=None)
+    yield from ssh.opening()
     try:
         ssh.console()
     except AgentError as error:

@@ -25,13 +25,13 @@ from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip
 from agent.model.state import State
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess
 from agent.remedy.notices.notice import Notice
-from agent.remedy.observe import observe
+from agent.remedy.observe import observation, observe
 from agent.remedy.plan import plan
 from agent.xr.cli.sshport import Ssh
 
@@ -170,13 +170,11 @@ class _Work:
         return Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
 
     def _shell(self) -> Ssh:
-        """The CLI and SFTP; a wish to end breaks the wait for a turn off where it would break off a connection."""
+        """The CLI and SFTP."""
+        return Ssh(self._device, self._opening, trace=self._hooks.trace, turn=self._turn)
 
-        def turn() -> None:
-            self._hooks.limiter.wait(self._jump, ssh.policy)
-
-        ssh = Ssh(self._device, self._opening, trace=self._hooks.trace, before=turn)
-        return ssh
+    def _turn(self) -> float:
+        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
 
     def _first(self) -> Session:
         """The first session: until it is there a wish to end breaks it off."""
@@ -184,8 +182,7 @@ class _Work:
         return self._connect(self._opening)
 
     def _further(self) -> Session:
-        """Another one in the middle of a push, which alone decides when it may end."""
-        self._hooks.limiter.wait(self._jump, self._hooks.policy.unstopped())
+        """Another one in the middle of a push, which waits for its turn."""
         return self._connect(None)
 
     def _connect(self, policy: Policy | None) -> Session:
@@ -196,7 +193,8 @@ class _Work:
         self._keep("before", seen(state))
         outcome: Outcome | None = None
         policy, further, at_end = self._hooks.policy, self._further, partial(self._read_again, ssh)
-        with closing(apply(session, made, policy, connect=further, ssh=ssh, log=lease, at_end=at_end)) as events:
+        pushing = apply(session, made, policy, connect=further, turn=self._turn, ssh=ssh, log=lease, at_end=at_end)
+        with closing(pushing) as events:
             for event in events:
                 self.events.append(event)
                 self._hooks.event(event)
@@ -205,15 +203,16 @@ class _Work:
             raise AssertionError("apply ended without an outcome")
         return outcome
 
-    def _read_again(self, ssh: Ssh | None, session: Session) -> None:
+    def _read_again(self, ssh: Ssh | None, session: Session) -> Waits[None]:
         """Keep the state as it is read behind the last step; nothing where there was none, or it cannot be read now."""
         policy = replace(self._hooks.policy, attempts=1)
         begun = any(event.status is Status.STARTED for event in self.events)
         if self._hooks.log is None or not begun or not session.connected:
             return
         try:
-            policy.wait(0)
-            state = observe(session, self._intent.trustpoint, policy=policy, ssh=ssh, trustpool=self._intent.has_bundle)
+            policy.check()
+            pool = self._intent.has_bundle
+            state = yield from observation(session, self._intent.trustpoint, policy, ssh=ssh, trustpool=pool)
         except AgentError as error:
             log.info("%s: the state after the push is not known: %s", self._device.name, error.message)
             return

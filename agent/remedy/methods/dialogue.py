@@ -7,6 +7,7 @@ from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import ConfigureTrustpoint, Dialog
 from agent.model.state import Enrollment, EnrollmentKind
+from agent.netconf.retry import Waits
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.verify import came_meanwhile, despite, needless, prove
 from agent.xr.cli import readings as cliread
@@ -31,13 +32,13 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
         run.changed = before
         raise
     except OutcomeUnknown as error:
-        _read_after(run, step, error)
+        yield from _read_after(run, step, error)
         said = "its answer was lost; the configuration was read back and is there"
     run.configured = True
     run.committed(step.enrollment)
     yield run.ended("configure", Status.DONE, said)
     yield run.started_event("read back", "configuration")
-    reading = cliread.config(run.shell(), step.trustpoint)
+    reading = cliread.config((yield from run.cli()), step.trustpoint)
     if reading.value is None or reading.value.enrollment != step.enrollment:
         shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
@@ -49,14 +50,14 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     yield run.ended("read back", Status.DONE, f"running has '{step.enrollment.cli}'")
 
 
-def _read_after(run: Run, step: ConfigureTrustpoint, error: OutcomeUnknown) -> None:
+def _read_after(run: Run, step: ConfigureTrustpoint, error: OutcomeUnknown) -> Waits[None]:
     """See that the commit whose answer was lost took.
 
     Raises:
         OutcomeUnknown: it did not, or that cannot be read.
     """
     try:
-        said = None if _typed(run, step) else "the running configuration does not show it"
+        said = None if (yield from _typed(run, step)) else "the running configuration does not show it"
     except AgentError as second:
         said = second.message
     if said is not None:
@@ -77,9 +78,9 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
         return None
 
     yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
-    run.shell().console()  # until the first prompt a wish to end breaks it off
+    (yield from run.cli()).console()  # until the first prompt a wish to end breaks it off
     with run.unbroken():
-        found = came_meanwhile(run, step.trustpoint, step.anchor)
+        found = yield from came_meanwhile(run, step.trustpoint, step.anchor)
         if found is not None:
             run.proven(found)
             yield run.ended("dialog", Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
@@ -92,7 +93,7 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
         except OutcomeUnknown as error:
             said, after = (Status.UNKNOWN, f"{error.message}; reading the certificate back"), error.message
         except ConsoleError as error:
-            if not despite(run, step.trustpoint, step.anchor, error):
+            if not (yield from despite(run, step.trustpoint, step.anchor, error)):
                 raise
             said, after = (Status.UNKNOWN, f"{error.message}; yet the certificate is there"), error.message
         run.settle()
@@ -109,9 +110,9 @@ def _type(run: Run, step: ConfigureTrustpoint) -> bool:
     return True
 
 
-def _typed(run: Run, step: ConfigureTrustpoint) -> bool | None:
+def _typed(run: Run, step: ConfigureTrustpoint) -> Waits[bool | None]:
     """True where running has it; None where it has not, so that it is typed again."""
-    reading = cliread.config(run.shell(), step.trustpoint)
+    reading = cliread.config((yield from run.cli()), step.trustpoint)
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
     return True if reading.value is not None and reading.value.enrollment == step.enrollment else None

@@ -16,6 +16,7 @@ from agent.model.errors import (
 from agent.model.outcome import Status, StepRecord
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import ImportBundle
+from agent.netconf.retry import Waits
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.upload import left_behind, put
 from agent.remedy.steps.verify import pool_has, reopen
@@ -45,7 +46,7 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
         url = step.url or (yield from _copied(run, step, undo))
         yield run.started_event("trustpool import", url)
         if not step.rpc:
-            run.shell().console()  # until the first prompt a wish to end breaks it off
+            (yield from run.cli()).console()  # until the first prompt a wish to end breaks it off
         with run.unbroken():
             run.changed = True
             try:
@@ -58,9 +59,9 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
             except OutcomeUnknown as error:
                 said, after = (Status.UNKNOWN, f"{error.message}; reading the trustpool"), error.message
                 if step.rpc:
-                    reopen(run, error)
+                    yield from reopen(run, error)
             except (RPCError, ConsoleError) as error:
-                if not pool_has(run, step.anchor):
+                if not (yield from pool_has(run, step.anchor)):
                     error.hint = error.hint or _REFUSED
                     raise
                 said, after = (Status.UNKNOWN, f"{error.message}; yet the anchor is there"), error.message
@@ -69,13 +70,13 @@ def import_bundle(run: Run, step: ImportBundle) -> Steps[None]:
             yield from _prove(run, step, after)
 
 
-def _needless(run: Run, step: ImportBundle) -> bool | None:
+def _needless(run: Run, step: ImportBundle) -> Waits[bool | None]:
     """True where the anchor is there; None where the trustpool was read and lacks it, so that the import is repeated.
 
     Raises:
         OutcomeUnknown: the trustpool cannot be read; a second import might pile up on the first.
     """
-    found = pool_has(run, step.anchor)
+    found = yield from pool_has(run, step.anchor)
     if found is None:
         raise OutcomeUnknown(
             "the import was refused, and the trustpool could not be read",
@@ -96,7 +97,7 @@ def _import(run: Run, step: ImportBundle, url: str) -> bool:
 def _prove(run: Run, step: ImportBundle, after: str) -> Steps[None]:
     """Find the anchor in the trustpool, *after* an import and how it ended, in words."""
     yield run.started_event("read back", "trustpool")
-    found = pool_has(run, step.anchor)
+    found = yield from pool_has(run, step.anchor)
     if found is None:
         raise OutcomeUnknown(
             f"{after}, and the trustpool could not be read",
@@ -122,7 +123,7 @@ def _copied(run: Run, step: ImportBundle, undo: ExitStack) -> Steps[str]:
     copy = _Copy(run, step, path.rpartition("/")[2])
     yield run.started_event("copy", f"{path} to {copy.target}")
     undo.callback(copy.remove)
-    how = copy.by_rpc() if step.copy else None
+    how = (yield from copy.by_rpc()) if step.copy else None
     if how is None:
         if step.copy:
             yield run.ended("rpc copy", Status.SKIPPED, f"{copy.refusal}; trying 'run cp'")
@@ -140,17 +141,17 @@ class _Copy:
         self.refusal = ""
         self._tried = False
 
-    def by_rpc(self) -> str | None:
+    def by_rpc(self) -> Waits[str | None]:
         """``rpc copy``; None where it was refused or brought nothing, which ``refusal`` explains."""
         try:
-            said = trustpool.copy(self._run.alive(), self._name, source=self._storage, destination=_TMP)
+            said = trustpool.copy((yield from self._run.alive()), self._name, source=self._storage, destination=_TMP)
         except RPCError as error:
             self.refusal = error.message
             return None
         except OutcomeUnknown as error:
             self._tried = True
             self.refusal = error.message
-            self._run.alive()
+            yield from self._run.alive()
             return None
         self._tried = True
         if self._seen():

@@ -8,6 +8,7 @@ from agent.model.errors import OutcomeUnknown, RPCError
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Authenticate
+from agent.netconf.retry import Waits
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.upload import put
 from agent.remedy.steps.verify import came_meanwhile, despite, needless, prove, reopen
@@ -36,7 +37,7 @@ def authenticate(run: Run, step: Authenticate) -> Steps[None]:
         if step.storage is not None:
             path = yield from put(run, undo, step.anchor.pem.encode("ascii"), ".pem", step.storage)
         with run.unbroken():
-            found = came_meanwhile(run, step.trustpoint, step.anchor)
+            found = yield from came_meanwhile(run, step.trustpoint, step.anchor)
             if found is not None:
                 run.proven(found)
                 yield run.ended("ca-authenticate", Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
@@ -61,9 +62,9 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[str]:
         certificate.authenticate(run.session, step.trustpoint, path)
         return None
 
-    def seen() -> Evidence | None:
+    def seen() -> Waits[Evidence | None]:
         run.release()  # no source says that a router does it under a lock, be it ours
-        return needless(run, step.trustpoint, step.anchor)
+        return (yield from needless(run, step.trustpoint, step.anchor))
 
     yield run.started_event("ca-authenticate", f"server-name {step.trustpoint}")
     run.changed = run.acted = True
@@ -73,9 +74,9 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[str]:
     except OutcomeUnknown as error:
         said = Status.UNKNOWN, f"{error.message}; reading the certificate back"
         after = error.message
-        reopen(run, error)
+        yield from reopen(run, error)
     except RPCError as error:
-        if not despite(run, step.trustpoint, step.anchor, error):
+        if not (yield from despite(run, step.trustpoint, step.anchor, error)):
             error.hint = error.hint or _NEXT.format(name=step.trustpoint)
             raise
         said, after = (Status.UNKNOWN, f"{error.message}; yet the certificate is there"), error.message

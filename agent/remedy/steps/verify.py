@@ -16,12 +16,12 @@ from agent.model.errors import (
     SessionLost,
     TransportError,
 )
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Event, Status, Wait, Waiting
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Reading
 from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
 from agent.remedy.run import Run, Steps
 from agent.xr import trustpoint
@@ -34,7 +34,7 @@ FETCH_WAIT = 10.0
 _INTERVAL = 1.0
 _CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
 _READ = "on the router: show crypto ca certificates {}"
-_Ask = Callable[[Session, Query[Certificate], Policy], Reading[Certificate]]
+_Ask = Callable[[Session, Query[Certificate], Policy], Waits[Reading[Certificate]]]
 
 
 def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fetches: bool = False) -> Steps[None]:
@@ -48,7 +48,9 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fe
     yield run.started_event("read back", "certificate")
     try:
         reading = yield from _certificate(run, name, fetches=fetches)
-        found = judge(run, name, anchor, reading) or (reading.value is None and _in_pool(run, anchor))
+        found = judge(run, name, anchor, reading)
+        if found is None and reading.value is None:
+            found = yield from _in_pool(run, anchor)
     except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
         raise OutcomeUnknown(
             f"{after}, and the certificate could not be read back: {error.message}",
@@ -82,14 +84,14 @@ def _untold(reading: Reading[Certificate]) -> str | None:
     return reading.missing
 
 
-def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> bool:
+def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> Waits[bool]:
     """Whether *anchor* is there although the device refused by *error*: a refusal proves as little as an ok.
 
     Raises:
         AnchorMismatch: it holds another certificate.
     """
     try:
-        return there(run, name, anchor) is not None
+        return (yield from there(run, name, anchor)) is not None
     except AnchorMismatch:
         raise
     except AgentError as second:
@@ -97,14 +99,14 @@ def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> bool
         return False
 
 
-def needless(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+def needless(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence | None]:
     """The evidence that an action need not be repeated; None where the state shows that it is still needed.
 
     Raises:
         AnchorMismatch: it holds another certificate.
         OutcomeUnknown: the state cannot be read, so nothing is repeated.
     """
-    reading = certificate(run, name)
+    reading = yield from certificate(run, name)
     if reading.missing is not None:
         raise OutcomeUnknown(
             f"it was refused, and what it did cannot be read: {reading.missing}",
@@ -114,7 +116,7 @@ def needless(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
     return judge(run, name, anchor, reading)
 
 
-def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence | None]:
     """The evidence that somebody else brought *anchor* since the state was read under the lock.
 
     No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
@@ -123,10 +125,10 @@ def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
         AnchorMismatch: somebody brought another certificate.
         AgentError: it could not be read.
     """
-    return there(run, name, anchor) if run.configured else None
+    return (yield from there(run, name, anchor)) if run.configured else None
 
 
-def still_there(run: Run) -> AgentError | None:
+def still_there(run: Run) -> Waits[AgentError | None]:
     """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
 
     None where it is still there, or nothing was lost.
@@ -137,7 +139,7 @@ def still_there(run: Run) -> AgentError | None:
     proven, run.evidence = run.evidence, Evidence.NONE
     said = f"the certificate was proven by {proven.value}, then the session was lost"
     try:
-        reading = _full(run, name)
+        reading = yield from _full(run, name)
         found = judge(run, name, anchor, reading)
     except AnchorMismatch as error:
         return error
@@ -155,43 +157,43 @@ def still_there(run: Run) -> AgentError | None:
     )
 
 
-def there(run: Run, name: str, anchor: TrustAnchor) -> Evidence | None:
+def there(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence | None]:
     """The evidence that *anchor* is under trustpoint *name* now; None where nothing or too little is shown.
 
     Raises:
         AnchorMismatch: it holds another certificate.
         AgentError: it could not be read.
     """
-    return judge(run, name, anchor, certificate(run, name))
+    return judge(run, name, anchor, (yield from certificate(run, name)))
 
 
-def certificate(run: Run, name: str) -> Reading[Certificate]:
+def certificate(run: Run, name: str) -> Waits[Reading[Certificate]]:
     """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
-    query = trustpoint.certificate_query(run.alive().schema, name)
+    query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     if query.missing is not None and run.ssh is not None:
-        return cliread.certificate(run.ssh, name)
-    return _asked(run, query, ask_one)
+        return cliread.certificate((yield from run.cli()), name)
+    return (yield from _asked(run, query, ask_one))
 
 
-def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Reading[Certificate]:
+def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Certificate]]:
     """The reading by *ask*; once more on another session where the one of now is lost or silent.
 
     Raises:
         AgentError: as of :func:`agent.netconf.query.ask`, the second time as well; or no session can be opened.
     """
     try:
-        return ask(run.alive(), query, run.policy)
+        return (yield from ask((yield from run.alive()), query, run.policy))
     except (ReplyTimeout, SessionLost, ProtocolError) as error:
         if run.connect is None:
             raise
         log.info("%s: %s; asking again on another session", run.plan.device, error.message)
     run.abandon()
-    return ask(run.alive(), query, run.policy)
+    return (yield from ask((yield from run.alive()), query, run.policy))
 
 
-def pool_has(run: Run, anchor: TrustAnchor) -> bool | None:
+def pool_has(run: Run, anchor: TrustAnchor) -> Waits[bool | None]:
     """Whether the trustpool lists *anchor*; None where it cannot be read."""
-    reading = cliread.trustpool(run.shell())
+    reading = cliread.trustpool((yield from run.cli()))
     if reading.value is None:
         return None
     return any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in reading.value)
@@ -218,14 +220,14 @@ def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate
     return evidence if evidence is not Evidence.NONE else None
 
 
-def reopen(run: Run, error: OutcomeUnknown) -> None:
+def reopen(run: Run, error: OutcomeUnknown) -> Waits[None]:
     """Have a session to read with after a write whose answer was lost.
 
     Raises:
         OutcomeUnknown: there is none.
     """
     try:
-        run.alive()
+        yield from run.alive()
     except AgentError as second:
         raise OutcomeUnknown(
             f"{error.message}; reading it back failed: {second.message}", device=run.plan.device, hint=error.hint
@@ -233,47 +235,47 @@ def reopen(run: Run, error: OutcomeUnknown) -> None:
 
 
 def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certificate]]:
-    query = trustpoint.certificate_query(run.alive().schema, name)
+    query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     if query.missing is not None and run.ssh is not None:
         return (yield from _on_console(run, name))
     end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
-    reading = _asked(run, query, ask_until_there)
+    reading = yield from _asked(run, query, ask_until_there)
     while reading.answered and reading.value is None and run.policy.clock() < end:
-        run.policy.sleep(_INTERVAL)
+        yield Wait(_INTERVAL, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = _asked(run, query, ask_one)
-    return _seconded(run, name, reading)
+        reading = yield from _asked(run, query, ask_one)
+    return (yield from _seconded(run, name, reading))
 
 
-def _full(run: Run, name: str) -> Reading[Certificate]:
+def _full(run: Run, name: str) -> Waits[Reading[Certificate]]:
     """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
-    query = trustpoint.certificate_query(run.alive().schema, name)
+    query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     if query.missing is not None:
-        return certificate(run, name)
-    return _seconded(run, name, _asked(run, query, ask_until_there))
+        return (yield from certificate(run, name))
+    return (yield from _seconded(run, name, (yield from _asked(run, query, ask_until_there))))
 
 
-def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Reading[Certificate]:
+def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Waits[Reading[Certificate]]:
     """*reading*, or that of the CLI where the model told nothing and the CLI does."""
     if not reading.empty or run.ssh is None:
         return reading
-    shown = cliread.certificate(run.ssh, name)
+    shown = cliread.certificate((yield from run.cli()), name)
     return shown if shown.answered else reading
 
 
 def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
-    reading = certificate(run, name)
+    reading = yield from certificate(run, name)
     for wait in EMPTY_WAITS:
         if reading.value is not None or not reading.answered:
             break
-        run.policy.sleep(wait)
+        yield Wait(wait, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = certificate(run, name)
+        reading = yield from certificate(run, name)
     return reading
 
 
-def _in_pool(run: Run, anchor: TrustAnchor) -> Evidence | None:
+def _in_pool(run: Run, anchor: TrustAnchor) -> Waits[Evidence | None]:
     """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
     if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
         return None
-    return Evidence.CONSOLE if pool_has(run, anchor) else None
+    return Evidence.CONSOLE if (yield from pool_has(run, anchor)) else None
