@@ -21,6 +21,7 @@ from agent.model.errors import (
     ConnectError,
     HostKeyError,
     Interrupted,
+    LockDenied,
     OutcomeUnknown,
     ReplyTimeout,
     RPCError,
@@ -225,8 +226,9 @@ class Tries:
 
     def waited(self) -> Waits[None]:
         """The wait ahead of a try; none ahead of the first."""
-        if self.error is not None:
-            yield from self._policy.pause(self._seconds, self._why, self.error.message)
+        if (error := self.error) is not None:
+            said = error.hint if isinstance(error, LockDenied) else None  # who holds it
+            yield from self._policy.pause(self._seconds, self._why, said or error.message)
 
     def _failed(self, state: RetryCallState) -> None:
         self.error, self._seconds = _error(state), state.upcoming_sleep
