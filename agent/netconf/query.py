@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from agent.model.errors import AccessDenied, ReplyTimeout, RPCError, SchemaError, SessionLost
+from agent.model.errors import AccessDenied, AgentError, ReplyTimeout, RPCError, SchemaError, SessionLost
 from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
-from agent.netconf.retry import Disposition, Policy, Waits, classify
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify
 from agent.netconf.session import Pending, Session
 from agent.netconf.yang.schema import findings
 
@@ -137,16 +137,18 @@ def settle(session: Session, query: Query[T], pending: Pending | None, policy: P
 
     A session that was lost or is silent is asked no further time.
     """
+
+    def attempt(number: int) -> Waits[Reading[T]]:
+        return at_once(lambda: query.read(pending if number == 1 else query.send(session)))
+
+    def told(error: AgentError) -> Iterable[Wait]:
+        log.info("%s: %s is read again: %s", session.device, query.what, error.message)
+        return ()
+
+    never = (ReplyTimeout, SessionLost)
     try:
-        for attempt in (tries := policy.tries(Waiting.BUSY, never=(ReplyTimeout, SessionLost))):
-            if tries.error is not None:
-                log.info("%s: %s is read again: %s", session.device, query.what, tries.error.message)
-                yield from tries.waited()
-                pending = None
-            with attempt:
-                return query.read(pending or query.send(session))
+        return (yield from policy.repeated(attempt, Waiting.BUSY, never=never, told=told))
     except AccessDenied as error:
         return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
     except RPCError as error:
         return Reading(source=query.source, missing=f"{query.what}: {error.message}")
-    raise AssertionError("a try neither returned nor raised")

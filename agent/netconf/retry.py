@@ -8,12 +8,13 @@ from __future__ import annotations
 import random as _random
 import re
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, Any, Never, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Never, TypeAlias, TypeVar, cast
 
 from agent.model.errors import (
     AccessDenied,
@@ -32,7 +33,7 @@ from agent.model.errors import (
 from agent.model.outcome import Wait, Waiting
 
 if TYPE_CHECKING:
-    from tenacity import AttemptManager, RetryCallState, Retrying
+    from tenacity import RetryCallState, Retrying
 
 T = TypeVar("T")
 Y = TypeVar("Y")
@@ -188,59 +189,11 @@ def _plain(text: str | None) -> str:
     return " ".join(_XML_TAG.sub(" ", text or "").lower().split())
 
 
-class Tries:
-    """Tries by a policy, made by tenacity, for steps: the wait ahead of each is theirs to yield.
-
-    ::
-
-        for attempt in (tries := policy.tries(Waiting.LOCK)):
-            yield from tries.waited()
-            with attempt:
-                return lock()
-
-    An error inside the ``with`` is swallowed where another try follows, else the loop raises it.
-
-    Attributes:
-        error: what the try before failed by; None ahead of the first.
-    """
-
-    def __init__(self, policy: Policy, why: Waiting, never: tuple[type[AgentError], ...]) -> None:
-        self.error: AgentError | None = None
-        self._policy, self._why, self._never = policy, why, never
-        self._seconds = 0.0
-
-    def __iter__(self) -> Iterator[AttemptManager]:
-        from tenacity import retry_if_exception, retry_if_not_exception_type
-
-        policy = self._policy
-        retrying = _tenacious()(
-            retry=retry_if_exception(lambda error: classify(error) in policy.repeats)
-            & retry_if_not_exception_type(self._never),
-            stop=policy.enough(),
-            wait=policy.back_off,
-            before_sleep=self._failed,
-            sleep=lambda _: None,  # but waited for by the steps
-            reraise=True,
-        )
-        return iter(retrying)
-
-    def waited(self) -> Waits[None]:
-        """The wait ahead of a try; none ahead of the first."""
-        if (error := self.error) is not None:
-            said = error.hint if isinstance(error, LockDenied) else None  # who holds it
-            yield from self._policy.pause(self._seconds, self._why, said or error.message)
-
-    def _failed(self, state: RetryCallState) -> None:
-        self.error, self._seconds = _error(state), state.upcoming_sleep
-        if self._policy.told is not None and classify(self.error) is Disposition.SLOW:
-            self._policy.told(self.error, self._seconds)
-
-
 @cache
 def _tenacious() -> type[Retrying]:
-    """Retrying whose tries may go on in another thread than they began in, as those of a push do that was parked.
+    """Retrying that may go on in another thread than it began in, as the steps of a push do that was parked.
 
-    tenacity keeps their statistics for each thread and looks for them in the one of now.
+    tenacity keeps its statistics for each thread, and looks for them in the one of now.
     """
     from tenacity import Retrying
 
@@ -306,19 +259,11 @@ class Policy:
             raise Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
 
     def check(self) -> None:
-        """Go on, unless the wish to end came; takes no time.
-
-        Raises:
-            Interrupted: it came.
-        """
+        """As :meth:`wait`, for no time."""
         self.wait(0)
 
     def pause(self, seconds: float, why: Waiting, detail: str = "") -> Waits[None]:
-        """A wait as a value; where none is needed the same as :meth:`check`.
-
-        Raises:
-            Interrupted: the wish to end came.
-        """
+        """A wait as a value; where none is needed the same as :meth:`check`."""
         if seconds > 0:
             yield Wait(seconds, why, detail, breakable=self.stop is not None)
         else:
@@ -335,39 +280,59 @@ class Policy:
         """
         return replace(self, repeats=frozenset((Disposition.SLOW,)))
 
-    def tries(self, why: Waiting, *, never: tuple[type[AgentError], ...] = ()) -> Tries:
-        """Tries of something that may fail in passing; *why* waits are between them, which errors end them at once."""
-        return Tries(self, why, never)
+    def repeated(
+        self,
+        attempt: Callable[[int], Generator[Y, None, T]],
+        why: Waiting,
+        *,
+        never: tuple[type[AgentError], ...] = (),
+        told: Callable[[AgentError], Iterable[Y]] = lambda _: (),
+    ) -> Generator[Y | Wait, None, T]:
+        """The steps of *attempt*, which is told its number, tried as the policy says, with waits between the tries.
 
-    def tried(self, action: Callable[[], T], why: Waiting, before: Callable[[], Waits[None]] | None = None) -> Waits[T]:
-        """*action*'s value, tried as the policy says; the error of the last try, or a permanent one, is raised.
-
-        What has to be waited for *before* each try is not among what may fail.
+        *told* says what is yielded of a failed try ahead of the wait for the next; errors that are *never* tried again,
+        permanent ones and that of the last try are raised.
         """
-        for attempt in (tries := self.tries(why)):
-            yield from tries.waited()
-            if before is not None:
-                yield from before()
-            with attempt:
-                return action()
+        from tenacity import retry_if_exception, retry_if_not_exception_type
+
+        failed: list[AgentError] = []
+        again = retry_if_exception(lambda error: classify(error) in self.repeats) & retry_if_not_exception_type(never)
+        for current in _tenacious()(
+            retry=again,
+            stop=self._stop(),
+            wait=self._wait,
+            before_sleep=lambda state: failed.append(_error(state)),
+            sleep=lambda _: None,  # but yielded here
+            reraise=True,
+        ):
+            if failed:
+                yield from told(failed[-1])
+                yield from self._waited(failed[-1], current.retry_state.upcoming_sleep, why)
+            with current:
+                return (yield from attempt(current.retry_state.attempt_number))
         raise AssertionError("a try neither returned nor raised, and none followed")
+
+    def _waited(self, error: AgentError, seconds: float, why: Waiting) -> Waits[None]:
+        if self.told is not None and classify(error) is Disposition.SLOW:
+            self.told(error, seconds)
+        holder = error.hint if isinstance(error, LockDenied) else None
+        return self.pause(seconds, why, holder or error.message)
 
     def jittered(self, seconds: float) -> float:
         """*seconds* and a part of them, drawn anew each time, so that many do not come back at once."""
         return seconds * (1 + self.jitter * self.random())
 
-    def back_off(self, state: RetryCallState) -> float:
-        """Seconds from a failed try to the next."""
+    def _wait(self, state: RetryCallState) -> float:
         from tenacity import wait_exponential
 
         least = self.slow if classify(_error(state)) is Disposition.SLOW else 0.0
         grown = wait_exponential(multiplier=self.first, exp_base=self.factor, max=self.longest, min=least)
         return self.jittered(grown(state))
 
-    def enough(self) -> Callable[[RetryCallState], bool]:
+    def _stop(self) -> Callable[[RetryCallState], bool]:
         """Whether a failed try was the last: too many, a second bare failure, or the next would begin too late.
 
-        The time is the policy's; tenacity's own ``stop_before_delay`` knows the machine's alone.
+        By the policy's clock; tenacity's own ``stop_before_delay`` knows the machine's alone.
         """
         from tenacity import stop_after_attempt
 
@@ -381,27 +346,48 @@ class Policy:
         return stop
 
 
-def driven(steps: Generator[Y | Wait, None, T], policy: Policy) -> Generator[Y, None, T]:
-    """The plain driver: what *steps* yield, less the waits, which are slept by *policy* in between.
+def at_once(action: Callable[[], T]) -> Waits[T]:
+    """*action* as steps that wait for nothing."""
+    yield from ()
+    return action()
 
-    What breaks a sleep off, such as :class:`agent.model.errors.Interrupted`, is raised where the steps wait.
+
+def relayed(
+    steps: Generator[Y, None, T],
+    *,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    done: Callable[[Y], bool] = lambda _: False,
+) -> Generator[Y, None, T]:
+    """The same *steps*, each taken inside the context *around* it, less those that are *done* by themselves.
+
+    What is thrown in, or raised by *done*, is raised where the steps are.
     """
     resume = partial(next, steps)
     while True:
+        with around():
+            try:
+                step = resume()
+            except StopIteration as end:
+                value: T = end.value
+                return value
         try:
-            step = resume()
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        try:
-            if isinstance(step, Wait):
-                (policy if step.breakable else policy.unstopped()).wait(step.seconds)
-            else:
+            if not done(step):
                 yield step
         except BaseException as error:  # noqa: BLE001 - it is the steps' to end by
             resume = partial(steps.throw, error)
         else:
             resume = partial(next, steps)
+
+
+def driven(steps: Generator[Y | Wait, None, T], policy: Policy) -> Generator[Y, None, T]:
+    """The plain driver: what *steps* yield, less the waits, which are slept by *policy* in between."""
+
+    def slept(step: Y | Wait) -> bool:
+        if isinstance(step, Wait):
+            (policy if step.breakable else policy.unstopped()).wait(step.seconds)
+        return isinstance(step, Wait)
+
+    return cast("Generator[Y, None, T]", relayed(steps, done=slept))
 
 
 def completed(steps: Waits[T], policy: Policy) -> T:

@@ -37,7 +37,7 @@ from agent.model.local.clock import Clock
 from agent.model.outcome import Waiting
 from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
-from agent.netconf.retry import Policy, completed
+from agent.netconf.retry import Policy, at_once, completed
 from agent.netconf.trace import Tap, Trace, Way
 from agent.netconf.unlogged import Unlogged
 from agent.netconf.yang import yanglibrary
@@ -372,7 +372,9 @@ def connect(
             clock=device.clock,
         )
 
-    return opened() if policy is None else completed(policy.opening().tried(opened, Waiting.SESSION), policy)
+    if policy is None:
+        return opened()
+    return completed(policy.opening().repeated(lambda _: at_once(opened), Waiting.SESSION), policy)
 
 
 Connector = Callable[[], Session]

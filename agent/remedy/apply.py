@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 from agent.model.caution import CommitMode
@@ -30,7 +29,7 @@ from agent.model.plan import (
 )
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
-from agent.netconf.retry import Policy, Waits, completed, driven
+from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session
 from agent.remedy.commit.change import begun_anew
 from agent.remedy.commit.claim import Installing, claim, tidy
@@ -114,21 +113,8 @@ def carry_out(
 
 
 def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
-    """The same steps; what is logged on the way to each is bound to it, what the driver logs between is not."""
-    resume = partial(next, steps)
-    while True:
-        with bound(device=run.plan.device, step=run.current):
-            try:
-                step = resume()
-            except StopIteration as end:
-                value: T = end.value
-                return value
-        try:
-            yield step
-        except BaseException as error:  # noqa: BLE001 - it is the steps' to end by
-            resume = partial(steps.throw, error)
-        else:
-            resume = partial(next, steps)
+    """The same; what is logged on the way to each is bound to the step, what the driver logs between is not."""
+    return relayed(steps, around=lambda: bound(device=run.plan.device, step=run.current))
 
 
 def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | None) -> Steps[Outcome]:

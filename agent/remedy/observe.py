@@ -16,7 +16,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
-from agent.netconf.retry import Policy, Waits, completed
+from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy.access import access
 from agent.xr import destination as transport
@@ -126,7 +126,8 @@ def reread(
     state = replace(state, config=config, certificate=certificate)
     if ssh is None or state.cli is not None:
         return state
-    yield from ssh.opening()
+    if pool or _config_untold(state) or _certificate_untold(state):
+        yield from ssh.opening()
     return replace(
         state,
         config=cliread.config(ssh, state.trustpoint) if _config_untold(state) else config,
@@ -137,6 +138,10 @@ def reread(
 
 def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Waits[Reading[Licensing]]:
     """The licensing state by its model, else over the CLI."""
+    return relayed(_licensing(session, policy, ssh), around=lambda: bound(device=session.device))
+
+
+def _licensing(session: Session, policy: Policy, ssh: Ssh | None) -> Waits[Reading[Licensing]]:
     reading = yield from ask_one(session, licensing.query(session.schema), policy)
     if ssh is None or not _unmodelled(reading):
         return reading

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.outcome import Waiting
 from agent.model.state import AuthorizationState, Licensing, Reading
@@ -88,8 +87,7 @@ def poll(
     )
     try:
         while True:
-            with bound(device=device):
-                sample = completed(watch.sample(), policy)
+            sample = completed(watch.sample(), policy)
             yield sample
             if sample.reached:
                 return

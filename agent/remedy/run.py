@@ -217,15 +217,13 @@ class Run:
         why: Waiting = Waiting.BUSY,
         never: tuple[type[AgentError], ...] = (SessionLost,),
     ) -> Steps[T]:
-        """*attempt*, which is told its number, until it succeeds or the *policy* ends."""
-        for current in (tries := policy.tries(why, never=never)):
-            if tries.error is not None:
-                log.info("%s: %s is repeated: %s", self.plan.device, step, tries.error)
-                yield self.retried(step, tries.error.message)
-                yield from tries.waited()
-            with current:
-                return (yield from attempt(current.retry_state.attempt_number))
-        raise AssertionError("the policy neither returned nor raised")
+        """As :meth:`Policy.repeated`, each repeat an event."""
+
+        def told(error: AgentError) -> Steps[None]:
+            log.info("%s: %s is repeated: %s", self.plan.device, step, error)
+            yield self.retried(step, error.message)
+
+        return policy.repeated(attempt, why, never=never, told=told)
 
     def settle(self) -> None:
         """Read the answers nobody waited for (unlocks); a refusal there is said, and changes no result."""
@@ -310,8 +308,12 @@ class Run:
 
     def _opened(self, connect: Connector, policy: Policy) -> Waits[Session]:
         """Another session; a wish to end breaks off what is waited for between tries, and not a turn that was taken."""
-        turn = policy.unstopped().pause
-        return policy.tried(connect, Waiting.SESSION, before=lambda: turn(self.turn(), Waiting.TURN))
+
+        def attempt(_: int) -> Waits[Session]:
+            yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
+            return connect()
+
+        return policy.repeated(attempt, Waiting.SESSION)
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""

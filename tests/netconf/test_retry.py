@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ from agent.model.errors import (
     TransportError,
 )
 from agent.model.outcome import Wait, Waiting
-from agent.netconf.retry import Disposition, Policy, Waits, classify, completed, driven
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify, completed, driven
 
 FOREIGN = "One or more commits have occurred from other configuration sessions since this session started"
 # SYNTHETIC: the words are IOS XR's, the replies around them are not recorded.
@@ -186,7 +187,11 @@ class Action:
 
 def tried(policy: Policy, action: Callable[[], str]) -> str:
     """*action*, its waits slept."""
-    return completed(policy.tried(action, Waiting.BUSY), policy)
+    return completed(steps_of(policy, action), policy)
+
+
+def steps_of(policy: Policy, action: Callable[[], str], **how: Any) -> Waits[str]:
+    return policy.repeated(lambda _: at_once(action), Waiting.LOCK, **how)
 
 
 @pytest.mark.parametrize("info, expected", ANSWERS, ids=str)
@@ -402,21 +407,27 @@ def test_the_time_an_action_takes_counts_towards_the_deadline() -> None:
 
 def test_what_is_never_to_be_repeated_ends_the_tries() -> None:
     action = Action(BUSY, SessionLost("gone"))
-    tries = Time().policy().tries(Waiting.BUSY, never=(SessionLost,))
-
-    def act() -> None:
-        for attempt in tries:
-            with attempt:
-                action()
-
+    policy = Time().policy()
     with pytest.raises(SessionLost):
-        act()
-    assert (action.calls, tries.error) == (2, BUSY)
+        completed(steps_of(policy, action, never=(SessionLost,)), policy)
+    assert action.calls == 2
+
+
+def test_an_attempt_is_told_its_number_and_a_failed_one_is_told_of_before_the_wait() -> None:
+    action, numbers = Action(BUSY, BARE), list[int]()
+
+    def attempt(number: int) -> Waits[str]:
+        numbers.append(number)
+        return at_once(action)
+
+    steps = Time().policy().repeated(attempt, Waiting.BUSY, told=lambda error: [error.message])
+    said = [step.seconds if isinstance(step, Wait) else step for step in steps]
+    assert (said, numbers) == ([BUSY.message, 0.2, BARE.message, 0.4], [1, 2, 3])
 
 
 def test_a_wait_between_two_tries_is_a_value_that_says_why_and_nothing_sleeps() -> None:
     time, action = Time(), Action(BUSY, LIMITED)
-    steps = time.policy().tried(action, Waiting.LOCK)
+    steps = steps_of(time.policy(), action)
     assert next(steps) == Wait(0.2, Waiting.LOCK, BUSY.message, breakable=False)
     assert next(steps) == Wait(60.0, Waiting.LOCK, "reset", breakable=False)
     with pytest.raises(StopIteration) as end:
@@ -425,7 +436,7 @@ def test_a_wait_between_two_tries_is_a_value_that_says_why_and_nothing_sleeps() 
 
 
 def test_tries_go_on_in_another_thread_each_time() -> None:
-    steps, waits = Time().policy().tried(Action(BUSY, BUSY, BUSY), Waiting.BUSY), list[Wait]()
+    steps, waits = steps_of(Time().policy(), Action(BUSY, BUSY, BUSY)), list[Wait]()
     for _ in range(3):
         with ThreadPoolExecutor(1) as pool:
             waits.append(pool.submit(next, steps).result())
@@ -434,14 +445,15 @@ def test_tries_go_on_in_another_thread_each_time() -> None:
         assert pool.submit(next, steps, None).result() is None
 
 
-def test_what_is_waited_for_before_a_try_is_yielded_ahead_of_each() -> None:
-    policy = Time().policy()
-    steps = policy.tried(Action(BUSY), Waiting.SESSION, before=lambda: policy.pause(7.0, Waiting.TURN))
-    assert [(wait.seconds, wait.why) for wait in steps] == [
-        (7.0, Waiting.TURN),
-        (0.2, Waiting.SESSION),
-        (7.0, Waiting.TURN),
-    ]
+def test_what_an_attempt_itself_waits_for_is_yielded_ahead_of_it() -> None:
+    action, policy = Action(BUSY), Time().policy()
+
+    def attempt(_: int) -> Waits[str]:
+        yield from policy.pause(7.0, Waiting.TURN)
+        return action()
+
+    waits = [(wait.seconds, wait.why) for wait in policy.repeated(attempt, Waiting.SESSION)]
+    assert waits == [(7.0, Waiting.TURN), (0.2, Waiting.SESSION), (7.0, Waiting.TURN)]
 
 
 def test_the_plain_driver_sleeps_the_waits_and_passes_everything_else_on() -> None:

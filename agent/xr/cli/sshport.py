@@ -137,17 +137,14 @@ class Ssh:
             self.close()
         if self._connection is None:
             with self._remembered("SSH"):
-                tried = self.policy.opening().tried(self._connect, Waiting.SESSION, before=self._in_turn)
-                self._connection = yield from tried
+                self._connection = yield from self.policy.opening().repeated(self._connect, Waiting.SESSION)
         return self._connection
 
-    def _in_turn(self) -> Waits[None]:
-        return self.policy.pause(self._turn(), Waiting.TURN)
-
-    def _connect(self) -> Connection:
+    def _connect(self, _: int) -> Waits[Connection]:
         from agent.ssh.connection import Deadline, open_ssh
         from agent.ssh.peer import Service
 
+        yield from self.policy.pause(self._turn(), Waiting.TURN)
         return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now), Service.CLI)
 
     @contextmanager
