@@ -20,7 +20,7 @@ from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.netconf.transport import DirectSession
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
-from agent.simulator.server import NetconfSession
+from agent.simulator.netconf.subsystem import NetconfSession
 from agent.ssh.connection import Deadline
 from tests.support import Clock, DeviceClock, eventually
 
@@ -48,7 +48,7 @@ class Wire:
         if fault is not None or device.refuses():
             self.abort()
             return
-        self._session = NetconfSession(device, self)  # type: ignore[arg-type] # as much of a connection as it uses
+        self._session = NetconfSession(device, self)
         self._session.connection_made(self)
         self._session.session_started()
 
@@ -98,8 +98,9 @@ class Wire:
         """End it as after close-session."""
         self.abort()
 
-    def get_extra_info(self, name: str) -> None:
-        """There is no socket."""
+    def reset(self) -> None:
+        """The same: there is no TCP."""
+        self.abort()
 
 
 class InProcess(DirectSession):

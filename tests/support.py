@@ -20,7 +20,7 @@ from agent.model.local.clock import Clock as RouterClock
 from agent.netconf.payload import template
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Persona, Simulator
-from agent.simulator.silence import Silence
+from agent.simulator.device.silence import Silence
 
 _TESTS = Path(__file__).parent
 _TURN = 0.01

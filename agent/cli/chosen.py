@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from agent.model.device import Device, HostKeys, Secret
     from agent.model.pki.anchor import TrustAnchor
     from agent.model.plan import Intent
+    from agent.remedy.notices.notice import Notice
 
 T = TypeVar("T")
 
@@ -143,8 +145,23 @@ def _jump(options: Options, keys: HostKeys) -> Device | None:
     return jump_host(options["jump"], keys, options["ssh_config"])
 
 
-def anchor(options: Options) -> TrustAnchor:
-    """The anchor of ``--anchor``, else the bundled one.
+def notices(options: Options) -> tuple[Notice, ...]:
+    """The notices of ``--notice``; none where the bundled one is meant.
+
+    Raises:
+        InputError: one of them cannot be used, or ``--anchor`` beside several.
+    """
+    from agent.model.errors import InputError
+    from agent.remedy.notices.folder import read
+
+    found = tuple(read(one) for one in options.get("notices") or ())
+    if len(found) > 1 and options["anchor"] is not None:
+        raise InputError("each of several notices has its own root", hint="leave --anchor out")
+    return found
+
+
+def anchor(options: Options, notices: Sequence[Notice] = ()) -> TrustAnchor:
+    """The anchor of ``--anchor``, else the root of the first of *notices*, else the bundled one.
 
     Raises:
         InputError: it is not one CA certificate, or not valid today.
@@ -153,7 +170,8 @@ def anchor(options: Options) -> TrustAnchor:
     from agent.model.pki.anchor import TrustAnchor
 
     path: Path | None = options["anchor"]
-    found = TrustAnchor.from_file(path) if path is not None else TrustAnchor.bundled()
+    default = notices[0].root if notices else TrustAnchor.bundled()
+    found = TrustAnchor.from_file(path) if path is not None else default
     if found.expired(datetime.now(UTC)):
         raise InputError(
             f"{path or found.name}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",

@@ -31,7 +31,6 @@ from agent.fleet.run.runner import Crew
 from agent.model.errors import InputError
 from agent.model.local.files import read_start
 from agent.netconf.trace import TraceFile
-from agent.remedy.notices.notice import Notice
 from agent.ssh.connection import jump_host
 
 Options = options.Options
@@ -77,7 +76,7 @@ def settings(given: Options) -> dict[str, Any]:
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value if str(value) == _STDIN else value.absolute())
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
@@ -88,7 +87,8 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     for name, value in kept.items():
         anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if name in merged and not anew:
-            merged[name] = Path(value) if name in paths else tuple(value) if isinstance(value, list) else value
+            make = Path if name in paths else lambda plain: plain
+            merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
         raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
     return merged
@@ -107,15 +107,15 @@ def check(given: Options) -> None:
 
 
 def job(kind: Kind, given: Options) -> Job:
-    notice: Path | None = given.get("notice")
+    notices = chosen.notices(given)
     token = _token(given)
     if token is not None and not given["scheduler"]:
         token.resolve()
     if kind in (Kind.ASSESS, Kind.POLL):
-        intent = agent.Intent(anchor=chosen.anchor(given), trustpoint=chosen.trustpoint_name(given))
+        intent = agent.Intent(anchor=chosen.anchor(given, notices), trustpoint=chosen.trustpoint_name(given))
     else:
         intent = replace(chosen.intent({**given, "register_token_file": None, "register_token_env": None}), token=None)
-    return Job(kind, _reach(given), intent, token, Notice.from_file(notice) if notice else None)
+    return Job(kind, _reach(given), intent, token, notices)
 
 
 def _token(given: Options) -> Reference | None:

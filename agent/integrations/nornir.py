@@ -43,6 +43,7 @@ from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
 from agent.remedy.apply import failed, remediate
+from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe, read_licensing
 from agent.remedy.plan import plan
@@ -68,16 +69,19 @@ def assess(
 ) -> Result:
     """Judge the host: schema ``assess``. Failed only where it could not be read; a warning where it needs a look.
 
-    *notice* defaults to the bundled one of FN72290, *now* (aware) to this machine's clock. *ssh* makes the CLI of a
-    device, None rules it out.
+    *notice* defaults to the bundled one of FN72290, *anchor* to its root, *now* (aware) to this machine's clock. *ssh*
+    makes the CLI of a device, None rules it out.
     """
+    notice = notice or bundled()
     try:
         with _reached(task, ssh) as way:
-            state = observe(way.session, trustpoint, policy=policy, ssh=way.ssh, full=True)
+            state = observe(
+                way.session, trustpoint, policy=policy, ssh=way.ssh, full=True, signatures=notice.signatures
+            )
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
         return Result(task.host, objects.assess_object(unread), failed=True)
-    verdict = judge.assess(state, anchor or TrustAnchor.bundled(), now or datetime.now(UTC), notice=notice)
+    verdict = judge.assess(state, anchor or notice.root, now or datetime.now(UTC), notice=notice)
     bad = verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
     return Result(task.host, objects.assess_object(verdict), severity_level=logging.WARNING if bad else logging.INFO)
 

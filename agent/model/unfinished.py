@@ -19,6 +19,7 @@ class Unfinished:
         persist: the persist-id of the commit on trial (RFC 6241 section 8.4), None for a plain commit.
         until: when the router has taken a commit on trial back by itself, by this machine's clock, aware; None where no
             commit was about to be sent yet.
+        seconds: how long that is from when it was sent; None where it is not known.
     """
 
     trustpoint: str
@@ -26,6 +27,7 @@ class Unfinished:
     wanted: str | None
     persist: str | None = None
     until: datetime | None = None
+    seconds: float | None = None
 
 
 class WriteAheadLog(Protocol):

@@ -20,6 +20,7 @@ from agent.model.errors import (
     AccessDenied,
     AgentError,
     ConnectError,
+    ConsoleError,
     HostKeyError,
     Interrupted,
     LockDenied,
@@ -129,7 +130,7 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
 
     An rpc-error is judged by its error-tag, then its error-info, then its text, since XR often omits the message. Of
     several errors in one reply the gravest counts, warnings not at all. A read harms nobody: one that just failed is
-    tried once more, whatever the text.
+    tried once more, whatever the text. What the CLI refused has its words alone.
     """
     match error:
         case AccessDenied() | HostKeyError() | SSHAuthenticationError():
@@ -144,6 +145,9 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
             return Disposition.TRANSIENT
         case ConnectError():
             return Disposition.SLOW if error.rate_limited else Disposition.TRANSIENT
+        case ConsoleError() if not error.unauthorized:
+            said = _of(RpcErrorInfo(message=error.message), deleting=False, reading=False)  # the router's words in it
+            return said if said in (Disposition.TRANSIENT, Disposition.SLOW) else Disposition.PERMANENT
     return Disposition.PERMANENT
 
 

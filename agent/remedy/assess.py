@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agent.model.pki.anchor import TrustAnchor
@@ -9,11 +11,10 @@ from agent.model.pki.certificate import Evidence
 from agent.model.plan import Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing, State, TransportType
 from agent.remedy.lasting import lasts
-from agent.remedy.notices.notice import Notice, bundled_notice, release_number
+from agent.remedy.notices.folder import bundled
+from agent.remedy.notices.notice import Notice, release_number
 from agent.remedy.plan import RELOAD
 
-DEADLINES = (("comm_failed", 30), ("authorization_expired", 90), ("unregistered", 365))
-"""Days after the last successful contact at which a device degrades, and what it then reports."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a device's clock may be off before it is said."""
 _DAY = timedelta(days=1)
@@ -25,7 +26,9 @@ _SWITCHED_OFF = {
     "name_validation": "name validation is switched off (crypto disable tls peer name-validation): TLS applications "
     "take a certificate of any name",
 }
-_TRUST_FAILED = "XR_SSL-3-CERT_VERIFY_ERR_2_PARAM"
+_NOT_SHOWN = "the device answers with nothing, as also to a user who may not read it"
+_COMM_DEADLINE = timedelta(days=90)
+"""How long after the last success the device's own ``comm-deadline-time`` stands."""
 
 
 def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice | None = None) -> Verdict:
@@ -35,15 +38,18 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     concerned; a contact that succeeded after they changed, where peer verification is known to be on; then the release
     and its fixes as the notice has them, which what the device shows outweighs. What cannot be told is ``unknown``,
     and so is a device whose clock is outside the anchor's validity: TLS fails then, root or not.
+
+    Of an *anchor* that is not the notice's root the notice's servers, dates and releases tell nothing.
     """
-    judge = _Judge(state, anchor, now, notice or bundled_notice())
+    notice = notice or bundled()
+    judge = _Judge(state, anchor, now, notice)
     kind = judge.by_certificate() or judge.by_transport() or judge.by_contact()
     kind = kind or judge.by_device(judge.by_release())
     if kind is not VerdictKind.AFFECTED:
         judge.reasons.insert(0, judge.reasons.pop())  # the one that decided, where a table has room for one
     judge.about_syslog()
     kind = judge.by_clock(kind)
-    deadlines = deadlines_of(judge.licence)
+    deadlines = deadlines_of(judge.licence, notice)
     if kind in (VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED):
         deadlines = tuple((name, when) for name, when in deadlines if when >= now)
     judge.reasons += _contact(judge.licence, deadlines, now)
@@ -57,6 +63,31 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     return Verdict(state.device, kind, tuple(judge.reasons), deadlines, tuple(judge.warnings), persistent)
 
 
+def assess_by(state: State, notices: Sequence[Notice], now: datetime, *, anchor: TrustAnchor | None = None) -> Verdict:
+    """The verdict by several *notices*: the worst of theirs, each reason with the name of its notice.
+
+    Each is judged by its own root, unless *anchor* takes its place. Without notices it is the bundled one.
+    """
+    found = [(one, assess(state, anchor or one.root, now, notice=one)) for one in notices or (bundled(),)]
+    if len(found) == 1:
+        return found[0][1]
+    found.sort(key=lambda each: _WORST.index(each[1].kind))
+    due: dict[str, datetime] = {}
+    for name, moment in (each for _, verdict in found for each in verdict.deadlines):
+        due[name] = min(moment, due.get(name, moment))
+    lasting = {verdict.persistent for _, verdict in found if verdict.kind is VerdictKind.REMEDIED}
+    return replace(
+        found[0][1],
+        reasons=tuple(f"{one.name}: {reason}" for one, verdict in found for reason in verdict.reasons),
+        deadlines=tuple(due.items()),
+        warnings=tuple(dict.fromkeys(text for _, verdict in found for text in verdict.warnings)),
+        persistent=False if False in lasting else None if None in lasting else bool(lasting) or None,
+    )
+
+
+_WORST = (VerdictKind.AFFECTED, VerdictKind.UNKNOWN, VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED)
+
+
 class _Judge:
     """One device under judgement; each look adds its reasons, and a kind where it decides."""
 
@@ -66,6 +97,7 @@ class _Judge:
         self.reasons: list[str] = []
         self.warnings: list[str] = []
         self._unproven: str | None = None
+        self._elsewhere = anchor.sha256 != notice.root.sha256
 
     def by_certificate(self) -> VerdictKind | None:
         """Whether the anchor is there: under the trustpoint, or in the trustpool."""
@@ -107,6 +139,8 @@ class _Judge:
         if kind is TransportType.OFF:
             self.reasons.append("the licensing transport is off: it does not contact the servers")
             return VerdictKind.NOT_AFFECTED
+        if self._elsewhere:
+            return None
         urls = self._urls()
         concerned = [url for url in urls if self._notice.concerns(url)]
         if concerned:
@@ -126,17 +160,18 @@ class _Judge:
 
     def by_contact(self) -> VerdictKind | None:
         """A contact that succeeded after the server had changed its root, with peer verification on, needs no cure."""
-        last = self._succeeded_at()
+        last = None if self._elsewhere else self._succeeded_at()
         changes = [self._notice.changed(url) for url in self._urls()]
         # On the day itself the server may have changed after the contact.
         if last is None or not changes or any(change is None or last < change + _DAY for change in changes):
             return None
         contact = f"the last contact succeeded at {last:%Y-%m-%d}, after the server had changed its root"
         verified = self._state.peer_verification
-        if verified.value is None:
-            why = f": {verified.missing}" if verified.missing else ""
+        if verified.value is None or (verified.value and verified.empty):
+            why = f": {verified.missing or _NOT_SHOWN}" if verified.missing or verified.empty else ""
             self._unproven = f"{contact}, which proves nothing unless the peer was verified, and that is not known{why}"
-        if verified.value is not True:
+            return None
+        if not verified.value:
             return None
         self.reasons.append(f"{contact}, with peer verification on ({verified.source})")
         return VerdictKind.NOT_AFFECTED
@@ -157,14 +192,24 @@ class _Judge:
             self.reasons.append(self._state.software.missing or "the release is not known")
             return VerdictKind.UNKNOWN
         release = software.release
+        if self._elsewhere:
+            self.reasons.append(
+                f"{notice.name} is about {notice.root.name}: what it says of release {release} and of servers tells "
+                f"nothing of {self._anchor.name}"
+            )
+            return VerdictKind.UNKNOWN
         for defect in sorted(software.fixes & notice.related.keys()):
             self.reasons.append(f"release {release} has {defect}: {notice.related[defect]}")
         fixed = software.fixes & notice.fixes
         if fixed:
             self.reasons.append(f"release {release} has the fix {', '.join(sorted(fixed))}")
             return VerdictKind.NOT_AFFECTED
-        if release in notice.affected:
-            self.reasons.append(f"release {release} is on the list of {notice.name}")
+        if notice.lists(release):
+            self.reasons.append(
+                f"release {release} is on the list of {notice.name}"
+                if notice.affected is not None
+                else f"{notice.name} names all releases but the fixed ones, and {release} is none of these"
+            )
             return VerdictKind.AFFECTED
         first = notice.fixed(release)
         if first is not None:
@@ -179,8 +224,8 @@ class _Judge:
     def by_device(self, kind: VerdictKind) -> VerdictKind:
         """What the device shows against the root's being there, which outweighs *kind*, the release's word."""
         absent = self._absent()
-        logged = any(one.mnemonic == _TRUST_FAILED for one in self._state.syslog.value or ())
-        if absent or logged:
+        logged = any(one.mnemonic in self._notice.untrusted for one in self._state.syslog.value or ())
+        if absent or (logged and not self._elsewhere):
             kind = VerdictKind.AFFECTED
         elif absent is None and kind is VerdictKind.NOT_AFFECTED:
             self.reasons.append(f"{self._anchor.name} was looked for and not seen, which outweighs the release")
@@ -273,14 +318,15 @@ def _span(offset: timedelta) -> str:
     return f"{minutes} minutes" if minutes < 2 * 24 * 60 else f"{offset.days} days"
 
 
-def deadlines_of(licence: Licensing | None) -> tuple[tuple[str, datetime], ...]:
-    """The deadlines of 30, 90 and 365 days, counted from the last successful contact.
+def deadlines_of(licence: Licensing | None, notice: Notice | None = None) -> tuple[tuple[str, datetime], ...]:
+    """The deadlines of *notice*, else of the bundled one, counted from the last successful contact.
 
     After a failed one ``last-comm-time`` may be the attempt's; the device's own ``comm-deadline-time`` stands 90 days
     after the last success, so that is counted back from. Without either there are no deadlines.
     """
     last = last_contact(licence) if licence else None
-    return tuple((name, last + timedelta(days=days)) for name, days in DEADLINES) if last else ()
+    days = (notice or bundled()).deadlines
+    return tuple((name, last + timedelta(days=number)) for name, number in days.items()) if last else ()
 
 
 def last_contact(licence: Licensing) -> datetime | None:
@@ -288,7 +334,7 @@ def last_contact(licence: Licensing) -> datetime | None:
     if licence.last_comm_success and licence.last_comm_time:
         return licence.last_comm_time.moment
     if licence.deadline and licence.deadline.moment:
-        return licence.deadline.moment - timedelta(days=90)
+        return licence.deadline.moment - _COMM_DEADLINE
     return None
 
 

@@ -13,17 +13,19 @@ from agent.model.context import bound
 from agent.model.errors import AgentError
 from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.pki.certificate import Certificate, Evidence
+from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy.access import access
+from agent.remedy.notices.folder import bundled
 from agent.xr import destination as transport
 from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint
 from agent.xr.cli import readings as cliread
 from agent.xr.cli.sshport import Ssh
 from agent.xr.httpclient import HttpClient
+from agent.xr.logs.signature import Signatures
 
 T = TypeVar("T")
 
@@ -38,11 +40,13 @@ def observe(
     ssh: Ssh | None = None,
     full: bool = False,
     trustpool: bool = False,
+    signatures: Signatures | None = None,
 ) -> State:
     """The state of *session*'s device as far as its models, and the CLI behind *ssh*, show it.
 
     *full* reads what a verdict needs besides: the trustpool, syslog, clock, and the licensing transport. *trustpool*
-    reads the trustpool alone. Without either the CLI is opened only where the models do not do.
+    reads the trustpool alone. Without either the CLI is opened only where the models do not do. *signatures* are looked
+    for in the log: those of the bundled notice, where no others are given.
 
     Raises:
         AgentError: the session was lost or a read got no answer within the policy; what the device does not show or
@@ -50,7 +54,8 @@ def observe(
     """
     policy = policy or Policy()
     with bound(device=session.device):
-        reading = observation(session, trustpoint_name, policy, ssh=ssh, full=full, trustpool=trustpool)
+        by = signatures or bundled().signatures if full else None
+        reading = observation(session, trustpoint_name, policy, ssh=ssh, judged_by=by, trustpool=trustpool)
         return completed(reading, policy)
 
 
@@ -60,15 +65,17 @@ def observation(
     policy: Policy,
     *,
     ssh: Ssh | None = None,
-    full: bool = False,
+    judged_by: Signatures | None = None,
     trustpool: bool = False,
 ) -> Waits[State]:
-    """As :func:`observe`, its waits as values."""
+    """As :func:`observe`, its waits as values; in full where it is to be *judged_by* signatures."""
     ways = access(session.capabilities, session.schema)
     state = yield from _by_models(session, trustpoint_name, policy, ways)
-    if full:
-        state = yield from _judged_by_models(session, state, policy)
-    return state if ssh is None else (yield from _by_cli(ssh, state, full=full, trustpool=trustpool))
+    if judged_by is not None:
+        state = yield from _judged_by_models(session, state, policy, judged_by)
+    if ssh is not None:
+        state = yield from _by_cli(ssh, state, full=judged_by is not None, trustpool=trustpool)
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +185,11 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Wai
     )
 
 
-def _judged_by_models(session: Session, state: State, policy: Policy) -> Waits[State]:
+def _judged_by_models(session: Session, state: State, policy: Policy, signatures: Signatures) -> Waits[State]:
     schema = session.schema
     transports = transport.queries(schema)
     queries: list[Query[Any]] = [
-        syslog.query(schema),
+        syslog.query(schema, signatures),
         httpclient.query(schema),
         httpclient.names_query(schema),
         reporting.query(schema),
@@ -238,12 +245,28 @@ def _judged_by_cli(ssh: Ssh, state: State) -> State:
 
 
 def _client_by_cli(ssh: Ssh, state: State) -> State:
-    """With what the CLI shows of the HTTP client where no model has it, or where the model's answer was empty."""
+    """With what the CLI shows of the HTTP client where no model has it, or where the model's answer was empty.
+
+    That is seconded where the CLI, which hides nothing from 7.5.2 on, shows nothing switched off either.
+    """
     unmodelled = _unmodelled(state.peer_verification)
     if not (unmodelled or state.peer_verification.empty):
         return state
     shown = cliread.http_client(ssh)
-    return _with_client(state, shown) if unmodelled or shown.value is not None else state
+    if unmodelled and shown.answered and shown.value is None:
+        shown = replace(shown, missing="the CLI shows nothing switched off, which it hides below 7.5.2")
+    if unmodelled or shown.value is not None:
+        return _with_client(state, shown)
+    return _seconded(state) if shown.answered else state
+
+
+def _seconded(state: State) -> State:
+    """With an empty answer about the HTTP client taken for what it seems to be."""
+    peer, host = (
+        replace(one, source=f"{one.source}, {CONSOLE}", empty=False)
+        for one in (state.peer_verification, state.host_verification)
+    )
+    return replace(state, peer_verification=peer, host_verification=host)
 
 
 def _instead(reading: Reading[T], other: Callable[[], Reading[T]]) -> Reading[T]:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from agent.model.method import Method
 from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Intent, Note, Step
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, State
+from agent.remedy.notices.folder import bundled
 
 # What the CLI takes as one plain word; `|`, `#`, `;` and the like mean something to it.
 _WORD = re.compile(r"[A-Za-z0-9_\-.:@+=]+")
-_PILE_UP = "24.3.1 and 25.1.1 start their PKI, and with it SSH, up to an hour late where imports piled up"
-_PILING = ("24.3.1", "25.1.1")
 _CLEAN = "the clean import drops everything that was imported into the trustpool before"
 _OPEN_SSH = (
     "make the router's SSH port reachable (--ssh-port, without --no-ssh): the CLI shows and does what its models do not"
@@ -143,6 +142,7 @@ def _trustpool(intent: Intent, state: State) -> list[Step] | Refused:
         storage=intent.storage,
     )
     notes: list[Step] = [Note(_CLEAN, about="trustpool")] if intent.clean else []
-    if state.release in _PILING:
-        notes.append(Note(f"imported once only: {_PILE_UP}", about="trustpool"))
+    harm = bundled().piling_up
+    if harm is not None and state.release in harm.releases:
+        notes.append(Note(f"imported once only: {harm.effect}", about="trustpool"))
     return [*notes, step]

@@ -13,27 +13,34 @@ the agent, so that a mistake in the agent is not repeated in its judge.
         # for simulator.username and simulator.password
 """
 
-from agent.simulator.device import Device
-from agent.simulator.faults import Fault, FaultKind
-from agent.simulator.mix import Kind, Member, alike, kinds, mix
-from agent.simulator.persona import Persona, platforms, releases
-from agent.simulator.server import Simulator
-from agent.simulator.stranger import Stranger
-from agent.simulator.ways import Ways
+from agent.simulator.datastores.rpcerrors import Refusal, rpc_error
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.othersession import OtherSession
+from agent.simulator.device.simdevice import Device
+from agent.simulator.personas.behaviour import CLIXON, NETOPEER2, Behaviour
+from agent.simulator.personas.mix import Kind, Member, alike, kinds, mix
+from agent.simulator.personas.persona import Persona, platforms, releases
+from agent.simulator.personas.quovadis import QUOVADIS
+from agent.simulator.servers.simulator import Simulator
 
 __all__ = [
+    "CLIXON",
+    "NETOPEER2",
+    "QUOVADIS",
+    "Behaviour",
     "Device",
     "Fault",
     "FaultKind",
     "Kind",
     "Member",
+    "OtherSession",
     "Persona",
+    "Refusal",
     "Simulator",
-    "Stranger",
-    "Ways",
     "alike",
     "kinds",
     "mix",
     "platforms",
     "releases",
+    "rpc_error",
 ]

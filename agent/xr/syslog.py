@@ -11,33 +11,33 @@ from agent.model.state import DeviceTime, Signature
 from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
-from agent.xr.logs.signature import messages
+from agent.xr.logs.signature import Signatures
 from agent.xr.tree import Tree, entries, number, text
 
 OPER = "Cisco-IOS-XR-infra-syslog-oper"
 _SEVERITY = {"critical": 2, "error": 3, "warning": 4, "notice": 5, "informational": 6}
 
 
-def query(schema: Schema) -> Query[tuple[Signature, ...]]:
-    """The signatures in the device's buffer, one of each mnemonic; the buffer is read whole."""
+def query(schema: Schema, signatures: Signatures) -> Query[tuple[Signature, ...]]:
+    """Which of *signatures* the device's buffer has, one of each mnemonic; the buffer is read whole."""
     if not schema.has(OPER, "/syslog/messages/message/message-name"):
         return Query("syslog", missing="no model of this device shows its messages (infra-syslog-oper)")
 
     def decode(data: Element) -> tuple[Signature, ...]:
-        return _counted(entries(schema.decode(data, module=OPER), "syslog/messages/message"))
+        return counted(entries(schema.decode(data, module=OPER), "syslog/messages/message"), signatures)
 
     return Query("syslog", schema.source(OPER), lambda: template("filter-syslog"), decode)
 
 
-def _counted(entered: list[Tree]) -> tuple[Signature, ...]:
-    """The messages of a loss since the server was reached last."""
+def counted(entered: list[Tree], signatures: Signatures) -> tuple[Signature, ...]:
+    """The messages of a loss since the server was reached last, of the list ``message`` as decoded."""
     found: dict[str, list[DeviceTime | None]] = {}
     for entry in entered:
         level = _SEVERITY.get((text(entry, "severity") or "").rpartition("-")[2])
         words = (text(entry, "category"), text(entry, "group"), str(level), text(entry, "message-name"))
         head = "-".join(word for word in words if word)
         # Before the fix for CSCvx87275 the text may be all there is, mnemonic and colon included.
-        message = next(messages(f"%{head} : {text(entry, 'text') or ''}".encode()), None)
+        message = next(signatures.messages(f"%{head} : {text(entry, 'text') or ''}".encode()), None)
         if message is None:
             continue
         if message.reached:

@@ -128,6 +128,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
     line = f"<187>Feb 22 10:00:08 r1 4567: {XR}\n" + f"<187>Feb 22 10:00:08 r2 1: {QUIET}\n" * 60
     code = (
         "import io, resource, sys\n"
+        "from agent.remedy.notices.folder import bundled\n"
         "from agent.xr.logs.scan import scan\n"
         "class Endless(io.RawIOBase):\n"
         "    left = int(sys.argv[1])\n"
@@ -135,7 +136,7 @@ def test_memory_does_not_grow_with_the_text(tmp_path: Path) -> None:
         "    def read(self, size=-1):\n"
         "        self.left -= 1\n"
         "        return self.block[:size] if self.left >= 0 else b''\n"
-        "found = scan(Endless()).hosts\n"
+        "found = scan(Endless(), bundled().signatures).hosts\n"
         "print(sum(found['r1'].counts.values()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     peaks = []

@@ -24,6 +24,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.fetched import fetch_modules
+from agent.remedy.notices.folder import bundled
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from tests.cli.test_support import hello
@@ -37,7 +38,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "bundle": ("plan", *HOST, *CONFIG, "--bundle"),
     "password": ("show", *HOST[:-2], *CONFIG, "--password-file"),
     "token": ("push", *HOST, *CONFIG, "--yes", "--register-token-file"),
-    "notice": ("assess", *HOST, *CONFIG, "--notice"),
     "known hosts": ("show", *HOST, *CONFIG, "--known-hosts"),
     "ssh config": ("show", *HOST, "--ssh-config"),
     "key": ("show", *HOST[:-2], *CONFIG, "--key"),
@@ -135,7 +135,7 @@ LOG = b"<1>Feb 22 10:00:00 r1 %SMART_LIC-3-COMM_FAILED : x\n"
         (PEM.encode() * 200, lambda path: len(Bundle.from_file(path).data), len(PEM) * 200),
         (b"hunter2\nmore\n", lambda path: Secret.from_file(path).reveal(), "hunter2"),
         (HELLO, lambda path: run("hello", path).exit_code, 0),
-        (LOG, lambda path: [*affected_hosts(path)[0].hosts], ["r1"]),
+        (LOG, lambda path: [*affected_hosts(path, bundled().signatures)[0].hosts], ["r1"]),
     ],
     ids=["anchor", "bundle", "secret", "hello", "syslog"],
 )
@@ -201,7 +201,7 @@ def test_a_standard_input_that_does_not_wait_is_said() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Hasty())))
         with pytest.raises(InputError, match="does not wait"):
-            affected_hosts(Path("-"))
+            affected_hosts(Path("-"), bundled().signatures)
 
 
 def test_a_name_with_a_null_character_is_no_file_name() -> None:

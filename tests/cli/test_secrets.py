@@ -22,8 +22,7 @@ from ncclient import manager
 
 import agent
 from agent.cli.main import program
-from agent.simulator import Device, Fault, FaultKind, Simulator
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, Simulator, rpc_error
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_processes import started, until
 from tests.support import Clock, all_of

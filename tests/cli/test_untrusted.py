@@ -13,8 +13,7 @@ import pytest
 from agent.cli.view.render import cell
 from agent.fleet.results import objects
 from agent.model.masking.redact import masked
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.cli.conftest import Lab
 from tests.cli.test_processes import started, until
 from tests.model.test_anchor import make_pem

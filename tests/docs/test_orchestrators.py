@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.integrations import nornir
-from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Fault, FaultKind, rpc_error
 from tests.docs.examples import ROOT, TEXT, commands, documented, printed
 from tests.support import Lab
 

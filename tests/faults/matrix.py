@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.simulator import FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import FaultKind, rpc_error
 
 TIMEOUT = 10.0
 """Seconds for an answer, by the clock of the cell: they pass where the router does not answer, and only there."""

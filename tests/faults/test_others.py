@@ -12,15 +12,12 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome
-from agent.simulator import Device, Fault, FaultKind, Simulator, Ways
-from agent.simulator.errors import Refusal
-from agent.simulator.stranger import Stranger
-from agent.simulator.ways import CLIXON, NETOPEER2
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, OtherSession, Refusal, Simulator
 from tests.inprocess import Process
 
 ROOT = agent.TrustAnchor.bundled().pem
 WISH = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
-SERVERS = {"xr": Ways(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
+SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 STEPS = {
     "connect": "connect",
     "hello": "hello",
@@ -39,30 +36,30 @@ STEPS = {
 }
 
 
-def _edits(other: Stranger, device: Device) -> None:
+def _edits(other: OtherSession, device: Device) -> None:
     other.edit("THEIRS", "terminal")
 
 
-def _edits_and_commits(other: Stranger, device: Device) -> None:
+def _edits_and_commits(other: OtherSession, device: Device) -> None:
     other.edit("THEIRS", "terminal")
     other.commit()
 
 
-def _locks(other: Stranger, device: Device) -> None:
+def _locks(other: OtherSession, device: Device) -> None:
     other.lock("running")
 
 
-def _breaks_locks(other: Stranger, device: Device) -> None:
+def _breaks_locks(other: OtherSession, device: Device) -> None:
     for number in list(device.sessions):
         other.kill(number)
 
 
-def _breaks_locks_and_edits(other: Stranger, device: Device) -> None:
+def _breaks_locks_and_edits(other: OtherSession, device: Device) -> None:
     _breaks_locks(other, device)
     _edits(other, device)
 
 
-def _cures(other: Stranger, device: Device) -> None:
+def _cures(other: OtherSession, device: Device) -> None:
     home = device.home
     device.config.type([home.edit("Trustpool", home.enroll("terminal"))], other.session_id)
     other.authenticate("Trustpool", ROOT)
@@ -100,10 +97,10 @@ def test_a_neighbour_at_any_step_finds_everything_as_it_was_left(
     record_property: Callable[[str, object], None],
 ) -> None:
     record_property("cell", (step, f"{server}: a neighbour {deed}"))
-    process, device = Process.at(simulator, ways=SERVERS[server], terminal_rpc="installs")
-    other, done = device.stranger(), []
+    process, device = Process.at(simulator, behaviour=SERVERS[server], terminal_rpc="installs")
+    other, done = device.other_session(), []
 
-    def act(device: Device) -> None:
+    def act() -> None:
         try:
             DEEDS[deed](other, device)
         except Refusal:
@@ -135,7 +132,7 @@ def test_a_push_that_is_killed_at_any_step_and_repeated_ends_well(
     record_property: Callable[[str, object], None],
 ) -> None:
     record_property("cell", (step, f"{server}: killed {'behind' if answered else 'before'} it, and repeated"))
-    process, device = Process.at(simulator, ways=SERVERS[server], terminal_rpc="installs")
+    process, device = Process.at(simulator, behaviour=SERVERS[server], terminal_rpc="installs")
     device.faults.append(process.death(STEPS[step], answered=answered))
     assert process.push(WISH) is None
     assert not device.config.locks

@@ -35,6 +35,7 @@ CHANGE = Unfinished(
     "enrollment terminal",
     "xr-agent-5f2b90d1",
     datetime(2026, 11, 28, 16, 30, 5, 250000, tzinfo=UTC),
+    125.0,
 )
 FILE = "192.0.2.1:830.json"
 
@@ -245,9 +246,11 @@ sys.stdin.read()
         b'{"trustpoint": "Trustpool", "before": null, "wanted": null, "persist": null, "until": "tomorrow"}',
         b'{"trustpoint": "Trustpool", "before": null, "wanted": null, "persist": null, "until": "2026-11-28T16:30"}',
         b'{"trustpoint": null, "before": null, "wanted": null, "persist": null, "until": null}',
+        b'{"trustpoint": "T", "before": null, "wanted": null, "persist": null, "until": null, "seconds": "long"}',
+        b'{"trustpoint": "T", "before": null, "wanted": null, "persist": null, "until": null, "seconds": NaN}',
         b" " * (1 << 17),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_is_left_and_cannot_be_read_is_said_and_kept(path: Path, left: bytes) -> None:
     path.mkdir()

@@ -25,7 +25,7 @@ from agent.fleet.run.runner import Crew, Run
 from agent.model.pki.bundle import Bundle
 from agent.model.plan import Authenticate, ImportBundle, Plan
 from agent.model.state import ConfigModel
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS
 from tests.fleet.test_crews import local_cluster
 
 ANCHOR = agent.TrustAnchor.bundled()

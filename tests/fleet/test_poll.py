@@ -19,8 +19,7 @@ from agent.fleet.run.job import Hooks, Job
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.errors import Interrupted
 from agent.remedy.poll import Until
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS, Device, Fault, FaultKind
 from tests.fleet.routers import PASSWORD, target
 from tests.support import Clock, Lab, eventually
 

@@ -38,7 +38,8 @@ from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 from agent.remedy.assess import assess
-from agent.remedy.notices.notice import Notice
+from agent.remedy.notices.folder import FILE, ROOT, bundled
+from agent.remedy.notices.folder import read as read_notice
 from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
@@ -81,7 +82,7 @@ class Model:
             "licensing": licensing.query(schema),
             "release": software.release_query(schema),
             "fixes": software.fixes_query(schema),
-            "syslog": syslog.query(schema),
+            "syslog": syslog.query(schema, bundled().signatures),
             "http_client": httpclient.query(schema),
             "name_validation": httpclient.names_query(schema),
             "reporting": reporting.query(schema),
@@ -324,7 +325,7 @@ def logs(data: bytes) -> None:
     with suppress(*DAMAGE):
         for name, text in texts(io.BytesIO(data), "log"):
             if not isinstance(text, InputError):
-                scan(text, found, unknown=name)
+                scan(text, bundled().signatures, found, unknown=name)
     for host in found.hosts.values():
         printed(host.host, objects.syslog_object(host))
 
@@ -335,9 +336,13 @@ def files(data: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        for read in (Secret.from_file, Notice.from_file):
-            with suppress(AgentError):
-                read(Path(file.name))
+        with suppress(AgentError):
+            Secret.from_file(Path(file.name))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / FILE).write_bytes(data)
+        (Path(folder) / ROOT).write_text(TrustAnchor.bundled().pem)
+        with suppress(AgentError):
+            read_notice(folder)
 
 
 def documents(data: bytes) -> None:

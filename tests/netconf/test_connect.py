@@ -18,7 +18,8 @@ import pytest
 import agent
 from agent.model.device import Device as Target
 from agent.model.local.clock import Clock as RouterClock
-from agent.simulator import Device, Fault, FaultKind, Simulator, server
+from agent.simulator import Device, Fault, FaultKind, Simulator
+from agent.simulator.servers import simulator as servers
 from tests.support import Clock, Lab, all_of, eventually, read
 
 
@@ -270,10 +271,10 @@ def test_a_login_that_is_answered_by_a_reset_is_not_sent_again(
 
     def hang_up(self: Any, username: str, password: str) -> bool:
         logins.append(username)
-        server._reset(self._connection)
+        self._connection.reset()
         return False
 
-    monkeypatch.setattr(server._Server, "validate_password", hang_up)
+    monkeypatch.setattr(servers._Server, "validate_password", hang_up)
     with pytest.raises((agent.ConnectError, agent.SSHAuthenticationError)) as raised:
         agent.connect(lab.target(lab.add()), policy=clock.policy())
     assert not getattr(raised.value, "rate_limited", False)

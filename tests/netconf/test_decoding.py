@@ -13,7 +13,7 @@ from agent.model.state import Unreadable
 from agent.netconf.payload import parse
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema, findings
-from agent.simulator.persona import Persona
+from agent.simulator import Persona
 
 LICENSING = "Cisco-IOS-XR-infra-smartlicense-oper"
 HEAD = 'namespace "urn:m0"; prefix m0; revision 2031-01-01;'

@@ -15,7 +15,7 @@ from agent.netconf.yang import schema as judging
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.library import Match
 from agent.netconf.yang.schema import Schema, findings
-from agent.simulator.persona import Persona, releases
+from agent.simulator import Persona, releases
 from tests.support import Lab
 
 PREFIX = "http://cisco.com/ns/yang/"

@@ -17,8 +17,7 @@ from agent.model.local.clock import Clock as RouterClock
 from agent.netconf import operations
 from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
-from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Clock, DeviceClock, Lab, logged, read
 
 

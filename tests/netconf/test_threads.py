@@ -20,8 +20,8 @@ from agent.netconf.yang import compiled, fetched, schema, yangtext
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.library import Variant
 from agent.netconf.yang.schema import Schema, findings
-from agent.simulator import models as simulated
-from agent.simulator.persona import Persona
+from agent.simulator import Persona
+from agent.simulator.datastores import yangmodels as simulated
 from tests.threads import THREADS, at_once
 
 UM, ACT = "Cisco-IOS-XR-um-crypto-cfg", "Cisco-IOS-XR-crypto-act"

@@ -15,8 +15,7 @@ import pytest
 import agent
 from agent.netconf.payload import template
 from agent.netconf.trace import Direction, Message, TraceFile, Way
-from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Lab
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 5000, tzinfo=UTC)

@@ -13,8 +13,7 @@ from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities, Module
 from agent.netconf.yang.yanglibrary import needed
 from agent.remedy.access import access
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.support import Lab
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"

@@ -6,9 +6,8 @@ import itertools
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agent.simulator import Device, trustpoints
-from agent.simulator.errors import Refusal
-from agent.simulator.stranger import Stranger
+from agent.simulator import Device, OtherSession, Refusal
+from agent.simulator.datastores import trustpoints
 
 OURS, THEIRS = "Trustpool", "THEIRS"
 URL = "http://somebody.example/"
@@ -64,13 +63,13 @@ class Neighbour:
         self.stamps = itertools.count(1)
         self.touched: dict[str, int] = {}
         self.acting = False
-        self._session: Stranger | None = None
+        self._session: OtherSession | None = None
 
     @property
-    def session(self) -> Stranger:
+    def session(self) -> OtherSession:
         """The session; what an ended one held has ended with it."""
         if self._session is None or not self._session.alive:
-            self._session = self._device.stranger()
+            self._session = self._device.other_session()
             self.ledger.locks.clear()
         return self._session
 
@@ -117,7 +116,7 @@ class Neighbour:
         self._committed()
 
     def _commit_on_trial(self) -> None:
-        if self._device.persona.ways.trial_lock == "granted":
+        if self._device.persona.behaviour.trial_lock == "granted":
             return  # by nothing at all could a push see that a commit is on trial
         self.session.commit_on_trial(300.0, PERSIST)
         self._committed()

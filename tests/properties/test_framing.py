@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.netconf.framing import FrameReader, frame
-from agent.simulator.framing import Deframer, enframe
+from agent.simulator.netconf.framing import Deframer, enframe
 from tests.properties.conftest import steady
 
 # Nothing in a message is mistaken for framing but the end-of-message mark, which base:1.0 cannot carry.

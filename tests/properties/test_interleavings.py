@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 import agent
 from agent.model.device import Device as Target
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind, Persona, Simulator, trustpoints
-from agent.simulator.agent_state import State
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, Persona, Simulator, rpc_error
+from agent.simulator.datastores import trustpoints
+from agent.simulator.device.operstate import State
 from tests.support import Clock, DeviceClock, eventually
 
 ROOT = agent.TrustAnchor.bundled()

@@ -29,9 +29,9 @@ from hypothesis import strategies as st
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind, Persona, Simulator, trustpoints
-from agent.simulator.agent_state import State
-from agent.simulator.ways import CLIXON, NETOPEER2, Ways
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, Persona, Simulator
+from agent.simulator.datastores import trustpoints
+from agent.simulator.device.operstate import State
 from tests.inprocess import Process
 from tests.model.test_anchor import make_pem
 from tests.properties.neighbour import OURS, PERSIST, THEIRS, URL, Deed, Neighbour
@@ -45,14 +45,16 @@ _NUMBERS = itertools.count(1)
 
 # Neither of both is what a neighbour's work shows more of: the YANG library has tests of its own.
 _CLIXON = replace(CLIXON, library=None)
-_WAYS = (
-    Ways(),
+_BEHAVIOURS = (
+    Behaviour(),
     NETOPEER2,
     _CLIXON,
     replace(NETOPEER2, unlock_discards=False, refused_trial_pends=(), dirty_lock="resource-denied"),
     replace(_CLIXON, confirm_commits=True, wrong_persist="invalid-value", dirty_lock="operation-failed"),
-    Ways(trial_lock="granted", dirty_lock="operation-failed", confirm_commits=True, rollback_resets_candidate=False),
-    Ways(trial_lock="operation-failed", unlock_discards=False, commits_nothing=True, late=0.0),
+    Behaviour(
+        trial_lock="granted", dirty_lock="operation-failed", confirm_commits=True, rollback_resets_candidate=False
+    ),
+    Behaviour(trial_lock="operation-failed", unlock_discards=False, commits_nothing=True, late=0.0),
 )
 METHODS: dict[agent.Method, dict[str, Any]] = {
     agent.Method.RPC: {"terminal_rpc": "installs"},
@@ -106,7 +108,7 @@ class Push:
 class Story:
     """What happens at one router before the neighbour leaves and a last push is left alone."""
 
-    ways: Ways
+    behaviour: Behaviour
     method: agent.Method
     commit: agent.CommitMode
     pushes: tuple[Push, ...]
@@ -162,7 +164,7 @@ def stories(draw: st.DrawFn) -> Story:
     """Any story; most of them by rpc alone, since the CLI costs an SSH connection."""
     method = draw(st.sampled_from([agent.Method.RPC] * 7 + list(METHODS)))
     return Story(
-        ways=draw(st.sampled_from(_WAYS)),
+        behaviour=draw(st.sampled_from(_BEHAVIOURS)),
         method=method,
         commit=draw(st.sampled_from((agent.CommitMode.AUTO, agent.CommitMode.AUTO, agent.CommitMode.PLAIN))),
         pushes=tuple(draw(st.lists(_pushes(method), min_size=1, max_size=2))),
@@ -200,7 +202,7 @@ class World:
 
     def __init__(self, simulator: Simulator, story: Story) -> None:
         self.story, self.said = story, f"{story}"
-        persona = Persona(**METHODS[story.method], ways=story.ways)
+        persona = Persona(**METHODS[story.method], behaviour=story.behaviour)
         if story.method is agent.Method.RPC:
             self.device = Device(f"router-{next(_NUMBERS)}", persona, post=simulator._post)
         else:
@@ -249,7 +251,7 @@ class World:
             *dies,
         ]
 
-    def _do(self, deeds: tuple[Deed, ...], device: Device) -> None:
+    def _do(self, deeds: tuple[Deed, ...]) -> None:
         for deed in deeds:
             if deed[0] == "pass":
                 self.clock.now += float(deed[1])

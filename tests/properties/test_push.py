@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 import agent
 from agent.model.outcome import Outcome
 from agent.model.pki.bundle import Bundle
-from agent.simulator import Device, Persona, Simulator
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS, Device, Persona, Simulator
 from tests.properties.conftest import steady
 from tests.support import Clock, Lab, left_clean
 

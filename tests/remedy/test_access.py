@@ -14,7 +14,7 @@ from agent.model.state import Access, ConfigModel, EnrollmentKind, Way
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
-from agent.simulator.persona import Persona, releases
+from agent.simulator import Persona, releases
 
 UM, CA, CEPKI, CLI, NONE = ConfigModel
 TRUSTPOOL, FILE, RPC, DIALOG = Method.TRUSTPOOL, Method.FILE, Method.RPC, Method.DIALOG

@@ -11,10 +11,7 @@ import pytest
 import agent
 from agent.model.outcome import Outcome, Status
 from agent.netconf.operations import send_lock
-from agent.simulator import Device, Fault, FaultKind, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
-from agent.simulator.ways import NETOPEER2
+from agent.simulator import NETOPEER2, QUOVADIS, Behaviour, Device, Fault, FaultKind, rpc_error
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -107,12 +104,14 @@ def test_a_device_that_cannot_be_reached_again_until_the_trial_ends_takes_the_co
     assert push(lab, device, clock).result is agent.Result.REMEDIED
 
 
-@pytest.mark.parametrize("ways", [Ways(), Ways(trial_lock="granted")], ids=["refuses locks", "grants locks"])
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(), Behaviour(trial_lock="granted")], ids=["refuses locks", "grants locks"]
+)
 @pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.DROP_BEFORE, FaultKind.HALF])
 def test_where_the_first_session_is_lost_the_second_confirms_under_the_candidates_lock(
-    lab: Lab, clock: Clock, kind: FaultKind, ways: Ways
+    lab: Lab, clock: Clock, kind: FaultKind, behaviour: Behaviour
 ) -> None:
-    device = lab.add(**INSTALLS, ways=ways)
+    device = lab.add(**INSTALLS, behaviour=behaviour)
     device.faults.append(Fault("confirm", kind))
     assert push(lab, device, clock).result is agent.Result.REMEDIED
     clock.now += 1000
@@ -127,11 +126,13 @@ def test_a_refused_confirmation_is_cancelled_at_once(lab: Lab, clock: Clock) -> 
     assert (device.enrollment(), device.config.rollbacks, device.config.trial) == (None, 1, None)
 
 
-@pytest.mark.parametrize("ways", [Ways(running_lock_voids_cancel=True), NETOPEER2], ids=["voids cancel", "netopeer2"])
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour(running_lock_voids_cancel=True), NETOPEER2], ids=["voids cancel", "netopeer2"]
+)
 def test_a_commit_that_is_not_confirmed_is_taken_back_also_where_a_locked_running_would_keep_it(
-    lab: Lab, clock: Clock, ways: Ways
+    lab: Lab, clock: Clock, behaviour: Behaviour
 ) -> None:
-    device = lab.add(**INSTALLS, ways=ways)
+    device = lab.add(**INSTALLS, behaviour=behaviour)
     device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
     outcome = push(lab, device, clock)
     assert outcome.result is agent.Result.FAILED
@@ -142,7 +143,7 @@ def test_a_commit_that_is_not_confirmed_is_taken_back_also_where_a_locked_runnin
 
 
 def test_a_commit_that_stays_although_it_was_cancelled_is_not_called_taken_back(lab: Lab, clock: Clock) -> None:
-    device = lab.add(**INSTALLS, ways=Ways(running_lock_voids_cancel=True))
+    device = lab.add(**INSTALLS, behaviour=Behaviour(running_lock_voids_cancel=True))
 
     def refused() -> agent.Session:
         raise agent.SSHAuthenticationError("no further session")
@@ -180,15 +181,15 @@ def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(l
 
 
 @pytest.mark.parametrize(
-    "ways",
-    [Ways(), Ways(trial_lock="operation-failed"), Ways(trial_lock="lock-denied"), NETOPEER2],
+    "behaviour",
+    [Behaviour(), Behaviour(trial_lock="operation-failed"), Behaviour(trial_lock="lock-denied"), NETOPEER2],
     ids=["in-use", "operation-failed", "lock-denied", "netopeer2"],
 )
 @pytest.mark.parametrize("seconds, result", [(600, agent.Result.REMEDIED), (3600, agent.Result.FAILED)])
 def test_somebody_elses_trial_is_waited_out_and_respected(
-    lab: Lab, clock: Clock, ways: Ways, seconds: int, result: agent.Result
+    lab: Lab, clock: Clock, behaviour: Behaviour, seconds: int, result: agent.Result
 ) -> None:
-    device = lab.add(**INSTALLS, ways=ways)
+    device = lab.add(**INSTALLS, behaviour=behaviour)
     device.config.clock = lambda: clock.now
     device.config.edit([device._trustpoint("THEIRS", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=seconds, persist="theirs")
@@ -206,11 +207,11 @@ def test_somebody_elses_trial_is_waited_out_and_respected(
 def test_what_somebody_elses_trial_leaves_in_the_candidate_is_not_committed(
     lab: Lab, clock: Clock, foreign: bool
 ) -> None:
-    ways = Ways(trial_lock="lock-denied", rollback_resets_candidate=False, unlock_discards=False)
-    device = lab.add(**INSTALLS, ways=ways)
+    behaviour = Behaviour(trial_lock="lock-denied", rollback_resets_candidate=False, unlock_discards=False)
+    device = lab.add(**INSTALLS, behaviour=behaviour)
     device.config.clock = lambda: clock.now
-    device.stranger().edit("THEIRS", "terminal")
-    device.stranger().commit_on_trial(60, persist="theirs")
+    device.other_session().edit("THEIRS", "terminal")
+    device.other_session().commit_on_trial(60, persist="theirs")
     with lab.connect(device) as session:
         wish = agent.Intent(renew=False, discard_foreign=foreign)
         outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))

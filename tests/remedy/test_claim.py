@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,13 @@ import pytest
 import agent
 from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory
-from agent.simulator import Device, Fault, FaultKind, Ways, trustpoints
-from agent.simulator.errors import rpc_error
-from agent.simulator.ways import CLIXON, NETOPEER2
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, rpc_error
+from agent.simulator.datastores import trustpoints
 from tests.support import Clock, Lab, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
 PEM = agent.TrustAnchor.bundled().pem
-WAYS = pytest.mark.parametrize("ways", [Ways(), NETOPEER2, CLIXON], ids=["xr", "netopeer2", "clixon"])
+BEHAVIOURS = pytest.mark.parametrize("behaviour", [Behaviour(), NETOPEER2, CLIXON], ids=["xr", "netopeer2", "clixon"])
 
 
 def apply(
@@ -114,7 +114,7 @@ def test_a_trustpoint_that_was_taken_away_meanwhile_is_configured_after_all(lab:
     device = lab.add(enrollment="terminal", **INSTALLS)
 
     def taken_away(device: Device) -> None:
-        other = device.stranger()
+        other = device.other_session()
         other.remove("Trustpool")
         other.commit()
         other.end()
@@ -134,9 +134,9 @@ def test_a_plan_that_does_not_say_what_it_saw_is_made_anew(lab: Lab, clock: Cloc
     assert outcome.result is agent.Result.UNCHANGED
 
 
-@WAYS
-def test_of_two_pushes_at_once_one_remedies_and_the_other_changes_nothing(lab: Lab, ways: Ways) -> None:
-    device = lab.add(ways=ways, **INSTALLS)
+@BEHAVIOURS
+def test_of_two_pushes_at_once_one_remedies_and_the_other_changes_nothing(lab: Lab, behaviour: Behaviour) -> None:
+    device = lab.add(behaviour=behaviour, **INSTALLS)
     outcomes: list[Outcome] = []
 
     def push() -> None:
@@ -153,18 +153,18 @@ def test_of_two_pushes_at_once_one_remedies_and_the_other_changes_nothing(lab: L
     assert left_clean(device)
 
 
-@WAYS
-def test_a_push_without_rollback_on_error_sends_none(lab: Lab, clock: Clock, ways: Ways) -> None:
-    device = lab.add(ways=ways, **INSTALLS)
+@BEHAVIOURS
+def test_a_push_without_rollback_on_error_sends_none(lab: Lab, clock: Clock, behaviour: Behaviour) -> None:
+    device = lab.add(behaviour=behaviour, **INSTALLS)
     assert done(lab, device, clock).result is agent.Result.REMEDIED
 
 
-@WAYS
+@BEHAVIOURS
 @pytest.mark.parametrize("behind", [("commit", Status.DONE), ("confirm", Status.STARTED)])
 def test_what_a_killed_push_left_on_trial_is_taken_back_before_anything_is_planned(
-    lab: Lab, clock: Clock, ways: Ways, behind: tuple[str, Status]
+    lab: Lab, clock: Clock, behaviour: Behaviour, behind: tuple[str, Status]
 ) -> None:
-    device, log = lab.add(ways=ways, **INSTALLS), Memory()
+    device, log = lab.add(behaviour=behaviour, **INSTALLS), Memory()
     assert apply(lab, device, clock, log=log, kill=behind) is None
     left = log.unfinished()
     assert left is not None
@@ -190,9 +190,27 @@ def test_a_trial_that_cannot_be_taken_back_is_waited_out(lab: Lab, clock: Clock)
     assert device.enrollment() == "terminal"
 
 
-@WAYS
-def test_an_edit_that_a_server_killed_in_our_commit_kept_is_known_as_ours(lab: Lab, clock: Clock, ways: Ways) -> None:
-    device, log = lab.add(ways=ways, **INSTALLS), Memory()
+def test_a_trial_is_waited_for_no_longer_than_it_lasts_whatever_this_machines_clock_says(
+    lab: Lab, clock: Clock
+) -> None:
+    device, log = lab.add(**INSTALLS), Memory()
+    assert apply(lab, device, clock, log=log, kill=("commit", Status.DONE)) is None
+    left = log.unfinished()
+    assert left is not None
+    assert left.until is not None
+    for seconds in (left.seconds, None):  # an earlier version did not say how long it lasts
+        log.begin(replace(left, until=left.until + timedelta(days=400), seconds=seconds))
+        device.faults.append(Fault("cancel-commit", FaultKind.ERROR))
+        began = clock.now
+        done(lab, device, clock, log=log)
+        assert 100 < clock.now - began < 200
+
+
+@BEHAVIOURS
+def test_an_edit_that_a_server_killed_in_our_commit_kept_is_known_as_ours(
+    lab: Lab, clock: Clock, behaviour: Behaviour
+) -> None:
+    device, log = lab.add(behaviour=behaviour, **INSTALLS), Memory()
     device.faults.append(Fault("commit", FaultKind.CRASH))
     outcome = done(lab, device, clock, log=log)
     assert outcome.result is agent.Result.REMEDIED
@@ -200,9 +218,9 @@ def test_an_edit_that_a_server_killed_in_our_commit_kept_is_known_as_ours(lab: L
     assert left_clean(device)
 
 
-@WAYS
-def test_beside_an_edit_of_ours_nobodys_is_thrown_away(lab: Lab, clock: Clock, ways: Ways) -> None:
-    device, log = lab.add(ways=ways, **INSTALLS), Memory()
+@BEHAVIOURS
+def test_beside_an_edit_of_ours_nobodys_is_thrown_away(lab: Lab, clock: Clock, behaviour: Behaviour) -> None:
+    device, log = lab.add(behaviour=behaviour, **INSTALLS), Memory()
     device.faults.append(Fault("commit", FaultKind.CRASH))
     device.faults.append(Fault("connect", FaultKind.RESET, skip=1, times=1000))
     assert done(lab, device, clock, log=log).result is agent.Result.UNKNOWN
@@ -216,11 +234,11 @@ def test_beside_an_edit_of_ours_nobodys_is_thrown_away(lab: Lab, clock: Clock, w
 
 
 @pytest.mark.parametrize("held", [("running",), ("candidate",), ("running", "candidate")])
-@WAYS
+@BEHAVIOURS
 def test_the_lock_of_whoever_lent_the_session_stays_theirs(
-    lab: Lab, clock: Clock, ways: Ways, held: tuple[str, ...]
+    lab: Lab, clock: Clock, behaviour: Behaviour, held: tuple[str, ...]
 ) -> None:
-    device = lab.add(ways=ways, **INSTALLS)
+    device = lab.add(behaviour=behaviour, **INSTALLS)
     with lab.connect(device) as owner:
         for target in held:
             device.config.locks[target] = str(owner.session_id)

@@ -12,13 +12,12 @@ from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory
 from agent.netconf.retry import Policy
 from agent.netconf.session import Session
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.ways import CLIXON, NETOPEER2, Ways
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind
 from tests.support import Clock, Lab, eventually, left_clean
 
 STEPS = ["lock", "edit-config", "commit", "confirm", "ca-authenticate"]
-WAYS = pytest.mark.parametrize(
-    "ways", [Ways(), NETOPEER2, replace(CLIXON, library=None)], ids=["ios-xr", "netopeer2", "clixon"]
+BEHAVIOURS = pytest.mark.parametrize(
+    "behaviour", [Behaviour(), NETOPEER2, replace(CLIXON, library=None)], ids=["ios-xr", "netopeer2", "clixon"]
 )
 WISH = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30, lock_wait=20))
 
@@ -51,13 +50,13 @@ def push(lab: Lab, policy: Policy, device: Device, log: Memory) -> Outcome:
         return agent.remediate(session, WISH, policy=policy, connect=partial(lab.connect, device), log=log)
 
 
-@WAYS
+@BEHAVIOURS
 @pytest.mark.parametrize("status", [Status.STARTED, Status.DONE], ids=lambda status: status.value)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_push_is_followed_by_one_whose_success_lasts(
-    lab: Lab, clock: Clock, step: str, status: Status, ways: Ways
+    lab: Lab, clock: Clock, step: str, status: Status, behaviour: Behaviour
 ) -> None:
-    device = lab.add(terminal_rpc="installs", ways=ways)
+    device = lab.add(terminal_rpc="installs", behaviour=behaviour)
     device.config.clock = lambda: clock.now
     log = killed(lab, clock.policy(), device, step, status)
     outcome = push(lab, clock.policy(), device, log)
@@ -70,13 +69,13 @@ def test_a_killed_push_is_followed_by_one_whose_success_lasts(
     assert left_clean(device)
 
 
-@WAYS
+@BEHAVIOURS
 def test_an_edit_of_ours_among_those_of_a_neighbour_is_left_with_them_and_said(
-    lab: Lab, clock: Clock, ways: Ways
+    lab: Lab, clock: Clock, behaviour: Behaviour
 ) -> None:
-    device = lab.add(terminal_rpc="installs", ways=ways)
+    device = lab.add(terminal_rpc="installs", behaviour=behaviour)
     device.config.clock = lambda: clock.now
-    neighbour, log, outcome = device.stranger("neighbour"), Memory(), None
+    neighbour, log, outcome = device.other_session("neighbour"), Memory(), None
     with lab.connect(device) as session:
         plan = agent.plan(WISH, agent.observe(session))
         for event in agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device), log=log):

@@ -8,8 +8,7 @@ import pytest
 
 import agent
 from agent.netconf import operations
-from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Clock, Lab, left_clean
 
 

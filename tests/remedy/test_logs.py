@@ -6,8 +6,7 @@ import logging
 from contextlib import closing
 
 import agent
-from agent.simulator import Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Clock, Lab, logged
 
 BUSY = rpc_error("in-use")

@@ -13,9 +13,7 @@ import agent
 from agent.model.outcome import Outcome, Status
 from agent.model.unfinished import Memory, Unfinished
 from agent.netconf.retry import Policy
-from agent.simulator import Device, Fault, FaultKind, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
+from agent.simulator import QUOVADIS, Behaviour, Device, Fault, FaultKind, rpc_error
 from tests.support import Clock, Lab, eventually, left_clean
 
 PEM = agent.TrustAnchor.bundled().pem
@@ -58,7 +56,7 @@ def told(outcome: Outcome) -> str:
 
 
 def set_by_somebody(device: Device, enrollment: str) -> None:
-    other = device.stranger()
+    other = device.other_session()
     other.edit("Trustpool", enrollment)
     other.commit()
     other.end()
@@ -97,7 +95,7 @@ def test_a_push_that_changed_something_is_not_skipped(lab: Lab, clock: Clock) ->
 
     def lost(session: agent.Session) -> None:
         drop(device, session)
-        device.stranger().authenticate("Trustpool", QUOVADIS)
+        device.other_session().authenticate("Trustpool", QUOVADIS)
 
     outcome = push(lab, device, clock.policy(), {("confirm", Status.DONE): lost})
     assert outcome.changed
@@ -110,7 +108,7 @@ def test_a_root_that_came_late_is_proven_before_the_licence_is_renewed(lab: Lab,
     device = lab.add(terminal_rpc="ok-without-certificate", enrollment=None, registration="not-registered")
 
     def theirs(_: agent.Session) -> None:
-        device.stranger().authenticate("Trustpool", PEM)
+        device.other_session().authenticate("Trustpool", PEM)
 
     with lab.ssh(device) as ssh:
         outcome = push(
@@ -128,7 +126,10 @@ def test_a_root_that_came_late_is_proven_before_the_licence_is_renewed(lab: Lab,
 def test_what_a_push_left_at_another_trustpoint_is_not_committed_with_this_one(
     lab: Lab, clock: Clock, dirty: Any
 ) -> None:
-    device, log = lab.add(terminal_rpc="installs", ways=Ways(dirty_lock=dirty, unlock_discards=False)), Memory()
+    device, log = (
+        lab.add(terminal_rpc="installs", behaviour=Behaviour(dirty_lock=dirty, unlock_discards=False)),
+        Memory(),
+    )
     device.dirty("Other", "terminal")
     log.begin(Unfinished("Other", None, "enrollment terminal"))
     outcome = push(lab, device, clock.policy(), log=log)

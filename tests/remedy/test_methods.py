@@ -14,9 +14,9 @@ from agent.model.method import Method, Storage
 from agent.model.outcome import Outcome, Result, Status
 from agent.model.pki.bundle import Bundle
 from agent.model.pki.certificate import Evidence
-from agent.simulator import Device, Fault, FaultKind, actions
-from agent.simulator.bundles import certificates
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
+from agent.simulator.device import actions
+from agent.simulator.device.bundles import certificates
 from agent.ssh.sftp import Files
 from tests.model.test_anchor import make_pem
 from tests.model.test_bundle import ROOT_DER, content_info, odd, signed_by_cryptography, signed_data
@@ -191,6 +191,40 @@ def test_a_certificate_that_the_dialog_shows_and_is_not_the_anchor_gets_no(
     assert "no" in device.answers
     assert "yes" not in device.answers[-1:]
     assert "Trustpool" not in device.state.certificates
+
+
+@pytest.mark.parametrize(
+    "refusal", [b"% Configuration Namespace is locked by another agent\n", b"% CEPKI is busy, try again later\n"]
+)
+def test_a_dialog_that_is_refused_under_our_lock_is_repeated_without_it(lab: Lab, clock: Clock, refusal: bytes) -> None:
+    device = lab.add(release="7.4.1")
+    command, held = "crypto ca authenticate", list[dict[str, str]]()
+    look = Fault(f"cli:{command}", FaultKind.MEANWHILE, act=lambda: held.append(dict(device.config.locks)))
+    device.faults += [Fault(f"cli:{command}", FaultKind.ERROR, refusal), look]
+    outcome = push(lab, device, clock, method=agent.Method.DIALOG)
+    assert (outcome.result, outcome.retries) == (agent.Result.REMEDIED, 1)
+    assert device.typed.count(f"{command} Trustpool") == 2
+    assert held == [{}]
+    left_clean(device)
+
+
+def test_a_dialog_that_is_refused_for_good_is_not_repeated(lab: Lab, clock: Clock) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("cli:crypto ca authenticate", FaultKind.ERROR, b"% Operation failed\n"))
+    assert push(lab, device, clock, method=agent.Method.DIALOG).result is agent.Result.FAILED
+    assert device.typed.count("crypto ca authenticate Trustpool") == 1
+
+
+def test_an_import_that_is_refused_in_passing_is_repeated_where_the_trustpool_lacks_the_anchor(
+    lab: Lab, clock: Clock
+) -> None:
+    device = lab.add(release="6.1.3")
+    command = "crypto ca trustpool import url"
+    device.faults.append(Fault(f"cli:{command}", FaultKind.ERROR, b"% Trustpool is busy, try again later\n"))
+    outcome = push(lab, device, clock, method=agent.Method.TRUSTPOOL, bundle=bundle())
+    assert (outcome.result, outcome.retries) == (agent.Result.REMEDIED, 1)
+    assert device.state.imports == 1
+    assert sum(line.startswith(command) for line in device.typed) == 2
 
 
 def test_without_the_right_for_the_dialog_the_outcome_says_so(lab: Lab, clock: Clock) -> None:

@@ -9,17 +9,14 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind, Simulator, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.stranger import Stranger
-from agent.simulator.ways import CLIXON, NETOPEER2
+from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, OtherSession, Simulator, rpc_error
 from tests.inprocess import Process
 from tests.model.test_anchor import make_pem
 
 ROOT = agent.TrustAnchor.bundled().pem
 URL = "http://somebody.example/"
 WISH = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
-SERVERS = {"xr": Ways(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
+SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 
 Made = tuple[Process, Device]
 
@@ -34,7 +31,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(params=list(SERVERS.values()), ids=list(SERVERS))
 def made(simulator: Simulator, request: pytest.FixtureRequest) -> Made:
     """A process and its router, which behaves as each of the servers."""
-    return Process.at(simulator, ways=request.param, terminal_rpc="installs")
+    return Process.at(simulator, behaviour=request.param, terminal_rpc="installs")
 
 
 def pushed(process: Process, wish: agent.Intent = WISH) -> Outcome:
@@ -44,9 +41,9 @@ def pushed(process: Process, wish: agent.Intent = WISH) -> Outcome:
     return end
 
 
-def meanwhile(operation: str, act: Callable[[Stranger], object], *, skip: int = 0) -> Fault:
+def meanwhile(device: Device, operation: str, act: Callable[[OtherSession], object], *, skip: int = 0) -> Fault:
     """Somebody else, as an rpc arrives."""
-    return Fault(operation, FaultKind.MEANWHILE, skip=skip, act=lambda device: act(device.stranger()))
+    return Fault(operation, FaultKind.MEANWHILE, skip=skip, act=lambda: act(device.other_session()))
 
 
 def clean(device: Device) -> bool:
@@ -66,11 +63,11 @@ def at_console(device: Device, enrollment: str | None) -> None:
 def test_who_cures_the_router_before_the_lock_is_granted_did_it(made: Made) -> None:
     process, device = made
 
-    def cure(other: Stranger) -> None:
+    def cure(other: OtherSession) -> None:
         at_console(device, "terminal")
         other.authenticate("Trustpool", ROOT)
 
-    device.faults.append(meanwhile("lock", cure))
+    device.faults.append(meanwhile(device, "lock", cure))
     outcome = pushed(process)
     assert (outcome.result, outcome.changed) == (agent.Result.UNCHANGED, False)
     assert device.counters["ca-authenticate"] == device.counters["edit-config"] == 0
@@ -80,7 +77,7 @@ def test_who_cures_the_router_before_the_lock_is_granted_did_it(made: Made) -> N
 def test_an_enrollment_that_another_set_before_the_lock_is_kept_whatever_comes_of_the_push(made: Made) -> None:
     process, device = made
     object.__setattr__(device.persona, "terminal_rpc", "ok-without-certificate")
-    device.faults.append(Fault("lock", FaultKind.MEANWHILE, act=lambda one: at_console(one, "terminal")))
+    device.faults.append(Fault("lock", FaultKind.MEANWHILE, act=lambda: at_console(device, "terminal")))
     outcome = pushed(process)
     assert (outcome.result, device.enrollment()) == (agent.Result.FAILED, "terminal")
     assert device.counters["commit"] == 0
@@ -89,7 +86,7 @@ def test_an_enrollment_that_another_set_before_the_lock_is_kept_whatever_comes_o
 @pytest.mark.parametrize("pem", [ROOT, make_pem("Somebody Else")], ids=["the root", "another"])
 def test_a_certificate_that_came_while_the_trustpoint_was_committed_is_not_installed_over(made: Made, pem: str) -> None:
     process, device = made
-    device.faults.append(meanwhile("confirm", lambda other: other.authenticate("Trustpool", pem)))
+    device.faults.append(meanwhile(device, "confirm", lambda other: other.authenticate("Trustpool", pem)))
     outcome = pushed(process)
     assert device.counters["ca-authenticate"] == 0
     assert device.state.certificates == {"Trustpool": pem}
@@ -101,12 +98,12 @@ def test_an_enrollment_that_another_set_since_ours_is_not_replaced_by_the_next_m
     device = simulator.add(agent.simulator.Persona(terminal_rpc="ok-without-certificate", release="25.2.1"))
     process = Process(simulator, device)
 
-    def takes_over(other: Stranger) -> None:
+    def takes_over(other: OtherSession) -> None:
         for number in list(device.sessions):
             other.kill(number)
         at_console(device, URL)
 
-    device.faults.append(meanwhile("ca-authenticate", takes_over))
+    device.faults.append(meanwhile(device, "ca-authenticate", takes_over))
     outcome = pushed(process, replace(WISH, method=agent.Method.AUTO))
     assert device.enrollment() == URL, outcome
 
@@ -144,8 +141,8 @@ def test_what_an_earlier_push_left_on_trial_is_ended_where_nothing_is_to_be_done
 
 
 def test_a_left_edit_is_discarded_and_what_is_read_beside_the_lock_is_read_behind_that(simulator: Simulator) -> None:
-    ways = Ways(unlock_discards=False, dirty_lock="resource-denied")
-    process, device = Process.at(simulator, ways=ways, terminal_rpc="installs")
+    behaviour = Behaviour(unlock_discards=False, dirty_lock="resource-denied")
+    process, device = Process.at(simulator, behaviour=behaviour, terminal_rpc="installs")
     device.faults.append(process.death("commit"))
     assert process.push(WISH) is None
     assert device.config.dirty
@@ -154,10 +151,10 @@ def test_a_left_edit_is_discarded_and_what_is_read_beside_the_lock_is_read_behin
 
 
 def test_a_neighbours_edit_beside_the_one_that_was_left_is_neither_lost_nor_committed(simulator: Simulator) -> None:
-    process, device = Process.at(simulator, ways=Ways(unlock_discards=False), terminal_rpc="installs")
+    process, device = Process.at(simulator, behaviour=Behaviour(unlock_discards=False), terminal_rpc="installs")
     device.faults.append(process.death("commit"))
     assert process.push(WISH) is None
-    device.stranger().edit("THEIRS", "terminal")
+    device.other_session().edit("THEIRS", "terminal")
     outcome = pushed(process)
     assert (outcome.result, outcome.error and outcome.error.kind) == (agent.Result.FAILED, "refused")
     assert device.trustpoints() == []
@@ -166,11 +163,11 @@ def test_a_neighbours_edit_beside_the_one_that_was_left_is_neither_lost_nor_comm
 
 def test_somebody_elses_trial_is_waited_out(made: Made) -> None:
     process, device = made
-    other = device.stranger()
+    other = device.other_session()
     other.edit("THEIRS", "terminal")
     other.commit_on_trial(300, "theirs")
     other.discard()
-    device.faults.append(Fault("lock", FaultKind.MEANWHILE, skip=20, act=lambda _: other.confirm("theirs")))
+    device.faults.append(Fault("lock", FaultKind.MEANWHILE, skip=20, act=lambda: other.confirm("theirs")))
     assert pushed(process).result is agent.Result.REMEDIED
     assert sorted(device.trustpoints()) == ["THEIRS", "Trustpool"]
     assert clean(device)
@@ -184,14 +181,14 @@ def test_behind_a_killed_session_nothing_of_the_one_who_edits_then_is_discarded(
     process, device = made
     done: list[bool] = []
 
-    def takes_over(other: Stranger) -> None:
+    def takes_over(other: OtherSession) -> None:
         for number in list(device.sessions):
             other.kill(number)
         if not device.config.dirty:
             other.edit("THEIRS", URL)
             done.append(True)
 
-    device.faults.append(meanwhile(step, takes_over))
+    device.faults.append(meanwhile(device, step, takes_over))
     outcome = pushed(process)
     assert "THEIRS" not in device.trustpoints(), outcome
     assert not done or device.config.dirty, outcome
@@ -201,10 +198,13 @@ def test_behind_a_killed_session_nothing_of_the_one_who_edits_then_is_discarded(
 def test_a_trial_whose_first_session_is_lost_and_that_nobody_sees_is_ended_by_the_second(made: Made) -> None:
     process, device = made
 
-    def kill(other: Stranger) -> None:
+    def kill(other: OtherSession) -> None:
         other.kill(min(device.sessions))
 
-    device.faults += [meanwhile("get-config", kill, skip=3), Fault("get-config", FaultKind.EMPTY, times=4, skip=0)]
+    device.faults += [
+        meanwhile(device, "get-config", kill, skip=3),
+        Fault("get-config", FaultKind.EMPTY, times=4, skip=0),
+    ]
     device.faults[1].skip = 3
     outcome = pushed(process)
     assert outcome.well, outcome
@@ -214,11 +214,11 @@ def test_a_trial_whose_first_session_is_lost_and_that_nobody_sees_is_ended_by_th
 def test_a_trial_whose_sessions_are_both_lost_is_ended_on_a_third(made: Made) -> None:
     process, device = made
 
-    def kill(other: Stranger) -> None:
+    def kill(other: OtherSession) -> None:
         for number in list(device.sessions):
             other.kill(number)
 
-    device.faults.append(meanwhile("get-config", kill, skip=3))
+    device.faults.append(meanwhile(device, "get-config", kill, skip=3))
     outcome = pushed(process)
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert clean(device)

@@ -13,9 +13,8 @@ import pytest
 
 import agent
 from agent.model.outcome import Outcome, Status
-from agent.simulator import Device, Fault, FaultKind, Ways
-from agent.simulator.errors import rpc_error
-from agent.simulator.ways import DirtyLock
+from agent.simulator import Behaviour, Device, Fault, FaultKind, rpc_error
+from agent.simulator.personas.behaviour import DirtyLock
 from tests.model.test_anchor import make_pem
 from tests.support import Clock, Lab, eventually, left_clean
 
@@ -211,7 +210,7 @@ def test_a_lock_that_is_given_back_is_waited_for_and_taken(lab: Lab, clock: Cloc
 def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(
     lab: Lab, clock: Clock, lock: DirtyLock
 ) -> None:
-    device = lab.add(ways=Ways(dirty_lock=lock), **INSTALLS)
+    device = lab.add(behaviour=Behaviour(dirty_lock=lock), **INSTALLS)
     device.dirty()
     outcome = push(lab, device, clock)
     assert outcome.error is not None
@@ -223,7 +222,7 @@ def test_a_candidate_that_somebody_left_changed_is_refused_and_left_alone(
 
 @pytest.mark.parametrize("lock", ["lock-denied", "granted"])
 def test_a_foreign_candidate_is_discarded_only_on_request(lab: Lab, clock: Clock, lock: DirtyLock) -> None:
-    device = lab.add(ways=Ways(dirty_lock=lock), **INSTALLS)
+    device = lab.add(behaviour=Behaviour(dirty_lock=lock), **INSTALLS)
     device.dirty()
     outcome = push(lab, device, clock, discard_foreign=True)
     assert outcome.result is agent.Result.REMEDIED
@@ -298,7 +297,7 @@ def test_nothing_to_commit_is_success_and_nobodys_change_of_ours(lab: Lab, clock
 
 @pytest.mark.parametrize("operation", ["commit", "ca-authenticate"])
 def test_an_answer_lost_after_the_effect_is_read_back_on_a_new_session(lab: Lab, clock: Clock, operation: str) -> None:
-    device = lab.add(**INSTALLS, ways=Ways(trial_lock="granted"))
+    device = lab.add(**INSTALLS, behaviour=Behaviour(trial_lock="granted"))
     device.faults.append(Fault(operation, FaultKind.DROP_AFTER))
     outcome = push(lab, device, clock, connect=True)
     assert outcome.result is agent.Result.REMEDIED

@@ -18,8 +18,7 @@ from agent.model.outcome import Event, Outcome, Status, Wait, Waiting
 from agent.model.unfinished import Memory, Unfinished
 from agent.netconf.retry import completed
 from agent.remedy.apply import carry_out
-from agent.simulator import Device, Fault, FaultKind
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -119,8 +118,8 @@ def test_a_lock_is_waited_for_and_the_wait_says_who_holds_it(lab: Lab, clock: Cl
 def test_a_commit_on_trial_of_somebody_else_is_waited_out(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     device.config.clock = lambda: clock.now
-    device.stranger().edit("THEIRS", "terminal")
-    device.stranger().commit_on_trial(300, persist="theirs")
+    device.other_session().edit("THEIRS", "terminal")
+    device.other_session().commit_on_trial(300, persist="theirs")
     driver = Driver(lab, device, clock)
     assert driver.push().result is agent.Result.REMEDIED
     assert driver.waited(Waiting.TRIAL)

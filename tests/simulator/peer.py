@@ -93,7 +93,7 @@ def screen(lab: Lab, device: Device) -> Iterator[Screen]:
 
 
 class Neighbour:
-    """Another client at a device, by stock ncclient; the same verbs as :class:`agent.simulator.Stranger` has.
+    """Another client at a device, by stock ncclient; the same verbs as :class:`agent.simulator.OtherSession` has.
 
     It raises ncclient's ``RPCError`` where the server refuses.
     """

@@ -16,8 +16,7 @@ import pytest
 
 import agent
 from agent.netconf import operations, payload
-from agent.simulator import Device, Member, Persona, Simulator, alike, kinds, mix
-from agent.simulator.persona import platforms
+from agent.simulator import Device, Member, Persona, Simulator, alike, kinds, mix, platforms
 from agent.xr.cli.sshport import Ssh
 from tests.simulator.peer import netconf, rpc
 from tests.support import Lab, eventually

@@ -9,9 +9,7 @@ import pytest
 
 from agent.model.errors import InputError
 from agent.model.local.resources import directory
-from agent.simulator import Persona
-from agent.simulator.device import Device
-from agent.simulator.persona import platforms
+from agent.simulator import Device, Persona, platforms
 from tests.simulator.peer import netconf
 from tests.support import Lab
 

@@ -6,9 +6,9 @@ import pytest
 
 import agent
 from agent.simulator import Fault, FaultKind
-from agent.simulator.framing import unfinished
-from agent.simulator.silence import Silence
-from agent.simulator.terminal import Terminal
+from agent.simulator.cli.tty import Terminal
+from agent.simulator.device.silence import Silence
+from agent.simulator.netconf.framing import unfinished
 from tests.support import Clock, DeviceClock, Lab, eventually, read
 
 

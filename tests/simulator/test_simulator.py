@@ -15,8 +15,7 @@ from ncclient import NCClientError, manager
 from ncclient.operations import RPCError
 
 from agent.model.pki.anchor import TrustAnchor
-from agent.simulator import Device, Fault, FaultKind, Simulator
-from agent.simulator.persona import releases
+from agent.simulator import Device, Fault, FaultKind, Simulator, releases
 from tests.support import Lab, eventually
 
 NS = "http://cisco.com/ns/yang/Cisco-IOS-XR-"

@@ -16,7 +16,7 @@ import asyncssh
 
 import agent
 from agent.model.device import Device as Target
-from agent.simulator.silence import Silence
+from agent.simulator.device.silence import Silence
 from tests.support import Clock, DeviceClock
 
 STEM = "RP/0/RP0/CPU0:router"

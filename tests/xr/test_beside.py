@@ -13,13 +13,13 @@ import pytest
 from ncclient import NCClientError, manager
 
 import agent
+from agent.fleet.results.objects import show_object
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
 from agent.netconf.payload import parse
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
-from agent.simulator import Device, Fault, FaultKind, Persona
-from agent.simulator.errors import rpc_error
+from agent.simulator import Device, Fault, FaultKind, Persona, rpc_error
 from agent.xr import destination as transport
 from agent.xr import httpclient, licensing, software
 from agent.xr.httpclient import HttpClient
@@ -75,12 +75,23 @@ def test_where_no_model_shows_peer_verification_it_is_not_known(lab: Lab, clock:
     assert "hides below 7.5.2" in str(state.peer_verification.missing)
 
 
+@pytest.mark.parametrize("forbidden, known", [((), True), (("show running-config http",), False)])
+def test_an_empty_answer_about_peer_verification_counts_where_the_cli_seconds_it(
+    lab: Lab, clock: Clock, forbidden: tuple[str, ...], known: bool
+) -> None:
+    state = full(lab, clock, release="7.8.1", forbidden=forbidden)
+    told = state.peer_verification, state.host_verification
+    assert [(one.value, one.empty) for one in told] == [(True, not known)] * 2
+    for name in ("peer_verification", "host_verification"):
+        assert show_object(state, address=None)[name]["on"] is (True if known else None)
+
+
 @pytest.mark.parametrize("release", ["7.4.1", "7.8.1"])
 def test_what_the_cli_shows_switched_off_counts_where_no_model_tells(
     lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch, release: str
 ) -> None:
     shown = "http client secure-verify-peer disable\nhttp client secure-verify-host disable\n"
-    monkeypatch.setattr("agent.simulator.transport.http_client", lambda persona, models: shown)
+    monkeypatch.setattr("agent.simulator.datastores.licensingtransport.http_client", lambda persona, models: shown)
     state = full(lab, clock, release=release)
     assert (state.peer_verification.value, state.host_verification.value) == (False, False)
     assert state.peer_verification.source == "console"

@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
+from agent.model.state import Signature
+from agent.remedy.notices.folder import bundled
 from agent.xr import syslog
 
 CSSM = "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"
 CSLU = (
     "Communications failure with the Cisco Smart License Utility (CSLU) : Unable to resolve server hostname/domain name"
 )
+
+
+def counted(entered: list[Any]) -> tuple[Signature, ...]:
+    return syslog.counted(entered, bundled().signatures)
 
 
 def entry(
@@ -49,7 +55,7 @@ BACK = entry("COMM_RESTORED", "Communications with Cisco licensing cloud restore
     ids=["as modelled", "no category", "text repeats it", "text alone", "text with its process"],
 )
 def test_a_loss_is_found_however_it_is_told(lost: Any) -> None:
-    [found] = syslog._counted([lost, lost])
+    [found] = counted([lost, lost])
     assert (found.mnemonic, found.count) == ("SMART_LIC-3-COMM_FAILED", 2)
     assert found.last is not None
     assert found.last.moment == datetime(2022, 2, 22, 10, 0, tzinfo=UTC)
@@ -57,10 +63,10 @@ def test_a_loss_is_found_however_it_is_told(lost: Any) -> None:
 
 def test_a_server_that_was_reached_ends_what_was_before() -> None:
     verify = entry("AGENT_REG_FAILED", "x")
-    assert syslog._counted([LOST, verify, BACK]) == ()
-    assert [one.count for one in syslog._counted([LOST, LOST, BACK, LOST])] == [1]
+    assert counted([LOST, verify, BACK]) == ()
+    assert [one.count for one in counted([LOST, LOST, BACK, LOST])] == [1]
 
 
 def test_the_licence_utility_is_no_loss() -> None:
-    assert syslog._counted([entry("COMM_FAILED", CSLU)]) == ()
-    assert [one.mnemonic for one in syslog._counted([entry("COMM_FAILED", CSLU), LOST])] == ["SMART_LIC-3-COMM_FAILED"]
+    assert counted([entry("COMM_FAILED", CSLU)]) == ()
+    assert [one.mnemonic for one in counted([entry("COMM_FAILED", CSLU), LOST])] == ["SMART_LIC-3-COMM_FAILED"]

@@ -14,7 +14,8 @@ from agent.netconf.query import Query
 from agent.netconf.session import Pending, Reply, Session
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
-from agent.simulator.persona import Persona
+from agent.remedy.notices.folder import bundled
+from agent.simulator import Persona
 from agent.xr import httpclient, licensing, syslog, trustpoint
 from agent.xr.licensing import Answer
 
@@ -170,7 +171,7 @@ def test_messages_beside_one_that_cannot_be_read_are_counted() -> None:
         "<category>LICENSE</category><severity>{}</severity><time-stamp>{}</time-stamp></message>"
     )
     seen = reading(
-        syslog.query(of_release("7.8.1")),
+        syslog.query(of_release("7.8.1"), bundled().signatures),
         f'<syslog xmlns="{NS}{module}"><messages>{message.format(1, "message-severity-error", 1)}'
         f"{message.format(2, 'message-severity-error', 'then')}{message.format('x', 'message-severity-error', 3)}"
         f"{message.format(4, 'loud', 4)}</messages></syslog>",

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from agent.cli import chosen, fleetoptions, options
-
-if TYPE_CHECKING:
-    from agent.remedy.notices.notice import Notice
 
 
 @click.command("assess")
@@ -20,9 +17,11 @@ if TYPE_CHECKING:
 @options.trustpoint
 @click.option(
     "--notice",
+    "notices",
     type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Judge by this field notice [default: FN72290, bundled].",
+    metavar="FOLDER",
+    multiple=True,
+    help="Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
 )
 @click.option(
     "--syslog",
@@ -31,25 +30,25 @@ if TYPE_CHECKING:
     help="In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
 )
 @options.output
-def command(form: str, notice: Path | None, syslog: Path | None, **given: Any) -> None:
+def command(form: str, notices: tuple[Path, ...], syslog: Path | None, **given: Any) -> None:
     """Judge HOST, or all of an inventory: affected, not-affected, remedied or unknown, with reasons and deadlines.
 
     Exit code 1 for affected and unknown, and where --syslog finds a host that lost the server.
     """
     options.start(given)
     if syslog is not None:
-        _without_host(syslog, form, given)
+        _without_host(syslog, form, {**given, "notices": notices})
         return
     if options.many(given):
         from agent.cli.fleet import run
         from agent.fleet.results.record import Kind
 
-        run(Kind.ASSESS, form, {**given, "notice": notice})
+        run(Kind.ASSESS, form, {**given, "notices": notices})
         return
-    _judge(form, _notice(notice), given)
+    _judge(form, {**given, "notices": notices})
 
 
-def _judge(form: str, notice: Notice | None, given: options.Options) -> None:
+def _judge(form: str, given: options.Options) -> None:
     from datetime import UTC, datetime
 
     from agent.cli.view import render
@@ -58,30 +57,26 @@ def _judge(form: str, notice: Notice | None, given: options.Options) -> None:
     from agent.fleet.results import objects
     from agent.model.errors import AgentError
     from agent.model.plan import Verdict, VerdictKind
-    from agent.remedy.assess import assess
+    from agent.remedy.assess import assess_by
+    from agent.remedy.notices.folder import signatures_of
     from agent.remedy.observe import observe
 
-    name, anchor, router = chosen.trustpoint_name(given), chosen.anchor(given), Router.of(given)
+    notices = chosen.notices(given)
+    name, anchor, router = chosen.trustpoint_name(given), chosen.anchor(given, notices), Router.of(given)
     now = datetime.now(UTC)
     try:
         with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
-            state = observe(session, name, ssh=ssh, full=True)
+            state = observe(session, name, ssh=ssh, full=True, signatures=signatures_of(notices))
     except AgentError as error:
         if form != "table":
             unread = Verdict(router.name, VerdictKind.UNKNOWN, (error.message,))
             print(objects.dump(objects.assess_object(unread), form))
         raise
-    verdict = assess(state, anchor, now, notice=notice)
-    say_anchor(anchor, bundled=given["anchor"] is None)
+    verdict = assess_by(state, notices, now, anchor=anchor if len(notices) < 2 else None)
+    say_anchor(anchor, bundled=given["anchor"] is None and not notices)
     emit(form, lambda: objects.assess_object(verdict), lambda: render.verdict_view(verdict, now))
     if verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN):
         click.get_current_context().exit(1)
-
-
-def _notice(path: Path | None) -> Notice | None:
-    from agent.remedy.notices.notice import Notice
-
-    return None if path is None else Notice.from_file(path)
 
 
 def _without_host(path: Path, form: str, given: options.Options) -> None:
@@ -90,11 +85,12 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     from agent.cli.view.console import errors
     from agent.cli.work import emit
     from agent.fleet.results import objects
+    from agent.remedy.notices.folder import signatures_of
 
     if given["host"] is not None or given["inventory"] or given["nornir_config"]:
         raise click.UsageError("--syslog reads no router: leave HOST out", ctx=click.get_current_context())
     options.not_for_many()
-    findings, failure = affected_hosts(path)
+    findings, failure = affected_hosts(path, signatures_of(chosen.notices(given)))
     found = list(findings.hosts.values())
     if form == "jsonl":
         for host in found:

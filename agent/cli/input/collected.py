@@ -12,6 +12,7 @@ from agent.cli.input.unpack import DAMAGE, texts
 from agent.model.errors import InputError
 from agent.model.masking.text import counted, without_secrets
 from agent.xr.logs.scan import UNKNOWN, Findings, scan
+from agent.xr.logs.signature import Signatures
 
 _HINT = "name a readable file, or - for stdin"
 
@@ -34,17 +35,18 @@ class _Counting(io.RawIOBase):
         return data
 
 
-def affected_hosts(path: Path) -> tuple[Findings, InputError | None]:
-    """What the text says of its hosts, and the error that ended the reading early: what was found before it counts.
+def affected_hosts(path: Path, signatures: Signatures) -> tuple[Findings, InputError | None]:
+    """What the text says of its hosts by *signatures*, and the error that ended the reading early.
 
-    The text has no bound, and may come out of a named pipe for days; only the memory that it takes has one.
+    What was found before it counts. The text has no bound, and may come out of a named pipe for days; only the memory
+    that it takes has one.
 
     Raises:
         InputError: the file cannot be opened or read, is a device, or has no line whose form is known.
     """
     found = Findings()
     with standard_input() if str(path) == "-" else _opened(path) as stream:
-        failure = _scanned(stream, path, found)
+        failure = _scanned(stream, path, found, signatures)
     if found.understood or found.hosts or found.utility:
         return found, failure
     if failure is not None:
@@ -57,7 +59,7 @@ def affected_hosts(path: Path) -> tuple[Findings, InputError | None]:
     )
 
 
-def _scanned(stream: BinaryIO, path: Path, found: Findings) -> InputError | None:
+def _scanned(stream: BinaryIO, path: Path, found: Findings, signatures: Signatures) -> InputError | None:
     """Scan all texts in *stream*; the first error of one of them, of which the others still count."""
     failure: InputError | None = None
     counting: _Counting | None = None
@@ -67,7 +69,12 @@ def _scanned(stream: BinaryIO, path: Path, found: Findings) -> InputError | None
                 failure = failure or text
                 continue
             counting = _Counting(text)
-            scan(cast("BinaryIO", counting), found, unknown=UNKNOWN if name == str(path) else f"{UNKNOWN} ({name})")
+            scan(
+                cast("BinaryIO", counting),
+                signatures,
+                found,
+                unknown=UNKNOWN if name == str(path) else f"{UNKNOWN} ({name})",
+            )
             if counting.broken is not None:
                 failure = failure or _cut_off(name, counting.read_so_far, counting.broken)
     except DAMAGE as error:

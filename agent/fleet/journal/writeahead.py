@@ -20,6 +20,7 @@ def plain(change: Unfinished) -> dict[str, Any]:
         "wanted": change.wanted,
         "persist": change.persist,
         "until": None if change.until is None else change.until.isoformat(),
+        "seconds": change.seconds,
     }
 
 
@@ -41,7 +42,15 @@ def parsed(text: str) -> Unfinished:
     end = None if until is None else datetime.fromisoformat(until)
     if end is not None and end.tzinfo is None:
         raise ValueError("its time has no zone")
-    return Unfinished(trustpoint, _text(found, "before"), _text(found, "wanted"), _text(found, "persist"), end)
+    before, wanted, persist = (_text(found, name) for name in ("before", "wanted", "persist"))
+    return Unfinished(trustpoint, before, wanted, persist, end, _seconds(found.get("seconds")))
+
+
+def _seconds(value: object) -> float | None:
+    """How long a trial lasts; None where an earlier version did not say."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
+        raise ValueError("its seconds are no time")
+    return value
 
 
 def _text(found: Mapping[str, Any], name: str) -> str | None:
@@ -55,8 +64,8 @@ def _text(found: Mapping[str, Any], name: str) -> str | None:
 
 
 def shown(change: Unfinished) -> dict[str, Any]:
-    """As :func:`plain`, for people and reports: of the persist-id only its beginning, which tells it from others."""
+    """What of :func:`plain` is for people and reports: of the persist-id its beginning, which tells it from others."""
     persist = change.persist
     if persist is not None and len(persist) > _SHOWN:
         persist = f"{persist[:_SHOWN]}…"
-    return {**plain(change), "persist": persist}
+    return {name: value for name, value in plain(change).items() if name != "seconds"} | {"persist": persist}

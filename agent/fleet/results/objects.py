@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -249,9 +250,9 @@ def _beside(state: State) -> Object:
             "offset_s": None if offset is None else round(offset.total_seconds(), 1),
             **origin(state.clock_offset),
         },
-        "peer_verification": {"on": state.peer_verification.value, **origin(state.peer_verification)},
-        "host_verification": {"on": state.host_verification.value, **origin(state.host_verification)},
-        "name_validation": {"on": state.name_validation.value, **origin(state.name_validation)},
+        "peer_verification": _switch(state.peer_verification),
+        "host_verification": _switch(state.host_verification),
+        "name_validation": _switch(state.name_validation),
         "reporting": {
             "last": _text(report.last) if report else None,
             "next": _text(report.next) if report else None,
@@ -327,6 +328,12 @@ def licensing_object(licence: Licensing | None) -> Object:
 
 def _text(time: DeviceTime | None) -> str | None:
     return time.text if time else None
+
+
+def _switch(reading: Reading[bool]) -> Object:
+    """Whether it is on; null where an empty answer only lets it seem so."""
+    seen = replace(reading, value=None) if reading.empty else reading
+    return {"on": seen.value, **origin(seen)}
 
 
 def origin(reading: Reading[Any]) -> Object:

@@ -29,7 +29,8 @@ from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
-from agent.remedy.assess import assess
+from agent.remedy.assess import assess_by
+from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observation, observe
 from agent.remedy.plan import plan
@@ -49,7 +50,7 @@ class Job:
 
     Attributes:
         intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
-        notice: the field notice that ``assess`` judges by; None for the bundled one.
+        notices: the field notices that ``assess`` judges by, several each by its own root; none for the bundled one.
         run: what log records call the run.
     """
 
@@ -57,7 +58,7 @@ class Job:
     reach: Reach = field(default_factory=Reach)
     intent: Intent = field(default_factory=Intent)
     token: Reference | None = None
-    notice: Notice | None = None
+    notices: tuple[Notice, ...] = ()
     run: str | None = None
 
 
@@ -147,10 +148,20 @@ class _Work:
         ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
         assessed = self._job.kind is Kind.ASSESS
         intent, policy = self._intent, self._hooks.policy
-        state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=assessed, trustpool=intent.has_bundle)
+        state = observe(
+            session,
+            intent.trustpoint,
+            policy=policy,
+            ssh=ssh,
+            full=assessed,
+            trustpool=intent.has_bundle,
+            signatures=signatures_of(self._job.notices),
+        )
         result = self.result = replace(self.result, release=state.release)
         if assessed:
-            return replace(result, verdict=assess(state, intent.anchor, self._hooks.now(), notice=self._job.notice))
+            notices = self._job.notices
+            anchor = intent.anchor if len(notices) < 2 else None
+            return replace(result, verdict=assess_by(state, notices, self._hooks.now(), anchor=anchor))
         made = plan(intent, state)
         if self._job.kind is Kind.PLAN:
             return replace(result, plan=portable(made))

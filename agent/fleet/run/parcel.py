@@ -30,7 +30,7 @@ class Parcel:
     def __init__(self, job: Job, key: str | None = None) -> None:
         self.job = job
         self.key = key or hashlib.sha256(pickle.dumps(job)).hexdigest()
-        held = (job, job.intent, job.intent.anchor, job.intent.bundle, job.notice)
+        held = (job, job.intent, job.intent.anchor, job.intent.bundle, *job.notices)
         self._held = tuple(one for one in held if one is not None)
         self._numbers = {id(one): number for number, one in enumerate(self._held)}
 

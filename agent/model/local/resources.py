@@ -1,4 +1,4 @@
-"""Where the files that ship with the package are: ``yang/`` and ``templates/``."""
+"""Where the files that ship with the package are: ``yang/``, ``templates/``, and what stands in the package itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 @cache
 def directory(name: str) -> Path:
-    """The folder *name* (``yang`` or ``templates``), inside the wheel's package or beside it in a source tree.
+    """The folder *name* (``yang``, ``templates``, ``remedy``), in the wheel's package or beside it in a source tree.
 
     Raises:
         FileNotFoundError: the installation is incomplete.

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from agent.model.errors import InputError
 from agent.model.local.files import read_start
+from agent.model.local.resources import directory
 from agent.model.pki.names import DistinguishedName
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\s+(?P<body>[A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", re.ASCII)
-_BUNDLED = Path(__file__).parent / "anchors" / "identrust-commercial-root-ca-1.pem"
 _LARGEST_FILE = 64 * 1024
 
 
@@ -114,7 +114,7 @@ def damaged() -> tuple[type[Exception], ...]:
 
 @cache
 def _bundled() -> TrustAnchor:
-    return TrustAnchor.from_file(_BUNDLED)
+    return TrustAnchor.from_file(directory("remedy") / "notices" / "fn72290" / "root.pem")
 
 
 def _load(pem: bytes, source: str) -> TrustAnchor:

@@ -52,9 +52,10 @@ class Change:
 
     def unfinished(self, run: Run, persist: str | None = None) -> Unfinished:
         """What the write-ahead log keeps of it; with *persist* once its commit on trial is about to be sent."""
-        until = run.policy.now() + timedelta(seconds=run.caution.confirm_timeout + LATE) if persist else None
+        seconds = run.caution.confirm_timeout + LATE if persist else None
+        until = run.policy.now() + timedelta(seconds=seconds) if seconds else None
         before, wanted = (None if one is None else one.cli for one in (self.before, self.wanted))
-        return Unfinished(self.trustpoint, before, wanted, persist, until)
+        return Unfinished(self.trustpoint, before, wanted, persist, until, seconds)
 
 
 class NotCommitted(TransportError):

@@ -10,7 +10,7 @@ from agent.model.outcome import Status, Waiting
 from agent.model.unfinished import Unfinished
 from agent.netconf import operations
 from agent.netconf.retry import Waits
-from agent.remedy.run import Run, Steps
+from agent.remedy.run import LATE, Run, Steps
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def recover(run: Run) -> Steps[None]:
     said = yield from _cancelled(run, left.persist)
     if said is None:
         said = yield from _waited(run, left)
-    run.log.begin(replace(left, persist=None, until=None))
+    run.log.begin(replace(left, persist=None, until=None, seconds=None))
     yield run.ended("recover", Status.DONE, said)
 
 
@@ -58,8 +58,12 @@ def _cancelled(run: Run, persist: str) -> Waits[str | None]:
 
 
 def _waited(run: Run, left: Unfinished) -> Steps[str]:
-    """By its end the device has taken it back, if it was not confirmed before."""
-    seconds = 0.0 if left.until is None else (left.until - run.policy.now()).total_seconds()
+    """By its end the device has taken it back, if it was not confirmed before.
+
+    That is no later than it lasts, whatever was done to this machine's clock since.
+    """
+    longest = run.caution.confirm_timeout + LATE if left.seconds is None else left.seconds
+    seconds = 0.0 if left.until is None else min((left.until - run.policy.now()).total_seconds(), longest)
     if seconds > 0:
         yield run.retried("recover", f"it is over in {seconds:.0f} s at the latest; waiting for that")
         yield from run.policy.pause(seconds, Waiting.TRIAL)

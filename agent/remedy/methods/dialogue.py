@@ -77,6 +77,10 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
         run.shell().console().authenticate(step.trustpoint, step.anchor)
         return None
 
+    def seen() -> Waits[Evidence | None]:
+        run.release()  # as of rpc ca-authenticate
+        return needless(run, step.trustpoint, step.anchor)
+
     yield run.started_event("dialog", f"crypto ca authenticate {step.trustpoint}")
     (yield from run.cli()).console()  # until the first prompt a wish to end breaks it off
     with run.unbroken():
@@ -87,7 +91,7 @@ def dialog(run: Run, step: Dialog) -> Steps[None]:
             return
         run.changed = run.acted = True
         try:
-            yield from run.persist("dialog", answer, before_repeat=lambda: needless(run, step.trustpoint, step.anchor))
+            yield from run.persist("dialog", answer, before_repeat=seen)
             said = Status.DONE, "the certificate that the router printed is the anchor; answered yes"
             after = "the dialog was ended with yes"
         except OutcomeUnknown as error:

@@ -76,6 +76,7 @@ def _needless(run: Run, step: ImportBundle) -> Waits[bool | None]:
     Raises:
         OutcomeUnknown: the trustpool cannot be read; a second import might pile up on the first.
     """
+    run.release()  # as of rpc ca-authenticate
     found = yield from pool_has(run, step.anchor)
     if found is None:
         raise OutcomeUnknown(

@@ -64,7 +64,7 @@ def _call(run: Run, step: Authenticate, path: str | None) -> Steps[str]:
 
     def seen() -> Waits[Evidence | None]:
         run.release()  # no source says that a router does it under a lock, be it ours
-        return (yield from needless(run, step.trustpoint, step.anchor))
+        return needless(run, step.trustpoint, step.anchor)
 
     yield run.started_event("ca-authenticate", f"server-name {step.trustpoint}")
     run.changed = run.acted = True

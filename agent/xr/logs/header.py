@@ -37,6 +37,10 @@ _RECORD = re.compile(
     rf"<\d{{1,3}}>(?= ?(?:\d{{1,2}} (?:- |\d{{4}}-)|[*.]?[A-Z][a-z]{{2}} [ \d]\d |\d{{1,12}}: "
     rf"|\d{{4}}-\d\d|(?:\S{{1,255}} )?{NODE}))"
 )
+# What grep puts before a line: the file's name, the line's number.
+_FOUND = re.compile(r"(?:[^\s:]{0,254}[./][^\s:]{0,254}:)?(?:\d{1,9}:)?(?=[*.<\[]?[A-Z\d])")
+# What a container's log has before a line, behind the time.
+_STREAM = re.compile(r"[ \t](?:stdout|stderr) [FP](?= )")
 _GAP = r"[ \t,;|]+"
 _ZONE = re.compile(
     r"[ \t]{1,2}(?P<zone>\(?(?:[A-Z]{1,5}|(?:UTC|GMT)[+-]\d{1,2}(?::?\d\d)?)\)?)(?P<colon>:?)(?=[ \t,;|\])]|\Z)"
@@ -63,8 +67,10 @@ _NO_HOST = re.compile(
 )
 _IN_BRACKETS = re.compile(r"[\[(](?P<host>[^\])]{1,255})[\])]:?\Z")
 _PORT = re.compile(r"(?P<host>\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}\Z")
+# ArcSight and QRadar name the device in a field; their header names whoever passed it on.
+_CARRIED = re.compile(r"(?:CEF:\d|LEEF:\d\.\d)\|")
 _FIELD = re.compile(
-    r"(?:^|[\s,;|])(?:host|hostname|syslog_?hostname|device|dvchost|dvc|src_?host)=\"?(?P<host>[^\s\",;|]{1,255})",
+    r"(?:^|[\s,;|{])(?:host|hostname|syslog_?hostname|device|dvchost|dvc|src_?host)=\"?(?P<host>[^\s\",;|]{1,255})",
     re.IGNORECASE,
 )
 
@@ -117,9 +123,9 @@ def _relayed(record: str) -> tuple[Header, int]:
         host, time = found.host or host, time or found.time
         if not more:
             break
-    if host is None:
+    if host is None or _CARRIED.search(record, 0, _NEAR // 4):
         field = _FIELD.search(record, 0, _NEAR // 4)
-        host = host_name(field["host"]) if field else None
+        host = (host_name(field["host"]) if field else None) or host
     return Header(host, time), last
 
 
@@ -132,10 +138,13 @@ def _layer(record: str, at: int) -> tuple[Header, int, bool] | None:
         shown = stamp(structured["time"])
         return Header(host_name(structured["host"]), shown[0] if shown else None), structured.end(), True
     device = _DEVICE.match(record, at) or _ORIGIN.match(record, at)
-    if device:
-        own = stamp(record, device.end())
-        return Header(device["host"], _with_zone(record, *own)[0] if own else None), len(record), False
-    return _collected(record, at, empty=priority is not None)
+    own = stamp(record, device.end()) if device else None
+    time, end, ended = _with_zone(record, *own) if own else (None, at, True)
+    if device and (ended or device.re is _DEVICE or record[end] not in " \t"):
+        return Header(device["host"], time), len(record), False
+    if device is None and priority is None and stamp(record, at) is None:
+        device = _FOUND.match(record, at)
+    return _collected(record, device.end() if device else at, empty=priority is not None)
 
 
 def _collected(record: str, at: int, *, empty: bool) -> tuple[Header, int, bool] | None:
@@ -152,6 +161,9 @@ def _collected(record: str, at: int, *, empty: bool) -> tuple[Header, int, bool]
     time, at, ended = _with_zone(record, *found)
     if ended:
         return Header(None, time), at, False
+    stream = _STREAM.match(record, at)
+    if stream or stamp(record, at + 1) is not None:
+        return Header(None, time), (stream.end() if stream else at) + 1, True
     host, at = _host(record, at)
     return Header(host, time), at, True
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.xr.logs.header import FACILITY, SEVERITY, Header, header, host_name
-from agent.xr.logs.signature import messages
+from agent.xr.logs.signature import Signatures
 from agent.xr.logs.stamp import Stamp, of_number, stamp
 
 _TRIES = 64
@@ -114,30 +114,43 @@ class Found:
     end: int
 
 
-def in_json(line: str, at: int) -> Found | None:
-    """The header of the message at *at* of *line*, where a JSON object is around it."""
-    start = line.find("{", 0, at)
+def in_json(line: str, at: int, signatures: Signatures) -> Found | None:
+    """The header of the message at *at* of *line*, where a JSON object is around it.
+
+    That is the innermost one that names a host and is no field of another, since an array may hold many records; what
+    it does not say the ones around it may.
+    """
+    found: Found | None = None
+    start = line.rfind("{", 0, at)
     for _ in range(_TRIES):
-        if start < 0:
-            return None
-        try:
-            made, end = _DECODER.raw_decode(line, start)
-        except (ValueError, RecursionError):
-            start = line.find("{", start + 1, at)
-            continue
+        if start < 0 or (found is not None and found.header.host is not None):
+            break
+        made, end = (None, 0) if _IS_FIELD.search(line, max(0, start - _NEAR), start) else _decoded(line, start)
         if end > at:
-            return Found(_or_else(_named(dict(_flat(made))), header(line[:start])), start, end)
-        start = line.find("{", end, at)
-    return None
+            own = _or_else(_named(dict(_flat(made)), signatures), header(line[:start]))
+            found = Found(_or_else(found.header, own) if found else own, start, end)
+        start = line.rfind("{", 0, start)
+    return found
 
 
+def _decoded(line: str, start: int) -> tuple[Any, int]:
+    """The JSON value that begins at *start* and where it ends; None and 0: none does."""
+    try:
+        return _DECODER.raw_decode(line, start)
+    except (ValueError, RecursionError):
+        return None, 0
+
+
+_IS_FIELD = re.compile(r"\"\s*+:\s*+\Z")
+_NEAR = 64
 _DECODER = json.JSONDecoder()
 
 
 class Columns:
     """The columns of a CSV text, as its first line names them; without names they are told by what stands in them."""
 
-    def __init__(self, first: str = "") -> None:
+    def __init__(self, first: str, signatures: Signatures) -> None:
+        self._signatures = signatures
         self.delimiter: str | None = None
         self.names: list[str] = []
         for delimiter in _DELIMITERS:
@@ -152,10 +165,10 @@ class Columns:
         if self.delimiter is not None:
             fields = _fields(line, self.delimiter)
             if len(fields) >= len(self.names):
-                return _named(dict(zip(self.names, fields, strict=False)))
+                return _named(dict(zip(self.names, fields, strict=False)), self._signatures)
         for delimiter in _DELIMITERS:
             if delimiter in line[:at]:
-                found = _told(_fields(line, delimiter))
+                found = _told(_fields(line, delimiter), self._signatures)
                 if found is not None:
                     return found
         return None
@@ -168,13 +181,13 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _told(fields: Sequence[str]) -> Header | None:
+def _told(fields: Sequence[str], signatures: Signatures) -> Header | None:
     """The header of a line whose columns have no names: one of them is a time and nothing else."""
-    message = next((place for place, field in enumerate(fields) if _message(field)), None)
+    message = next((place for place, field in enumerate(fields) if _message(field, signatures) is not None), None)
     times = [place for place, field in enumerate(fields) if _time(field) is not None]
     if message is None or not times or len(fields) < 3:
         return None
-    inner = _inner(fields[message])
+    inner = _inner(fields[message], signatures)
     places = [*range(times[0] + 1, len(fields)), *range(times[0])]
     others = [fields[place] for place in places if place not in (message, *times)]
     names = [name for field in others if _NAME.match(field) and (name := _sender(field)) is not None]
@@ -188,26 +201,26 @@ def _sender(field: str) -> str | None:
     return None if FACILITY.match(field) or SEVERITY.match(field) else host_name(field)
 
 
-def _named(values: Mapping[str, Any]) -> Header:
+def _named(values: Mapping[str, Any], signatures: Signatures) -> Header:
     """The header of a record with named fields; what the message's own header says of its host comes first."""
-    message = next((value for value in values.values() if isinstance(value, str) and _message(value)), "")
+    message = next((value for value in values.values() if isinstance(value, str) and _message(value, signatures)), "")
     hosts = (_host(values[name]) for name in _HOSTS if name in values)
     times = (_time(values[name]) for name in _TIMES if name in values)
     time = next((time for time in times if time is not None), None)
-    return _or_else(_inner(message), Header(next((host for host in hosts if host), None), time), time=time)
+    return _or_else(_inner(message, signatures), Header(next((host for host in hosts if host), None), time), time=time)
 
 
-def _inner(message: str) -> Header:
-    place = _message(message)
+def _inner(message: str, signatures: Signatures) -> Header:
+    place = _message(message, signatures)
     return header(message[:place]) if place is not None else Header()
 
 
-def _message(value: str) -> int | None:
+def _message(value: str, signatures: Signatures) -> int | None:
     """Where in *value* a message begins; None: there is none in it."""
     if "-" not in value:
         return None
     raw = value.encode("utf-8", "replace")
-    found = next(messages(raw), None)
+    found = next(signatures.messages(raw), None)
     return None if found is None else len(raw[: found.start].decode("utf-8", "replace"))
 
 
@@ -250,12 +263,10 @@ def _flat(value: Any, name: str = "", depth: int = _DEEPEST) -> Iterator[tuple[s
         yield _key(name), value
 
 
+_KEY = re.compile(r"\"([^\"\\]{1,64})\"\s{0,8}:")
+
+
 def is_log(line: str) -> bool:
-    """Whether a JSON object in *line* is a record of a log: something in it is a message, and a time or a host."""
-    start = line.find("{")
-    try:
-        made = _DECODER.raw_decode(line, start)[0] if start >= 0 else None
-    except (ValueError, RecursionError):
-        return False
-    names = {name.rstrip("_0123456789") for name, _ in _flat(made)}
+    """Whether the JSON in *line*, perhaps cut off, is of a log: something in it is a message, and a time or a host."""
+    names = {_key(name) for name in _KEY.findall(line)}
     return bool(names & {*_MESSAGES}) and bool(names & {*_TIMES, *_HOSTS})

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import BinaryIO
 
 from agent.xr.logs.header import NODE, Header, header
+from agent.xr.logs.multiline import blocks
 from agent.xr.logs.record import Columns, in_json, is_log
-from agent.xr.logs.signature import Message, messages
+from agent.xr.logs.signature import Message, Signatures
 from agent.xr.logs.stamp import DAY, MONTHS, Stamp
 
-_BLOCK = 1 << 20
 _LONGEST = 1 << 16
 """How much of a line is looked at on either side of a message."""
 _FIRST = 200
@@ -31,16 +32,18 @@ _PLAIN = (
     rf"[*.\[(\"']{{0,2}}+{_DATE}|(?:\d{{1,7}}+ )?<\d{{1,3}}>|\d{{1,2}} (?:-|\d{{4}}-\d\d-\d\dT)\S* \S"
     rf"|(?:\d{{1,12}}+: ?)?+(?:[^\s,;|]{{1,255}}+ (?:\d{{1,12}}+: ?)?+)??{NODE}|%[A-Z0-9_]++-"
     r"|[\w./-]{1,48}+\[\d{1,9}\]: |(?:time|ts|timestamp|date|level|host|hostname)=\S"
-    rf"|(?:[^\s,;|]{{1,255}}+ |(?:[^\n,;\t|]{{0,255}}+[,;\t|]){{1,6}}?\"?){_DATE}"
+    rf"|(?:[^\s,;|]{{1,255}}+ [*.]?|(?:[^\n,;\t|]{{0,255}}+[,;\t|]){{1,6}}?\"?){_DATE}"
+    rf"|[^\s:]{{1,255}}+:(?:\d{{1,9}}+:)?+[*.]?(?:{_DATE}|<\d{{1,3}}>|{NODE})"
 )
-_JSON = r"[\[, ]{0,3}+\{ ?+\""
+_JSON = r"(?:data: |\x1e)?+[\[, ]{0,3}+\{[ \t]*+\""
 
 
 class _Text:
     """What the first line of a text tells about all of it, and which of its lines have a form that is known."""
 
-    def __init__(self, first: str, unknown: str) -> None:
-        self.columns = Columns(first)
+    def __init__(self, first: str, unknown: str, signatures: Signatures) -> None:
+        self.signatures = signatures
+        self.columns = Columns(first, signatures)
         self.unknown = unknown
         self.buffers = 0  # headings of `show logging`: with more than one, lines without a host are of several devices
         forms = [_PLAIN]
@@ -126,8 +129,10 @@ class Findings:
             host.reached(when)
 
 
-def scan(stream: BinaryIO, into: Findings | None = None, *, unknown: str = UNKNOWN) -> Findings:
-    """Look through a collector's text, and add what is found to *into*; *unknown* names hosts that have no name.
+def scan(stream: BinaryIO, signatures: Signatures, into: Findings | None = None, *, unknown: str = UNKNOWN) -> Findings:
+    """Look for *signatures* in a collector's text, and add what is found to *into*.
+
+    *unknown* names hosts that have no name.
 
     Lines of plain text, JSON or CSV, ended by newlines or with octet counts; undecodable bytes are passed over. Memory
     does not grow with the text, only with the hosts, of which :data:`MOST_HOSTS` are kept apart.
@@ -140,12 +145,12 @@ def scan(stream: BinaryIO, into: Findings | None = None, *, unknown: str = UNKNO
         if text is None:
             first = _line(piece.text[: piece.end].lstrip(_BLANKS)[:_LONGEST].partition(b"\n")[0])
             findings.first_line = findings.first_line or first[:_FIRST]
-            text = _Text(first, unknown)
+            text = _Text(first, unknown, signatures)
         lines = piece.lines()
         findings.lines += lines
         findings.understood += text.understood(piece) if lines else 0
-        for message in messages(piece.text, piece.start, piece.end):
-            found, place = _header(piece, message, text.columns)
+        for message in signatures.messages(piece.text, piece.start, piece.end):
+            found, place = _header(piece, message, text)
             if place != done:
                 done, said = place, set()
             if message.mnemonic not in said:
@@ -182,8 +187,7 @@ _BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
 def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
     """Whole lines, as many at once as are read; of a line without end, :data:`_LONGEST` before what is looked at."""
     kept, seen, base = b"\n", 1, 0
-    while True:
-        block = stream.read(_BLOCK)
+    for block in chain(filter(None, blocks(stream)), (b"",)):
         text = kept + block
         end = text.rfind(b"\n", seen) + 1 if block else len(text)
         if end <= seen:
@@ -193,8 +197,6 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
             end = max(seen, len(text) - _LONGEST) if block else len(text)
         if end > seen:
             yield _Piece(text, seen, end, base)
-        if not block:
-            return
         cut = end - 1 if text[end - 1 : end] == b"\n" else max(0, end - _LONGEST)
         kept, seen, base = text[cut:], end - cut, base + cut
 
@@ -202,20 +204,20 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
-def _header(piece: _Piece, message: Message, columns: Columns) -> tuple[Header, tuple[int, int]]:
+def _header(piece: _Piece, message: Message, text: _Text) -> tuple[Header, tuple[int, int]]:
     """The header of *message*, and which record that is."""
     first = max(0, message.start - _LONGEST)
     begin = max(piece.text.rfind(b"\n", first, message.start) + 1, first)
     before = _line(piece.text[begin : message.start])
     place = (piece.base + begin, 0)
-    if "{" in before or columns.names or any(delimiter in before for delimiter in ",;\t|"):
+    if "{" in before or text.columns.names or any(delimiter in before for delimiter in ",;\t|"):
         last = message.end + _LONGEST
         until = piece.text.find(b"\n", message.end, last)
         line = before + _line(piece.text[message.start : until if until >= 0 else last])
-        within = in_json(line, len(before)) if "{" in before else None
+        within = in_json(line, len(before), text.signatures) if "{" in before else None
         if within is not None:
             return within.header, (piece.base + begin, 1 + within.start)
-        listed = columns.in_line(line, len(before))
+        listed = text.columns.in_line(line, len(before))
         if listed is not None:
             return listed, place
     priority = piece.text.rfind(b"<", begin, message.start)

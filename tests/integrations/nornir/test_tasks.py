@@ -6,6 +6,7 @@ import gc
 import logging
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,8 @@ from nornir_utils.plugins.functions import print_result
 
 import agent
 from agent.integrations.nornir import assess, licensing, push
-from agent.remedy.notices.notice import Notice, bundled_notice
-from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
-from agent.simulator.errors import rpc_error
-from agent.simulator.quovadis import QUOVADIS
+from agent.remedy.notices.folder import bundled
+from agent.simulator import QUOVADIS, Device, Fault, FaultKind, Persona, Simulator, rpc_error
 from tests.cli.schemas import check, schema
 from tests.integrations.nornir.conftest import MakeNornir
 from tests.support import Lab, left_clean, logged
@@ -255,8 +254,7 @@ def test_assess_judges_and_fails_only_where_it_cannot_read(lab: Lab, make_nornir
 
 
 def test_assess_judges_by_the_notice_given(lab: Lab, make_nornir: MakeNornir) -> None:
-    known = bundled_notice()
-    other = Notice("FN1", frozenset(), known.fixes, {}, known.oldest)
+    other = replace(bundled(), name="FN1", affected=frozenset(), servers={})
     result = only(make_nornir(lab.add(release="7.4.1")).run(task=assess, notice=other))
     assert result.result["verdict"] != "affected"
     assert not any("FN72290" in reason for reason in result.result["reasons"])

@@ -96,6 +96,15 @@ LINES = [
     ("PRI within", f"<187>Feb 22 10:00:08 relay <187>103: r1 {XR}", "r1", "Feb 22 10:00:08"),
     ("PRI within, no name", f"<187>Feb 22 10:00:08 r1 <187>103: {XR}", "r1", "Feb 22 10:00:08"),
     ("RFC 3164 in 5424", f"<13>1 {ISO}Z relay app - - - <187>{SHORT} r1 103: {XR}", "r1", f"{ISO}Z"),
+    # what others put before a line
+    ("grep", f"/var/log/r9.log:{SHORT} r1 103: {XR}", "r1", SHORT),
+    ("grep with numbers", f"r9.log.1:17:<187>{SHORT} r1 103: {XR}", "r1", SHORT),
+    ("a number alone", f"17:{SHORT} r1 103: {XR}", "r1", SHORT),
+    ("a container's log", f"{ISO}.123456789Z {SHORT} r1 103: {XR}", "r1", f"{ISO}.123456789Z"),
+    ("a container's log by CRI", f"{ISO}.1Z stdout F {SHORT} r1 103: {XR}", "r1", f"{ISO}.1Z"),
+    ("logcli", f'{ISO}Z {{host="r1", job="syslog"}} {XR}', "r1", f"{ISO}Z"),
+    ("CEF", f"{SHORT} relay CEF:0|Cisco|IOS XR|7.4|1|lost|3|dvchost=r1 msg=", "r1", SHORT),
+    ("CEF without a device", f"{SHORT} r1 CEF:0|Cisco|IOS XR|7.4|1|lost|3|msg=", "r1", SHORT),
     # several records without newlines
     ("the last one counts", f"<187>{SHORT} r1 1: {XR}x<187>Feb 22 10:00:09 r2 2: {XR}", "r2", "Feb 22 10:00:09"),
     ("also where it has no name", f"<187>{SHORT} r1 1: {XR}x<187>103: {XR}", None, f"{SHORT}.962 UTC"),

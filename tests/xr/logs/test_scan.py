@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.remedy.notices.folder import bundled
 from agent.xr.logs.scan import Findings, scan
 
 NODE = "RP/0/RP0/CPU0:Feb 22 10:00:07.962 UTC: smartlicserver[127]: "
@@ -20,7 +21,7 @@ ISO = "2022-02-22T10:00:07.962Z"
 
 
 def found(text: str | bytes) -> Findings:
-    return scan(io.BytesIO(text.encode() if isinstance(text, str) else text))
+    return scan(io.BytesIO(text.encode() if isinstance(text, str) else text), bundled().signatures)
 
 
 def only(text: str) -> tuple[str, str | None]:
@@ -118,6 +119,7 @@ ROWS = [
     (f"{ISO}|local7|err|10.0.0.1|{XR}", "10.0.0.1", ISO),
     (f"1,{ISO},local7.err,7600,{XR}", "7600", ISO),
     (f"{ISO},10.0.0.9,local7,err,9: r1 {XR}", "r1", ISO),
+    (f"17\t{ISO}\t{ISO}\t123\tr1\tLocal7\tError\tsmartlicserver\t{LOST}", "r1", ISO),
 ]
 
 
@@ -252,7 +254,7 @@ def test_the_pieces_in_which_a_text_comes_do_not_matter(size: int, ending: str) 
     records = [f"<187>1 2022-02-2{day}T10:00:07Z r{day} a 1 - - {LOST}{ending}" for day in range(1, 9)]
     text = "".join(record if ending else f"{len(record)} {record}" for record in records).encode()
     stream: Any = Pieces(text, size)
-    findings = scan(stream)
+    findings = scan(stream, bundled().signatures)
     assert [*findings.hosts] == [f"r{day}" for day in range(1, 9)]
     assert all(host.counts == {"SMART_LIC-3-COMM_FAILED": 1} for host in findings.hosts.values())
     assert (findings.lines, findings.understood) == ((8, 8) if ending else (1, 1))

@@ -1,0 +1,261 @@
+"""The CLI on the SSH port: exec mode, the admin plane of 32-bit XR, and the refusals of that of 64-bit XR.
+
+``Invalid input`` with its marker, the time before each command's output and the prompts are IOS XR's; the texts of
+other errors are the simulator's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from agent.simulator.cli import authdialog, configmode, licences, shows
+from agent.simulator.cli.grammar import Command, NoCommand, understand
+from agent.simulator.cli.tty import Closed, Interrupted, Terminal
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device import actions
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.simdevice import Device
+from agent.simulator.personas.persona import Noisy
+
+UNAUTHORIZED = "% This command is not authorized"
+_PROMPT_ROOM = 39
+_CONFD = "root connected from 127.0.0.1 using console on {}\n{}^\nsyntax error: unknown argument"
+Handler = Callable[..., Awaitable[str | None]]
+
+
+class Shell:
+    """One CLI session."""
+
+    def __init__(self, device: Device, terminal: Terminal, drop: Callable[[], None]) -> None:
+        self.device, self.terminal, self.drop = device, terminal, drop
+        self.admin = False
+        self.ended = False
+        self.config: configmode.ConfigMode | None = None
+        self.timestamps = device.persona.timestamps
+        device.last_session += 1
+        self.name = f"cli-{device.last_session}"
+
+    async def run(self) -> None:
+        """Prompt and obey until the session ends."""
+        self.terminal.write("\n\n\n")
+        line = "login"
+        try:
+            while not self.ended:
+                try:
+                    line = await self.terminal.line(self.prompt, self.logs("prompt") if line.strip() else "")
+                    await self.obey(line)
+                except Interrupted:
+                    continue
+        except Closed:
+            return
+
+    @property
+    def prompt(self) -> str:
+        """``RP/0/RP0/CPU0:NAME#``; in configuration mode name and ``(mode)`` have 39 characters, so the name is cut."""
+        card = "RSP0" if (self.device.persona.platform or "").startswith("asr9k") else "RP0"
+        name, mode = self.device.name, "(admin)" if self.admin else ""
+        if self.config is not None:
+            mode = f"({self.config.mode})"
+            name = name[: _PROMPT_ROOM - len(mode)]
+        return f"RP/0/{card}/CPU0:{name}{mode}#"
+
+    def logs(self, where: Noisy) -> str:
+        """The log lines that come there."""
+        persona = self.device.persona
+        return "".join(f"{line}\n" for line in persona.logs) if where in persona.logs_at else ""
+
+    async def ask(self, question: str) -> str:
+        """The answer to *question*, which is noted."""
+        answer = (await self.terminal.line(question, self.logs("question"))).strip()
+        self.device.answers.append(answer)
+        return answer
+
+    async def obey(self, line: str) -> None:
+        """One command line."""
+        if not line.strip() or line.strip().startswith("!"):
+            return
+        handlers = self.handlers()
+        try:
+            command = understand(line, handlers)
+        except NoCommand as error:
+            if self.config is None:
+                self.complain(error.column)
+            else:
+                self.config.take(line)
+            return
+        self.device.typed.append(command.text)
+        if self.refuses(command.text):
+            self.terminal.write(f"{UNAUTHORIZED}\n")
+            return
+        fault = self.device.cli_fault(command.text)
+        if fault is not None and await self.strike(fault):
+            return
+        await self.perform(handlers[command.pattern], command)
+        if fault is not None and fault.kind is FaultKind.DROP_AFTER:
+            self.leave()
+
+    def refuses(self, command: str) -> bool:
+        """Whether the user may not do it."""
+        return any(command.startswith(beginning) for beginning in self.device.persona.forbidden)
+
+    def complain(self, column: int | None) -> None:
+        """Say where a line goes wrong."""
+        if column is None:
+            self.terminal.write("% Incomplete command.\n")
+        else:
+            self.terminal.write(f"{' ' * (len(self.prompt) + column)}^\n% Invalid input detected at '^' marker.\n")
+
+    async def perform(self, handler: Handler, command: Command) -> None:
+        """Print the time and what the command answers."""
+        if self.timestamps and not command.pattern.startswith(("terminal", "exit", "end", "abort", "root")):
+            self.terminal.write(f"{stamp(self.device.state.now())}\n")
+        try:
+            said = await handler(*command.arguments)
+        except Refusal as refusal:
+            said = f"% {refusal.message}"
+        except OSError as error:
+            said = f"% {error.strerror}"
+        self.terminal.write("".join(f"{line}\n" for line in self.device.persona.noise))
+        if said:
+            half = len(said.partition("\n")[0]) // 2
+            await self.terminal.page(said[:half] + self.logs("output") + said[half:])
+
+    async def strike(self, fault: Fault) -> bool:
+        """Whether the fault took the command's place."""
+        match fault.kind:
+            case FaultKind.SILENT:
+                await self.terminal.hang()
+            case FaultKind.DROP_BEFORE:
+                self.leave()
+                return True
+            case FaultKind.RAW | FaultKind.ERROR:
+                self.terminal.write(fault.data.decode() or "% Operation failed\n")
+                return True
+            case FaultKind.EMPTY:
+                return True
+            case FaultKind.MEANWHILE if fault.act is not None:
+                fault.act()
+            case FaultKind.DELAY:
+                self.terminal.flush()
+                self.terminal.rests_until = self.device.config.clock() + fault.seconds
+                await self.device.pause(fault.seconds)
+        return False
+
+    def leave(self) -> None:
+        """End the connection without a word."""
+        self.terminal.flush()
+        self.ended = True
+        self.drop()
+
+    def handlers(self) -> dict[str, Handler]:
+        """The commands of the mode one is in."""
+        if self.config is not None:
+            return self.config.handlers()
+        if self.admin:
+            return {**licences.admin(self.device), "exit": self._leave_admin, "end": self._leave_admin}
+        return self.exec_handlers()
+
+    def exec_handlers(self) -> dict[str, Handler]:
+        """The commands of exec mode."""
+        device = self.device
+        return {
+            **shows.commands(device),
+            **licences.commands(device),
+            "terminal length <lines>": self._length,
+            "terminal width <columns>": _nothing,
+            "terminal monitor": _nothing,
+            "terminal exec prompt no-timestamp": self._no_timestamp,
+            "exit": self._exit,
+            "quit": self._exit,
+            "logout": self._exit,
+            "admin": self._enter_admin,
+            **({} if device.persona.admin_plane else {"admin <rest>": self._confd}),
+            "configure": self._configure,
+            "configure terminal": self._configure,
+            "crypto ca authenticate <name>": lambda name: authdialog.authenticate(self, name),
+            "crypto ca trustpool import url clean <url>": lambda url: self._import(url, clean=True),
+            "crypto ca trustpool import url <url>": self._import,
+            "run cp <source> <destination>": self._copy,
+            "run rm -f <path>": self._remove,
+            "show md5 file <path>": self._md5,
+        }
+
+    async def _length(self, lines: str) -> str | None:
+        if not lines.isdigit():
+            return "% Invalid input detected"
+        self.terminal.length = int(lines)
+        return None
+
+    async def _no_timestamp(self) -> None:
+        self.timestamps = False
+
+    async def _exit(self) -> None:
+        self.ended = True
+
+    async def _enter_admin(self) -> None:
+        self.admin = True
+
+    async def _confd(self, rest: str) -> str:
+        """The admin plane of 64-bit XR, another CLI, which knows nothing of licences."""
+        return _CONFD.format(self.device.name, "-" * len(rest.split()[0]))
+
+    async def _leave_admin(self) -> None:
+        self.admin = False
+
+    async def _configure(self) -> None:
+        self.config = configmode.ConfigMode(self)
+
+    async def _import(self, url: str, *, clean: bool = False) -> None:
+        await actions.import_bundle(self.device, url, clean=clean)
+
+    async def _copy(self, source: str, destination: str) -> str | None:
+        """As the router's own shell says it."""
+        try:
+            self.device.disk.copy(source, destination)
+        except OSError as error:
+            return f"cp: cannot copy '{source}' to '{destination}': {error.strerror}"
+        return None
+
+    async def _remove(self, path: str) -> str | None:
+        try:
+            self.device.disk.remove(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return f"rm: cannot remove '{path}': {error.strerror}"
+        return None
+
+    async def _md5(self, path: str) -> str:
+        return hashlib.md5(self.device.disk.use(path)).hexdigest()  # noqa: S324 - what routers print
+
+
+async def serve(device: Device, stdin: Any, stdout: Any) -> None:
+    """A shell, or the one command that was asked for in its place."""
+    channel = stdout.channel
+    terminal = Terminal(stdin, stdout)
+    device.silence.opened(channel, terminal)
+    shell = Shell(device, terminal, channel.get_connection().abort)
+    command = channel.get_command()
+    try:
+        if command is None:
+            await shell.run()
+        else:
+            terminal.length = 0
+            await shell.obey(command)
+    except (Closed, Interrupted):
+        pass
+    terminal.flush()
+    if not channel.is_closing():
+        channel.exit(0)
+
+
+def stamp(moment: datetime) -> str:
+    """``Wed Feb 23 10:00:07.962 UTC``."""
+    return f"{moment:%a %b} {moment.day:2} {moment:%H:%M:%S}.{moment.microsecond // 1000:03} UTC"
+
+
+async def _nothing(*_: str) -> None:
+    return None

@@ -1,0 +1,155 @@
+"""What the device knows beside its configuration: certificates, and the licensing agent that needs one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from agent.model.pki.anchor import TrustAnchor
+from agent.simulator.device.bundles import digest
+from agent.simulator.personas.persona import Persona
+
+_FAILED = (
+    "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"
+)
+_SERVERS = ("tools.cisco.com", "smartreceiver.cisco.com")
+_WITHOUT_PREFIX = ("7.0.1", "7.0.2", "7.1.1", "7.1.2", "7.1.3", "7.2.0", "7.2.1", "7.2.2", "7.3.1")
+
+
+@dataclass
+class State:
+    """The operational state; tests may set any of it.
+
+    Attributes:
+        certificates: trustpoint → PEM of its CA; lasting: the trustpoints whose certificate a reload keeps.
+        trustpool: one entry for each import that was made, with the PEMs it brought; a reload keeps them.
+        built_in: the PEMs that came with the software.
+        authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
+        imports: how often something was imported into the trustpool.
+        answers: return-codes that renew-auth and register-id-token give before they do their work.
+        tokens: every token that came in by register-id-token; reports: when usage was last reported by policy.
+        syslog: (time, mnemonic without ``%``, text) of the buffer, oldest first.
+    """
+
+    persona: Persona
+    certificates: dict[str, str] = field(default_factory=dict)
+    lasting: set[str] = field(default_factory=set)
+    trustpool: list[tuple[str, ...]] = field(default_factory=list)
+    built_in: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list, repr=False)
+    last_contact: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
+    )
+    last_success: bool = False
+    registration: str = ""
+    authorization: str = ""
+    transport: str = ""
+    url: str = ""
+    authenticates: int = 0
+    imports: int = 0
+    forgotten: int = 0
+    renewals: int = 0
+    syslog: list[tuple[datetime, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        persona = self.persona
+        self.built_in = list(persona.built_in)
+        self.registration = "not-supported" if persona.policy else persona.registration
+        self.authorization = "none" if persona.policy else persona.authorization
+        self.transport = "clsu" if persona.policy else persona.transport
+        self.url = "" if persona.policy else persona.url
+        if persona.certificate:
+            self.certificates["Trustpool"] = persona.certificate
+        self.last_success = self.trusts
+        if not self.last_success:
+            self.syslog = [
+                (self.now() - timedelta(days=days), f"{self._facility}-3-COMM_FAILED", _FAILED) for days in (2, 1)
+            ]
+
+    @property
+    def _facility(self) -> str:
+        """Defect CSCvx87275: these releases leave a prefix out."""
+        short = self.persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in self.persona.fixes
+        return "SMART_LIC" if short else "LICENSE-SMART_LIC"
+
+    def now(self) -> datetime:
+        """The device's clock."""
+        return datetime.now(UTC) + timedelta(seconds=self.persona.clock_offset)
+
+    @property
+    def trusts(self) -> bool:
+        """Whether the licensing server's certificate is accepted."""
+        if self.persona.contact is not None:
+            return self.persona.contact
+        if not any(server in self.url for server in _SERVERS):
+            return True
+        root = digest(TrustAnchor.bundled().pem)
+        return any(digest(pem) == root for pem in self.trusted())
+
+    def trusted(self) -> list[str]:
+        """Every CA certificate on the device: of trustpoints, imported and built in."""
+        imported = [pem for bundle in self.trustpool for pem in bundle]
+        return [*self.certificates.values(), *imported, *self.built_in]
+
+    def install(self, name: str, pem: str, enrollment: str) -> None:
+        """A trustpoint got its CA certificate."""
+        self.certificates[name] = pem
+        self.authenticates += 1
+        kind = enrollment if enrollment in ("terminal", "local") else "url"
+        (self.lasting.add if kind in self.persona.keeps else self.lasting.discard)(name)
+
+    def reload(self) -> None:
+        """The device starts anew."""
+        before = len(self.certificates)
+        self.certificates = {name: pem for name, pem in self.certificates.items() if name in self.lasting}
+        self.forgotten += before - len(self.certificates)
+
+    def contact(self) -> None:
+        """Talk to the licensing server now."""
+        self.last_success = self.trusts
+        if self.last_success:
+            now = self.now().replace(microsecond=0)
+            # A device's clock moves on between two contacts; here both may fall into one second.
+            self.last_contact = max(now, self.last_contact + timedelta(seconds=1))
+
+    def renew(self) -> str:
+        """The return-code of renew-auth or renew-id."""
+        if self.answers:
+            return self.answers.pop(0)
+        if self.registration != "complete":
+            return "notregistered"
+        self.renewals += 1
+        self.contact()
+        return "success" if self.last_success else "commsend"
+
+    def register(self, token: str, *, force: bool) -> str:
+        """The return-code of register-id-token."""
+        self.tokens.append(token)
+        if self.answers:
+            return self.answers.pop(0)
+        if self.persona.policy:
+            return "notsupported"
+        if self.registration == "complete" and not force:
+            return "alreadyregistered"
+        self.contact()
+        if not self.last_success:
+            self.registration = "retry"
+            return "commsend"
+        self.registration, self.authorization = "complete", "authorized"
+        return "success"
+
+    @property
+    def fail_message(self) -> str | None:
+        """Why the last contact failed, if it did."""
+        return None if self.last_success else _FAILED
+
+
+def shown(moment: datetime) -> str:
+    """A time as the device writes it."""
+    return moment.strftime("%b %d %Y %H:%M:%S UTC")
+
+
+def moment_of(when: datetime) -> str:
+    """A time as in a syslog line: ``Feb 22 10:00:07.962``."""
+    return f"{when:%b} {when.day:2} {when:%H:%M:%S}.{when.microsecond // 1000:03}"

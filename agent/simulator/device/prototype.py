@@ -1,0 +1,78 @@
+"""What all devices of one persona share, since none of it ever changes: models, hello, and the first configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.datastores import Datastores
+from agent.simulator.datastores.licensingtransport import subtrees
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.datastores.yangmodels import Model, model
+from agent.simulator.personas import yanglibrary
+from agent.simulator.personas.persona import Persona
+
+BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
+CLI_CFG = "http://cisco.com/ns/yang/Cisco-IOS-XR-cli-cfg"
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """What a new device of one persona is made from.
+
+    Attributes:
+        models: by module name; configured: those of configuration by namespace; home: where trustpoints are.
+        hello: with ``%b`` for the session-id.
+        config: the configuration a new device has.
+    """
+
+    models: Mapping[str, Model]
+    home: trustpoints.Home
+    configured: Mapping[str, Any]
+    hello: bytes
+    config: tuple[etree._Element, ...]
+
+    def translated(self, node: etree._Element) -> Iterable[etree._Element]:
+        """The edits that cli-cfg's text means; any other element as it is."""
+        return _translated(self.models, self.home, node)
+
+
+@lru_cache(maxsize=1024)
+def prototype(persona: Persona) -> Prototype:
+    """What devices of *persona* share."""
+    models = {name: model(file) for name, file in persona.modules.items()}
+    home = trustpoints.home(models)
+    configured: dict[str, Any] = {one.namespace: one for name, one in models.items() if name.endswith("-cfg")}
+    configured[home.model.namespace] = home.model
+    config = Datastores(configured, translate=lambda node: _translated(models, home, node))
+    first = [etree.fromstring(subtree) for subtree in (*subtrees(persona, models), *persona.config)]
+    if persona.enrollment or persona.certificate:
+        first.append(home.edit("Trustpool", home.enroll(persona.enrollment or "terminal")))
+    config.edit(first, "merge", "console")
+    return Prototype(models, home, configured, _hello(persona), tuple(config.candidate))
+
+
+def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree._Element) -> Iterable[etree._Element]:
+    if etree.QName(node).namespace != CLI_CFG or f"{trustpoints.PREFIX}cli-cfg" not in models:
+        return (node,)
+    typing = trustpoints.Typing(home)
+    try:
+        for line in (node.text or "").splitlines():
+            typing.take(line)
+    except trustpoints.BadLine as bad:
+        raise Refusal("operation-failed", f"% Invalid input detected at '^' marker: {bad.line.strip()}") from bad
+    return typing.edits
+
+
+def _hello(persona: Persona) -> bytes:
+    listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in yanglibrary.capabilities(persona))
+    return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
+        BASE.encode(),
+        listed.replace("%", "%%").encode(),
+    )

@@ -1,0 +1,234 @@
+"""One simulated device: its configuration, state, files and logins, and what a test may do to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from lxml import etree
+
+from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.datastores import Datastores
+from agent.simulator.datastores.rpcerrors import Refusal
+from agent.simulator.device.disk import Disk
+from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.operstate import State
+from agent.simulator.device.othersession import OtherSession
+from agent.simulator.device.prototype import prototype
+from agent.simulator.device.silence import Silence
+from agent.simulator.personas.persona import Persona
+
+_TURN = 0.01
+"""Seconds between two looks at a clock that may be somebody's own."""
+
+
+class Session(Protocol):
+    """A NETCONF session over a connection, as far as the device has to do with it."""
+
+    def drop(self) -> None:
+        """End the connection without a word, and what the session is about."""
+
+
+@dataclass
+class Device:
+    """A device under test.
+
+    Attributes:
+        port: where NETCONF answers; ssh_port: where the CLI and SFTP do, 0 where nothing listens.
+        host_key: the known_hosts line of the NETCONF port.
+        state: certificates and licensing; config: running, candidate and locks; disk: the files and their faults.
+            All may be read and set by a test.
+        log: (session-id, operation) of every rpc in the order of arrival; ``counters`` adds them up.
+        typed: every command at the CLI, without what was pasted; answers: what its questions were answered.
+        faults: what is to go wrong.
+        refuse_until: new connections are reset until ``config.clock`` says so.
+        silence: what it does not answer, for the clock of a test.
+        other_sessions: session-id → user of sessions that a test made up.
+        held: an entry for each rpc that waits for :meth:`release`.
+        post: runs something in the simulator's thread and waits for it; the simulator sets it.
+    """
+
+    name: str
+    persona: Persona
+    port: int = 0
+    ssh_port: int = 0
+    host_key: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    log: list[tuple[str, str]] = field(default_factory=list)
+    counters: Counter[str] = field(default_factory=Counter)
+    typed: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    other_sessions: dict[str, str] = field(default_factory=dict)
+    held: list[asyncio.Future[None]] = field(default_factory=list, repr=False)
+    connections: set[Any] = field(default_factory=set, repr=False)
+    silence: Silence = field(default_factory=Silence, repr=False)
+    last_session: int = 0
+    refuse_until: float = 0.0
+    post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
+
+    def __post_init__(self) -> None:
+        self.state = State(self.persona)
+        self.disk = Disk(self.persona.file_faults)
+        like = prototype(self.persona)
+        self.models, self.home, self.hello = like.models, like.home, like.hello
+        self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translated)
+        self.config.running, self.config.candidate = list(like.config), list(like.config)
+
+    @property
+    def address(self) -> str:
+        """``127.0.0.1:port``."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Every file by its absolute path; a new device has none."""
+        return self.disk.files
+
+    def known_hosts(self) -> str:
+        """The known_hosts lines of both ports."""
+        _, kind, key = self.host_key.split()
+        ports = [self.port, *([self.ssh_port] if self.ssh_port else [])]
+        return "".join(f"[127.0.0.1]:{port} {kind} {key}\n" for port in ports)
+
+    # --- what a test does ----------------------------------------------------------------------------------------
+
+    def configure(self, name: str, enrollment: str) -> None:
+        """Put a trustpoint into running and candidate, as somebody at the console would."""
+        self._put([self._trustpoint(name, enrollment)])
+
+    def set_config(self, subtree: str) -> None:
+        """Merge an XML subtree of configuration, with its namespace, into running and candidate."""
+        self._put([etree.fromstring(subtree)])
+
+    def dirty(self, name: str = "Trustpool", enrollment: str = "http://somebody.example/") -> None:
+        """Leave the candidate changed by somebody else."""
+        self.config.edit([self._trustpoint(name, enrollment)], "merge", "console")
+
+    def hold_lock(self, target: str = "running", session: str = "77", user: str = "noc") -> None:
+        """Let another session, of *user* from 192.0.2.7, hold a lock until it is killed."""
+        self.config.locks[target] = session
+        self.other_sessions[session] = user
+
+    def other_session(self, user: str = "noc") -> OtherSession:
+        """A session of *user* from 192.0.2.7, which keeps to the server's rules."""
+        return OtherSession(self, user)
+
+    def kill(self, session: str, *, by: str) -> None:
+        """kill-session by another session; in the simulator's thread."""
+        if self.other_sessions.pop(session, None) is not None:
+            self.config.leave(session)
+        elif session in self.sessions and session != by:
+            self.sessions[session].drop()
+        else:
+            raise Refusal("invalid-value")
+
+    def expire_trial(self) -> None:
+        """Let the time of a commit on trial be over; nothing where there is none."""
+        self.post(self.config.time_out)
+
+    def release(self) -> None:
+        """Let every rpc that a HELD fault holds back go on."""
+
+        def go() -> None:
+            for one in self.held:
+                if not one.done():
+                    one.set_result(None)
+            self.held.clear()
+
+        self.post(go)
+
+    def crash(self) -> None:
+        """End the NETCONF server alone: sessions, locks and any trial are gone, an edited candidate stays."""
+        self.post(self.end_server)
+
+    def end_server(self) -> None:
+        """The same, in the simulator's thread."""
+        self.config.locks.clear()
+        for session in list(self.sessions.values()):
+            session.drop()
+        for number in list(self.other_sessions):
+            self.kill(number, by="")
+        self.config.take_back()
+
+    def reload(self) -> None:
+        """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
+        self.post(self.start_anew)
+
+    def start_anew(self) -> None:
+        """The same, in the simulator's thread. What was committed on trial is taken back."""
+        self.drop_all()
+        self.end_server()
+        self.config.discard()
+        self.state.reload()
+        self.disk.reload()
+
+    def other_commits(self) -> None:
+        """Let another session commit a trustpoint ``OTHER``, which this one's candidate has not seen."""
+        change = self._trustpoint("OTHER", "terminal")
+        self.config.running = self.config.with_edit(change)
+        self.config.overtake()
+
+    def enrollment(self, name: str = "Trustpool") -> str | None:
+        """The running enrollment of a trustpoint: ``terminal``, ``local``, a URL, or None."""
+        found = trustpoints.read(self.config.running).get(name)
+        return found.enrollment if found else None
+
+    def trustpoints(self) -> list[str]:
+        """The names of all configured trustpoints."""
+        return list(trustpoints.read(self.config.running))
+
+    # --- what the servers need -----------------------------------------------------------------------------------
+
+    def fault(self, operation: str, selected: str = "") -> Fault | None:
+        """The fault that strikes this rpc, if any; *selected* names the tree it asks for."""
+        full = f"{operation}:{selected}"
+        return self._first((fault, full if ":" in fault.operation else operation) for fault in list(self.faults))
+
+    def _first(self, aimed: Iterable[tuple[Fault, str]]) -> Fault | None:
+        """The first fault that strikes; what a test does meanwhile is done."""
+        for fault, operation in aimed:
+            if fault.strikes(operation):
+                if fault.kind is not FaultKind.MEANWHILE or fault.act is None:
+                    return fault
+                fault.act()
+        return None
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass by the clock of the datastores, whoever makes it pass."""
+        until = self.config.clock() + seconds
+        while (left := until - self.config.clock()) > 0:  # noqa: ASYNC110 - a clock tells nobody that it moved
+            await asyncio.sleep(min(left, _TURN))
+
+    def refuses(self) -> bool:
+        """Whether it takes no new connection, as a router that limits the rate of sessions."""
+        return self.config.clock() < self.refuse_until
+
+    def cli_fault(self, command: str) -> Fault | None:
+        """The fault that strikes this command: its operation is ``cli:`` and the command's beginning."""
+        aimed = [one for one in self.faults if one.operation.startswith("cli:")]
+        return self._first((one, one.operation) for one in aimed if command.startswith(one.operation[4:]))
+
+    def cli_text(self, source: str = "running", only: str | None = None) -> str:
+        """The trustpoints of a datastore as CLI text."""
+        return trustpoints.text(self.config.get(source), self.persona.enrollment_spelling, only)
+
+    def _put(self, content: Iterable[etree._Element]) -> None:
+        self.config.writable("console")
+        follows = not self.config.dirty
+        self.config.running = self.config.with_edit(*content)
+        if follows:
+            self.config.discard()
+
+    def drop_all(self) -> None:
+        """End every connection; in the simulator's thread."""
+        for session in list(self.sessions.values()):
+            session.drop()
+        for connection in list(self.connections):
+            connection.abort()
+
+    def _trustpoint(self, name: str, enrollment: str) -> etree._Element:
+        return self.home.edit(name, self.home.enroll(enrollment))
