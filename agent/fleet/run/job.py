@@ -189,7 +189,7 @@ class _Work:
 
     def _first(self) -> Session:
         """The first session: until it is there a wish to end breaks it off."""
-        self._hooks.limiter.wait(self._jump, self._hooks.policy)
+        self._hooks.policy.wait(self._turn())
         return self._connect(self._opening)
 
     def _further(self) -> Session:

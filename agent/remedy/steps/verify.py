@@ -128,7 +128,7 @@ def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence |
     return (yield from there(run, name, anchor)) if run.configured else None
 
 
-def still_there(run: Run) -> Waits[AgentError | None]:
+def still_there(run: Run) -> Steps[AgentError | None]:
     """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
 
     None where it is still there, or nothing was lost.
@@ -139,7 +139,7 @@ def still_there(run: Run) -> Waits[AgentError | None]:
     proven, run.evidence = run.evidence, Evidence.NONE
     said = f"the certificate was proven by {proven.value}, then the session was lost"
     try:
-        reading = yield from _full(run, name)
+        reading = yield from _certificate(run, name)
         found = judge(run, name, anchor, reading)
     except AnchorMismatch as error:
         return error
@@ -234,7 +234,8 @@ def reopen(run: Run, error: OutcomeUnknown) -> Waits[None]:
         ) from error
 
 
-def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certificate]]:
+def _certificate(run: Run, name: str, *, fetches: bool = False) -> Steps[Reading[Certificate]]:
+    """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     if query.missing is not None and run.ssh is not None:
         return (yield from _on_console(run, name))
@@ -245,14 +246,6 @@ def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certifi
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
         reading = yield from _asked(run, query, ask_one)
     return (yield from _seconded(run, name, reading))
-
-
-def _full(run: Run, name: str) -> Waits[Reading[Certificate]]:
-    """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
-    query = trustpoint.certificate_query((yield from run.alive()).schema, name)
-    if query.missing is not None:
-        return (yield from certificate(run, name))
-    return (yield from _seconded(run, name, (yield from _asked(run, query, ask_until_there))))
 
 
 def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Waits[Reading[Certificate]]:
