@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from agent.cli import work
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
@@ -23,7 +22,8 @@ COMMANDS: list[tuple[str, ...]] = [("show",), ("assess",), ("plan",), ("push", "
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time by which commands wait."""
     clock = Clock()
-    monkeypatch.setattr(work, "Policy", lambda **given: clock.policy(**given, random=lambda: 0.2))
+    for place in ("agent.cli.work", "agent.remedy.observe"):  # the one waits for sessions, the other drives a reading
+        monkeypatch.setattr(f"{place}.Policy", lambda **given: clock.policy(**given, random=lambda: 0.2))
     return clock
 
 
