@@ -79,8 +79,10 @@ def valid_host(text: str) -> str:
 
 def _is(kind: type[IPv4Address] | type[IPv6Address], text: str) -> bool:
     try:
-        kind(text)
+        address = kind(text)
     except AddressValueError:
+        return False
+    if address.is_unspecified or address.is_multicast:  # no one router; a connection to 0.0.0.0 goes to this machine
         return False
     return text.isprintable() and " " not in text  # what follows the % of a zone is not looked at
 

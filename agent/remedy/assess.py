@@ -142,9 +142,14 @@ class _Judge:
         if self._elsewhere:
             return None
         urls = self._urls()
-        concerned = [url for url in urls if self._notice.concerns(url)]
+        concerned = {url: told for url in urls if (told := self._notice.concerns(url)) is not False}
+        if kind is TransportType.CSLU and not any(concerned.values()):
+            concerned.clear()
         if concerned:
-            self.reasons.append(f"licensing goes to {', '.join(concerned)}")
+            shown = (
+                url if told else f"{url}, which may be one of the servers concerned" for url, told in concerned.items()
+            )
+            self.reasons.append(f"licensing goes to {', '.join(shown)}")
             return None
         if not urls and kind is not TransportType.CSLU:
             return None

@@ -120,14 +120,15 @@ alpha: {}
 
 
 def test_paths_are_relative_to_the_file_and_know_the_users_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/ops")
+    home = folder / "ops"
+    monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(folder.parent)
     source = write(
         folder, "r1: {data: {xr_agent: {key: ~/.ssh/id, password: 'file:~/secret', key_passphrase: file:p}}}"
     )
     (target,) = load(os.path.relpath(source))
-    assert target.key_file == Path("/home/ops/.ssh/id")
-    assert str(target.password) == "file:/home/ops/secret"
+    assert target.key_file == home / ".ssh" / "id"
+    assert str(target.password) == f"file:{home}/secret"
     assert str(target.key_passphrase) == f"file:{folder}/p"
 
 

@@ -334,7 +334,7 @@ def test_references_to_secrets_are_kept(path: Path) -> None:
         "ask_password": True,
         "password_env": "XR",
         "register_token_file": "/etc/xr/token",
-        "key": "/home/ops/.ssh/id",
+        "key": "~/.ssh/id",
         "host_key": "ssh-ed25519 AAAA",
     }
     with Journal.open(path) as journal, begin(journal, settings=settings):

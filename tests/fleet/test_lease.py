@@ -129,8 +129,9 @@ def test_a_second_push_waits_for_the_first_and_says_for_whom(path: Path) -> None
 
 
 def test_two_routers_do_not_wait_for_each_other(path: Path) -> None:
-    with Lease.take(ONE, path=path, policy=impatient()), Lease.take(("192.0.2.2:830",), path=path, policy=impatient()):
-        pass
+    other = ("192.0.2.2:830",)
+    with Lease.take(ONE, path=path, policy=impatient()), Lease.take(other, path=path, policy=impatient()):
+        assert {file.stem for file in path.iterdir()} == {*ONE, *other}
 
 
 def test_routers_with_an_address_in_common_are_one(path: Path) -> None:

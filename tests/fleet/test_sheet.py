@@ -12,6 +12,7 @@ from agent.fleet.inventory import textfile
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.source import load
 from agent.fleet.inventory.target import Target
+from agent.model.errors import InputError
 from agent.model.method import Method
 
 HEADER = "name,host,port,ssh_port,username,password,key,key_passphrase,jump,platform,trustpoint,method,groups,site\n"
@@ -46,6 +47,17 @@ def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
         groups=("core", "edge"),
         data={"site": "London, UK"},
     )
+
+
+def test_tables_that_were_put_together_are_refused_where_the_second_begins(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"routers\.csv, line 3: the header once more"):
+        load(table(tmp_path, "name, host\nr1,192.0.2.1\nname,host\nr2,192.0.2.2\n"))
+
+
+def test_groups_with_commas_are_no_group_of_that_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"line 2: groups: commas among groups") as raised:
+        load(table(tmp_path, 'host,groups\nr1,"core,edge"\n'))
+    assert raised.value.hint == "separate groups by ;"
 
 
 def test_empty_fields_and_lines_say_nothing(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def test_a_bug_is_found_and_its_input_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", readers.TARGETS)
 def test_the_corpus_ends_well_without_any_fuzzer(target: str) -> None:
-    for path in readers.corpus(target):
+    files = [*readers.corpus(target)]
+    assert files
+    for path in files:
         for reader in readers.TARGETS[target]:
             reader(path.read_bytes())

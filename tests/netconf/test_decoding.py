@@ -197,7 +197,9 @@ def test_names_are_compared_with_their_namespace(typed: Schema) -> None:
     ],
 )
 def test_a_payload_is_judged_by_its_values_not_by_their_spelling(typed: Schema, inner: str) -> None:
-    typed.validate(parse(f'<c xmlns="urn:m0">{inner}</c>'), module="m0")
+    payload = f'<c xmlns="urn:m0">{inner}</c>'
+    typed.validate(parse(payload), module="m0")
+    assert typed.decode(parse(f"<data>{payload}</data>"), module="m0")["c"]
 
 
 @pytest.mark.parametrize(
@@ -221,13 +223,31 @@ def test_a_payload_that_is_not_valid_is_refused_with_its_reason(typed: Schema, i
     assert caught.value.hint == "nothing was sent"
 
 
-def test_what_the_library_fails_at_is_a_refusal(tmp_path: Path) -> None:
-    """yangson cannot say which node of a mandatory choice is missing, and raises TypeError."""
-    body = "container c { presence x; leaf a { type string; } choice x { mandatory true; leaf y { type string; } "
-    schema = of_text(f"{body} leaf z {{ type string; }} }} }}", tmp_path)
-    schema.validate(parse('<c xmlns="urn:m0"><z>1</z></c>'), module="m0")
-    with pytest.raises(SchemaError, match="m0 does not allow it: yangson fails with TypeError"):
-        schema.validate(parse('<c xmlns="urn:m0"><a>1</a></c>'), module="m0")
+CHOICE = (
+    "choice x { mandatory true; leaf y { type string; } case z { leaf z { type string; } leaf zz { type string; } } }"
+)
+LEAVES = "leaf m { mandatory true; type string; } leaf n { mandatory true; type string; }"
+
+
+@pytest.mark.parametrize(
+    "body, good, bad, lacking",
+    [
+        (f"leaf a {{ type string; }} {CHOICE}", "<z>1</z>", "<a>1</a>", "/c lacks one of y, z, zz"),
+        (f"{LEAVES} {CHOICE}", "<m>1</m><n>1</n><y>1</y>", "<m>1</m><n>1</n>", "/c lacks one of y, z, zz"),
+        (f"container d {{ presence y; {CHOICE} }}", "", "<d/>", "/c/d lacks one of y, z, zz"),
+        (f"choice o {{ case p {{ leaf p {{ type string; }} {CHOICE} }} }}", "", "<p/>", "/c lacks one of y, z, zz"),
+        (f"list l {{ key k; leaf k {{ type string; }} {CHOICE} }}", "<l><k>1</k><y/></l>", "<l><k/></l>", "/c/l lacks"),
+        (LEAVES, "<m>1</m><n>1</n>", "<n>1</n>", ".*missing-data: expected 'm'"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_said_where_the_library_cannot(
+    tmp_path: Path, body: str, good: str, bad: str, lacking: str
+) -> None:
+    """yangson cannot tell of a mandatory choice, and raises TypeError."""
+    schema = of_text(f"container c {{ presence x; {body} }}", tmp_path)
+    schema.validate(parse(f'<c xmlns="urn:m0">{good}</c>'), module="m0")
+    with pytest.raises(SchemaError, match=f"m0 does not allow it: {lacking}"):
+        schema.validate(parse(f'<c xmlns="urn:m0">{bad}</c>'), module="m0")
 
 
 @pytest.mark.parametrize(

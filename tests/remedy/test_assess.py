@@ -104,6 +104,11 @@ def test_another_certificate_is_no_remedy() -> None:
     "licence, said",
     [
         (replace(LICENSING, url="https://ssm.example/Transportgateway"), "ssm.example"),
+        (replace(LICENSING, transport=TransportType.CSLU, url="http://72.163.4.38:8182/cslu/v1/pi"), "72.163.4.38"),
+        (replace(LICENSING, url="https://10.1.1.1/Transportgateway"), "10.1.1.1"),
+        (replace(LICENSING, url="https://[fd00::1]:8443/Transportgateway"), "fd00::1"),
+        (replace(LICENSING, url="https://tools.cisco.com.example/x"), "tools.cisco.com.example"),
+        (replace(LICENSING, url="https://notcisco.com/x"), "notcisco.com"),
         (replace(LICENSING, transport=TransportType.OFF), "off"),
         (replace(LICENSING, authorization=AuthorizationState.AUTHORIZED_RESERVATION), "reserved"),
     ],
@@ -112,6 +117,18 @@ def test_licensing_that_goes_elsewhere_is_not_affected(licence: Licensing, said:
     verdict = assess(state(licence=licence), ANCHOR, NOW)
     assert verdict.kind is VerdictKind.NOT_AFFECTED
     assert any(said in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://72.163.4.38/its", "https://[2001:420::1]/its", "https://tools2.cisco.com/its", "https://cisco.com/x"],
+)
+def test_a_server_that_may_be_one_of_those_concerned_is_not_elsewhere(url: str) -> None:
+    licence = replace(LICENSING, url=url)
+    assert assess(state(licence=licence), ANCHOR, NOW).kind is VerdictKind.AFFECTED
+    verdict = assess(state(licence=licence, release="7.3.15"), ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.UNKNOWN
+    assert f"licensing goes to {url}, which may be one of the servers concerned" in verdict.reasons
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,7 @@ def test_without_the_right_for_the_dialog_the_outcome_says_so(lab: Lab, clock: C
     assert outcome.result is Result.FAILED
     assert outcome.error is not None
     assert "not authorized" in outcome.error.message
+    assert "task group" in str(outcome.error.hint)
 
 
 def test_a_closed_ssh_port_keeps_the_error_of_the_method_before(lab: Lab, clock: Clock) -> None:

@@ -745,6 +745,8 @@ def test_a_dialog_that_never_begins_says_why(routers: Routers, said: str, unauth
             console.authenticate("Trustpool", ANCHOR)
         assert (said.strip().splitlines() or ["without a word"])[-1].strip() in caught.value.message
         assert caught.value.unauthorized is unauthorized
+        assert caught.value.hint is not None
+        assert ("task group" in caught.value.hint) is unauthorized
         assert usable(console, router)
         assert console.alive
 

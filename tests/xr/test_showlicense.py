@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.model.state import AuthorizationState, Licensing, RegistrationState, TransportType
+from agent.model.state import AuthorizationState, Entitlement, Licensing, RegistrationState, TransportType
 from agent.xr.cli import show
 
 HEAD = "Smart Licensing Status\n======================\n\nSmart Licensing is ENABLED\n\n"
@@ -119,3 +119,31 @@ def test_a_reason_with_a_colon_is_no_field() -> None:
 def test_an_unknown_section_is_no_part_of_the_one_before() -> None:
     found = read("Transport:\n  Type: Smart\n\nMiscellaneous:\n  URL: https://else.example/x\n")
     assert (found.transport, found.url) == (TransportType.SMART, None)
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        (
+            "License Usage\n=============\n\n8000 Base (XR-8000-BASE):\n  Description: x\n  Count: 2\n  Version: 1.0\n"
+            "  Status: IN USE\n  Export status: NOT RESTRICTED\n"
+        ),
+        (
+            "License Usage:\n  License                          Entitlement Tag     Count Status\n  -----------\n"
+            "  8000 Base                        (XR-8000-BASE)               2     IN USE\n"
+        ),
+        "License Usage:\n  8000 Base        2     IN USE\n",
+    ],
+    ids=["sections", "table", "table without tags"],
+)
+def test_what_is_in_use_is_read_as_a_table_and_as_sections(usage: str) -> None:
+    assert read(f"{HEAD}Registration:\n  Status: REGISTERED\n\n{usage}").entitlements == (
+        Entitlement("8000 Base", 2, "IN USE"),
+    )
+
+
+def test_an_account_is_named_without_the_day_it_was_told_on() -> None:
+    found = read(
+        "Account Information:\n  Smart Account: ACME Corp  As of Feb 07 2024 10:32:11 UTC\n  Virtual Account: x\n"
+    )
+    assert (found.smart_account, found.virtual_account) == ("ACME Corp", "x")

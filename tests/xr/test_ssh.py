@@ -170,4 +170,5 @@ def test_netmiko_is_not_imported_before_the_cli_is_needed() -> None:
         "import sys, agent; agent.Ssh(agent.Device('r1')); import agent.xr.cli.console, agent.xr.cli.dialog;"
         "sys.exit('netmiko' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0

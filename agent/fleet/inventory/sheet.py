@@ -53,6 +53,8 @@ def read_csv(text: str, path: Path) -> Iterator[Line]:
                 continue
             if len(row) != len(header):
                 raise BadValue(f"{len(row)} fields where the header has {len(header)}", hint="quote fields with commas")
+            if [cell.strip() for cell in row] == header:
+                raise BadValue("the header once more", hint="leave it out; one table has one header")
             said = {name: cell.strip() for name, cell in zip(header, row, strict=True) if cell.strip()}
             with_line = _row(said, path.absolute().parent, f"{path}, line {lines.number}")
             yield Line(with_line, lines.number)
@@ -125,6 +127,8 @@ def _row(said: Mapping[str, str], folder: Path, where: str) -> Target:
     if not name:
         raise BadValue("neither name nor host is given")
     try:
+        if "," in said.get("groups", ""):
+            raise BadValue("commas among groups", "groups", hint="separate groups by ;")
         groups = tuple(group for part in said.get("groups", "").split(";") if (group := part.strip()))
         data: dict[str, str] = {}
         for column, cell in said.items():

@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -116,13 +116,17 @@ class Model:
             raise SchemaError(f"{self.module} has no {local}", hint=_UNSENT)
         try:
             if isinstance(node, RpcActionNode):
-                top = node.get_child("input")
+                top, at = node.get_child("input"), f"/{local}"
                 value = self._object(payload, top, f"/{local}")
             else:
-                top, value = self.schema, ObjectValue()
+                top, at, value = self.schema, "", ObjectValue()
                 self._add(value, payload, node, f"/{local}")
             with self._validating:
-                RootNode(value, top, self._data, value.timestamp).validate(ValidationScope.all, ContentType.all)
+                try:
+                    RootNode(value, top, self._data, value.timestamp).validate(ValidationScope.all, ContentType.all)
+                except TypeError as error:  # yangson cannot tell of a choice
+                    lacking = "; ".join(_lacks(top, value, at)) or said(error)
+                    raise SchemaError(f"{self.module} does not allow it: {lacking}", hint=_UNSENT) from error
         except RAISED as error:
             raise SchemaError(f"{self.module} does not allow it: {said(error)}", hint=_UNSENT) from error
 
@@ -215,6 +219,40 @@ def _compile(path: Path, module: str, namespace: str) -> Model:
         # yangson finds a file by module@revision only; a second variant of a revision has another name.
         shutil.copy(path, Path(plain, f"{module}@{revision}.yang"))
         return Model(DataModel(library, (plain,)), module)
+
+
+def _lacks(node: Any, value: Any, path: str) -> Iterator[str]:
+    """What is mandatory in *value* of *node*, and in what is below, and not there; conditions are not judged."""
+    absent = ", ".join(_absent(node, value))
+    if absent:
+        yield f"{path} lacks {absent}"
+    for child in node.data_children():
+        if isinstance(child, InternalNode) and child.iname() in value:
+            below = value[child.iname()]
+            for one in below if isinstance(child, SequenceNode) else [below]:
+                yield from _lacks(child, one, f"{path}/{child.name}")
+
+
+def _absent(node: Any, value: Any) -> Iterator[str]:
+    for child in node.children:
+        if getattr(child, "when", None) is not None:
+            continue
+        if isinstance(child, ChoiceNode):
+            case = next((one for one in child.children if any(name in value for name in _names(one))), None)
+            if isinstance(case, CaseNode):
+                yield from _absent(case, value)
+            elif case is None and child.mandatory:
+                yield f"one of {', '.join(name.rpartition(':')[2] for name in _names(child))}"
+        elif type(child) is GroupNode:
+            yield from _absent(child, value)
+        elif isinstance(child, TerminalNode | InternalNode) and child.mandatory and child.iname() not in value:
+            yield child.name
+
+
+def _names(node: Any) -> list[str]:
+    """By which names the data of *node* stand in that of its parent: a case has several."""
+    inside = isinstance(node, ChoiceNode | CaseNode) or type(node) is GroupNode
+    return [name for child in node.children for name in _names(child)] if inside else [node.iname()]
 
 
 def _leaf(element: Element, node: Any, path: str) -> Any:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from agent.model.pki.anchor import TrustAnchor
@@ -58,10 +59,20 @@ class Notice:
     fixed_since: str | None = None
     piling_up: PilingUp | None = None
 
-    def concerns(self, url: str) -> bool:
-        """Whether *url* leads to one of the servers; text that is no URL is taken to, since it cannot be told."""
+    def concerns(self, url: str) -> bool | None:
+        """Whether *url* leads to one of the servers; None where it cannot be told.
+
+        That is so of what is no URL, of an address that is no private one, and of another host of their domains.
+        """
         host = _host(url)
-        return host is None or host in self.servers
+        if host in self.servers:
+            return True
+        address = _address(host or "")
+        if host is None or (address is not None and address.is_global):
+            return None
+        domains = (server.partition(".")[2] for server in self.servers)
+        near = any("." in domain and f".{host}".endswith(f".{domain}") for domain in domains)
+        return None if address is None and near else False
 
     def changed(self, url: str) -> datetime | None:
         """Since when the server of *url* has its new root; None for another server."""
@@ -117,3 +128,10 @@ def _host(url: str) -> str | None:
     except ValueError:
         return None
     return host.lower().rstrip(".") or None if host else None
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None

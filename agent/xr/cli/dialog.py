@@ -155,11 +155,13 @@ class AuthenticateDialog:
         failure = _FAILURE.search(text)
         if self._accepted is None:
             said = one_line(_TYPED.sub("", text))
+            unauthorized = _UNAUTHORIZED.search(text) is not None
+            look = f"on the router: show running-config crypto ca trustpoint {self._trustpoint}"
             raise ConsoleError(
                 f"the dialog ended before there was a certificate to accept: {said or 'without a word'}",
                 device=self._cli.device,
-                hint=f"on the router: show running-config crypto ca trustpoint {self._trustpoint}",
-                unauthorized=_UNAUTHORIZED.search(text) is not None,
+                hint="the user lacks the task group for it" if unauthorized else look,
+                unauthorized=unauthorized,
             )
         if failure:
             raise ConsoleError(

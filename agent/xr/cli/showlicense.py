@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.model.state import (
@@ -33,8 +34,10 @@ _SECTIONS = {
 _LINE = re.compile(r"^([ \t]*)([A-Za-z][A-Za-z0-9 /()\-]{0,60}?)[ \t]*:(.*)$")
 _ON = re.compile(r"^([A-Za-z][A-Za-z \-]*?) on (.+)$")
 _USAGE = re.compile(
-    r"^[ \t]{0,4}(\S(?:.{0,58}\S)?)[ \t]{2,}(?:\(?(\S{1,80}?)\)?[ \t]{2,})?(\d{1,9})[ \t]+([A-Z][A-Z _]{2,40})[ \t]*$"
+    r"^[ \t]{0,4}(\S(?:.{0,58}?\S)?)[ \t]{2,}(?:\(?(\S{1,80}?)\)?[ \t]{2,})?(\d{1,9})[ \t]+([A-Z][A-Z _]{2,40})[ \t]*$"
 )
+# A heading of ``show license usage``: the licence, and its tag.
+_LICENSE = re.compile(r"(\S.{0,80}) \([^()\s]{1,80}\)[ \t]{0,8}:?[ \t]{0,8}\Z")
 _REGISTRATION = {
     "UNREGISTERED": RegistrationState.NOT_REGISTERED,
     "REGISTERED": RegistrationState.COMPLETE,
@@ -78,6 +81,7 @@ _TRANSPORT = {
     "NOT USED": TransportType.NOT_USED,
 }
 _DAY = 86400
+_AS_OF = re.compile(r"[ \t]{2,}As of .*")
 
 
 @dataclass
@@ -91,6 +95,14 @@ class _Seen:
     def get(self, section: str, *keys: str) -> str | None:
         found = self.sections.get(section, {})
         return next((found[key] for key in keys if found.get(key)), None)
+
+    def entitlements(self) -> Iterator[Entitlement]:
+        """What is in use: rows of a table, or sections of their own with count and status."""
+        yield from self.usage.values()
+        for section, said in self.sections.items():
+            found = _LICENSE.match(section)
+            if found and re.fullmatch("[0-9]{1,9}", said.get("count", "")):
+                yield Entitlement(found[1], int(said["count"]), said.get("status") or None)
 
 
 def licensing(*texts: str) -> Licensing | None:
@@ -119,9 +131,9 @@ def licensing(*texts: str) -> Licensing | None:
         proxy=_given(seen.get("transport", "proxy", "address", "proxy address")),
         evaluation_in_use=_yes(seen.get("evaluation", "evaluation mode", "evaluation period in use")),
         evaluation_left=_seconds(seen.get("evaluation", "evaluation period remaining")),
-        smart_account=_given(seen.get("registration", "smart account") or seen.get("account", "smart account")),
-        virtual_account=_given(seen.get("registration", "virtual account") or seen.get("account", "virtual account")),
-        entitlements=tuple(seen.usage.values()),
+        smart_account=_account(seen, "smart account"),
+        virtual_account=_account(seen, "virtual account"),
+        entitlements=tuple(seen.entitlements()),
         policy_based=seen.policy or _status(seen, "policy") == "ENABLED",
     )
 
@@ -152,6 +164,8 @@ def _read(text: str, seen: _Seen) -> None:
 
 def _begins(line: str) -> str | None:
     """The section that *line* begins: one of those known, or whatever else is a heading at the margin."""
+    if line.rstrip().endswith(":") and _LICENSE.match(line):
+        return line
     found = _LINE.match(line)
     if found is None:
         return _SECTIONS.get(_words(line))
@@ -216,6 +230,11 @@ def _url(shown: str | None) -> str | None:
 
 def _given(shown: str | None) -> str | None:
     return shown if shown and shown.strip("<>").lower() not in ("none", "not configured", "empty", "not set") else None
+
+
+def _account(seen: _Seen, which: str) -> str | None:
+    shown = seen.get("registration", which) or seen.get("account", which)
+    return _given(_AS_OF.sub("", shown) if shown else None)
 
 
 def _yes(shown: str | None) -> bool | None:

@@ -20,7 +20,8 @@ _RFC5424 = re.compile(
     r"\d{1,2} (?P<time>-|\d{4}-\S{1,40}) (?P<host>\S{1,255}) \S{1,255} \S{1,255} \S{1,255} "
     "(?:-|(?:\\[(?:[^\\]\\\\]|\\\\.)*+\\])+)?[ \t]*\ufeff?"
 )
-NODE = r"(?:[A-Z]{1,4}\d?/)?\d{1,3}/(?:[A-Z]{0,5}\d{1,3}/)?[A-Z]{2,6}\d{1,3}(?=:)"
+_PLACE = r"(?:[A-Z]{1,4}\d?/)?\d{1,3}/(?:[A-Z]{0,5}\d{1,3}/)?[A-Z]{2,6}\d{1,3}"
+NODE = rf"{_PLACE}(?=:)"
 _SEQUENCE = r"(?:\d{1,12}(?::[ \t]*|[ \t]+(?=\S+:)))"
 _NAME = r"[^\s:%<>()\[\]\"',;|/{}=]{1,255}"
 # As IOS XR writes it: sequence number, what `logging hostnameprefix` adds, node, time, zone.
@@ -63,7 +64,7 @@ _PROGRAMS = frozenset(
     ("smartlicserver", "smartlicagent", "smart_license", "http_client", "xr_ssl", "cepki", "call_home", "syslogd")
 )
 _NO_HOST = re.compile(
-    rf"(?:\d{{1,12}}:|[-:.*]+|%.*|.*\[\d{{1,9}}\]:?|{NODE}.*|CEF:\d.*|LEEF:.*|@cee:|\{{.*)\Z", re.DOTALL
+    rf"(?:\d{{1,12}}:|[-:.*]+|%.*|.*\[\d{{1,9}}\]:?|{_PLACE}(?::.*)?|CEF:\d.*|LEEF:.*|@cee:|\{{.*)\Z", re.DOTALL
 )
 _IN_BRACKETS = re.compile(r"[\[(](?P<host>[^\])]{1,255})[\])]:?\Z")
 _PORT = re.compile(r"(?P<host>\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}\Z")

@@ -11,7 +11,7 @@ _BLOCK = 1 << 20
 _LONGEST = 1 << 16
 # journalctl --output=json-sse and json-seq (RFC 7464) put these before each object.
 _LEAD = rb"(?:data: |\x1e)?"
-_OBJECTS = re.compile(_LEAD + rb"[ \t]*(?:\[[ \t]*)?\{|\[[ \t\r]*\Z")
+_OBJECTS = re.compile(_LEAD + rb"[ \t]*(?:\[[ \t]*)?\{[ \t]*(?:\"|\Z)|\[[ \t]*\Z")
 _VERBOSE = re.compile(rb"(?P<time>[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \S+) \[s=[0-9a-f]+;")
 _EXPORT = re.compile(rb"__CURSOR=")
 _FIELD = re.compile(rb"[ \t]*([A-Z_][A-Z0-9_]{0,63})=(.*)\Z", re.DOTALL)
@@ -29,16 +29,21 @@ class _Form(Protocol):
 
 
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """The text of *stream* in blocks as they come, each record of its own in one line; how it begins tells its form."""
+    """The text of *stream* in blocks as they come, each record in a line of its own; how it begins tells its form.
+
+    Lines that end by a carriage return or by NUL alone, as some senders frame them, end by a newline.
+    """
     head = bytearray()
     while len(head) < _LONGEST and (block := stream.read(_BLOCK)):
         head += block
         if b"\n" in block and _first(head.rpartition(b"\n")[0]):
             break
-    form = _form(_first(head))
+    newline = next((end for end in (b"\r", b"\0") if b"\n" not in head and end in head), b"\n")
     block = bytes(head)
+    form = _form(_first(block.replace(newline, b"\n")))
     while block:
-        yield block if form is None else form.fed(block)
+        text = block.replace(newline, b"\n")
+        yield text if form is None else form.fed(text)
         block = stream.read(_BLOCK)
     if form is not None:
         yield form.ended()

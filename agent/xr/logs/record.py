@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.xr.logs.header import FACILITY, SEVERITY, Header, header, host_name
@@ -100,37 +100,41 @@ _MESSAGES = (
 )
 # What the fields stand in, where a collector's own words are around them.
 _AROUND = re.compile(
-    r"(?:(?:result|source|fields?|labels?|stream|data|attributes|record|content|hits|json|resource|metadata)_)+"
+    r"(?:(?:result|source|message|fields?|labels?|stream|data|attributes|record|content|hits|json|resource|metadata)_)+"
 )
 _NAME = re.compile(r"[0-9A-Za-z][\w.:-]{0,254}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The header of a message within a record, and where that record begins and ends in its line."""
+    """The header of a message within a record, and where that record begins in its line."""
 
     header: Header
     start: int
-    end: int
 
 
 def in_json(line: str, at: int, signatures: Signatures) -> Found | None:
     """The header of the message at *at* of *line*, where a JSON object is around it.
 
-    That is the innermost one that names a host and is no field of another, since an array may hold many records; what
-    it does not say the ones around it may.
+    An array may hold many records: the innermost object or array that is no field of another begins the record, and
+    what it does not say of its host the ones around it may.
     """
     found: Found | None = None
-    start = line.rfind("{", 0, at)
+    start = _opening(line, at)
     for _ in range(_TRIES):
         if start < 0 or (found is not None and found.header.host is not None):
             break
         made, end = (None, 0) if _IS_FIELD.search(line, max(0, start - _NEAR), start) else _decoded(line, start)
         if end > at:
             own = _or_else(_named(dict(_flat(made)), signatures), header(line[:start]))
-            found = Found(_or_else(found.header, own) if found else own, start, end)
-        start = line.rfind("{", 0, start)
+            found = replace(found, header=_or_else(found.header, own)) if found else Found(own, start)
+        start = _opening(line, start)
     return found
+
+
+def _opening(line: str, end: int) -> int:
+    """Where the last object or array before *end* may begin; -1: none does."""
+    return max(line.rfind("{", 0, end), line.rfind("[", 0, end))
 
 
 def _decoded(line: str, start: int) -> tuple[Any, int]:
@@ -258,7 +262,8 @@ def _flat(value: Any, name: str = "", depth: int = _DEEPEST) -> Iterator[tuple[s
             yield from _flat(below, f"{name}_{key}" if name else str(key), depth - 1)
     elif depth and isinstance(value, list):
         for place, below in enumerate(value):
-            yield from _flat(below, f"{name}_{place}", depth - 1)
+            one = name if place == 0 and not isinstance(below, Mapping | list) else f"{name}_{place}"
+            yield from _flat(below, one, depth - 1)
     else:
         yield _key(name), value
 

@@ -59,6 +59,11 @@ class _Text:
         end = piece.end - piece.text.endswith(b"\n", 0, piece.end)
         return len(self._known.findall(piece.text, piece.start - 1, end))
 
+    def overlooked(self, piece: _Piece, line: int) -> bool:
+        """Whether the line at *line* of the whole text, which has a message, was not counted as understood."""
+        at = line - piece.base - 1
+        return at >= piece.start - 1 and piece.text[at : at + 1] == b"\n" and not self._known.match(piece.text, at)
+
 
 @dataclass
 class Affected:
@@ -152,6 +157,7 @@ def scan(stream: BinaryIO, signatures: Signatures, into: Findings | None = None,
         for message in signatures.messages(piece.text, piece.start, piece.end):
             found, place = _header(piece, message, text)
             if place != done:
+                findings.understood += text.overlooked(piece, place[0]) if place[0] != done[0] else 0
                 done, said = place, set()
             if message.mnemonic not in said:
                 said.add(message.mnemonic)

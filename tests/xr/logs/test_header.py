@@ -64,6 +64,8 @@ LINES = [
     ("without PRI", f"1 {ISO}.962Z r1 smartlicserver 127 - - ", "r1", f"{ISO}.962Z"),
     ("structured data", f'<187>1 {ISO}Z r1 a 1 m [x a="b \\] c"][y z="<1>"] \ufeff', "r1", f"{ISO}Z"),
     ("no time", "<187>1 - r1 app - - - ", "r1", None),
+    ("a node is no host", f"<187>1 {ISO}Z RP/0/RP0/CPU0 smartlicserver 127 - - ", None, f"{ISO}Z"),
+    ("nor behind a collector's time", f"{SHORT} RP/0/RP0/CPU0 {T}", None, SHORT),
     ("no host, but a prefix", f"<187>1 {ISO}Z - - - - - 94307: r1 {XR}", "r1", f"{ISO}Z"),
     # other dates
     ("hyphens", f"22-Feb-2022 10:00:07 r1 103: {XR}", "r1", "22-Feb-2022 10:00:07"),

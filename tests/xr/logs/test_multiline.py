@@ -15,6 +15,7 @@ from tests.xr.logs.test_scan import ISO, LOST, QUIET, XR, Pieces, found
 MICROSECONDS = "1645524007962123"
 MOMENT = "2022-02-22T10:00:07.962123+00:00"
 OWN = "Feb 22 10:00:07.962 UTC"
+UNNAMED = ("unknown", 2, OWN)
 
 
 def rows(text: str | bytes) -> list[tuple[str, int, str | None]]:
@@ -49,9 +50,36 @@ def response(*hosts: str) -> dict[str, Any]:
         (journal("r1", [7, *XR.encode()]), [("r1", 1, MOMENT)]),
         ({"time": ISO, "host": "r1", "event": {"message": XR, "source": "tcp"}}, [("r1", 1, ISO)]),
         ({"host": "r1", "time": ISO, "records": [{"message": XR}, {"message": QUIET}]}, [("r1", 1, OWN)]),
+        ({"host": {"ip": ["10.0.0.1", "fe80::1"]}, "time": ISO, "message": XR}, [("10.0.0.1", 1, ISO)]),
+        (
+            {
+                "messages": [
+                    {"message": {"source": host, "timestamp": ISO, "message": XR}, "index": "x"} for host in "ab"
+                ]
+            },
+            [("a", 1, ISO), ("b", 1, ISO)],
+        ),
+        (
+            {"data": {"result": [{"stream": {"host": host}, "values": [["1645524007", XR]] * 2} for host in "ab"]}},
+            [("a", 2, OWN), ("b", 2, OWN)],
+        ),
+        ({"tables": [{"columns": ["Time", "Host", "Text"], "rows": [[ISO, "a", XR], [ISO, "b", XR]]}]}, [UNNAMED]),
         ({"a {": '}{"\\', "message": XR, "host": "r1", "time": ISO}, [("r1", 1, ISO)]),
     ],
-    ids=["object", "array", "search", "journald", "bytes", "field", "records", "braces"],
+    ids=[
+        "object",
+        "array",
+        "search",
+        "journald",
+        "bytes",
+        "field",
+        "records",
+        "addresses",
+        "graylog",
+        "loki",
+        "rows",
+        "braces",
+    ],
 )
 def test_objects_are_read_however_they_are_laid_out(made: Any, indent: int | str | None, expected: object) -> None:
     assert rows(json.dumps(made, indent=indent) + "\n") == expected
@@ -142,3 +170,25 @@ def test_a_long_array_costs_one_pass(word: str) -> None:
     """With a pattern that goes back and forth, this would not end."""
     text = '{"MESSAGE":[' + word * (200_000 // len(word))
     assert found(text).hosts == {}
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r", "\0"])
+@pytest.mark.parametrize("size", [1, 4096])
+def test_lines_end_as_their_sender_ends_them(ending: str, size: int) -> None:
+    text = "".join(f"Feb 22 10:00:0{place} r{place} 103: {XR}{ending}" for place in range(3))
+    stream: Any = Pieces(text.encode(), size)
+    findings = scan(stream, bundled().signatures)
+    assert ([*findings.hosts], findings.lines, findings.understood) == (["r0", "r1", "r2"], 3, 3)
+
+
+@pytest.mark.parametrize("line", [f"some words: {XR}", f"| x | {XR} |", f"r1 : {XR}", f"{ISO} <b>{XR}</b>"])
+def test_a_line_with_a_message_is_understood_whatever_it_begins_with(line: str) -> None:
+    text = f"words without a time\n{line}\n"
+    assert [(findings.lines, findings.understood) for findings in (found(text), found(text * 2))] == [(2, 1), (4, 2)]
+
+
+@pytest.mark.parametrize("before", ["{a} ", "[b] ", "{", "[{c} "])
+def test_a_line_that_only_begins_like_json_stays_one(before: str) -> None:
+    text = "".join(f"{before}Feb 22 10:00:0{place} r{place} 103: r{place} {XR}\n" for place in range(3))
+    findings = found(text)
+    assert (findings.lines, sum(sum(host.counts.values()) for host in findings.hosts.values())) == (3, 3)
