@@ -40,8 +40,8 @@ class Ssh:
 
     Attributes:
         policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
-            default not at all. It may be replaced at any time. The policy of a reading or a push that opens the connection
-            sleeps the waits.
+            default not at all. It may be replaced at any time. The policy of a reading or a push that opens it sleeps
+            the waits.
     """
 
     def __init__(
