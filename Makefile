@@ -8,7 +8,7 @@ WORKERS ?= 2
 FUZZ_SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types floors yang check unit faults coverage bench fuzz clean
+.PHONY: help demo test lint types floors yang release check unit faults coverage bench fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -23,17 +23,21 @@ check: lint types floors yang ## everything that needs no test run
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .
 
-types: $(READY) ## mypy --strict on agent, tests and bench
+types: $(READY) ## mypy --strict on agent, scripts, tests and bench
 	$(BIN)/mypy
 
 floors: $(READY) ## import-linter: floors, and the home of each third-party library
 	$(BIN)/lint-imports
 
-# A second variant of one revision has -b in its name, which pyang accepts only from standard input.
+# A second variant of one revision has a letter in its name, which pyang accepts only from standard input.
+LETTERED := $(wildcard yang/*@????-??-??-[b-z].yang)
 yang: $(READY) ## pyang, strict, on every file of yang/
-	$(BIN)/pyang -Werror -p yang $(filter-out %-b.yang,$(wildcard yang/*.yang))
-	@for file in $(filter %-b.yang,$(wildcard yang/*.yang)); do \
+	$(BIN)/pyang -Werror -p yang $(filter-out $(LETTERED),$(wildcard yang/*.yang))
+	@for file in $(LETTERED); do \
 	    $(BIN)/pyang -Werror -p yang < $$file || { echo "in $$file" >&2; exit 1; }; done
+
+release: $(READY) ## make release RELEASE=26.3.1 FROM=FOLDER: a new release into yang/ and docs/support.md
+	$(BIN)/python -m scripts.release '$(RELEASE)' '$(FROM)'
 
 unit: $(READY) ## pytest, all of it: real servers, packaging and ncclient versions as well
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/faults

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
+from agent.model.method import Method
+
 F = TypeVar("F", bound=Callable[..., Any])
 Options = dict[str, Any]
 
 DEBUG = "agent.cli.debug"
 """The key of ``Context.meta`` under which ``--debug`` is kept."""
 
-_METHODS = ("auto", "trustpool", "file", "rpc", "dialog")
+_METHODS = tuple(method.value for method in Method)
 SECONDS = click.FloatRange(min=0, min_open=True)
 
 

@@ -8,8 +8,8 @@ from enum import Enum
 class Method(Enum):
     """How a certificate gets into a device; TRUSTPOOL alone is sure to outlast a reload.
 
-    Declared in the order in which ``auto`` prefers them: TRUSTPOOL needs a bundle, FILE rpc ca-authenticate with
-    ``file-path``, RPC the same rpc with terminal or url enrollment, DIALOG the CLI over SSH.
+    TRUSTPOOL needs a bundle, FILE rpc ca-authenticate with ``file-path``, RPC the same rpc with terminal or url
+    enrollment, DIALOG the CLI over SSH. ``remedy/methods/registry`` has the order in which ``auto`` prefers them.
     """
 
     AUTO = "auto"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -125,8 +126,22 @@ class ConfigureTrustpoint:
         return [*(typed if self.model is ConfigModel.NONE else []), head, *gone, f"+  {self.enrollment.cli}"]
 
 
+class Installation(ABC):
+    """A step that brings *anchor* by one method, whose class in ``remedy/methods`` carries it out."""
+
+    __slots__ = ()
+    anchor: TrustAnchor
+
+    @property
+    @abstractmethod
+    def method(self) -> Method: ...
+
+    @abstractmethod
+    def diff(self) -> list[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Authenticate:
+class Authenticate(Installation):
     """rpc ``ca-authenticate``, repeated by policy with the state read before each repeat, then read back.
 
     ``fetches``: the device fetches the certificate from its enrollment url, which takes a while. ``storage``: the PEM
@@ -137,6 +152,11 @@ class Authenticate:
     anchor: TrustAnchor
     fetches: bool = False
     storage: Storage | None = None
+
+    @property
+    def method(self) -> Method:
+        """FILE where a file is put there first."""
+        return Method.RPC if self.storage is None else Method.FILE
 
     def diff(self) -> list[str]:
         """The action and the certificate expected from it."""
@@ -149,11 +169,13 @@ class Authenticate:
 
 
 @dataclass(frozen=True, slots=True)
-class Dialog:
+class Dialog(Installation):
     """``crypto ca authenticate NAME`` at the CLI over SSH: paste the PEM, accept only the anchor, read back."""
 
     trustpoint: str
     anchor: TrustAnchor
+
+    method = Method.DIALOG
 
     def diff(self) -> list[str]:
         """The command and the certificate expected from it."""
@@ -164,7 +186,7 @@ class Dialog:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportBundle:
+class ImportBundle(Installation):
     """Import a bundle into the trustpool, then find the anchor in ``show crypto ca trustpool``.
 
     Attributes:
@@ -181,6 +203,8 @@ class ImportBundle:
     copy: bool = False
     clean: bool = False
     storage: Storage = Storage.HARDDISK
+
+    method = Method.TRUSTPOOL
 
     def diff(self) -> list[str]:
         """The copies, the import and the certificate expected from it."""
@@ -234,7 +258,7 @@ class Note:
         return [f"# {self.text}"]
 
 
-Step = ConfigureTrustpoint | Authenticate | Dialog | ImportBundle | Register | RenewAuthorization | Note
+Step = ConfigureTrustpoint | Installation | Register | RenewAuthorization | Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
-from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.state import Access, ConfigModel, EnrollmentKind, Way
+from agent.model.state import Access, ConfigModel, Way
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
-from agent.xr import authentication as certificate
-from agent.xr import licensing, trustpoint, trustpool
+from agent.remedy.methods.by_rpc import NO_CANDIDATE, NO_CONFIG, NO_RPC
+from agent.remedy.methods.registry import METHODS
+from agent.xr import authentication, licensing, trustpoint, trustpool
 
 NOTHING = "the hello announces nothing"
-_NO_CANDIDATE = "no :candidate capability"
-_NO_CONFIG = "no model carries trustpoint configuration (um-crypto-cfg, crypto-cepki-cfg, cli-cfg)"
-_NO_RPC = "rpc ca-authenticate is missing (crypto-act, 6.2.1 and later)"
-_NO_FILE = "rpc ca-authenticate takes no file-path (crypto-act, 25.2.1 and later)"
-_NO_LOCAL = "{model} cannot set 'enrollment local'"
 _NO_STATE = "no model shows a trustpoint's certificate (crypto-cepki-oper): read over the CLI"
 _NO_LICENSING = "no model shows licensing (infra-smartlicense-oper): read over the CLI"
+_NEEDED = {
+    NO_CONFIG: ("um-crypto-cfg", "crypto-cepki-cfg", "cli-cfg"),
+    NO_RPC: ("crypto-act",),
+    _NO_STATE: ("crypto-cepki-oper",),
+    _NO_LICENSING: ("infra-smartlicense-oper",),
+}
+"""The modules whose nodes are missing, by what is said of it."""
 
 
 def access(capabilities: Capabilities, schema: Schema) -> Access:
@@ -37,53 +39,50 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
             validate=False,
             enrollments=frozenset(),
             reasons=why,
-            refusals=tuple((method, why[-1]) for method in Method if method is not Method.AUTO),
+            refusals=tuple((method, why[-1]) for method in METHODS),
         )
     models = trustpoint.config_models(schema)
     model = models[0] if models else ConfigModel.NONE
-    enrollments = trustpoint.enrollments(schema, model)
     evidence = trustpoint.evidence(schema)
     licensed = licensing.query(schema).missing is None
-    authenticate, takes_file = certificate.can_authenticate(schema), certificate.takes_file(schema)
-    refusals = dict(_refusals(model, enrollments, authenticate, takes_file, capabilities.candidate))
-    reasons = [] if models else [_NO_CONFIG]
-    reasons += [*([] if authenticate else [_NO_RPC]), *([] if capabilities.candidate else [_NO_CANDIDATE])]
-    reasons += [*([] if evidence is not Evidence.CONSOLE else [_NO_STATE]), *([] if licensed else [_NO_LICENSING])]
-    return Access(
+    authenticate = authentication.can_authenticate(schema)
+    lacking = (
+        None if models else NO_CONFIG,
+        None if authenticate else NO_RPC,
+        None if capabilities.candidate else NO_CANDIDATE,
+        _NO_STATE if evidence is Evidence.CONSOLE else None,
+        None if licensed else _NO_LICENSING,
+    )
+    reasons = [_why(schema, reason) for reason in lacking if reason]
+    possible = Access(
         config_model=model,
         authenticate=authenticate,
         renew_auth=licensing.renewal(schema),
         candidate=capabilities.candidate,
         validate=capabilities.validate,
-        enrollments=enrollments,
-        file_path=takes_file,
+        enrollments=trustpoint.enrollments(schema, model),
+        file_path=authentication.takes_file(schema),
         import_url=trustpool.can_import(schema),
         import_clean=trustpool.can_clean(schema),
         copy=trustpool.can_copy(schema),
         register_token=licensing.renewal(schema, "register-id-token"),
-        methods=tuple(method for method in Method if method is not Method.AUTO and method not in refusals),
-        refusals=tuple(refusals.items()),
         trustpoint_state=Way.CONSOLE if evidence is Evidence.CONSOLE else Way.YANG,
         licensing_state=Way.YANG if licensed else Way.CONSOLE,
         evidence=evidence,
-        # Last, since what stands in or is refused is known only for the modules that were looked at.
-        reasons=(*reasons, *schema.notes(), *capabilities.notes),
+        reasons=tuple(reasons),
+    )
+    lacks = {method: one.lacks(possible) for method, one in METHODS.items()}
+    # Last, since what stands in or is refused is known only for the modules that were looked at.
+    notes = [note for note in schema.notes() if not any(note in reason for reason in reasons)]
+    return replace(
+        possible,
+        reasons=(*reasons, *notes, *capabilities.notes),
+        methods=tuple(method for method, reason in lacks.items() if reason is None),
+        refusals=tuple((method, _why(schema, reason)) for method, reason in lacks.items() if reason is not None),
     )
 
 
-def _refusals(
-    model: ConfigModel, enrollments: frozenset[EnrollmentKind], authenticate: bool, takes_file: bool, candidate: bool
-) -> Iterator[tuple[Method, str]]:
-    """Each method that is not possible, with the first thing that it lacks."""
-    lacks = (
-        None if candidate else _NO_CANDIDATE,
-        None if model is not ConfigModel.NONE else _NO_CONFIG,
-        None if authenticate else _NO_RPC,
-    )
-    common = next((reason for reason in lacks if reason), None)
-    if common:
-        yield Method.RPC, common
-    local = EnrollmentKind.LOCAL in enrollments
-    reason = common or (None if takes_file else _NO_FILE) or (None if local else _NO_LOCAL.format(model=model.value))
-    if reason:
-        yield Method.FILE, reason
+def _why(schema: Schema, missing: str) -> str:
+    """Why nodes are missing: their modules are refused by ``strict``, else as *missing* says."""
+    refused = (schema.refused(f"Cisco-IOS-XR-{module}") for module in _NEEDED.get(missing, ()))
+    return "; ".join(one for one in refused if one) or missing

@@ -15,10 +15,8 @@ from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import (
-    Authenticate,
     ConfigureTrustpoint,
-    Dialog,
-    ImportBundle,
+    Installation,
     Intent,
     Note,
     Plan,
@@ -37,17 +35,15 @@ from agent.remedy.commit.configure import configure
 from agent.remedy.commit.recover import recover
 from agent.remedy.commit.rollback import restore
 from agent.remedy.commit.trial import cancelled
-from agent.remedy.fallback import detour
-from agent.remedy.methods.dialogue import dialog, type_trustpoint
-from agent.remedy.methods.pool import import_bundle
+from agent.remedy.commit.typed import type_trustpoint
+from agent.remedy.fallback import fall_back
+from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan as make_plan
 from agent.remedy.run import Run, Steps
-from agent.remedy.steps.authenticate import authenticate
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
-from agent.xr import authentication as certificate
-from agent.xr import trustpoint, trustpool
+from agent.xr import trustpoint
 from agent.xr.cli.sshport import Ssh
 
 _log = logging.getLogger(__name__)
@@ -103,12 +99,12 @@ def carry_out(
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         if (left := log.unfinished()) is not None:
-            run = Run(session, _nothing(plan, left), policy, connect, ssh, log, turn, started=policy.clock())
+            run = Run(session, _nothing(plan, left), make_plan, policy, connect, ssh, log, turn, started=policy.clock())
             yield from _logged(run, _tidied(run))
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, make_plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 
@@ -180,9 +176,9 @@ def _steps(run: Run) -> Steps[Outcome]:
         if error is None:
             return run.outcome()
         try:
-            following = yield from detour(run, error)
-        except Interrupted as wish:
-            return (yield from _failed(run, wish))
+            following = yield from fall_back(run, error)
+        except Interrupted as cancelled_by:
+            return (yield from _failed(run, cancelled_by))
         if following is None:
             return (yield from _failed(run, error))
         run.plan, run.evidence = following, following.present
@@ -258,11 +254,8 @@ def _prepare(run: Run) -> None:
         match step:
             case ConfigureTrustpoint() if step.model is not ConfigModel.NONE:
                 trustpoint.config_edit(schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces)
-            case Authenticate():
-                example = f"{step.storage.folder}/xr-agent.pem" if step.storage else None
-                certificate.request(schema, step.trustpoint, example)
-            case ImportBundle() if step.rpc:
-                trustpool.import_request(schema, step.url or "/tmp/xr-agent.p7b", clean=step.clean)  # noqa: S108
+            case Installation():
+                METHODS[step.method].check(schema, step)
 
 
 def _confirmable(run: Run) -> None:
@@ -290,12 +283,8 @@ def _step(run: Run, step: Step) -> Steps[None]:
             yield from type_trustpoint(run, step)
         case ConfigureTrustpoint():
             yield from configure(run, step)
-        case Authenticate():
-            yield from authenticate(run, step)
-        case Dialog():
-            yield from dialog(run, step)
-        case ImportBundle():
-            yield from import_bundle(run, step)
+        case Installation():
+            yield from METHODS[step.method].carry_out(run, step)
         case Register():
             yield from register(run, step)
         case RenewAuthorization():

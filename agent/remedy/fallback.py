@@ -21,22 +21,22 @@ from agent.model.outcome import Event, Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, Waits, classify
+from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation
 from agent.remedy.run import Run, Steps
-from agent.remedy.ways import Refused
 
 _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, CapabilityMissing, ConnectError)
-"""Errors that say: this way is not open here. Locks, other certificates and lost answers are not among them."""
+"""Errors that say: this method is not open here. Locks, other certificates and lost answers are not among them."""
 
 
-def detour(run: Run, error: AgentError) -> Steps[Plan | None]:
+def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
     """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
 
     Each method that is not offered after all goes into the outcome's steps with its reason, and into the hint of
     *error* with what would help.
 
     Raises:
-        Interrupted: the wish to end came before the next method was tried.
+        Interrupted: the run was cancelled before the next method was tried.
     """
     if run.evidence is not Evidence.NONE or not _may_go_on(error):
         return None  # the certificate is there, or the error is one that no other method cures
@@ -66,18 +66,17 @@ def _may_go_on(error: AgentError) -> bool:
     return isinstance(error, _ANOTHER_MAY)
 
 
-def _planned(run: Run, method: Method) -> Waits[Plan | Refused]:
+def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
     """The method's plan, or why there is none."""
     intent = replace(run.plan.intent, method=method)
     try:
-        if method is not Method.RPC:
+        if METHODS[method].by_cli:
             (yield from run.cli()).console()
         session = yield from run.alive()
         state = yield from observation(session, intent.trustpoint, run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
-    except Interrupted as wish:
+    except Interrupted as error:
         said = f"interrupted before method {method.value} was tried"
-        raise Interrupted(said, device=run.plan.device, hint=wish.hint) from wish
+        raise Interrupted(said, device=run.plan.device, hint=error.hint) from error
     except AgentError as error:
-        return Refused(error.message, error.hint)
-    following = run.planned(intent, state)
-    return Refused(following.reason, following.hint) if isinstance(following, Skip) else following
+        return Skip(run.plan.device, error.message, error.hint)
+    return run.planned(intent, state)

@@ -5,29 +5,26 @@ What no model of the device shows is read over the CLI where SSH is at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.model.context import bound
 from agent.model.errors import AgentError
-from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
+from agent.remedy import read
 from agent.remedy.access import access
+from agent.remedy.methods.registry import METHODS
 from agent.remedy.notices.folder import bundled
 from agent.xr import destination as transport
 from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint
 from agent.xr.cli import readings as cliread
 from agent.xr.cli.sshport import Ssh
-from agent.xr.httpclient import HttpClient
 from agent.xr.logs.signature import Signatures
-
-T = TypeVar("T")
 
 NO_SSH = "there is no SSH access to the CLI"
 
@@ -133,14 +130,11 @@ def reread(
     state = replace(state, config=config, certificate=certificate)
     if ssh is None or state.cli is not None:
         return state
-    if pool or _config_untold(state) or _certificate_untold(state):
+    state = yield from _trustpoint_by_cli(ssh, state)
+    if pool:
         yield from ssh.opening()
-    return replace(
-        state,
-        config=cliread.config(ssh, state.trustpoint) if _config_untold(state) else config,
-        certificate=_told(ssh, state),
-        trustpool=cliread.trustpool(ssh) if pool else state.trustpool,
-    )
+        state = replace(state, trustpool=cliread.trustpool(ssh))
+    return state
 
 
 def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Waits[Reading[Licensing]]:
@@ -150,10 +144,10 @@ def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> 
 
 def _licensing(session: Session, policy: Policy, ssh: Ssh | None) -> Waits[Reading[Licensing]]:
     reading = yield from ask_one(session, licensing.query(session.schema), policy)
-    if ssh is None or not _unmodelled(reading):
+    if ssh is None or not read.untold(reading):
         return reading
     yield from ssh.opening()
-    return cliread.licensing(ssh)
+    return read.told(reading, lambda: cliread.licensing(ssh))
 
 
 def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Waits[State]:
@@ -197,7 +191,9 @@ def _judged_by_models(session: Session, state: State, policy: Policy, signatures
     ]
     logged, client, names, reported, *places = yield from ask(session, queries, policy)
     return replace(
-        _with_client(state, client),
+        state,
+        peer_verification=client.part(lambda shown: shown.peer),
+        host_verification=client.part(lambda shown: shown.host),
         syslog=logged,
         name_validation=names,
         reporting=reported,
@@ -205,18 +201,14 @@ def _judged_by_models(session: Session, state: State, policy: Policy, signatures
     )
 
 
-def _with_client(state: State, client: Reading[HttpClient]) -> State:
-    return replace(
-        state,
-        peer_verification=client.part(lambda shown: shown.peer),
-        host_verification=client.part(lambda shown: shown.host),
-    )
-
-
 def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[State]:
     """Fill in over the CLI what is wanted and no model shows."""
-    alone = not {Method.FILE, Method.RPC} & set(state.access.methods)
-    lacking = alone or _certificate_untold(state) or _config_untold(state)
+    alone = all(METHODS[method].by_cli for method in state.access.methods)
+    lacking = (
+        alone
+        or read.untold(state.certificate, doubted=state.config.value is not None)
+        or read.config_untold(state.config, state.access.config_model)
+    )
     if not (lacking or full or trustpool):
         return replace(state, cli=None)
     yield from ssh.opening()
@@ -224,81 +216,31 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[Sta
         ssh.console()
     except AgentError as error:
         return replace(state, cli=f"the CLI over SSH cannot be used: {error.message}")
-    name = state.trustpoint
     state = replace(
-        state,
+        (yield from _trustpoint_by_cli(ssh, state)),
         cli=None,
-        config=cliread.config(ssh, name) if _config_untold(state) else state.config,
-        certificate=_told(ssh, state),
-        software=_instead(state.software, lambda: cliread.software(ssh)),
+        software=read.told(state.software, lambda: cliread.software(ssh)),
         trustpool=cliread.trustpool(ssh),
     )
     return _judged_by_cli(ssh, state) if full else state
 
 
-def _judged_by_cli(ssh: Ssh, state: State) -> State:
-    licence = _instead(state.licensing, lambda: cliread.licensing(ssh))
-    state = replace(state, licensing=licence, clock_offset=cliread.clock_offset(ssh))
-    state = _client_by_cli(ssh, state)
-    known = state.licensing.value is not None and state.licensing.value.url is not None
-    return state if known else replace(state, transport=_instead(state.transport, lambda: cliread.transport(ssh)))
-
-
-def _client_by_cli(ssh: Ssh, state: State) -> State:
-    """With what the CLI shows of the HTTP client where no model has it, or where the model's answer was empty.
-
-    That is seconded where the CLI, which hides nothing from 7.5.2 on, shows nothing switched off either.
-    """
-    unmodelled = _unmodelled(state.peer_verification)
-    if not (unmodelled or state.peer_verification.empty):
-        return state
-    shown = cliread.http_client(ssh)
-    if unmodelled and shown.answered and shown.value is None:
-        shown = replace(shown, missing="the CLI shows nothing switched off, which it hides below 7.5.2")
-    if unmodelled or shown.value is not None:
-        return _with_client(state, shown)
-    return _seconded(state) if shown.answered else state
-
-
-def _seconded(state: State) -> State:
-    """With an empty answer about the HTTP client taken for what it seems to be."""
-    peer, host = (
-        replace(one, source=f"{one.source}, {CONSOLE}", empty=False)
-        for one in (state.peer_verification, state.host_verification)
+def _trustpoint_by_cli(ssh: Ssh, state: State) -> Waits[State]:
+    """With the trustpoint and its certificate by the CLI where the models do not tell."""
+    name, configured = state.trustpoint, state.config.value is not None
+    return replace(
+        state,
+        config=(yield from read.config(ssh, name, state.config, model=state.access.config_model)),
+        certificate=(yield from read.certificate(ssh, name, state.certificate, doubted=configured)),
     )
-    return replace(state, peer_verification=peer, host_verification=host)
 
 
-def _instead(reading: Reading[T], other: Callable[[], Reading[T]]) -> Reading[T]:
-    """*reading*, or that of the CLI where no model shows it and the CLI does."""
-    if not _unmodelled(reading):
-        return reading
-    shown = other()
-    return shown if shown.answered else Reading(missing=f"{reading.missing}; {shown.missing}")
-
-
-def _certificate_untold(state: State) -> bool:
-    """Whether no model shows certificates, or it answers with nothing although the trustpoint is configured."""
-    return _unmodelled(state.certificate) or (state.config.value is not None and state.certificate.empty)
-
-
-def _told(ssh: Ssh, state: State) -> Reading[Certificate]:
-    """The certificate by its model where that tells, else over the CLI where that does."""
-    if state.certificate.empty and _certificate_untold(state):
-        shown = cliread.certificate(ssh, state.trustpoint)
-        return shown if shown.answered else state.certificate
-    return _instead(state.certificate, lambda: cliread.certificate(ssh, state.trustpoint))
-
-
-def _unmodelled(reading: Reading[Any]) -> bool:
-    """Whether nothing was asked because no model has it."""
-    return reading.missing is not None and reading.source is None
-
-
-def _config_untold(state: State) -> bool:
-    """Whether the trustpoint's configuration must be read over the CLI: no model, or cli-cfg that is not readable."""
-    by_text = state.access.config_model in (ConfigModel.NONE, ConfigModel.CLI)
-    return by_text and state.config.missing is not None
+def _judged_by_cli(ssh: Ssh, state: State) -> State:
+    licence, offset = read.told(state.licensing, lambda: cliread.licensing(ssh)), cliread.clock_offset(ssh)
+    peer, host = read.verification(ssh, state.peer_verification, state.host_verification)
+    state = replace(state, licensing=licence, clock_offset=offset, peer_verification=peer, host_verification=host)
+    known = state.licensing.value is not None and state.licensing.value.url is not None
+    return state if known else replace(state, transport=read.told(state.transport, lambda: cliread.transport(ssh)))
 
 
 def _software(release: Reading[str], fixes: Reading[frozenset[str]]) -> Reading[Software]:

@@ -6,18 +6,11 @@ from dataclasses import dataclass, replace
 
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import (
-    Intent,
-    Note,
-    Plan,
-    Register,
-    RenewAuthorization,
-    Skip,
-    Step,
-)
+from agent.model.plan import Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
 from agent.model.state import Licensing, RegistrationState, State
 from agent.remedy.lasting import lasts
-from agent.remedy.ways import Refused, way
+from agent.remedy.methods.base import Refused
+from agent.remedy.methods.registry import METHODS, impossible, offered
 
 RELOAD = (
     "a reload forgets what this enrollment brings: a trustpool import is the permanent way (--bundle FILE "
@@ -111,7 +104,7 @@ class _There:
         """Whether nothing has to be installed."""
         if intent.then_trustpool:
             return self.imported() and (self.proven or bool(self.pool))
-        if Method.TRUSTPOOL in wanted[:1]:
+        if wanted and not METHODS[wanted[0]].at_trustpoint:
             return self.imported()
         return self.proven or (bool(self.pool) and self.point is not None)
 
@@ -121,37 +114,34 @@ def _wanted(intent: Intent, state: State) -> tuple[Method, ...]:
     possible = state.access.methods
     if intent.method is not Method.AUTO:
         return (intent.method,) if intent.method in possible else ()
-    if intent.enrollment_url is not None:
-        return tuple(method for method in possible if method in (Method.RPC, Method.DIALOG))
-    without = not intent.has_bundle or intent.then_trustpool
-    return tuple(method for method in possible if method is not Method.TRUSTPOOL or not without)
+    return tuple(method for method in possible if METHODS[method].considered(intent))
 
 
 def _impossible(intent: Intent, state: State) -> str:
     """Why no method is left."""
-    refusals = dict(state.access.refusals)
     if intent.method is not Method.AUTO:
-        return refusals.get(intent.method) or f"method {intent.method.value} is not possible on this device"
-    reasons = state.access.reasons or tuple(refusals.values())
+        return impossible(intent.method, state.access)
+    reasons = state.access.reasons or tuple(dict(state.access.refusals).values())
     return "; ".join(reasons) or "no method is possible on this device"
 
 
 def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[Step] | Refused:
     """The steps by which *method* brings the certificate, and the trustpool import that may follow."""
+    made = METHODS[method]
     steps: list[Step] = []
-    if method is Method.TRUSTPOOL or not there.proven:
-        if method is not Method.TRUSTPOOL and there.point is None:
+    if not (made.at_trustpoint and there.proven):
+        if made.at_trustpoint and there.point is None:
             return _other_certificate(intent, state)
-        found = way(method, intent, state)
+        found = offered(method, intent, state)
         if isinstance(found, Refused):
             return found
         steps += found
     if intent.then_trustpool and not there.imported():
-        found = way(Method.TRUSTPOOL, intent, state)
+        found = offered(Method.TRUSTPOOL, intent, state)
         if isinstance(found, Refused):
             return found
         steps += found
-    elif method in (Method.RPC, Method.DIALOG):
+    elif made.lasts is False:
         steps.append(Note(RELOAD, about="reload"))
     return steps
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
@@ -18,8 +18,9 @@ from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Connector, Pending, Session
-from agent.remedy.plan import plan
-from agent.xr.cli.sshport import Ssh
+
+if TYPE_CHECKING:
+    from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Run:
     """What the steps of one push share.
 
     Attributes:
+        planner: makes the plan anew from what is there by then.
         connect: opens a further session to the same device; without it a lost session ends the push.
         turn: takes a turn to do so; in how many seconds it comes.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
@@ -93,6 +95,7 @@ class Run:
 
     session: Session
     plan: Plan
+    planner: Callable[[Intent, State], Plan | Skip]
     policy: Policy
     connect: Connector | None = None
     ssh: Ssh | None = None
@@ -157,7 +160,7 @@ class Run:
 
     def planned(self, intent: Intent, state: State) -> Plan | Skip:
         """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
-        made = plan(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
+        made = self.planner(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
         return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:

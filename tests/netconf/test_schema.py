@@ -73,7 +73,29 @@ def test_strict_takes_a_module_that_is_not_known_exactly_for_missing_and_says_so
     schema = Schema(announcing(act="2024-12-31"), strict=True)
     assert schema.variant(ACT) is None
     assert not schema.has(ACT, "/ca-authenticate")
-    assert any("not known exactly" in note and "--strict-models" in note for note in schema.notes())
+    assert schema.notes() == [f"{ACT}@2024-12-31 is not known, and --strict-models is set"]
+    assert schema.refused(ACT) == schema.notes()[0]
+    with pytest.raises(SchemaError, match="2024-12-31 is not known, and --strict-models is set"):
+        schema.validate(template("rpc-ca-authenticate", server_name="T", file_path=None), module=ACT)
+
+
+def test_two_variants_that_a_hello_does_not_tell_apart_are_not_called_an_unknown_revision() -> None:
+    files = f"({UM}@2024-02-07-b.yang, {UM}@2024-02-07.yang)"
+    why = f"{UM}@2024-02-07 has variants that the hello does not tell apart {files}"
+    strict, lenient = Schema(announcing(um="2024-02-07"), strict=True), Schema(announcing(um="2024-02-07"))
+    assert not strict.has(UM, "/crypto")
+    assert strict.notes() == [f"{why}, and --strict-models is set"]
+    assert lenient.has(UM, "/crypto")
+    assert lenient.notes() == [f"{why}: {UM}@2024-02-07.yang, which has fewer nodes, stands in"]
+
+
+def test_what_stands_in_for_no_revision_or_one_older_than_all_is_named_as_what_it_is() -> None:
+    bare = Schema(Capabilities.from_uris([f"http://cisco.com/ns/yang/{ACT}?module={ACT}"]))
+    assert bare.has(ACT, "/ca-authenticate")
+    assert bare.notes()[0].startswith(f"{ACT} is announced without a revision: ")
+    older = Schema(announcing(act="2010-01-01"))
+    assert older.has(ACT, "/ca-authenticate")
+    assert older.notes() == [f"{ACT}@2010-01-01 is not known: the oldest revision that is known stands in"]
 
 
 def test_a_stand_in_is_noted() -> None:

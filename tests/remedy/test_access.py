@@ -122,3 +122,19 @@ def test_a_future_revision_takes_the_nearest_older_one_unless_models_are_strict(
     strict = access(capabilities, Schema(capabilities, strict=True))
     assert strict.config_model is not UM
     assert any("--strict-models" in reason for reason in strict.reasons)
+
+
+def test_a_model_that_strict_refuses_is_not_called_missing() -> None:
+    act, state = "Cisco-IOS-XR-crypto-act", "Cisco-IOS-XR-crypto-cepki-oper"
+    uris = [
+        f"{uri.partition('&revision=')[0]}&revision=2031-01-01" if f"module={act}&" in uri or f"module={state}&" in uri
+        else uri
+        for uri in Persona(release="25.2.1", platform="8000").capabilities()
+    ]  # fmt: skip
+    capabilities = Capabilities.from_uris(uris)
+    ways = access(capabilities, Schema(capabilities, strict=True))
+    why = f"{act}@2031-01-01 is not known, and --strict-models is set"
+    assert dict(ways.refusals) == {RPC: why, FILE: why}
+    assert ways.reasons[:2] == (why, why.replace(act, state))
+    assert not any("is missing" in reason or "no model" in reason for reason in ways.reasons)
+    assert len(set(ways.reasons)) == len(ways.reasons)

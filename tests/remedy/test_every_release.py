@@ -1,7 +1,7 @@
 """Every device whose hello was captured: plan, push and plan again on a simulated one of its kind.
 
-790 devices announce 113 different sets of modules; of each set one device stands for all that announce the same and
-are reached the same way (get-schema offered or not, licensing in the admin plane or not).
+Hundreds of devices announce some hundred sets of modules; of each set one device stands for all that announce the same
+and are reached the same way (get-schema offered or not, licensing in the admin plane or not).
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def push(lab: Lab, device: Device, intent: agent.Intent, clock: Clock) -> tuple[
     return first, outcome, second
 
 
-def test_all_790_devices_are_of_a_kind_or_announce_nothing() -> None:
-    assert sum(map(len, KINDS)) + len(EMPTY) == 790
+def test_all_devices_are_of_a_kind_or_announce_nothing() -> None:
+    assert f"What {sum(map(len, KINDS)) + len(EMPTY)} real devices" in HELLOS["about"]
     assert len(EMPTY) == 9
 
 

@@ -7,18 +7,24 @@ from typing import Any
 
 from agent.model.outcome import Status
 
-INSTALLING = ("ca-authenticate", "dialog", "trustpool import")
-"""The steps that may bring the root."""
-
 _INTERRUPTED = "interrupted"
 
 Steps = Iterable[Mapping[str, Any]]
 """The steps of an outcome as JSON has them."""
 
 
+def installing() -> tuple[str, ...]:
+    """The steps that may bring the root."""
+    # Imported late: who only reads the history does without the libraries that reach routers.
+    from agent.remedy.methods.registry import METHODS
+
+    return tuple({one.action for one in METHODS.values()})
+
+
 def began(steps: Steps) -> bool:
     """Whether one of them may have brought the root."""
-    return any(step.get("step") in INSTALLING for step in steps)
+    names = installing()
+    return any(step.get("step") in names for step in steps)
 
 
 def due(steps: Steps) -> bool:

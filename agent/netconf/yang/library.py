@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
@@ -26,7 +26,8 @@ class Match(Enum):
 class Variant:
     """The nodes of one module on one device.
 
-    ``path`` is a file of ``yang/``, which serves every revision with the same nodes, or one that the device sent.
+    ``path`` is a file of ``yang/``, which serves every revision with the same nodes, or one that the device sent;
+    ``note`` says of a nearest one why it is not exact and what stands in.
     """
 
     module: str
@@ -34,6 +35,7 @@ class Variant:
     namespace: str
     path: Path
     match: Match = Match.EXACT
+    note: str = field(default="", compare=False)
 
     @property
     def source(self) -> str:
@@ -113,15 +115,25 @@ def nearest(module: str, revision: str | None, *, strict: bool, device: str | No
         CapabilityMissing: *strict* forbids it.
     """
     namespace, files = _index()[module]
+    why = _inexact(module, revision)
     if strict:
-        raise CapabilityMissing(
-            f"{module}@{revision or 'no revision'} is not known exactly",
-            device=device,
-            hint="without --strict-models the nearest older variant stands in",
-        )
+        raise CapabilityMissing(why, device=device, hint="without --strict-models the nearest older variant stands in")
     ordered = sorted({one for file in files for one in file.revisions})
     older = [one for one in ordered if revision is None or one <= revision]
     chosen = older[-1] if older else ordered[0]
     fitting = [file.path for file in files if chosen in file.revisions]
     smallest = min(fitting, key=lambda path: path.stat().st_size)
-    return Variant(module, revision or chosen, namespace, smallest, Match.NEAREST)
+    stands_in = "the nearest older revision" if older else "the oldest revision that is known"
+    if chosen == revision:
+        stands_in = f"{smallest.name}, which has fewer nodes,"
+    return Variant(module, revision or chosen, namespace, smallest, Match.NEAREST, f"{why}: {stands_in} stands in")
+
+
+def _inexact(module: str, revision: str | None) -> str:
+    """Why the nodes of *revision* are not known exactly."""
+    if revision is None:
+        return f"{module} is announced without a revision"
+    files = [file.path.name for file in _index()[module][1] if revision in file.revisions]
+    if len(files) > 1:
+        return f"{module}@{revision} has variants that the hello does not tell apart ({', '.join(sorted(files))})"
+    return f"{module}@{revision} is not known"

@@ -80,7 +80,7 @@ class Schema:
         self._cache_dir = cache_dir
         self._variants: dict[str, Variant | None] = {}
         self._models: dict[str, Model] = {}
-        self._refused: list[str] = []
+        self._refused: dict[str, str] = {}
         self._unhelped: dict[str, str] = {}
 
     def variant(self, module: str) -> Variant | None:
@@ -90,19 +90,23 @@ class Schema:
                 self._variants[module] = self._resolve(module)
             except CapabilityMissing as error:
                 self._variants[module] = None
-                self._refused.append(error.message)
+                self._refused[module] = f"{error.message}, and --strict-models is set"
         return self._variants[module]
+
+    def refused(self, module: str) -> str | None:
+        """Why ``strict`` takes *module* for one that is not there; None where it does not."""
+        self.variant(module)
+        return self._refused.get(module)
 
     def notes(self) -> list[str]:
         """What stands in for a module, or was refused by ``strict``, of those looked at so far; a sentence each."""
         noted = (self._note(module, variant) for module, variant in self._variants.items())
-        return [*(note for note in noted if note), *(f"{one}, and --strict-models is set" for one in self._refused)]
+        return [*(note for note in noted if note), *self._refused.values()]
 
     def _note(self, module: str, variant: Variant | None) -> str | None:
         why = self._unhelped.get(module)
         if variant is not None and variant.match is Match.NEAREST:
-            said = f"{variant.module}@{variant.revision} is not known: the nearest older revision stands in"
-            return f"{said}; the device's own cannot be used: {why}" if why else said
+            return f"{variant.note}; the device's own cannot be used: {why}" if why else variant.note
         return f"the device's own {module} cannot be used: {why}" if why else None
 
     def source(self, module: str) -> str:
@@ -169,7 +173,7 @@ class Schema:
         variant = self.variant(module)
         if variant is None:
             announced = self._capabilities.module(module) is not None
-            why = self._note(module, None) or f"{module} is not known"
+            why = self._note(module, None) or self._refused.get(module) or f"{module} is not known"
             raise SchemaError(why if announced else f"the device does not announce {module}")
         return variant
 

@@ -26,9 +26,9 @@ from agent.netconf.query import ask_one, ask_until_there
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
+from agent.remedy import read
 from agent.remedy.run import LATE, Run, Steps
 from agent.xr import trustpoint
-from agent.xr.cli import readings as cliread
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +133,7 @@ def running(
     session = session or (yield from run.alive())
     query = trustpoint.config_query(session.schema, model, name)
     reading = yield from (ask_until_there if there else ask_one)(session, query, run.policy)
-    if reading.missing is not None and run.ssh is not None:
-        return cliread.config((yield from run.cli()), name)
-    return reading
+    return (yield from read.config(run.ssh, name, reading))
 
 
 def holds(run: Run, wish: Change, *, there: bool = True, session: Session | None = None) -> Waits[bool]:

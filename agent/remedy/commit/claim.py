@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.model.errors import PolicyRefused
 from agent.model.outcome import Status
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, ImportBundle, Note, Skip, Step
+from agent.model.plan import ConfigureTrustpoint, Installation, Note, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
 from agent.netconf import operations
@@ -20,11 +20,12 @@ from agent.netconf.retry import Waits
 from agent.remedy.commit.change import uncommitted
 from agent.remedy.commit.leftover import same_elsewhere
 from agent.remedy.commit.locks import BOTH, Wanted, acquire, discard
+from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation, reread
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 
-Installing = ConfigureTrustpoint | Authenticate | Dialog | ImportBundle
+Installing = ConfigureTrustpoint | Installation
 """The steps that need it: what follows them is done only where the root is proven, and harms nobody."""
 
 
@@ -53,7 +54,8 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         yield run.ended("lock", Status.DONE, (yield from _candidate_judged(run, locks, readings)))
     else:
         readings = yield from ask(run.session, queries, run.policy)
-    state = yield from _now(run, seen, readings, pool=any(isinstance(step, ImportBundle) for step in steps))
+    pool = any(isinstance(step, Installation) and not METHODS[step.method].at_trustpoint for step in steps)
+    state = yield from _now(run, seen, readings, pool=pool)
     following = run.planned(run.plan.intent, state)
     if seen is not None and not isinstance(following, Skip) and _acts(following.steps) != _acts(steps):
         # Who did that may have changed what else the plan stands on, such as the last contact.

@@ -37,7 +37,13 @@ log = logging.getLogger(__name__)
 
 def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     """Bring the trustpoint into the running configuration; errors as of :func:`change`."""
-    wish = Change(
+    run.undoable(step)
+    yield from change(run, change_of(step))
+
+
+def change_of(step: ConfigureTrustpoint) -> Change:
+    """What *step* changes."""
+    return Change(
         step.trustpoint,
         step.model,
         step.before,
@@ -47,8 +53,6 @@ def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
         ),
         step.diff()[-1].lstrip("+ "),
     )
-    run.undoable(step)
-    yield from change(run, wish)
 
 
 def change(run: Run, wish: Change) -> Steps[None]:
@@ -82,7 +86,7 @@ def change(run: Run, wish: Change) -> Steps[None]:
     if run.on_trial is not None:
         yield from confirm(run, wish, run.on_trial)
     else:
-        yield from _read_back(run, wish)
+        yield from read_back(run, wish)
     run.log.end()
 
 
@@ -229,7 +233,7 @@ def _in_spite_of(run: Run, wish: Change, error: AgentError) -> Waits[bool]:
         return False
 
 
-def _read_back(run: Run, wish: Change) -> Steps[None]:
+def read_back(run: Run, wish: Change) -> Steps[None]:
     """Read the committed trustpoint back: a server's ok to a commit proves as little as any.
 
     Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.

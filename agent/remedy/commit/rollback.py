@@ -18,7 +18,6 @@ from agent.remedy.commit.locks import BOTH, Wanted, acquire
 from agent.remedy.run import PUSH, Run, Steps
 from agent.remedy.steps.verify import certificate, judge
 from agent.xr import trustpoint
-from agent.xr.cli import readings as cliread
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +103,7 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
     if first.model is ConfigModel.NONE:
         yield run.started_event("undo", f"typed at the CLI: trustpoint {first.trustpoint} as before")
         (yield from run.cli()).console().configure(_lines(first, now))
-        reading = cliread.config((yield from run.cli()), first.trustpoint)
+        reading = yield from _now(run, first)
         if (reading.value.enrollment if reading.value else None) != first.before:
             yield _left(run, f"trustpoint {first.trustpoint} is not as before")
             return
@@ -132,6 +131,4 @@ def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
 
 
 def _now(run: Run, first: ConfigureTrustpoint) -> Waits[Reading[TrustpointConfig]]:
-    if first.model is ConfigModel.NONE:
-        return cliread.config((yield from run.cli()), first.trustpoint)
-    return (yield from running(run, first.trustpoint, first.model, there=False, session=run.session))
+    return running(run, first.trustpoint, first.model, there=False, session=run.session)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from agent.model.errors import AgentError
 from agent.model.method import Storage
 from agent.model.outcome import Status, StepRecord
 from agent.remedy.run import Run, Steps
-from agent.ssh.sftp import Files, fresh_name
+
+if TYPE_CHECKING:
+    from agent.ssh.sftp import Files
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +23,8 @@ def put(run: Run, undo: ExitStack, data: bytes, suffix: str, storage: Storage) -
     Raises:
         FileError, TransportError, ReplyTimeout: it is not there as it should be.
     """
+    from agent.ssh.sftp import fresh_name
+
     path = f"{storage.folder}/{fresh_name(suffix)}"
     yield run.started_event("sftp", path)
     files = (yield from run.cli()).files()

@@ -23,9 +23,9 @@ from agent.model.state import Reading
 from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
+from agent.remedy import read
 from agent.remedy.run import Run, Steps
 from agent.xr import trustpoint
-from agent.xr.cli import readings as cliread
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ FETCH_WAIT = 10.0
 """Seconds after an ``<ok/>`` within which the certificate must show where the device fetches it from a url."""
 _INTERVAL = 1.0
 _CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
-_READ = "on the router: show crypto ca certificates {}"
+READ = "on the router: show crypto ca certificates {}"
 _Ask = Callable[[Session, Query[Certificate], Policy], Waits[Reading[Certificate]]]
 
 
@@ -66,7 +66,7 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fe
         raise OutcomeUnknown(
             f"{after}; whether the certificate is there cannot be told: {why}",
             device=run.plan.device,
-            hint=_READ.format(name),
+            hint=READ.format(name),
         )
     raise CertificateMissing(
         f"{after}, but trustpoint {name} shows no CA certificate",
@@ -82,50 +82,6 @@ def _untold(reading: Reading[Certificate]) -> str | None:
     if reading.empty:
         return "the device answers with nothing at all, which also means 'not allowed' and 'not ready'"
     return reading.missing
-
-
-def despite(run: Run, name: str, anchor: TrustAnchor, error: AgentError) -> Waits[bool]:
-    """Whether *anchor* is there although the device refused by *error*: a refusal proves as little as an ok.
-
-    Raises:
-        AnchorMismatch: it holds another certificate.
-    """
-    try:
-        return (yield from there(run, name, anchor)) is not None
-    except AnchorMismatch:
-        raise
-    except AgentError as second:
-        log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
-        return False
-
-
-def needless(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence | None]:
-    """The evidence that an action need not be repeated; None where the state shows that it is still needed.
-
-    Raises:
-        AnchorMismatch: it holds another certificate.
-        OutcomeUnknown: the state cannot be read, so nothing is repeated.
-    """
-    reading = yield from certificate(run, name)
-    if reading.missing is not None:
-        raise OutcomeUnknown(
-            f"it was refused, and what it did cannot be read: {reading.missing}",
-            device=run.plan.device,
-            hint=_READ.format(name),
-        )
-    return judge(run, name, anchor, reading)
-
-
-def came_meanwhile(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence | None]:
-    """The evidence that somebody else brought *anchor* since the state was read under the lock.
-
-    No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
-
-    Raises:
-        AnchorMismatch: somebody brought another certificate.
-        AgentError: it could not be read.
-    """
-    return (yield from there(run, name, anchor)) if run.configured else None
 
 
 def still_there(run: Run) -> Steps[AgentError | None]:
@@ -150,29 +106,18 @@ def still_there(run: Run) -> Steps[AgentError | None]:
         return None
     if (why := _untold(reading)) is not None:
         return OutcomeUnknown(
-            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=_READ.format(name)
+            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=READ.format(name)
         )
     return CertificateMissing(
         f"{said}, and the certificate is gone", device=run.plan.device, hint="did the router reload? push again"
     )
 
 
-def there(run: Run, name: str, anchor: TrustAnchor) -> Waits[Evidence | None]:
-    """The evidence that *anchor* is under trustpoint *name* now; None where nothing or too little is shown.
-
-    Raises:
-        AnchorMismatch: it holds another certificate.
-        AgentError: it could not be read.
-    """
-    return judge(run, name, anchor, (yield from certificate(run, name)))
-
-
 def certificate(run: Run, name: str) -> Waits[Reading[Certificate]]:
     """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
-    if query.missing is not None and run.ssh is not None:
-        return cliread.certificate((yield from run.cli()), name)
-    return (yield from _asked(run, query, ask_one))
+    reading = yield from _asked(run, query, ask_one)
+    return (yield from read.certificate(run.ssh, name, reading, doubted=False))
 
 
 def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Certificate]]:
@@ -189,14 +134,6 @@ def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Cert
         log.info("%s: %s; asking again on another session", run.plan.device, error.message)
     run.abandon()
     return (yield from ask((yield from run.alive()), query, run.policy))
-
-
-def pool_has(run: Run, anchor: TrustAnchor) -> Waits[bool | None]:
-    """Whether the trustpool lists *anchor*; None where it cannot be read."""
-    reading = cliread.trustpool((yield from run.cli()))
-    if reading.value is None:
-        return None
-    return any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in reading.value)
 
 
 def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate]) -> Evidence | None:
@@ -245,15 +182,7 @@ def _certificate(run: Run, name: str, *, fetches: bool = False) -> Steps[Reading
         yield Wait(_INTERVAL, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
         reading = yield from _asked(run, query, ask_one)
-    return (yield from _seconded(run, name, reading))
-
-
-def _seconded(run: Run, name: str, reading: Reading[Certificate]) -> Waits[Reading[Certificate]]:
-    """*reading*, or that of the CLI where the model told nothing and the CLI does."""
-    if not reading.empty or run.ssh is None:
-        return reading
-    shown = cliread.certificate((yield from run.cli()), name)
-    return shown if shown.answered else reading
+    return (yield from read.certificate(run.ssh, name, reading, doubted=True))
 
 
 def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
@@ -271,4 +200,4 @@ def _in_pool(run: Run, anchor: TrustAnchor) -> Waits[Evidence | None]:
     """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
     if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
         return None
-    return Evidence.CONSOLE if (yield from pool_has(run, anchor)) else None
+    return Evidence.CONSOLE if (yield from read.listed(run.ssh, anchor)).value else None

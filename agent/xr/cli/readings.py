@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent.model.errors import AgentError, ConsoleError
 from agent.model.pki.certificate import CONSOLE, Certificate
@@ -14,8 +14,10 @@ from agent.xr import destination as licensing_transport
 from agent.xr import httpclient
 from agent.xr.cli import show
 from agent.xr.cli.listening import one_line
-from agent.xr.cli.sshport import Ssh
 from agent.xr.httpclient import HttpClient
+
+if TYPE_CHECKING:
+    from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 

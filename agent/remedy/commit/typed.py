@@ -1,0 +1,69 @@
+"""The two configuration lines of a trustpoint, typed at the CLI where no model carries them."""
+
+from __future__ import annotations
+
+from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown
+from agent.model.outcome import Status
+from agent.model.plan import ConfigureTrustpoint
+from agent.model.state import Enrollment, EnrollmentKind
+from agent.netconf.retry import Waits
+from agent.remedy.commit.change import Change, holds
+from agent.remedy.commit.configure import change_of, read_back
+from agent.remedy.run import Run, Steps
+
+
+def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
+    """Type the trustpoint at the CLI, commit, and read it back.
+
+    Raises:
+        ConsoleError: the router refused it; nothing is committed.
+        OutcomeUnknown: the commit was sent, and the running configuration cannot be read or does not have it.
+    """
+    wish = change_of(step)
+    yield run.started_event("configure", f"typed at the CLI: {wish.line}")
+    before, run.changed = run.changed, True
+    run.undoable(step)
+    try:
+        yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _ran(run, wish))
+        said = "committed"
+    except ConsoleError:
+        run.changed = before
+        raise
+    except OutcomeUnknown as error:
+        yield from _read_after(run, wish, error)
+        said = "its answer was lost; the configuration was read back and is there"
+    run.configured = True
+    run.committed(step.enrollment)
+    yield run.ended("configure", Status.DONE, said)
+    yield from read_back(run, wish)
+
+
+def _type(run: Run, step: ConfigureTrustpoint) -> bool:
+    lines = [f"crypto ca trustpoint {step.trustpoint}"]
+    if step.replaces is not None and step.replaces.kind is not step.enrollment.kind:
+        lines.append(f"no {_head(step.replaces)}")
+    run.shell().console().configure([*lines, step.enrollment.cli])
+    return True
+
+
+def _read_after(run: Run, wish: Change, error: OutcomeUnknown) -> Waits[None]:
+    """See that the commit whose answer was lost took.
+
+    Raises:
+        OutcomeUnknown: it did not, or that cannot be read.
+    """
+    try:
+        said = None if (yield from _ran(run, wish)) else "the running configuration does not show it"
+    except AgentError as second:
+        said = second.message
+    if said is not None:
+        raise OutcomeUnknown(f"{error.message}; {said}", device=run.plan.device, hint=error.hint) from error
+
+
+def _ran(run: Run, wish: Change) -> Waits[bool | None]:
+    """True where running has it; None where it has not, so that it is typed again."""
+    return (yield from holds(run, wish, there=False, session=run.session)) or None
+
+
+def _head(enrollment: Enrollment) -> str:
+    return "enrollment url" if enrollment.kind is EnrollmentKind.URL else enrollment.cli

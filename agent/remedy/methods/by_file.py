@@ -1,0 +1,48 @@
+"""The PEM as a file on the router, named to rpc ``ca-authenticate`` as ``file-path``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from agent.model.method import Method
+from agent.model.plan import Authenticate, Intent
+from agent.model.state import Access, Enrollment, EnrollmentKind
+from agent.remedy.methods.by_rpc import RpcMethod
+from agent.remedy.run import Run, Steps
+from agent.remedy.steps.upload import put
+
+_LOCAL = Enrollment(EnrollmentKind.LOCAL)
+_NO_FILE = "rpc ca-authenticate takes no file-path (crypto-act, 25.2.1 and later)"
+
+
+class FileMethod(RpcMethod):
+    """As by rpc, with local enrollment and the file put there first."""
+
+    method = Method.FILE
+    by_cli = True
+    takes_url = False
+    lasts = None
+
+    def lacks(self, access: Access) -> str | None:
+        if (common := super().lacks(access)) is not None:
+            return common
+        if not access.file_path:
+            return _NO_FILE
+        return None if _LOCAL.kind in access.enrollments else f"{access.config_model.value} cannot set '{_LOCAL.cli}'"
+
+    def enrollment(self, intent: Intent) -> Enrollment:  # noqa: ARG002 - whatever is wanted
+        return _LOCAL
+
+    def step(self, intent: Intent) -> Authenticate:
+        return Authenticate(intent.trustpoint, intent.anchor, storage=intent.storage)
+
+    def carry_out(self, run: Run, step: Authenticate, path: str | None = None) -> Steps[None]:
+        """The file is removed whatever happens.
+
+        Raises:
+            FileError: it could not be put there.
+        """
+        with ExitStack() as undo:
+            if step.storage is not None:
+                path = yield from put(run, undo, step.anchor.pem.encode("ascii"), ".pem", step.storage)
+            yield from super().carry_out(run, step, path)
