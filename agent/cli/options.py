@@ -1,4 +1,4 @@
-"""The options that commands share; :mod:`agent.cli.chosen` reads what they say."""
+"""The options that commands share, each declared once; :mod:`agent.cli.settings` reads what they say."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ DEBUG = "agent.cli.debug"
 
 _METHODS = tuple(method.value for method in Method)
 SECONDS = click.FloatRange(min=0, min_open=True)
+_FILE = click.Path(path_type=Path)
 
 
 def together(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -40,48 +41,55 @@ def target(function: F) -> F:
     return _target("--timeout")(function)
 
 
-def target_of_watch(function: F) -> F:
-    """As :func:`target_or_many` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
-    return _target("--rpc-timeout", required=False)(function)
+def targets(function: F) -> F:
+    """HOST or an inventory, how they are reached, and where the run is kept."""
+    return together(_target("--timeout", required=False), _inventory, _kept)(function)
 
 
-def target_or_many(function: F) -> F:
-    """As :func:`target` for a command that takes an inventory in place of HOST."""
-    return _target("--timeout", required=False)(function)
+def watched(function: F) -> F:
+    """As :func:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
+    return together(_target("--rpc-timeout", required=False), _inventory, _kept)(function)
 
 
 _FOR_MANY = (
     *("limit", "groups", "where", "workers", "processes", "scheduler", "rate", "rate_per_jump"),
-    *("canary", "batch", "max_failures", "pause", "stop_at", "journal", "report", "change_ref"),
+    *("canary", "batch", "max_failures", "pause", "stop_at"),
 )
+_FOR_A_RUN = ("journal", "report", "change_ref")
 
 
-def many(given: Options) -> bool:
-    """Whether the options name an inventory in place of HOST.
+def one_or_many(given: Options) -> None:
+    """See that the options name either HOST or an inventory.
 
     Raises:
         UsageError: they name both, or neither, or say of HOST what is for an inventory.
     """
     context = click.get_current_context()
-    inventory = bool(given["inventory"] or given["nornir_config"] or given.get("resume"))
+    inventory = bool(given["inventory"] or given["nornir_config"])
     if inventory == bool(given["host"]):
         raise click.UsageError("give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=context)
     if not inventory:
-        not_for_many()
-    return inventory
+        _refuse(_FOR_MANY, "goes with an inventory (-i FILE; --limit chooses)")
 
 
-def not_for_many() -> None:
-    """Where there is no inventory.
+def no_router(given: Options, option: str) -> None:
+    """See that there is neither HOST nor an inventory, nor what goes with them.
 
     Raises:
-        UsageError: an option was given that would go unheeded.
+        UsageError: *option*, by which no router is read, was given beside such an option.
     """
+    if given["host"] is not None or given["inventory"] or given["nornir_config"]:
+        raise click.UsageError(f"{option} reads no router: leave HOST out", ctx=click.get_current_context())
+    _refuse((*_FOR_MANY, *_FOR_A_RUN), f"does not go with {option}, which reads no router")
+
+
+def _refuse(names: tuple[str, ...], why: str) -> None:
+    """Refuse those of the options *names* that were given and would go unheeded."""
     context = click.get_current_context()
-    for name in _FOR_MANY:
+    for name in names:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
-            raise click.UsageError(f"{option} goes with an inventory (-i FILE; --limit chooses)", ctx=context)
+            raise click.UsageError(f"{option} {why}", ctx=context)
 
 
 def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
@@ -105,16 +113,16 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
         click.option("--password-env", metavar="NAME", help="Take the password from this environment variable."),
         click.option(
             "--password-file",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE",
             help="Take the password from the first line of FILE.",
         ),
         click.option("--ask-password", is_flag=True, help="Ask for the password."),
-        click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Private key."),
+        click.option("--key", type=_FILE, metavar="FILE", help="Private key."),
         click.option("--key-passphrase-env", metavar="NAME", help="Take the key's passphrase from this variable."),
         click.option(
             "--known-hosts",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE",
             help="Host keys on record [default: ~/.ssh/known_hosts].",
         ),
@@ -127,7 +135,7 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
         click.option("--jump", metavar="[USER@]HOST[:PORT]", help="Go through this SSH host."),
         click.option(
             "--ssh-config",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE",
             help="OpenSSH client configuration [default: ~/.ssh/config].",
         ),
@@ -139,7 +147,7 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
         ),
         click.option(
             "--trace",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE",
             help="Append all that is sent and received to FILE, readable by you alone, secrets masked.",
         ),
@@ -154,12 +162,69 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
     )
 
 
+def _inventory(function: F) -> F:
+    """Which routers, in place of HOST, and how many at once."""
+    return together(
+        click.option(
+            "--inventory",
+            "-i",
+            type=click.Path(path_type=Path, allow_dash=True),
+            metavar="FILE",
+            help="In place of HOST: Nornir's hosts.yaml, a .csv, or a list of hosts; - for a list on stdin.",
+        ),
+        click.option(
+            "--nornir-config", type=_FILE, metavar="FILE", help="The inventory that this Nornir configuration names."
+        ),
+        click.option(
+            "--limit", metavar="NAMES", help="Only these: names and patterns, by commas; !NAME leaves one out."
+        ),
+        click.option("--group", "groups", multiple=True, metavar="NAME", help="Only routers of this group."),
+        click.option("--where", multiple=True, metavar="KEY=VALUE", help="Only routers whose data have this."),
+        click.option("--workers", type=click.IntRange(1, 2000), default=50, show_default=True, help="Routers at once."),
+        click.option("--processes", type=click.IntRange(1, 64), metavar="N", help="Spread them over N processes."),
+        click.option("--scheduler", metavar="URL", help="Let a Dask cluster do it: tcp://… or tls://…"),
+        click.option("--rate", type=SECONDS, metavar="N", help="New SSH sessions a second, at most."),
+        click.option("--rate-per-jump", type=SECONDS, metavar="N", help="The same through each jump host."),
+    )(function)
+
+
+def _kept(function: F) -> F:
+    """Where the run is kept and reported."""
+    return together(
+        click.option(
+            "--journal", type=_FILE, metavar="FILE", help="Keep runs here [default: in the user's state folder]."
+        ),
+        click.option(
+            "--report", type=_FILE, metavar="FILE", help="Write a report: .html, .json, .csv or .xml (JUnit)."
+        ),
+        click.option("--change-ref", metavar="TEXT", help="The change's number, for journal and report."),
+    )(function)
+
+
+def rollout(function: F) -> F:
+    """In which order, and when to stop."""
+    return together(
+        click.option(
+            "--canary",
+            metavar="N|%",
+            help="These come first, alone; one that fails stops the run (see --max-failures).",
+        ),
+        click.option("--batch", metavar="N|%", help="Then so many at a time."),
+        click.option("--max-failures", metavar="N|%", help="When more failed than that, begin no further router."),
+        click.option("--pause", type=SECONDS, metavar="SECONDS", help="Wait between batches."),
+        click.option(
+            "--stop-at", metavar="TIME", help="Begin no router after this: HH:MM by this machine's clock, or ISO 8601."
+        ),
+        click.option("--resume", metavar="RUN", help="Go on with this run: doubtful routers first, proven ones not."),
+    )(function)
+
+
 def trustpoint(function: F) -> F:
     """The certificate that is wanted, and under which trustpoint."""
     return together(
         click.option(
             "--anchor",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE.pem",
             help="The root to trust [default: IdenTrust Commercial Root CA 1, bundled].",
         ),
@@ -169,7 +234,7 @@ def trustpoint(function: F) -> F:
     )(function)
 
 
-def wish(function: F) -> F:
+def intent(function: F) -> F:
     """How the certificate gets in, and what may be changed for it."""
     return together(
         click.option(
@@ -181,7 +246,7 @@ def wish(function: F) -> F:
         ),
         click.option(
             "--bundle",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE",
             help="Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while.",
         ),
@@ -202,7 +267,7 @@ def wish(function: F) -> F:
         ),
         click.option(
             "--register-token-file",
-            type=click.Path(path_type=Path),
+            type=_FILE,
             metavar="FILE",
             help="Register an unregistered device with the token on the first line of FILE, once the root is proven.",
         ),
@@ -221,7 +286,7 @@ def wish(function: F) -> F:
     )(function)
 
 
-def care(function: F) -> F:
+def caution(function: F) -> F:
     """How carefully the router is changed."""
     return together(
         click.option(

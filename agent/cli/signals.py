@@ -6,16 +6,31 @@ import errno
 import os
 import select
 import signal
+import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from agent.cli.view.unread import last_words
+from agent.model.masking.text import neutralise
 
 _WAITING = "ending in order: the step under way is finished or undone; once more ends at once\n"
+
+
+def last_words(stream: int, text: str) -> None:
+    """Write to a file descriptor past all buffers, as from a signal's handler or before an exit at once."""
+    with suppress(OSError):
+        os.write(stream, text.encode())
+
+
+def leave_at_once(said: str, result: str = "") -> NoReturn:
+    """End the process, having *said* why on stderr; *result* is the rest of what stdout is owed."""
+    last_words(1, result)
+    cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # which a spinner hides
+    last_words(2, f"{cursor}{neutralise(said)}\n")
+    os._exit(130)
 
 
 class Interrupted(Exception):
@@ -23,7 +38,7 @@ class Interrupted(Exception):
 
 
 class Stop:
-    """The wish to end: called with seconds it waits for it, as ``threading.Event.wait`` does.
+    """A cancellation: called with seconds it waits for it, as ``threading.Event.wait`` does.
 
     A pipe, since an Event must not be set by a signal handler that interrupts its own wait.
     """
@@ -49,13 +64,14 @@ class _Signals:
     """What signals do: raise, or where work must not be broken off, tell it to end and then end the process.
 
     ``held``: a few lines are to be whole, so the first signal that would break them off waits for their end.
+    ``breaks``: the first signal breaks the work off, besides telling it to end.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self.stop: Stop | None = None
         self.leave: Callable[[], NoReturn] | None = None
-        self.held = self.waiting = False
+        self.held = self.waiting = self.breaks = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         del frame
@@ -64,10 +80,13 @@ class _Signals:
         self._count += 1
         if self.stop is not None and not self.stop(0):
             self.stop.set()
-            last_words(2, _WAITING)
+            if not self.breaks:
+                last_words(2, _WAITING)
+                return
         elif self.stop is None and self._count == 2:
             last_words(2, "ending in order; once more leaves at once\n")
-        elif self.held and not self.waiting:
+            return
+        if self.held and not self.waiting:
             self.waiting = True
         else:
             self.end()
@@ -75,7 +94,8 @@ class _Signals:
     def end(self) -> NoReturn:
         """What is under way ends here."""
         self.waiting = False
-        if self.leave is not None:
+        breaks, self.breaks = self.breaks, False
+        if self.leave is not None and not breaks:
             self.leave()
         raise KeyboardInterrupt
 
@@ -147,3 +167,20 @@ def unbroken(leave: Callable[[], NoReturn]) -> Iterator[Stop]:
         for handler in handlers:
             handler.stop = handler.leave = None
         stop.close()
+
+
+@contextmanager
+def breakable() -> Iterator[None]:
+    """Inside :func:`unbroken`: let the first signal break this block off all the same, until :func:`keep_whole`."""
+    for handler in _active[-1:]:
+        handler.breaks = True
+    try:
+        yield
+    finally:
+        keep_whole()
+
+
+def keep_whole() -> None:
+    """From here on no signal breaks off what :func:`breakable` has begun."""
+    for handler in _active[-1:]:
+        handler.breaks = False

@@ -8,21 +8,21 @@ import logging
 import math
 import resource
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
 from agent.fleet.inventory.target import Target
-from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, bug
+from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, Router, bug
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
 from agent.netconf.retry import Waits, completed
-from agent.netconf.session import Session, connect
+from agent.netconf.session import Session
 from agent.remedy.assess import deadlines_of
 from agent.remedy.observe import Glance, glance, read_licensing
 from agent.remedy.poll import Sample, Until, Watch
-from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ MOST_KEPT = 1000
 _OTHER_FILES = 64
 """Files that the process may have open beside its sessions."""
 _LOOK = 0.5
-"""Seconds between two looks at the wish to end while nothing else happens."""
+"""Seconds between two looks at the cancellation while nothing else happens."""
 
 
 class Stopped(AgentError):
@@ -49,6 +49,8 @@ class Look:
         anchor_present: as of :meth:`agent.remedy.observe.Glance.shows`; None also where the look failed.
         deadlines: as of :func:`agent.remedy.assess.deadlines_of`.
         last: no further look follows: what was waited for is reached, or there is nothing to poll.
+        cause: the error that waiting does not cure, such as a refused login; a further look follows all the same, for
+            it may be cured at the router.
     """
 
     target: Target
@@ -57,6 +59,7 @@ class Look:
     anchor_present: bool | None = None
     deadlines: tuple[tuple[str, datetime], ...] = ()
     last: bool = False
+    cause: AgentError | None = None
 
 
 def watch(
@@ -69,6 +72,7 @@ def watch(
     keep_sessions: bool = False,
     timeout: float | None = None,
     hooks: Hooks | None = None,
+    executor: Executor | None = None,
 ) -> Generator[Look, None, None]:
     """Looks as they come, until each router reached *until*, *timeout* seconds passed, or the caller stops.
 
@@ -76,30 +80,39 @@ def watch(
     looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
     left alone after its first look, which says so. With *keep_sessions* each keeps its NETCONF session open, else one
     is opened for every look. However this ends, looks under way are finished first, and no session stays open.
+    *executor* makes the looks in place of as many threads; it is not shut down.
 
     Raises:
         InputError: more sessions to keep than may be; at once, before anything is looked at.
-        Interrupted: the wish to end came; by the generator.
+        Interrupted: it was cancelled; by the generator.
         Stopped: several looks in turn ran into a bug; by the generator, behind the last of them.
     """
     hooks = hooks or Hooks()
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
-    routers = [_Router(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
-    return _looks(routers, interval, workers, hooks, timeout)
+    routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
+    return _looks(routers, interval, workers, hooks, timeout, executor)
 
 
 def _looks(
-    routers: Sequence[_Router], interval: float, workers: int, hooks: Hooks, timeout: float | None
+    routers: Sequence[_Watched],
+    interval: float,
+    workers: int,
+    hooks: Hooks,
+    timeout: float | None,
+    executor: Executor | None,
 ) -> Generator[Look, None, None]:
-    with ThreadPoolExecutor(workers, thread_name_prefix="poll") as pool:
+    threads: AbstractContextManager[Executor] = (
+        nullcontext(executor) if executor else ThreadPoolExecutor(workers, "poll")
+    )
+    with threads as pool:
         schedule = _Schedule(routers, interval, workers, hooks, pool)
         try:
             yield from schedule.looks(timeout)
         finally:
             wait(schedule.flying)
             # Routers that do not answer take seconds each: all at once.
-            list(pool.map(_Router.close, [router for router in routers if router.connected]))
+            list(pool.map(_Watched.close, [router for router in routers if router.connected]))
 
 
 def _refuse_too_many(sessions: int, workers: int) -> None:
@@ -112,7 +125,7 @@ def _refuse_too_many(sessions: int, workers: int) -> None:
         )
 
 
-class _Router:
+class _Watched:
     """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
 
     __slots__ = ("_glance", "_hooks", "_job", "_keep", "_watch", "target")
@@ -135,7 +148,7 @@ class _Router:
         """One look, whatever comes of it.
 
         Raises:
-            Interrupted: the wish to end came.
+            Interrupted: it was cancelled.
         """
         began = self._hooks.policy.clock()
         with bound(device=self.target.name):
@@ -147,20 +160,20 @@ class _Router:
                 return self._after_bug(began, error)
 
     def _look(self, began: float) -> Look:
-        unpollable = False
+        cause = None
         try:
             sample = completed(self._watch.sample(), self._hooks.policy)
         except Interrupted:
             raise
         except AgentError as error:
-            sample, unpollable = self._watch.failed(error), isinstance(error, CapabilityMissing)
-        last = unpollable or sample.reached
+            sample, cause = self._watch.failed(error), error
+        last = isinstance(cause, CapabilityMissing) or sample.reached
         if last or not self._keep:
             self.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
         spent = self._hooks.policy.clock() - began
-        return Look(self.target, sample, spent, present, deadlines_of(sample.licensing), last)
+        return Look(self.target, sample, spent, present, deadlines_of(sample.licensing), last, cause)
 
     def _after_bug(self, began: float, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
@@ -187,10 +200,12 @@ class _Router:
         """End the session, if there is one."""
         self._watch.close()
 
+    def _router(self) -> Router:
+        """The router, its secrets read anew: they may be other ones by now."""
+        return Router(self.target, self._job.reach, self._hooks, waits=False)
+
     def _connect(self) -> Session:
-        # Secrets are read anew: they may be other ones by now.
-        strict, trace = self._job.reach.strict_models, self._hooks.trace
-        return connect(self.target.device(self._job.reach), strict_models=strict, trace=trace)
+        return self._router().opened()
 
     def _turn(self) -> float:
         return self._hooks.limiter.turn(self.target.jump or self._job.reach.jump, self._hooks.policy.clock)
@@ -200,9 +215,10 @@ class _Router:
         seen = self._glance = yield from glance(session, trustpoint, policy)
         if seen.licensing.source is not None or not self._job.reach.ssh:
             return seen.licensing
-        with Ssh(self.target.device(self._job.reach), trace=self._hooks.trace, turn=self._turn) as ssh:
-            yield from ssh.opening()
-            ssh.console()  # a CLI that cannot be opened now is no lack of the release
+        with self._router().shell() as ssh:
+            if ssh is not None:
+                yield from ssh.opening()
+                ssh.console()  # a CLI that cannot be opened now is no lack of the release
             return (yield from read_licensing(session, policy, ssh))
 
 
@@ -214,7 +230,7 @@ class _Schedule:
     """
 
     def __init__(
-        self, routers: Sequence[_Router], interval: float, workers: int, hooks: Hooks, pool: ThreadPoolExecutor
+        self, routers: Sequence[_Watched], interval: float, workers: int, hooks: Hooks, pool: Executor
     ) -> None:
         self._interval, self._workers, self._policy, self._pool = interval, workers, hooks.policy, pool
         self._order = itertools.count()
@@ -222,7 +238,7 @@ class _Schedule:
         self._due = [(start + number * apart, next(self._order), router) for number, router in enumerate(routers)]
         self._behind = start
         self._bugs = 0
-        self.flying: dict[Future[Look], tuple[float, _Router]] = {}
+        self.flying: dict[Future[Look], tuple[float, _Watched]] = {}
 
     def looks(self, timeout: float | None) -> Generator[Look, None, None]:
         """Every look as it ends; those under way when the time is over as well."""
@@ -264,7 +280,7 @@ class _Schedule:
                     hint="report it with the traceback logged",
                 )
 
-    def _again(self, due: float, router: _Router) -> None:
+    def _again(self, due: float, router: _Watched) -> None:
         """The next look: on the router's own beat, which a late one does not shift; a longer wait counts from now."""
         now = self._policy.clock()
         missed = max(0, math.ceil((now - due) / self._interval) - 1)

@@ -12,11 +12,20 @@ class Method(Enum):
     enrollment, DIALOG the CLI over SSH. ``remedy/methods/registry`` has the order in which ``auto`` prefers them.
     """
 
-    AUTO = "auto"
-    TRUSTPOOL = "trustpool"
-    FILE = "file"
-    RPC = "rpc"
-    DIALOG = "dialog"
+    AUTO = "auto", ""
+    TRUSTPOOL = "trustpool", "trustpool import"
+    FILE = "file", "ca-authenticate"
+    RPC = "rpc", "ca-authenticate"
+    DIALOG = "dialog", "dialog"
+
+    action: str
+    """What an outcome's steps call what may bring the root."""
+
+    def __new__(cls, word: str, action: str = "") -> Method:
+        """The word is the value; *action* stands beside it."""
+        made = object.__new__(cls)
+        made._value_, made.action = word, action
+        return made
 
 
 class Storage(Enum):

@@ -17,6 +17,12 @@ from agent.model.pki.bundle import Bundle
 from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind, State
 
+RELOAD = (
+    "a reload forgets what this enrollment brings: a trustpool import is the permanent way (--bundle FILE "
+    "--then trustpool)"
+)
+"""What a plan and a verdict say of an anchor that a reload takes away."""
+
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
 

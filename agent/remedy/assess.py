@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Verdict, VerdictKind
+from agent.model.plan import RELOAD, Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing, State, TransportType
 from agent.remedy.lasting import lasts
 from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice, release_number
-from agent.remedy.plan import RELOAD
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far a device's clock may be off before it is said."""

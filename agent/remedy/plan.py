@@ -6,16 +6,11 @@ from dataclasses import dataclass, replace
 
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
+from agent.model.plan import RELOAD, Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
 from agent.model.state import Licensing, RegistrationState, State
 from agent.remedy.lasting import lasts
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, impossible, offered
-
-RELOAD = (
-    "a reload forgets what this enrollment brings: a trustpool import is the permanent way (--bundle FILE "
-    "--then trustpool)"
-)
 
 _SEE_SUPPORT = "see xr-agent support for what each release allows"
 

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from agent.cli.chosen import device as device_of
+from agent.cli import settings as settings_of
 from agent.cli.main import program
+from agent.fleet.journal.store import Journal
 from agent.model.pki.anchor import TrustAnchor
 from agent.netconf.session import connect
 from agent.simulator import Device, Fault, FaultKind, rpc_error
@@ -461,36 +462,43 @@ def test_a_broken_reply_is_one_line_and_nothing_changes(lab: Lab, reply: bytes) 
     assert untouched(device)
 
 
-def test_a_key_and_its_passphrase(lab: Lab, tmp_path: Path) -> None:
+@pytest.fixture
+def locked_key(lab: Lab, tmp_path: Path) -> Path:
+    """A private key that the lab's routers accept, which a passphrase opens."""
     key = ed25519.Ed25519PrivateKey.generate()
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     lab.simulator.authorize(public.decode())
     file = tmp_path / "id"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.OpenSSH,
-            serialization.BestAvailableEncryption(b"s3cr3t-of-test"),
-        )
-    )
-    words = [word for word in lab.words(lab.add()) if word not in ("--password-env", VARIABLE)]
+    encryption = serialization.BestAvailableEncryption(b"s3cr3t-of-test")
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, encryption))
+    return file
+
+
+def by_key(lab: Lab, command: str, key: Path, phrase: str, *words: str) -> Any:
+    """*command* on a new router, with *key* in place of the password."""
+    reach = [word for word in lab.words(lab.add()) if word not in ("--password-env", VARIABLE)]
+    given = [command, *reach, "--key", str(key), "--key-passphrase-env", "XR_TEST_PHRASE", *words]
+    return CliRunner().invoke(program, given, env={"XR_TEST_PHRASE": phrase}, catch_exceptions=False)
+
+
+def test_a_key_and_its_passphrase(lab: Lab, locked_key: Path) -> None:
     for phrase, code in (("s3cr3t-of-test", 0), ("another-s3cr3t", 2)):
-        done = CliRunner().invoke(
-            program,
-            ["show", *words, "--key", str(file), "--key-passphrase-env", "XR_TEST_PHRASE", "-vv"],
-            env={"XR_TEST_PHRASE": phrase},
-            catch_exceptions=False,
-        )
+        done = by_key(lab, "show", locked_key, phrase, "-vv")
         assert done.exit_code == code
         assert phrase not in done.stdout + done.stderr
 
 
-def test_an_input_error_found_while_connecting_is_exit_code_2_with_an_object(lab: Lab, tmp_path: Path) -> None:
-    done = lab.run("push", lab.add(), "--yes", "--format", "json", "--ssh-config", str(tmp_path / "none"))
+@pytest.mark.parametrize("words", [("push", "--yes"), ("plan",), ("assess",)])
+def test_an_input_error_found_while_connecting_is_exit_code_2_with_an_object(
+    lab: Lab, locked_key: Path, words: tuple[str, ...]
+) -> None:
+    done = by_key(lab, words[0], locked_key, "another-s3cr3t", *words[1:], "--format", "json")
     made = json.loads(done.stdout)
-    check("push", made)
-    assert (done.exit_code, made["error"]["kind"]) == (2, "input")
-    assert "SSH client configuration" in one_error(done.stderr)
+    check(words[0], made)
+    assert done.exit_code == 2
+    if words[0] != "assess":
+        assert made["error"]["kind"] == "input"
+    assert str(locked_key) in one_error(done.stderr)
 
 
 def test_payloads_are_not_logged_at_info(lab: Lab) -> None:
@@ -515,7 +523,8 @@ def test_json_logs_say_which_device_and_step_they_are_about(lab: Lab) -> None:
     entries = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     (repeated,) = [entry for entry in entries if "is repeated" in entry["message"]]
     assert (repeated["device"], repeated["step"]) == ("127.0.0.1", "lock")
-    assert "run" not in repeated
+    with Journal.open() as journal:
+        assert repeated["run"] == journal.run("last").run
 
 
 # --- poll ------------------------------------------------------------------------------------------------------------
@@ -598,6 +607,9 @@ def test_the_library_reaches_the_same_device(lab: Lab, tmp_path: Path) -> None:
         "ssh_config": Path("/dev/null"),
         "timeout": 5.0,
         "open_timeout": 5.0,
+        "connect_wait": 0.0,
+        "no_ssh": False,
+        "strict_models": False,
     }
-    with connect(device_of(given)) as session:
+    with connect(settings_of.host(given).device(settings_of.reach(given))) as session:
         assert session.connected

@@ -18,8 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 import agent
-from agent.cli.fleetchosen import stop_at
 from agent.cli.main import program
+from agent.cli.request import stop_at
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator
@@ -276,7 +276,7 @@ def test_wishes_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str]
     assert device.log == []
 
 
-@pytest.mark.parametrize("words", [["--report", "x.html"], ["--canary", "1"], ["--group", "core"], ["--workers", "2"]])
+@pytest.mark.parametrize("words", [["--canary", "1"], ["--group", "core"], ["--workers", "2"], ["--stop-at", "23:59"]])
 def test_what_is_for_an_inventory_is_not_silently_ignored_with_one_host(fleet: Fleet, words: list[str]) -> None:
     (device,) = fleet.add(1)
     done = fleet.lab.run("push", device, "--yes", *words)

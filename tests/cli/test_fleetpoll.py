@@ -313,11 +313,3 @@ def test_wishes_that_cannot_be_met_are_said_before_any_look(fleet: Fleet, words:
     assert said in done.stderr
     assert not device.log
     assert not fleet.journal.exists()
-
-
-@pytest.mark.parametrize("word", [["--metrics", ":0"], ["--keep-sessions"]])
-def test_what_goes_with_an_inventory_alone_is_refused_for_a_host(lab: Any, word: list[str]) -> None:
-    device = lab.add()
-    done = lab.run("poll", device, *word)
-    assert done.exit_code == 2
-    assert "go with an inventory" in done.stderr

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.cli import execution
+from agent.netconf import retry
+from agent.netconf.retry import Policy
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
@@ -22,8 +25,19 @@ COMMANDS: list[tuple[str, ...]] = [("show",), ("assess",), ("plan",), ("push", "
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time by which commands wait."""
     clock = Clock()
-    for place in ("agent.cli.work", "agent.remedy.observe"):  # the one waits for sessions, the other drives a reading
-        monkeypatch.setattr(f"{place}.Policy", lambda **given: clock.policy(**given, random=lambda: 0.2))
+
+    def policy(**given: Any) -> Policy:
+        stop = given.pop("stop", lambda _: False)
+
+        def stopped(seconds: float) -> bool:
+            if seconds:
+                clock.sleep(seconds)
+            return bool(stop(0))
+
+        return clock.policy(**given, stop=stopped, random=lambda: 0.2)
+
+    monkeypatch.setattr(retry, "Policy", policy)
+    monkeypatch.setattr(execution, "Policy", policy)
     return clock
 
 

@@ -136,6 +136,8 @@ ONE_LINE_EACH = [
     pytest.param(["nope"], "No such command", id="unknown command"),
     pytest.param(["push"], "HOST", id="no host"),
     pytest.param(["show", "r1", "--nope"], "--nope", id="unknown option"),
+    pytest.param(["show", "-i", "hosts.yaml"], "show reads one HOST", id="show of an inventory"),
+    pytest.param(["assess", "--syslog", "x", "--report", "r.html"], "--report does not go with", id="unheeded report"),
     pytest.param(["show", "r1", "--password", "x"], "--password", id="a secret in argv"),
     pytest.param(["show", "r1", "--port", "70000"], "70000", id="port"),
     pytest.param(["show", "r1", "--timeout", "0"], "--timeout", id="timeout"),
@@ -148,6 +150,7 @@ ONE_LINE_EACH = [
     pytest.param(["show", "r1", "--password-file", "/nonexistent"], "/nonexistent", id="password file"),
     pytest.param(["show", "r1", "--password-env", "A", "--ask-password"], "two ways", id="two passwords"),
     pytest.param(["show", "r1", "--ask-password"], "no terminal", id="nobody to ask"),
+    pytest.param(["push", "r1", "--yes", "--ssh-config", "/nonexistent"], "/nonexistent", id="ssh config"),
     pytest.param(["show", "r1", "--key", "/nonexistent"], "/nonexistent", id="key"),
     pytest.param(["show", "r1", "--key-passphrase-env", "A"], "without --key", id="passphrase without key"),
     pytest.param(["show", "r1", "--host-key", "SHA256:short"], "pinned", id="pinned fingerprint"),
@@ -215,7 +218,7 @@ def test_a_wrong_anchor_is_refused_before_any_connection(pem: Path, command: str
 
 
 def test_a_pinned_key_in_either_form_is_taken() -> None:
-    from agent.cli.chosen import _check_pinned
+    from agent.cli.settings import _check_pinned
 
     blob = b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)
     _check_pinned(f"ssh-ed25519 {base64.b64encode(blob).decode()} comment")

@@ -110,7 +110,7 @@ def test_a_second_interrupt_ends_at_once_and_says_what_may_be_left(lab: Lab, ope
 def test_an_interrupted_poll_ends_in_order(lab: Lab) -> None:
     device = lab.add()
     with started(lab, "poll", *lab.words(device), "--interval", "0.1", "--format", "json") as process:
-        until(lambda: device.counters["get"] >= 2)
+        until(lambda: device.counters["get"] >= 4)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -226,8 +226,8 @@ def test_the_password_is_asked_for_without_echo(lab: Lab) -> None:
 
 def test_an_interrupted_demo_ends(lab: Lab) -> None:
     with started(lab, "demo") as process:
-        assert process.stderr is not None
-        while "lock" not in process.stderr.readline():
+        assert process.stdout is not None
+        while "$ xr-agent push" not in process.stdout.readline():
             pass
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
@@ -273,8 +273,9 @@ def test_every_scene_of_the_demo_ends_as_expected() -> None:
         env={**os.environ, "COLUMNS": "140"},
     )
     assert done.returncode == 0, done.stdout
-    for part in ("show", "assess", "plan", "poll", "ends"):
-        assert f"\n{part}\n" in done.stdout
+    for part in ("show", "assess", "plan", "push", "poll"):
+        assert f"\n$ xr-agent {part} " in done.stdout
+    assert "\nends\n" in done.stdout
     assert "assumed, not seen on hardware" in done.stdout
     assert "next: make the router's SSH port reachable" in done.stdout
     assert "not as expected" not in done.stdout

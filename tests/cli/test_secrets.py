@@ -285,11 +285,15 @@ def test_the_process_list_shows_no_secret(vault: Vault, monkeypatch: pytest.Monk
     assert device.state.tokens == [TOKEN]
 
 
+LIMIT = 2**20
+"""Bytes of the largest file that a process may write: enough for a journal, not for a trace of long hellos."""
+
+
 def test_a_full_disk_ends_the_trace_and_not_the_push(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    device = vault.add(release="7.8.1", pad_hello=1100)
+    device = vault.add(release="7.8.1", pad_hello=20_000)
 
     def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
 
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     words = ["--yes", "--format", "json", "--trace", str(vault.trace)]
@@ -297,7 +301,7 @@ def test_a_full_disk_ends_the_trace_and_not_the_push(vault: Vault, monkeypatch: 
         stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
     assert '"outcome": "remedied"' in stdout
-    assert vault.trace.stat().st_size == 65536
+    assert vault.trace.stat().st_size == LIMIT
     assert [line for line in stderr.splitlines() if "trace" in line] == [
         f"WARNING agent.netconf.trace: {vault.trace}: the trace ends here: File too large"
     ]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.cli.signals import Stop, orderly, unbroken, whole
-from agent.cli.work import Array
+from agent.cli.view.output import Objects
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind
@@ -172,11 +172,11 @@ def test_an_interrupt_before_the_first_sample_leaves_an_empty_array(lab: Lab, de
 
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_an_array_keeps_none_of_its_items(capsys: pytest.CaptureFixture[str], number: int) -> None:
-    array = Array()
+    array = Objects("json")
     for index in range(number):
         array.add({"index": index})
         assert json.loads(f"{capsys.readouterr().out.lstrip(',[')}") == {"index": index}
-    assert vars(array).keys() == {"_begun"}
+    assert vars(array).keys() == {"_form", "_begun"}
     array.end()
     assert capsys.readouterr().out.strip() == ("]" if number else "[]")
 

@@ -13,6 +13,7 @@ from agent.model.method import Method, Storage
 from agent.model.pki.bundle import Bundle
 from agent.model.pki.certificate import CONSOLE, Evidence
 from agent.model.plan import (
+    RELOAD,
     Authenticate,
     ConfigureTrustpoint,
     ImportBundle,
@@ -34,7 +35,7 @@ from agent.model.state import (
     State,
     TransportType,
 )
-from agent.remedy.plan import RELOAD, plan
+from agent.remedy.plan import plan
 from tests.remedy.states import ACCESS, ANCHOR, BUNDLE, CERTIFICATE, LICENSING, LISTED, OLD_ROOT, TERMINAL, state
 
 INTENT = Intent()

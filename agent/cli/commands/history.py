@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 def command(
     form: str, run: str | None, device: str | None, failed: bool, limit: int, path: Path | None, **given: Any
 ) -> None:
-    """List the runs on inventories, the routers of RUN, or the steps of one router with their times.
+    """List the runs, the routers of RUN, or the steps of one router with their times.
 
     RUN is an id, the beginning of one, or 'last'. A run whose process died is 'lost'; a router that was begun and of
     which nothing is known since is 'doubtful'. Times are UTC.
@@ -119,24 +118,6 @@ def _print(
     views: Callable[[Iterable[Any]], Iterator[Any]],
 ) -> None:
     """Put each on stdout as it is read: as objects, or by *views* as tables."""
-    from agent.cli.view.console import console
-    from agent.fleet.results.objects import dump
+    from agent.cli.view.output import emit_all
 
-    if form == "table":
-        screen = console(sys.stdout)
-        for view in views(found):
-            screen.print(view)
-    elif form == "jsonl":
-        for one in found:
-            print(dump(made(one), form))
-    else:
-        _array(dump(made(one), form) for one in found)
-
-
-def _array(dumps: Iterator[str]) -> None:
-    """A JSON array as :func:`json.dumps` would indent it, without ever being held as a whole."""
-    mark = "["
-    for text in dumps:
-        print(f"{mark}\n  " + text.replace("\n", "\n  "), end="")
-        mark = ","
-    print("[]" if mark == "[" else "\n]")
+    emit_all(form, lambda: map(made, found), lambda: views(found))

@@ -7,17 +7,15 @@ from typing import Any
 
 import click
 
-from agent.cli import chosen, fleetoptions, options
+from agent.cli import options
 
 
 @click.command("push")
-@options.target_or_many
-@fleetoptions.inventory
-@fleetoptions.rollout
-@fleetoptions.kept
+@options.targets
+@options.rollout
 @options.trustpoint
-@options.wish
-@options.care
+@options.intent
+@options.caution
 @click.option("--dry-run", is_flag=True, help="Print the plan, as the command plan does, and change nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @options.output
@@ -31,7 +29,8 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     carry the cure, the CLI over SSH does the rest, with the same checks.
     """
     options.start(given)
-    fleet = options.many(given)
+    if given["resume"] is None:
+        options.one_or_many(given)
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
         from agent.model.errors import InputError
 
@@ -39,22 +38,7 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
             "push changes routers, and there is no terminal to confirm on",
             hint="look first with --dry-run, then push with --yes",
         )
-    if fleet:
-        from agent.cli.fleet import run as run_fleet
-        from agent.fleet.results.record import Kind
+    from agent.cli.execution import run
+    from agent.fleet.results.record import Kind
 
-        run_fleet(Kind.PLAN if dry_run else Kind.PUSH, form, given, ask=not (yes or dry_run))
-        return
-    from agent.cli.work import Router
-
-    intent = chosen.intent(given)
-    router = Router.of(given, intent.token)
-    bundled = given["anchor"] is None
-    if dry_run:
-        from agent.cli.commands.plan import make
-
-        make(router, intent, form, bundled=bundled)
-        return
-    from agent.cli.pushing import Push, run
-
-    run(Push(router, intent, ask=not yes, bundled=bundled, form=form))
+    run(Kind.PLAN if dry_run else Kind.PUSH, form, given, ask=not (yes or dry_run))

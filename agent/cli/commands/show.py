@@ -6,42 +6,56 @@ from typing import Any
 
 import click
 
-from agent.cli import chosen, options
+from agent.cli import options
+
+
+def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        raise click.UsageError("show reads one HOST; assess and plan take an inventory", ctx=ctx)
 
 
 @click.command("show")
 @options.target
 @click.option("--trustpoint", default="Trustpool", show_default=True, metavar="NAME", help="The trustpoint to show.")
+@click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
 @click.option("--raw", is_flag=True, help="The device's own data as JSON, with secrets masked, not interpreted.")
 @options.output
 def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
     options.start(given)
+    from contextlib import ExitStack
+    from functools import partial
+
+    from agent.cli import settings
     from agent.cli.view import render
-    from agent.cli.view.progress import Progress
-    from agent.cli.work import Router, emit, session_to
+    from agent.cli.view.output import emit
+    from agent.cli.view.progress import Progress, say_wait
     from agent.fleet.results import objects
+    from agent.fleet.run.job import Hooks, Router
     from agent.model.errors import AgentError
+    from agent.netconf.retry import Policy
     from agent.remedy.observe import observe
 
-    name, router = chosen.trustpoint_name(given), Router.of(given)
-    device = router.device
-    try:
-        with Progress() as progress, session_to(router, progress) as session, router.shell() as ssh:
-            if raw:
-                views = raw_views(session, name)
-                print(objects.dump(views, "jsonl" if form == "jsonl" else "json"))
-                return
-            state = observe(session, name, ssh=ssh, full=True)
-    except AgentError as error:
-        if form != "table" and not raw:
-            print(objects.dump(objects.unread_object(device.name, device.address, error), form))
-        raise
-    emit(
-        form,
-        lambda: objects.show_object(state, address=device.address),
-        lambda: render.show_view(state, device.address),
-    )
+    target, name = settings.host(given), settings.trustpoint(given)
+    with ExitStack() as stack:
+        reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
+        router = Router(target, reach, Hooks(policy=policy, trace=settings.trace(given, stack)))
+        address = router.device.address
+        try:
+            with Progress() as progress, ExitStack() as there:
+                progress.say(target.name, f"connecting to {address}")
+                session, ssh = there.enter_context(router.first()), there.enter_context(router.shell())
+                progress.say(target.name, "reading")
+                if raw:
+                    views = raw_views(session, name)
+                    print(objects.dump(views, "jsonl" if form == "jsonl" else "json"))
+                    return
+                state = observe(session, name, policy=policy, ssh=ssh, full=True)
+        except AgentError as error:
+            if form != "table" and not raw:
+                print(objects.dump(objects.unread_object(target.name, address, error), form))
+            raise
+    emit(form, lambda: objects.show_object(state, address=address), lambda: render.show_view(state, address))
 
 
 def raw_views(session: Any, name: str) -> dict[str, object]:

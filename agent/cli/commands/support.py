@@ -39,19 +39,15 @@ def command(
     if bool(files) != hello or (hello and (release or platform)):
         raise click.UsageError("give --hello with FILEs, or --release and --platform", ctx=click.get_current_context())
     from agent.cli.view import render
-    from agent.cli.work import emit
+    from agent.cli.view.output import emit_all
     from agent.fleet.results import objects
 
     found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
-    if form == "jsonl":
-        for source, ways in found:
-            print(objects.dump(objects.support_object(source, ways), form))
-    else:
-        emit(
-            form,
-            lambda: [objects.support_object(source, ways) for source, ways in found],
-            lambda: render.support_view(found),
-        )
+    emit_all(
+        form,
+        lambda: (objects.support_object(source, ways) for source, ways in found),
+        lambda: (render.support_view(found),),
+    )
     if any(isinstance(ways, str) or not ways.methods for _, ways in found):
         click.get_current_context().exit(1)
 

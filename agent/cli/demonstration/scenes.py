@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.model import device as model
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import VerdictKind
 
 if TYPE_CHECKING:
     from agent.simulator import Persona, Simulator
 
-_LOCKED_FOR = 1.2
+_LOCKED_FOR = 0.5
+"""Seconds for which somebody holds a lock after a push was refused it."""
+_NEIGHBOUR = "4711"
+"""The session that holds a lock."""
+_CLOSED = 1
+"""The CLI's port of a router without one: nothing answers there."""
 _BUSY = (
     b'<rpc-error xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><error-type>protocol</error-type>'
     b"<error-tag>in-use</error-tag><error-severity>error</error-severity>"
@@ -133,31 +138,35 @@ SCENES = (
 
 
 class Stage:
-    """What is running while the demo plays."""
+    """What is running while the demo plays, and the files in *folder* by which the commands reach it."""
 
     def __init__(self, simulator: Simulator, folder: Path, url: str) -> None:
-        self.url = url
+        self.url, self.folder = url, folder
         self._simulator = simulator
-        self._known_hosts = folder / "known_hosts"
-        self._undo = ExitStack()
+        self._ended = threading.Event()
+        self._neighbours: list[threading.Thread] = []
+        rows = ["name,host,port,ssh_port"]
         for scene in SCENES:
-            simulator.add(persona(scene), name=scene.name)
-        self._known_hosts.write_text(simulator.known_hosts(), encoding="utf-8")
+            played = simulator.add(persona(scene), name=scene.name)
+            rows.append(f"{scene.name},127.0.0.1,{played.port},{played.ssh_port or _CLOSED}")
+        for name, text in (
+            ("routers.csv", "\n".join([*rows, ""])),
+            ("known_hosts", simulator.known_hosts()),
+            ("password", simulator.password),
+            ("bundle.pem", TrustAnchor.bundled().pem),
+        ):
+            (folder / name).write_text(text, encoding="utf-8")
 
-    def device(self, scene: Scene) -> model.Device:
-        """How the agent reaches the scene's router, its host key really checked."""
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """The options by which a command reaches the routers, their host keys really checked."""
+        files = ("--password-file", self.folder / "password", "--known-hosts", self.folder / "known_hosts")
+        return ("--username", self._simulator.username, *map(str, files), "--ssh-config", os.devnull)
+
+    def host(self, scene: Scene) -> tuple[str, ...]:
+        """The scene's router as HOST."""
         played = self._simulator.devices[scene.name]
-        return model.Device(
-            host="127.0.0.1",
-            port=played.port,
-            ssh_port=played.ssh_port or 22,
-            username=self._simulator.username,
-            label=scene.name,
-            password=model.Secret(self._simulator.password),
-            ssh_config=Path("/dev/null"),
-            host_keys=model.HostKeys(known_hosts=self._known_hosts),
-            timeout=15.0,
-        )
+        return ("127.0.0.1", "--port", str(played.port), "--ssh-port", str(played.ssh_port or _CLOSED))
 
     def begin_trouble(self) -> None:
         """What is to go wrong in the pushes, from now on."""
@@ -170,21 +179,24 @@ class Stage:
                 self._hold(scene)
 
     def _hold(self, scene: Scene) -> None:
-        """Lock running from another session, and give it back a little later."""
-        from agent.netconf.operations import send_lock
-        from agent.netconf.session import connect
+        """Somebody has running locked until a push was refused it, and a little longer."""
+        played = self._simulator.devices[scene.name]
+        played.config.lock("running", _NEIGHBOUR)
 
-        other = connect(self.device(scene))
-        self._undo.callback(other.close)
-        send_lock(other, "running").result()
-        timer = threading.Timer(_LOCKED_FOR, other.close)
-        timer.start()
-        self._undo.callback(timer.join)
-        self._undo.callback(timer.cancel)
+        def give_back() -> None:
+            while not (played.counters["lock"] or self._ended.wait(0.05)):
+                pass
+            self._ended.wait(_LOCKED_FOR)
+            played.config.unlock("running", _NEIGHBOUR)
+
+        self._neighbours.append(threading.Thread(target=give_back, name="neighbour"))
+        self._neighbours[-1].start()
 
     def close(self) -> None:
         """End what :meth:`begin_trouble` began."""
-        self._undo.close()
+        self._ended.set()
+        for one in self._neighbours:
+            one.join()
 
 
 def persona(scene: Scene) -> Persona:

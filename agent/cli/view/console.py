@@ -47,17 +47,30 @@ def errors() -> Console:
 
 def say_failure(message: str, *, device: str | None = None, hint: str | None = None) -> None:
     """One red line on stderr, ``error: device: message``, and what to do next below it."""
-    where = f"{device}: " if device else ""
+    _say(Text(neutralise(f"error: {f'{device}: ' if device else ''}{message}"), style="bold red"), hint)
+
+
+def say_warning(message: str, *, hint: str | None = None) -> None:
+    """The same in yellow for what the command goes on without."""
+    _say(Text(neutralise(f"warning: {message}"), style="yellow"), hint)
+
+
+def _say(line: Text, hint: str | None) -> None:
     screen = errors()
-    screen.print(Text(neutralise(f"error: {where}{message}"), style="bold red"), soft_wrap=True)
+    screen.print(line, soft_wrap=True)
     if hint:
         screen.print(Text(neutralise(f"  next: {hint}")), soft_wrap=True)
+
+
+def say_traceback(error: AgentError) -> None:
+    """The traceback of an expected error, for who asked for it."""
+    print(neutralise("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
 
 
 def say_error(error: AgentError, *, debug: bool = False) -> None:
     """An expected error as :func:`say_failure` says it, with its traceback ahead where *debug* is set."""
     if debug:
-        print(neutralise("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
+        say_traceback(error)
     say_failure(error.message, device=error.device, hint=error.hint)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -35,7 +37,7 @@ class Progress:
         """A step that began goes into the spinner, one that ended gets its line; the event of the outcome neither."""
         if event.outcome is not None:
             self.finished(event.device)
-        elif event.status is Status.STARTED:
+        elif event.status is Status.STARTED and event.step != "lease":
             self.say(event.device, " ".join(filter(None, (event.step, event.detail))))
         else:
             self.line(event.device, event.step, event.status.value, event.detail)
@@ -44,6 +46,15 @@ class Progress:
         """One line above the spinner."""
         with self._lock:
             self._console.print(_line(device, step, status, detail), soft_wrap=not self._console.is_terminal)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No spinner while the block lasts, which asks something."""
+        self.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            self.__enter__()
 
     def finished(self, device: str) -> None:
         """Nothing is under way on *device* any more."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-from contextlib import suppress
 from typing import Any
 
 _STDERR = 2
@@ -32,9 +30,3 @@ def outlive_stderr() -> None:
         return
     encoding = getattr(sys.stderr, "encoding", None)
     sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
-
-
-def last_words(stream: int, text: str) -> None:
-    """Write to a file descriptor past all buffers, as from a signal's handler or before an exit at once."""
-    with suppress(OSError):
-        os.write(stream, text.encode())

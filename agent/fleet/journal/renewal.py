@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agent.model.method import Method
 from agent.model.outcome import Status
+
+INSTALLING = tuple({method.action for method in Method if method.action})
+"""The steps that may bring the root."""
 
 _INTERRUPTED = "interrupted"
 
@@ -13,18 +17,9 @@ Steps = Iterable[Mapping[str, Any]]
 """The steps of an outcome as JSON has them."""
 
 
-def installing() -> tuple[str, ...]:
-    """The steps that may bring the root."""
-    # Imported late: who only reads the history does without the libraries that reach routers.
-    from agent.remedy.methods.registry import METHODS
-
-    return tuple({one.action for one in METHODS.values()})
-
-
 def began(steps: Steps) -> bool:
     """Whether one of them may have brought the root."""
-    names = installing()
-    return any(step.get("step") in names for step in steps)
+    return any(step.get("step") in INSTALLING for step in steps)
 
 
 def due(steps: Steps) -> bool:

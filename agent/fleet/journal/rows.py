@@ -161,11 +161,10 @@ def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
         steps = json.loads(plain).get("steps", ())
         if renewal.due(steps) if well else renewal.began(steps):
             found.add(name)
-    installing = renewal.installing()
-    marks = ", ".join("?" * len(installing))
+    marks = ", ".join("?" * len(renewal.INSTALLING))
     begun = f"SELECT 1 FROM step WHERE step.device = device.id AND step IN ({marks})"  # noqa: S608 - question marks only
     query = f"SELECT name FROM device WHERE run = ? AND well = 0 AND EXISTS ({begun})"  # noqa: S608 - our own text
-    return frozenset(found.union(row[0] for row in db.execute(query, (run, *installing))))
+    return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
 
 
 def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:

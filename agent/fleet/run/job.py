@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,20 +18,20 @@ from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.identity import addresses
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.context import bound
-from agent.model.errors import AgentError, JournalError
+from agent.model.errors import AgentError, Interrupted, JournalError
 from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
 from agent.model.outcome import Result as PushResult
-from agent.model.plan import Intent, Plan, Register, Skip
-from agent.model.state import State
+from agent.model.plan import Intent, Plan, Register, Skip, Verdict
+from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy, Waits
+from agent.netconf.retry import Policy
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess_by
 from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
-from agent.remedy.observe import observation, observe
+from agent.remedy.observe import observe
 from agent.remedy.plan import plan
 from agent.xr.cli.sshport import Ssh
 
@@ -77,7 +76,14 @@ class Log(Protocol):
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the caller's process has: it stays there."""
+    """What the caller's process has: it stays there.
+
+    Attributes:
+        approve: asks whoever pushes about the plan, before the router is held; None where nobody is asked.
+        begins: is told what is known of the router, with its plan, right before a push writes: a signal must not break
+            it off from then on.
+        on_error: is told the error that ends one router's job, as an exception with its traceback.
+    """
 
     log: Log | None = None
     policy: Policy = field(default_factory=Policy)
@@ -85,6 +91,9 @@ class Hooks:
     on_event: Callable[[Event], None] | None = None
     trace: Trace | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    approve: Callable[[Plan], bool] | None = None
+    begins: Callable[[Result], None] = lambda _known: None
+    on_error: Callable[[AgentError], None] = lambda _error: None
 
     def event(self, event: Event) -> None:
         """Keep it, then show it."""
@@ -94,8 +103,54 @@ class Hooks:
             self.on_event(event)
 
 
+class Router:
+    """One router as a run reaches it: every connection in its turn, with its messages traced.
+
+    One that limits new sessions is waited for as the reach says, unless not *waits*.
+
+    Raises:
+        InputError: its entry or a secret cannot be used.
+    """
+
+    def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
+        self.device = target.device(reach)
+        self._jump, self._reach, self._hooks = target.jump or reach.jump, reach, hooks
+        self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
+
+    def first(self) -> Session:
+        """The first session; an interrupt breaks off the wait for it."""
+        self._hooks.policy.wait(self.turn())
+        return self.opened()
+
+    def opened(self) -> Session:
+        """A session at once, for whoever waits for the turn."""
+        return self._connect(self._opening)
+
+    def further(self) -> Session:
+        """Another one in the middle of a push, which waits for the turn."""
+        return self._connect(None)
+
+    def turn(self) -> float:
+        """Takes a turn to open a session, and says in how many seconds it comes."""
+        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
+
+    def _connect(self, policy: Policy | None) -> Session:
+        return connect(self.device, strict_models=self._reach.strict_models, policy=policy, trace=self._hooks.trace)
+
+    @contextmanager
+    def shell(self) -> Iterator[Ssh | None]:
+        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out."""
+        if not self._reach.ssh:
+            yield None
+            return
+        with Ssh(self.device, self._opening, trace=self._hooks.trace, turn=self.turn) as ssh:
+            yield ssh
+
+
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
     """The whole *job* on one router; every failure is in the result, a bug as well.
+
+    A KeyboardInterrupt is in the result, too, where it broke off reading; later it is raised.
 
     Raises:
         JournalError: the run cannot be kept any more, so it must not go on.
@@ -111,10 +166,20 @@ def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
             raise
         except AgentError as error:
             log.info("%s: %s", target.name, error.message)
+            hooks.on_error(error)
             result = replace(work.result, error=Failure.of(error))
+        except KeyboardInterrupt:
+            if work.writing:
+                raise
+            result = replace(work.result, error=broken_off())
         except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
             result = work.after_bug(error)
     return replace(result, began=began, ended=hooks.now())
+
+
+def broken_off() -> Failure:
+    """What a router has to say that was only read, or not yet, when the user interrupted."""
+    return Failure(Interrupted.kind, "interrupted; nothing was changed, nothing is locked")
 
 
 def bug(device: str, error: Exception) -> Failure:
@@ -126,85 +191,99 @@ def bug(device: str, error: Exception) -> Failure:
 
 
 class _Work:
-    """One job on one router; ``result`` is what is known of it so far, ``events`` what a push did by then."""
+    """One job on one router.
+
+    Attributes:
+        result: what is known of it so far.
+        events: what a push did by then; writing: whether it began to.
+    """
 
     def __init__(self, job: Job, target: Target, hooks: Hooks) -> None:
         self._job, self._target, self._hooks = job, target, hooks
-        self._jump = target.jump or job.reach.jump
-        self._opening = replace(hooks.policy, deadline=job.reach.connect_wait)
         self.result = Result(target.name, job.kind)
         self.events: list[Event] = []
+        self.writing = False
 
     def run(self, stack: ExitStack) -> Result:
-        self._device = self._target.device(self._job.reach)
-        self.result = replace(self.result, address=self._device.address)
+        """Observe, then what the kind of the job asks for."""
+        self._router = router = Router(self._target, self._job.reach, self._hooks)
+        self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
-        # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile.
-        lease = stack.enter_context(self._leased()) if self._job.kind is Kind.PUSH else None
-        if lease is not None and lease.waited:
-            self._hooks.event(Event(self._device.name, "lease", Status.DONE, "the other push ended"))
-        session = stack.enter_context(self._first())
-        ssh = stack.enter_context(self._shell()) if self._job.reach.ssh else None
-        assessed = self._job.kind is Kind.ASSESS
-        intent, policy = self._intent, self._hooks.policy
+        approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
+        # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
+        # nobody is kept waiting by somebody who is asked.
+        lease = stack.enter_context(self._leased()) if self._job.kind is Kind.PUSH and approve is None else None
+        session = stack.enter_context(router.first())
+        self._ssh = stack.enter_context(router.shell())
+        state = self._observed(session)
+        if self._job.kind is Kind.ASSESS:
+            return replace(self.result, verdict=self._judged(state))
+        made = plan(self._intent, state)
+        if self._job.kind is Kind.PLAN:
+            return replace(self.result, plan=portable(made))
+        if approve is not None and isinstance(made, Plan) and made and not approve(made):
+            return replace(self.result, outcome=self._declined(made))
+        if lease is None:
+            lease = stack.enter_context(self._leased())
+            session = session if session.connected else stack.enter_context(router.first())
+            if lease.waited:
+                made = plan(self._intent, state := self._observed(session))
+        return replace(self.result, outcome=self._push(session, made, state, lease))
+
+    def _observed(self, session: Session, policy: Policy | None = None) -> State:
         state = observe(
             session,
-            intent.trustpoint,
-            policy=policy,
-            ssh=ssh,
-            full=assessed,
-            trustpool=intent.has_bundle,
+            self._intent.trustpoint,
+            policy=policy or self._hooks.policy,
+            ssh=self._ssh,
+            full=self._job.kind is Kind.ASSESS,
+            trustpool=self._intent.has_bundle,
             signatures=signatures_of(self._job.notices),
         )
-        result = self.result = replace(self.result, release=state.release)
-        if assessed:
-            notices = self._job.notices
-            anchor = intent.anchor if len(notices) < 2 else None
-            return replace(result, verdict=assess_by(state, notices, self._hooks.now(), anchor=anchor))
-        made = plan(intent, state)
-        if self._job.kind is Kind.PLAN:
-            return replace(result, plan=portable(made))
-        return replace(result, outcome=self._push(session, ssh, made, state, lease))
+        self.result = replace(self.result, release=state.release)
+        return state
+
+    def _judged(self, state: State) -> Verdict:
+        notices = self._job.notices
+        return assess_by(state, notices, self._hooks.now(), anchor=self._intent.anchor if len(notices) < 2 else None)
+
+    def _declined(self, made: Plan) -> Outcome:
+        known, failure = self.result, Failure("declined", "not confirmed; nothing was changed")
+        return Outcome(
+            known.device,
+            PushResult.SKIPPED,
+            known.address,
+            known.release,
+            method=made.method,
+            config_model=made.config_model,
+            error=failure,
+        )
 
     def _leased(self) -> Lease:
         """The router for this push alone; another push of this machine is waited for."""
+        device, hooks = self._router.device, self._hooks
 
         def told(text: str) -> None:
-            self._hooks.event(Event(self._device.name, "lease", Status.STARTED, text))
+            hooks.event(Event(device.name, "lease", Status.STARTED, text))
 
         def kept(change: Unfinished | None) -> None:
-            if self._hooks.log is not None:
-                self._hooks.log.unfinished(self._device.name, change)
+            if hooks.log is not None:
+                hooks.log.unfinished(device.name, change)
 
-        known_by = addresses(self._device)
-        return Lease.take(known_by, run=self._job.run, policy=self._hooks.policy, told=told, kept=kept)
+        lease = Lease.take(addresses(device), run=self._job.run, policy=hooks.policy, told=told, kept=kept)
+        if lease.waited:
+            hooks.event(Event(device.name, "lease", Status.DONE, "the other push ended"))
+        return lease
 
-    def _shell(self) -> Ssh:
-        """The CLI and SFTP."""
-        return Ssh(self._device, self._opening, trace=self._hooks.trace, turn=self._turn)
-
-    def _turn(self) -> float:
-        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
-
-    def _first(self) -> Session:
-        """The first session: until it is there a wish to end breaks it off."""
-        self._hooks.policy.wait(self._turn())
-        return self._connect(self._opening)
-
-    def _further(self) -> Session:
-        """Another one in the middle of a push, which waits for its turn."""
-        return self._connect(None)
-
-    def _connect(self, policy: Policy | None) -> Session:
-        strict = self._job.reach.strict_models
-        return connect(self._device, strict_models=strict, policy=policy, trace=self._hooks.trace)
-
-    def _push(self, session: Session, ssh: Ssh | None, made: Plan | Skip, state: State, lease: Lease | None) -> Outcome:
+    def _push(self, session: Session, made: Plan | Skip, state: State, lease: Lease) -> Outcome:
         self._keep("before", seen(state))
+        self._hooks.begins(replace(self.result, plan=made))
+        self.writing = True
         outcome: Outcome | None = None
-        policy, further, at_end = self._hooks.policy, self._further, partial(self._read_again, ssh)
-        pushing = apply(session, made, policy, connect=further, turn=self._turn, ssh=ssh, log=lease, at_end=at_end)
+        further, turn, at_end, ssh = self._router.further, self._router.turn, self._read_again, self._ssh
+        policy = self._hooks.policy
+        pushing = apply(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
         with closing(pushing) as events:
             for event in events:
                 self.events.append(event)
@@ -214,7 +293,7 @@ class _Work:
             raise AssertionError("apply ended without an outcome")
         return outcome
 
-    def _read_again(self, ssh: Ssh | None, session: Session) -> Waits[None]:
+    def _read_again(self, session: Session) -> None:
         """Keep the state as it is read behind the last step; nothing where there was none, or it cannot be read now."""
         policy = replace(self._hooks.policy, attempts=1)
         begun = any(event.status is Status.STARTED for event in self.events)
@@ -222,33 +301,39 @@ class _Work:
             return
         try:
             policy.check()
-            pool = self._intent.has_bundle
-            state = yield from observation(session, self._intent.trustpoint, policy, ssh=ssh, trustpool=pool)
+            state = self._observed(session, policy)
         except AgentError as error:
-            log.info("%s: the state after the push is not known: %s", self._device.name, error.message)
+            log.info("%s: the state after the push is not known: %s", self._target.name, error.message)
             return
         self._keep("after", seen(state))
 
     def after_bug(self, error: Exception) -> Result:
         """The result by a bug: of a push what was done by then, and that it is not known how far it came."""
-        failure, known = bug(self._target.name, error), self.result
+        failure = bug(self._target.name, error)
         if self._job.kind is not Kind.PUSH:
-            return replace(known, error=failure)
-        outcome = Outcome(
-            known.device,
-            PushResult.UNKNOWN,
-            known.address,
-            known.release,
-            steps=steps_of(self.events),
-            retries=sum(event.status is Status.RETRY for event in self.events),
-            error=failure,
-            changed=True,
-        )
-        return replace(known, outcome=outcome)
+            return replace(self.result, error=failure)
+        return replace(self.result, outcome=ended_early(self.result, self.events, failure))
 
     def _keep(self, which: Literal["before", "after"], what: Mapping[str, Any]) -> None:
         if self._hooks.log is not None:
-            self._hooks.log.state(self._device.name, which, what)
+            self._hooks.log.state(self._target.name, which, what)
+
+
+def ended_early(known: Result, events: Sequence[Event], failure: Failure) -> Outcome:
+    """The outcome of a push that ended by *failure* in mid-step: what was done by then; the rest is unknown."""
+    made = known.plan
+    return Outcome(
+        known.device,
+        PushResult.UNKNOWN,
+        known.address,
+        known.release,
+        method=made.method if isinstance(made, Plan) else None,
+        config_model=made.config_model if made is not None else ConfigModel.NONE,
+        steps=steps_of(events),
+        retries=sum(event.status is Status.RETRY for event in events),
+        error=failure,
+        changed=True,
+    )
 
 
 def portable(made: Plan | Skip) -> Plan | Skip:

@@ -49,8 +49,7 @@ class InstallMethod(ABC, Generic[S]):
         by_cli: whether it needs SSH beside NETCONF, for the CLI or SFTP.
         at_trustpoint: whether it brings the anchor under the trustpoint; else into the trustpool.
         lasts: whether a reload keeps what it brings; None where no source says.
-        action: what the outcome's steps call its action; done, after: how that ended where it went well, for the steps
-            and for a message that goes on from there.
+        done, after: how its action ended where it went well, for the outcome's steps, and for a message that goes on.
         refused, missing, look_up: what helps where the device refuses it, where the anchor is not there in the end, and
             where that cannot be read; with ``{}`` for the trustpoint.
     """
@@ -59,7 +58,6 @@ class InstallMethod(ABC, Generic[S]):
     by_cli: ClassVar[bool] = True
     at_trustpoint: ClassVar[bool] = True
     lasts: ClassVar[bool | None]
-    action: ClassVar[str]
     done: ClassVar[str] = "answered ok, which proves nothing yet"
     after: ClassVar[str]
     refused: ClassVar[str] = ""
@@ -117,17 +115,17 @@ class InstallMethod(ABC, Generic[S]):
             AgentError: as of :meth:`prove`.
         """
         name = run.plan.intent.trustpoint
-        yield run.started_event(self.action, about)
+        yield run.started_event(self.method.action, about)
         if typed:
             (yield from run.cli()).console()  # until the first prompt a cancellation breaks it off
         with run.unbroken():
             if (found := (yield from self._came_meanwhile(run))) is not None:
                 run.proven(found)
-                yield run.ended(self.action, Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
+                yield run.ended(self.method.action, Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
                 return
             run.changed, run.acted = True, run.acted or self.at_trustpoint
             try:
-                yield from run.persist(self.action, send, before_repeat=lambda: self._needless(run))
+                yield from run.persist(self.method.action, send, before_repeat=lambda: self._needless(run))
                 status, said, after = Status.DONE, self.done, self.after
             except OutcomeUnknown as error:
                 status, said, after = Status.UNKNOWN, f"{error.message}; reading the certificate back", error.message
@@ -139,7 +137,7 @@ class InstallMethod(ABC, Generic[S]):
                     raise
                 status, said, after = Status.UNKNOWN, f"{error.message}; yet the certificate is there", error.message
             run.settle()
-            yield run.ended(self.action, status, said)
+            yield run.ended(self.method.action, status, said)
             yield from self.prove(run, step, after)
         run.persistent = self.lasts
 

@@ -19,7 +19,6 @@ class DialogMethod(TrustpointMethod[Dialog]):
 
     method = Method.DIALOG
     lasts = False
-    action = "dialog"
     done = "the certificate that the router printed is the anchor; answered yes"
     after = "the dialog was ended with yes"
     missing = "on the router: show crypto ca trustpool, show crypto ca certificates {}"

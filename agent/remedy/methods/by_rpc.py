@@ -23,7 +23,6 @@ class RpcMethod(TrustpointMethod[Authenticate]):
     method = Method.RPC
     by_cli = False
     lasts: ClassVar[bool | None] = False
-    action = "ca-authenticate"
     after = "ca-authenticate was answered with ok"
     refused = missing = (
         "terminal enrollment may take the certificate from the console only: use --method dialog, or --enrollment-url, "

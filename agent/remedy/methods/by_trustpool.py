@@ -34,7 +34,6 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
     method = Method.TRUSTPOOL
     at_trustpoint = False
     lasts = True
-    action = "trustpool import"
     after = "the import was answered with ok"
     refused = "the router's log may say why (show logging); with --method auto the methods that need no import follow"
     look_up = "on the router: show crypto ca trustpool"

@@ -1,13 +1,13 @@
-"""How a run over many routers goes, on stderr: bars and the routers in flight, or a line for each one that ended."""
+"""A run over many routers: bars and the routers in flight, or a line for each that ended; then what the journal has."""
 
 from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from rich.console import Group, RenderableType
-from rich.live import Live as Screen
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,22 +20,31 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.view.console import errors
-from agent.cli.view.render import cell, word
+from agent.cli.signals import Interrupted, leave_at_once
+from agent.cli.view.console import errors, say_failure
+from agent.cli.view.fleetview import run_view
+from agent.cli.view.output import Objects, emit_all
+from agent.cli.view.render import anchor_lines, cell, word
 from agent.fleet.inventory.target import Target
-from agent.fleet.results.record import Result
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import Kind, Result, RunRecord, RunState
+from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
+from agent.fleet.run.runner import Run
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status
 
 _SHOWN = 12
 
 
-class Live:
-    """A watcher of a run; :meth:`event` may be called from any thread."""
+class Many:
+    """The watcher of a run over an inventory; :meth:`event` may be called from any thread."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, job: Job, form: str, total: int, *, bundled: bool) -> None:
+        self._job, self._form = job, form
+        self._lines = Objects("jsonl")
         self._console = errors()
+        self._console.print(anchor_lines(job.intent.anchor, bundled=bundled), soft_wrap=True)
         self._lock = threading.Lock()
         self._total = total
         self._flying: dict[str, str] = {}
@@ -50,12 +59,7 @@ class Live:
         )
         self._bar: TaskID | None = None
         terminal = self._console.is_terminal
-        self._screen = Screen(console=self._console, get_renderable=self._view, transient=True) if terminal else None
-
-    @property
-    def flying(self) -> list[str]:
-        """The routers in flight."""
-        return list(self._flying)
+        self._screen = Live(console=self._console, get_renderable=self._view, transient=True) if terminal else None
 
     def batch(self, batch: Batch) -> None:
         """Its bar begins."""
@@ -89,6 +93,37 @@ class Live:
         if self._screen is None or not result.well:
             self._say(self._line(result))
 
+    def came(self, result: Result) -> None:
+        """A line for each where lines are wanted."""
+        if self._form == "jsonl":
+            self._lines.add(result.plain(self._job.intent.anchor))
+
+    def leave(self, run: str) -> NoReturn:
+        """End the process at once: routers drop locks and candidates with their sessions; the journal has the rest."""
+        doubt = f"interrupted at once; in doubt: {', '.join(list(self._flying)) or 'none'}"
+        leave_at_once(f"{doubt}; next: xr-agent push --resume {run}, which reads them first")
+
+    def finish(self, journal: Journal, made: Run, run: str) -> int:
+        """Print what the journal has of it; the exit code.
+
+        Raises:
+            Interrupted: the user ended it.
+        """
+        record = journal.run(run)
+        if self._form != "jsonl":
+            emit_all(
+                self._form,
+                lambda: (dict(one.plain) for one in journal.devices(run)),
+                lambda: (run_view(record, journal.devices(run)),),
+            )
+        left, again = _to_do(record, journal)
+        if made.state is RunState.INTERRUPTED:
+            raise Interrupted("; next: ".join(filter(None, (f"interrupted; {left}", again))))
+        if made.state is RunState.STOPPED:
+            say_failure(f"stopped: {made.why}; {left}", hint=again)
+        well = all(one.well for one in journal.devices(run))
+        return 0 if well and made.state is RunState.DONE else 1
+
     def _line(self, result: Result) -> Text:
         failure = result.failure
         why = failure.message if failure else next(iter(result.verdict.reasons if result.verdict else ()), "")
@@ -121,3 +156,19 @@ class Live:
     ) -> None:
         if self._screen is not None:
             self._screen.stop()
+
+
+def _to_do(record: RunRecord, journal: Journal) -> tuple[str, str | None]:
+    """What a run that ended early has left, and how to go on with that; None where nothing is."""
+    waiting, doubtful = (record.counts.get(word, 0) for word in ("waiting", "doubtful"))
+    unwell = len(journal.left(record.run)) - waiting - doubtful
+    parts = ((waiting, "not begun"), (doubtful, "in doubt"), (unwell, "not ended well"))
+    left = ", ".join(f"{counted(count, 'router')} {how}" for count, how in parts if count)
+    if not left:
+        return "every router was gone through, and none needs a look", None
+    if record.kind is not Kind.PUSH:
+        return left, "run it again"
+    first = "those in doubt" if doubtful else "those not begun" if waiting and unwell else ""
+    order = f", which goes to {first} first" if first else ""
+    look = f"; see why: xr-agent history {record.run} --failed" if unwell else ""
+    return left, f"xr-agent push --resume {record.run}{order}{look}"

@@ -1,0 +1,211 @@
+"""assess, plan and push on one router or many: whom, how, kept in the journal, shown while it runs, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+import agent
+from agent.cli.options import DEBUG, Options
+from agent.cli.request import RunRequest, resumed
+from agent.cli.signals import breakable, unbroken
+from agent.cli.view.console import errors, say_failure, say_traceback, say_warning
+from agent.cli.view.many import Many
+from agent.cli.view.one import One
+from agent.cli.view.progress import say_wait
+from agent.fleet.inventory.target import Target
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
+from agent.fleet.report import document as report
+from agent.fleet.results.record import Kind, Result
+from agent.fleet.run.inline import Inline
+from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.rollout import Batch
+from agent.fleet.run.runner import Crew, Run
+from agent.model.errors import InputError
+from agent.model.masking.text import counted
+from agent.netconf.retry import Policy
+
+
+def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
+    """The whole run; exits with its code."""
+    with ExitStack() as stack:
+        if given.get("resume"):
+            journal = stack.enter_context(Journal.open(given["journal"], create=False))
+            before = journal.resumable(given["resume"], kind=kind)
+            request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
+            _some_left(request.targets, journal, before.run)
+            log = stack.enter_context(journal.resume(before.run, kind=kind))
+            targets = _left(request.targets, log, quiet=request.one)
+        else:
+            request = RunRequest.of(kind, form, given, stack)
+            targets = request.targets
+            if ask and not request.one and not _confirmed(request):
+                say_failure("not confirmed; nothing was changed")
+                click.get_current_context().exit(1)
+            journal, log = begin(request, stack)
+        view = One(request.job, form, bundled=request.bundled) if request.one else _many(request, targets, log)
+        in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
+        doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
+        made = _carry_out(request, targets, doubtful, log, view, ask=ask)
+        log.close(made.state)
+        try:
+            code = view.finish(journal, made, log.run)
+        finally:
+            write_report(request, journal, log.run)
+    click.get_current_context().exit(code)
+
+
+def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
+    """The journal and the new run in it; *stack* closes both.
+
+    What only reads goes on where the user's own journal cannot be kept, and says so.
+
+    Raises:
+        InputError: the run cannot be kept, and has to be.
+    """
+    try:
+        return _begun(request, request.given["journal"], stack)
+    except InputError as error:
+        if request.kind is Kind.PUSH or request.given["journal"] is not None:
+            raise
+        try:
+            folder = stack.enter_context(TemporaryDirectory(prefix="xr-agent-"))
+        except OSError:
+            raise error from None
+        say_warning(f"this run is not kept: {error.message}", hint=error.hint)
+        return _begun(request, Path(folder) / "journal.db", stack)
+
+
+def _begun(request: RunRequest, path: Path | None, stack: ExitStack) -> tuple[Journal, RunLog]:
+    with ExitStack() as undo:
+        journal = undo.enter_context(Journal.open(path))
+        log = undo.enter_context(
+            journal.begin(
+                request.kind,
+                [target.name for target in request.targets],
+                settings=request.settings(),
+                change_ref=request.given["change_ref"],
+                version=agent.__version__,
+            )
+        )
+        stack.push(undo.pop_all())
+    return journal, log
+
+
+def write_report(request: RunRequest, journal: Journal, run: str) -> None:
+    """What the journal has of the run, where a report is wanted.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    path: Path | None = request.given["report"]
+    if path is not None:
+        report.write(path, journal.run(run), journal.devices(run), now=datetime.now(UTC))
+        errors().print(f"report {path}", soft_wrap=True)
+
+
+class _Watch:
+    """Keeps and shows what the runner tells."""
+
+    def __init__(self, log: RunLog, view: One | Many, job: Job) -> None:
+        self._log, self._view, self._job = log, view, job
+
+    def batch(self, batch: Batch) -> None:
+        self._view.batch(batch)
+
+    def begun(self, target: Target, batch: Batch) -> None:
+        self._log.begun(target.name, batch.name)
+        self._view.begun(target, batch)
+
+    def ended(self, result: Result) -> None:
+        self._log.ended(result, self._job.intent.anchor)
+        self._view.ended(result)
+
+
+def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
+    view = Many(request.job, request.form, len(targets), bundled=request.bundled)
+    until = request.rollout.stop_at
+    window = f", none begun after {until:%Y-%m-%d %H:%M %Z}" if until else ""
+    errors().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
+    return view
+
+
+def _carry_out(
+    request: RunRequest, targets: list[Target], doubtful: Collection[str], log: RunLog, view: One | Many, *, ask: bool
+) -> Run:
+    job = replace(request.job, run=log.run)
+    debug = bool(click.get_current_context().meta.get(DEBUG))
+    with ExitStack() as stack:
+        policy = Policy(stop=stack.enter_context(unbroken(lambda: view.leave(log.run))))
+        hooks = Hooks(log=log, policy=policy, on_event=view.event, trace=request.trace)
+        hooks = replace(hooks, on_error=say_traceback) if debug else hooks
+        backend = (
+            _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks, log)
+        )
+        made = Run(targets, job, backend, request.rollout, _Watch(log, view, job), policy, doubtful=doubtful)
+        stack.enter_context(view)
+        with closing(made.results()) as results:
+            try:
+                for result in results:
+                    view.came(result)
+            except BrokenPipeError:
+                results.close()
+                log.close(made.state)
+                raise
+    return made
+
+
+def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Crew:
+    """This thread, for one router: a signal breaks reading off."""
+    policy = replace(hooks.policy, told=partial(say_wait, name))
+    hooks = replace(hooks, policy=policy, begins=view.begins, approve=view.approve if ask else None)
+
+    def work(job: Job, target: Target) -> Result:
+        with breakable():
+            return perform(job, target, hooks)
+
+    return Crew(1, lambda _job: Inline(), work)
+
+
+def _some_left(targets: list[Target], journal: Journal, run: str) -> None:
+    """See that *run* has something left among *targets*, where it has anything left at all.
+
+    Raises:
+        InputError: it has not: the run would end as done by doing nothing.
+    """
+    names = {target.name for target in targets}
+    left = journal.left(run)
+    if left and names.isdisjoint(left):
+        hint = f"what is left: xr-agent history {run} --failed"
+        raise InputError(f"none of the routers chosen is left in run {run}", hint=hint)
+
+
+def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
+    """What a run has left, the doubtful ones first; a router that is not among *targets* any more is said."""
+    by_name = {target.name: target for target in targets}
+    names = [*log.doubtful(), *log.left()]
+    for name in names:
+        if name not in by_name:
+            say_failure("it is in the run, and not among those that inventory and filters give now", device=name)
+    doubtful = len(log.doubtful())
+    in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
+    unrenewed = log.unrenewed()
+    owed = f"; {len(unrenewed)} may have the root, not seen to renew" if unrenewed else ""
+    if not quiet:
+        errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
+    return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
+
+
+def _confirmed(request: RunRequest) -> bool:
+    given, number = request.given, counted(len(request.targets), "router")
+    order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
+    errors().print("xr-agent plan shows what is done to each", soft_wrap=True)
+    return click.confirm(f"Push to {number}{f' ({order})' if order else ''}?", err=True)

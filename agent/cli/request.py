@@ -1,0 +1,203 @@
+"""A run as the options ask for it: whom, the job, the backend and the roll-out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import click
+
+from agent.cli import settings
+from agent.cli.options import Options, one_or_many
+from agent.fleet.inventory.filter import Filter
+from agent.fleet.inventory.source import load, load_nornir
+from agent.fleet.inventory.target import Target
+from agent.fleet.journal import lease
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
+from agent.fleet.report import document as report
+from agent.fleet.results.record import Kind
+from agent.fleet.run.executors import cluster, processes, threads
+from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.rollout import Rollout, Share
+from agent.fleet.run.runner import Crew
+from agent.model.errors import InputError
+from agent.model.plan import Intent
+from agent.netconf.trace import TraceFile
+
+_STDIN = "-"
+_SETTINGS_OF_NOW = ("form", "verbose", "log_json", "resume", "yes", "report", "journal", "ask_password")
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run as the options ask for it, understood whole before a journal, a run or a router is touched.
+
+    Attributes:
+        one: whether HOST was given, which is an inventory of one; only the view differs.
+        backend: makes who does the work of a run that has begun on an inventory.
+        given: the options themselves, which the journal keeps.
+    """
+
+    kind: Kind
+    form: str
+    one: bool
+    targets: list[Target]
+    job: Job
+    rollout: Rollout
+    backend: Callable[[Hooks, RunLog], Crew]
+    trace: TraceFile | None
+    given: Options
+
+    @classmethod
+    def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
+        """What is opened for it is closed by *stack*.
+
+        Raises:
+            UsageError, InputError: an option cannot be used, or what it names, or they do not go together.
+        """
+        one_or_many(given)
+        if given["scheduler"] and given["processes"]:
+            raise InputError("--processes and --scheduler exclude each other", hint="choose one")
+        if given["trace"] is not None and (given["processes"] or given["scheduler"]):
+            raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
+        if given["report"] is not None:
+            report.check_path(given["report"])
+        if kind is Kind.PUSH and not given["scheduler"]:
+            lease.prepare(lease.folder())
+        rollout, targets, job = _rollout(given), _targets(given), _job(kind, given)
+        traced, backend = settings.trace(given, stack), _backend(given, stack)
+        return cls(kind, form, given["host"] is not None, targets, job, rollout, backend, traced, given)
+
+    @property
+    def bundled(self) -> bool:
+        """Whether the anchor is the bundled one."""
+        return self.given["anchor"] is None and not self.job.notices
+
+    def settings(self) -> dict[str, Any]:
+        """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
+        context = click.get_current_context()
+
+        def said(name: str) -> bool:
+            return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+        return {
+            name: _plain(value) for name, value in self.given.items() if name not in _SETTINGS_OF_NOW and said(name)
+        }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value if str(value) == _STDIN else value.absolute())
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def resumed(kept: Mapping[str, Any], given: Options) -> Options:
+    """The options *kept* of the run that goes on, with those that were given anew in their place."""
+    context = click.get_current_context()
+    merged = dict(given)
+    paths = {param.name for param in context.command.params if isinstance(param.type, click.Path)}
+    for name, value in kept.items():
+        anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if name in merged and not anew:
+            make = Path if name in paths else lambda plain: plain
+            merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
+    if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
+        raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
+    return merged
+
+
+def _targets(given: Options) -> list[Target]:
+    if given["host"] is not None:
+        return [settings.host(given)]
+    config: Path | None = given["nornir_config"]
+    if config is not None and given["inventory"] is not None:
+        raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
+    port = given["port"]
+    found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
+    kept = Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
+    if not given["scheduler"]:
+        _look_for_shared(kept)
+    return kept
+
+
+def _look_for_shared(found: list[Target]) -> None:
+    """Look for a secret that all of them share before any is reached; one of a few fails with those few.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    for name in ("password", "key_passphrase"):
+        shared = {getattr(target, name) for target in found}
+        if len(shared) == 1 and (secret := shared.pop()) is not None:
+            secret.resolve()
+
+
+def _job(kind: Kind, given: Options) -> Job:
+    notices = settings.notices(given)
+    token = settings.token(given)
+    if token is not None and not given["scheduler"]:
+        token.resolve()
+    if kind in (Kind.ASSESS, Kind.POLL):
+        intent = Intent(anchor=settings.anchor(given, notices), trustpoint=settings.trustpoint(given))
+    else:
+        intent = settings.intent(given)
+    return Job(kind, settings.reach(given), intent, token, notices)
+
+
+def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks, RunLog], Crew]:
+    """How the backend is made; a cluster is reached at once, and *stack* leaves it.
+
+    Raises:
+        InputError: as of :func:`agent.fleet.run.executors.cluster`.
+    """
+    rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
+    if given["scheduler"]:
+        made = cluster(given["scheduler"], workers, rate=rate)
+        stack.callback(made.close)
+        return lambda _hooks, _log: made
+    if count:
+        attach = partial(Journal.attach, given["journal"])
+        return lambda _hooks, log: processes(count, workers, rate=rate, attach=partial(attach, log.run))
+    return lambda hooks, _log: threads(workers, dataclasses.replace(hooks, limiter=Limiter(rate)))
+
+
+def _rollout(given: Options) -> Rollout:
+    shares = {
+        name: Share.parse(given[name]) for name in ("canary", "batch", "max_failures") if given.get(name) is not None
+    }
+    for name in ("canary", "batch"):
+        if name in shares and not shares[name].amount:
+            raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
+    return Rollout(
+        canary=shares.get("canary"),
+        batch=shares.get("batch"),
+        max_failures=shares.get("max_failures"),
+        pause=given.get("pause") or 0.0,
+        stop_at=stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None,
+    )
+
+
+def stop_at(text: str, now: datetime) -> datetime:
+    """``HH:MM``: the next time that *now*'s clock shows it; else an ISO 8601 date and time, by default of its zone.
+
+    Raises:
+        InputError: it is neither, or past already.
+    """
+    try:
+        when = datetime.fromisoformat(text if len(text) > 5 else f"{now:%Y-%m-%d}T{text}")
+    except ValueError as error:
+        raise InputError(f"--stop-at {text!r} is no time", hint="HH:MM, or 2026-11-28T02:00") from error
+    when = when if when.tzinfo else when.replace(tzinfo=now.tzinfo)
+    if len(text) <= 5 and when <= now:
+        when += timedelta(days=1)
+    if when <= now:
+        raise InputError(f"--stop-at {text} is past already", hint="HH:MM, or 2026-11-28T02:00")
+    return when

@@ -1,0 +1,273 @@
+"""What the options say, checked before anything is reached: how routers are reached, and what is wanted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import getpass
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from agent.cli.options import Options
+from agent.fleet.inventory.reference import Reference
+from agent.fleet.inventory.target import Reach, Target
+from agent.model.address import Endpoint
+from agent.model.caution import Caution, CommitMode
+from agent.model.device import HostKeys, Secret
+from agent.model.errors import InputError
+from agent.model.local.files import read_start
+from agent.model.method import Method, Storage
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.bundle import Bundle
+from agent.model.plan import Intent
+from agent.netconf.trace import TraceFile
+from agent.remedy.notices.folder import read
+from agent.remedy.notices.notice import Notice
+from agent.ssh.connection import jump_host
+
+T = TypeVar("T")
+
+
+def host(given: Options) -> Target:
+    """The router that HOST names.
+
+    Raises:
+        InputError: it is no host, or says what an option says otherwise.
+    """
+    where = Endpoint.parse(given["host"])
+    port, username = _once("port", where.port, given), _once("username", where.user, given)
+    return Target(where.host, where.host, port=port, username=username)
+
+
+def _once(name: str, said: T | None, given: Options) -> T:
+    """What HOST says besides the host, else the option *name*.
+
+    Raises:
+        InputError: both say it, and not the same.
+    """
+    value: T = given[name]
+    if said is None:
+        return value
+    default = click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.DEFAULT
+    if not default and said != value:
+        raise InputError(f"the {name} in HOST is another than that of --{name}", hint="say it once")
+    return said
+
+
+def reach(given: Options) -> Reach:
+    """How routers are reached; what is the same for all is looked at once, before any connection.
+
+    Raises:
+        InputError: the options contradict each other, or a file or variable they name cannot be used.
+    """
+    here = not given.get("scheduler")
+    key, keys, config, jump = _key(given), _host_keys(given), given["ssh_config"], given["jump"]
+    if config is not None and here:
+        read_start(config, 1, hint="name an OpenSSH client configuration with --ssh-config")
+    if jump:
+        jump_host(jump, keys, config)
+    password, passphrase = _password(given), _reference(given["key_passphrase_env"], None)
+    for secret in filter(None, (password, passphrase)):
+        if here:
+            secret.resolve()
+    return Reach(
+        port=given["port"],
+        ssh_port=given["ssh_port"],
+        username=given["username"] or None,
+        password=password,
+        key_file=key,
+        key_passphrase=passphrase,
+        host_keys=keys,
+        jump=jump,
+        ssh_config=config,
+        timeout=given["timeout"],
+        open_timeout=given["open_timeout"],
+        connect_wait=given["connect_wait"],
+        ssh=not given["no_ssh"],
+        strict_models=given["strict_models"],
+    )
+
+
+def _reference(name: str | None, file: Path | None) -> Reference | None:
+    if name:
+        return Reference.parse(f"env:{name}")
+    return Reference.parse(f"file:{file.absolute()}") if file is not None else None
+
+
+def _password(given: Options) -> Reference | None:
+    name, file, ask = given["password_env"], given["password_file"], given["ask_password"]
+    elsewhere = "use --password-env or --password-file"
+    if sum((bool(name), file is not None, ask)) > 1:
+        raise InputError(
+            "the password is given in two ways", hint="one of --password-env, --password-file and --ask-password"
+        )
+    if not ask:
+        return _reference(name, file)
+    if given.get("processes") or given.get("scheduler"):
+        raise InputError("a password that is asked for stays in this process", hint=elsewhere)
+    if not sys.stdin.isatty():
+        raise InputError("there is no terminal to ask for the password on", hint=elsewhere)
+    whose = given["host"] or given["username"] or getpass.getuser()
+    return Reference.asked(Secret(click.prompt(f"Password for {whose}", hide_input=True, err=True)))
+
+
+def _key(given: Options) -> Path | None:
+    path: Path | None = given["key"]
+    try:
+        if path is not None and not path.is_file():
+            raise InputError(f"{path}: there is no such key file", hint="name a private key with --key")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}", hint="name a private key with --key") from error
+    if given["key_passphrase_env"] and path is None:
+        raise InputError("--key-passphrase-env without --key", hint="name the key that it opens")
+    return path
+
+
+def _host_keys(given: Options) -> HostKeys:
+    pinned: str | None = given["host_key"]
+    if pinned is not None:
+        if given["accept_new_host_keys"]:
+            raise InputError("--host-key and --accept-new-host-keys exclude each other", hint="choose one")
+        _check_pinned(pinned)
+    return HostKeys(known_hosts=given["known_hosts"], pinned=pinned, accept_new=given["accept_new_host_keys"])
+
+
+def _check_pinned(pinned: str) -> None:
+    kind, _, key = pinned.strip().partition(" ")
+    try:
+        if kind.startswith("SHA256:"):
+            good = not key and len(base64.b64decode(kind[7:].rstrip("=") + "=", validate=True)) == 32
+        else:
+            # The key's own text begins with its type as an SSH string (RFC 4253 section 6.6).
+            blob = base64.b64decode((key.split() or [""])[0], validate=True)
+            good = blob[4 : 4 + len(kind)] == kind.encode() and len(blob) > 4 + len(kind)
+    except (binascii.Error, ValueError):
+        good = False
+    if not good:
+        raise InputError(
+            "the pinned host key cannot be read", hint="SHA256:… as ssh-keygen -l prints it, or 'ssh-ed25519 AAAA…'"
+        )
+
+
+def notices(given: Options) -> tuple[Notice, ...]:
+    """The notices of ``--notice``; none where the bundled one is meant.
+
+    Raises:
+        InputError: one of them cannot be used, or ``--anchor`` beside several.
+    """
+    found = tuple(read(one) for one in given.get("notices") or ())
+    if len(found) > 1 and given["anchor"] is not None:
+        raise InputError("each of several notices has its own root", hint="leave --anchor out")
+    return found
+
+
+def anchor(given: Options, notices: Sequence[Notice] = ()) -> TrustAnchor:
+    """The anchor of ``--anchor``, else the root of the first of *notices*, else the bundled one.
+
+    Raises:
+        InputError: it is not one CA certificate, or not valid today.
+    """
+    path: Path | None = given["anchor"]
+    default = notices[0].root if notices else TrustAnchor.bundled()
+    found = TrustAnchor.from_file(path) if path is not None else default
+    if found.expired(datetime.now(UTC)):
+        raise InputError(
+            f"{path or found.name}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
+            hint="use a certificate that is valid today, and check this machine's clock",
+        )
+    return found
+
+
+def intent(given: Options) -> Intent:
+    """What a push is to bring, without the token.
+
+    Raises:
+        InputError: an anchor, trustpoint name, URL, bundle or method that cannot be used.
+    """
+    for what in ("enrollment", "bundle"):
+        url: str | None = given[f"{what}_url"]
+        if url is not None and _has_password(url):
+            raise InputError(
+                f"the {what} URL carries a password, which the process list would show",
+                hint="serve the file without one: certificates are public",
+            )
+    bundle: Path | None = given["bundle"]
+    return Intent(
+        anchor=anchor(given),
+        trustpoint=given["trustpoint"],
+        method=Method(given["method"]),
+        enrollment_url=given["enrollment_url"],
+        replace=given["replace"],
+        discard_foreign=given["discard_foreign"],
+        renew=not given["no_renew"],
+        contact_wait=given["contact_wait"],
+        bundle=Bundle.from_file(bundle) if bundle is not None else None,
+        bundle_url=given["bundle_url"],
+        clean=given["clean"],
+        then_trustpool=given["then"] == "trustpool",
+        storage=Storage(given["storage"]),
+        caution=_caution(given),
+    )
+
+
+def _caution(given: Options) -> Caution:
+    """How carefully; the default where a command changes nothing and has no such options."""
+    if "lock_wait" not in given:
+        return Caution()
+    return Caution(
+        commit=CommitMode(given["commit"]),
+        confirm_timeout=given["confirm_timeout"],
+        lock_wait=given["lock_wait"],
+        kill_lock_holder=given["kill_lock_holder"],
+        rollback=given["rollback"],
+    )
+
+
+def token(given: Options) -> Reference | None:
+    """Where the registration token is.
+
+    Raises:
+        InputError: it is given in two ways.
+    """
+    file, name = given.get("register_token_file"), given.get("register_token_env")
+    if file is not None and name:
+        raise InputError("the token is given in two ways", hint="one of --register-token-file and --register-token-env")
+    return _reference(name, file)
+
+
+def trustpoint(given: Options) -> str:
+    """The name of ``--trustpoint``, checked as an intent checks it; for commands without an anchor.
+
+    Raises:
+        InputError: XML or the router's CLI cannot carry it.
+    """
+    return Intent(trustpoint=given["trustpoint"]).trustpoint
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return False
+
+
+def trace(given: Options, stack: ExitStack) -> TraceFile | None:
+    """Where all messages are written down, if anywhere; *stack* closes it.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    path: Path | None = given["trace"]
+    if path is None:
+        return None
+    secret = token(given)
+    made = TraceFile(path, () if secret is None else (secret.resolve(),))
+    stack.callback(made.close)
+    return made

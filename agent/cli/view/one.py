@@ -1,0 +1,155 @@
+"""A run on one router: its steps as they come, then its result as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import click
+from rich.console import RenderableType
+
+from agent.cli.signals import Interrupted, keep_whole, leave_at_once
+from agent.cli.view import render
+from agent.cli.view.console import errors, say_failure
+from agent.cli.view.output import emit
+from agent.cli.view.progress import Progress
+from agent.fleet.inventory.target import Target
+from agent.fleet.journal.renewal import INSTALLING
+from agent.fleet.journal.store import Journal
+from agent.fleet.results import objects
+from agent.fleet.results.record import Result, RunState
+from agent.fleet.run.job import Job, broken_off, ended_early
+from agent.fleet.run.rollout import Batch
+from agent.fleet.run.runner import Run
+from agent.model.errors import InputError
+from agent.model.errors import Interrupted as Ended
+from agent.model.outcome import Event, Failure, Status
+from agent.model.plan import Plan, Skip
+
+_LICENCE = ("register-id-token", "renew-auth")
+_READS_FIRST = "push again: it reads what is there before it does anything"
+
+
+class One(Progress):
+    """The watcher of a run on one router."""
+
+    def __init__(self, job: Job, form: str, *, bundled: bool) -> None:
+        super().__init__()
+        self._job, self._form, self._bundled = job, form, bundled
+        self._anchored = False
+        self._known: Result | None = None
+        self._result: Result | None = None
+        self._events: list[Event] = []
+
+    def batch(self, batch: Batch) -> None:
+        """There is but one."""
+
+    def begun(self, target: Target, batch: Batch) -> None:  # noqa: ARG002 - a watcher's
+        """The router is being read."""
+        self._known = Result(target.name, self._job.kind)
+        self.say(target.name, "connecting and reading")
+
+    def event(self, event: Event) -> None:
+        """A step of the router."""
+        self._events.append(event)
+        super().event(event)
+
+    def ended(self, result: Result) -> None:
+        """The router is done with."""
+        self._result = result
+        self.finished(result.device)
+
+    def came(self, result: Result) -> None:
+        """It is shown at the end."""
+
+    def approve(self, made: Plan) -> bool:
+        """Show the plan and ask.
+
+        Raises:
+            KeyboardInterrupt: the user interrupted, or there is nothing more to read.
+        """
+        with self.paused():
+            self._say_anchor()
+            errors().print(render.plan_view(made))
+            try:
+                return click.confirm("Apply?", err=True)
+            except click.Abort:
+                raise KeyboardInterrupt from None
+
+    def begins(self, known: Result) -> None:
+        """From here on no signal breaks the push off."""
+        keep_whole()
+        self._known = known
+        self._say_anchor()
+
+    def _say_anchor(self) -> None:
+        if not self._anchored:
+            self._anchored = True
+            errors().print(render.anchor_lines(self._job.intent.anchor, bundled=self._bundled), soft_wrap=True)
+
+    def leave(self, run: str) -> NoReturn:  # noqa: ARG002 - a view's
+        """End the process at once; its connections end with it, and with them the locks and the candidate."""
+        known, failure = self._known, broken_off()
+        if known is not None and known.plan is not None:
+            failure = Failure(Ended.kind, _may_be_left(self._events), _READS_FIRST)
+            known = Result(known.device, known.kind, outcome=ended_early(known, self._events, failure))
+        elif known is not None:
+            known = replace(known, error=failure)
+        plain = None if known is None or self._form == "table" else known.plain(self._job.intent.anchor)
+        said = "; next: ".join(filter(None, (failure.message, failure.hint)))
+        leave_at_once(said, "" if plain is None else f"{objects.dump(plain, self._form)}\n")
+
+    def finish(self, journal: Journal, made: Run, run: str) -> int:  # noqa: ARG002 - a view's
+        """Print the result; the exit code.
+
+        Raises:
+            Interrupted: the user ended it.
+        """
+        result = self._result
+        if result is None:
+            raise Interrupted("interrupted; nothing was begun")
+        failure = result.failure
+        if result.error is None:
+            self._say_anchor()
+        if result.error is None or self._form != "table":  # what could not be read has no table, only its error
+            emit(self._form, lambda: result.plain(self._job.intent.anchor), lambda: _view(result))
+        if made.state is RunState.INTERRUPTED or (failure is not None and failure.kind == Ended.kind):
+            said = (failure.message, failure.hint) if failure else (result.word,)
+            raise Interrupted("; next: ".join(filter(None, (_named(said[0]), *said[1:]))))
+        if failure is not None:
+            say_failure(failure.message, device=result.device, hint=failure.hint)
+            return 2 if result.error is not None and failure.kind == InputError.kind else 1
+        if isinstance(result.plan, Skip):
+            say_failure(f"skipped: {result.plan.reason}", device=result.device, hint=result.plan.hint)
+        return 0 if result.well else 1
+
+
+def _view(result: Result) -> RenderableType:
+    if result.verdict is not None:
+        return render.verdict_view(result.verdict, result.ended or datetime.now(UTC))
+    if result.plan is not None:
+        return render.plan_view(result.plan)
+    if result.outcome is not None:
+        return render.outcome_view(result.outcome)
+    raise AssertionError("a result without a view")
+
+
+def _named(message: str) -> str:
+    return message if message.startswith(Ended.kind) else f"{Ended.kind}: {message}"
+
+
+def _may_be_left(events: list[Event]) -> str:
+    """What the router may keep of a push that ends here."""
+    begun = [event for event in events if event.status is Status.STARTED]
+    ended = {event.step for event in events if event.status is not Status.STARTED}
+    files = [event.detail for event in begun if event.step in ("sftp", "copy")]
+    said = [f"interrupted at once during {events[-1].step if events else 'the first step'}"]
+    steps = {event.step for event in begun}
+    if "confirm" not in ended and any(event.step == "commit" and "on trial" in event.detail for event in begun):
+        said.append("a commit on trial, which the router takes back by itself, may be running")
+    elif steps & {"commit", "configure"}:
+        said.append("the trustpoint's configuration may be changed")
+    said += [f"{step} may have taken effect" for step in (*sorted(INSTALLING), *_LICENCE) if step in steps]
+    said += [f"the file {path} may be there" for path in files]
+    return "; ".join(said) if len(said) > 1 else f"{said[0]}; nothing was changed"

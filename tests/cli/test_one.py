@@ -1,0 +1,278 @@
+"""HOST is an inventory of one: its run is kept, reported, resumed and ended like any other."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from agent.cli.main import program
+from agent.fleet.journal import lease
+from agent.fleet.journal.lease import Lease
+from agent.fleet.journal.store import Journal
+from agent.fleet.results.record import DeviceRecord, RunRecord, RunState
+from agent.model.pki.anchor import TrustAnchor
+from agent.simulator import Fault, FaultKind
+from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.schemas import check
+from tests.cli.test_commands import one_error
+from tests.cli.test_fleetpoll import _metrics
+from tests.cli.test_processes import COMMAND, started, until
+
+PEM = TrustAnchor.bundled().pem
+READS = [("assess",), ("plan",), ("push", "--dry-run"), ("poll", "--until", "contacted")]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder of this test's own, for the processes that it starts as well."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    lease.prepare.cache_clear()
+    yield tmp_path / "state" / "xr-agent"
+    lease.prepare.cache_clear()
+
+
+def kept() -> tuple[RunRecord, DeviceRecord]:
+    """The newest run and its router."""
+    with Journal.open(create=False) as journal:
+        run = journal.run("last")
+        (device,) = journal.devices(run.run)
+    return run, device
+
+
+def resumed(lab: Lab, *words: str) -> Any:
+    given = ["push", "--resume", "last", "--yes", *words]
+    return CliRunner().invoke(program, given, env={VARIABLE: lab.simulator.password}, catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    "words, kind, word",
+    [
+        (("assess",), "assess", "remedied"),
+        (("plan",), "plan", "nothing-to-do"),
+        (("push", "--dry-run"), "plan", "nothing-to-do"),
+        (("push", "--yes"), "push", "unchanged"),
+        (("poll", "--until", "contacted"), "poll", "contacted"),
+    ],
+)
+def test_the_journal_and_the_report_have_it(
+    lab: Lab, tmp_path: Path, words: tuple[str, ...], kind: str, word: str
+) -> None:
+    device, path = lab.add(certificate=PEM, enrollment="terminal"), tmp_path / "report.json"
+    done = lab.run(words[0], device, *words[1:], "--change-ref", "CHG1", "--report", str(path), "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    run, record = kept()
+    assert (run.kind.value, run.state, run.change_ref) == (kind, RunState.DONE, "CHG1")
+    assert run.settings["host"] == "127.0.0.1"
+    assert (record.device, record.word, record.well) == ("127.0.0.1", word, True)
+    made = json.loads(done.stdout)
+    seen = made[-1] if isinstance(made, list) else made
+    assert dict(record.plain).items() <= seen.items()
+    assert json.loads(path.read_text())["run"]["change_ref"] == "CHG1"
+
+
+def test_what_is_kept_of_a_push_are_its_steps_and_the_state_before_and_after(lab: Lab) -> None:
+    assert lab.run("push", lab.add(), "--yes").exit_code == 0
+    with Journal.open(create=False) as journal:
+        record, trail = journal.trail("last", "127.0.0.1")
+    assert (record.word, record.method) == ("remedied", "rpc")
+    assert {"lock", "commit", "confirm", "ca-authenticate"} <= {one.step for one in trail.moments}
+    assert trail.before is not None
+    assert trail.after is not None
+    assert (trail.before["certificate"], trail.after["certificate"]) == (None, TrustAnchor.bundled().name)
+
+
+def test_a_push_that_failed_is_resumed_without_naming_the_host_again(lab: Lab) -> None:
+    device = lab.add(ssh=False)
+    device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    assert lab.run("push", device, "--yes", "--method", "rpc").exit_code == 1
+    device.faults.clear()
+    done = resumed(lab, "--format", "json")
+    made = json.loads(done.stdout)
+    check("push", made)
+    assert (done.exit_code, made["outcome"]) == (0, "remedied")
+    assert kept()[1].word == "remedied"
+    again = resumed(lab)
+    assert again.exit_code == 2
+    assert "ended well" in one_error(again.stderr)
+
+
+def test_a_push_that_was_killed_is_in_doubt_and_resumed(lab: Lab) -> None:
+    device = lab.add()
+    device.faults.append(Fault("ca-authenticate", FaultKind.SILENT))
+    with started(lab, "push", *lab.words(device), "--yes") as process:
+        until(lambda: device.counters["ca-authenticate"] > 0)
+        process.kill()
+        process.communicate(timeout=30)
+    until(lambda: not device.sessions)
+    run, record = kept()
+    assert (run.state, record.word) == (RunState.LOST, "doubtful")
+    assert resumed(lab).exit_code == 0
+    assert kept()[1].word == "remedied"
+
+
+def test_a_resumed_run_of_one_host_is_not_for_another(lab: Lab) -> None:
+    device = lab.add(ssh=False)
+    device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    assert lab.run("push", device, "--yes", "--method", "rpc").exit_code == 1
+    done = resumed(lab, "r2.example")
+    assert done.exit_code == 2
+    assert "none of the routers chosen is left" in one_error(done.stderr)
+
+
+# --- a state folder that cannot be used -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("show",), *READS], ids=" ".join)
+@pytest.mark.parametrize("broken", ["folder", "journal"])
+def test_what_only_reads_goes_on_where_the_run_cannot_be_kept(
+    lab: Lab, state: Path, words: tuple[str, ...], broken: str
+) -> None:
+    if broken == "folder":
+        state.parent.write_text("")
+    else:
+        state.mkdir(parents=True)
+        (state / "journal.db").write_text("no database" * 100)
+    device = lab.add(certificate=PEM)
+    done = lab.run(words[0], device, *words[1:], "--format", "jsonl")
+    made = json.loads(done.stdout)
+    check("plan" if "--dry-run" in words else words[0], made)
+    assert done.exit_code == 0
+    said = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(said) == (words != ("show",))
+    assert all("this run is not kept: the journal" in line for line in said)
+    if broken == "journal":
+        assert (state / "journal.db").read_text() == "no database" * 100
+
+
+def test_a_report_is_written_all_the_same(lab: Lab, state: Path, tmp_path: Path) -> None:
+    state.parent.write_text("")
+    path = tmp_path / "report.csv"
+    assert lab.run("plan", lab.add(), "--report", str(path)).exit_code == 0
+    assert path.read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("words", [*READS, ("push", "--yes")], ids=" ".join)
+def test_a_journal_that_was_asked_for_must_be_kept(lab: Lab, tmp_path: Path, words: tuple[str, ...]) -> None:
+    device, path = lab.add(), tmp_path / "journal.db"
+    path.write_text("no database" * 100)
+    done = lab.run(words[0], device, *words[1:], "--journal", str(path))
+    assert done.exit_code == 2
+    assert str(path) in one_error(done.stderr)
+    assert device.last_session == 0
+
+
+# --- signals and questions --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [*READS[:2], ("push", "--yes")], ids=" ".join)
+def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...]) -> None:
+    device = lab.add()
+    device.faults.append(Fault("get", FaultKind.SILENT, times=100))
+    given = [words[0], *lab.words(device), *words[1:], "--format", "json", "--timeout", "600"]
+    with started(lab, *given) as process:
+        until(lambda: device.counters["get"] > 0)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    check(words[0], json.loads(stdout))
+    assert stderr.splitlines()[-1] == "interrupted; nothing was changed, nothing is locked"
+    until(lambda: not device.sessions)
+    run, record = kept()
+    assert (run.state, record.word) == (RunState.INTERRUPTED, "unknown" if words[0] == "assess" else "failed")
+    assert record.error is not None
+    assert record.error.kind == "interrupted"
+
+
+def asked(lab: Lab, words: list[str], answer: bytes) -> tuple[int, str, str]:
+    """A push that asks on a terminal and is answered: its exit code, its stdout, and what was on the terminal."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, VARIABLE: lab.simulator.password, "TERM": "dumb", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        [*COMMAND, "push", *words, "--format", "json"],
+        stdin=slave,
+        stderr=slave,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    os.close(slave)
+    seen = b""
+    try:
+        while b"Apply?" not in seen:
+            seen += os.read(master, 4096)
+        if answer == b"^C":
+            process.send_signal(signal.SIGINT)
+        else:
+            os.write(master, answer)
+        stdout, _ = process.communicate(timeout=60)
+        os.set_blocking(master, False)
+        try:
+            while more := os.read(master, 4096):
+                seen += more
+        except OSError:  # the terminal ends with its last user
+            pass
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    return process.returncode, stdout, seen.decode()
+
+
+def test_an_interrupt_at_the_question_ends_it_with_nothing_changed(lab: Lab) -> None:
+    device = lab.add()
+    code, stdout, seen = asked(lab, lab.words(device), b"^C")
+    assert code == 130
+    assert json.loads(stdout)["error"]["kind"] == "interrupted"
+    assert "nothing was changed" in seen
+    assert kept()[0].state is RunState.INTERRUPTED
+    assert device.counters["lock"] == 0
+
+
+def test_whoever_is_asked_keeps_no_other_push_waiting_and_does_not_wait_to_be_asked(lab: Lab) -> None:
+    device = lab.add()
+    with Lease.take((f"127.0.0.1:{device.port}",)):
+        code, stdout, seen = asked(lab, lab.words(device), b"n\n")
+    assert (code, json.loads(stdout)["error"]["kind"]) == (1, "declined")
+    assert "waiting for the push of" not in seen
+    assert kept()[1].word == "skipped"
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_login_that_is_refused_ends_a_watch(lab: Lab) -> None:
+    device = lab.add()
+    done = lab.run("poll", device, "--format", "json", password="wrong")
+    assert done.exit_code == 1
+    (look,) = json.loads(done.stdout)
+    check("poll", look)
+    assert "refused the login" in look["error"]
+    assert "refused the login" in one_error(done.stderr)
+    assert kept()[0].state is RunState.STOPPED
+
+
+def test_prometheus_can_read_what_one_router_said(lab: Lab) -> None:
+    device = lab.add()
+    with started(lab, "poll", *lab.words(device), "--interval", "0.2", "--metrics", "127.0.0.1:0") as process:
+        port = int(re.findall(r"metrics on port (\d+)", process.stderr.readline() if process.stderr else "")[0])
+        until(lambda: 'xr_agent_up{device="127.0.0.1"} 1.0' in _metrics(port))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_debug_shows_the_traceback_of_what_one_router_ended_by(lab: Lab) -> None:
+    done = lab.run("assess", lab.add(), "--debug", password="wrong")
+    assert "Traceback" in done.stderr
+    assert "SSHAuthenticationError" in done.stderr
+    assert done.stderr.splitlines()[-2].startswith("error: 127.0.0.1: ")
