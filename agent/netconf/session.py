@@ -34,15 +34,16 @@ from agent.model.errors import (
     SessionLost,
 )
 from agent.model.local.clock import Clock
+from agent.model.outcome import Waiting
 from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.retry import Policy, at_once, completed
 from agent.netconf.trace import Tap, Trace, Way
 from agent.netconf.unlogged import Unlogged
 from agent.netconf.yang import yanglibrary
 from agent.netconf.yang.capability import Capabilities
 
 if TYPE_CHECKING:
-    from agent.netconf.retry import Policy
     from agent.netconf.yang.schema import Schema
 
 log = logging.getLogger(__name__)
@@ -375,7 +376,9 @@ def connect(
             clock=device.clock,
         )
 
-    return opened() if policy is None else policy.opening().run(opened)
+    if policy is None:
+        return opened()
+    return completed(policy.opening().repeated(lambda _: at_once(opened), Waiting.SESSION), policy)
 
 
 Connector = Callable[[], Session]

@@ -34,7 +34,7 @@ class Failing(Limiter):
         super().__init__(Rate())
         self.error = error
 
-    def wait(self, *of: object) -> None:
+    def turn(self, *of: object) -> float:
         raise self.error
 
 

@@ -151,14 +151,22 @@ class Router:
 
     def first(self) -> Session:
         """The first session; an interrupt breaks off the wait for it."""
-        self._hooks.limiter.wait(self._jump, self._hooks.policy)
+        self._hooks.policy.wait(self.turn())
+        return self.opened()
+
+    def opened(self) -> Session:
+        """A session at once, for whoever waits for the turn."""
         return self._connect(self._opening)
 
     def further(self) -> Session:
-        """Another one in the middle of a push, which alone decides when it may end."""
+        """Another one in the middle of a push, which waits for the turn and alone decides when it may end."""
         self._still_kept()
-        self._hooks.limiter.wait(self._jump, self._hooks.policy.unstopped())
         return self._connect(None)
+
+    def turn(self) -> float:
+        """Takes a turn to open a session, and says in how many seconds it comes."""
+        self._still_kept()
+        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
 
     def _still_kept(self) -> None:
         if self._lost is not None:
@@ -173,19 +181,11 @@ class Router:
 
     @contextmanager
     def shell(self) -> Iterator[Ssh | None]:
-        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out.
-
-        An interrupt breaks the wait for a turn off where it would break off a connection.
-        """
+        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out."""
         if not self._reach.ssh:
             yield None
             return
-
-        def turn() -> None:
-            self._still_kept()
-            self._hooks.limiter.wait(self._jump, ssh.policy)
-
-        with Ssh(self.device, self._opening, trace=self._hooks.trace, before=turn) as ssh:
+        with Ssh(self.device, self._opening, trace=self._hooks.trace, turn=self.turn) as ssh:
             self._opened.append(ssh)
             yield ssh
 
@@ -332,10 +332,10 @@ class _Work:
         self._hooks.begins(replace(self.result, plan=made))
         self.writing = True
         outcome: Outcome | None = None
-        policy, further, ssh = self._hooks.policy, self._router.further, self._ssh
-        with closing(
-            apply(session, made, policy, connect=further, ssh=ssh, log=lease, at_end=self._read_again)
-        ) as events:
+        further, turn, at_end, ssh = self._router.further, self._router.turn, self._read_again, self._ssh
+        policy = self._hooks.policy
+        pushing = apply(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
+        with closing(pushing) as events:
             for event in events:
                 self.events.append(event)
                 self._tell(event)
@@ -351,7 +351,7 @@ class _Work:
         if self._hooks.log is None or not begun or not session.connected:
             return
         try:
-            policy.wait(0)
+            policy.check()
             state = self._observed(session, policy)
         except AgentError as error:
             log.info("%s: the state after the push is not known: %s", self._target.name, error.message)
