@@ -39,7 +39,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent, Skip, Verdict, VerdictKind
 from agent.model.state import Licensing, Reading
 from agent.netconf.borrow import borrow
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
 from agent.remedy.apply import failed, remediate
@@ -131,7 +131,8 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
     problem: AgentError | None = None
     try:
         with _reached(task, ssh) as way:
-            reading = read_licensing(way.session, policy or Policy(), way.ssh)
+            policy = policy or Policy()
+            reading = completed(read_licensing(way.session, policy, way.ssh), policy)
     except AgentError as error:
         problem = error
     made = {
