@@ -39,6 +39,8 @@ _HOME = {
     "Event": "agent.model.outcome",
     "Outcome": "agent.model.outcome",
     "Result": "agent.model.outcome",
+    "Wait": "agent.model.outcome",
+    "Waiting": "agent.model.outcome",
     "Policy": "agent.netconf.retry",
     "Session": "agent.netconf.session",
     "TraceFile": "agent.netconf.trace",
@@ -47,6 +49,7 @@ _HOME = {
     "assess": "agent.remedy.assess",
     "plan": "agent.remedy.plan",
     "apply": "agent.remedy.apply",
+    "carry_out": "agent.remedy.apply",
     "remediate": "agent.remedy.remediate",
     "poll": "agent.remedy.poll",
     "Until": "agent.remedy.poll",
@@ -91,6 +94,8 @@ if TYPE_CHECKING:
     from agent.model.outcome import Event as Event
     from agent.model.outcome import Outcome as Outcome
     from agent.model.outcome import Result as Result
+    from agent.model.outcome import Wait as Wait
+    from agent.model.outcome import Waiting as Waiting
     from agent.model.pki.anchor import TrustAnchor as TrustAnchor
     from agent.model.pki.bundle import Bundle as Bundle
     from agent.model.pki.certificate import Evidence as Evidence
@@ -104,6 +109,7 @@ if TYPE_CHECKING:
     from agent.netconf.session import connect as connect
     from agent.netconf.trace import TraceFile as TraceFile
     from agent.remedy.apply import apply as apply
+    from agent.remedy.apply import carry_out as carry_out
     from agent.remedy.assess import assess as assess
     from agent.remedy.observe import observe as observe
     from agent.remedy.plan import plan as plan

@@ -17,9 +17,10 @@ pytest_plugins = ("tests.no_skip",)
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # In the background of a script it is ignored, and would be by every process that a test starts and interrupts.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# In the background of a script, or behind nohup, these are ignored, and would be by every process that a test starts.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

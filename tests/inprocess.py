@@ -178,7 +178,7 @@ class Process:
         device, target = self._device, self._target
         end: Outcome | agent.AgentError | None
         try:
-            with self.connect() as session, agent.Ssh(target, before=self._alive) as ssh:
+            with self.connect() as session, agent.Ssh(target, turn=self._turn) as ssh:
                 reached = ssh if device.ssh_port else None
                 end = agent.remediate(
                     session, wish, policy=self.policy, connect=self.connect, ssh=reached, log=self.log
@@ -209,6 +209,10 @@ class Process:
             self.clock.sleep(seconds)
 
         return self.clock.policy(sleep=sleep, now=lambda: _EPOCH + timedelta(seconds=self.clock.now))
+
+    def _turn(self) -> float:
+        self._alive()
+        return 0.0
 
     def _alive(self) -> None:
         if self.log.dead:

@@ -20,6 +20,8 @@ from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import DeviceRecord
+from agent.fleet.results.structs import Push
+from agent.model.method import Method
 from agent.model.outcome import Status
 from agent.model.pki.anchor import TrustAnchor
 from agent.simulator import Fault, FaultKind, Member, Persona, Simulator, kinds, mix, rpc_error
@@ -75,8 +77,9 @@ class Actor:
     @property
     def as_expected(self) -> bool:
         """Whether its end is its kind's, what befell it was tried again, and what was to outlast a reload does."""
-        retried = self.trouble is None or (self.pushed is not None and self.pushed.plain["retries"] > 0)
-        lasts = self.lasting is None or (self.lasting.well and self.lasting.plain["persistent"] is True)
+        pushed, lasting = (one.plain if one else None for one in (self.pushed, self.lasting))
+        retried = self.trouble is None or (isinstance(pushed, Push) and pushed.retries > 0)
+        lasts = self.lasting is None or (self.lasting.well and isinstance(lasting, Push) and lasting.persistent is True)
         return self.end == ENDS[self.member.kind] and retried and lasts
 
 
@@ -193,10 +196,10 @@ def _object(actor: Actor) -> dict[str, object]:
         "release": actor.member.persona.release,
         "kind": actor.member.kind,
         "story": actor.story,
-        "assumed": actor.pushed is not None and actor.pushed.method == "rpc",
+        "assumed": actor.pushed is not None and actor.pushed.method is Method.RPC,
         "verdict": verdict,
         "end": end,
         "expected": ", ".join(expected),
         "as_expected": actor.as_expected,
-        "push": dict(actor.pushed.plain) if actor.pushed else None,
+        "push": actor.pushed.plain if actor.pushed else None,
     }

@@ -28,7 +28,7 @@ from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.inline import Inline
 from agent.fleet.run.job import Hooks, Job, perform
 from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Crew, Run
+from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.netconf.retry import Policy
@@ -147,9 +147,7 @@ def _carry_out(
         policy = Policy(stop=stack.enter_context(unbroken(lambda: view.leave(log.run))))
         hooks = Hooks(log=log, policy=policy, on_event=view.event, trace=request.trace)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
-        backend = (
-            _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks, log)
-        )
+        backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
         made = Run(targets, job, backend, request.rollout, _Watch(log, view, job), policy, doubtful=doubtful)
         stack.enter_context(view)
         with closing(made.results()) as results:
@@ -163,7 +161,7 @@ def _carry_out(
     return made
 
 
-def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Crew:
+def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Backend:
     """This thread, for one router: a signal breaks reading off."""
     policy = replace(hooks.policy, told=partial(say_wait, name))
     hooks = replace(hooks, policy=policy, begins=view.begins, approve=view.approve if ask else None)
@@ -172,7 +170,7 @@ def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Crew:
         with breakable():
             return perform(job, target, hooks)
 
-    return Crew(1, lambda _job: Inline(), work)
+    return Backend(1, lambda _job: Inline(), work)
 
 
 def _some_left(targets: list[Target], journal: Journal, run: str) -> None:

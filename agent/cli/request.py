@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,15 +17,13 @@ from agent.cli.options import Options, one_or_many
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
-from agent.fleet.journal.runlog import RunLog
-from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind
-from agent.fleet.run.executors import cluster, processes, threads
+from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
 from agent.fleet.run.job import Hooks, Job
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
-from agent.fleet.run.runner import Crew
+from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
 from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
@@ -52,7 +49,7 @@ class RunRequest:
     targets: list[Target]
     job: Job
     rollout: Rollout
-    backend: Callable[[Hooks, RunLog], Crew]
+    backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
     given: Options
 
@@ -152,21 +149,21 @@ def _job(kind: Kind, given: Options) -> Job:
     return Job(kind, settings.reach(given), intent, token, notices)
 
 
-def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks, RunLog], Crew]:
+def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
     """How the backend is made; a cluster is reached at once, and *stack* leaves it.
 
     Raises:
-        InputError: as of :func:`agent.fleet.run.executors.cluster`.
+        InputError: as of :func:`agent.fleet.run.executors.reach`.
     """
     rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
     if given["scheduler"]:
-        made = cluster(given["scheduler"], workers, rate=rate)
-        stack.callback(made.close)
-        return lambda _hooks, _log: made
+        reached = reach(given["scheduler"])
+        stack.callback(reached.close)
+        return lambda hooks: cluster(reached, workers, hooks, rate=rate)
     if count:
-        attach = partial(Journal.attach, given["journal"])
-        return lambda _hooks, log: processes(count, workers, rate=rate, attach=partial(attach, log.run))
-    return lambda hooks, _log: threads(workers, dataclasses.replace(hooks, limiter=Limiter(rate)))
+        require_dask()
+        return lambda hooks: processes(count, workers, hooks, rate=rate)
+    return lambda hooks: threads(workers, dataclasses.replace(hooks, limiter=Limiter(rate)))
 
 
 def _rollout(given: Options) -> Rollout:

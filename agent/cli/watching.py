@@ -139,7 +139,7 @@ class _Sink:
             if new or self.alone:
                 console(sys.stdout).print(line, soft_wrap=True)
         else:
-            self._objects.add({**objects.poll_object(look.sample), "anchor_present": look.anchor_present})
+            self._objects.add(objects.poll_object(look.sample, anchor_present=look.anchor_present))
             if new and (before is not None or look.sample.error is not None):
                 errors().print(line, soft_wrap=True)
         sys.stdout.flush()

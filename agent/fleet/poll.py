@@ -18,6 +18,7 @@ from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, Router, bug
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
+from agent.netconf.retry import Waits, completed
 from agent.netconf.session import Session
 from agent.remedy.assess import deadlines_of
 from agent.remedy.observe import Glance, glance, read_licensing
@@ -136,6 +137,7 @@ class _Watched:
             self._connect,
             self._read,
             until,
+            turn=self._turn,
             interval=interval,
             policy=hooks.policy,
             now=hooks.now,
@@ -160,7 +162,7 @@ class _Watched:
     def _look(self, began: float) -> Look:
         cause = None
         try:
-            sample = self._watch.sample()
+            sample = completed(self._watch.sample(), self._hooks.policy)
         except Interrupted:
             raise
         except AgentError as error:
@@ -203,17 +205,21 @@ class _Watched:
         return Router(self.target, self._job.reach, self._hooks, waits=False)
 
     def _connect(self) -> Session:
-        return self._router().first()
+        return self._router().opened()
 
-    def _read(self, session: Session) -> Reading[Licensing]:
-        policy = self._hooks.policy
-        seen = self._glance = glance(session, self.target.trustpoint or self._job.intent.trustpoint, policy)
+    def _turn(self) -> float:
+        return self._hooks.limiter.turn(self.target.jump or self._job.reach.jump, self._hooks.policy.clock)
+
+    def _read(self, session: Session) -> Waits[Reading[Licensing]]:
+        policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint
+        seen = self._glance = yield from glance(session, trustpoint, policy)
         if seen.licensing.source is not None or not self._job.reach.ssh:
             return seen.licensing
         with self._router().shell() as ssh:
             if ssh is not None:
+                yield from ssh.opening()
                 ssh.console()  # a CLI that cannot be opened now is no lack of the release
-            return read_licensing(session, policy, ssh)
+            return (yield from read_licensing(session, policy, ssh))
 
 
 class _Schedule:

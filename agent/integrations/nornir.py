@@ -39,7 +39,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent, Skip, Verdict, VerdictKind
 from agent.model.state import Licensing, Reading
 from agent.netconf.borrow import borrow
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
 from agent.remedy.apply import failed
@@ -81,10 +81,11 @@ def assess(
             )
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
-        return Result(task.host, objects.assess_object(unread), failed=True)
+        return Result(task.host, objects.plain(objects.assess_object(unread)), failed=True)
     verdict = judge.assess(state, anchor or notice.root, now or datetime.now(UTC), notice=notice)
     bad = verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
-    return Result(task.host, objects.assess_object(verdict), severity_level=logging.WARNING if bad else logging.INFO)
+    made = objects.plain(objects.assess_object(verdict))
+    return Result(task.host, made, severity_level=logging.WARNING if bad else logging.INFO)
 
 
 def push(
@@ -119,7 +120,7 @@ def push(
         outcome = failed(task.host.name, error)
     return Result(
         task.host,
-        objects.push_object(outcome),
+        objects.plain(objects.push_object(outcome)),
         changed=outcome.changed,
         failed=not outcome.well,
         severity_level=_severity(outcome),
@@ -135,14 +136,14 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
     problem: AgentError | None = None
     try:
         with _reached(task, ssh) as host:
-            reading = read_licensing(host.session, policy or Policy(), host.ssh)
+            policy = policy or Policy()
+            reading = completed(read_licensing(host.session, policy, host.ssh), policy)
     except AgentError as error:
         problem = error
     made = {
         "device": task.host.name,
-        **objects.licensing_object(reading.value),
-        **objects.origin(reading),
-        "error": objects.failure(problem),
+        **objects.plain(objects.licensing_object(reading)),
+        "error": objects.plain(objects.failure(problem)),
     }
     return Result(task.host, made, failed=not reading.answered)
 
@@ -152,11 +153,12 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
         with _reached(task, ssh) as host:
             state = observe(host.session, intent.trustpoint, policy=policy, ssh=host.ssh, trustpool=intent.has_bundle)
     except AgentError as error:
-        return Result(task.host, objects.unplanned_object(task.host.name, None, intent.anchor, error), failed=True)
+        unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
+        return Result(task.host, objects.plain(unread), failed=True)
     made = plan(intent, state)
     return Result(
         task.host,
-        objects.plan_object(made, intent.anchor, address=host.device.address),
+        objects.plain(objects.plan_object(made, intent.anchor, address=host.device.address)),
         diff="\n".join(neutralise(line) for line in made.diff()),
         failed=isinstance(made, Skip),
         severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,

@@ -1,4 +1,4 @@
-"""What happened: events while it does, one outcome at the end."""
+"""What happened: events while it does, waits between them, one outcome at the end."""
 
 from __future__ import annotations
 
@@ -95,6 +95,37 @@ class Event:
     status: Status
     detail: str = ""
     outcome: Outcome | None = None
+
+
+class Waiting(Enum):
+    """What a device is waited for."""
+
+    BUSY = "a device that is busy"
+    LOCK = "a lock"
+    TRIAL = "the end of a commit on trial"
+    ANSWER = "a late answer"
+    CERTIFICATE = "a certificate"
+    CONFIGURATION = "what was committed"
+    CONTACT = "contact with the licensing server"
+    SESSION = "a new session"
+    TURN = "its turn to open a session"
+    INTERVAL = "the next look"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is to be done on a device for so many *seconds*: steps yield it to whoever drives them, who comes back.
+
+    Attributes:
+        detail: what was said of it, such as the refusal behind it; may be empty.
+        breakable: whether the user's wish to end breaks it off: :class:`agent.model.errors.Interrupted` is then thrown
+            into the steps. Where it does not, something was begun that is to be seen through.
+    """
+
+    seconds: float
+    why: Waiting
+    detail: str = ""
+    breakable: bool = True
 
 
 def steps_of(events: Iterable[Event]) -> tuple[StepRecord, ...]:

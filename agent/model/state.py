@@ -214,7 +214,7 @@ class Software:
     fixes: frozenset[str] = frozenset()
 
 
-class Source(Enum):
+class ReadBy(Enum):
     """How something on a device can be read."""
 
     YANG = "yang"
@@ -255,8 +255,8 @@ class Access:
     register_token: bool = False
     methods: tuple[Method, ...] = ()
     refusals: tuple[tuple[Method, str], ...] = ()
-    trustpoint_state: Source = Source.NONE
-    licensing_state: Source = Source.NONE
+    trustpoint_state: ReadBy = ReadBy.NONE
+    licensing_state: ReadBy = ReadBy.NONE
     evidence: Evidence = Evidence.NONE
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from agent.model.errors import AccessDenied, AgentError, ReplyTimeout, RPCError, SchemaError, SessionLost
+from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
-from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify
 from agent.netconf.session import Pending, Session
 from agent.netconf.yang.schema import findings
 
@@ -74,7 +75,7 @@ class Query(Generic[T]):
         return Reading(value, self.source, missing, empty, tuple(found.notes))
 
 
-def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list[Reading[Any]]:
+def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> Waits[list[Reading[Any]]]:
     """The readings of *queries*, all sent before the first is waited for; one that fails in passing is sent again.
 
     A read that the user may not do becomes a reading with its reason, since the others still count; so does one that
@@ -83,7 +84,7 @@ def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> list
     Raises:
         AgentError: the session was lost, nothing was answered, or a transient failure outlasted the policy.
     """
-    return collect(session, queries, [query.send(session) for query in queries], policy)
+    return (yield from collect(session, queries, [query.send(session) for query in queries], policy))
 
 
 def collect(
@@ -93,7 +94,7 @@ def collect(
     policy: Policy,
     *,
     answers: bool = False,
-) -> list[Reading[Any]]:
+) -> Waits[list[Reading[Any]]]:
     """The readings of queries that are on their way; *answers*: the device answered what was sent with them.
 
     Raises:
@@ -102,7 +103,7 @@ def collect(
     found: list[Reading[Any] | ReplyTimeout] = []
     for query, pending in zip(queries, flying, strict=True):
         try:
-            found.append(settle(session, query, pending, policy))
+            found.append((yield from settle(session, query, pending, policy)))
             answers |= pending is not None
         except ReplyTimeout as error:
             found.append(error)
@@ -115,47 +116,39 @@ def collect(
     ]
 
 
-def ask_one(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
+def ask_one(session: Session, query: Query[T], policy: Policy) -> Waits[Reading[T]]:
     """The reading of one query; as :func:`ask`."""
-    reading: Reading[T] = settle(session, query, query.send(session), policy)
-    return reading
+    return (yield from settle(session, query, query.send(session), policy))
 
 
-def ask_until_there(session: Session, query: Query[T], policy: Policy) -> Reading[T]:
+def ask_until_there(session: Session, query: Query[T], policy: Policy) -> Waits[Reading[T]]:
     """As :func:`ask_one`, repeated while the answer is empty: right after a commit XR may answer with nothing."""
-    reading = ask_one(session, query, policy)
+    reading = yield from ask_one(session, query, policy)
     for wait in EMPTY_WAITS:
         if reading.value is not None or reading.missing is not None:
             break
-        policy.sleep(wait)
-        reading = ask_one(session, query, policy)
+        yield Wait(wait, Waiting.CONFIGURATION if query.config else Waiting.CERTIFICATE, query.what, breakable=False)
+        reading = yield from ask_one(session, query, policy)
     return reading
 
 
-def settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Reading[T]:
+def settle(session: Session, query: Query[T], pending: Pending | None, policy: Policy) -> Waits[Reading[T]]:
     """The reading of a query that is on its way, sent again where it fails in passing; errors as of :func:`ask`.
 
     A session that was lost or is silent is asked no further time.
     """
-    first: list[Pending | None] = [pending]
 
-    def attempt() -> Reading[T] | AgentError:
-        try:
-            return query.read(first.pop() if first else query.send(session))
-        except (ReplyTimeout, SessionLost) as error:
-            return error
+    def attempt(number: int) -> Waits[Reading[T]]:
+        return at_once(lambda: query.read(pending if number == 1 else query.send(session)))
 
+    def told(error: AgentError) -> Iterable[Wait]:
+        log.info("%s: %s is read again: %s", session.device, query.what, error.message)
+        return ()
+
+    never = (ReplyTimeout, SessionLost)
     try:
-        found = policy.run(
-            attempt,
-            on_retry=lambda count, error: log.info(
-                "%s: %s is read again (%d): %s", session.device, query.what, count, error.message
-            ),
-        )
+        return (yield from policy.repeated(attempt, Waiting.BUSY, never=never, told=told))
     except AccessDenied as error:
         return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
     except RPCError as error:
         return Reading(source=query.source, missing=f"{query.what}: {error.message}")
-    if isinstance(found, AgentError):
-        raise found
-    return found

@@ -1,16 +1,20 @@
-"""What is transient and what is not, and how often the transient is tried again; tenacity is at home here."""
+"""What is transient and what is not, and how often the transient is tried again; tenacity is at home here.
+
+A wait is a value (:class:`agent.model.outcome.Wait`) that steps yield. Here alone it is slept, by :func:`driven`.
+"""
 
 from __future__ import annotations
 
 import random as _random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
-from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, Never, TypeAlias, TypeVar, cast
 
 from agent.model.errors import (
     AccessDenied,
@@ -19,6 +23,7 @@ from agent.model.errors import (
     ConsoleError,
     HostKeyError,
     Interrupted,
+    LockDenied,
     OutcomeUnknown,
     ReplyTimeout,
     RPCError,
@@ -26,11 +31,15 @@ from agent.model.errors import (
     SessionLost,
     SSHAuthenticationError,
 )
+from agent.model.outcome import Wait, Waiting
 
 if TYPE_CHECKING:
-    from tenacity import BaseRetrying, RetryCallState
+    from tenacity import RetryCallState, Retrying
 
 T = TypeVar("T")
+Y = TypeVar("Y")
+Waits: TypeAlias = Generator[Wait, None, T]
+"""What has nothing to say on its way to a value, and may have to wait."""
 
 
 class Disposition(Enum):
@@ -184,37 +193,27 @@ def _plain(text: str | None) -> str:
     return " ".join(_XML_TAG.sub(" ", text or "").lower().split())
 
 
-class Attempt:
-    """One try, to be used in a ``with``: an error inside it goes through, unless another try follows.
+@cache
+def _tenacious() -> type[Retrying]:
+    """Retrying that may go on in another thread than it began in, as the steps of a push do that was parked.
 
-    Attributes:
-        number: 1 for the first try.
-        error: what this try failed by where another one follows, else None.
-        wait: seconds until that one begins.
+    tenacity keeps its statistics for each thread, and looks for them in the one of now.
     """
+    from tenacity import Retrying
 
-    def __init__(self, retrying: BaseRetrying, state: RetryCallState) -> None:
-        self.number = state.attempt_number
-        self.error: AgentError | None = None
-        self.wait = 0.0
-        self._retrying = retrying
-        self._state = state
+    class Tenacious(Retrying):
+        @cached_property
+        def statistics(self) -> dict[str, Any]:
+            return {}
 
-    def __enter__(self) -> Attempt:
-        return self
+    return Tenacious
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if kind is None or not isinstance(error, AgentError):
-            return False
-        self._state.set_exception((kind, error, trace))
-        try:
-            self._retrying.iter(self._state)
-        except AgentError:  # tenacity raises the same error again where no further try is due
-            return False
-        self.error, self.wait = error, self._state.upcoming_sleep
-        return True
+
+def _error(state: RetryCallState) -> AgentError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, AgentError):
+        raise AssertionError("only a try that failed by an error of the tree is repeated")
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +262,17 @@ class Policy:
         elif self.stop(seconds):
             raise Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
 
+    def check(self) -> None:
+        """As :meth:`wait`, for no time."""
+        self.wait(0)
+
+    def pause(self, seconds: float, why: Waiting, detail: str = "") -> Waits[None]:
+        """A wait as a value; where none is needed the same as :meth:`check`."""
+        if seconds > 0:
+            yield Wait(seconds, why, detail, breakable=self.stop is not None)
+        else:
+            self.check()
+
     def unstopped(self) -> Policy:
         """The same for cleaning up, which the wish to end does not end."""
         return replace(self, stop=None)
@@ -274,80 +284,122 @@ class Policy:
         """
         return replace(self, repeats=frozenset((Disposition.SLOW,)))
 
-    def pause(self, error: AgentError, number: int = 1) -> float:
-        """Seconds to let pass after the try of that *number* failed by *error*; each call draws its jitter anew."""
-        try:
-            wait = min(self.longest, self.first * self.factor ** (number - 1))
-        except OverflowError:  # a lock may be waited for more than a thousand times
-            wait = self.longest
-        if classify(error) is Disposition.SLOW:
-            wait = max(wait, self.slow)
-        return wait * (1 + self.jitter * self.random())
+    def repeated(
+        self,
+        attempt: Callable[[int], Generator[Y, None, T]],
+        why: Waiting,
+        *,
+        never: tuple[type[AgentError], ...] = (),
+        told: Callable[[AgentError], Iterable[Y]] = lambda _: (),
+    ) -> Generator[Y | Wait, None, T]:
+        """The steps of *attempt*, which is told its number, tried as the policy says, with waits between the tries.
 
-    def tries(self) -> Iterator[Attempt]:
-        """Tries; between two of them it sleeps. One that succeeded, or left its ``with`` by an error, is the last.
-
-        A ``for`` over them sees the failed try's ``error`` and ``wait`` before the sleep begins.
+        *told* says what is yielded of a failed try ahead of the wait for the next; errors that are *never* tried again,
+        permanent ones and that of the last try are raised.
         """
-        from tenacity import RetryCallState, Retrying, retry_if_exception
+        from tenacity import retry_if_exception, retry_if_not_exception_type
 
-        retrying = Retrying(
-            sleep=self.sleep,
+        failed: list[AgentError] = []
+        again = retry_if_exception(lambda error: classify(error) in self.repeats) & retry_if_not_exception_type(never)
+        for current in _tenacious()(
+            retry=again,
             stop=self._stop(),
             wait=self._wait,
+            before_sleep=lambda state: failed.append(_error(state)),
+            sleep=lambda _: None,  # but yielded here
             reraise=True,
-            retry=retry_if_exception(lambda error: classify(error) in self.repeats),
-        )
-        retrying.begin()
-        state = RetryCallState(retrying, None, (), {})
-        while True:
-            attempt = Attempt(retrying, state)
-            yield attempt
-            if attempt.error is None:
-                return
-            state.prepare_for_next_attempt()
-            if self.told is not None and classify(attempt.error) is Disposition.SLOW:
-                self.told(attempt.error, attempt.wait)
-            self.wait(attempt.wait)
-
-    def run(
-        self,
-        action: Callable[[], T],
-        *,
-        before_repeat: Callable[[], T | None] | None = None,
-        on_retry: Callable[[int, AgentError], None] | None = None,
-    ) -> T:
-        """*action*'s value, tried as the policy says; the error of the last try, or a permanent one, is raised.
-
-        *before_repeat* reads the state before every repeat; what it returns, unless None, ends the tries. *on_retry*
-        is told the number and the error of a failed try before the wait for the next.
-        """
-        for attempt in self.tries():
-            with attempt:
-                if attempt.number > 1 and before_repeat is not None and (found := before_repeat()) is not None:
-                    return found
-                return action()
-            if on_retry is not None and attempt.error is not None:
-                on_retry(attempt.number, attempt.error)
+        ):
+            if failed:
+                yield from told(failed[-1])
+                yield from self._waited(failed[-1], current.retry_state.upcoming_sleep, why)
+            with current:
+                return (yield from attempt(current.retry_state.attempt_number))
         raise AssertionError("a try neither returned nor raised, and none followed")
 
+    def _waited(self, error: AgentError, seconds: float, why: Waiting) -> Waits[None]:
+        if self.told is not None and classify(error) is Disposition.SLOW:
+            self.told(error, seconds)
+        holder = error.hint if isinstance(error, LockDenied) else None
+        return self.pause(seconds, why, holder or error.message)
+
+    def jittered(self, seconds: float) -> float:
+        """*seconds* and a part of them, drawn anew each time, so that many do not come back at once."""
+        return seconds * (1 + self.jitter * self.random())
+
+    def _wait(self, state: RetryCallState) -> float:
+        from tenacity import wait_exponential
+
+        least = self.slow if classify(_error(state)) is Disposition.SLOW else 0.0
+        grown = wait_exponential(multiplier=self.first, exp_base=self.factor, max=self.longest, min=least)
+        return self.jittered(grown(state))
+
     def _stop(self) -> Callable[[RetryCallState], bool]:
-        """Whether a failed try was the last: too many, a second bare failure, or the next would begin too late."""
-        started = self.clock()
-        seen: list[Disposition] = []
+        """Whether a failed try was the last: too many, a second bare failure, or the next would begin too late.
+
+        By the policy's clock; tenacity's own ``stop_before_delay`` knows the machine's alone.
+        """
+        from tenacity import stop_after_attempt
+
+        started, seen, attempts = self.clock(), list[Disposition](), stop_after_attempt(self.attempts)
 
         def stop(state: RetryCallState) -> bool:
-            seen.append(_disposition(state))
+            seen.append(classify(_error(state)))
             spent = self.clock() - started + state.upcoming_sleep
-            return len(seen) >= self.attempts or seen.count(Disposition.ONCE) > 1 or spent > self.deadline
+            return attempts(state) or seen.count(Disposition.ONCE) > 1 or spent > self.deadline
 
         return stop
 
-    def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        return self.pause(error, state.attempt_number) if isinstance(error, AgentError) else 0.0
+
+def at_once(action: Callable[[], T]) -> Waits[T]:
+    """*action* as steps that wait for nothing."""
+    yield from ()
+    return action()
 
 
-def _disposition(state: RetryCallState) -> Disposition:
-    error = state.outcome.exception() if state.outcome else None
-    return Disposition.PERMANENT if error is None else classify(error)
+def relayed(
+    steps: Generator[Y, None, T],
+    *,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    done: Callable[[Y], bool] = lambda _: False,
+) -> Generator[Y, None, T]:
+    """The same *steps*, each taken inside the context *around* it, less those that are *done* by themselves.
+
+    What is thrown in, or raised by *done*, is raised where the steps are.
+    """
+    resume = partial(next, steps)
+    while True:
+        with around():
+            try:
+                step = resume()
+            except StopIteration as end:
+                value: T = end.value
+                return value
+        try:
+            if not done(step):
+                yield step
+        except BaseException as error:  # noqa: BLE001 - it is the steps' to end by
+            resume = partial(steps.throw, error)
+        else:
+            resume = partial(next, steps)
+
+
+def driven(steps: Generator[Y | Wait, None, T], policy: Policy) -> Generator[Y, None, T]:
+    """The plain driver: what *steps* yield, less the waits, which are slept by *policy* in between."""
+
+    def slept(step: Y | Wait) -> bool:
+        if isinstance(step, Wait):
+            (policy if step.breakable else policy.unstopped()).wait(step.seconds)
+        return isinstance(step, Wait)
+
+    return cast("Generator[Y, None, T]", relayed(steps, done=slept))
+
+
+def completed(steps: Waits[T], policy: Policy) -> T:
+    """What *steps* return, their waits slept."""
+    driving: Generator[Never, None, T] = driven(steps, policy)
+    try:
+        next(driving)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    raise AssertionError("steps that only wait yielded something else")

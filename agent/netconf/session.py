@@ -34,15 +34,16 @@ from agent.model.errors import (
     SessionLost,
 )
 from agent.model.local.clock import Clock
+from agent.model.outcome import Waiting
 from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.retry import Policy, at_once, completed
 from agent.netconf.trace import Channel, Tap, Trace
 from agent.netconf.unlogged import Unlogged
 from agent.netconf.yang import yanglibrary
 from agent.netconf.yang.capability import Capabilities
 
 if TYPE_CHECKING:
-    from agent.netconf.retry import Policy
     from agent.netconf.yang.schema import Schema
 
 log = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ class Session:
         strict_models: whether only models known exactly are used; else the nearest older variant stands in.
         owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
         clock: what its time-outs go by.
+        before_write: called ahead of each rpc that changes something, which is not sent where it raises.
     """
 
     def __init__(
@@ -185,6 +187,7 @@ class Session:
         # Message-ids must not meet those of an orchestrator's own rpcs on a borrowed session.
         self._prefix = "" if owned else f"xr-agent-{uuid.uuid4().hex[:12]}-"
         self._writing: Pending | None = None
+        self.before_write: Callable[[], None] = lambda: None
         self._closed = False
         self._schema: Schema | None = None
 
@@ -280,6 +283,8 @@ class Session:
             raise RuntimeError(f"{operation} while {self._writing.operation} is unanswered: one write at a time")
         if not self.connected:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
+        if writes:
+            self.before_write()
         message_id = f"{self._prefix}{next(self._message_ids)}"
         longest = self.timeout if timeout is None else timeout
         pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id)
@@ -371,7 +376,9 @@ def connect(
             clock=device.clock,
         )
 
-    return opened() if policy is None else policy.opening().run(opened)
+    if policy is None:
+        return opened()
+    return completed(policy.opening().repeated(lambda _: at_once(opened), Waiting.SESSION), policy)
 
 
 Connector = Callable[[], Session]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.model.pki.certificate import Evidence
-from agent.model.state import Access, ConfigModel, Source
+from agent.model.state import Access, ConfigModel, ReadBy
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.by_rpc import NO_CANDIDATE, NO_CONFIG, NO_RPC
@@ -66,8 +66,8 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
         import_clean=trustpool.can_clean(schema),
         copy=trustpool.can_copy(schema),
         register_token=licensing.renewal(schema, "register-id-token"),
-        trustpoint_state=Source.CONSOLE if evidence is Evidence.CONSOLE else Source.YANG,
-        licensing_state=Source.YANG if licensed else Source.CONSOLE,
+        trustpoint_state=ReadBy.CONSOLE if evidence is Evidence.CONSOLE else ReadBy.YANG,
+        licensing_state=ReadBy.YANG if licensed else ReadBy.CONSOLE,
         evidence=evidence,
         reasons=tuple(reasons),
     )

@@ -26,7 +26,7 @@ from agent.model.plan import (
 )
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session
 from agent.remedy.commit.change import begun_anew
 from agent.remedy.commit.claim import Installing, claim, tidy
@@ -55,57 +55,70 @@ def apply(
     policy: Policy | None = None,
     *,
     connect: Connector | None = None,
+    turn: Callable[[], float] = lambda: 0.0,
     ssh: Ssh | None = None,
     log: WriteAheadLog | None = None,
-    at_end: Callable[[Session], None] | None = None,
+    at_end: Callable[[Session], Waits[None] | None] | None = None,
 ) -> Generator[Event, None, Outcome]:
     """Do what *plan* says; the last event carries the outcome, which is the generator's return value too.
 
     An expected failure ends in an outcome with its error, it is not raised. *connect* opens another session where this
-    one is lost and the state must be read back; without it such an end is ``unknown``. *ssh* is the CLI and SFTP, for
-    the methods that need them; it is used and not closed. *log* keeps what is begun at the router's configuration where
-    the next push finds it, should this one die; without it that is known to this push alone. *at_end* is called behind
-    the last step with the session that is in use by then, open or lost, so that what came of it can be read without
-    another one. Closing the generator early gives back locks, candidate and files.
+    one is lost and the state must be read back; without it such an end is ``unknown``. *turn* takes a turn to do so,
+    and says in how many seconds it comes. *ssh* is the CLI and SFTP, for the methods that need them; it is used and not
+    closed. *log* keeps what is begun at the router's configuration where the next push finds it, should this one die;
+    without it that is known to this push alone. *at_end* is called behind the last step with the session that is in
+    use by then, open or lost, so that what came of it can be read without another one. Closing the generator early
+    gives back locks, candidate and files.
+
+    What has to be waited for is slept by *policy* between the events; :func:`carry_out` leaves that to its caller.
     """
     policy = policy or Policy()
+    steps = carry_out(session, plan, policy, connect=connect, turn=turn, ssh=ssh, log=log, at_end=at_end)
+    return driven(steps, policy)
+
+
+def carry_out(
+    session: Session,
+    plan: Plan | Skip,
+    policy: Policy,
+    *,
+    connect: Connector | None = None,
+    turn: Callable[[], float] = lambda: 0.0,
+    ssh: Ssh | None = None,
+    log: WriteAheadLog | None = None,
+    at_end: Callable[[Session], Waits[None] | None] | None = None,
+) -> Steps[Outcome]:
+    """As :func:`apply`, its waits among the events: whoever drives it comes back when one is over.
+
+    Until then nothing holds a thread, and any thread may go on with it. What :func:`apply` raises where a wish to end
+    breaks a wait off, the driver throws into it.
+    """
     log = log or Memory()
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         if (left := log.unfinished()) is not None:
-            run = Run(session, _nothing(plan, left), make_plan, policy, connect, ssh, log, started=policy.clock())
+            run = Run(session, _nothing(plan, left), make_plan, policy, connect, ssh, log, turn, started=policy.clock())
             yield from _logged(run, _tidied(run))
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, make_plan, policy, connect, ssh, log, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, make_plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 
-def _logged(run: Run, events: Generator[Event, None, T]) -> Generator[Event, None, T]:
-    """The same events; what is logged on the way to each is bound to the step, what the caller logs between is not."""
-    try:
-        while True:
-            with bound(device=run.plan.device, step=run.current):
-                try:
-                    event = next(events)
-                except StopIteration as end:
-                    value: T = end.value
-                    return value
-            yield event
-    finally:
-        with bound(device=run.plan.device, step=run.current):
-            events.close()
+def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
+    """The same; what is logged on the way to each is bound to the step, what the driver logs between is not."""
+    return relayed(steps, around=lambda: bound(device=run.plan.device, step=run.current))
 
 
-def _carried_out(run: Run, at_end: Callable[[Session], None] | None) -> Generator[Event, None, Outcome]:
+def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | None) -> Steps[Outcome]:
     try:
         outcome = yield from _steps(run)
         run.release()
         run.settle()
         outcome = replace(outcome, steps=tuple(run.records))  # with what could not be given back
-        if at_end is not None:
-            at_end(run.session)
+        if at_end is not None and (reading := at_end(run.session)) is not None:
+            yield from reading
     except GeneratorExit:
         _abandoned(run)
         raise
@@ -123,7 +136,7 @@ def _nothing(skip: Skip, left: Unfinished) -> Plan:
     return Plan(skip.device, intent, Method.RPC, skip.config_model, steps=(), release=skip.release)
 
 
-def _tidied(run: Run) -> Generator[Event, None, None]:
+def _tidied(run: Run) -> Steps[None]:
     """End what an earlier push left, although there is nothing to do; what cannot be ended is said in the records."""
     try:
         yield from recover(run)
@@ -143,21 +156,21 @@ def _abandoned(run: Run) -> None:
     """
     try:
         if run.on_trial is not None:
-            run.alive()
+            completed(run.alive(), run.policy)
             cancelled(run, run.on_trial)
     except AgentError as error:
         _log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
         return
     if run.acted or not (run.changed and run.caution.rollback):
         return
-    for event in restore(run):
+    for event in driven(restore(run), run.policy):
         _log.info("%s: %s %s: %s", event.device, event.step, event.status.value, event.detail)
 
 
-def _steps(run: Run) -> Generator[Event, None, Outcome]:
+def _steps(run: Run) -> Steps[Outcome]:
     """The plan's steps; where its method fails in a way that another may not, the next method's, planned anew."""
     while True:
-        error = (yield from _try(run)) or still_there(run)
+        error = (yield from _try(run)) or (yield from still_there(run))
         if error is None:
             return run.outcome()
         try:
@@ -171,7 +184,7 @@ def _steps(run: Run) -> Generator[Event, None, Outcome]:
             return run.outcome()
 
 
-def _failed(run: Run, error: AgentError) -> Generator[Event, None, Outcome]:
+def _failed(run: Run, error: AgentError) -> Steps[Outcome]:
     """The end by *error*: what this run configured is rolled back where it is known that it did not do.
 
     What cannot be rolled back leaves the device in doubt.
@@ -195,7 +208,7 @@ def _proven(run: Run) -> bool:
     return run.evidence is not Evidence.NONE
 
 
-def _try(run: Run) -> Generator[Event, None, AgentError | None]:
+def _try(run: Run) -> Steps[AgentError | None]:
     try:
         _prepare(run)
         yield from recover(run)
@@ -218,7 +231,7 @@ def _taken(run: Run) -> Steps[None]:
     if run.log.unfinished() is not None:
         steps, claimed, locked = (yield from claim(run, steps)), True, run.holds_locks
     while steps:
-        run.policy.wait(0)
+        run.policy.check()
         step = steps[0]
         if isinstance(step, Installing) and (not claimed or (locked and not run.holds_locks)):
             steps, claimed, locked = (yield from claim(run, steps)), True, run.holds_locks
@@ -262,7 +275,7 @@ def _confirmable(run: Run) -> None:
         )
 
 
-def _step(run: Run, step: Step) -> Generator[Event, None, None]:
+def _step(run: Run, step: Step) -> Steps[None]:
     match step:
         case ConfigureTrustpoint(model=ConfigModel.NONE):
             yield from type_trustpoint(run, step)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
 
 from agent.model.errors import (
@@ -21,16 +20,16 @@ from agent.model.method import Method
 from agent.model.outcome import Event, Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
-from agent.netconf.retry import Disposition, classify
+from agent.netconf.retry import Disposition, Waits, classify
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.observe import observe
-from agent.remedy.run import Run
+from agent.remedy.observe import observation
+from agent.remedy.run import Run, Steps
 
 _ANOTHER_MAY = (CertificateMissing, ConsoleError, FileError, SchemaError, CapabilityMissing, ConnectError)
 """Errors that say: this method is not open here. Locks, other certificates and lost answers are not among them."""
 
 
-def fall_back(run: Run, error: AgentError) -> Generator[Event, None, Plan | None]:
+def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
     """The plan of the next method that is offered, or None; a plan without steps means that nothing is left to do.
 
     Each method that is not offered after all goes into the outcome's steps with its reason, and into the hint of
@@ -43,7 +42,7 @@ def fall_back(run: Run, error: AgentError) -> Generator[Event, None, Plan | None
         return None  # the certificate is there, or the error is one that no other method cures
     refused: list[str] = []
     for place, method in enumerate(run.plan.fallbacks):
-        following = _planned(run, method)
+        following = yield from _planned(run, method)
         if isinstance(following, Plan):
             yield Event(
                 run.plan.device, "method", Status.RETRY, f"{run.plan.method.value} did not do; {method.value} next"
@@ -67,13 +66,14 @@ def _may_go_on(error: AgentError) -> bool:
     return isinstance(error, _ANOTHER_MAY)
 
 
-def _planned(run: Run, method: Method) -> Plan | Skip:
+def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
     """The method's plan, or why there is none."""
     intent = replace(run.plan.intent, method=method)
     try:
         if METHODS[method].by_cli:
-            run.shell().console()
-        state = observe(run.alive(), intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+            (yield from run.cli()).console()
+        session = yield from run.alive()
+        state = yield from observation(session, intent.trustpoint, run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
     except Interrupted as error:
         said = f"interrupted before method {method.value} was tried"
         raise Interrupted(said, device=run.plan.device, hint=error.hint) from error

@@ -14,7 +14,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy import read
 from agent.remedy.access import access
@@ -51,11 +51,28 @@ def observe(
     """
     policy = policy or Policy()
     with bound(device=session.device):
-        ways = access(session.capabilities, session.schema)
-        state = _by_models(session, trustpoint_name, policy, ways)
-        if full:
-            state = _judged_by_models(session, state, policy, signatures or bundled().signatures)
-        return state if ssh is None else _by_cli(ssh, state, full=full, trustpool=trustpool)
+        by = signatures or bundled().signatures if full else None
+        reading = observation(session, trustpoint_name, policy, ssh=ssh, judged_by=by, trustpool=trustpool)
+        return completed(reading, policy)
+
+
+def observation(
+    session: Session,
+    trustpoint_name: str,
+    policy: Policy,
+    *,
+    ssh: Ssh | None = None,
+    judged_by: Signatures | None = None,
+    trustpool: bool = False,
+) -> Waits[State]:
+    """As :func:`observe`, its waits as values; in full where it is to be *judged_by* signatures."""
+    ways = access(session.capabilities, session.schema)
+    state = yield from _by_models(session, trustpoint_name, policy, ways)
+    if judged_by is not None:
+        state = yield from _judged_by_models(session, state, policy, judged_by)
+    if ssh is not None:
+        state = yield from _by_cli(ssh, state, full=judged_by is not None, trustpool=trustpool)
+    return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +97,7 @@ class Glance:
         return None if evidence is Evidence.NONE else evidence is not None
 
 
-def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
+def glance(session: Session, trustpoint_name: str, policy: Policy) -> Waits[Glance]:
     """Trustpoint, certificate and licensing by their models, each asked for once, all in flight together.
 
     Raises:
@@ -94,7 +111,7 @@ def glance(session: Session, trustpoint_name: str, policy: Policy) -> Glance:
         trustpoint.certificate_query(schema, trustpoint_name),
         licensing.query(schema),
     ]
-    return Glance(*ask(session, queries, policy))
+    return Glance(*(yield from ask(session, queries, policy)))
 
 
 def reread(
@@ -104,7 +121,7 @@ def reread(
     *,
     ssh: Ssh | None,
     trustpool: bool = False,
-) -> State:
+) -> Waits[State]:
     """*state* with the trustpoint and its certificate as they are now, by the CLI where the models do not tell.
 
     *trustpool* reads that again as well, and so does a state that was made with it.
@@ -113,20 +130,30 @@ def reread(
     state = replace(state, config=config, certificate=certificate)
     if ssh is None or state.cli is not None:
         return state
-    return replace(_trustpoint_by_cli(ssh, state), trustpool=cliread.trustpool(ssh) if pool else state.trustpool)
+    state = yield from _trustpoint_by_cli(ssh, state)
+    if pool:
+        yield from ssh.opening()
+        state = replace(state, trustpool=cliread.trustpool(ssh))
+    return state
 
 
-def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Reading[Licensing]:
+def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> Waits[Reading[Licensing]]:
     """The licensing state by its model, else over the CLI."""
-    with bound(device=session.device):
-        reading = ask_one(session, licensing.query(session.schema), policy)
-        return reading if ssh is None else read.told(reading, lambda: cliread.licensing(ssh))
+    return relayed(_licensing(session, policy, ssh), around=lambda: bound(device=session.device))
 
 
-def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> State:
+def _licensing(session: Session, policy: Policy, ssh: Ssh | None) -> Waits[Reading[Licensing]]:
+    reading = yield from ask_one(session, licensing.query(session.schema), policy)
+    if ssh is None or not read.untold(reading):
+        return reading
+    yield from ssh.opening()
+    return read.told(reading, lambda: cliread.licensing(ssh))
+
+
+def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Waits[State]:
     schema = session.schema
     certificate_query = trustpoint.certificate_query(schema, name)
-    config, certificate, licence, release, fixes = ask(
+    config, certificate, licence, release, fixes = yield from ask(
         session,
         [
             trustpoint.config_query(schema, ways.config_model, name),
@@ -139,7 +166,7 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Sta
     )
     if config.value is not None and certificate.answered and certificate.value is None:
         # Empty data is no proof that the certificate is missing when the configuration says the trustpoint is there.
-        certificate = ask_until_there(session, certificate_query, policy)
+        certificate = yield from ask_until_there(session, certificate_query, policy)
     return State(
         device=session.device,
         trustpoint=name,
@@ -152,7 +179,7 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Sta
     )
 
 
-def _judged_by_models(session: Session, state: State, policy: Policy, signatures: Signatures) -> State:
+def _judged_by_models(session: Session, state: State, policy: Policy, signatures: Signatures) -> Waits[State]:
     schema = session.schema
     transports = transport.queries(schema)
     queries: list[Query[Any]] = [
@@ -162,7 +189,7 @@ def _judged_by_models(session: Session, state: State, policy: Policy, signatures
         reporting.query(schema),
         *transports,
     ]
-    logged, client, names, reported, *places = ask(session, queries, policy)
+    logged, client, names, reported, *places = yield from ask(session, queries, policy)
     return replace(
         state,
         peer_verification=client.part(lambda shown: shown.peer),
@@ -174,7 +201,7 @@ def _judged_by_models(session: Session, state: State, policy: Policy, signatures
     )
 
 
-def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
+def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[State]:
     """Fill in over the CLI what is wanted and no model shows."""
     alone = all(METHODS[method].by_cli for method in state.access.methods)
     lacking = (
@@ -184,12 +211,13 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
     )
     if not (lacking or full or trustpool):
         return replace(state, cli=None)
+    yield from ssh.opening()
     try:
         ssh.console()
     except AgentError as error:
         return replace(state, cli=f"the CLI over SSH cannot be used: {error.message}")
     state = replace(
-        _trustpoint_by_cli(ssh, state),
+        (yield from _trustpoint_by_cli(ssh, state)),
         cli=None,
         software=read.told(state.software, lambda: cliread.software(ssh)),
         trustpool=cliread.trustpool(ssh),
@@ -197,13 +225,13 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> State:
     return _judged_by_cli(ssh, state) if full else state
 
 
-def _trustpoint_by_cli(ssh: Ssh, state: State) -> State:
+def _trustpoint_by_cli(ssh: Ssh, state: State) -> Waits[State]:
     """With the trustpoint and its certificate by the CLI where the models do not tell."""
     name, configured = state.trustpoint, state.config.value is not None
     return replace(
         state,
-        config=read.config(ssh, name, state.config, model=state.access.config_model),
-        certificate=read.certificate(ssh, name, state.certificate, doubted=configured),
+        config=(yield from read.config(ssh, name, state.config, model=state.access.config_model)),
+        certificate=(yield from read.certificate(ssh, name, state.certificate, doubted=configured)),
     )
 
 

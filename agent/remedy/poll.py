@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
+from agent.model.outcome import Waiting
 from agent.model.state import AuthorizationState, Licensing, Reading
-from agent.netconf.retry import Disposition, Policy, classify
+from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
 from agent.netconf.session import Connector, Session
 from agent.remedy.observe import read_licensing
 from agent.xr.cli.sshport import Ssh
@@ -70,6 +71,7 @@ def poll(
 
     Raises:
         CapabilityMissing: no model of the device shows licensing.
+        Interrupted: the policy's wish to end came.
         AgentError: errors that waiting does not cure, such as a refused login or an unknown host key.
     """
     policy = policy or Policy()
@@ -85,13 +87,13 @@ def poll(
     )
     try:
         while True:
-            sample = watch.sample()
+            sample = completed(watch.sample(), policy)
             yield sample
             if sample.reached:
                 return
             if end is not None and policy.clock() + watch.wait > end:
                 return
-            policy.sleep(watch.wait)
+            completed(policy.pause(watch.wait, Waiting.INTERVAL), policy)
     finally:
         watch.close()
 
@@ -102,22 +104,24 @@ class Watch:
     def __init__(
         self,
         connect: Connector,
-        read: Callable[[Session], Reading[Licensing]],
+        read: Callable[[Session], Waits[Reading[Licensing]]],
         until: Until,
         *,
         interval: float,
         policy: Policy,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         device: str = "device",
+        turn: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._interval = self.wait = interval
+        self._turn = turn
         self._connect, self._read, self._until, self._policy = connect, read, until, policy
         self._now, self._device = now, device
         self._session: Session | None = None
         self._before: Licensing | None = None
         self._failures = 0
 
-    def sample(self) -> Sample:
+    def sample(self) -> Waits[Sample]:
         """One look; a device that is away is a sample with its error.
 
         Raises:
@@ -125,7 +129,7 @@ class Watch:
             AgentError: errors that waiting does not cure.
         """
         try:
-            reading = self._read(self._connected())
+            reading = yield from self._read((yield from self._connected()))
         except (ConnectError, SessionLost, ReplyTimeout) as error:
             return self.failed(error)
         self._failures, self.wait = 0, self._interval
@@ -153,9 +157,10 @@ class Watch:
         """Whether a session is kept; it may be lost without anybody knowing yet."""
         return self._session is not None
 
-    def _connected(self) -> Session:
+    def _connected(self) -> Waits[Session]:
         if self._session is None or not self._session.connected:
             self.close()
+            yield from self._policy.pause(self._turn(), Waiting.TURN)
             self._session = self._connect()
             self._device = self._session.device
         return self._session
@@ -170,8 +175,8 @@ class Watch:
     def _backed_off(self, error: AgentError) -> str:
         """Wait longer while the device is away; what is said of it."""
         grown = max(self._interval, min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(self._failures - 1, _DOUBLINGS)))
-        self.wait = max(grown, self._policy.pause(error))
         limited = classify(error) is Disposition.SLOW
+        self.wait = max(grown, self._policy.jittered(self._policy.slow)) if limited else grown
         return f"{error.message}; rate limit: trying again in {self.wait:.0f} s" if limited else error.message
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
 from agent.model.state import ConfigModel, Reading, TrustpointConfig
+from agent.netconf.retry import Waits
 from agent.xr.cli import readings as cliread
 
 if TYPE_CHECKING:
@@ -33,20 +34,28 @@ def told(reading: Reading[T], by_cli: Callable[[], Reading[T]], *, doubted: bool
     return reading if reading.empty else Reading(source=shown.source, missing=f"{reading.missing}; {shown.missing}")
 
 
-def certificate(ssh: Ssh | None, name: str, reading: Reading[Certificate], *, doubted: bool) -> Reading[Certificate]:
+def certificate(
+    ssh: Ssh | None, name: str, reading: Reading[Certificate], *, doubted: bool
+) -> Waits[Reading[Certificate]]:
     """The CA certificate of trustpoint *name*, as :func:`told`; *reading* where there is no CLI."""
-    return reading if ssh is None else told(reading, lambda: cliread.certificate(ssh, name), doubted=doubted)
+    if ssh is None or not untold(reading, doubted=doubted):
+        return reading
+    yield from ssh.opening()
+    return told(reading, lambda: cliread.certificate(ssh, name), doubted=doubted)
 
 
 def config(
     ssh: Ssh | None, name: str, reading: Reading[TrustpointConfig], *, model: ConfigModel | None = None
-) -> Reading[TrustpointConfig]:
+) -> Waits[Reading[TrustpointConfig]]:
     """The configuration of trustpoint *name*: of the CLI where *reading* is missing, for whatever reason.
 
     With *model*, the one that a plan would write by, only where that is text or none: what refuses to be read would
     not be written either.
     """
-    return reading if ssh is None or not config_untold(reading, model) else cliread.config(ssh, name)
+    if ssh is None or not config_untold(reading, model):
+        return reading
+    yield from ssh.opening()
+    return cliread.config(ssh, name)
 
 
 def config_untold(reading: Reading[Any], model: ConfigModel | None) -> bool:
@@ -54,8 +63,9 @@ def config_untold(reading: Reading[Any], model: ConfigModel | None) -> bool:
     return not reading.answered and model in _BY_TEXT
 
 
-def listed(ssh: Ssh, anchor: TrustAnchor) -> Reading[bool]:
+def listed(ssh: Ssh, anchor: TrustAnchor) -> Waits[Reading[bool]]:
     """Whether *anchor* is in the trustpool, which no model shows."""
+    yield from ssh.opening()
     return cliread.trustpool(ssh).part(
         lambda entries: any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in entries)
     )

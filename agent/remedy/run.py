@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
-from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
+from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
 from agent.model.state import Enrollment, State, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Connector, Pending, Session
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ PUSH = "push"
 _LONGEST_WAIT = 5.0
 
 T = TypeVar("T")
-Steps = Generator[Event, None, T]
+Steps = Generator[Event | Wait, None, T]
+"""What is done on a device: it yields what happens, and waits for whoever drives it to let pass, on its way to a value.
+
+That may be another thread each time, and later than asked for.
+"""
 
 
 class NoLongerPlanned(AgentError):
@@ -72,6 +76,7 @@ class Run:
     Attributes:
         planner: makes the plan anew from what is there by then.
         connect: opens a further session to the same device; without it a lost session ends the push.
+        turn: takes a turn to do so; in how many seconds it comes.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
@@ -95,6 +100,7 @@ class Run:
     connect: Connector | None = None
     ssh: Ssh | None = None
     log: WriteAheadLog = field(default_factory=Memory)
+    turn: Callable[[], float] = lambda: 0.0
     records: list[StepRecord] = field(default_factory=list)
     retries: int = 0
     changed: bool = False
@@ -192,28 +198,35 @@ class Run:
         return self.connect is not None and self.session.capabilities.confirmed_commit
 
     def persist(
-        self,
-        step: str,
-        action: Callable[[], T],
-        *,
-        before_repeat: Callable[[], T | None] | None = None,
-        policy: Policy | None = None,
+        self, step: str, action: Callable[[], T], *, before_repeat: Callable[[], Steps[T | None]] | None = None
     ) -> Steps[T]:
         """*action* until it succeeds or the policy ends; *before_repeat* reads the state and may make it needless.
 
         Without it nothing opens another session, so a lost one ends the tries.
         """
-        for attempt in (policy or self.policy).tries():
-            with attempt:
-                if attempt.number > 1 and before_repeat is not None and (found := before_repeat()) is not None:
-                    return found
-                return action()
-            error = attempt.error
-            if before_repeat is None and isinstance(error, SessionLost):
-                raise error
+
+        def attempt(number: int) -> Steps[T]:
+            if number > 1 and before_repeat is not None and (found := (yield from before_repeat())) is not None:
+                return found
+            return action()
+
+        return self.repeated(step, attempt, self.policy, never=() if before_repeat else (SessionLost,))
+
+    def repeated(
+        self,
+        step: str,
+        attempt: Callable[[int], Steps[T]],
+        policy: Policy,
+        why: Waiting = Waiting.BUSY,
+        never: tuple[type[AgentError], ...] = (SessionLost,),
+    ) -> Steps[T]:
+        """As :meth:`Policy.repeated`, each repeat an event."""
+
+        def told(error: AgentError) -> Steps[None]:
             log.info("%s: %s is repeated: %s", self.plan.device, step, error)
-            yield self.retried(step, error.message if error else "")
-        raise AssertionError("the policy neither returned nor raised")
+            yield self.retried(step, error.message)
+
+        return policy.repeated(attempt, why, never=never, told=told)
 
     def settle(self) -> None:
         """Read the answers nobody waited for (unlocks); a refusal there is said, and changes no result."""
@@ -277,7 +290,7 @@ class Run:
             if self.ssh is not None and shell is not None:
                 self.ssh.policy = shell
 
-    def further(self, deadline: float) -> Session:
+    def further(self, deadline: float) -> Waits[Session]:
         """Another session beside the one of now, to be closed or adopted; asked for until *deadline* by the clock.
 
         A device that limits new sessions is asked every few seconds as well, since a trial may be over in a minute.
@@ -294,14 +307,23 @@ class Run:
         left = max(0.0, deadline - self.policy.clock())
         slow = min(self.policy.slow, _LONGEST_WAIT)
         patient = replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
-        return patient.run(self.connect)
+        return (yield from self._opened(self.connect, patient))
+
+    def _opened(self, connect: Connector, policy: Policy) -> Waits[Session]:
+        """Another session; a wish to end breaks off what is waited for between tries, and not a turn that was taken."""
+
+        def attempt(_: int) -> Waits[Session]:
+            yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
+            return connect()
+
+        return policy.repeated(attempt, Waiting.SESSION)
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""
         self.close_reopened()
         self.session = self._reopened = session
 
-    def alive(self) -> Session:
+    def alive(self) -> Waits[Session]:
         """The session, reopened where it was lost and a connector is at hand.
 
         A device that takes no connection at the moment is asked again: once something was sent to it for as long as a
@@ -314,12 +336,19 @@ class Run:
             if self.session.owned:
                 self.session.close()  # what broke it may have left the connection, and with it the locks
             if self.changed or self.trial_ends is not None:
-                self.adopt(self.further(self.trial_ends or self.policy.clock() + self.caution.confirm_timeout))
+                end = self.trial_ends or self.policy.clock() + self.caution.confirm_timeout
+                self.adopt((yield from self.further(end)))
             elif self.connect is None:
-                self.further(0.0)
+                yield from self.further(0.0)
             else:
-                self.adopt(self.policy.run(self.connect))
+                self.adopt((yield from self._opened(self.connect, self.policy)))
         return self.session
+
+    def cli(self) -> Waits[Ssh]:
+        """As :meth:`shell`, the connection open where that can be."""
+        ssh = self.shell()
+        yield from ssh.opening()
+        return ssh
 
     def shell(self) -> Ssh:
         """The CLI and SFTP.

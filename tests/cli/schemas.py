@@ -9,6 +9,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from agent.fleet.results import objects
+
 
 @cache
 def schema(name: str) -> Any:
@@ -19,5 +21,6 @@ def schema(name: str) -> Any:
 
 
 def check(name: str, value: object) -> None:
-    """Raise ValidationError where *value* is not as the schema *name* says."""
-    Draft202012Validator(schema(name), format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+    """Raise ValidationError where *value*, as JSON has it, is not as the schema *name* says."""
+    validator = Draft202012Validator(schema(name), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    validator.validate(objects.plain(value))

@@ -122,6 +122,26 @@ def test_plan_groups_equal_plans(fleet: Fleet) -> None:
     assert done.exit_code == 1
 
 
+@pytest.mark.parametrize("command", ["assess", "plan", "push"])
+def test_all_that_is_printed_and_written_of_many_is_as_its_schema_says(fleet: Fleet, command: str) -> None:
+    fleet.add()
+    (away,) = fleet.add(release="6.6.3", ssh=False)
+    away.faults.append(Fault("hello", FaultKind.RAW, data=b"<no/>", times=100))
+    report, run = fleet.folder / "report.json", fleet.run
+    done = run(command, *(["--yes"] if command == "push" else []), "--report", str(report), "--format", "jsonl")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {line["device"] for line in lines} == {device.name for device in fleet.devices}
+    written = json.loads(report.read_text())
+    check("report", written)
+    assert len(written["devices"]) == 2
+    for one in (*lines, *(device["result"] for device in written["devices"])):
+        check(command, one)
+    for words in ([], ["last"], ["last", "--device", away.name]):
+        told = ["history", *words, "--journal", str(fleet.journal), "--format", "json"]
+        for one in json.loads(CliRunner().invoke(program, told, catch_exceptions=False).stdout):
+            check("history", one)
+
+
 @pytest.mark.parametrize("crew", [[], ["--processes", "2"]])
 def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet, crew: list[str]) -> None:
     fleet.add(4)
@@ -141,8 +161,10 @@ def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet,
 def test_a_failed_canary_stops_the_run_and_the_rest_is_resumed(fleet: Fleet) -> None:
     canary, *others = fleet.add(4, ssh=False)
     canary.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
-    done = fleet.run("push", "--yes", "--canary", "1")
+    done = fleet.run("push", "--yes", "--canary", "1", "--format", "json")
     assert done.exit_code == 1
+    (only,) = json.loads(done.stdout)
+    check("push", only)
     assert "stopped: 1 router failed, in canary of 4; 3 routers not begun, 1 router not ended well" in done.stderr
     assert "which goes to those not begun first; see why: xr-agent history" in " ".join(done.stderr.split())
     assert not any(device.log for device in others)

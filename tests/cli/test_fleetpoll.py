@@ -188,6 +188,10 @@ def test_history_shows_a_poll(fleet: Fleet) -> None:
     words = ["history", "last", "--device", device.name, "--journal", str(fleet.journal)]
     shown = CliRunner().invoke(program, words, catch_exceptions=False)
     assert "contact yes" in shown.stdout
+    for more in ([], words[1:2], words[1:4]):
+        told = CliRunner().invoke(program, ["history", *more, *words[4:], "--format", "json"], catch_exceptions=False)
+        (one,) = json.loads(told.stdout)
+        check("history", one)
     assert "contacted" in shown.stdout
 
 

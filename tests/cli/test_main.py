@@ -44,7 +44,7 @@ def test_the_version_needs_no_library_but_click() -> None:
         "except SystemExit:\n"
         " names = {name.partition('.')[0] for name in sys.modules}\n"
         " print(sorted(names & {'rich', 'paramiko', 'ncclient', 'lxml', 'cryptography', 'pyang', 'yangson', 'asyncssh',"
-        " 'importlib_metadata', 'asyncio', 'logging'} | ({'importlib.metadata'} & set(sys.modules))))\n"
+        " 'importlib_metadata', 'asyncio', 'logging', 'msgspec'} | ({'importlib.metadata'} & set(sys.modules))))\n"
     )
     done = python("--version", code=code)
     assert done.stdout.splitlines()[-1] == "[]"
@@ -56,7 +56,7 @@ def test_help_names_every_command_without_loading_their_libraries() -> None:
         "from agent.cli.main import main\n"
         "try:\n main()\n"
         "except SystemExit:\n"
-        " print(sorted({'rich', 'paramiko', 'lxml', 'asyncssh'} & set(sys.modules)))\n"
+        " print(sorted({'rich', 'paramiko', 'lxml', 'asyncssh', 'msgspec'} & set(sys.modules)))\n"
     )
     done = python("--help", code=code)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -17,7 +17,9 @@ from click.testing import CliRunner
 
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
+from agent.fleet.results import objects
 from agent.fleet.results.record import DeviceRecord, RunRecord, RunState
+from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
@@ -76,7 +78,7 @@ def test_the_journal_and_the_report_have_it(
     assert (record.device, record.word, record.well) == ("127.0.0.1", word, True)
     made = json.loads(done.stdout)
     seen = made[-1] if isinstance(made, list) else made
-    assert dict(record.plain).items() <= seen.items()
+    assert objects.plain(record.plain).items() <= seen.items()
     assert json.loads(path.read_text())["run"]["change_ref"] == "CHG1"
 
 
@@ -84,7 +86,7 @@ def test_what_is_kept_of_a_push_are_its_steps_and_the_state_before_and_after(lab
     assert lab.run("push", lab.add(), "--yes").exit_code == 0
     with Journal.open(create=False) as journal:
         record, trail = journal.trail("last", "127.0.0.1")
-    assert (record.word, record.method) == ("remedied", "rpc")
+    assert (record.word, record.method) == ("remedied", Method.RPC)
     assert {"lock", "commit", "confirm", "ca-authenticate"} <= {one.step for one in trail.moments}
     assert trail.before is not None
     assert trail.after is not None

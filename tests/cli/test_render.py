@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
 
 from agent.cli.view import render
+from agent.cli.view.fleetview import plan_groups
 from agent.fleet.results.objects import show_object
+from agent.fleet.results.record import Kind
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
 from agent.model.pki.certificate import Certificate, Evidence
@@ -20,6 +21,7 @@ from agent.model.state import Reading
 from agent.remedy.assess import assess
 from agent.remedy.plan import plan
 from agent.remedy.poll import Sample
+from tests.fleet.records import devices, unended
 from tests.remedy.states import ANCHOR, CERTIFICATE, LICENSING, NOW, state
 
 EVIL = "\x1b]0;owned\x07[red]root[/red]\x1b[2J"
@@ -76,9 +78,11 @@ def test_show_says_what_could_not_be_read() -> None:
     seen = replace(seen, licensing=replace(seen.licensing, notes=(note,)), syslog=Reading(value=(), notes=(note,) * 2))
     shown = " ".join(drawn(render.show_view(seen, None)).split())
     assert shown.count("/c/count cannot be read") == 2
-    made: Any = show_object(seen, address=None)
-    assert made["licensing"]["notes"] == [note]
-    assert made["certificate"]["notes"] == []
+    made = show_object(seen, address=None)
+    assert made.licensing is not None
+    assert made.licensing.notes == (note,)
+    assert made.certificate is not None
+    assert made.certificate.notes == ()
 
 
 def test_show_has_licensing_in_full() -> None:
@@ -125,3 +129,10 @@ def test_the_anchor_comes_with_both_fingerprints() -> None:
     assert "DF:71:7E:AA:4A:D9:4E:C9:55:84:99:60:2D:48:DE:5F:BC:F0:3A:25" in text
     assert "5D:56:49:9B" in text
     assert "bundled" in text
+
+
+def test_a_router_without_a_plan_is_not_among_those_with_nothing_to_do() -> None:
+    made = [*devices(2, Kind.PLAN), unended("waiting", "w1"), unended("doubtful", "d1")]
+    told = [line.plain.partition("  (")[0] for line in plan_groups(made)]
+    assert "1 router: nothing to do" in told
+    assert {"1 router: no plan: waiting", "1 router: no plan: doubtful"} <= set(told)

@@ -8,7 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import agent
+from agent.fleet.results import objects
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunRecord, RunState
+from agent.fleet.results.structs import Step
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Status, StepRecord
 from agent.model.outcome import Result as PushResult
@@ -58,7 +60,7 @@ def run(kind: Kind = Kind.PUSH, **changes: object) -> RunRecord:
         change_ref="CHG0042317",
         settings={"inventory": "routers.yaml", "workers": 20, "method": "auto", "password": "env:XR_PASSWORD"},
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # the caller names the fields
+    return made.evolve(**changes)
 
 
 def counted(devices: Iterator[DeviceRecord]) -> Counter[str]:
@@ -74,12 +76,13 @@ def devices(count: int, kind: Kind = Kind.PUSH) -> Iterator[DeviceRecord]:
         began = NOW - timedelta(minutes=29) + timedelta(milliseconds=number * 60)
         took = timedelta(seconds=0.3 + number % 17 / 4)
         result = replace(result, address=f"{result.device}.example:830", began=began, ended=began + took)
-        yield replace(result.record(ANCHOR), batch="canary" if number < 5 else f"batch {1 + number // 500}")
+        yield result.record(ANCHOR).evolve(batch="canary" if number < 5 else f"batch {1 + number // 500}")
 
 
 def hostile() -> DeviceRecord:
     """One that fills every field with what might be obeyed, or is a megabyte long."""
-    step = StepRecord(HOSTILE, Status.FAILED, MEGABYTE)
+    step = Step(HOSTILE, Status.FAILED, MEGABYTE)
+    plan = objects.unplanned_object(HOSTILE, MEGABYTE, ANCHOR, Failure("connect", HOSTILE, MEGABYTE))
     return DeviceRecord(
         HOSTILE,
         "failed",
@@ -88,8 +91,8 @@ def hostile() -> DeviceRecord:
         batch=HOSTILE,
         reasons=(HOSTILE, MEGABYTE, *(["again"] * 1000)),
         steps=(step,),
-        error=Failure("connect", HOSTILE, MEGABYTE),
-        plain={"diff": [HOSTILE, MEGABYTE], HOSTILE: HOSTILE},
+        error=plan.error,
+        plain=plan.evolve(diff=(HOSTILE, MEGABYTE)),
     )
 
 

@@ -15,6 +15,7 @@ from agent.fleet.inventory.target import Target
 from agent.model.device import Device as Router
 from agent.model.errors import ConnectError
 from agent.model.state import Licensing, Reading
+from agent.netconf.retry import Waits, at_once
 from agent.remedy.observe import Glance
 from agent.simulator import Device
 from tests.support import Clock
@@ -86,5 +87,5 @@ class Stage:
         with self.lock:
             self.closed += 1
 
-    def glance(self, session: Any, name: str, policy: Any) -> Glance:
-        return Glance(Reading(), Reading(), Reading(Licensing(), source="stage"))
+    def glance(self, session: Any, name: str, policy: Any) -> Waits[Glance]:
+        return at_once(lambda: Glance(Reading(), Reading(), Reading(Licensing(), source="stage")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,15 +15,16 @@ import agent
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.results.record import Kind
-from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.job import ClientLost, Hooks, Job, perform
 from agent.fleet.run.rate import Limiter, Rate
+from agent.model.caution import Caution, CommitMode
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
 from agent.model.plan import Register
 from agent.model.unfinished import Unfinished
 from agent.simulator import Device, Fault, FaultKind
 from tests.fleet.routers import target
-from tests.support import Clock, Lab, left_clean, logged
+from tests.support import Clock, Lab, eventually, left_clean, logged
 
 TARGET = Target("r1", "r1.example")
 
@@ -31,7 +34,7 @@ class Failing(Limiter):
         super().__init__(Rate())
         self.error = error
 
-    def wait(self, *of: object) -> None:
+    def turn(self, *of: object) -> float:
         raise self.error
 
 
@@ -139,6 +142,87 @@ def test_where_nothing_was_done_there_is_no_state_after_it(lab: Lab, reach: Reac
 def test_a_run_that_cannot_be_kept_does_not_go_on() -> None:
     with pytest.raises(JournalError):
         perform(Job(Kind.PUSH), TARGET, Hooks(limiter=Failing(JournalError("the disk is full"))))
+
+
+class Gone(Kept):
+    """The journal of a client that is lost when a router comes to a step, and at each later word."""
+
+    def __init__(self, device: Device, step: str, status: Status) -> None:
+        super().__init__()
+        self._device, self._at = device, (step, status)
+        self.counted: Counter[str] | None = None
+
+    def event(self, event: Event) -> None:
+        super().event(event)
+        self._lost((event.step, event.status) == self._at)
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        self._lost(change is not None and self._at == ("unfinished", Status.STARTED))
+
+    def _lost(self, now: bool) -> None:
+        if now and self.counted is None:
+            self.counted = Counter(self._device.counters)
+        if self.counted is not None:
+            raise ClientLost("the client is gone")
+
+
+@pytest.mark.parametrize("commit", CommitMode)
+@pytest.mark.parametrize(
+    "step, status",
+    [
+        ("lock", Status.STARTED),
+        ("lock", Status.DONE),
+        ("unfinished", Status.STARTED),
+        ("edit-config", Status.STARTED),
+        ("edit-config", Status.DONE),
+        ("commit", Status.STARTED),
+        ("commit", Status.DONE),
+        ("confirm", Status.STARTED),
+        ("ca-authenticate", Status.STARTED),
+        ("ca-authenticate", Status.DONE),
+    ],
+)
+def test_where_the_client_is_lost_nothing_more_is_sent_and_the_sessions_end(
+    lab: Lab, reach: Reach, clock: Clock, step: str, status: Status, commit: CommitMode
+) -> None:
+    device = lab.add(terminal_rpc="installs")
+    log = Gone(device, step, status)
+    job = Job(Kind.PUSH, reach, agent.Intent(caution=Caution(commit=commit)))
+    if commit is CommitMode.PLAIN and step == "confirm":
+        return
+    with pytest.raises(ClientLost):
+        perform(job, target(device), Hooks(log=log, policy=clock.policy()))
+    assert log.counted is not None
+    more = Counter(device.counters) - log.counted
+    assert set(more) <= {"close-session"}, more
+    assert eventually(lambda: not device.sessions)
+    assert left_clean(device)
+
+
+@pytest.mark.parametrize("step, sent", [("edit-config", 0), ("commit", 0), ("confirm", 1), ("ca-authenticate", 2)])
+def test_a_write_that_was_kept_is_not_sent_where_the_client_is_lost_by_then(
+    lab: Lab, reach: Reach, clock: Clock, step: str, sent: int
+) -> None:
+    device, lost = lab.add(terminal_rpc="installs"), threading.Event()
+
+    def gone() -> None:
+        if lost.is_set():
+            raise ClientLost("the client is gone")
+
+    class Log(Kept):
+        def event(self, event: Event) -> None:
+            gone()
+            if (event.step, event.status) == (step, Status.STARTED):
+                lost.set()
+
+    with pytest.raises(ClientLost):
+        perform(Job(Kind.PUSH, reach), target(device), Hooks(log=Log(), policy=clock.policy(), before_write=gone))
+    assert device.counters["commit"] + device.counters["confirm"] == sent
+    assert not device.counters["cancel-commit"]
+    assert not device.counters["ca-authenticate"]
+    assert device.counters["edit-config"] == min(sent + (step == "commit"), 1)
+    assert eventually(lambda: not device.sessions)
+    assert left_clean(device)
 
 
 def test_a_plan_travels_without_its_token_and_without_the_state_it_is_made_from(

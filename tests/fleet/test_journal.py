@@ -20,13 +20,15 @@ from agent.fleet.journal import store as journalstore
 from agent.fleet.journal import tables as journalschema
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
+from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.model.errors import InputError, JournalError
 from agent.model.outcome import Failure, Status, StepRecord
-from agent.model.plan import Verdict, VerdictKind
+from agent.model.plan import Skip, Verdict, VerdictKind
 from agent.remedy.apply import apply
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
+from agent.remedy.poll import Sample
 from tests.fleet.journals import ANCHOR, BEGIN, Ticks, away, begin, done, on_disk, process, remedied, started
 from tests.support import Lab, eventually
 
@@ -60,11 +62,11 @@ def test_a_run_is_read_back_as_it_was_told(path: Path) -> None:
         assert run.ended is not None
         assert BEGIN < run.began < run.ended
         first, second, third = journal.devices(run.run)
-        assert first == replace(remedied("r1").record(ANCHOR), batch="canary")
-        assert (second.word, second.error, second.batch) == ("failed", away("r2").error, "1")
+        assert first == remedied("r1").record(ANCHOR).evolve(batch="canary")
+        assert (second.word, second.error, second.batch) == ("failed", away("r2").record(ANCHOR).error, "1")
         assert second.began is not None
         assert second.ended is not None
-        assert (third.word, third.began, third.plain) == ("waiting", None, {})
+        assert (third.word, third.began, third.plain) == ("waiting", None, None)
         assert [one.device for one in journal.devices(run.run, words=["failed", "waiting"])] == ["r2", "r3"]
         _, trail = journal.trail(run.run, "r1")
         assert [(one.step, one.status, one.detail) for one in trail.moments] == [
@@ -339,6 +341,52 @@ def test_a_router_of_another_run_and_a_closed_run_are_mistakes(path: Path) -> No
         for call in (lambda: log.begun("r1"), lambda: log.event(done("r1")), log.left):
             with pytest.raises(ValueError, match="is closed"):
                 call()
+
+
+@pytest.mark.parametrize(
+    "column, value",
+    [
+        ("plain", "{}"),
+        ("plain", "[]"),
+        ("plain", '{"device": "r1", "outcome": "remedied", "steps": [{"step": "commit", "status": "gone"}]}'),
+        ("method", "telepathy"),
+        ("evidence", "hearsay"),
+        ("deadlines", '[["comm_failed", "soon"]]'),
+        ("reasons", '{"why": 1}'),
+        ("error", '{"kind": "connect"}'),
+        ("ended", "yesterday"),
+        ("began", "2026-11-25T19:30:12"),
+    ],
+)
+def test_a_damaged_row_is_told_and_not_shown_as_something_else(path: Path, column: str, value: str) -> None:
+    with Journal.open(path) as journal, begin(journal) as log:
+        log.ended(remedied("r1"), ANCHOR)
+        log._writer.do(lambda db: db.execute(f"UPDATE device SET {column} = ? WHERE name = 'r1'", (value,)))  # noqa: S608
+        with pytest.raises(InputError, match="holds what no xr-agent wrote") as told:
+            list(journal.devices(log.run))
+    assert told.value.hint is not None
+    assert "--journal FILE" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        remedied("r1"),
+        away("r1"),
+        Result("r1", Kind.ASSESS, verdict=Verdict("r1", VerdictKind.AFFECTED, ("why",), (("comm_failed", BEGIN),))),
+        Result("r1", Kind.PLAN, plan=Skip("r1", "no way")),
+        Result("r1", Kind.PLAN, error=Failure("connect", "no answer")),
+        Result("r1", Kind.POLL, sample=Sample(BEGIN.replace(microsecond=0), "r1", error="no answer", kind="connect")),
+        Result("r1", Kind.POLL, error=Failure("connect", "no answer")),
+    ],
+)
+def test_a_result_of_a_newer_version_is_read_by_what_is_known_here(path: Path, result: Result) -> None:
+    result = replace(result, began=BEGIN, ended=BEGIN)
+    with Journal.open(path) as journal, begin(journal, kind=result.kind) as log:
+        log.ended(result, ANCHOR)
+        log._writer.do(lambda db: db.execute("""UPDATE device SET plain = '{"colour": "red", ' || substr(plain, 2)"""))
+        first = next(journal.devices(log.run))
+    assert objects.plain(first) == objects.plain(result.record(ANCHOR))
 
 
 def test_the_routers_of_a_run_are_never_in_memory_at_once(path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_router_without_a_plan_is_kept_with_the_reason() -> None:
 
 
 def test_a_poll_is_kept_with_its_deadlines() -> None:
-    assert dict(polled(contacted(1)).record(ANCHOR).deadlines).keys() == {
+    assert polled(contacted(1)).record(ANCHOR).deadlines.keys() == {
         "comm_failed",
         "authorization_expired",
         "unregistered",

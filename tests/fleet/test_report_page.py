@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +167,7 @@ def test_it_fits_every_screen_and_can_be_read(page: Page, kind: Kind, size: tupl
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_hostile_text_is_shown_and_does_nothing(page: Page, size: tuple[int, int]) -> None:
-    page.show([hostile(), replace(hostile(), device="r" * 5000, word="unknown"), *devices(3)], size=size)
+    page.show([hostile(), hostile().evolve(device="r" * 5000, word="unknown"), *devices(3)], size=size)
     page.one("#unfold").click()
     assert not page.overflows()
     assert page.column("device")[0].startswith("</script><script>alert(1)</script><!-- ]]> &lt; \\x1b[2J")
@@ -311,7 +310,7 @@ def test_deadlines_are_drawn_with_todays_mark_and_choose_routers(page: Page) -> 
 
 
 def _days(device: DeviceRecord) -> float:
-    due = dict(device.deadlines).get("unregistered")
+    due = device.deadlines.get("unregistered")
     return (due - NOW).total_seconds() / 86400 if due else -1
 
 

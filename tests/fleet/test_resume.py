@@ -12,6 +12,7 @@ import pytest
 import agent
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.results.structs import Step
 from agent.model.errors import InputError
 from agent.model.outcome import Result as PushResult
 from agent.model.outcome import Status, StepRecord
@@ -51,7 +52,7 @@ def test_a_killed_process_leaves_a_lost_run_that_says_what_is_in_doubt(path: Pat
         killed.wait()
         assert journal.run(run).state is RunState.LOST
         (waits,) = journal.devices(run, words=["doubtful"])
-        assert waits.steps == (StepRecord("commit", Status.STARTED),)
+        assert waits.steps == (Step("commit", Status.STARTED),)
         with journal.resume(run) as log:
             assert (log.doubtful(), log.proven(), log.left()) == (["r2"], ["r1"], ["r3"])
             assert journal.run(run).state is RunState.RUNNING
@@ -86,7 +87,7 @@ def test_a_resumed_run_goes_on_with_what_it_knew(path: Path) -> None:
             again.begun("r1")
             assert again.doubtful() == ["r1", "r2"]
             record = next(journal.devices(log.run))
-            assert (record.word, record.error, record.plain, record.ended) == ("doubtful", None, {}, None)
+            assert (record.word, record.error, record.plain, record.ended) == ("doubtful", None, None, None)
             again.state("r1", "before", {"enrollment": "enrollment terminal"})
             again.event(started("r2", "commit"))
             again.ended(remedied("r1"), ANCHOR)
@@ -226,43 +227,6 @@ def test_a_refused_resumption_leaves_the_run_as_it_was(journal: Journal, path: P
     assert journal.run(log.run).state is RunState.DONE
     assert len(journal.attempts(log.run)) == 1
     assert not list(path.parent.glob("*.lock"))
-
-
-def test_a_worker_writes_to_the_run_of_another_process(journal: Journal, path: Path) -> None:
-    code = """
-        with Journal.attach(path, sys.argv[2]) as log:
-            log.begun(sys.argv[3])
-            log.event(done(sys.argv[3]))
-            log.ended(remedied(sys.argv[3]), ANCHOR)
-    """
-    with begin(journal) as log:
-        workers = [process(code, path, log.run, name) for name in ("r1", "r2", "r3")]
-        for worker in workers:
-            assert worker.communicate() == ("", "")
-        assert log.proven() == ["r1", "r2", "r3"]
-        assert journal.trail(log.run, "r2")[1].moments[0].status is Status.DONE
-        log.close(RunState.DONE)
-    assert not [file for file in path.parent.iterdir() if file.suffix in (".lock", ".workers")]
-
-
-def test_a_worker_needs_a_run_that_somebody_carries_out(journal: Journal, path: Path) -> None:
-    with begin(journal) as log:
-        pass
-    with pytest.raises(InputError, match="no process carries"), Journal.attach(path, log.run):
-        pass
-
-
-def test_a_lost_run_is_not_resumed_while_its_workers_are_at_work(journal: Journal, path: Path) -> None:
-    log = begin(journal)
-    with Journal.attach(path, log.run) as worker:
-        with log:
-            log.begun("r1")
-        assert journal.run(log.run).state is RunState.LOST
-        with pytest.raises(InputError, match="workers of it are still at their routers"):
-            journal.resume(log.run)
-        worker.ended(remedied("r1"), ANCHOR)
-    with journal.resume(log.run) as again:
-        assert again.proven() == ["r1"]
 
 
 def test_processes_with_runs_of_their_own_share_one_journal(path: Path) -> None:

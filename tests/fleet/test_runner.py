@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch, Rollout, Share
-from agent.fleet.run.runner import Crew, Run, Unwatched
+from agent.fleet.run.runner import Backend, Run, Unwatched
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy
@@ -55,13 +54,13 @@ class Work:
         return done(target.name, PushResult.FAILED if target.name in self.failing else PushResult.REMEDIED)
 
 
-def crew(work: Callable[[Job, Target], Result], workers: int = 4) -> Crew:
-    return Crew(workers, lambda _: ThreadPoolExecutor(workers), work)
+def pool(work: Callable[[Job, Target], Result], workers: int = 4) -> Backend:
+    return Backend(workers, lambda _: ThreadPoolExecutor(workers), work)
 
 
 def test_no_more_are_in_flight_than_there_are_workers_and_each_ends_once() -> None:
     work = Work()
-    run = Run(targets(100), PUSH, crew(work, 4))
+    run = Run(targets(100), PUSH, pool(work, 4))
     results = list(run.results())
     assert sorted(result.device for result in results) == sorted(target.name for target in run.targets)
     assert work.most <= 4
@@ -75,14 +74,14 @@ def test_what_the_inventory_says_besides_does_not_travel_to_workers() -> None:
         handed.append(target)
         if not died:
             died.append(target.name)
-            raise BrokenExecutor("its worker died")
+            raise WorkerGone
         return done(target.name)
 
     died: list[str] = []
     told = replace(
         targets(1)[0], platform="iosxr", groups=("core",), data={"note": "hunter2"}, trustpoint="T", port=8300
     )
-    run = Run([told], PUSH, crew(work, 1))
+    run = Run([told], PUSH, replace(pool(work, 1), died=(WorkerGone,)))
     assert [result.word for result in run.results()] == ["remedied"]
     assert handed == [Target("r0", "r0.example", trustpoint="T", port=8300)] * 2
     assert "hunter2" not in repr(told)
@@ -95,7 +94,7 @@ def test_no_more_are_handed_out_than_are_in_flight() -> None:
         def begun(self, target: Target, batch: Batch) -> None:
             handed.append(target.name)
 
-    run = Run(targets(1000), PUSH, crew(Work(), 4), watcher=Watch())
+    run = Run(targets(1000), PUSH, pool(Work(), 4), watcher=Watch())
     results = run.results()
     next(results)
     assert len(handed) <= 5
@@ -105,7 +104,7 @@ def test_no_more_are_handed_out_than_are_in_flight() -> None:
 def test_a_batch_is_finished_before_the_next_begins_and_a_pause_lies_between(clock: Clock) -> None:
     work = Work()
     rollout = Rollout(canary=Share(2), batch=Share(4), pause=600)
-    run = Run(targets(10), PUSH, crew(work), rollout, policy=clock.policy())
+    run = Run(targets(10), PUSH, pool(work), rollout, policy=clock.policy())
     assert len(list(run.results())) == 10
     assert set(work.order[:2]) == {"r0", "r1"}
     assert set(work.order[2:6]) == {"r2", "r3", "r4", "r5"}
@@ -114,32 +113,32 @@ def test_a_batch_is_finished_before_the_next_begins_and_a_pause_lies_between(clo
 
 def test_a_failed_canary_stops_the_run() -> None:
     work = Work(failing=frozenset(("r1",)))
-    run = Run(targets(10), PUSH, crew(work), Rollout(canary=Share(2)))
+    run = Run(targets(10), PUSH, pool(work), Rollout(canary=Share(2)))
     assert [result.device for result in run.results()] in (["r0", "r1"], ["r1", "r0"])
     assert (run.state, run.why) == (RunState.STOPPED, "1 router failed, in canary of 10")
 
 
 def test_failures_stop_nothing_until_there_are_too_many() -> None:
     failing = frozenset(f"r{number}" for number in range(10, 100))
-    run = Run(targets(100), PUSH, crew(Work(failing=failing), 1), Rollout(max_failures=Share(5)))
+    run = Run(targets(100), PUSH, pool(Work(failing=failing), 1), Rollout(max_failures=Share(5)))
     results = list(run.results())
     assert run.state is RunState.STOPPED
     assert len(results) == 16
-    assert len(list(Run(targets(100), PUSH, crew(Work(failing=failing))).results())) == 100
+    assert len(list(Run(targets(100), PUSH, pool(Work(failing=failing))).results())) == 100
 
 
 def test_no_router_begins_after_the_maintenance_window() -> None:
     times = iter([NOW] * 5 + [NOW + timedelta(hours=3)] * 100)
     rollout = Rollout(stop_at=NOW + timedelta(hours=2))
-    run = Run(targets(100), PUSH, crew(Work(), 1), rollout, now=lambda: next(times))
+    run = Run(targets(100), PUSH, pool(Work(), 1), rollout, now=lambda: next(times))
     assert 1 <= len(list(run.results())) <= 5
     assert (run.state, run.why) == (RunState.STOPPED, "the maintenance window ended at 00:00")
 
 
-def test_a_wish_to_end_lets_those_in_flight_finish_and_begins_no_other(clock: Clock) -> None:
-    wish = threading.Event()
-    work = Work(gate=lambda name: wish.set() if name == "r3" else None)
-    run = Run(targets(100), PUSH, crew(work, 2), policy=clock.policy(stop=lambda seconds: wish.is_set()))
+def test_a_cancellation_lets_those_in_flight_finish_and_begins_no_other(clock: Clock) -> None:
+    cancelled = threading.Event()
+    work = Work(gate=lambda name: cancelled.set() if name == "r3" else None)
+    run = Run(targets(100), PUSH, pool(work, 2), policy=clock.policy(stop=lambda seconds: cancelled.is_set()))
     results = list(run.results())
     assert run.state is RunState.INTERRUPTED
     assert 4 <= len(results) == len(work.order) <= 6
@@ -150,35 +149,22 @@ def test_a_bug_is_not_hidden() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(Run(targets(3), PUSH, crew(buggy)).results())
-
-
-class Fragile(Executor):
-    """Breaks under the calls for some routers, so often as it is told to, as ProcessPoolExecutor does."""
-
-    def __init__(self, breaks: dict[str, int], made: list[str]) -> None:
-        self.breaks, self.made, self.broken = breaks, made, False
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if self.broken:
-            raise BrokenExecutor("it broke before")
-        future: Future[Any] = Future()
-        name = args[1].name
-        if self.breaks.get(name, 0):
-            self.breaks[name] -= 1
-            self.broken = True
-            future.set_exception(BrokenExecutor("a worker died"))
-        else:
-            self.made.append(name)
-            future.set_result(fn(*args, **kwargs))
-        return future
+        list(Run(targets(3), PUSH, pool(buggy)).results())
 
 
 @pytest.mark.parametrize("times, result", [(1, PushResult.REMEDIED), (2, PushResult.UNKNOWN)])
 def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: int, result: PushResult) -> None:
-    breaks = {"r2": times}
     made: list[str] = []
-    fragile = Crew(3, lambda _: Fragile(breaks, made), Work())
+    deaths = ["r2"] * times
+
+    def work(job: Job, target: Target) -> Result:
+        if target.name in deaths:
+            deaths.remove(target.name)
+            raise WorkerGone
+        made.append(target.name)
+        return done(target.name)
+
+    fragile = Backend(3, lambda _: ThreadPoolExecutor(3), work, died=(WorkerGone,))
     results = {one.device: one for one in Run(targets(6), PUSH, fragile).results()}
     assert len(results) == 6
     ends = {name: one.outcome.result for name, one in results.items() if one.outcome}
@@ -187,29 +173,17 @@ def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: in
     assert max(made.count(name) for name in made) == 1
 
 
-@pytest.mark.parametrize("number, batch", [(1000, None), (12, Share(2)), (3, None)])
-def test_where_no_worker_ever_comes_up_the_run_stops_after_a_few_and_says_why(number: int, batch: Share | None) -> None:
-    opened = []
-
-    def work(job: Job, target: Target) -> Result:
-        raise BrokenExecutor("the journal is from a newer version")
-
-    def executor(job: Job) -> Executor:
-        opened.append(ThreadPoolExecutor(2))
-        return opened[-1]
-
-    run = Run(targets(number), PUSH, Crew(2, executor, work), Rollout(batch=batch))
-    results = list(run.results())
-    assert len(opened) <= 3
-    assert len(results) <= 6
-    assert {result.word for result in results} == {"unknown"}
-    assert run.state is RunState.STOPPED
-    assert "the journal is from a newer version" in run.why
+def test_what_was_handed_out_begins_no_more_once_a_run_is_stopped() -> None:
+    held = []
+    backend = replace(pool(Work(failing=frozenset(("r0",))), 1), hold=lambda: held.append(True))
+    run = Run(targets(10), PUSH, backend, Rollout(max_failures=Share(0)))
+    list(run.results())
+    assert (run.state, held) == (RunState.STOPPED, [True])
 
 
 @pytest.mark.parametrize("before", ["a worker died", "too many failed"])
-def test_a_wish_to_end_reaches_the_workers_whatever_the_run_waits_for(before: str) -> None:
-    told, wish = threading.Event(), threading.Event()
+def test_a_cancellation_reaches_the_workers_whatever_the_run_waits_for(before: str) -> None:
+    told, cancelled = threading.Event(), threading.Event()
     calls = []
 
     def work(job: Job, target: Target) -> Result:
@@ -218,15 +192,15 @@ def test_a_wish_to_end_reaches_the_workers_whatever_the_run_waits_for(before: st
             raise WorkerGone
         if len(calls) == 1:
             return done(target.name, PushResult.FAILED)
-        wish.set()
+        cancelled.set()
         assert_set(told)
         return done(target.name, PushResult.FAILED)
 
     number = 1 if before == "a worker died" else 2
-    policy = Policy(stop=lambda seconds: wish.is_set())
-    crew = Crew(2, lambda _: ThreadPoolExecutor(2), work, broken=(WorkerGone,), interrupt=told.set)
+    policy = Policy(stop=lambda seconds: cancelled.is_set())
+    backend = Backend(2, lambda _: ThreadPoolExecutor(2), work, died=(WorkerGone,), interrupt=told.set)
     rollout = Rollout() if before == "a worker died" else Rollout(max_failures=Share(0))
-    run = Run(targets(number), PUSH, crew, rollout, policy=policy)
+    run = Run(targets(number), PUSH, backend, rollout, policy=policy)
     assert len(list(run.results())) == number
     assert told.is_set()
 
@@ -239,7 +213,7 @@ def test_a_bug_that_strikes_one_router_after_the_other_stops_the_run() -> None:
         odd = target.name in ("r1", "r2") or int(target.name[1:]) >= 10
         return Result(target.name, Kind.PUSH, error=Failure("bug", "a bug")) if odd else done(target.name)
 
-    run = Run(targets(1000), PUSH, crew(buggy, 1))
+    run = Run(targets(1000), PUSH, pool(buggy, 1))
     results = list(run.results())
     assert run.state is RunState.STOPPED
     assert "a bug in xr-agent" in run.why
@@ -257,7 +231,7 @@ def test_a_watcher_that_fails_at_the_end_is_told_of_the_others_all_the_same() ->
 
     work = Work(gate=lambda name: None if name == "r0" else assert_set(gate))
     with pytest.raises(OSError, match="no space left"):
-        list(Run(targets(6), PUSH, crew(work, 6), watcher=Watch()).results())
+        list(Run(targets(6), PUSH, pool(work, 6), watcher=Watch()).results())
     assert sorted(told) == [f"r{number}" for number in range(6)]
 
 
@@ -269,7 +243,7 @@ def test_what_is_in_flight_when_the_taker_goes_is_told_to_the_watcher() -> None:
             ended.append(result.device)
 
     work = Work(gate=lambda name: None if name == "r0" else assert_set(gate))
-    results = Run(targets(8), PUSH, crew(work, 8), watcher=Watch()).results()
+    results = Run(targets(8), PUSH, pool(work, 8), watcher=Watch()).results()
     assert next(results).device == "r0"
     gate.set()
     results.close()
@@ -283,7 +257,7 @@ def assert_set(gate: threading.Event) -> None:
 @pytest.mark.parametrize("doubtful, word", [((), "failed"), (("r0",), "unknown")])
 def test_a_router_in_doubt_that_cannot_be_read_stays_in_doubt(doubtful: tuple[str, ...], word: str) -> None:
     away = Result("r0", Kind.PUSH, error=Failure("connect", "no answer"))
-    (result,) = Run(targets(1), PUSH, crew(lambda job, target: away), doubtful=doubtful).results()
+    (result,) = Run(targets(1), PUSH, pool(lambda job, target: away), doubtful=doubtful).results()
     assert result.word == word
 
 
@@ -293,10 +267,10 @@ def test_a_router_whose_worker_died_and_that_is_away_then_is_unknown() -> None:
     def work(job: Job, target: Target) -> Result:
         calls.append(target.name)
         if len(calls) == 1:
-            raise BrokenExecutor("killed")
+            raise WorkerGone
         return Result(target.name, Kind.PUSH, error=Failure("connect", "no answer"))
 
-    (result,) = Run(targets(1), PUSH, crew(work)).results()
+    (result,) = Run(targets(1), PUSH, replace(pool(work), died=(WorkerGone,))).results()
     assert result.word == "unknown"
     assert result.failure is not None
     assert result.failure.message == "no answer; it stays in doubt what was written before"
@@ -306,7 +280,7 @@ def test_workers_that_die_count_as_failures_at_once() -> None:
     def work(job: Job, target: Target) -> Result:
         raise WorkerGone
 
-    dying = Crew(1, lambda _: ThreadPoolExecutor(1), work, broken=(WorkerGone,))
+    dying = Backend(1, lambda _: ThreadPoolExecutor(1), work, died=(WorkerGone,))
     run = Run(targets(1000), PUSH, dying, Rollout(max_failures=Share(5)))
     words = [result.word for result in run.results()]
     assert run.state is RunState.STOPPED
@@ -320,7 +294,7 @@ def test_where_all_workers_are_lost_the_run_stops_and_nothing_is_done_twice() ->
         handed.append(target.name)
         raise WorkerGone
 
-    gone = Crew(2, lambda _: ThreadPoolExecutor(2), work, lost=(WorkerGone,))
+    gone = Backend(2, lambda _: ThreadPoolExecutor(2), work, lost=(WorkerGone,))
     run = Run(targets(100), PUSH, gone)
     assert {result.word for result in run.results()} == {"unknown"}
     assert run.state is RunState.STOPPED
@@ -334,6 +308,6 @@ class WorkerGone(Exception):
 
 def test_an_error_of_one_router_counts_as_a_failure_but_no_verdict_does() -> None:
     away = Result("r0", Kind.ASSESS, error=Failure("connect", "no answer"))
-    run = Run(targets(1), Job(Kind.ASSESS), crew(lambda job, target: away))
+    run = Run(targets(1), Job(Kind.ASSESS), pool(lambda job, target: away))
     list(run.results())
     assert run.failed == 1

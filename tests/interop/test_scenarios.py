@@ -14,6 +14,7 @@ from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
 from agent.netconf import operations
 from agent.netconf.payload import template
 from agent.netconf.query import ask_one
+from agent.netconf.retry import completed
 from agent.netconf.session import Reply, Session
 from agent.netconf.yang.capability import Capabilities
 from agent.xr import trustpoint
@@ -48,7 +49,8 @@ def edit(session: Session, operation: str | None = None, name: str = "Trustpool"
 
 def enrollment(session: Session, datastore: str = "running") -> Enrollment | None:
     query = trustpoint.config_query(session.schema, MODEL, "Trustpool", datastore=datastore)
-    reading = ask_one(session, query, Clock().policy())
+    policy = Clock().policy()
+    reading = completed(ask_one(session, query, policy), policy)
     assert reading.missing is None
     return reading.value.enrollment if reading.value else None
 
@@ -164,7 +166,8 @@ def test_ok_proves_nothing(session: Session) -> None:
     )
     assert reply.ok
     query = trustpoint.certificate_query(session.schema, "Trustpool")
-    assert ask_one(session, query, Clock().policy()).value is None
+    policy = Clock().policy()
+    assert completed(ask_one(session, query, policy), policy).value is None
 
 
 def test_a_push_against_a_server_that_only_says_ok_is_never_called_done(server: Server, session: Session) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +35,8 @@ from agent.model.errors import (
     SSHAuthenticationError,
     TransportError,
 )
-from agent.netconf.retry import Disposition, Policy, classify
+from agent.model.outcome import Wait, Waiting
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify, completed, driven
 
 FOREIGN = "One or more commits have occurred from other configuration sessions since this session started"
 # SYNTHETIC: the words are IOS XR's, the replies around them are not recorded.
@@ -181,6 +185,15 @@ class Action:
         return "done"
 
 
+def tried(policy: Policy, action: Callable[[], str]) -> str:
+    """*action*, its waits slept."""
+    return completed(steps_of(policy, action), policy)
+
+
+def steps_of(policy: Policy, action: Callable[[], str], **how: Any) -> Waits[str]:
+    return policy.repeated(lambda _: at_once(action), Waiting.LOCK, **how)
+
+
 @pytest.mark.parametrize("info, expected", ANSWERS, ids=str)
 def test_an_answer_is_classified_by_tag_then_info_then_text(info: RpcErrorInfo, expected: Disposition) -> None:
     assert classify(RPCError([info])) is expected
@@ -227,14 +240,14 @@ def test_warnings_do_not_count() -> None:
 
 def test_a_transient_failure_is_repeated_with_growing_waits() -> None:
     time, action = Time(), Action(BUSY, SessionLost("gone"), ReplyTimeout("slow"))
-    assert time.policy().run(action) == "done"
+    assert tried(time.policy(), action) == "done"
     assert action.calls == 4
     assert time.slept == [0.2, 0.4, 0.8]
 
 
 def test_a_wait_is_capped_and_grows_by_the_jitter_at_most() -> None:
     time = Time()
-    time.policy(longest=0.3, draw=1.0).run(Action(BUSY, BUSY, BUSY))
+    tried(time.policy(longest=0.3, draw=1.0), Action(BUSY, BUSY, BUSY))
     assert time.slept == pytest.approx([0.25, 0.375, 0.375])
 
 
@@ -242,7 +255,7 @@ def test_the_last_error_is_raised_itself_when_the_tries_are_used_up() -> None:
     time, last = Time(), ReplyTimeout("the last one")
     action = Action(BUSY, BUSY, last, BUSY)
     with pytest.raises(ReplyTimeout) as caught:
-        time.policy(attempts=3).run(action)
+        tried(time.policy(attempts=3), action)
     assert caught.value is last
     assert action.calls == 3
     assert len(time.slept) == 2
@@ -261,37 +274,37 @@ def test_the_last_error_is_raised_itself_when_the_tries_are_used_up() -> None:
     ids=str,
 )
 def test_what_is_not_transient_is_raised_at_once(error: AgentError) -> None:
-    time, action, told = Time(), Action(error), list[int]()
+    time, action = Time(), Action(error)
     with pytest.raises(type(error)) as caught:
-        time.policy().run(action, on_retry=lambda number, _: told.append(number))
+        tried(time.policy(), action)
     assert caught.value is error
-    assert (action.calls, time.slept, told) == (1, [], [])
+    assert (action.calls, time.slept) == (1, [])
 
 
 def test_a_bug_is_not_repeated() -> None:
     action = Action(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        Time().policy().run(action)
+        tried(Time().policy(), action)
     assert action.calls == 1
 
 
 def test_a_bare_failure_is_repeated_once_only() -> None:
     action = Action(BARE, BARE, BARE)
     with pytest.raises(RPCError):
-        Time().policy().run(action)
+        tried(Time().policy(), action)
     assert action.calls == 2
 
 
 def test_a_bare_failure_behind_transient_ones_has_its_one_repeat_too() -> None:
     action = Action(BUSY, BUSY, BARE)
-    assert Time().policy().run(action) == "done"
+    assert tried(Time().policy(), action) == "done"
     assert action.calls == 4
 
 
 def test_a_rate_limit_is_waited_out_for_a_minute_at_least() -> None:
     time = Time()
-    time.policy(draw=0.5).run(Action(ConnectError("reset", rate_limited=True)))
-    time.policy(draw=0.0).run(Action(NOT_READY))
+    tried(time.policy(draw=0.5), Action(ConnectError("reset", rate_limited=True)))
+    tried(time.policy(draw=0.0), Action(NOT_READY))
     assert time.slept == pytest.approx([67.5, 60.0])
 
 
@@ -302,13 +315,13 @@ LIMITED = ConnectError("reset", rate_limited=True)
 def test_a_first_connection_that_fails_otherwise_than_by_a_limit_is_not_tried_again(error: Exception) -> None:
     time, action = Time(), Action(error)
     with pytest.raises(type(error)):
-        time.policy().opening().run(action)
+        tried(time.policy().opening(), action)
     assert (action.calls, time.slept) == (1, [])
 
 
 def test_a_first_connection_waits_out_a_limit_of_new_sessions() -> None:
     time = Time()
-    assert time.policy(draw=0.2).opening().run(Action(LIMITED)) == "done"
+    assert tried(time.policy(draw=0.2).opening(), Action(LIMITED)) == "done"
     assert time.slept == pytest.approx([63.0])
 
 
@@ -316,7 +329,7 @@ def test_a_first_connection_waits_out_a_limit_of_new_sessions() -> None:
 def test_a_limit_that_stays_is_waited_for_within_the_deadline(deadline: float, draw: float, tries: int) -> None:
     time, action = Time(), Action(*[LIMITED] * 9)
     with pytest.raises(ConnectError) as caught:
-        time.policy(deadline=deadline, draw=draw).opening().run(action)
+        tried(time.policy(deadline=deadline, draw=draw).opening(), action)
     assert caught.value is LIMITED
     assert action.calls == tries
     assert sum(time.slept) <= deadline
@@ -328,7 +341,7 @@ def test_only_a_wait_for_a_limit_is_told_and_before_it_begins() -> None:
     def tell(error: AgentError, seconds: float) -> None:
         told.append((error.message, round(seconds), len(time.slept)))
 
-    replace(time.policy(draw=0.2), told=tell).run(Action(BUSY, LIMITED))
+    tried(replace(time.policy(draw=0.2), told=tell), Action(BUSY, LIMITED))
     assert told == [("reset", 63, 1)]
 
 
@@ -341,14 +354,14 @@ def test_the_wish_to_end_ends_the_wait_for_a_limit() -> None:
 
     action = Action(LIMITED)
     with pytest.raises(Interrupted):
-        replace(Time().policy(), stop=stop).opening().run(action)
+        tried(replace(Time().policy(), stop=stop).opening(), action)
     assert (action.calls, asked) == (1, [60.0])
 
 
 def test_a_lock_may_be_waited_for_as_often_as_it_takes() -> None:
     time = Time()
     action = Action(*[BUSY] * 1100)
-    assert time.policy(attempts=10**6, deadline=1e6, longest=5.0).run(action) == "done"
+    assert tried(time.policy(attempts=10**6, deadline=1e6, longest=5.0), action) == "done"
     assert time.slept[-1] == 5.0
 
 
@@ -370,7 +383,7 @@ def test_no_try_begins_behind_the_deadline_and_none_is_one_too_many(
         return action()
 
     try:
-        time.policy(attempts=attempts, deadline=deadline, draw=draw).run(timed)
+        tried(time.policy(attempts=attempts, deadline=deadline, draw=draw), timed)
     except AgentError:
         assert len(began) <= len(failures)
     else:
@@ -388,61 +401,124 @@ def test_the_time_an_action_takes_counts_towards_the_deadline() -> None:
         raise ReplyTimeout("no answer")
 
     with pytest.raises(ReplyTimeout):
-        time.policy(deadline=120.0).run(slow)
+        tried(time.policy(deadline=120.0), slow)
     assert len(time.slept) == 2
 
 
-def test_the_state_is_read_before_every_repeat_and_ends_the_tries() -> None:
-    said: list[str] = []
-    states = [None, "there already"]
-    action = Action(BUSY, BUSY, BUSY)
+def test_what_is_never_to_be_repeated_ends_the_tries() -> None:
+    action = Action(BUSY, SessionLost("gone"))
+    policy = Time().policy()
+    with pytest.raises(SessionLost):
+        completed(steps_of(policy, action, never=(SessionLost,)), policy)
+    assert action.calls == 2
 
-    def act() -> str:
-        said.append("act")
+
+def test_an_attempt_is_told_its_number_and_a_failed_one_is_told_of_before_the_wait() -> None:
+    action, numbers = Action(BUSY, BARE), list[int]()
+
+    def attempt(number: int) -> Waits[str]:
+        numbers.append(number)
+        return at_once(action)
+
+    steps = Time().policy().repeated(attempt, Waiting.BUSY, told=lambda error: [error.message])
+    said = [step.seconds if isinstance(step, Wait) else step for step in steps]
+    assert (said, numbers) == ([BUSY.message, 0.2, BARE.message, 0.4], [1, 2, 3])
+
+
+def test_a_wait_between_two_tries_is_a_value_that_says_why_and_nothing_sleeps() -> None:
+    time, action = Time(), Action(BUSY, LIMITED)
+    steps = steps_of(time.policy(), action)
+    assert next(steps) == Wait(0.2, Waiting.LOCK, BUSY.message, breakable=False)
+    assert next(steps) == Wait(60.0, Waiting.LOCK, "reset", breakable=False)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert (end.value.value, action.calls, time.slept) == ("done", 3, [])
+
+
+def test_tries_go_on_in_another_thread_each_time() -> None:
+    steps, waits = steps_of(Time().policy(), Action(BUSY, BUSY, BUSY)), list[Wait]()
+    for _ in range(3):
+        with ThreadPoolExecutor(1) as pool:
+            waits.append(pool.submit(next, steps).result())
+    assert [wait.seconds for wait in waits] == [0.2, 0.4, 0.8]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(next, steps, None).result() is None
+
+
+def test_what_an_attempt_itself_waits_for_is_yielded_ahead_of_it() -> None:
+    action, policy = Action(BUSY), Time().policy()
+
+    def attempt(_: int) -> Waits[str]:
+        yield from policy.pause(7.0, Waiting.TURN)
         return action()
 
-    def read() -> str | None:
-        said.append("read")
-        return states.pop(0)
-
-    assert Time().policy().run(act, before_repeat=read) == "there already"
-    assert said == ["act", "read", "act", "read"]
+    waits = [(wait.seconds, wait.why) for wait in policy.repeated(attempt, Waiting.SESSION)]
+    assert waits == [(7.0, Waiting.TURN), (0.2, Waiting.SESSION), (7.0, Waiting.TURN)]
 
 
-def test_a_state_that_cannot_be_read_keeps_the_action_from_being_repeated() -> None:
-    action = Action(BUSY)
+def test_the_plain_driver_sleeps_the_waits_and_passes_everything_else_on() -> None:
+    def steps() -> Generator[str | Wait, None, int]:
+        yield "one"
+        yield Wait(3.0, Waiting.CONTACT)
+        yield "two"
+        yield Wait(4.0, Waiting.CONTACT)
+        return 5
 
-    def read() -> str | None:
-        raise SessionLost("gone")
-
-    with pytest.raises(SessionLost):
-        Time().policy(attempts=3).run(action, before_repeat=read)
-    assert action.calls == 1
-
-
-def test_a_failed_try_is_told_before_the_wait_for_the_next() -> None:
     time = Time()
-    told: list[tuple[int, AgentError, int]] = []
-    time.policy().run(Action(BUSY, BARE), on_retry=lambda number, error: told.append((number, error, len(time.slept))))
-    assert told == [(1, BUSY, 0), (2, BARE, 1)]
+    driving = driven(steps(), time.policy())
+    assert [(next(driving), time.now), (next(driving), time.now)] == [("one", 1000.0), ("two", 1003.0)]
+    with pytest.raises(StopIteration) as end:
+        next(driving)
+    assert (end.value.value, time.slept) == (5, [3.0, 4.0])
 
 
-def test_a_loop_over_the_tries_sees_error_and_wait_of_each_failed_one() -> None:
-    action, seen = Action(BUSY, BUSY), list[tuple[int, AgentError | None, float]]()
-    for attempt in Time().policy().tries():
-        with attempt:
-            action()
-        seen.append((attempt.number, attempt.error, attempt.wait))
-    assert seen == [(1, BUSY, 0.2), (2, BUSY, 0.4), (3, None, 0.0)]
+@pytest.mark.parametrize("breakable", [True, False])
+def test_the_wish_to_end_is_raised_where_the_steps_wait_unless_they_see_something_through(breakable: bool) -> None:
+    time, said = Time(), list[str]()
+
+    def steps() -> Waits[str]:
+        try:
+            yield Wait(3.0, Waiting.LOCK, breakable=breakable)
+        except Interrupted:
+            said.append("broken off")
+        return "ended"
+
+    assert completed(steps(), replace(time.policy(), stop=lambda seconds: True)) == "ended"
+    assert (said, time.slept) == ((["broken off"], []) if breakable else ([], [3.0]))
+
+
+def test_a_driver_that_is_closed_closes_the_steps_where_they_are() -> None:
+    said: list[str] = []
+
+    def steps() -> Generator[str | Wait, None, None]:
+        try:
+            yield "one"
+        except GeneratorExit:
+            said.append("closed")
+            raise
+        finally:
+            said.append("cleaned up")
+
+    driving = driven(steps(), Time().policy())
+    next(driving)
+    driving.close()
+    assert said == ["closed", "cleaned up"]
+
+
+def test_a_pause_of_no_time_yields_nothing_and_looks_for_the_wish_to_end() -> None:
+    policy = Time().policy()
+    assert list(policy.pause(0, Waiting.TURN)) == []
+    with pytest.raises(Interrupted):
+        next(replace(policy, stop=lambda seconds: True).pause(0, Waiting.TURN))
 
 
 def test_retrying_inside_a_retried_action_keeps_both_counts_apart() -> None:
     time, inner = Time(), Action(BUSY, BUSY, BUSY)
 
     def outer() -> str:
-        return time.policy(attempts=2).run(inner)
+        return tried(time.policy(attempts=2), inner)
 
-    assert time.policy(attempts=2).run(outer) == "done"
+    assert tried(time.policy(attempts=2), outer) == "done"
     assert inner.calls == 4
 
 

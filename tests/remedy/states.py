@@ -19,10 +19,10 @@ from agent.model.state import (
     EnrollmentKind,
     Licensing,
     PoolEntry,
+    ReadBy,
     Reading,
     RegistrationState,
     Software,
-    Source,
     State,
     TransportType,
     TrustpointConfig,
@@ -46,8 +46,8 @@ ACCESS = Access(
     register_token=True,
     methods=(Method.TRUSTPOOL, Method.RPC, Method.DIALOG),
     refusals=((Method.FILE, "rpc ca-authenticate takes no file-path here (25.2.1 and later)"),),
-    trustpoint_state=Source.YANG,
-    licensing_state=Source.YANG,
+    trustpoint_state=ReadBy.YANG,
+    licensing_state=ReadBy.YANG,
     evidence=Evidence.FINGERPRINT,
 )
 LICENSING = Licensing(

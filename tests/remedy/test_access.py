@@ -10,7 +10,7 @@ import pytest
 from agent.model.local.resources import directory
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.state import Access, ConfigModel, EnrollmentKind, Source
+from agent.model.state import Access, ConfigModel, EnrollmentKind, ReadBy
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
@@ -48,7 +48,7 @@ def test_the_config_model_of_every_release_is_the_one_in_readme(release: str) ->
     assert (EnrollmentKind.LOCAL in ways.enrollments) is (number(release) >= (25, 2, 1))
     assert (ways.config_model is NONE) == any("trustpoint configuration" in why for why in ways.reasons)
     here = number(release)
-    assert (ways.licensing_state is Source.YANG) is ((6, 8, 1) <= here <= (6, 9, 2) or here >= (7, 4, 1))
+    assert (ways.licensing_state is ReadBy.YANG) is ((6, 8, 1) <= here <= (6, 9, 2) or here >= (7, 4, 1))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_in_every_group_of_devices_a_method_is_possible_or_says_why_not(name: st
     assert {*ways.methods, *refused} == set(Method) - {Method.AUTO}
     assert not set(ways.methods) & set(refused)
     assert ways.methods == tuple(sorted(ways.methods, key=list(Method).index))
-    assert (ways.trustpoint_state is Source.CONSOLE) == (ways.evidence is Evidence.CONSOLE)
+    assert (ways.trustpoint_state is ReadBy.CONSOLE) == (ways.evidence is Evidence.CONSOLE)
     if FILE in ways.methods:
         assert RPC in ways.methods
         assert ways.file_path
@@ -96,7 +96,7 @@ def test_a_hello_that_announces_nothing_is_said() -> None:
     assert ways.config_model is NONE
     assert ways.reasons == ("the hello announces nothing",)
     assert (ways.methods, ways.evidence) == ((), Evidence.NONE)
-    assert (ways.trustpoint_state, ways.licensing_state) == (Source.NONE, Source.NONE)
+    assert (ways.trustpoint_state, ways.licensing_state) == (ReadBy.NONE, ReadBy.NONE)
 
 
 def test_without_candidate_only_the_cli_is_left() -> None:

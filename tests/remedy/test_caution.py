@@ -292,7 +292,7 @@ def test_a_wish_to_end_before_the_next_method_is_told_as_such(lab: Lab, clock: C
     device.config.clock = lambda: clock.now
     wanted = False
     policy = clock.policy(stop=lambda seconds: wanted)
-    with lab.connect(device) as session, agent.Ssh(lab.target(device), policy, before=lambda: policy.wait(0)) as ssh:
+    with lab.connect(device) as session, agent.Ssh(lab.target(device), policy) as ssh:
         plan = agent.plan(agent.Intent(renew=False), agent.observe(session, ssh=ssh))
         outcome = None
         for event in agent.apply(session, plan, policy, connect=partial(lab.connect, device), ssh=ssh):

@@ -83,7 +83,7 @@ def test_an_empty_answer_about_peer_verification_counts_where_the_cli_seconds_it
     told = state.peer_verification, state.host_verification
     assert [(one.value, one.empty) for one in told] == [(True, not known)] * 2
     for name in ("peer_verification", "host_verification"):
-        assert show_object(state, address=None)[name]["on"] is (True if known else None)
+        assert getattr(show_object(state, address=None), name).on is (True if known else None)
 
 
 @pytest.mark.parametrize("release", ["7.4.1", "7.8.1"])

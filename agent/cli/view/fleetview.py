@@ -12,8 +12,10 @@ from rich.text import Text
 
 from agent.cli.view.render import cell, columns, word
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
+from agent.fleet.results.structs import Plan
 from agent.model.masking.text import counted
 from agent.model.outcome import Status
+from agent.model.pki.certificate import Evidence
 
 _NAMED = 5
 _RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
@@ -39,7 +41,15 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
         if len(rows) == _MOST:
             hidden += 1
             continue
-        rows.append((cell(one.device, "bold"), word(one.word), cell(one.release), cell(one.method), cell(_why(one))))
+        rows.append(
+            (
+                cell(one.device, "bold"),
+                word(one.word),
+                cell(one.release),
+                cell(one.method and one.method.value),
+                cell(_why(one)),
+            )
+        )
     parts: list[RenderableType] = [_counts(run)]
     if rows:
         parts.append(columns(("device", "", "release", "method", "detail"), rows))
@@ -95,7 +105,8 @@ def _counts(run: RunRecord) -> Text:
 def _why(one: DeviceRecord) -> str | None:
     if one.error is not None:
         return one.error.message
-    said = next(iter(one.reasons), None) if one.evidence in (None, "none") else f"by {one.evidence}"
+    evidence = one.evidence or Evidence.NONE
+    said = next(iter(one.reasons), None) if evidence is Evidence.NONE else f"by {evidence.value}"
     return f"{said}, until a reload" if one.passing else said
 
 
@@ -124,14 +135,16 @@ def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
 
 def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     """What a plan comes to, the router's own name and address left out of it."""
-    plain = one.plain
-    if plain.get("error"):
-        return f"could not be read: {_unnamed(plain['error']['message'], one)}", ()
-    if plain.get("skip"):
-        return f"nothing possible because {_unnamed(plain['skip']['reason'], one)}", ()
-    if not plain.get("changes"):
+    plan = one.plain
+    if not isinstance(plan, Plan):
+        return f"no plan: {one.word}", ()
+    if plan.error is not None:
+        return f"could not be read: {_unnamed(plan.error.message, one)}", ()
+    if plan.skip is not None:
+        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", ()
+    if not plan.changes or plan.method is None:
         return "nothing to do", ()
-    return f"{plain['config_model']}, {plain['method']}", tuple(plain["diff"])
+    return f"{plan.config_model.value}, {plan.method.value}", plan.diff
 
 
 def _unnamed(text: str, one: DeviceRecord) -> str:

@@ -17,6 +17,7 @@ from agent.cli.view.render import cell, columns, grid, hexadecimal, word
 from agent.fleet.journal.rows import Trail
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.model.masking.redact import masked
+from agent.model.pki.certificate import Evidence
 from agent.model.unfinished import Unfinished
 from agent.remedy.lease import writeahead
 
@@ -89,8 +90,8 @@ def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> Renderable
             (
                 ("address", cell(record.address)),
                 ("release", cell(record.release)),
-                ("method", cell(record.method)),
-                ("evidence", cell(record.evidence)),
+                ("method", cell(record.method and record.method.value)),
+                ("evidence", cell(record.evidence and record.evidence.value)),
                 ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
                 ("batch", cell(record.batch)),
                 ("began", cell(_second(record.began) if record.began else None)),
@@ -113,7 +114,7 @@ def _moments(trail: Trail) -> RenderableType:
         ("time (UTC)", "try", "step", "", "detail"),
         (
             (
-                cell(f"{one.time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"),
+                cell(f"{one.time[:10]} {one.time[11:19]}"),
                 cell(one.attempt),
                 cell(one.step),
                 word(one.status.value),
@@ -129,8 +130,8 @@ def _said(record: DeviceRecord) -> str | None:
     if record.error is not None:
         return record.error.message
     if record.method is not None:
-        proof = "" if record.evidence in (None, "none") else f", by {record.evidence}"
-        return f"{record.method}{proof}{', until a reload' if record.passing else ''}"
+        proof = "" if record.evidence in (None, Evidence.NONE) else f", by {record.evidence.value}"
+        return f"{record.method.value}{proof}{', until a reload' if record.passing else ''}"
     if record.ended is None and record.steps:
         last = record.steps[-1]
         return f"{last.step} {last.status.value}"
@@ -157,8 +158,7 @@ def _unfinished(change: Unfinished) -> str:
     said = f"trustpoint {change.trustpoint} from {_line(change.before)} to {_line(change.wanted)}"
     if change.persist is None or change.until is None:
         return said
-    persist = writeahead.shown(change)["persist"]
-    return f"{said}; on trial until {_second(change.until)}, persist-id {persist}"
+    return f"{said}; on trial until {_second(change.until)}, persist-id {writeahead.shown(change).persist}"
 
 
 def _line(enrollment: str | None) -> str:

@@ -113,7 +113,7 @@ class Many:
         if self._form != "jsonl":
             emit_all(
                 self._form,
-                lambda: (dict(one.plain) for one in journal.devices(run)),
+                lambda: (one.plain for one in journal.devices(run) if one.plain is not None),
                 lambda: (run_view(record, journal.devices(run)),),
             )
         left, again = _to_do(record, journal)

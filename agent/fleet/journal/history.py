@@ -1,97 +1,111 @@
-"""What the journal gives back, as plain objects; schema ``history``."""
+"""What ``xr-agent history`` prints of the journal, and what that keeps of a router's state; schema ``history``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from typing import Annotated, Any
 
-from agent.fleet.journal.rows import Attempt, Trail
-from agent.fleet.results.objects import Object, failure, moment
-from agent.fleet.results.record import DeviceRecord, RunRecord
-from agent.model.masking.redact import masked
-from agent.model.unfinished import Unfinished
+from agent.fleet.journal.rows import Attempt, Entry, Trail
+from agent.fleet.results.objects import made
+from agent.fleet.results.record import Counts, DeviceRecord, Kind, RunRecord, RunState, Word
+from agent.fleet.results.structs import Answer, Deadlines, Error, Moment, Printed, Step, Texts, about
+from agent.model.method import Method
+from agent.model.pki.certificate import Evidence
 from agent.remedy.lease import writeahead
 
+Seen = Annotated[
+    dict[str, Any] | None,
+    about("trustpoint, enrollment, certificate and licensing as they were seen; null where none was kept"),
+]
 
-def run_object(run: RunRecord, attempts: Sequence[Attempt]) -> Object:
+
+class Run(Printed, frozen=True, kw_only=True):
     """A run, and who carried it out."""
-    return {
-        "run": run.run,
-        "kind": run.kind.value,
-        "state": run.state.value,
-        "began": moment(run.began),
-        "ended": moment(run.ended),
-        "user": run.user,
-        "host": run.host,
-        "version": run.version,
-        "change_ref": run.change_ref,
-        "settings": dict(run.settings),
-        "counts": dict(run.counts),
-        "attempts": [
-            {
-                "number": one.number,
-                "user": one.user,
-                "host": one.host,
-                "version": one.version,
-                "state": one.state.value,
-                "began": moment(one.began),
-                "ended": moment(one.ended),
-            }
-            for one in attempts
-        ],
-    }
+
+    run: str
+    kind: Kind
+    state: Annotated[
+        RunState, about("stopped: too many failures, or its maintenance window ended; lost: its process died")
+    ]
+    began: Moment
+    ended: Moment | None
+    user: str
+    host: str
+    version: Annotated[str, about("of xr-agent")]
+    change_ref: str | None
+    settings: Annotated[dict[str, Any], about("the options; secrets by their references")]
+    counts: Counts
+    attempts: Annotated[tuple[Attempt, ...], about("who began the run, and who resumed it", minItems=1)]
 
 
-def device_object(run: RunRecord, record: DeviceRecord) -> Object:
+class Router(Printed, frozen=True, kw_only=True, rename={"word": "result", "plain": "object"}):
     """What came of one router in a run."""
-    return {
-        "run": run.run,
-        "kind": run.kind.value,
-        "device": record.device,
-        "result": record.word,
-        "well": record.well,
-        "batch": record.batch,
-        "address": record.address,
-        "release": record.release,
-        "method": record.method,
-        "evidence": record.evidence,
-        "began": moment(record.began),
-        "ended": moment(record.ended),
-        "deadlines": {name: moment(when) for name, when in record.deadlines},
-        "reasons": [masked(reason) for reason in record.reasons],
-        "steps": [
-            {"step": step.step, "status": step.status.value, "detail": masked(step.detail)} for step in record.steps
-        ],
-        "error": failure(record.error),
-        "object": dict(record.plain) or None,
-    }
+
+    run: str
+    kind: Kind
+    device: str
+    word: Word
+    well: Annotated[bool, about("whether it ended, and nobody has to look at it")]
+    batch: str | None
+    address: str | None
+    release: str | None
+    method: Method | None
+    evidence: Evidence | None
+    began: Moment | None
+    ended: Moment | None
+    deadlines: Deadlines
+    reasons: Texts
+    steps: Annotated[
+        tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
+    ]
+    error: Error | None
+    plain: Annotated[
+        Answer | None,
+        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
+    ]
 
 
-def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> Object:
+class Unfinished(Printed, frozen=True, kw_only=True):
+    """What was begun at the router's configuration and not seen to end."""
+
+    trustpoint: str
+    before: Annotated[str | None, about("the enrollment before the change; null where there was no trustpoint")]
+    wanted: str | None
+    persist: Annotated[str | None, about("the beginning of the persist-id of a commit on trial")]
+    until: Annotated[
+        Moment | None,
+        about("when the router has taken a commit on trial back by itself, by this machine's clock"),
+    ]
+
+
+class RouterTrail(Router, frozen=True, kw_only=True):
+    """The same with every event, what was seen first and last, and what is unfinished."""
+
+    events: Annotated[tuple[Entry, ...], about("every event of every attempt, in the order in which they came")]
+    before: Seen
+    after: Seen
+    unfinished: Unfinished | None
+
+
+def run_object(run: RunRecord, attempts: Sequence[Attempt]) -> Run:
+    """A run, and who carried it out."""
+    return made({**run.members(), "attempts": attempts}, Run)
+
+
+def device_object(run: RunRecord, record: DeviceRecord) -> Router:
+    """What came of one router in a run."""
+    return Router(run=run.run, kind=run.kind, **record.members())
+
+
+def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> RouterTrail:
     """As :func:`device_object`, with every event and its time, what was seen first and last, and what is unfinished."""
-    return {
-        **device_object(run, record),
-        "events": [
-            {
-                "time": instant(one.time),
-                "attempt": one.attempt,
-                "step": one.step,
-                "status": one.status.value,
-                "detail": masked(one.detail),
-            }
-            for one in trail.moments
-        ],
-        "before": None if trail.before is None else dict(trail.before),
-        "after": None if trail.after is None else dict(trail.after),
-        "unfinished": None if trail.unfinished is None else _unfinished(trail.unfinished),
-    }
-
-
-def _unfinished(change: Unfinished) -> Object:
-    shown = writeahead.shown(change)
-    return {**{name: value and masked(value) for name, value in shown.items()}, "until": moment(change.until)}
-
-
-def instant(time: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: steps follow each other faster than seconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    change = trail.unfinished
+    return RouterTrail(
+        run=run.run,
+        kind=run.kind,
+        **record.members(),
+        events=trail.moments,
+        before=trail.before,
+        after=trail.after,
+        unfinished=None if change is None else made(writeahead.shown(change), Unfinished),
+    )

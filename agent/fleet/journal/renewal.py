@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from agent.fleet.results.structs import Step
 from agent.model.method import Method
 from agent.model.outcome import Status
 
@@ -13,25 +13,21 @@ INSTALLING = tuple({method.action for method in Method if method.action})
 
 _INTERRUPTED = "interrupted"
 
-Steps = Iterable[Mapping[str, Any]]
-"""The steps of an outcome as JSON has them."""
 
-
-def began(steps: Steps) -> bool:
+def began(steps: Iterable[Step]) -> bool:
     """Whether one of them may have brought the root."""
-    return any(step.get("step") in INSTALLING for step in steps)
+    return any(step.step in INSTALLING for step in steps)
 
 
-def due(steps: Steps) -> bool:
+def due(steps: Iterable[Step]) -> bool:
     """Whether a push that ended well with these *steps* was broken off behind the proof, or its renewal failed or has
     no known answer; that the device reached the server since makes up for that."""
     broken = asked = reached = False
     for step in steps:
-        name, status = step.get("step"), step.get("status")
-        if status == Status.SKIPPED.value and str(step.get("detail", "")).startswith(_INTERRUPTED):
+        if step.status is Status.SKIPPED and step.detail.startswith(_INTERRUPTED):
             broken = True
-        elif name == "renew-auth":
-            asked = status in (Status.FAILED.value, Status.UNKNOWN.value)
-        elif name == "contact":
-            reached = status == Status.DONE.value
+        elif step.step == "renew-auth":
+            asked = step.status in (Status.FAILED, Status.UNKNOWN)
+        elif step.step == "contact":
+            reached = step.status is Status.DONE
     return (broken or asked) and not reached

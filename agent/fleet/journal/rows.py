@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from agent.fleet.journal import renewal
 from agent.fleet.journal.runlock import held
 from agent.fleet.journal.tables import connect
+from agent.fleet.results.objects import read, read_answer
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
+from agent.fleet.results.structs import Error, Moment, Number, Printed, Push, Step, Texts, about
 from agent.model.errors import InputError
-from agent.model.outcome import Failure, Status, StepRecord
+from agent.model.method import Method
+from agent.model.outcome import Status
+from agent.model.pki.certificate import Evidence
 from agent.model.unfinished import Unfinished
 from agent.remedy.lease import writeahead
 
@@ -24,25 +27,23 @@ LAST = "last"
 """What the newest run is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Printed, frozen=True):
     """One process that carried a run out; those after the first resumed it."""
 
-    number: int
+    number: Number
     user: str
     host: str
     version: str
     state: RunState
-    began: datetime
-    ended: datetime | None = None
+    began: Moment
+    ended: Moment | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Entry(Printed, frozen=True):
     """One event of a router, at the time when it was written down; ``attempt`` as of :attr:`Attempt.number`."""
 
-    time: datetime
-    attempt: int
+    time: Annotated[str, about("", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+    attempt: Number
     step: str
     status: Status
     detail: str
@@ -53,10 +54,16 @@ class Trail:
     """All that a run kept of one router beside its record: every event, what was seen first and last, and what was
     begun at its configuration and not seen to end."""
 
-    moments: tuple[Moment, ...] = ()
-    before: Mapping[str, Any] | None = None
-    after: Mapping[str, Any] | None = None
+    moments: tuple[Entry, ...] = ()
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
     unfinished: Unfinished | None = None
+
+
+class _Steps(Printed, frozen=True):
+    """What any kept result has of a push; empty in those of other runs, and before there is a result."""
+
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ def run_record(db: sqlite3.Connection, row: Row, journal: Path) -> RunRecord:
         version=first.version,
         ended=last.ended,
         change_ref=row.change_ref,
-        settings=json.loads(row.settings),
+        settings=read(row.settings, dict),
         counts=dict(counts.fetchall()),
     )
 
@@ -159,7 +166,7 @@ def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
     """The routers of a run that have, or may have, the root by it, and were left before the licence was renewed."""
     found: set[str] = set()
     for name, well, plain in db.execute("SELECT name, well, plain FROM device WHERE run = ?", (run,)):
-        steps = json.loads(plain).get("steps", ())
+        steps = read(plain, _Steps).steps
         if renewal.due(steps) if well else renewal.began(steps):
             found.add(name)
     marks = ", ".join("?" * len(renewal.INSTALLING))
@@ -182,8 +189,8 @@ def trail(db: sqlite3.Connection, row: Row, name: str) -> Trail:
     found = _device(db, row, name)
     return Trail(
         tuple(_moments(db, found["id"])),
-        _seen(found["before"]),
-        _seen(found["after"]),
+        read(found["before"], dict) if found["before"] else None,
+        read(found["after"], dict) if found["after"] else None,
         writeahead.parsed(found["unfinished"]) if found["unfinished"] else None,
     )
 
@@ -197,41 +204,41 @@ def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:
     return found
 
 
-def _seen(text: str | None) -> Mapping[str, Any] | None:
-    loaded: Mapping[str, Any] | None = json.loads(text) if text else None
-    return loaded
-
-
-def _moments(db: sqlite3.Connection, device: int) -> Iterator[Moment]:
+def _moments(db: sqlite3.Connection, device: int) -> Iterator[Entry]:
     found = db.execute("SELECT time, attempt, step, status, detail FROM step WHERE device = ? ORDER BY seq", (device,))
     for time, attempt, step, status, detail in found:
-        yield Moment(_time(time), attempt, step, Status(status), detail)
+        yield Entry(instant(_time(time)), attempt, step, Status(status), detail)
 
 
 def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
-    plain = json.loads(found["plain"])
     if found["ended"]:
-        steps = tuple(StepRecord(one["step"], Status(one["status"]), one["detail"]) for one in plain.get("steps", ()))
+        plain = read_answer(found["plain"])
+        steps = plain.steps if isinstance(plain, Push) else ()
     else:
-        steps = tuple(StepRecord(one.step, one.status, one.detail) for one in _moments(db, found["id"]))
-    error = json.loads(found["error"]) if found["error"] else None
+        plain = None
+        steps = tuple(Step(one.step, one.status, one.detail) for one in _moments(db, found["id"]))
     return DeviceRecord(
         device=found["name"],
         word=found["word"],
         well=bool(found["well"]),
         address=found["address"],
         release=found["release"],
-        method=found["method"],
-        evidence=found["evidence"],
+        method=Method(found["method"]) if found["method"] else None,
+        evidence=Evidence(found["evidence"]) if found["evidence"] else None,
         batch=found["batch"],
-        deadlines=tuple((name, _time(when)) for name, when in json.loads(found["deadlines"])),
-        reasons=tuple(json.loads(found["reasons"])),
+        deadlines=dict(read(found["deadlines"], list[tuple[str, Moment]])),
+        reasons=read(found["reasons"], Texts),
         steps=steps,
-        error=Failure(**error) if error else None,
+        error=read(found["error"], Error) if found["error"] else None,
         began=_maybe(found["began"]),
         ended=_maybe(found["ended"]),
         plain=plain,
     )
+
+
+def instant(time: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: steps follow each other faster than seconds."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 
 def _maybe(text: str | None) -> datetime | None:
@@ -239,4 +246,7 @@ def _maybe(text: str | None) -> datetime | None:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"a time without a zone: {text}")
+    return time

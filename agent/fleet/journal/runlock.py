@@ -31,22 +31,16 @@ class RunLock:
         """Hold *run* alone.
 
         Raises:
-            InputError: another process holds it, or processes that a dead one attached still work for it; or the file
-                cannot be made.
+            InputError: another process holds it, or the file cannot be made.
         """
         path = _lock_file(journal, run)
         try:
-            lock = cls(path, _locked(path, fcntl.LOCK_EX))
+            lock = cls(path, _locked(path))
             lock._sign()
         except BlockingIOError as error:
             raise _in_use(path, run) from error
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}", hint="give another with --journal FILE") from error
-        if _refused(_worker_file(journal, run), fcntl.LOCK_EX):
-            lock.release(remove=False)
-            raise InputError(
-                f"run {run} lost its process, but workers of it are still at their routers", hint="wait for their end"
-            )
         return lock
 
     def _sign(self) -> None:
@@ -62,29 +56,22 @@ class RunLock:
         """Give it back; files that are not removed tell who had it."""
         if remove:
             self.path.unlink(missing_ok=True)
-            self.path.with_suffix(".workers").unlink(missing_ok=True)
         os.close(self._file)
 
 
 def held(journal: Path, run: str) -> bool:
     """Whether a process has *run* at the moment."""
-    return _refused(_lock_file(journal, run), fcntl.LOCK_SH)
-
-
-@contextmanager
-def working(journal: Path, run: str) -> Iterator[None]:
-    """As long as the block lasts this process works for *run*, which another one holds.
-
-    Raises:
-        InputError: no process holds it.
-    """
-    file = _locked(_worker_file(journal, run), fcntl.LOCK_SH)
     try:
-        if not held(journal, run):
-            raise InputError(f"no process carries run {run} out", hint="resume it")
-        yield
+        file = os.open(_lock_file(journal, run), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         os.close(file)
+    return False
 
 
 @contextmanager
@@ -97,7 +84,7 @@ def alone(folder: Path) -> Iterator[None]:
     file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
-            _lock(file, fcntl.LOCK_EX, LONGEST)
+            _lock(file, LONGEST)
         except BlockingIOError as error:
             raise InputError(
                 f"another process has been at the journals in {folder} for {LONGEST:g} s", hint="see which, and end it"
@@ -111,17 +98,13 @@ def _lock_file(journal: Path, run: str) -> Path:
     return journal.with_name(f"{journal.name}-{run}.lock")
 
 
-def _worker_file(journal: Path, run: str) -> Path:
-    return _lock_file(journal, run).with_suffix(".workers")
-
-
-def _locked(path: Path, how: int) -> int:
+def _locked(path: Path) -> int:
     """*path*, made where it is missing, open and locked; BlockingIOError where another process has the lock."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             # Whoever only looks whether it is held has a lock for a moment.
-            _lock(file, how, _PATIENCE)
+            _lock(file, _PATIENCE)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), path.stat()):
                     return file
@@ -131,25 +114,11 @@ def _locked(path: Path, how: int) -> int:
         os.close(file)  # its holder removed it in between: lock the one that is there now
 
 
-def _refused(path: Path, how: int) -> bool:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
-
-
-def _lock(file: int, how: int, seconds: float) -> None:
+def _lock(file: int, seconds: float) -> None:
     end = time.monotonic() + seconds
     while True:
         try:
-            return fcntl.flock(file, how | fcntl.LOCK_NB)
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
                 raise

@@ -13,6 +13,7 @@ from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.runlock import RunLock
 from agent.fleet.journal.writer import Work, Writer
+from agent.fleet.results.objects import plain
 from agent.fleet.results.record import Result, RunState
 from agent.model.outcome import Event, Status
 from agent.model.pki.anchor import TrustAnchor
@@ -46,21 +47,35 @@ def written(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-class Recorder:
-    """Writes down what happens to the routers of one run; safe to call from any thread, useless after a fork.
+class RunLog:
+    """A run that this process carries out, and what happens to its routers: it has the run's lock until it is closed.
 
-    What is said to be durable is synced to disk before the call returns. Every call raises JournalError once something
-    could not be written; whoever gets it begins nothing further. After the end of the run it raises ValueError.
+    Left without :meth:`close`, as by an error, the run is ``lost`` and may be resumed. It is safe to call from any
+    thread, useless after a fork. What is said to be durable is synced to disk before the call returns. Every call
+    raises JournalError once something could not be written; whoever gets it begins nothing further. After the end of
+    the run it raises ValueError.
     """
 
-    def __init__(self, writer: Writer, run: str, key: int, attempt: int, ids: Mapping[str, int], now: Now) -> None:
+    def __init__(
+        self, writer: Writer, run: str, key: int, attempt: int, ids: Mapping[str, int], now: Now, lock: RunLock
+    ) -> None:
         self.run = run
         self._writer = writer
         self._key = key
         self._attempt = attempt
         self._ids = ids
         self._now = now
+        self._lock = lock
         self._closed = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._closed.is_set():
+            self._release(ended=False)
 
     def begun(self, device: str, batch: str | None = None) -> None:
         """*device* is in doubt from now until :meth:`ended`; durable. What came of an earlier attempt is forgotten, its
@@ -102,52 +117,6 @@ class Recorder:
         """What came of a router; durable. *anchor* is what was wanted."""
         row = (*_columns(result, anchor, self._time()), self._id(result.device))
         self._do(lambda db: db.execute(_ENDED, row))
-
-    def end(self) -> None:
-        """Take nothing more."""
-        self._closed.set()
-
-    def _id(self, device: str) -> int:
-        if device not in self._ids:
-            raise ValueError(f"{device} is no router of run {self.run}")
-        return self._ids[device]
-
-    def _time(self) -> str:
-        return written(self._now())
-
-    def _do(self, work: Work[object]) -> None:
-        self._open()
-        self._writer.do(work)
-
-    def _soon(self, work: Work[object]) -> None:
-        self._open()
-        self._writer.soon(work)
-
-    def _open(self) -> None:
-        if self._closed.is_set():
-            raise ValueError(f"run {self.run} is closed")
-
-
-class RunLog(Recorder):
-    """A run that this process carries out: it has the run's lock until it is closed.
-
-    Left without :meth:`close`, as by an error, the run is ``lost`` and may be resumed.
-    """
-
-    def __init__(
-        self, writer: Writer, run: str, key: int, attempt: int, ids: Mapping[str, int], now: Now, lock: RunLock
-    ) -> None:
-        super().__init__(writer, run, key, attempt, ids, now)
-        self._lock = lock
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if not self._closed.is_set():
-            self._release(ended=False)
 
     def doubtful(self) -> list[str]:
         """The routers that were begun, in this attempt or an earlier one, and of which nothing came yet."""
@@ -193,8 +162,28 @@ class RunLog(Recorder):
             self._release(ended=ended)
 
     def _release(self, *, ended: bool) -> None:
-        self.end()
+        self._closed.set()
         self._lock.release(remove=ended)
+
+    def _id(self, device: str) -> int:
+        if device not in self._ids:
+            raise ValueError(f"{device} is no router of run {self.run}")
+        return self._ids[device]
+
+    def _time(self) -> str:
+        return written(self._now())
+
+    def _do(self, work: Work[object]) -> None:
+        self._open()
+        self._writer.do(work)
+
+    def _soon(self, work: Work[object]) -> None:
+        self._open()
+        self._writer.soon(work)
+
+    def _open(self) -> None:
+        if self._closed.is_set():
+            raise ValueError(f"run {self.run} is closed")
 
     def _names(self, which: str) -> list[str]:
         """Read by the writer, so after all that was brought before."""
@@ -210,11 +199,6 @@ class RunLog(Recorder):
 def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...]:
     """The values of ``_ENDED``, the device's id left out."""
     record = result.record(anchor)
-    error = record.error and {
-        "kind": record.error.kind,
-        "message": record.error.message,
-        "hint": record.error.hint,
-    }
     return (
         record.word,
         record.well,
@@ -222,10 +206,10 @@ def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...
         written(record.ended) if record.ended else now,
         record.address,
         record.release,
-        record.method,
-        record.evidence,
-        kept([[name, written(when)] for name, when in record.deadlines], "deadlines"),
+        record.method and record.method.value,
+        record.evidence and record.evidence.value,
+        kept([[name, written(when)] for name, when in record.deadlines.items()], "deadlines"),
         kept(record.reasons, "reasons"),
-        kept(error, "error") if error else None,
-        kept(record.plain, "result"),
+        kept(plain(record.error), "error") if record.error else None,
+        kept(plain(record.plain), "result"),
     )

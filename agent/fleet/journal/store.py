@@ -22,8 +22,8 @@ from agent import __version__
 from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.rows import Attempt, Row, Trail
-from agent.fleet.journal.runlock import RunLock, held, working
-from agent.fleet.journal.runlog import Now, Recorder, RunLog, written
+from agent.fleet.journal.runlock import RunLock, held
+from agent.fleet.journal.runlog import Now, RunLog, written
 from agent.fleet.journal.tables import connect, default_path, prepare, usable
 from agent.fleet.journal.writer import Work, Writer
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
@@ -144,25 +144,6 @@ class Journal:
                 hint=f"resume it with xr-agent {row.kind.value}",
             )
         return row
-
-    @classmethod
-    @contextmanager
-    def attach(cls, path: Path | None, run: str, *, now: Now = _utc) -> Iterator[Recorder]:
-        """Write to a run that another process holds, as one of its workers; while one is at work nobody resumes it.
-
-        Raises:
-            InputError: there is no such run, or no process holds it.
-        """
-        journal = cls.open(path, now=now, create=False)
-        with journal._reading() as db:
-            row = journalrows.find(db, run)
-        with working(journal.path, row.run), journal:
-            writer = journal._writing()
-            recorder = Recorder(writer, row.run, *writer.do(lambda db: _started(db, row.key)), now)
-            try:
-                yield recorder
-            finally:
-                recorder.end()
 
     def runs(self, *, limit: int = 50) -> Iterator[RunRecord]:
         """The runs, the newest first."""

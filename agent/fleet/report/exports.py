@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from io import TextIOBase
+from typing import Annotated
 
 from agent.fleet.report.shown import method, refusal, scalar, shown, step_lines
 from agent.fleet.results import objects
 from agent.fleet.results.record import DeviceRecord, RunRecord
-from agent.model.masking.redact import masked
+from agent.fleet.results.structs import Assess, Moment, Printed, Push, about
 from agent.model.masking.text import without_secrets
 
 _DEADLINES = ("comm_failed", "authorization_expired", "unregistered")
@@ -19,53 +19,30 @@ _DEADLINES = ("comm_failed", "authorization_expired", "unregistered")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def run_object(run: RunRecord, now: datetime) -> objects.Object:
-    """The ``run`` member of a report; schema ``report``."""
-    return {
-        "run": run.run,
-        "kind": run.kind.value,
-        "state": run.state.value,
-        "change_ref": run.change_ref,
-        "user": run.user,
-        "host": run.host,
-        "version": run.version,
-        "began": objects.moment(run.began),
-        "ended": objects.moment(run.ended),
-        "written": objects.moment(now),
-        "settings": without_secrets(run.settings),
-        "counts": dict(run.counts),
-    }
+class ReportRun(RunRecord, frozen=True, kw_only=True):
+    """The run as its report has it."""
+
+    written: Annotated[Moment, about("when the report was")]
 
 
-def device_object(device: DeviceRecord) -> objects.Object:
-    """One member of ``devices``; schema ``report``."""
-    return {
-        "device": device.device,
-        "word": device.word,
-        "well": device.well,
-        "address": device.address,
-        "release": device.release,
-        "method": device.method,
-        "evidence": device.evidence,
-        "batch": device.batch,
-        "deadlines": {name: objects.moment(when) for name, when in device.deadlines},
-        "reasons": [masked(reason) for reason in device.reasons],
-        "steps": [
-            {"step": step.step, "status": step.status.value, "detail": masked(step.detail)} for step in device.steps
-        ],
-        "error": objects.failure(device.error),
-        "began": objects.moment(device.began),
-        "ended": objects.moment(device.ended),
-        "result": dict(device.plain) or None,
-    }
+class Report(Printed, frozen=True):
+    """The report of a run."""
+
+    run: ReportRun
+    devices: tuple[DeviceRecord, ...]
+
+
+def run_object(run: RunRecord, now: datetime) -> ReportRun:
+    """The ``run`` member of a :class:`Report`, which is written *now*."""
+    return ReportRun(**{**run.members(), "written": now, "settings": without_secrets(run.settings)})
 
 
 def write_json(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
-    """One object, a router a line; nothing is cut."""
-    out.write(f'{{"run": {json.dumps(run_object(run, now))},\n"devices": [')
+    """A :class:`Report`, a router a line; nothing is cut."""
+    out.write(f'{{"run": {objects.dump(run_object(run, now), "jsonl")},\n"devices": [')
     comma = ""
     for device in devices:
-        out.write(f"{comma}\n{json.dumps(device_object(device))}")
+        out.write(f"{comma}\n{objects.dump(device, 'jsonl')}")
         comma = ","
     out.write("\n]}\n")
 
@@ -83,7 +60,7 @@ def write_csv(
 
 
 def _cells(device: DeviceRecord) -> dict[str, str | None]:
-    due, error = dict(device.deadlines), refusal(device)
+    error, lasts = refusal(device), device.plain.persistent if isinstance(device.plain, Assess | Push) else None
     return {
         "device": device.device,
         "word": device.word,
@@ -91,10 +68,10 @@ def _cells(device: DeviceRecord) -> dict[str, str | None]:
         "address": device.address,
         "release": device.release,
         "method": method(device),
-        "evidence": device.evidence,
-        "persistent": scalar(lasts) if isinstance(lasts := device.plain.get("persistent"), bool) else None,
+        "evidence": device.evidence.value if device.evidence else None,
+        "persistent": None if lasts is None else scalar(lasts),
         "batch": device.batch,
-        **{name: objects.moment(due.get(name)) for name in _DEADLINES},
+        **{name: objects.moment(device.deadlines.get(name)) for name in _DEADLINES},
         "began": objects.moment(device.began),
         "ended": objects.moment(device.ended),
         "error_kind": error.kind if error else None,

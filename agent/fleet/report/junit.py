@@ -15,8 +15,9 @@ from xml.sax.xmlreader import AttributesImpl
 
 from agent.fleet.report.exports import run_object
 from agent.fleet.report.shown import NAME, TEXT, End, end, seconds, shown, step_lines, why
+from agent.fleet.results.objects import plain
 from agent.fleet.results.record import DeviceRecord, RunRecord
-from agent.model.outcome import Failure
+from agent.fleet.results.structs import Error
 
 _ELEMENTS = {End.BAD: "failure", End.DOUBT: "error", End.HELD: "skipped"}
 _COUNTS = {End.BAD: "failures", End.DOUBT: "errors", End.HELD: "skipped"}
@@ -48,7 +49,7 @@ def _suite(out: TextIOBase, run: RunRecord, now: datetime, counts: Mapping[str, 
     }
     with _element(xml, "testsuites", {"name": "xr-agent", **counts}), _element(xml, "testsuite", {**about, **counts}):
         with _element(xml, "properties"):
-            for name, value in run_object(run, now).items():
+            for name, value in plain(run_object(run, now)).items():
                 if isinstance(value, str):
                     with _element(xml, "property", {"name": name, "value": value}):
                         pass
@@ -64,7 +65,7 @@ def _case(xml: XMLGenerator, run: RunRecord, device: DeviceRecord) -> None:
     with _element(xml, "testcase", about):
         element = _ELEMENTS.get(end(device))
         if element is not None:
-            said = why(device) or Failure(device.word, f"the result is {device.word!r}")
+            said = why(device) or Error(device.word, f"the result is {device.word!r}")
             told = [said.message, *([said.hint] if said.hint else []), *device.reasons]
             with _element(xml, element, {"message": said.message, "type": said.kind}):
                 xml.characters("\n".join(shown(line) for line in dict.fromkeys(told)))

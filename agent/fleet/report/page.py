@@ -23,15 +23,17 @@ from agent.fleet.report.shown import (
     word,
 )
 from agent.fleet.report.timeline import Deadlines, Timeline
-from agent.fleet.results.objects import Object
+from agent.fleet.results.objects import plain
 from agent.fleet.results.record import DeviceRecord
-from agent.model.outcome import Failure
+from agent.fleet.results.structs import Error, Plan
 from agent.model.pki.certificate import Evidence
 
 _NOTE, _MANY, _ATTENTION = 240, 200, 200
 # Members of ``plain`` that a row has besides, or that are longer than a fact.
 _TOLD = frozenset({"device", "address", "release", "outcome", "verdict", "method", "evidence"})
 _LONG = frozenset({"steps", "reasons", "warnings", "diff"})
+
+_Row = dict[str, Any]
 
 
 class Rows:
@@ -51,10 +53,10 @@ class Rows:
         self._deadlines = Deadlines(now)
         self._words: Counter[tuple[str, End]] = Counter()
         self.columns: set[str] = set()
-        self.attention: list[Object] = []
+        self.attention: list[_Row] = []
         self.look = self.passing = 0
 
-    def __iter__(self) -> Iterator[Object]:
+    def __iter__(self) -> Iterator[_Row]:
         for device in self._devices:
             row = self._row(device)
             self._words[row["word"], end(device)] += 1
@@ -84,10 +86,10 @@ class Rows:
         """The deadlines of all of them."""
         return self._deadlines.timeline()
 
-    def _row(self, device: DeviceRecord) -> Object:
+    def _row(self, device: DeviceRecord) -> _Row:
         said = why(device)
         took = seconds(device.began, device.ended)
-        row: Object = {
+        row: _Row = {
             "device": shown(device.device, NAME),
             "word": shown(word(device), NAME),
             "end": end(device).value,
@@ -97,12 +99,12 @@ class Rows:
             "address": _name(device.address),
             "release": _name(device.release),
             "method": _name(method(device)),
-            "evidence": None if device.evidence == Evidence.NONE.value else _name(device.evidence),
+            "evidence": None if device.evidence is Evidence.NONE else _name(device.evidence and device.evidence.value),
             "batch": _name(device.batch),
             "error": _error(refusal(device)),
             "reasons": _lines(device.reasons),
             "steps": [[shown(step.step, NAME), step.status.value, shown(step.detail)] for step in device.steps[:_MANY]],
-            "lines": _lines(() if device.plain.get("skip") else device.plain.get("diff") or ()),
+            "lines": _lines(device.plain.diff if isinstance(device.plain, Plan) and device.plain.skip is None else ()),
             "facts": _facts(device),
             "took": took,
             "span": span(took),
@@ -110,10 +112,10 @@ class Rows:
         }
         return {name: value for name, value in row.items() if value is not None and value not in ("", [])}
 
-    def _due(self, device: DeviceRecord) -> Object:
+    def _due(self, device: DeviceRecord) -> _Row:
         """The deadlines, the one that matters next, and by what to sort."""
         # What a router passed that has the root by now is past: it concerns nobody any more.
-        open_ = [deadline for deadline in device.deadlines if not device.well or deadline[1] >= self._now]
+        open_ = [deadline for deadline in device.deadlines.items() if not device.well or deadline[1] >= self._now]
         if not open_:
             return {}
         due = sorted(open_, key=lambda deadline: deadline[1])
@@ -148,7 +150,7 @@ def _lines(lines: Iterable[Any]) -> list[str]:
     return [shown(line) for line in held[:_MANY]] + rest
 
 
-def _error(error: Failure | None) -> list[str | None] | None:
+def _error(error: Error | None) -> list[str | None] | None:
     if error is None:
         return None
     return [shown(error.kind, NAME), shown(error.message), shown(error.hint) if error.hint else None]
@@ -156,16 +158,16 @@ def _error(error: Failure | None) -> list[str | None] | None:
 
 def _facts(device: DeviceRecord) -> list[list[str]]:
     """What else is known, as names and values."""
-    plain = {name: value for name, value in device.plain.items() if name not in _TOLD | _LONG}
+    told = plain(device.plain) if device.plain else {}
     known: Mapping[str, Any] = {
         "address": device.address,
         "release": device.release,
         "method": method(device),
-        "evidence": device.evidence,
+        "evidence": device.evidence and device.evidence.value,
         "batch": device.batch,
         "began": clock(device.began),
         "ended": clock(device.ended),
-        **{name: value for name, value in plain.items() if not isinstance(value, Mapping)},
+        **{name: value for name, value in told.items() if name not in _TOLD | _LONG and not isinstance(value, Mapping)},
     }
     return [
         [words(name), scalar(value)] for name, value in known.items() if value is not None and value not in ("", [])

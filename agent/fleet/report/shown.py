@@ -10,9 +10,9 @@ from enum import Enum
 from typing import Any
 
 from agent.fleet.results.record import DeviceRecord
+from agent.fleet.results.structs import Error, Plan
 from agent.model.masking.redact import masked
 from agent.model.masking.text import neutralise
-from agent.model.outcome import Failure
 
 # No character by Unicode and none that XML 1.0 can carry.
 _NO_CHARACTER = re.compile("[\ufffe\uffff]")
@@ -71,24 +71,24 @@ def shown(value: object, limit: int = TEXT) -> str:
 
 def method(device: DeviceRecord) -> str | None:
     """By which method, a plan's included."""
-    return device.method or device.plain.get("method")
+    found = device.method or (device.plain.method if isinstance(device.plain, Plan) else None)
+    return found.value if found else None
 
 
-def refusal(device: DeviceRecord) -> Failure | None:
+def refusal(device: DeviceRecord) -> Error | None:
     """The error of *device*, or why a plan skipped it; as it came."""
-    skip = device.plain.get("skip")
-    if device.error is None and isinstance(skip, Mapping):
-        return Failure("skipped", str(skip.get("reason", "")), skip.get("hint"))
+    if device.error is None and isinstance(device.plain, Plan) and device.plain.skip is not None:
+        return Error("skipped", device.plain.skip.reason, device.plain.skip.hint)
     return device.error
 
 
-def why(device: DeviceRecord) -> Failure | None:
+def why(device: DeviceRecord) -> Error | None:
     """What to know of *device* first: its refusal, else its first reason; as it came."""
     if (refused := refusal(device)) is not None:
         return refused
     if device.passing:
-        return Failure("passing", f"{device.word}, and a reload forgets the root", PERMANENT)
-    return Failure(device.word, device.reasons[0]) if device.reasons else None
+        return Error("passing", f"{device.word}, and a reload forgets the root", PERMANENT)
+    return Error(device.word, device.reasons[0]) if device.reasons else None
 
 
 def step_lines(device: DeviceRecord) -> list[str]:

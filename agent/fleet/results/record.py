@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import UNSET, UnsetType, field
 
 from agent.fleet.results import objects
-from agent.model.outcome import Failure, Outcome, StepRecord
+from agent.fleet.results.structs import (
+    Answer,
+    Assess,
+    Count,
+    Deadlines,
+    Error,
+    Moment,
+    Printed,
+    Push,
+    Step,
+    Texts,
+    about,
+)
+from agent.model.method import Method
+from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.plan import Plan, Skip, Verdict, VerdictKind
+from agent.model.pki.certificate import Evidence
+from agent.model.plan import Plan as Planned
+from agent.model.plan import Skip, Verdict, VerdictKind
 from agent.model.state import AuthorizationState, Licensing
 from agent.remedy.assess import deadlines_of
 
@@ -59,7 +76,7 @@ class Result:
     address: str | None = None
     release: str | None = None
     verdict: Verdict | None = None
-    plan: Plan | Skip | None = None
+    plan: Planned | Skip | None = None
     outcome: Outcome | None = None
     sample: Sample | None = None
     error: Failure | None = None
@@ -119,8 +136,8 @@ class Result:
     def _licensing(self) -> Licensing | None:
         return self.sample.licensing if self.sample is not None else None
 
-    def plain(self, anchor: TrustAnchor) -> objects.Object:
-        """The JSON object of the command for one router (``agent/cli/schemas``); *anchor* is what was wanted."""
+    def plain(self, anchor: TrustAnchor) -> Answer:
+        """What the command for one router prints; *anchor* is what was wanted."""
         if self.sample is not None:
             return objects.poll_object(self.sample)
         if self.plan is not None:
@@ -135,22 +152,22 @@ class Result:
 
     def record(self, anchor: TrustAnchor) -> DeviceRecord:
         """As it is kept; *anchor* as of :meth:`plain`."""
-        outcome, failure = self.outcome, self.failure
+        plain, outcome = self.plain(anchor), self.outcome
         return DeviceRecord(
             device=self.device,
             address=self.address,
             word=self.word,
             well=self.well,
             release=self.release,
-            method=outcome.method.value if outcome and outcome.method else None,
-            evidence=outcome.evidence.value if outcome else None,
-            deadlines=self.verdict.deadlines if self.verdict else self._polled_deadlines,
+            method=outcome.method if outcome else None,
+            evidence=outcome.evidence if outcome else None,
+            deadlines=dict(self.verdict.deadlines if self.verdict else self._polled_deadlines),
             reasons=self._reasons,
-            steps=outcome.steps if outcome else (),
-            error=failure,
+            steps=plain.steps if isinstance(plain, Push) else (),
+            error=objects.failure(self.failure),
             began=self.began,
             ended=self.ended,
-            plain=self.plain(anchor),
+            plain=plain,
         )
 
 
@@ -162,51 +179,71 @@ def _contact(seen: Licensing) -> str:
     return seen.authorization.value if seen.authorization else VerdictKind.UNKNOWN.value
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRecord:
+_WORDS = sorted(
+    {"planned", "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
+        word.value for words in (VerdictKind, PushResult, AuthorizationState) for word in words
+    )
+)
+Word = Annotated[
+    str,
+    about(
+        "the verdict, the push's outcome, planned, nothing-to-do, skipped or failed; of a poll the contact, else the "
+        "authorization; doubtful where it was begun and nothing came of it, waiting where it was not",
+        enum=_WORDS,
+    ),
+]
+Counts = Annotated[dict[str, Count], about("how many routers ended in each word", propertyNames={"enum": _WORDS})]
+
+
+class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
     """One router of a run as the journal gives it back and the report shows it; ``word`` as of :attr:`Result.word`.
 
-    While nothing has come of it ``word`` is ``doubtful`` where it was begun, else ``waiting``. ``plain`` is the JSON
-    object of the command for one router, empty before there is a result.
+    While nothing has come of it ``word`` is ``doubtful`` where it was begun, else ``waiting``, and ``plain`` is None.
     """
 
     device: str
-    word: str
-    well: bool = False
+    word: Word
+    well: Annotated[bool, about("whether it ended, and nobody has to look at it")] = False
     address: str | None = None
     release: str | None = None
-    method: str | None = None
-    evidence: str | None = None
-    batch: str | None = None
-    deadlines: tuple[tuple[str, datetime], ...] = ()
-    reasons: tuple[str, ...] = ()
-    steps: tuple[StepRecord, ...] = ()
-    error: Failure | None = None
-    began: datetime | None = None
-    ended: datetime | None = None
-    plain: Mapping[str, Any] = field(default_factory=dict)
+    method: Method | None = None
+    evidence: Evidence | None = None
+    batch: Annotated[str | None, about("of a run in batches")] = None
+    deadlines: Deadlines = field(default_factory=dict)
+    reasons: Texts = ()
+    steps: Annotated[
+        tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
+    ] = ()
+    error: Error | None = None
+    began: Moment | None = None
+    ended: Moment | None = None
+    plain: Annotated[
+        Answer | None, about("what the command for one router prints: schema assess, plan, push or poll")
+    ] = None
 
     @property
     def passing(self) -> bool:
         """Whether it has the root, and loses it at its next reload."""
-        return self.well and self.plain.get("persistent") is False
+        return self.well and isinstance(self.plain, Assess | Push) and self.plain.persistent is False
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """One run: who did what, when and with which settings; the settings hold references, never secrets.
+class RunRecord(Printed, frozen=True, kw_only=True):
+    """One run: who did what, when and with which settings; the settings hold references, never secrets."""
 
-    ``counts``: how many routers ended in each word, the ones not ended under ``doubtful`` and ``waiting``.
-    """
-
-    run: str
+    run: Annotated[str, about("the run's name in the journal")]
     kind: Kind
-    state: RunState
-    began: datetime
+    state: Annotated[
+        RunState,
+        about("stopped: too many failures, or its maintenance window ended; lost: its process died"),
+    ]
+    change_ref: Annotated[str | None, about("the change it belongs to")] = None
     user: str
-    host: str
-    version: str
-    ended: datetime | None = None
-    change_ref: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    host: Annotated[str, about("the machine it ran on")]
+    version: Annotated[str, about("of xr-agent")]
+    began: Moment
+    ended: Annotated[Moment | None, about("null where it had not ended")] = None
+    written: Moment | UnsetType = UNSET  # in a report
+    settings: Annotated[dict[str, Any], about("as the run was started; secrets by their references, or as ***")] = (
+        field(default_factory=dict)
+    )
+    counts: Counts = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +74,19 @@ class Log(Protocol):
         """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""
 
 
+class ClientLost(JournalError):
+    """The client that keeps the run is gone: nothing more is sent to the router, not even to take something back."""
+
+
+Told = Callable[[str], None]
+Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
+
+
+def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
+    """For a run that no other machine takes part in."""
+    return nullcontext(False)
+
+
 @dataclass(frozen=True)
 class Hooks:
     """What the caller's process has: it stays there.
@@ -83,6 +96,9 @@ class Hooks:
         begins: is told what is known of the router, with its plan, right before a push writes: a signal must not break
             it off from then on.
         on_error: is told the error that ends one router's job, as an exception with its traceback.
+        alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
+            waited for; it is told for whom.
+        before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
     """
 
     log: Log | None = None
@@ -94,6 +110,8 @@ class Hooks:
     approve: Callable[[Plan], bool] | None = None
     begins: Callable[[Result], None] = lambda _known: None
     on_error: Callable[[AgentError], None] = lambda _error: None
+    alone: Alone = unshared
+    before_write: Callable[[], None] = lambda: None
 
     def event(self, event: Event) -> None:
         """Keep it, then show it."""
@@ -116,34 +134,59 @@ class Router:
         self.device = target.device(reach)
         self._jump, self._reach, self._hooks = target.jump or reach.jump, reach, hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
+        self._opened: list[Session | Ssh] = []
+        self._lost: ClientLost | None = None
+
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """Where the client is lost in the block, the connections end first, so that nothing else is sent; with them the
+        router drops locks and candidate."""
+        try:
+            yield
+        except ClientLost as error:
+            self._lost = error
+            for one in self._opened:
+                one.close()
+            raise
 
     def first(self) -> Session:
         """The first session; an interrupt breaks off the wait for it."""
-        self._hooks.limiter.wait(self._jump, self._hooks.policy)
+        self._hooks.policy.wait(self.turn())
+        return self.opened()
+
+    def opened(self) -> Session:
+        """A session at once, for whoever waits for the turn."""
         return self._connect(self._opening)
 
     def further(self) -> Session:
-        """Another one in the middle of a push, which alone decides when it may end."""
-        self._hooks.limiter.wait(self._jump, self._hooks.policy.unstopped())
+        """Another one in the middle of a push, which waits for the turn and alone decides when it may end."""
+        self._still_kept()
         return self._connect(None)
 
+    def turn(self) -> float:
+        """Takes a turn to open a session, and says in how many seconds it comes."""
+        self._still_kept()
+        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
+
+    def _still_kept(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+
     def _connect(self, policy: Policy | None) -> Session:
-        return connect(self.device, strict_models=self._reach.strict_models, policy=policy, trace=self._hooks.trace)
+        strict, trace = self._reach.strict_models, self._hooks.trace
+        session = connect(self.device, strict_models=strict, policy=policy, trace=trace)
+        session.before_write = self._hooks.before_write
+        self._opened.append(session)
+        return session
 
     @contextmanager
     def shell(self) -> Iterator[Ssh | None]:
-        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out.
-
-        An interrupt breaks the wait for a turn off where it would break off a connection.
-        """
+        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out."""
         if not self._reach.ssh:
             yield None
             return
-
-        def turn() -> None:
-            self._hooks.limiter.wait(self._jump, ssh.policy)
-
-        with Ssh(self.device, self._opening, trace=self._hooks.trace, before=turn) as ssh:
+        with Ssh(self.device, self._opening, trace=self._hooks.trace, turn=self.turn) as ssh:
+            self._opened.append(ssh)
             yield ssh
 
 
@@ -213,7 +256,7 @@ class _Work:
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
-        lease = stack.enter_context(self._leased()) if self._job.kind is Kind.PUSH and approve is None else None
+        lease = self._leased(stack)[0] if self._job.kind is Kind.PUSH and approve is None else None
         session = stack.enter_context(router.first())
         self._ssh = stack.enter_context(router.shell())
         state = self._observed(session)
@@ -225,9 +268,9 @@ class _Work:
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
             return replace(self.result, outcome=self._declined(made))
         if lease is None:
-            lease = stack.enter_context(self._leased())
+            lease, waited = self._leased(stack)
             session = session if session.connected else stack.enter_context(router.first())
-            if lease.waited:
+            if waited:
                 made = plan(self._intent, state := self._observed(session))
         return replace(self.result, outcome=self._push(session, made, state, lease))
 
@@ -260,34 +303,42 @@ class _Work:
             error=failure,
         )
 
-    def _leased(self) -> Lease:
-        """The router for this push alone; another push of this machine is waited for."""
+    def _leased(self, stack: ExitStack) -> tuple[Lease, bool]:
+        """The router for this push alone, and whether another one, of this machine or beyond, was waited for."""
         device, hooks = self._router.device, self._hooks
 
         def told(text: str) -> None:
-            hooks.event(Event(device.name, "lease", Status.STARTED, text))
+            self._tell(Event(device.name, "lease", Status.STARTED, text))
 
         def kept(change: Unfinished | None) -> None:
             if hooks.log is not None:
-                hooks.log.unfinished(device.name, change)
+                with self._router.fenced():
+                    hooks.log.unfinished(device.name, change)
 
-        lease = Lease.take(addresses(device), run=self._job.run, policy=hooks.policy, told=told, kept=kept)
-        if lease.waited:
-            hooks.event(Event(device.name, "lease", Status.DONE, "the other push ended"))
-        return lease
+        known_by = addresses(device)
+        beyond = stack.enter_context(hooks.alone(known_by, hooks.policy, told))
+        taken = Lease.take(known_by, run=self._job.run, policy=hooks.policy, told=told, kept=kept)
+        lease = stack.enter_context(taken)
+        if waited := beyond or lease.waited:
+            self._tell(Event(device.name, "lease", Status.DONE, "the other push ended"))
+        return lease, waited
+
+    def _tell(self, event: Event) -> None:
+        with self._router.fenced():
+            self._hooks.event(event)
 
     def _push(self, session: Session, made: Plan | Skip, state: State, lease: Lease) -> Outcome:
         self._keep("before", seen(state))
         self._hooks.begins(replace(self.result, plan=made))
         self.writing = True
         outcome: Outcome | None = None
-        policy, further, ssh = self._hooks.policy, self._router.further, self._ssh
-        with closing(
-            apply(session, made, policy, connect=further, ssh=ssh, log=lease, at_end=self._read_again)
-        ) as events:
+        further, turn, at_end, ssh = self._router.further, self._router.turn, self._read_again, self._ssh
+        policy = self._hooks.policy
+        pushing = apply(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
+        with closing(pushing) as events:
             for event in events:
                 self.events.append(event)
-                self._hooks.event(event)
+                self._tell(event)
                 outcome = event.outcome or outcome
         if outcome is None:
             raise AssertionError("apply ended without an outcome")
@@ -300,7 +351,7 @@ class _Work:
         if self._hooks.log is None or not begun or not session.connected:
             return
         try:
-            policy.wait(0)
+            policy.check()
             state = self._observed(session, policy)
         except AgentError as error:
             log.info("%s: the state after the push is not known: %s", self._target.name, error.message)

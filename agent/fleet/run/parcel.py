@@ -9,15 +9,9 @@ import hashlib
 import io
 import pickle
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from typing import Any
 
-from agent.fleet.inventory.target import Target
-from agent.fleet.results.record import Result
 from agent.fleet.run.job import Job
-
-Perform = Callable[[Job, Target], Result]
 
 _here: dict[str, Parcel] = {}
 """What was brought to this process, by key."""
@@ -48,7 +42,7 @@ class Parcel:
         return _Unpickler(io.BytesIO(packed), self._held).load()
 
     def bring(self) -> None:
-        """Have it in this process, for :func:`carry_out`."""
+        """Have it in this process, for :func:`parcel`."""
         with _changing:
             _here[self.key] = self
 
@@ -56,6 +50,11 @@ class Parcel:
         """Forget it; calls under way are not disturbed."""
         with _changing:
             _here.pop(self.key, None)
+
+
+def parcel(key: str) -> Parcel:
+    """What was brought to this process under *key*."""
+    return _here[key]
 
 
 class _Pickler(pickle.Pickler):
@@ -74,45 +73,3 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, number: int) -> object:
         return self._held[number]
-
-
-def carry_out(perform: Perform, key: str, target: Target) -> bytes:
-    """In a worker: *perform* with the job that was brought there under *key*; its result packed."""
-    parcel = _here[key]
-    return parcel.pack(perform(parcel.job, target))
-
-
-class Delivered(Executor):
-    """*executor*, to whose workers *parcel* was brought."""
-
-    def __init__(self, executor: Executor, parcel: Parcel) -> None:
-        self._executor = executor
-        self._parcel = parcel
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Make the call ``fn(job, target)`` with the job that is there already.
-
-        Raises:
-            ValueError: it is another job; or as of *executor*.
-        """
-        job, target = args
-        if job is not self._parcel.job or kwargs:
-            raise ValueError("another job than the one that was brought to the workers")
-        answer: Future[Any] = Future()
-        answer.set_running_or_notify_cancel()
-        call = self._executor.submit(carry_out, fn, self._parcel.key, target)
-        call.add_done_callback(lambda ended: _hand_on(ended, answer, self._parcel))
-        return answer
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the interface's
-        """As of *executor*; what is under way is waited for, not cancelled."""
-        self._executor.shutdown(wait=wait)
-
-
-def _hand_on(ended: Future[bytes], answer: Future[Any], parcel: Parcel) -> None:
-    try:
-        value = parcel.unpack(ended.result())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
-        answer.set_exception(error)
-    else:
-        answer.set_result(value)

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.netconf.retry import Policy
-
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -31,16 +29,10 @@ class Limiter:
         self._free: dict[str | None, float] = {}
         self._lock = threading.Lock()
 
-    def wait(self, jump: str | None, policy: Policy) -> None:
-        """Wait for this session's turn by the *policy*'s clock.
-
-        Raises:
-            Interrupted: the wish to end came meanwhile.
-        """
-        policy.wait(max(self._turn(None, self._rate.in_all, policy.clock), self._per_jump(jump, policy.clock)))
-
-    def _per_jump(self, jump: str | None, clock: Callable[[], float]) -> float:
-        return self._turn(jump, self._rate.per_jump, clock) if jump else 0.0
+    def turn(self, jump: str | None, clock: Callable[[], float]) -> float:
+        """Seconds until a session may be opened, *jump* the host in between; the turn is taken."""
+        turn = self._turn(None, self._rate.in_all, clock)
+        return max(turn, self._turn(jump, self._rate.per_jump, clock)) if jump else turn
 
     def _turn(self, key: str | None, per_second: float | None, clock: Callable[[], float]) -> float:
         """Seconds until the next free turn, which is taken."""

@@ -1,14 +1,14 @@
 """Many routers at once: batch by batch, a bounded number in flight, results as they come.
 
-Works with anything that has the ``concurrent.futures.Executor`` interface: threads here, processes, a Dask cluster.
+Works with anything that has the ``concurrent.futures.Executor`` interface: a thread pool, a Dask cluster.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -25,12 +25,8 @@ from agent.netconf.retry import Policy
 
 log = logging.getLogger(__name__)
 
-Perform = Callable[[Job, Target], Result]
-
 _LOOK = 0.5
-"""Seconds between two looks at the wish to end while nothing else happens."""
-_BARREN = 2
-"""Executors in turn that broke before anything was done by them; another one is not made then."""
+"""Seconds between two looks at the policy's stop while nothing else happens."""
 _AGAIN = "read it before anything else: push --resume does"
 
 
@@ -61,24 +57,26 @@ class Unwatched:
 
 
 @dataclass(frozen=True)
-class Crew:
-    """Who does the work.
+class Backend:
+    """What carries the routers' jobs out.
 
     Attributes:
         workers: how many routers are in flight at most.
-        open: makes an executor for a job, which it may bring to its workers; called again where one broke.
-        perform: what the executor calls; for other processes it must be picklable, and so are its arguments.
-        broken: what a call raises where its worker died under it; lost: where there are no workers any more.
-        interrupt: carries the wish to end to where the policy's ``stop`` does not reach.
+        open: makes the executor for a job, which it may bring to its workers.
+        perform: what the executor calls with job and target; for other processes it must be picklable.
+        died: what a call raises where its worker died under it; lost: where there are no workers any more.
+        interrupt: carries a cancellation to where the policy's ``stop`` does not reach.
+        hold: what was handed out and has not begun begins no more.
         close: called when the run ends.
     """
 
     workers: int
     open: Callable[[Job], Executor]
-    perform: Perform
-    broken: tuple[type[Exception], ...] = (BrokenExecutor,)
+    perform: Callable[..., Result]
+    died: tuple[type[Exception], ...] = ()
     lost: tuple[type[BaseException], ...] = ()
     interrupt: Callable[[], None] = lambda: None
+    hold: Callable[[], None] = lambda: None
     close: Callable[[], None] = lambda: None
 
 
@@ -89,14 +87,14 @@ class Run:
     A run whose routers all had their turn is done, however many of them failed.
 
     Attributes:
-        policy: its ``stop`` is the wish to end: no further router is begun then.
+        policy: its ``stop`` is the cancellation: no further router is begun then.
         now: the clock that ``Rollout.stop_at`` is compared with.
         doubtful: routers of which an earlier try left in doubt what was written to them.
     """
 
     targets: Sequence[Target]
     job: Job
-    crew: Crew
+    backend: Backend
     rollout: Rollout = field(default_factory=Rollout)
     watcher: Watcher = field(default_factory=Unwatched)
     policy: Policy = field(default_factory=Policy)
@@ -115,7 +113,7 @@ class Run:
 
         Closing the iterator early waits for those in flight; so does an error, and the watcher is told of them all.
         """
-        with _pool(self.crew, self.job) as pool:
+        with closing(_Pool(self.backend, self.job)) as pool:
             try:
                 for batch in self.rollout.batches(len(self.targets)):
                     if not self._goes_on(batch):
@@ -160,13 +158,14 @@ class Run:
     def _end(self, state: RunState, why: str) -> None:
         if self.state is RunState.RUNNING:
             self.state, self.why = state, why
+            self.backend.hold()
             if state is RunState.INTERRUPTED:
                 self._interrupt()
 
     def _interrupt(self) -> None:
         if not self._interrupted:
             self._interrupted = True
-            self.crew.interrupt()
+            self.backend.interrupt()
 
     def _batch(self, batch: Batch, pool: _Pool) -> Generator[Result, None, None]:
         waiting = iter(self.targets[batch.start : batch.stop])
@@ -222,13 +221,11 @@ class Run:
 
 
 class _Pool:
-    """An executor, what is in flight in it, and another one where it breaks."""
+    """An executor, and what is in flight in it."""
 
-    def __init__(self, crew: Crew, job: Job) -> None:
-        self._crew = crew
-        self._executor = crew.open(job)
-        self._broken = False
-        self._barren = 0
+    def __init__(self, backend: Backend, job: Job) -> None:
+        self._backend = backend
+        self._executor = backend.open(job)
         self.flying: dict[Future[Result], Target] = {}
         self.gone = ""
         """Why there are no workers any more."""
@@ -236,17 +233,13 @@ class _Pool:
     @property
     def takes(self) -> bool:
         """Whether one more may be handed out."""
-        return len(self.flying) < self._crew.workers and not self.gone and not (self._broken and self.flying)
+        return len(self.flying) < self._backend.workers and not self.gone
 
     def submit(self, job: Job, target: Target) -> None:
-        """Hand *target* out; where the executor broke and nothing is in flight in it any more, to a new one."""
-        if self._broken:
-            self._executor.shutdown(wait=False)
-            self._executor, self._broken = self._crew.open(job), False
-            self._barren += 1
+        """Hand *target* out."""
         try:
-            future = self._executor.submit(self._crew.perform, job, target.for_worker())
-        except (*self._crew.broken, *self._crew.lost) as error:
+            future = self._executor.submit(self._backend.perform, job, target.for_worker())
+        except (*self._backend.died, *self._backend.lost) as error:
             future = Future()
             future.set_exception(error)
         self.flying[future] = target
@@ -258,17 +251,13 @@ class _Pool:
             target = self.flying.pop(future)
             try:
                 result = future.result()
-            except self._crew.broken as error:
+            except self._backend.died as error:
                 log.warning("%s: its worker died: %s", target.name, error)
-                self._broken |= isinstance(error, BrokenExecutor)
-                if self._broken and self._barren >= _BARREN:
-                    self.gone = f"the workers end before they have done anything: {error}"
                 yield target, None
-            except self._crew.lost as error:
+            except self._backend.lost as error:
                 self.gone = f"the workers are lost: {str(error) or type(error).__name__}"
                 yield target, None
             else:
-                self._barren = 0
                 yield target, result
 
     def rest(self) -> Iterator[Result]:
@@ -295,16 +284,7 @@ class _Pool:
 
     def close(self) -> None:
         self._executor.shutdown(wait=True)
-        self._crew.close()
-
-
-@contextmanager
-def _pool(crew: Crew, job: Job) -> Iterator[_Pool]:
-    pool = _Pool(crew, job)
-    try:
-        yield pool
-    finally:
-        pool.close()
+        self._backend.close()
 
 
 def _lost(job: Job, target: Target) -> Result:

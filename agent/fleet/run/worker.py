@@ -1,68 +1,240 @@
-"""What runs in a process of a herd: calls that come through a channel, in threads."""
+"""What runs in a worker of a Dask cluster: one router's job, whose journal is kept by the client.
+
+A call asks the client before it begins and before each write; where nobody answers it sends nothing more.
+"""
 
 from __future__ import annotations
 
 import pickle
+import queue
 import signal
 import threading
-import traceback
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from multiprocessing.connection import Connection
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
 
-STOP, END = "stop", "end"
-PREPARED = None
-"""Stands where the number of a call stands: the answer tells how ``prepare`` went."""
+from distributed import Semaphore, WorkerPlugin, get_worker
+
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Result
+from agent.fleet.run.job import ClientLost, Hooks, Job, unshared
+from agent.fleet.run.parcel import Parcel, parcel
+from agent.fleet.run.rate import Limiter, Rate
+from agent.model.outcome import Event
+from agent.model.unfinished import Unfinished
+from agent.netconf.retry import Policy
+
+Perform = Callable[[Job, Target, Hooks], Result]
+Answer = tuple[str, Exception | None, bool]
+"""The key of a call, why what it told could not be kept, and whether it shall end."""
+
 TERMINAL = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+BEGIN = "begin"
 
-Prepare = Callable[..., AbstractContextManager[None]]
+_ANSWERED_WITHIN = 60.0
+"""Seconds in which the client keeps what it is told; one that is gone is noticed earlier, by the scheduler."""
+_TURN = 1.0
+"""Seconds between two tries to have a router's lease of the scheduler."""
+
+_calls: dict[str, _Call] = {}
+"""The calls under way in this process, by their keys."""
 
 
-def serve(channel: Connection, threads: int, prepare: Prepare | None, arguments: tuple[Any, ...]) -> None:
-    """A worker's life: make calls until there are none left, whatever signals its terminal sends."""
-    for number in TERMINAL:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL)
-    stop = threading.Event()
-    with ExitStack() as inside:
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a call has of its run besides the job.
+
+    Attributes:
+        topic: where the client listens, its id: a resumed run has the same job and another client.
+        parcel: the key of the job that was brought here.
+        rate: this process's part of it.
+        shared: whether other clients' pushes come through the same scheduler, or did before they died.
+    """
+
+    topic: str
+    parcel: str
+    rate: Rate
+    shared: bool
+
+
+class Bring(WorkerPlugin):
+    """Registered once for a run: the scheduler hands it to each worker before the worker takes a call, to those as well
+    that come or are restarted later."""
+
+    idempotent = True
+
+    def __init__(self, brought: Parcel, *, own: bool) -> None:
+        self.name = f"xr-agent-{brought.key}"
+        self._parcel, self._own = brought, own
+
+    def setup(self, worker: Any) -> None:
+        """A worker begins; one of the client's *own* cluster leaves signals to the client, and serves no pages."""
+        self._parcel.bring()
+        if self._own:
+            worker.http_server.stop()
+            for number in TERMINAL:
+                # No SIG_IGN, which an ssh of a ProxyCommand would inherit.
+                signal.signal(number, lambda _number, _frame: None)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL)
+
+    def transition(self, key: Any, start: str, finish: str, **_: object) -> None:  # noqa: ARG002 - distributed's
+        """The scheduler lets go of a call under way as soon as nobody waits for it: its client is gone."""
+        if finish == "released" and (call := _calls.get(key)) is not None:
+            call.lose()
+
+    def teardown(self, worker: Any) -> None:  # noqa: ARG002 - distributed's signature
+        """The run is over, or the worker ends, as it does without its scheduler."""
+        for call in list(_calls.values()):
+            if call.link.parcel == self._parcel.key:
+                call.lose()
+        self._parcel.take_away()
+
+
+def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
+    """*perform* with the job that was brought here; its result packed.
+
+    Raises:
+        ClientLost: whoever began the run is gone.
+    """
+    brought = parcel(link.parcel)
+    call = _Call(link)
+    hooks = Hooks(
+        log=call,
+        policy=Policy(stop=call.stop.wait),
+        limiter=_limiter(link.rate),
+        alone=alone if link.shared else unshared,
+        before_write=call.has_client,
+    )
+    with call.under_way():
+        return brought.pack(perform(brought.job, target, hooks))
+
+
+def answer(answers: Iterable[Answer]) -> None:
+    """The client's answers to what calls told it."""
+    for key, error, stopped in answers:
+        if (call := _calls.get(key)) is not None:
+            call.answered(error, stopped=stopped)
+
+
+def stop(topic: str) -> None:
+    """Those of that client's calls that are under way here shall end: their steps are finished or undone."""
+    for call in list(_calls.values()):
+        if call.link.topic == topic:
+            call.stop.set()
+
+
+@cache
+def _limiter(rate: Rate) -> Limiter:
+    """One for each process."""
+    return Limiter(rate)
+
+
+class _Call:
+    """A call under way, and what keeps its router's journal: the client, asked over the scheduler; from one thread."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.stop = threading.Event()
+        self._worker: Any = get_worker()
+        self._key = str(self._worker.get_current_task())
+        self._lost = False
+        self._answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """It begins where the client says so."""
+        _calls[self._key] = self
         try:
-            inside.enter_context(prepare(stop, *arguments) if prepare is not None else nullcontext())
-        except BaseException as error:  # noqa: BLE001 - every call raises it, where it came from
-            channel.send((PREPARED, False, "".join(traceback.format_exception(error))))
-            return
-        channel.send((PREPARED, True, ""))
-        _listen(channel, inside.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="router")), stop)
+            self._tell(BEGIN)
+            yield
+        finally:
+            del _calls[self._key]
 
+    def event(self, event: Event) -> None:
+        self._tell("event", replace(event, outcome=None))
 
-def _listen(channel: Connection, pool: ThreadPoolExecutor, stop: threading.Event) -> None:
-    lock = threading.Lock()
+    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
+        self._tell("state", device, which, seen)
 
-    def call(number: int, asked: bytes) -> None:
-        try:
-            fn, args, kwargs = pickle.loads(asked)  # noqa: S301 - our own bytes
-            answer = number, True, pickle.dumps(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where the call came from
-            answer = number, False, _portable(error)
-        with lock, suppress(OSError):  # the parent died: nobody waits
-            channel.send(answer)
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        self._tell("unfinished", device, change)
 
-    try:
-        while (asked := channel.recv()) != END:
-            if asked == STOP:
-                stop.set()
+    def answered(self, error: Exception | None, *, stopped: bool) -> None:
+        """What was told is kept, or could not be."""
+        if stopped:
+            self.stop.set()
+        self._answers.put(error)
+
+    def lose(self) -> None:
+        """The client is gone."""
+        self._lost = True
+        self.stop.set()
+        self._answers.put(None)
+
+    def has_client(self) -> None:
+        """See that somebody waits for the call.
+
+        Raises:
+            ClientLost: nobody does.
+        """
+        if self._lost:
+            raise ClientLost("whoever began this run is gone, or cannot be reached; nothing more is sent to the router")
+
+    def _tell(self, what: str, *given: object) -> None:
+        """Return once the client has kept it.
+
+        Raises:
+            ClientLost: it is gone, or does not answer.
+            JournalError: it could not be kept.
+        """
+        if not self._lost:
+            said = pickle.dumps((what, given))
+            self._worker.log_event(self.link.topic, {"from": self._worker.address, "call": self._key, "said": said})
+            try:
+                error = self._answers.get(timeout=_ANSWERED_WITHIN)
+            except queue.Empty:
+                self.lose()
             else:
-                pool.submit(call, *asked)
-    except (EOFError, OSError):
-        stop.set()  # the parent died: what is under way ends as after an interrupt
+                if error is not None:
+                    raise error
+        self.has_client()
 
 
-def _portable(error: BaseException) -> bytes:
-    """*error* itself, pickled, where it survives the way, else its traceback in one that does."""
+@contextmanager
+def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None]) -> Iterator[bool]:
+    """Hold the router among all that comes through this scheduler; whether it was waited for.
+
+    The scheduler takes a lease back from a worker that it has not heard of for a while (Dask's
+    ``distributed.scheduler.locks.lease-timeout``); such a worker's writes find no client by then.
+
+    Raises:
+        Interrupted: the policy's stop came while it waited.
+        ClientLost: the scheduler is gone, and with it the client.
+    """
+    waited = False
+    with ExitStack() as undo:
+        for address in sorted(set(addresses)):
+            lease: Any = Semaphore(name=f"xr-agent lease {address}")  # type: ignore[no-untyped-call]
+            undo.callback(_forget, lease)
+            while not _acquired(lease):
+                if not waited:
+                    told("waiting for another push over this scheduler, or for its lease to end")
+                    waited = True
+                policy.wait(_TURN)
+            undo.callback(lease.release)
+        yield waited
+
+
+def _acquired(lease: Any) -> bool:
     try:
-        pickled = pickle.dumps(error)
-        pickle.loads(pickled)  # noqa: S301 - our own bytes
-    except BaseException:  # noqa: BLE001 - whatever keeps it from travelling, its text does travel
-        return pickle.dumps(RuntimeError("".join(traceback.format_exception(error))))
-    return pickled
+        return bool(lease.acquire(timeout=0))
+    except OSError as error:
+        raise ClientLost(f"the scheduler cannot be reached: {error}; nothing is sent to the router") from error
+
+
+def _forget(lease: Any) -> None:
+    """End the refreshing, which would go on for ever."""
+    if (refreshing := getattr(lease, "refresh_callback", None)) is not None:
+        lease.loop.add_callback(refreshing.stop)

@@ -17,13 +17,13 @@ from agent.model.errors import (
     SessionLost,
     TransportError,
 )
-from agent.model.outcome import Status
+from agent.model.outcome import Status, Waiting
 from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
 from agent.model.unfinished import Unfinished
 from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.query import ask_one, ask_until_there
-from agent.netconf.retry import Disposition, classify
+from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.remedy import read
@@ -104,7 +104,7 @@ def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
         yield run.retried(run.current, said)
         run.release()
         run.settle()
-        run.policy.wait(run.policy.first)
+        yield from run.policy.pause(run.policy.first, Waiting.BUSY, said)
 
 
 def discard_edit(run: Run) -> None:
@@ -125,25 +125,25 @@ def discard_edit(run: Run) -> None:
 
 def running(
     run: Run, name: str, model: ConfigModel, *, there: bool = True, session: Session | None = None
-) -> Reading[TrustpointConfig]:
+) -> Waits[Reading[TrustpointConfig]]:
     """The committed trustpoint: by the model, else over the CLI where that is at hand.
 
     *there*: it is expected, so an empty answer is asked for again. *session*: by which, instead of the run's own.
     """
-    session = session or run.alive()
+    session = session or (yield from run.alive())
     query = trustpoint.config_query(session.schema, model, name)
-    reading = ask_until_there(session, query, run.policy) if there else ask_one(session, query, run.policy)
-    return read.config(run.ssh, name, reading)
+    reading = yield from (ask_until_there if there else ask_one)(session, query, run.policy)
+    return (yield from read.config(run.ssh, name, reading))
 
 
-def holds(run: Run, wish: Change, *, there: bool = True, session: Session | None = None) -> bool:
+def holds(run: Run, wish: Change, *, there: bool = True, session: Session | None = None) -> Waits[bool]:
     """Whether *wish* is running; as :func:`running`.
 
     Raises:
         AgentError: it cannot be read.
     """
     expected = there and wish.wanted is not None
-    reading = running(run, wish.trustpoint, wish.model, there=expected, session=session)
+    reading = yield from running(run, wish.trustpoint, wish.model, there=expected, session=session)
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
     return wish.holds(reading)

@@ -16,11 +16,12 @@ from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
 from agent.netconf import operations
 from agent.netconf.query import Query, ask, ask_until_there
+from agent.netconf.retry import Waits
 from agent.remedy.commit.change import uncommitted
 from agent.remedy.commit.leftover import same_elsewhere
 from agent.remedy.commit.locks import BOTH, Wanted, acquire, discard
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.observe import observe, reread
+from agent.remedy.observe import observation, reread
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 
@@ -39,7 +40,7 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         NoLongerPlanned: what is there by now leaves no plan; PolicyRefused where this run changed something before.
         LockDenied, AgentError: as of :func:`agent.remedy.commit.locks.acquire` and of reading.
     """
-    run.alive()
+    yield from run.alive()
     with uncommitted(run):
         return (yield from _claimed(run, steps))
 
@@ -50,14 +51,15 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     if locks:
         yield run.started_event("lock", "running and candidate" if len(locks) > 1 else "running")
         readings = yield from acquire(run, Wanted(locks, queries))
-        yield run.ended("lock", Status.DONE, _candidate_judged(run, locks, readings))
+        yield run.ended("lock", Status.DONE, (yield from _candidate_judged(run, locks, readings)))
     else:
-        readings = ask(run.session, queries, run.policy)
+        readings = yield from ask(run.session, queries, run.policy)
     pool = any(isinstance(step, Installation) and not METHODS[step.method].at_trustpoint for step in steps)
-    state = _now(run, seen, readings, pool=pool)
+    state = yield from _now(run, seen, readings, pool=pool)
     following = run.planned(run.plan.intent, state)
     if seen is not None and not isinstance(following, Skip) and _acts(following.steps) != _acts(steps):
-        state = _whole(run)  # who did that may have changed what else the plan stands on, such as the last contact
+        # Who did that may have changed what else the plan stands on, such as the last contact.
+        state = yield from _whole(run)
         following = run.planned(run.plan.intent, state)
     if isinstance(following, Skip):
         refusal = PolicyRefused if run.changed else NoLongerPlanned
@@ -79,13 +81,13 @@ def tidy(run: Run) -> Steps[None]:
     Raises:
         AgentError: as of :func:`claim`.
     """
-    run.alive()
+    yield from run.alive()
     if not run.session.capabilities.candidate or run.plan.config_model is ConfigModel.NONE:
         return
     with uncommitted(run):
         yield run.started_event("lock", "running and candidate")
         readings = yield from acquire(run, Wanted(BOTH, _queries(run, BOTH, whole=True)))
-        yield run.ended("lock", Status.DONE, _candidate_judged(run, BOTH, readings))
+        yield run.ended("lock", Status.DONE, (yield from _candidate_judged(run, BOTH, readings)))
 
 
 def _targets(run: Run, steps: Sequence[Step]) -> tuple[operations.Datastore, ...]:
@@ -107,7 +109,7 @@ def _queries(run: Run, locks: tuple[operations.Datastore, ...], *, whole: bool) 
     return beside if whole else [*beside, trustpoint.certificate_query(schema, name)]
 
 
-def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], readings: list[Reading[Any]]) -> str:
+def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], readings: list[Reading[Any]]) -> Waits[str]:
     """What was found out about the candidate under the locks; an edit that was left in it is over now.
 
     Raises:
@@ -125,7 +127,7 @@ def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], reading
     elsewhere = borrowed or (left is not None and not (compared and left.trustpoint == name))
     if differs or (elsewhere and not same_elsewhere(run, name if compared else None)):
         where = name if differs else "others than trustpoint " + name
-        discard(run, f"it already differs from running at {where}", None)
+        yield from discard(run, f"it already differs from running at {where}", None)
     if left is not None and left.persist is None:
         run.log.end()
     if borrowed:
@@ -141,21 +143,21 @@ def _settings(reading: Reading[TrustpointConfig]) -> object:
     return reading.value.settings if reading.value else None
 
 
-def _now(run: Run, seen: State | None, readings: list[Reading[Any]], *, pool: bool) -> State:
+def _now(run: Run, seen: State | None, readings: list[Reading[Any]], *, pool: bool) -> Waits[State]:
     """The state by now; read as a whole where the plan does not say what it saw."""
     if seen is None:
-        return _whole(run)
+        return (yield from _whole(run))
     config, certificate = readings[0], readings[-1]
     if certificate.answered and certificate.value is None and seen.certificate.value is not None:
         # It was there: an empty answer may be the device's way to say that it is busy.
         query = trustpoint.certificate_query(run.session.schema, run.plan.intent.trustpoint)
-        certificate = ask_until_there(run.session, query, run.policy)
-    return reread(seen, config, certificate, ssh=run.ssh, trustpool=pool)
+        certificate = yield from ask_until_there(run.session, query, run.policy)
+    return (yield from reread(seen, config, certificate, ssh=run.ssh, trustpool=pool))
 
 
-def _whole(run: Run) -> State:
+def _whole(run: Run) -> Waits[State]:
     intent = run.plan.intent
-    return observe(run.session, intent.trustpoint, policy=run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
+    return observation(run.session, intent.trustpoint, run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
 
 
 def _acts(steps: Sequence[Step]) -> list[Step]:

@@ -23,7 +23,7 @@ from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import Reading, TrustpointConfig
 from agent.netconf import operations
-from agent.netconf.retry import Disposition, classify
+from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Pending
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget
@@ -79,7 +79,7 @@ def change(run: Run, wish: Change) -> Steps[None]:
         raise
     said = wish.model.value
     yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
-    run.policy.wait(0)
+    run.policy.check()
     persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
     yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
     yield from _commit(run, wish, persist)
@@ -155,9 +155,9 @@ class _Commit:
             return "nothing was left to commit"
         return f"on trial for {self._run.caution.confirm_timeout} s" if self._persist else "committed"
 
-    def seen(self) -> str | None:
+    def seen(self) -> Waits[str | None]:
         """What a repeat is spared by: running has it although it was refused."""
-        return "committed; seen in running" if holds(self._run, self._wish) else None
+        return "committed; seen in running" if (yield from holds(self._run, self._wish)) else None
 
 
 def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
@@ -182,7 +182,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
             ) from error
         persist, said = None, f"its answer was lost; {found.value}"
     except AgentError as error:  # refused, or a wish to end came between two tries
-        if not _in_spite_of(run, wish, error):
+        if not (yield from _in_spite_of(run, wish, error)):
             if persist is not None:
                 _no_trial(run, persist)
             run.changed, run.trial_ends = before, None
@@ -222,12 +222,12 @@ def _no_trial(run: Run, persist: str) -> None:
         log.info("%s: nothing is on trial: %s", run.plan.device, error.message)
 
 
-def _in_spite_of(run: Run, wish: Change, error: AgentError) -> bool:
+def _in_spite_of(run: Run, wish: Change, error: AgentError) -> Waits[bool]:
     """Whether the change is running although the commit was refused: a refusal proves as little as an ok."""
     if classify(error) is Disposition.REDO:
         return False
     try:
-        return holds(run, wish, there=False)
+        return (yield from holds(run, wish, there=False))
     except AgentError as second:
         log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
         return False
@@ -240,11 +240,11 @@ def read_back(run: Run, wish: Change) -> Steps[None]:
     """
     yield run.started_event("read back", "configuration")
     try:
-        reading = _running(run, wish)
+        reading = yield from _running(run, wish)
     except (ReplyTimeout, SessionLost, ProtocolError) as error:
         yield run.retried("read back", f"{error.message}; reading it on another session")
         run.abandon()
-        reading = _running(run, wish)
+        reading = yield from _running(run, wish)
     if reading.missing is not None or not wish.holds(reading):
         shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
@@ -256,5 +256,5 @@ def read_back(run: Run, wish: Change) -> Steps[None]:
     yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
 
 
-def _running(run: Run, wish: Change) -> Reading[TrustpointConfig]:
+def _running(run: Run, wish: Change) -> Waits[Reading[TrustpointConfig]]:
     return running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)

@@ -10,6 +10,7 @@ from agent.model.unfinished import Unfinished, line_of
 from agent.netconf import operations
 from agent.netconf.payload import Element, local_name
 from agent.netconf.query import ask
+from agent.netconf.retry import Waits
 from agent.remedy.run import Run
 from agent.xr import trustpoint
 
@@ -18,7 +19,7 @@ Canonical: TypeAlias = tuple[str, str, tuple["Canonical", ...]]
 _KEYS = frozenset({"name", "trustpoint-name"})
 
 
-def ours(run: Run) -> bool:
+def ours(run: Run) -> Waits[bool]:
     """Whether all that the candidate has beyond running is what an earlier push, or this one before, was at.
 
     That takes both datastores as a whole, which is read only where something was left unfinished.
@@ -33,7 +34,7 @@ def ours(run: Run) -> bool:
         for store in ("candidate", "running")
     ]
     try:
-        candidate, running = ask(session, queries, run.policy)
+        candidate, running = yield from ask(session, queries, run.policy)
         if not (candidate.answered and running.answered):
             return False
         return _is_left(left, candidate.value, running.value) and same_elsewhere(run, left.trustpoint)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.model.errors import AgentError, LockDenied, PolicyRefused, RPCError
-from agent.model.outcome import Status
+from agent.model.outcome import Status, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.monitoring import holder
 from agent.netconf.query import Query, collect
-from agent.netconf.retry import awaits_confirmation, bare
+from agent.netconf.retry import Policy, Waits, awaits_confirmation, bare
 from agent.netconf.session import Pending
 from agent.remedy.commit.leftover import ours, same_elsewhere
 from agent.remedy.run import ENDLESS, Run, Steps
@@ -60,7 +60,7 @@ def acquire(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
     """
     patient = replace(run.policy, attempts=ENDLESS, deadline=run.caution.lock_wait, longest=_LONGEST_WAIT)
     try:
-        return (yield from run.persist("lock", lambda: acquire_once(run, wanted), policy=patient))
+        return (yield from _repeated(run, wanted, patient))
     except RPCError as error:
         if awaits_confirmation(error):
             return (yield from _trial_waited_out(run, wanted, error))
@@ -78,7 +78,7 @@ def acquire(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
     operations.kill_session(run.session, who.session_id)
     yield run.ended("kill-session", Status.DONE, str(who))
     yield run.started_event("lock", "running and candidate")
-    return (yield from run.persist("lock", lambda: acquire_once(run, wanted)))
+    return (yield from _repeated(run, wanted, run.policy))
 
 
 def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[Reading[Any]]]:
@@ -89,18 +89,22 @@ def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[R
     yield run.started_event("lock", f"somebody's commit is on trial; waiting up to {TRIAL_WAIT:g} s for its end")
     patient = replace(run.policy, attempts=ENDLESS, deadline=TRIAL_WAIT, longest=_LONGEST_WAIT)
     try:
-        readings = yield from run.persist("lock", lambda: acquire_once(run, wanted), policy=patient)
+        readings = yield from _repeated(run, wanted, patient, Waiting.TRIAL)
     except RPCError as last:
         if awaits_confirmation(last):
             last.hint = "a commit is on trial there: push again when it is confirmed or taken back"
         raise last from error
     if "candidate" not in wanted.targets or same_elsewhere(run, run.plan.intent.trustpoint):
         return readings
-    discard(run, "it differs from running, and a commit on trial has ended", None)
-    return acquire_once(run, wanted)
+    yield from discard(run, "it differs from running, and a commit on trial has ended", None)
+    return (yield from acquire_once(run, wanted))
 
 
-def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
+def _repeated(run: Run, wanted: Wanted, policy: Policy, why: Waiting = Waiting.LOCK) -> Steps[list[Reading[Any]]]:
+    return run.repeated("lock", lambda _: acquire_once(run, wanted), policy, why)
+
+
+def acquire_once(run: Run, wanted: Wanted) -> Waits[list[Reading[Any]]]:
     """One try of :func:`acquire`."""
     session = run.session
     if run.locks.session is not session:
@@ -113,30 +117,31 @@ def acquire_once(run: Run, wanted: Wanted) -> list[Reading[Any]]:
     if refused is not None:
         for pending in reads:
             forget(pending)
-        _refused(run, wanted, *refused)
-        return acquire_once(run, wanted)  # the candidate was emptied, so what was read of it before is over
-    return collect(session, wanted.queries, reads, run.policy, answers=bool(locks))
+        yield from _refused(run, wanted, *refused)
+        # The candidate was emptied, so what was read of it before is over.
+        return (yield from acquire_once(run, wanted))
+    return (yield from collect(session, wanted.queries, reads, run.policy, answers=bool(locks)))
 
 
-def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> None:
+def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> Waits[None]:
     """Judge a refused lock; returns where the candidate was emptied and then locked."""
     wanted.unsaid += bare(error)
     if target == "candidate" and _dirty(error, wanted.unsaid):
         said = "its lock is refused and no session is named as the holder"
-        if _emptied(run, said, error):
+        if (yield from _emptied(run, said, error)):
             return
     run.release()
     run.settle()
     raise error
 
 
-def _emptied(run: Run, said: str, error: AgentError) -> bool:
+def _emptied(run: Run, said: str, error: AgentError) -> Waits[bool]:
     """Empty a candidate whose lock is refused for its changes, where that may be done, and lock it.
 
     Raises:
         Dirty: they are somebody else's.
     """
-    discard(run, said, error)
+    yield from discard(run, said, error)
     pending = operations.send_lock(run.session, "candidate")
     return _granted(run, [("candidate", pending)]) is None
 
@@ -200,13 +205,13 @@ def _give_back(run: Run, target: operations.Datastore, error: RPCError) -> None:
         forget(operations.send_unlock(run.session, target))
 
 
-def discard(run: Run, how: str, cause: AgentError | None) -> None:
+def discard(run: Run, how: str, cause: AgentError | None) -> Waits[None]:
     """Empty a candidate that holds uncommitted changes: an earlier push's own, or by the user's word anybody's.
 
     Raises:
         Dirty: they are somebody else's, and the user said nothing; the locks are given back.
     """
-    if ours(run):
+    if (yield from ours(run)):
         log.warning("%s: discarding what an earlier push left in the candidate", run.plan.device)
     elif run.plan.intent.discard_foreign:
         log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)

@@ -6,9 +6,10 @@ import logging
 from dataclasses import replace
 
 from agent.model.errors import OutcomeUnknown, RPCError, SessionLost
-from agent.model.outcome import Status
+from agent.model.outcome import Status, Waiting
 from agent.model.unfinished import Unfinished
 from agent.netconf import operations
+from agent.netconf.retry import Waits
 from agent.remedy.run import LATE, Run, Steps
 
 log = logging.getLogger(__name__)
@@ -32,18 +33,18 @@ def recover(run: Run) -> Steps[None]:
     if left.persist is None:
         return
     yield run.started_event("recover", f"an earlier push left a commit at trustpoint {left.trustpoint} on trial")
-    said = _cancelled(run, left.persist)
+    said = yield from _cancelled(run, left.persist)
     if said is None:
         said = yield from _waited(run, left)
     run.log.begin(replace(left, persist=None, until=None, seconds=None))
     yield run.ended("recover", Status.DONE, said)
 
 
-def _cancelled(run: Run, persist: str) -> str | None:
+def _cancelled(run: Run, persist: str) -> Waits[str | None]:
     """How the trial ended by our word; None where the device knows none by that name, or does not end it."""
     for number in range(1, _TRIES + 1):
         try:
-            operations.cancel_commit(run.alive(), persist=persist)
+            operations.cancel_commit((yield from run.alive()), persist=persist)
         except RPCError as error:
             log.info("%s: cancel-commit: %s", run.plan.device, error.message)
             return None
@@ -65,5 +66,5 @@ def _waited(run: Run, left: Unfinished) -> Steps[str]:
     seconds = 0.0 if left.until is None else min((left.until - run.policy.now()).total_seconds(), longest)
     if seconds > 0:
         yield run.retried("recover", f"it is over in {seconds:.0f} s at the latest; waiting for that")
-        run.policy.wait(seconds)
+        yield from run.policy.pause(seconds, Waiting.TRIAL)
     return "an earlier push's commit on trial is over"

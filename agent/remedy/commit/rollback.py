@@ -10,6 +10,7 @@ from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
+from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, begun_anew, not_committed, running, uncommitted
 from agent.remedy.commit.configure import change
@@ -52,11 +53,11 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         run.release()  # a lock of ours would refuse the commit at the CLI
         run.settle()
     else:
-        run.alive()
+        yield from run.alive()
         with uncommitted(run):
             yield from acquire(run, Wanted(BOTH))
     with uncommitted(run):
-        reading = _now(run, first)
+        reading = yield from _now(run, first)
     now, name = reading.value, first.trustpoint
     if reading.missing is not None:
         yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
@@ -65,7 +66,7 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     elif not run.is_own(now):
         said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
         yield _left(run, said, Status.SKIPPED)
-    elif (stays := _holds_certificate(run, name)) is not None:
+    elif (stays := (yield from _holds_certificate(run, name))) is not None:
         yield _left(run, stays, Status.SKIPPED)
     elif run.evidence is not Evidence.NONE:
         yield run.ended("undo", Status.SKIPPED, f"the root is there by now, by {run.evidence.value}")
@@ -74,10 +75,10 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         run.changed = run.configured = bool(run.left)
 
 
-def _holds_certificate(run: Run, name: str) -> str | None:
+def _holds_certificate(run: Run, name: str) -> Waits[str | None]:
     """Why the trustpoint is not taken away under a certificate; the anchor's makes the run a success after all."""
     try:
-        reading = certificate(run, name)
+        reading = yield from certificate(run, name)
         found = judge(run, name, run.plan.intent.anchor, reading)
     except AnchorMismatch as error:
         return f"{error.message}; the trustpoint stays as it is"
@@ -101,8 +102,8 @@ def _untold(name: str, reading: Reading[Certificate]) -> str | None:
 def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
     if first.model is ConfigModel.NONE:
         yield run.started_event("undo", f"typed at the CLI: trustpoint {first.trustpoint} as before")
-        run.shell().console().configure(_lines(first, now))
-        reading = _now(run, first)
+        (yield from run.cli()).console().configure(_lines(first, now))
+        reading = yield from _now(run, first)
         if (reading.value.enrollment if reading.value else None) != first.before:
             yield _left(run, f"trustpoint {first.trustpoint} is not as before")
             return
@@ -129,5 +130,5 @@ def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
     return undone if old is None or old.kind is EnrollmentKind.NONE else [*undone, f" {old.cli}"]
 
 
-def _now(run: Run, first: ConfigureTrustpoint) -> Reading[TrustpointConfig]:
+def _now(run: Run, first: ConfigureTrustpoint) -> Waits[Reading[TrustpointConfig]]:
     return running(run, first.trustpoint, first.model, there=False, session=run.session)

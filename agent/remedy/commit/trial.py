@@ -8,6 +8,7 @@ from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, RPCError
 from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
+from agent.netconf.retry import Waits
 from agent.netconf.session import Pending, Session
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, running
 from agent.remedy.commit.uncertain import Fate, answered_late, fate
@@ -32,8 +33,8 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     margin = LATE + min(LATE, seconds / 4)  # a cancel-commit is to come in time, too
     second = there = None
     try:
-        second = run.further((run.trial_ends or 0.0) - margin)
-        there = _seen(run, wish, second)
+        second = yield from run.further((run.trial_ends or 0.0) - margin)
+        there = yield from _seen(run, wish, second)
     except AgentError as error:
         said = yield from _unseen(run, wish, persist, second, error)
     else:
@@ -46,13 +47,13 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
 
 
-def _seen(run: Run, wish: Change, second: Session) -> TrustpointConfig | None:
+def _seen(run: Run, wish: Change, second: Session) -> Waits[TrustpointConfig | None]:
     """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
 
     Raises:
         AgentError: it cannot.
     """
-    reading = running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
+    reading = yield from running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
     if reading.answered and wish.holds(reading):
         return reading.value
     said = reading.missing or "another session does not see it in running"
@@ -79,7 +80,7 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
 
 def _unseen(run: Run, wish: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
     """Take back what no other session sees; where the first one does not do that, find out what became of it."""
-    why = _withdrawn(run, wish, persist, error)
+    why = yield from _withdrawn(run, wish, persist, error)
     if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
         raise why from error
     said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
@@ -127,13 +128,13 @@ class _Asked:
         return self.pending is not None
 
 
-def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> AgentError:
+def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> Waits[AgentError]:
     """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
     seconds = run.caution.confirm_timeout + LATE
     try:
         with run.unbroken():
             gone = cancelled(run, persist)
-            stays = gone and holds(run, wish, there=False)
+            stays = gone and (yield from holds(run, wish, there=False))
     except AgentError as second:
         gone = stays = False
         log.info("%s: cancel-commit: %s", run.plan.device, second.message)

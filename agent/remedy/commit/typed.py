@@ -6,6 +6,7 @@ from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import Enrollment, EnrollmentKind
+from agent.netconf.retry import Waits
 from agent.remedy.commit.change import Change, holds
 from agent.remedy.commit.configure import change_of, read_back
 from agent.remedy.run import Run, Steps
@@ -23,13 +24,13 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     before, run.changed = run.changed, True
     run.undoable(step)
     try:
-        yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _runs(run, wish) or None)
+        yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _ran(run, wish))
         said = "committed"
     except ConsoleError:
         run.changed = before
         raise
     except OutcomeUnknown as error:
-        _read_after(run, wish, error)
+        yield from _read_after(run, wish, error)
         said = "its answer was lost; the configuration was read back and is there"
     run.configured = True
     run.committed(step.enrollment)
@@ -45,22 +46,23 @@ def _type(run: Run, step: ConfigureTrustpoint) -> bool:
     return True
 
 
-def _read_after(run: Run, wish: Change, error: OutcomeUnknown) -> None:
+def _read_after(run: Run, wish: Change, error: OutcomeUnknown) -> Waits[None]:
     """See that the commit whose answer was lost took.
 
     Raises:
         OutcomeUnknown: it did not, or that cannot be read.
     """
     try:
-        said = None if _runs(run, wish) else "the running configuration does not show it"
+        said = None if (yield from _ran(run, wish)) else "the running configuration does not show it"
     except AgentError as second:
         said = second.message
     if said is not None:
         raise OutcomeUnknown(f"{error.message}; {said}", device=run.plan.device, hint=error.hint) from error
 
 
-def _runs(run: Run, wish: Change) -> bool:
-    return holds(run, wish, there=False, session=run.session)
+def _ran(run: Run, wish: Change) -> Waits[bool | None]:
+    """True where running has it; None where it has not, so that it is typed again."""
+    return (yield from holds(run, wish, there=False, session=run.session)) or None
 
 
 def _head(enrollment: Enrollment) -> str:

@@ -11,8 +11,9 @@ from contextlib import suppress
 from enum import Enum
 
 from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, PolicyRefused, RPCError
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Event, Status, Waiting
 from agent.netconf import operations
+from agent.netconf.retry import Waits
 from agent.netconf.session import Pending
 from agent.remedy.commit.change import Change, holds
 from agent.remedy.commit.locks import BOTH, Wanted, acquire_once
@@ -45,7 +46,7 @@ def answered_late(run: Run, pending: Pending | None) -> Steps[bool]:
     end = run.policy.clock() + seconds
     with suppress(Interrupted):
         while not pending.answered() and run.policy.clock() < end:
-            run.policy.wait(1.0)
+            yield from run.policy.pause(1.0, Waiting.ANSWER, said)
     return pending.answered()
 
 
@@ -67,9 +68,11 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
         while True:
             tries += 1
             try:
-                _reopened(run, end)
-                locked = _locked(run, locks)
-                found = _look(run, wish, persist, locked, patient=tries < _LOCK_TRIES, over=policy.clock() >= end)
+                yield from _reopened(run, end)
+                locked = yield from _locked(run, locks)
+                found = yield from _look(
+                    run, wish, persist, locked, patient=tries < _LOCK_TRIES, over=policy.clock() >= end
+                )
             except AgentError as error:
                 run.abandon()
                 found, why = None, error.message
@@ -80,22 +83,25 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
             if run.connect is None or policy.clock() >= end:
                 raise _unknown(run, wish, persist, lost, why)
             wait = min(_LONGEST_WAIT, wait * 2)
-            policy.wait(min(wait, max(0.0, end - policy.clock()) + 0.1))
+            seconds = min(wait, max(0.0, end - policy.clock()) + 0.1)
+            yield from policy.pause(seconds, Waiting.ANSWER, why)
 
 
-def _reopened(run: Run, end: float) -> None:
+def _reopened(run: Run, end: float) -> Waits[None]:
     """Another session than the one that did not answer; a borrowed one that still lives is left to its owner."""
     if not run.session.connected or not run.session.owned:
-        run.adopt(run.further(end))
+        run.adopt((yield from run.further(end)))
 
 
-def _look(run: Run, wish: Change, persist: str | None, locked: bool, *, patient: bool, over: bool) -> Fate | None:
+def _look(
+    run: Run, wish: Change, persist: str | None, locked: bool, *, patient: bool, over: bool
+) -> Waits[Fate | None]:
     """What can be told now; None where nothing can. *over*: a commit on trial has ended by itself."""
     if persist is None:
-        there = holds(run, wish, there=locked)
+        there = yield from holds(run, wish, there=locked)
         return Fate.RUNNING if there else Fate.NOTHING if locked else None
     if locked:
-        return _confirmed(run, wish, persist, over=over)
+        return (yield from _confirmed(run, wish, persist, over=over))
     if patient:
         return None
     try:
@@ -106,7 +112,7 @@ def _look(run: Run, wish: Change, persist: str | None, locked: bool, *, patient:
     return Fate.NOTHING
 
 
-def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Fate | None:
+def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Waits[Fate | None]:
     """Confirm the commit on trial under the candidate's lock, and read what came of it.
 
     The candidate is discarded first, which makes it what is running: a confirming commit commits it as well (RFC 6241
@@ -118,15 +124,15 @@ def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Fate | No
     except RPCError as error:
         log.info("%s: confirm: %s", run.plan.device, error.message)
         # It was confirmed before, was never begun, or is over; what is running at its end tells.
-        there = holds(run, wish, there=over)
+        there = yield from holds(run, wish, there=over)
         return Fate.NOTHING if not there else Fate.RUNNING if over else None
-    return Fate.CONFIRMED if holds(run, wish) else Fate.NOTHING
+    return Fate.CONFIRMED if (yield from holds(run, wish)) else Fate.NOTHING
 
 
-def _locked(run: Run, wanted: Wanted) -> bool:
+def _locked(run: Run, wanted: Wanted) -> Waits[bool]:
     """Whether the locks are granted, in one try."""
     try:
-        acquire_once(run, wanted)
+        yield from acquire_once(run, wanted)
     except (RPCError, PolicyRefused) as error:
         log.info("%s: %s", run.plan.device, error.message)
         return False

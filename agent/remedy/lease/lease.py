@@ -1,7 +1,7 @@
 """One push at a time to a router from this machine: a lease per address in the state folder.
 
-The kernel releases it however its process ends. What the push began at the router's configuration and did not see the
-end of lies beside it, and stays there for the next one.
+The process that works at the router holds it, a worker's as well; the kernel releases it however that ends. What the
+push began at the router's configuration and did not see the end of lies beside it, and stays there for the next one.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Lease:
 
         Raises:
             InputError: no lease can be had in the state folder, or what an earlier push left there cannot be read.
-            Interrupted: cancellation was requested while it waited.
+            Interrupted: the policy's ``stop`` came while it waited.
         """
         policy, where = policy or Policy(), path or folder()
         prepare(where)

@@ -17,6 +17,7 @@ from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Authenticate, ConfigureTrustpoint, Installation, Intent, Step
 from agent.model.state import Access, ConfigModel, Enrollment, EnrollmentKind, State
+from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.verify import READ, certificate, judge, prove, reopen
@@ -86,7 +87,7 @@ class InstallMethod(ABC, Generic[S]):
         """Take *step* by :meth:`act`, with what it needs around that."""
 
     @abstractmethod
-    def look(self, run: Run) -> tuple[Evidence | None, str | None]:
+    def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
         """The evidence that the anchor is there now, and why that cannot be read where it cannot.
 
         Raises:
@@ -116,9 +117,9 @@ class InstallMethod(ABC, Generic[S]):
         name = run.plan.intent.trustpoint
         yield run.started_event(self.method.action, about)
         if typed:
-            run.shell().console()  # until the first prompt a cancellation breaks it off
+            (yield from run.cli()).console()  # until the first prompt a cancellation breaks it off
         with run.unbroken():
-            if (found := self._came_meanwhile(run)) is not None:
+            if (found := (yield from self._came_meanwhile(run))) is not None:
                 run.proven(found)
                 yield run.ended(self.method.action, Status.SKIPPED, f"{step.anchor.name} came in meanwhile")
                 return
@@ -129,9 +130,9 @@ class InstallMethod(ABC, Generic[S]):
             except OutcomeUnknown as error:
                 status, said, after = Status.UNKNOWN, f"{error.message}; reading the certificate back", error.message
                 if not typed:
-                    reopen(run, error)
+                    yield from reopen(run, error)
             except (RPCError, ConsoleError) as error:
-                if not self._there_despite(run, error):
+                if not (yield from self._there_despite(run, error)):
                     error.hint = error.hint or self.refused.format(name) or None
                     raise
                 status, said, after = Status.UNKNOWN, f"{error.message}; yet the certificate is there", error.message
@@ -140,26 +141,26 @@ class InstallMethod(ABC, Generic[S]):
             yield from self.prove(run, step, after)
         run.persistent = self.lasts
 
-    def _came_meanwhile(self, run: Run) -> Evidence | None:
+    def _came_meanwhile(self, run: Run) -> Waits[Evidence | None]:
         """The evidence that somebody else brought the anchor since the state was read under the lock.
 
         No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
         What the trustpool lists may be what the method before brought there, and a reload forgets.
         """
-        return self.look(run)[0] if run.configured and self.at_trustpoint else None
+        return (yield from self.look(run))[0] if run.configured and self.at_trustpoint else None
 
-    def _needless(self, run: Run) -> Evidence | None:
+    def _needless(self, run: Run) -> Waits[Evidence | None]:
         """The evidence that no repeat is needed; None where the state shows that one is."""
         run.release()  # no source says that a router does it under a lock, be it ours
-        found, missing = self.look(run)
+        found, missing = yield from self.look(run)
         if missing is not None:
             said = f"it was refused, and what it did cannot be read: {missing}"
             raise OutcomeUnknown(said, device=run.plan.device, hint=self.look_up.format(run.plan.intent.trustpoint))
         return found
 
-    def _there_despite(self, run: Run, refusal: AgentError) -> bool:
+    def _there_despite(self, run: Run, refusal: AgentError) -> Waits[bool]:
         try:
-            return self.look(run)[0] is not None
+            return (yield from self.look(run))[0] is not None
         except AnchorMismatch:
             raise
         except AgentError as error:
@@ -206,9 +207,9 @@ class TrustpointMethod(InstallMethod[S]):
             return unread
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
 
-    def look(self, run: Run) -> tuple[Evidence | None, str | None]:
+    def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
         intent = run.plan.intent
-        reading = certificate(run, intent.trustpoint)
+        reading = yield from certificate(run, intent.trustpoint)
         return judge(run, intent.trustpoint, intent.anchor, reading), reading.missing
 
     def prove(self, run: Run, step: S, after: str) -> Steps[None]:

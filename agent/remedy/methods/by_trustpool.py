@@ -11,6 +11,7 @@ from agent.model.outcome import Status, StepRecord
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import ImportBundle, Intent, Note, Step
 from agent.model.state import State
+from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy import read
 from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused
@@ -84,14 +85,14 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
 
             yield from self.act(run, step, url, send, typed=not step.rpc)
 
-    def look(self, run: Run) -> tuple[Evidence | None, str | None]:
-        listed = read.listed(run.shell(), run.plan.intent.anchor)
+    def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
+        listed = yield from read.listed(run.shell(), run.plan.intent.anchor)
         return Evidence.CONSOLE if listed.value else None, listed.missing
 
     def prove(self, run: Run, step: ImportBundle, after: str) -> Steps[None]:
         """By the list; evidence that the trustpoint gave before is better."""
         yield run.started_event("read back", "trustpool")
-        found, missing = self.look(run)
+        found, missing = yield from self.look(run)
         if missing is not None:
             said = f"{after}, and the trustpool could not be read: {missing}"
             raise OutcomeUnknown(said, device=run.plan.device, hint=self.look_up)
@@ -128,7 +129,7 @@ def _copied(run: Run, step: ImportBundle, undo: ExitStack) -> Steps[str]:
     copy = _Copy(run, step, path.rpartition("/")[2])
     yield run.started_event("copy", f"{path} to {copy.target}")
     undo.callback(copy.remove)
-    how = copy.by_rpc() if step.copy else None
+    how = (yield from copy.by_rpc()) if step.copy else None
     if how is None:
         if step.copy:
             yield run.ended("rpc copy", Status.SKIPPED, f"{copy.refusal}; trying 'run cp'")
@@ -146,17 +147,17 @@ class _Copy:
         self.refusal = ""
         self._tried = False
 
-    def by_rpc(self) -> str | None:
+    def by_rpc(self) -> Waits[str | None]:
         """``rpc copy``; None where it was refused or brought nothing, which ``refusal`` explains."""
         try:
-            said = trustpool.copy(self._run.alive(), self._name, source=self._storage, destination=_TMP)
+            said = trustpool.copy((yield from self._run.alive()), self._name, source=self._storage, destination=_TMP)
         except RPCError as error:
             self.refusal = error.message
             return None
         except OutcomeUnknown as error:
             self._tried = True
             self.refusal = error.message
-            self._run.alive()
+            yield from self._run.alive()
             return None
         self._tried = True
         if self._seen():

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from agent.model.errors import AgentError, Interrupted, OutcomeUnknown
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Event, Status, Waiting
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Register, RenewAuthorization
 from agent.model.state import DeviceTime, Licensing
 from agent.netconf.query import ask_one
+from agent.netconf.session import Session
+from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
 from agent.xr import licensing
 from agent.xr.licensing import Answer
@@ -25,7 +28,7 @@ def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
     The root is proven by now, so whatever the licensing agent answers is reported and fails nothing.
     """
     yield run.started_event("renew-auth")
-    status, detail = yield from _call(run, "renew-auth", lambda: licensing.renew(run.alive(), run.session.schema))
+    status, detail = yield from _call(run, "renew-auth", licensing.renew)
     yield run.ended("renew-auth", status, f"{detail}; {_BY_HAND}" if status is Status.FAILED else detail)
     if status in (Status.DONE, Status.UNKNOWN):
         yield run.started_event("contact", f"up to {step.wait:g} s")
@@ -46,18 +49,17 @@ def register(run: Run, step: Register) -> Steps[None]:
         raise AssertionError("a token is used only where the root is proven")
     yield run.started_event(_REGISTER)
     run.changed = True
-    status, detail = yield from _call(
-        run, _REGISTER, lambda: licensing.register(run.alive(), run.session.schema, token)
-    )
+    status, detail = yield from _call(run, _REGISTER, partial(licensing.register, token=token))
     yield run.ended(_REGISTER, status, detail)
 
 
-def _call(run: Run, name: str, rpc: Callable[[], tuple[Answer, str]]) -> Steps[tuple[Status, str]]:
+def _call(run: Run, name: str, rpc: Callable[[Session, Schema], tuple[Answer, str]]) -> Steps[tuple[Status, str]]:
     """The rpc, repeated while the agent is busy: such an answer changed nothing."""
     code = ""
     for number, wait in enumerate((*_INTERVALS, None), 1):
         try:
-            answer, code = rpc()
+            session = yield from run.alive()
+            answer, code = rpc(session, session.schema)
         except OutcomeUnknown as error:
             return Status.UNKNOWN, error.message
         except Interrupted:
@@ -76,7 +78,7 @@ def _call(run: Run, name: str, rpc: Callable[[], tuple[Answer, str]]) -> Steps[t
             )
         run.retries += 1
         yield Event(run.plan.device, name, Status.RETRY, code)
-        run.policy.wait(wait)
+        yield from run.policy.pause(wait, Waiting.BUSY, code)
     raise AssertionError("the last wait is None")
 
 
@@ -86,7 +88,8 @@ def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
     wait = _INTERVALS[0]
     while True:
         try:
-            reading = ask_one(run.alive(), licensing.query(run.session.schema), run.policy)
+            session = yield from run.alive()
+            reading = yield from ask_one(session, licensing.query(session.schema), run.policy)
         except AgentError as error:
             yield Event(run.plan.device, "contact", Status.RETRY, error.message)
         else:
@@ -94,7 +97,7 @@ def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
                 return seen
         if run.policy.clock() + wait > end:
             return None
-        run.policy.wait(wait)
+        yield from run.policy.pause(wait, Waiting.CONTACT)
         wait = next(waits, wait)
 
 

@@ -27,7 +27,7 @@ def put(run: Run, undo: ExitStack, data: bytes, suffix: str, storage: Storage) -
 
     path = f"{storage.folder}/{fresh_name(suffix)}"
     yield run.started_event("sftp", path)
-    files = run.shell().files()
+    files = (yield from run.cli()).files()
     undo.callback(_remove, run, files, path)
     files.put(data, path)
     yield run.ended("sftp", Status.DONE, f"{path}: {len(data)} bytes, read back and compared")

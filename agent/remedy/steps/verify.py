@@ -16,12 +16,12 @@ from agent.model.errors import (
     SessionLost,
     TransportError,
 )
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Event, Status, Wait, Waiting
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Reading
 from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
 from agent.remedy import read
 from agent.remedy.run import Run, Steps
@@ -34,7 +34,7 @@ FETCH_WAIT = 10.0
 _INTERVAL = 1.0
 _CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
 READ = "on the router: show crypto ca certificates {}"
-_Ask = Callable[[Session, Query[Certificate], Policy], Reading[Certificate]]
+_Ask = Callable[[Session, Query[Certificate], Policy], Waits[Reading[Certificate]]]
 
 
 def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fetches: bool = False) -> Steps[None]:
@@ -48,7 +48,9 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fe
     yield run.started_event("read back", "certificate")
     try:
         reading = yield from _certificate(run, name, fetches=fetches)
-        found = judge(run, name, anchor, reading) or (reading.value is None and _in_pool(run, anchor))
+        found = judge(run, name, anchor, reading)
+        if found is None and reading.value is None:
+            found = yield from _in_pool(run, anchor)
     except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
         raise OutcomeUnknown(
             f"{after}, and the certificate could not be read back: {error.message}",
@@ -82,7 +84,7 @@ def _untold(reading: Reading[Certificate]) -> str | None:
     return reading.missing
 
 
-def still_there(run: Run) -> AgentError | None:
+def still_there(run: Run) -> Steps[AgentError | None]:
     """What became of a proven certificate, where the session was lost since: a reload forgets what is not persistent.
 
     None where it is still there, or nothing was lost.
@@ -93,7 +95,7 @@ def still_there(run: Run) -> AgentError | None:
     proven, run.evidence = run.evidence, Evidence.NONE
     said = f"the certificate was proven by {proven.value}, then the session was lost"
     try:
-        reading = _full(run, name)
+        reading = yield from _certificate(run, name)
         found = judge(run, name, anchor, reading)
     except AnchorMismatch as error:
         return error
@@ -111,26 +113,27 @@ def still_there(run: Run) -> AgentError | None:
     )
 
 
-def certificate(run: Run, name: str) -> Reading[Certificate]:
+def certificate(run: Run, name: str) -> Waits[Reading[Certificate]]:
     """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
-    reading = _asked(run, trustpoint.certificate_query(run.alive().schema, name), ask_one)
-    return read.certificate(run.ssh, name, reading, doubted=False)
+    query = trustpoint.certificate_query((yield from run.alive()).schema, name)
+    reading = yield from _asked(run, query, ask_one)
+    return (yield from read.certificate(run.ssh, name, reading, doubted=False))
 
 
-def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Reading[Certificate]:
+def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Certificate]]:
     """The reading by *ask*; once more on another session where the one of now is lost or silent.
 
     Raises:
         AgentError: as of :func:`agent.netconf.query.ask`, the second time as well; or no session can be opened.
     """
     try:
-        return ask(run.alive(), query, run.policy)
+        return (yield from ask((yield from run.alive()), query, run.policy))
     except (ReplyTimeout, SessionLost, ProtocolError) as error:
         if run.connect is None:
             raise
         log.info("%s: %s; asking again on another session", run.plan.device, error.message)
     run.abandon()
-    return ask(run.alive(), query, run.policy)
+    return (yield from ask((yield from run.alive()), query, run.policy))
 
 
 def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate]) -> Evidence | None:
@@ -154,52 +157,47 @@ def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate
     return evidence if evidence is not Evidence.NONE else None
 
 
-def reopen(run: Run, error: OutcomeUnknown) -> None:
+def reopen(run: Run, error: OutcomeUnknown) -> Waits[None]:
     """Have a session to read with after a write whose answer was lost.
 
     Raises:
         OutcomeUnknown: there is none.
     """
     try:
-        run.alive()
+        yield from run.alive()
     except AgentError as second:
         raise OutcomeUnknown(
             f"{error.message}; reading it back failed: {second.message}", device=run.plan.device, hint=error.hint
         ) from error
 
 
-def _certificate(run: Run, name: str, *, fetches: bool) -> Steps[Reading[Certificate]]:
-    query = trustpoint.certificate_query(run.alive().schema, name)
+def _certificate(run: Run, name: str, *, fetches: bool = False) -> Steps[Reading[Certificate]]:
+    """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
+    query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     if query.missing is not None and run.ssh is not None:
         return (yield from _on_console(run, name))
     end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
-    reading = _asked(run, query, ask_until_there)
+    reading = yield from _asked(run, query, ask_until_there)
     while reading.answered and reading.value is None and run.policy.clock() < end:
-        run.policy.sleep(_INTERVAL)
+        yield Wait(_INTERVAL, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = _asked(run, query, ask_one)
-    return read.certificate(run.ssh, name, reading, doubted=True)
-
-
-def _full(run: Run, name: str) -> Reading[Certificate]:
-    """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
-    reading = _asked(run, trustpoint.certificate_query(run.alive().schema, name), ask_until_there)
-    return read.certificate(run.ssh, name, reading, doubted=True)
+        reading = yield from _asked(run, query, ask_one)
+    return (yield from read.certificate(run.ssh, name, reading, doubted=True))
 
 
 def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
-    reading = certificate(run, name)
+    reading = yield from certificate(run, name)
     for wait in EMPTY_WAITS:
         if reading.value is not None or not reading.answered:
             break
-        run.policy.sleep(wait)
+        yield Wait(wait, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = certificate(run, name)
+        reading = yield from certificate(run, name)
     return reading
 
 
-def _in_pool(run: Run, anchor: TrustAnchor) -> Evidence | None:
+def _in_pool(run: Run, anchor: TrustAnchor) -> Waits[Evidence | None]:
     """Where no model shows certificates, the trustpool's listing counts as well: some releases show it only there."""
     if run.ssh is None or trustpoint.certificate_query(run.session.schema, "").missing is None:
         return None
-    return Evidence.CONSOLE if read.listed(run.ssh, anchor).value else None
+    return Evidence.CONSOLE if (yield from read.listed(run.ssh, anchor)).value else None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent.model.device import Device
 from agent.model.errors import AgentError, Interrupted, SessionLost
-from agent.netconf.retry import Disposition, Policy, classify
+from agent.model.outcome import Waiting
+from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
 from agent.netconf.trace import Channel, Tap, Trace
 from agent.ssh.channel import has_ended
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from agent.ssh.sftp import Files
     from agent.xr.cli.console import Console
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 
@@ -30,12 +35,13 @@ class Ssh:
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
     once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
-    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked;
-    *before* is called before a connection is opened.
+    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked; *turn* says,
+    before a connection is opened, in how many seconds it may be.
 
     Attributes:
         policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
-            default not at all. It may be replaced at any time.
+            default not at all. It may be replaced at any time. The policy of a reading or a push that opens it sleeps
+            the waits.
     """
 
     def __init__(
@@ -44,16 +50,31 @@ class Ssh:
         policy: Policy | None = None,
         *,
         trace: Trace | None = None,
-        before: Callable[[], None] = lambda: None,
+        turn: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self.device = replace(device, port=device.ssh_port)
-        self._before = before
+        self._turn = turn
         self.policy = policy or Policy(attempts=1)
         self._tap = None if trace is None else Tap(trace, device, Channel.CLI)
         self._connection: Connection | None = None
         self._console: Console | None = None
         self._files: Files | None = None
         self._failed: dict[str, tuple[AgentError, float]] = {}
+
+    def opening(self) -> Waits[None]:
+        """Have the connection open, so that :meth:`console` and :meth:`files` wait for none.
+
+        A failure is remembered, and raised by the next of them.
+
+        Raises:
+            Interrupted: the policy's wish to end came before it was open.
+        """
+        try:
+            yield from self._opened()
+        except Interrupted:
+            raise
+        except AgentError as error:
+            log.debug("%s: SSH: %s", self.device, error.message)
 
     def console(self) -> Console:
         """The CLI, in exec mode; the same one until it is lost.
@@ -65,7 +86,8 @@ class Ssh:
             Interrupted: cancellation was requested during a wait.
         """
         if self._console is None or not self._console.alive:
-            self._console = self._attempt("CLI", self._new_console)
+            with self._remembered("CLI"):
+                self._console = self._made(self._new_console)
         return self._console
 
     def files(self) -> Files:
@@ -77,7 +99,8 @@ class Ssh:
             InputError, Interrupted: as of :meth:`console`.
         """
         if self._files is None or not self._files.alive:
-            self._files = self._attempt("SFTP", self._new_files)
+            with self._remembered("SFTP"):
+                self._files = self._made(self._new_files)
         return self._files
 
     def close(self) -> None:
@@ -108,31 +131,32 @@ class Ssh:
         return Files(self._transport(), device=device.name, timeout=device.timeout, clock=device.clock)
 
     def _transport(self) -> Transport:
+        return completed(self._opened(), self.policy).transport
+
+    def _opened(self) -> Waits[Connection]:
         if self._connection is not None and not self._connection.transport.is_active():
             self.close()
         if self._connection is None:
-            self._connection = self._attempt("SSH", self._connect)
-        return self._connection.transport
+            with self._remembered("SSH"):
+                self._connection = yield from self.policy.opening().repeated(self._connect, Waiting.SESSION)
+        return self._connection
 
-    def _connect(self) -> Connection:
+    def _connect(self, _: int) -> Waits[Connection]:
         from agent.ssh.connection import Deadline, open_ssh
         from agent.ssh.peer import Service
 
-        def opened() -> Connection:
-            self._before()
-            deadline = Deadline(self.device.open_timeout, clock=self.device.clock.now)
-            return open_ssh(self.device, deadline, Service.CLI)
+        yield from self.policy.pause(self._turn(), Waiting.TURN)
+        return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now), Service.CLI)
 
-        return self.policy.opening().run(opened)
-
-    def _attempt(self, what: str, make: Callable[[], T]) -> T:
-        """*make* it, unless that failed before."""
+    @contextmanager
+    def _remembered(self, what: str) -> Iterator[None]:
+        """Make it in the block, unless that failed before."""
         failed, until = self._failed.get(what, (None, 0.0))
         if failed is not None and self.policy.clock() < until:
             # A copy: an exception that is raised again and again collects the frames of each time.
             raise copy.copy(failed)
         try:
-            return self._made(make)
+            yield
         except Interrupted:
             raise
         except AgentError as error:

@@ -278,7 +278,7 @@ def test_assess_judges_by_the_notice_given(lab: Lab, make_nornir: MakeNornir) ->
 
 
 def test_licensing_is_read_by_its_model_or_the_cli(lab: Lab, make_nornir: MakeNornir) -> None:
-    shown = schema("show")["properties"]["licensing"]["oneOf"][0]
+    shown = schema("show")["$defs"]["Licensing"]
     for release, ssh, source in (("7.8.1", None, "infra-smartlicense-oper"), ("7.3.1", agent.Ssh, "console")):
         result = only(make_nornir(lab.add(release=release)).run(task=licensing, ssh=ssh))
         assert set(result.result) == {*shown["required"], "device", "error"}

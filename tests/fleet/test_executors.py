@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 import re
-import signal
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 import agent
 from agent.fleet.inventory.reference import Reference
-from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.inventory.target import Reach
 from agent.fleet.results.record import Kind, Result, RunState
-from agent.fleet.run import executors as crews
+from agent.fleet.run import executors
 from agent.fleet.run.executors import cluster, processes, threads
 from agent.fleet.run.job import Hooks, Job
-from agent.fleet.run.runner import Crew, Run
+from agent.fleet.run.runner import Backend, Run
 from agent.model.caution import Caution, CommitMode
 from agent.model.outcome import Event
 from agent.simulator import Device, Fault, FaultKind
+from tests.fleet.clusters import local_cluster
 from tests.fleet.routers import target
 from tests.support import Clock, Lab, eventually
 
@@ -47,19 +43,8 @@ def fleet(lab: Lab) -> list[Device]:
 WORDS = ["remedied", "remedied", "remedied", "unchanged", "failed"]
 
 
-@contextmanager
-def local_cluster() -> Iterator[str]:
-    """A Dask cluster of two worker processes; gives its scheduler's address."""
-    import distributed
-
-    with distributed.LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=2, dashboard_address=None, host="127.0.0.1"
-    ) as made:
-        yield made.scheduler_address
-
-
-def run(crew: Crew, devices: list[Device], job: Job) -> dict[str, Result]:
-    made = Run([target(device) for device in devices], job, crew)
+def run(backend: Backend, devices: list[Device], job: Job) -> dict[str, Result]:
+    made = Run([target(device) for device in devices], job, backend)
     results = {result.device: result for result in made.results()}
     assert made.state is RunState.DONE
     return results
@@ -89,27 +74,25 @@ def test_processes_end_as_threads_do(lab: Lab, reach: Reach) -> None:
 def test_a_dask_cluster_ends_as_threads_do(lab: Lab, reach: Reach) -> None:
     devices = fleet(lab)
     with local_cluster() as scheduler:
-        results = run(cluster(scheduler, 4), devices, Job(Kind.PUSH, reach, INTENT))
+        results = run(cluster(executors.reach(scheduler), 4), devices, Job(Kind.PUSH, reach, INTENT))
     assert words(results, devices) == WORDS
     assert [device.state.authenticates for device in devices] == [1, 1, 1, 0, 0]
 
 
 def test_a_cluster_is_reached_over_tls_as_dasks_configuration_says(lab: Lab, reach: Reach) -> None:
     import dask
-    import distributed
+    from distributed import Security
 
-    security = distributed.Security.temporary()  # type: ignore[no-untyped-call]
+    security = Security.temporary()  # type: ignore[no-untyped-call]
     tls = {"ca-file": security.tls_ca_file}
     tls |= {f"client.{part}": getattr(security, f"tls_client_{part}") for part in ("cert", "key")}
     device = lab.add(release="7.4.1", terminal_rpc="installs")
     with (
-        distributed.LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=1, threads_per_worker=1, dashboard_address=None, host="tls://127.0.0.1", security=security
-        ) as made,
+        local_cluster(n_workers=1, host="tls://127.0.0.1", security=security) as address,
         dask.config.set({f"distributed.comm.tls.{name}": value for name, value in tls.items()}),
     ):
-        assert made.scheduler_address.startswith("tls://")
-        results = run(cluster(made.scheduler_address, 1), [device], Job(Kind.PUSH, reach, INTENT))
+        assert address.startswith("tls://")
+        results = run(cluster(executors.reach(address), 1), [device], Job(Kind.PUSH, reach, INTENT))
     assert words(results, [device]) == ["remedied"]
 
 
@@ -136,36 +119,10 @@ def test_a_router_whose_worker_process_is_killed_is_read_first_and_done_once(lab
     assert [device.config.commits for device in devices] == [1, 1, 1]
 
 
-def wait_to_be_stopped(job: Job, target: Target) -> bool:
-    """In a process of a herd: whether the wish to end reaches the policy there; the router is called as a folder."""
-    hooks = crews._here
-    assert hooks is not None
-    assert hooks.policy.stop is not None
-    Path(target.name, str(os.getpid())).touch()
-    return hooks.policy.stop(60)
-
-
-def test_an_interrupt_reaches_processes_of_which_one_was_killed_and_those_opened_later(tmp_path: Path) -> None:
-    crew, job, folder = processes(2, 2), Job(Kind.PUSH), Target(str(tmp_path), "r1")
-    with crew.open(job) as herd:
-        calls = [herd.submit(wait_to_be_stopped, job, folder) for _ in range(2)]
-        assert any(eventually(lambda: len(list(tmp_path.iterdir())) == 2) for _ in range(15))
-        os.kill(int(next(tmp_path.iterdir()).name), signal.SIGKILL)
-        assert any(eventually(lambda: any(call.done() for call in calls)) for _ in range(15))
-        with ThreadPoolExecutor(1) as other:
-            other.submit(crew.interrupt).result(30)
-        ends = [call.exception(30) for call in calls]
-    (died,) = [end for end in ends if end is not None]
-    assert isinstance(died, crew.broken)
-    assert not isinstance(died, BrokenExecutor), "the others go on"
-    with crew.open(job) as herd:
-        assert herd.submit(wait_to_be_stopped, job, folder).result(30)
-
-
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "zzz", "tcp://127.0.0.1", "127.0.0.1:x"])
 def test_a_scheduler_that_cannot_be_reached_is_said(scheduler: str) -> None:
     with pytest.raises(agent.InputError, match=f"the Dask scheduler {re.escape(scheduler)} cannot be reached"):
-        cluster(scheduler, 4)
+        executors.reach(scheduler)
     gc.collect()  # a client that was left half made would say so here
 
 

@@ -1,0 +1,63 @@
+"""What workers of a cluster can be asked to do in place of a router's job; they import it by its name."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import agent
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Kind, Result
+from agent.fleet.run.job import Hooks, Job
+from agent.model.outcome import Event, Status
+from agent.model.pki.bundle import Bundle
+from agent.model.plan import Authenticate, ImportBundle, Plan
+from agent.model.state import ConfigModel
+from agent.model.unfinished import Unfinished
+from agent.simulator import QUOVADIS
+
+ANCHOR = agent.TrustAnchor.bundled()
+BUNDLE = Bundle.from_bytes((ANCHOR.pem + QUOVADIS * 250).encode())
+JOB = Job(Kind.PLAN, intent=agent.Intent(bundle=BUNDLE))
+SMALL = 4096
+"""Bytes that a call or an answer may have; the bundle has half a million."""
+EVENTS = 20
+
+
+def planned(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
+    """What a plan holds of a job, without a router."""
+    intent = target.intent(job.intent)
+    steps = (ImportBundle(intent.anchor, intent.bundle), Authenticate(intent.trustpoint, intent.anchor))
+    plan = Plan(target.name, intent, agent.Method.TRUSTPOOL, ConfigModel.NONE, steps)
+    return Result(target.name, job.kind, plan=plan)
+
+
+def wait_to_be_stopped(job: Job, target: Target, hooks: Hooks) -> bool:
+    """Whether a cancellation reaches the call; the router is called as a folder, where it says that it began."""
+    assert hooks.policy.stop is not None
+    Path(target.host, target.name).touch()
+    return hooks.policy.stop(60)
+
+
+def is_stopped(job: Job, target: Target, hooks: Hooks) -> bool:
+    """Whether the call was cancelled before it began."""
+    assert hooks.policy.stop is not None
+    return hooks.policy.stop(0)
+
+
+def tell(job: Job, target: Target, hooks: Hooks) -> str:
+    """Tell all that a log can be told."""
+    assert hooks.log is not None
+    hooks.log.state(target.name, "before", {"enrollment": None})
+    for number in range(EVENTS):
+        hooks.event(Event(target.name, str(number), Status.STARTED))
+    hooks.log.unfinished(target.name, Unfinished("Trustpool", None, "enrollment terminal"))
+    return "told"
+
+
+def fail(job: Job, target: Target, hooks: Hooks) -> None:
+    raise LookupError("no such thing")
+
+
+def give_what_cannot_travel(job: Job, target: Target, hooks: Hooks) -> object:
+    return threading.Lock()
