@@ -72,15 +72,15 @@ def remediate(
         )
         for record in missing:
             told(Event(session.device, record.step, record.status, record.detail))
+        outcome: Outcome | None = None
         with closing(apply(session, made, policy, connect=connect, ssh=ssh, log=log)) as events:
             for event in events:
-                if event.outcome is None:
-                    told(event)
-                    continue
-                outcome = replace(event.outcome, steps=(*missing, *event.outcome.steps))
+                if event.outcome is not None:
+                    outcome = replace(event.outcome, steps=(*missing, *event.outcome.steps))
                 told(replace(event, outcome=outcome))
-                return outcome
-    raise AssertionError("apply ended without an outcome")
+    if outcome is None:
+        raise AssertionError("apply ended without an outcome")
+    return outcome
 
 
 def leased(stack: ExitStack, router: Device, policy: Policy, told: Listener) -> Lease:
