@@ -283,8 +283,10 @@ class _Pool:
         raise AssertionError("what is in flight ends")
 
     def close(self) -> None:
-        self._executor.shutdown(wait=True)
-        self._backend.close()
+        try:
+            self._executor.shutdown(wait=True)
+        finally:
+            self._backend.close()
 
 
 def _lost(job: Job, target: Target) -> Result:
