@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from agent.fleet.journal.rows import Attempt, Entry, Trail
 from agent.fleet.results.objects import made
-from agent.fleet.results.record import Counts, DeviceRecord, Kind, RunRecord, RunState, Word
+from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, Word
 from agent.fleet.results.structs import Answer, Deadlines, Error, Moment, Printed, Step, Texts, about
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
@@ -19,22 +19,9 @@ Seen = Annotated[
 ]
 
 
-class Run(Printed, frozen=True, kw_only=True):
+class Run(RunRecord, frozen=True, kw_only=True):
     """A run, and who carried it out."""
 
-    run: str
-    kind: Kind
-    state: Annotated[
-        RunState, about("stopped: too many failures, or its maintenance window ended; lost: its process died")
-    ]
-    began: Moment
-    ended: Moment | None
-    user: str
-    host: str
-    version: Annotated[str, about("of xr-agent")]
-    change_ref: str | None
-    settings: Annotated[dict[str, Any], about("the options; secrets by their references")]
-    counts: Counts
     attempts: Annotated[tuple[Attempt, ...], about("who began the run, and who resumed it", minItems=1)]
 
 
@@ -89,7 +76,7 @@ class RouterTrail(Router, frozen=True, kw_only=True):
 
 def run_object(run: RunRecord, attempts: Sequence[Attempt]) -> Run:
     """A run, and who carried it out."""
-    return made({**run.members(), "attempts": attempts}, Run)
+    return Run(**run.members(), attempts=tuple(attempts))
 
 
 def device_object(run: RunRecord, record: DeviceRecord) -> Router:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 
 from agent.fleet.results import objects
 from agent.fleet.results.structs import (
@@ -242,7 +242,6 @@ class RunRecord(Printed, frozen=True, kw_only=True):
     version: Annotated[str, about("of xr-agent")]
     began: Moment
     ended: Annotated[Moment | None, about("null where it had not ended")] = None
-    written: Moment | UnsetType = UNSET  # in a report
     settings: Annotated[dict[str, Any], about("as the run was started; secrets by their references, or as ***")] = (
         field(default_factory=dict)
     )
