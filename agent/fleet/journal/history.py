@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 from agent.fleet.journal.rows import Attempt, Entry, Trail
 from agent.fleet.results.objects import made
-from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, Word
-from agent.fleet.results.structs import Answer, Deadlines, Error, Moment, Printed, Step, Texts, about
-from agent.model.method import Method
-from agent.model.pki.certificate import Evidence
+from agent.fleet.results.record import DeviceRecord, Router, RunRecord
+from agent.fleet.results.structs import Moment, Printed, about
 from agent.remedy.lease import writeahead
 
 Seen = Annotated[
@@ -23,33 +21,6 @@ class Run(RunRecord, frozen=True, kw_only=True):
     """A run, and who carried it out."""
 
     attempts: Annotated[tuple[Attempt, ...], about("who began the run, and who resumed it", minItems=1)]
-
-
-class Router(Printed, frozen=True, kw_only=True, rename={"word": "result", "plain": "object"}):
-    """What came of one router in a run."""
-
-    run: str
-    kind: Kind
-    device: str
-    word: Word
-    well: Annotated[bool, about("whether it ended, and nobody has to look at it")]
-    batch: str | None
-    address: str | None
-    release: str | None
-    method: Method | None
-    evidence: Evidence | None
-    began: Moment | None
-    ended: Moment | None
-    deadlines: Deadlines
-    reasons: Texts
-    steps: Annotated[
-        tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
-    ]
-    error: Error | None
-    plain: Annotated[
-        Answer | None,
-        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
-    ]
 
 
 class Unfinished(Printed, frozen=True, kw_only=True):

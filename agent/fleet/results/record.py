@@ -227,6 +227,18 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
         return self.well and isinstance(self.plain, Assess | Push) and self.plain.persistent is False
 
 
+class Router(DeviceRecord, frozen=True, kw_only=True):
+    """The same as ``history`` prints it, with its run."""
+
+    run: str
+    kind: Kind
+    word: Word = field(name="result")
+    plain: Annotated[
+        Answer | None,
+        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
+    ] = field(name="object")
+
+
 class RunRecord(Printed, frozen=True, kw_only=True):
     """One run: who did what, when and with which settings; the settings hold references, never secrets."""
 
