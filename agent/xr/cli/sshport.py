@@ -67,7 +67,7 @@ class Ssh:
         A failure is remembered, and raised by the next of them.
 
         Raises:
-            Interrupted: the policy's wish to end came before it was open.
+            Interrupted: it was cancelled before it was open.
         """
         try:
             yield from self._opened()
