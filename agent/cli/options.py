@@ -242,7 +242,7 @@ def intent(function: F) -> F:
             type=click.Choice(_METHODS),
             default="auto",
             show_default=True,
-            help="The way in; auto takes the first that the device allows, in this order.",
+            help="The method; auto takes the first that the device allows, in this order.",
         ),
         click.option(
             "--bundle",

@@ -30,7 +30,7 @@ class Access(Printed, frozen=True, kw_only=True):
     candidate: bool
     validate: bool
     enrollments: tuple[EnrollmentKind, ...]
-    methods: Annotated[tuple[Method, ...], about("the ways in that the models allow, in order of preference")]
+    methods: Annotated[tuple[Method, ...], about("in order of preference, as the models allow them")]
     trustpoint_state: ReadBy
     licensing_state: ReadBy
     evidence: Evidence
