@@ -342,6 +342,6 @@ def output(function: F) -> F:
 
 def start(options: Options) -> None:
     """What every command does first: logging as the options say."""
-    from agent.cli.view.console import start_logging
+    from agent.cli.view.streams import start_logging
 
     start_logging(options["verbose"], as_json=options["log_json"])

@@ -21,10 +21,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.signals import Interrupted, leave_at_once
-from agent.cli.view.console import errors, say_failure
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
+from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState

@@ -11,8 +11,8 @@ from typing import Self
 from rich.status import Status as Spinner
 from rich.text import Text
 
-from agent.cli.view.console import errors
 from agent.cli.view.render import cell, word
+from agent.cli.view.streams import errors
 from agent.model.errors import AgentError
 from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Status
