@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown
+from agent.model.errors import AgentError, OutcomeUnknown
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import Enrollment, EnrollmentKind
@@ -16,7 +16,7 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     """Type the trustpoint at the CLI, commit, and read it back.
 
     Raises:
-        ConsoleError: the router refused it; nothing is committed.
+        ConsoleError, ReplyTimeout, SessionLost: it was refused or lost before the commit; nothing is committed.
         OutcomeUnknown: the commit was sent, and the running configuration cannot be read or does not have it.
     """
     change = change_of(step)
@@ -26,12 +26,12 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     try:
         yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _ran(run, change))
         said = "committed"
-    except ConsoleError:
-        run.changed = before
-        raise
     except OutcomeUnknown as error:
         yield from _read_after(run, change, error)
         said = "its answer was lost; the configuration was read back and is there"
+    except AgentError:
+        run.changed = before
+        raise
     run.configured = True
     run.committed(step.enrollment)
     yield run.ended("configure", Status.DONE, said)
