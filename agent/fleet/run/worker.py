@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
 from distributed import Semaphore, WorkerPlugin, get_worker
@@ -40,6 +39,8 @@ _TURN = 1.0
 
 _calls: dict[str, _Call] = {}
 """The calls under way in this process, by their keys."""
+_limiters: dict[Rate, Limiter] = {}
+_making = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,10 @@ def stop(topic: str) -> None:
             call.stop.set()
 
 
-@cache
 def _limiter(rate: Rate) -> Limiter:
-    """One for each process."""
-    return Limiter(rate)
+    """One for all calls of this process, however many begin at once."""
+    with _making:
+        return _limiters.setdefault(rate, Limiter(rate))
 
 
 class _Call:
