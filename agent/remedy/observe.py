@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.model.context import bound
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, Interrupted
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
@@ -214,6 +214,8 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[Sta
     yield from ssh.opening()
     try:
         ssh.console()
+    except Interrupted:
+        raise
     except AgentError as error:
         return replace(state, cli=f"the CLI over SSH cannot be used: {error.message}")
     state = replace(

@@ -273,6 +273,39 @@ def test_a_wish_to_end_that_is_thrown_into_a_wait_ends_the_push_and_leaves_nothi
     assert device.enrollment() is None
 
 
+def test_a_cancellation_ends_the_wait_for_a_contact_though_the_licence_cannot_be_read(lab: Lab, clock: Clock) -> None:
+    device, behind = lab.add(**INSTALLS), list[Event | Wait]()
+
+    def on(step: Event | Wait) -> None:
+        if isinstance(step, Event) and (step.step, step.status) == ("contact", Status.STARTED):
+            device.faults.append(Fault("get", FaultKind.ERROR, BUSY, times=99))
+        elif behind or (isinstance(step, Wait) and step.why is Waiting.BUSY):
+            behind.append(step)
+            if len(behind) == 1:
+                raise Interrupted("enough")
+
+    outcome = Driver(lab, device, clock, on=on, stop=lambda seconds: False).push(renew=True)
+    assert outcome.result is agent.Result.REMEDIED
+    assert [step.step for step in behind if isinstance(step, Event)] == ["contact", "outcome"]
+    assert [step for step in behind[1:] if isinstance(step, Wait)] == []
+    assert outcome.steps[-1].detail == "interrupted after the certificate was proven"
+
+
+def test_a_cancellation_while_the_candidate_is_judged_is_no_verdict_over_it(lab: Lab, clock: Clock) -> None:
+    device, log = lab.add(**INSTALLS), Memory()
+    log.begin(Unfinished("Trustpool", None, "enrollment terminal", None, None))
+    device.other_session().edit("Trustpool", "terminal")
+    device.faults.append(Fault("get-config", FaultKind.ERROR, BUSY, skip=3, times=99))
+
+    def on(step: Event | Wait) -> None:
+        if isinstance(step, Wait):
+            raise Interrupted("enough")
+
+    outcome = Driver(lab, device, clock, on=on, stop=lambda seconds: False).push(log=log)
+    assert outcome.error is not None
+    assert outcome.error.kind == "interrupted"
+
+
 def test_a_waiting_push_that_is_closed_gives_back_what_it_holds(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     device.faults.append(Fault("commit", FaultKind.ERROR, BUSY, times=99))
