@@ -34,6 +34,7 @@ BEGIN = "begin"
 
 _ANSWERED_WITHIN = 60.0
 """Seconds in which the client keeps what it is told; one that is gone is noticed earlier, by the scheduler."""
+_RESUME = "see to the scheduler and the network; xr-agent push --resume reads what is there first"
 _TURN = 1.0
 """Seconds between two tries to have a router's lease of the scheduler."""
 
@@ -181,7 +182,8 @@ class _Call:
             ClientLost: nobody does.
         """
         if self._lost:
-            raise ClientLost("whoever began this run is gone, or cannot be reached; nothing more is sent to the router")
+            said = "whoever began this run is gone, or cannot be reached; nothing more is sent to the router"
+            raise ClientLost(said, hint=_RESUME)
 
     def _tell(self, what: str, *given: object) -> None:
         """Return once the client has kept it.
@@ -232,7 +234,8 @@ def _acquired(lease: Any) -> bool:
     try:
         return bool(lease.acquire(timeout=0))
     except OSError as error:
-        raise ClientLost(f"the scheduler cannot be reached: {error}; nothing is sent to the router") from error
+        said = f"the scheduler cannot be reached: {error}; nothing is sent to the router"
+        raise ClientLost(said, hint=_RESUME) from error
 
 
 def _forget(lease: Any) -> None:
