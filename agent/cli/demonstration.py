@@ -15,9 +15,9 @@ import click
 from rich.text import Text
 
 from agent.cli.simulated import VARIABLE, write_inventory
-from agent.cli.view.console import console
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
+from agent.cli.view.streams import console
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import DeviceRecord
 from agent.fleet.results.structs import Push

@@ -16,10 +16,10 @@ import agent
 from agent.cli.options import DEBUG, Options
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
-from agent.cli.view.console import errors, say_failure, say_traceback, say_warning
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
+from agent.cli.view.streams import errors, say_failure, say_traceback, say_warning
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal

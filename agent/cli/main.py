@@ -66,14 +66,14 @@ class Program(click.Group):
             ctx.exit(_unread())
         except AgentError as error:
             from agent.cli.options import DEBUG
-            from agent.cli.view.console import say_error
+            from agent.cli.view.streams import say_error
 
             say_error(error, debug=bool(ctx.meta.get(DEBUG)))
             ctx.exit(2 if isinstance(error, InputError) else 1)
 
 
 def _usage(error: click.ClickException) -> int:
-    from agent.cli.view.console import say_failure
+    from agent.cli.view.streams import say_failure
 
     ctx = getattr(error, "ctx", None)
     if ctx is not None and type(error).__name__ == "NoArgsIsHelpError":  # of click 8.2 and later

@@ -242,7 +242,7 @@ def intent(function: F) -> F:
             type=click.Choice(_METHODS),
             default="auto",
             show_default=True,
-            help="The way in; auto takes the first that the device allows, in this order.",
+            help="The method; auto takes the first that the device allows, in this order.",
         ),
         click.option(
             "--bundle",
@@ -342,6 +342,6 @@ def output(function: F) -> F:
 
 def start(options: Options) -> None:
     """What every command does first: logging as the options say."""
-    from agent.cli.view.console import start_logging
+    from agent.cli.view.streams import start_logging
 
     start_logging(options["verbose"], as_json=options["log_json"])

@@ -14,9 +14,9 @@ from agent.cli.execution import begin, write_report
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
-from agent.cli.view.console import console, errors, say_failure
 from agent.cli.view.output import Objects
 from agent.cli.view.render import cell, sample_line, sample_text
+from agent.cli.view.streams import console, errors, say_failure
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.metrics import Metrics
 from agent.fleet.poll import Look, Stopped, watch

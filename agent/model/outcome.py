@@ -118,7 +118,7 @@ class Wait:
 
     Attributes:
         detail: what was said of it, such as the refusal behind it; may be empty.
-        breakable: whether the user's wish to end breaks it off: :class:`agent.model.errors.Interrupted` is then thrown
+        breakable: whether a cancellation breaks it off: :class:`agent.model.errors.Interrupted` is then thrown
             into the steps. Where it does not, something was begun that is to be seen through.
     """
 

@@ -231,7 +231,7 @@ class Policy:
             is not ready.
         sleep, clock, random: time and chance, to be replaced in tests.
         now: the time of day, aware, for what outlasts this process.
-        stop: waits up to that many seconds for the wish to end and says whether it came, as
+        stop: waits up to that many seconds for a cancellation and says whether it came, as
             ``threading.Event.wait`` does; what is under way is then finished or undone.
     """
 
@@ -254,7 +254,7 @@ class Policy:
         """Let time pass.
 
         Raises:
-            Interrupted: the wish to end came, now or before.
+            Interrupted: it was cancelled, now or before.
         """
         if self.stop is None:
             if seconds:
@@ -274,7 +274,7 @@ class Policy:
             self.check()
 
     def unstopped(self) -> Policy:
-        """The same for cleaning up, which the wish to end does not end."""
+        """The same for cleaning up, which no cancellation ends."""
         return replace(self, stop=None)
 
     def opening(self) -> Policy:

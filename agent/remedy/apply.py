@@ -90,7 +90,7 @@ def carry_out(
 ) -> Steps[Outcome]:
     """As :func:`apply`, its waits among the events: whoever drives it comes back when one is over.
 
-    Until then nothing holds a thread, and any thread may go on with it. What :func:`apply` raises where a wish to end
+    Until then nothing holds a thread, and any thread may go on with it. What :func:`apply` raises where a cancellation
     breaks a wait off, the driver throws into it.
     """
     log = log or Memory()
@@ -257,7 +257,7 @@ def _prepare(run: Run) -> None:
 
 
 def _confirmable(run: Run) -> None:
-    """Refuse a wish for a confirmed commit that cannot be fulfilled, before anything is changed.
+    """Refuse a confirmed commit that was asked for and cannot be had, before anything is changed.
 
     Raises:
         CapabilityMissing: the device does not offer it, no second session can be opened, or the CLI is typed at.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.model.context import bound
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, Interrupted
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
@@ -66,8 +66,8 @@ def observation(
     trustpool: bool = False,
 ) -> Waits[State]:
     """As :func:`observe`, its waits as values; in full where it is to be *judged_by* signatures."""
-    ways = access(session.capabilities, session.schema)
-    state = yield from _by_models(session, trustpoint_name, policy, ways)
+    allowed = access(session.capabilities, session.schema)
+    state = yield from _by_models(session, trustpoint_name, policy, allowed)
     if judged_by is not None:
         state = yield from _judged_by_models(session, state, policy, judged_by)
     if ssh is not None:
@@ -150,13 +150,13 @@ def _licensing(session: Session, policy: Policy, ssh: Ssh | None) -> Waits[Readi
     return read.told(reading, lambda: cliread.licensing(ssh))
 
 
-def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Waits[State]:
+def _by_models(session: Session, name: str, policy: Policy, allowed: Access) -> Waits[State]:
     schema = session.schema
     certificate_query = trustpoint.certificate_query(schema, name)
     config, certificate, licence, release, fixes = yield from ask(
         session,
         [
-            trustpoint.config_query(schema, ways.config_model, name),
+            trustpoint.config_query(schema, allowed.config_model, name),
             certificate_query,
             licensing.query(schema),
             software.release_query(schema),
@@ -170,7 +170,7 @@ def _by_models(session: Session, name: str, policy: Policy, ways: Access) -> Wai
     return State(
         device=session.device,
         trustpoint=name,
-        access=ways,
+        access=allowed,
         config=config,
         certificate=certificate,
         licensing=licence,
@@ -214,6 +214,8 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[Sta
     yield from ssh.opening()
     try:
         ssh.console()
+    except Interrupted:
+        raise
     except AgentError as error:
         return replace(state, cli=f"the CLI over SSH cannot be used: {error.message}")
     state = replace(

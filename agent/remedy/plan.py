@@ -1,4 +1,4 @@
-"""Decide what to do: pure, from the wish and the state; a refusal is a value with its reason."""
+"""Decide what to do: pure, from the intent and the state; a refusal is a value with its reason."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def poll(
 
     Raises:
         CapabilityMissing: no model of the device shows licensing.
-        Interrupted: the policy's wish to end came.
+        Interrupted: it was cancelled.
         AgentError: errors that waiting does not cure, such as a refused login or an unknown host key.
     """
     policy = policy or Policy()

@@ -278,7 +278,7 @@ class Run:
 
     @contextmanager
     def unbroken(self) -> Iterator[None]:
-        """No wish to end breaks the block off: what was begun in it is seen through."""
+        """No cancellation breaks the block off: what was begun in it is seen through."""
         policy, self.policy = self.policy, self.policy.unstopped()
         shell = self.ssh.policy if self.ssh else None
         if self.ssh is not None:
@@ -310,7 +310,7 @@ class Run:
         return (yield from self._opened(self.connect, patient))
 
     def _opened(self, connect: Connector, policy: Policy) -> Waits[Session]:
-        """Another session; a wish to end breaks off what is waited for between tries, and not a turn that was taken."""
+        """Another session; a cancellation breaks off the waits between tries, and no turn that was taken."""
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -53,6 +53,29 @@ def test_a_bug_is_told_with_its_place_and_its_traceback_and_ends_no_run(kind: Ki
     assert "in perform" in said
     assert "s3cr3t" not in said + logging.Formatter().format(record)
     assert (result.began is None, result.ended is None) == (False, False)
+
+
+class Counting(Limiter):
+    """Remembers when a turn was taken."""
+
+    def __init__(self) -> None:
+        super().__init__(Rate())
+        self.taken: list[float] = []
+
+    def turn(self, jump: str | None, clock: Callable[[], float]) -> float:
+        self.taken.append(clock())
+        return super().turn(jump, clock)
+
+
+def test_a_router_that_limits_new_sessions_takes_a_turn_each_time_that_it_is_asked(
+    lab: Lab, reach: Reach, clock: Clock
+) -> None:
+    device, limiter = lab.add(), Counting()
+    device.config.clock = lambda: clock.now
+    device.refuse_until = 50.0
+    hooks = Hooks(policy=clock.policy(), limiter=limiter)
+    assert perform(Job(Kind.PLAN, replace(reach, ssh=False)), target(device), hooks).well
+    assert limiter.taken == [0.0, 60.0]
 
 
 @dataclass

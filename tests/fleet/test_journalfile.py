@@ -108,6 +108,15 @@ def test_a_user_without_a_name_is_kept_by_number(path: Path, monkeypatch: pytest
         assert journal.run("last").user == str(os.getuid())
 
 
+def test_a_lock_whose_file_cannot_be_removed_is_given_back_all_the_same(path: Path) -> None:
+    held = runlock.RunLock.take(path, "1")
+    held.path.rename(f"{held.path}.moved")
+    held.path.mkdir()
+    held.release(remove=True)
+    held.path.rmdir()
+    runlock.RunLock.take(path, "1").release(remove=True)
+
+
 def test_one_file_by_two_names_has_one_set_of_locks(path: Path) -> None:
     link = path.with_name("link.db")
     link.symlink_to(path)

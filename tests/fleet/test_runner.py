@@ -67,6 +67,22 @@ def test_no_more_are_in_flight_than_there_are_workers_and_each_ends_once() -> No
     assert (run.state, run.failed) == (RunState.DONE, 0)
 
 
+class Stuck(ThreadPoolExecutor):
+    """Its workers do not end as they should."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        raise OSError("the scheduler is gone")
+
+
+def test_what_the_backend_opened_is_closed_where_its_executor_does_not_end() -> None:
+    closed: list[bool] = []
+    backend = replace(pool(Work()), open=lambda _: Stuck(1), close=lambda: closed.append(True))
+    with pytest.raises(OSError, match="gone"):
+        list(Run(targets(2), PUSH, backend).results())
+    assert closed == [True]
+
+
 def test_what_the_inventory_says_besides_does_not_travel_to_workers() -> None:
     handed: list[Target] = []
 

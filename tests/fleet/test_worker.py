@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
+from agent.fleet.inventory.target import Target
+from agent.fleet.results.record import Kind, Result
 from agent.fleet.run import worker as module
-from agent.fleet.run.job import ClientLost
+from agent.fleet.run.job import ClientLost, Hooks, Job
 from agent.fleet.run.parcel import Parcel
-from agent.fleet.run.rate import Rate
-from agent.fleet.run.worker import Bring, Link, alone, answer, stop
+from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.worker import Bring, Link, alone, answer, carry_out, stop
 from agent.model.errors import Interrupted, JournalError
 from tests.fleet.calls import JOB
 from tests.support import Clock, eventually
+from tests.threads import at_once
 
 LINK = Link("topic", Parcel(JOB).key, Rate(), shared=True)
 
@@ -54,6 +57,41 @@ def test_a_call_begins_and_tells_when_its_client_answers(worker: Worker) -> None
     assert worker.said == [("begin", ()), ("unfinished", ("r1", None))]
     assert not call.stop.is_set()
     assert not module._calls
+
+
+class Threads(Worker):
+    """One whose calls run in threads of their own, each answered at once."""
+
+    def get_current_task(self) -> str:
+        return threading.current_thread().name
+
+    def log_event(self, topic: str, told: dict[str, Any]) -> None:
+        answer([(told["call"], None, False)])
+
+
+def test_all_calls_of_a_process_have_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "get_worker", Threads)
+    parcel = Parcel(JOB)
+    parcel.bring()
+
+    def limiter_of(link: Link) -> int:
+        used: list[Limiter] = []
+
+        def perform(_job: Job, target: Target, hooks: Hooks) -> Result:
+            used.append(hooks.limiter)
+            return Result(target.name, Kind.PLAN)
+
+        carry_out(perform, link, Target("r1", "r1.example"))
+        return id(used[0])
+
+    for tenths in range(1, 101):
+        link = Link("topic", parcel.key, Rate(tenths / 10), shared=False)
+
+        def work(_: int, link: Link = link) -> int:
+            return limiter_of(link)
+
+        assert len(set(at_once(work, 16))) == 1
+    parcel.take_away()
 
 
 def test_a_call_whose_client_does_not_answer_does_not_begin(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,6 +172,16 @@ def test_where_no_model_carries_the_trustpoint_it_is_typed_and_read_back(lab: La
     assert again.evidence is Evidence.CONSOLE
 
 
+@pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.ERROR])
+def test_lines_that_were_not_committed_have_changed_nothing(lab: Lab, clock: Clock, kind: FaultKind) -> None:
+    device = lab.add(release="6.6.3")
+    device.faults.append(Fault("cli:configure terminal", kind, b"% Invalid input\n", times=99))
+    outcome = push(lab, device, clock)
+    assert outcome.result is Result.FAILED
+    assert device.enrollment() is None
+    assert not outcome.changed
+
+
 def test_another_enrollment_typed_before_is_replaced_only_when_asked(lab: Lab, clock: Clock) -> None:
     device = lab.add(release="6.6.3", enrollment="http://ca.example/pkiclient.exe")
     assert push(lab, device, clock).result is Result.SKIPPED

@@ -47,8 +47,8 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     from agent.cli import settings
     from agent.cli.input.collected import affected_hosts, summary
     from agent.cli.view import render
-    from agent.cli.view.console import errors
     from agent.cli.view.output import emit_all
+    from agent.cli.view.streams import errors
     from agent.fleet.results import objects
     from agent.remedy.notices.folder import signatures_of
 

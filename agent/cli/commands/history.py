@@ -56,8 +56,8 @@ def _journal(path: Path | None, *, missing_is_empty: bool) -> Journal | None:
     from agent.fleet.journal.tables import default_path
 
     if path is None and missing_is_empty and not default_path().exists():
-        from agent.cli.view.console import errors
         from agent.cli.view.render import cell
+        from agent.cli.view.streams import errors
 
         errors().print(cell(f"no run yet: there is no {default_path()}"), soft_wrap=True)
         return None

@@ -22,8 +22,8 @@ def check(folder: Path) -> None:
     """
     from datetime import UTC, datetime
 
-    from agent.cli.view.console import console
     from agent.cli.view.noticeview import notice_view
+    from agent.cli.view.streams import console
     from agent.remedy.notices.folder import read
 
     console(sys.stdout).print(notice_view(read(folder), datetime.now(UTC)))

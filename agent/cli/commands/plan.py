@@ -17,7 +17,7 @@ from agent.cli import options
 def command(form: str, **given: Any) -> None:
     """Show what push would do to HOST, or to all of an inventory, without doing it; equal plans stand together.
 
-    Exit code 0 with and without steps, 1 where there is no way to offer.
+    Exit code 0 with and without steps, 1 where there is no method to offer.
     """
     options.start(given)
     from agent.cli.execution import run

@@ -45,10 +45,10 @@ def command(
     found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
     emit_all(
         form,
-        lambda: (objects.support_object(source, ways) for source, ways in found),
+        lambda: (objects.support_object(source, allowed) for source, allowed in found),
         lambda: (render.support_view(found),),
     )
-    if any(isinstance(ways, str) or not ways.methods for _, ways in found):
+    if any(isinstance(allowed, str) or not allowed.methods for _, allowed in found):
         click.get_current_context().exit(1)
 
 

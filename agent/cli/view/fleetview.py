@@ -111,7 +111,7 @@ def _why(one: DeviceRecord) -> str | None:
 
 
 def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
-    """Equal plans together: how many routers, by which way, and what is done to each; the largest group first."""
+    """Equal plans together: how many routers, by which method, and what is done to each; the largest group first."""
     counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
     first: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in devices:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
 from typing import NoReturn, Self
 
 from rich.console import Group, RenderableType
@@ -21,10 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.signals import Interrupted, leave_at_once
-from agent.cli.view.console import errors, say_failure
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
+from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState
@@ -151,9 +150,7 @@ class Many:
             self._screen.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._screen is not None:
             self._screen.stop()
 

@@ -11,9 +11,9 @@ from rich.console import RenderableType
 
 from agent.cli.signals import Interrupted, keep_whole, leave_at_once
 from agent.cli.view import render
-from agent.cli.view.console import errors, say_failure
 from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress
+from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.renewal import INSTALLING
 from agent.fleet.journal.store import Journal

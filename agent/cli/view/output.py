@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from rich.console import RenderableType
 
 from agent.cli.signals import whole
-from agent.cli.view.console import console
+from agent.cli.view.streams import console
 from agent.fleet.results import objects
 
 

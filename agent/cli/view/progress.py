@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 from rich.status import Status as Spinner
 from rich.text import Text
 
-from agent.cli.view.console import errors
 from agent.cli.view.render import cell, word
+from agent.cli.view.streams import errors
 from agent.model.errors import AgentError
 from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Status
@@ -72,9 +71,7 @@ class Progress:
             self._spinner.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._spinner is not None:
             self._spinner.stop()
 

@@ -106,17 +106,17 @@ def columns(heads: Sequence[str], rows: Iterable[Sequence[RenderableType]], *, w
 
 def show_view(state: State, address: str | None) -> RenderableType:
     """Trustpoint, certificate, licensing, software; each with where it was read, or why it was not."""
-    ways, config, shown = state.access, state.config.value, state.certificate.value
-    offered = (("ca-authenticate", ways.authenticate), ("renew-auth", ways.renew_auth))
+    allowed, config, shown = state.access, state.config.value, state.certificate.value
+    offered = (("ca-authenticate", allowed.authenticate), ("renew-auth", allowed.renew_auth))
     return Group(
         grid(
             (
                 ("address", cell(address)),
                 ("release", cell(state.release)),
                 ("fixes", cell(", ".join(sorted(state.software.value.fixes)) if state.software.value else None)),
-                ("config model", cell(ways.config_model.value)),
+                ("config model", cell(allowed.config_model.value)),
                 ("actions", cell(", ".join(name for name, there in offered if there) or "none")),
-                *(("lacks", cell(reason, "yellow")) for reason in ways.reasons),
+                *(("lacks", cell(reason, "yellow")) for reason in allowed.reasons),
                 ("note", cell(state.hidden, "yellow")),
                 *_origin(state.software),
             ),
@@ -249,27 +249,27 @@ def support_view(found: Sequence[tuple[str, Access | str]]) -> RenderableType:
             (
                 cell(_short(source), "bold"),
                 *(
-                    (cell(""), cell(""), cell(""), cell(""), cell(ways, "yellow"))
-                    if isinstance(ways, str)
-                    else _support(ways)
+                    (cell(""), cell(""), cell(""), cell(""), cell(allowed, "yellow"))
+                    if isinstance(allowed, str)
+                    else _support(allowed)
                 ),
             )
-            for source, ways in found
+            for source, allowed in found
         ],
     )
 
 
-def _support(ways: Access) -> tuple[Text, ...]:
-    state = f"{ways.trustpoint_state.value}, licensing {ways.licensing_state.value}"
-    if not ways.methods:
-        remark = f"unknown: {'; '.join(ways.reasons)}"
+def _support(allowed: Access) -> tuple[Text, ...]:
+    state = f"{allowed.trustpoint_state.value}, licensing {allowed.licensing_state.value}"
+    if not allowed.methods:
+        remark = f"unknown: {'; '.join(allowed.reasons)}"
         return cell(""), cell(""), cell(""), cell(""), cell(remark, "yellow")
     return (
-        cell(ways.config_model.value),
-        cell(", ".join(method.value for method in ways.methods)),
+        cell(allowed.config_model.value),
+        cell(", ".join(method.value for method in allowed.methods)),
         cell(state),
-        cell(ways.evidence.value),
-        cell_lines(reason for reason in ways.reasons if "stands in" in reason or "--strict" in reason),
+        cell(allowed.evidence.value),
+        cell_lines(reason for reason in allowed.reasons if "stands in" in reason or "--strict" in reason),
     )
 
 

@@ -1,1 +1,1 @@
-"""What is kept: the journal, its history, leases, and what a push began and has not ended."""
+"""What is kept of runs: the journal and its history, and that one process at a time carries a run out."""

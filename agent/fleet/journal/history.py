@@ -7,10 +7,8 @@ from typing import Annotated, Any
 
 from agent.fleet.journal.rows import Attempt, Entry, Trail
 from agent.fleet.results.objects import made
-from agent.fleet.results.record import Counts, DeviceRecord, Kind, RunRecord, RunState, Word
-from agent.fleet.results.structs import Answer, Deadlines, Error, Moment, Printed, Step, Texts, about
-from agent.model.method import Method
-from agent.model.pki.certificate import Evidence
+from agent.fleet.results.record import DeviceRecord, Router, RunRecord
+from agent.fleet.results.structs import Moment, Printed, about
 from agent.remedy.lease import writeahead
 
 Seen = Annotated[
@@ -19,50 +17,10 @@ Seen = Annotated[
 ]
 
 
-class Run(Printed, frozen=True, kw_only=True):
+class Run(RunRecord, frozen=True, kw_only=True):
     """A run, and who carried it out."""
 
-    run: str
-    kind: Kind
-    state: Annotated[
-        RunState, about("stopped: too many failures, or its maintenance window ended; lost: its process died")
-    ]
-    began: Moment
-    ended: Moment | None
-    user: str
-    host: str
-    version: Annotated[str, about("of xr-agent")]
-    change_ref: str | None
-    settings: Annotated[dict[str, Any], about("the options; secrets by their references")]
-    counts: Counts
     attempts: Annotated[tuple[Attempt, ...], about("who began the run, and who resumed it", minItems=1)]
-
-
-class Router(Printed, frozen=True, kw_only=True, rename={"word": "result", "plain": "object"}):
-    """What came of one router in a run."""
-
-    run: str
-    kind: Kind
-    device: str
-    word: Word
-    well: Annotated[bool, about("whether it ended, and nobody has to look at it")]
-    batch: str | None
-    address: str | None
-    release: str | None
-    method: Method | None
-    evidence: Evidence | None
-    began: Moment | None
-    ended: Moment | None
-    deadlines: Deadlines
-    reasons: Texts
-    steps: Annotated[
-        tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
-    ]
-    error: Error | None
-    plain: Annotated[
-        Answer | None,
-        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
-    ]
 
 
 class Unfinished(Printed, frozen=True, kw_only=True):
@@ -89,7 +47,7 @@ class RouterTrail(Router, frozen=True, kw_only=True):
 
 def run_object(run: RunRecord, attempts: Sequence[Attempt]) -> Run:
     """A run, and who carried it out."""
-    return made({**run.members(), "attempts": attempts}, Run)
+    return Run(**run.members(), attempts=tuple(attempts))
 
 
 def device_object(run: RunRecord, record: DeviceRecord) -> Router:

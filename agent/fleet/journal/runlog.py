@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from agent.fleet.journal import rows as journalrows
@@ -71,9 +70,7 @@ class RunLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._closed.is_set():
             self._release(ended=False)
 

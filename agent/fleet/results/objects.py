@@ -116,19 +116,19 @@ def assess_object(verdict: Verdict) -> Assess:
     )
 
 
-def support_object(source: str, ways: Access | str) -> Support:
+def support_object(source: str, allowed: Access | str) -> Support:
     """What a device that announces this allows, or why its hello could not be read; schema ``support``."""
-    if isinstance(ways, str):
-        return Support(source=source, reasons=(ways,))
-    reasons = ways.reasons if ways.methods else tuple(f"unknown: {why}" for why in ways.reasons)
-    refused = tuple(f"method {method.value}: {reason}" for method, reason in ways.refusals if ways.methods)
+    if isinstance(allowed, str):
+        return Support(source=source, reasons=(allowed,))
+    reasons = allowed.reasons if allowed.methods else tuple(f"unknown: {why}" for why in allowed.reasons)
+    refused = tuple(f"method {method.value}: {reason}" for method, reason in allowed.refusals if allowed.methods)
     return Support(
         source=source,
-        config_model=ways.config_model,
-        methods=ways.methods,
-        trustpoint_state=ways.trustpoint_state,
-        licensing_state=ways.licensing_state,
-        evidence=ways.evidence,
+        config_model=allowed.config_model,
+        methods=allowed.methods,
+        trustpoint_state=allowed.trustpoint_state,
+        licensing_state=allowed.licensing_state,
+        evidence=allowed.evidence,
         reasons=reasons + refused,
     )
 
@@ -257,8 +257,8 @@ def licensing_object(reading: Reading[Licensing]) -> observed.Licensing:
     return made({**shown, **texts, **said, **_origin(reading)}, observed.Licensing)
 
 
-def _access(ways: Access) -> observed.Access:
-    shown = made(ways, observed.Access)
+def _access(allowed: Access) -> observed.Access:
+    shown = made(allowed, observed.Access)
     return shown.evolve(enrollments=tuple(sorted(shown.enrollments, key=lambda kind: kind.value)))
 
 

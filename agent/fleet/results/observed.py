@@ -21,6 +21,14 @@ Missing = Annotated[str | None, about("why nothing could be read; null where the
 Notes = Annotated[Texts, about("what was assumed, and what of the answer could not be read")]
 
 
+class Read(Printed, frozen=True, kw_only=True):
+    """Where a reading came from, or why there is none."""
+
+    source: Source = None
+    missing: Missing = None
+    notes: Notes = ()
+
+
 class Access(Printed, frozen=True, kw_only=True):
     """What the device announces makes possible."""
 
@@ -30,14 +38,14 @@ class Access(Printed, frozen=True, kw_only=True):
     candidate: bool
     validate: bool
     enrollments: tuple[EnrollmentKind, ...]
-    methods: Annotated[tuple[Method, ...], about("the ways in that the models allow, in order of preference")]
+    methods: Annotated[tuple[Method, ...], about("in order of preference, as the models allow them")]
     trustpoint_state: ReadBy
     licensing_state: ReadBy
     evidence: Evidence
     reasons: Texts
 
 
-class Trustpoint(Printed, frozen=True, kw_only=True):
+class Trustpoint(Read, frozen=True, kw_only=True):
     """The configuration of the trustpoint."""
 
     name: str
@@ -45,9 +53,6 @@ class Trustpoint(Printed, frozen=True, kw_only=True):
     settings: Annotated[dict[str, Any] | None, about("the configuration as the model decodes it, secrets masked")] = (
         None
     )
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
 class Certificate(Printed, frozen=True, kw_only=True):
@@ -84,7 +89,7 @@ class Entitlement(Printed, frozen=True):
     status: str | None = None
 
 
-class Licensing(Printed, frozen=True, kw_only=True):
+class Licensing(Read, frozen=True, kw_only=True):
     """Licensing in full, all null where the device shows none; times as the device wrote them."""
 
     registration: RegistrationState | None = None
@@ -105,31 +110,22 @@ class Licensing(Printed, frozen=True, kw_only=True):
     virtual_account: str | None = None
     entitlements: tuple[Entitlement, ...] = ()
     policy_based: bool | None = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
-class Software(Printed, frozen=True, kw_only=True):
+class Software(Read, frozen=True, kw_only=True):
     """What runs on the device."""
 
     release: str | None = None
     fixes: Annotated[Texts, about("defects fixed in it")] = ()
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
-class Trustpool(Printed, frozen=True, kw_only=True):
+class Trustpool(Read, frozen=True, kw_only=True):
     """The certificates that every trustpoint may go by."""
 
     certificates: tuple[PoolCertificate, ...] | None = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
-class Transport(Printed, frozen=True, kw_only=True):
+class Transport(Read, frozen=True, kw_only=True):
     """Where licensing messages go by configuration."""
 
     kind: TransportType | None = None
@@ -142,9 +138,6 @@ class Transport(Printed, frozen=True, kw_only=True):
     proxy: str | None = None
     vrf: str | None = None
     reservation: bool | None = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
 class Signature(Printed, frozen=True):
@@ -156,41 +149,29 @@ class Signature(Printed, frozen=True):
     last: str | None = None
 
 
-class Logged(Printed, frozen=True, kw_only=True):
+class Logged(Read, frozen=True, kw_only=True):
     """What the device's own log buffer says of the licensing server."""
 
     signatures: tuple[Signature, ...] | None = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
-class Clock(Printed, frozen=True, kw_only=True):
+class Clock(Read, frozen=True, kw_only=True):
     """How the device's clock goes."""
 
     offset_s: Annotated[float | None, about("the device's clock minus this machine's, seconds")] = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
-class Verification(Printed, frozen=True, kw_only=True):
+class Verification(Read, frozen=True, kw_only=True):
     """Whether the device checks the certificate of its peer in one way."""
 
     on: bool | None = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
-class Reporting(Printed, frozen=True, kw_only=True):
+class Reporting(Read, frozen=True, kw_only=True):
     """Smart Licensing Using Policy: when usage was reported, as the device wrote it."""
 
     last: str | None = None
     next: str | None = None
-    source: Source = None
-    missing: Missing = None
-    notes: Notes = ()
 
 
 class Show(Printed, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import field
 
 from agent.fleet.results import objects
 from agent.fleet.results.structs import (
@@ -227,6 +227,18 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
         return self.well and isinstance(self.plain, Assess | Push) and self.plain.persistent is False
 
 
+class Router(DeviceRecord, frozen=True, kw_only=True):
+    """The same as ``history`` prints it, with its run."""
+
+    run: str
+    kind: Kind
+    word: Word = field(name="result")
+    plain: Annotated[
+        Answer | None,
+        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
+    ] = field(name="object")
+
+
 class RunRecord(Printed, frozen=True, kw_only=True):
     """One run: who did what, when and with which settings; the settings hold references, never secrets."""
 
@@ -242,7 +254,6 @@ class RunRecord(Printed, frozen=True, kw_only=True):
     version: Annotated[str, about("of xr-agent")]
     began: Moment
     ended: Annotated[Moment | None, about("null where it had not ended")] = None
-    written: Moment | UnsetType = UNSET  # in a report
     settings: Annotated[dict[str, Any], about("as the run was started; secrets by their references, or as ***")] = (
         field(default_factory=dict)
     )

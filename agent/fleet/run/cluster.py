@@ -158,7 +158,9 @@ class _Run:
             try:
                 client.register_plugin(plugin)
             except (OSError, TimeoutError) as error:
-                raise InputError(f"the Dask scheduler cannot be reached any more: {error}") from error
+                raise InputError(
+                    f"the Dask scheduler cannot be reached any more: {error}", hint="see to it, then resume the run"
+                ) from error
             ending.callback(_unregister, client, plugin.name)
             link = worker.Link(topic, brought.key, self._rate.part(cluster.workers), shared=not cluster.own)
             executor = _Calls(client.get_executor(pure=False), brought, link)

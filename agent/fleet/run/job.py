@@ -17,12 +17,12 @@ from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
-from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
+from agent.model.outcome import Event, Failure, Outcome, Status, Waiting, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits, completed
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
@@ -152,16 +152,13 @@ class Router:
     def first(self) -> Session:
         """The first session; an interrupt breaks off the wait for it."""
         self._hooks.policy.wait(self.turn())
+        return completed(self._opening.opening().repeated(self._tried, Waiting.SESSION), self._opening)
+
+    def _tried(self, number: int) -> Waits[Session]:
+        """One try to open it; each further one takes a turn as well."""
+        if number > 1:
+            yield from self._hooks.policy.pause(self.turn(), Waiting.TURN)
         return self.opened()
-
-    def opened(self) -> Session:
-        """A session at once, for whoever waits for the turn."""
-        return self._connect(self._opening)
-
-    def further(self) -> Session:
-        """Another one in the middle of a push, which waits for the turn and alone decides when it may end."""
-        self._still_kept()
-        return self._connect(None)
 
     def turn(self) -> float:
         """Takes a turn to open a session, and says in how many seconds it comes."""
@@ -172,9 +169,10 @@ class Router:
         if self._lost is not None:
             raise self._lost
 
-    def _connect(self, policy: Policy | None) -> Session:
-        strict, trace = self._reach.strict_models, self._hooks.trace
-        session = connect(self.device, strict_models=strict, policy=policy, trace=trace)
+    def opened(self) -> Session:
+        """A session at once, for whoever waits for the turn and decides whether it is tried again."""
+        self._still_kept()
+        session = connect(self.device, strict_models=self._reach.strict_models, trace=self._hooks.trace)
         session.before_write = self._hooks.before_write
         self._opened.append(session)
         return session
@@ -332,7 +330,7 @@ class _Work:
         self._hooks.begins(replace(self.result, plan=made))
         self.writing = True
         outcome: Outcome | None = None
-        further, turn, at_end, ssh = self._router.further, self._router.turn, self._read_again, self._ssh
+        further, turn, at_end, ssh = self._router.opened, self._router.turn, self._read_again, self._ssh
         policy = self._hooks.policy
         pushing = apply(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
         with closing(pushing) as events:

@@ -283,8 +283,10 @@ class _Pool:
         raise AssertionError("what is in flight ends")
 
     def close(self) -> None:
-        self._executor.shutdown(wait=True)
-        self._backend.close()
+        try:
+            self._executor.shutdown(wait=True)
+        finally:
+            self._backend.close()
 
 
 def _lost(job: Job, target: Target) -> Result:
@@ -296,7 +298,7 @@ def _lost(job: Job, target: Target) -> Result:
 
 
 def _failed(result: Result) -> bool:
-    """Whether a router failed: that no way fits it, or that it is affected, is no failure of the run."""
+    """Whether a router failed: that no method fits it, or that it is affected, is no failure of the run."""
     if result.outcome is not None:
         return result.outcome.result in (PushResult.FAILED, PushResult.UNKNOWN)
     return result.error is not None

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
 from distributed import Semaphore, WorkerPlugin, get_worker
@@ -35,11 +34,14 @@ BEGIN = "begin"
 
 _ANSWERED_WITHIN = 60.0
 """Seconds in which the client keeps what it is told; one that is gone is noticed earlier, by the scheduler."""
+_RESUME = "see to the scheduler and the network; xr-agent push --resume reads what is there first"
 _TURN = 1.0
 """Seconds between two tries to have a router's lease of the scheduler."""
 
 _calls: dict[str, _Call] = {}
 """The calls under way in this process, by their keys."""
+_limiters: dict[Rate, Limiter] = {}
+_making = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,10 @@ def stop(topic: str) -> None:
             call.stop.set()
 
 
-@cache
 def _limiter(rate: Rate) -> Limiter:
-    """One for each process."""
-    return Limiter(rate)
+    """One for all calls of this process, however many begin at once."""
+    with _making:
+        return _limiters.setdefault(rate, Limiter(rate))
 
 
 class _Call:
@@ -180,7 +182,8 @@ class _Call:
             ClientLost: nobody does.
         """
         if self._lost:
-            raise ClientLost("whoever began this run is gone, or cannot be reached; nothing more is sent to the router")
+            said = "whoever began this run is gone, or cannot be reached; nothing more is sent to the router"
+            raise ClientLost(said, hint=_RESUME)
 
     def _tell(self, what: str, *given: object) -> None:
         """Return once the client has kept it.
@@ -231,7 +234,8 @@ def _acquired(lease: Any) -> bool:
     try:
         return bool(lease.acquire(timeout=0))
     except OSError as error:
-        raise ClientLost(f"the scheduler cannot be reached: {error}; nothing is sent to the router") from error
+        said = f"the scheduler cannot be reached: {error}; nothing is sent to the router"
+        raise ClientLost(said, hint=_RESUME) from error
 
 
 def _forget(lease: Any) -> None:

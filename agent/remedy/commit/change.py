@@ -136,14 +136,14 @@ def running(
     return (yield from read.config(run.ssh, name, reading))
 
 
-def holds(run: Run, wish: Change, *, there: bool = True, session: Session | None = None) -> Waits[bool]:
-    """Whether *wish* is running; as :func:`running`.
+def holds(run: Run, change: Change, *, there: bool = True, session: Session | None = None) -> Waits[bool]:
+    """Whether *change* is running; as :func:`running`.
 
     Raises:
         AgentError: it cannot be read.
     """
-    expected = there and wish.wanted is not None
-    reading = yield from running(run, wish.trustpoint, wish.model, there=expected, session=session)
+    expected = there and change.wanted is not None
+    reading = yield from running(run, change.trustpoint, change.model, there=expected, session=session)
     if reading.missing is not None:
         raise SessionLost(reading.missing, device=run.plan.device)
-    return wish.holds(reading)
+    return change.holds(reading)

@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 
 def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
-    """Bring the trustpoint into the running configuration; errors as of :func:`change`."""
+    """Bring the trustpoint into the running configuration; errors as of :func:`commit`."""
     run.undoable(step)
-    yield from change(run, change_of(step))
+    yield from commit(run, change_of(step))
 
 
 def change_of(step: ConfigureTrustpoint) -> Change:
@@ -55,8 +55,8 @@ def change_of(step: ConfigureTrustpoint) -> Change:
     )
 
 
-def change(run: Run, wish: Change) -> Steps[None]:
-    """Commit *wish* and see it in the running configuration; the locks are held before, and afterwards as well.
+def commit(run: Run, change: Change) -> Steps[None]:
+    """Commit *change* and see it in the running configuration; the locks are held before, and afterwards as well.
 
     Raises:
         NotCommitted: a session was lost, and nothing was committed.
@@ -64,29 +64,29 @@ def change(run: Run, wish: Change) -> Steps[None]:
         TransportError: the commit was on trial and is taken back.
         OutcomeUnknown: what became of the commit could not be found out, or running does not show it.
     """
-    yield run.started_event("edit-config", wish.line)
+    yield run.started_event("edit-config", change.line)
     if run.locks.session is not run.session:
         raise not_committed(run, SessionLost("the locks ended with their session"))
-    run.log.begin(wish.unfinished(run))
+    run.log.begin(change.unfinished(run))
     run.locks.edited = True
     try:
         with uncommitted(run):
-            yield from run.persist("edit-config", lambda: _edit(run, wish))
+            yield from run.persist("edit-config", lambda: _edit(run, change))
     except NotCommitted:
         raise
     except AgentError:
         discard_edit(run)
         raise
-    said = wish.model.value
+    said = change.model.value
     yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
     run.policy.check()
     persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
     yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
-    yield from _commit(run, wish, persist)
+    yield from _commit(run, change, persist)
     if run.on_trial is not None:
-        yield from confirm(run, wish, run.on_trial)
+        yield from confirm(run, change, run.on_trial)
     else:
-        yield from read_back(run, wish)
+        yield from read_back(run, change)
     run.log.end()
 
 
@@ -94,10 +94,10 @@ def _validates(run: Run) -> bool:
     return run.session.capabilities.validate
 
 
-def _edit(run: Run, wish: Change) -> None:
+def _edit(run: Run, change: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
-    edit = operations.send_edit_config(session, wish.content(session.schema))
+    edit = operations.send_edit_config(session, change.content(session.schema))
     try:
         validate = operations.send_validate(session) if _validates(run) else None
     except SessionLost:
@@ -122,8 +122,8 @@ class _Commit:
         nothing: the device had nothing left to commit, so what is running is nobody's change of ours.
     """
 
-    def __init__(self, run: Run, wish: Change, persist: str | None) -> None:
-        self._run, self._wish, self._persist, self._session = run, wish, persist, run.session
+    def __init__(self, run: Run, change: Change, persist: str | None) -> None:
+        self._run, self._change, self._persist, self._session = run, change, persist, run.session
         self.pending: Pending | None = None
         self.nothing = False
 
@@ -134,7 +134,7 @@ class _Commit:
             if self._persist is None:
                 self.pending = operations.send_commit(self._session)
             else:
-                run.log.begin(self._wish.unfinished(run, self._persist))
+                run.log.begin(self._change.unfinished(run, self._persist))
                 run.trial_ends = run.policy.clock() + seconds + LATE
                 self.pending = operations.send_commit_confirmed(self._session, persist=self._persist, timeout=seconds)
         except SessionLost as error:  # before anything was sent: a lost answer is an OutcomeUnknown
@@ -157,13 +157,13 @@ class _Commit:
 
     def seen(self) -> Waits[str | None]:
         """What a repeat is spared by: running has it although it was refused."""
-        return "committed; seen in running" if (yield from holds(self._run, self._wish)) else None
+        return "committed; seen in running" if (yield from holds(self._run, self._change)) else None
 
 
-def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
+def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
     """Commit; afterwards it is running, and on trial where the run says so."""
     before, run.changed = run.changed, True  # from here on until an answer says otherwise
-    sent = _Commit(run, wish, persist)
+    sent = _Commit(run, change, persist)
     try:
         said = yield from _answered(run, sent)
     except (NotCommitted, JournalError):
@@ -171,7 +171,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
         raise
     except (OutcomeUnknown, ReplyTimeout, TransportError, ProtocolError) as error:
         run.abandon()
-        found = yield from fate(run, wish, persist, error)
+        found = yield from fate(run, change, persist, error)
         run.trial_ends = None
         if found is Fate.NOTHING:
             run.changed = before
@@ -181,8 +181,8 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
                 hint="run push again",
             ) from error
         persist, said = None, f"its answer was lost; {found.value}"
-    except AgentError as error:  # refused, or a wish to end came between two tries
-        if not (yield from _in_spite_of(run, wish, error)):
+    except AgentError as error:  # refused, or cancelled between two tries
+        if not (yield from _in_spite_of(run, change, error)):
             if persist is not None:
                 _no_trial(run, persist)
             run.changed, run.trial_ends = before, None
@@ -195,7 +195,7 @@ def _commit(run: Run, wish: Change, persist: str | None) -> Steps[None]:
     else:
         run.configured, run.on_trial = True, persist
         if persist is None:
-            run.committed(wish.wanted)
+            run.committed(change.wanted)
     yield run.ended("commit", Status.DONE, said)
 
 
@@ -222,39 +222,39 @@ def _no_trial(run: Run, persist: str) -> None:
         log.info("%s: nothing is on trial: %s", run.plan.device, error.message)
 
 
-def _in_spite_of(run: Run, wish: Change, error: AgentError) -> Waits[bool]:
+def _in_spite_of(run: Run, change: Change, error: AgentError) -> Waits[bool]:
     """Whether the change is running although the commit was refused: a refusal proves as little as an ok."""
     if classify(error) is Disposition.REDO:
         return False
     try:
-        return (yield from holds(run, wish, there=False))
+        return (yield from holds(run, change, there=False))
     except AgentError as second:
         log.info("%s: after '%s' nothing could be read: %s", run.plan.device, error.message, second.message)
         return False
 
 
-def read_back(run: Run, wish: Change) -> Steps[None]:
+def read_back(run: Run, change: Change) -> Steps[None]:
     """Read the committed trustpoint back: a server's ok to a commit proves as little as any.
 
     Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.
     """
     yield run.started_event("read back", "configuration")
     try:
-        reading = yield from _running(run, wish)
+        reading = yield from _running(run, change)
     except (ReplyTimeout, SessionLost, ProtocolError) as error:
         yield run.retried("read back", f"{error.message}; reading it on another session")
         run.abandon()
-        reading = yield from _running(run, wish)
-    if reading.missing is not None or not wish.holds(reading):
+        reading = yield from _running(run, change)
+    if reading.missing is not None or not change.holds(reading):
         shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
             f"the commit was answered with ok, but the running configuration shows {shown}",
             device=run.plan.device,
-            hint=f"on the router: show running-config crypto ca trustpoint {wish.trustpoint}",
+            hint=f"on the router: show running-config crypto ca trustpoint {change.trustpoint}",
         )
-    run.committed(wish.wanted, reading.value)
-    yield run.ended("read back", Status.DONE, f"running has '{wish.line}'")
+    run.committed(change.wanted, reading.value)
+    yield run.ended("read back", Status.DONE, f"running has '{change.line}'")
 
 
-def _running(run: Run, wish: Change) -> Waits[Reading[TrustpointConfig]]:
-    return running(run, wish.trustpoint, wish.model, there=wish.wanted is not None)
+def _running(run: Run, change: Change) -> Waits[Reading[TrustpointConfig]]:
+    return running(run, change.trustpoint, change.model, there=change.wanted is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, Interrupted
 from agent.model.state import ConfigModel, TrustpointConfig
 from agent.model.unfinished import Unfinished, line_of
 from agent.netconf import operations
@@ -23,6 +23,9 @@ def ours(run: Run) -> Waits[bool]:
     """Whether all that the candidate has beyond running is what an earlier push, or this one before, was at.
 
     That takes both datastores as a whole, which is read only where something was left unfinished.
+
+    Raises:
+        Interrupted: it was cancelled before they were compared.
     """
     left = run.log.unfinished()
     model = run.plan.config_model
@@ -38,6 +41,8 @@ def ours(run: Run) -> Waits[bool]:
         if not (candidate.answered and running.answered):
             return False
         return _is_left(left, candidate.value, running.value) and same_elsewhere(run, left.trustpoint)
+    except Interrupted:
+        raise
     except AgentError:
         return False  # what cannot be compared is not ours
 

@@ -13,7 +13,7 @@ from agent.netconf.payload import Element
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, begun_anew, not_committed, running, uncommitted
-from agent.remedy.commit.configure import change
+from agent.remedy.commit.configure import commit
 from agent.remedy.commit.locks import BOTH, Wanted, acquire
 from agent.remedy.run import PUSH, Run, Steps
 from agent.remedy.steps.verify import certificate, judge
@@ -109,7 +109,7 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
             return
     else:
         # Written by the model that the device has, also where the plan of the next method was another.
-        yield from change(run, _change(first, now))
+        yield from commit(run, _change(first, now))
     yield run.ended("undo", Status.DONE, f"the configuration of trustpoint {first.trustpoint} is as before")
 
 

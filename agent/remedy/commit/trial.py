@@ -17,7 +17,7 @@ from agent.remedy.run import LATE, Run, Steps
 log = logging.getLogger(__name__)
 
 
-def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
+def confirm(run: Run, change: Change, persist: str) -> Steps[None]:
     """See the commit from a further session, then make it last; else take it back, or let the device do so.
 
     The first session confirms, since a confirming commit commits what is in the candidate by then, and it alone holds
@@ -34,33 +34,33 @@ def confirm(run: Run, wish: Change, persist: str) -> Steps[None]:
     second = there = None
     try:
         second = yield from run.further((run.trial_ends or 0.0) - margin)
-        there = yield from _seen(run, wish, second)
+        there = yield from _seen(run, change, second)
     except AgentError as error:
-        said = yield from _unseen(run, wish, persist, second, error)
+        said = yield from _unseen(run, change, persist, second, error)
     else:
-        said = yield from _confirmed(run, wish, persist, second)
+        said = yield from _confirmed(run, change, persist, second)
     finally:
         if second is not None and run.session is not second:
             second.close()
     _over(run)
-    run.committed(wish.wanted, there)
-    yield run.ended("confirm", Status.DONE, f"{said}; running has '{wish.line}'")
+    run.committed(change.wanted, there)
+    yield run.ended("confirm", Status.DONE, f"{said}; running has '{change.line}'")
 
 
-def _seen(run: Run, wish: Change, second: Session) -> Waits[TrustpointConfig | None]:
+def _seen(run: Run, change: Change, second: Session) -> Waits[TrustpointConfig | None]:
     """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
 
     Raises:
         AgentError: it cannot.
     """
-    reading = yield from running(run, wish.trustpoint, wish.model, there=wish.wanted is not None, session=second)
-    if reading.answered and wish.holds(reading):
+    reading = yield from running(run, change.trustpoint, change.model, there=change.wanted is not None, session=second)
+    if reading.answered and change.holds(reading):
         return reading.value
     said = reading.missing or "another session does not see it in running"
     raise TransportError(said, device=run.plan.device)
 
 
-def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[str]:
+def _confirmed(run: Run, change: Change, persist: str, second: Session) -> Steps[str]:
     asked = _Asked(run, persist)
     try:
         with run.unbroken():
@@ -75,25 +75,25 @@ def _confirmed(run: Run, wish: Change, persist: str, second: Session) -> Steps[s
         if _taken_back(run, persist):
             raise
         lost = error
-    return (yield from _found_out(run, wish, persist, second, lost))
+    return (yield from _found_out(run, change, persist, second, lost))
 
 
-def _unseen(run: Run, wish: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
+def _unseen(run: Run, change: Change, persist: str, second: Session | None, error: AgentError) -> Steps[str]:
     """Take back what no other session sees; where the first one does not do that, find out what became of it."""
-    why = yield from _withdrawn(run, wish, persist, error)
+    why = yield from _withdrawn(run, change, persist, error)
     if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
         raise why from error
     said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
-    return (yield from _found_out(run, wish, persist, second, TransportError(said, device=run.plan.device)))
+    return (yield from _found_out(run, change, persist, second, TransportError(said, device=run.plan.device)))
 
 
-def _found_out(run: Run, wish: Change, persist: str, second: Session | None, lost: AgentError) -> Steps[str]:
+def _found_out(run: Run, change: Change, persist: str, second: Session | None, lost: AgentError) -> Steps[str]:
     """In words how the trial ended, by another session; errors as of :func:`confirm`."""
     yield Event(run.plan.device, "confirm", Status.UNKNOWN, f"{lost.message}; asking on another session")
     run.abandon()
     if second is not None:
         run.adopt(second)
-    found = yield from fate(run, wish, persist, lost)
+    found = yield from fate(run, change, persist, lost)
     if found is Fate.NOTHING:
         _over(run)
         run.changed = run.configured = run.made is not None
@@ -128,13 +128,13 @@ class _Asked:
         return self.pending is not None
 
 
-def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> Waits[AgentError]:
+def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Waits[AgentError]:
     """The error of a commit that is not to be confirmed: taken back now, else by the device itself."""
     seconds = run.caution.confirm_timeout + LATE
     try:
         with run.unbroken():
             gone = cancelled(run, persist)
-            stays = gone and (yield from holds(run, wish, there=False))
+            stays = gone and (yield from holds(run, change, there=False))
     except AgentError as second:
         gone = stays = False
         log.info("%s: cancel-commit: %s", run.plan.device, second.message)
@@ -147,7 +147,7 @@ def _withdrawn(run: Run, wish: Change, persist: str, error: AgentError) -> Waits
         )
     if stays:
         run.changed = run.configured = True
-        run.committed(wish.wanted)
+        run.committed(change.wanted)
     if isinstance(error, Interrupted):
         return error
     if stays:

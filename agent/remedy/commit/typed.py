@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.model.errors import AgentError, ConsoleError, OutcomeUnknown
+from agent.model.errors import AgentError, OutcomeUnknown
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import Enrollment, EnrollmentKind
@@ -16,26 +16,26 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     """Type the trustpoint at the CLI, commit, and read it back.
 
     Raises:
-        ConsoleError: the router refused it; nothing is committed.
+        ConsoleError, ReplyTimeout, SessionLost: it was refused or lost before the commit; nothing is committed.
         OutcomeUnknown: the commit was sent, and the running configuration cannot be read or does not have it.
     """
-    wish = change_of(step)
-    yield run.started_event("configure", f"typed at the CLI: {wish.line}")
+    change = change_of(step)
+    yield run.started_event("configure", f"typed at the CLI: {change.line}")
     before, run.changed = run.changed, True
     run.undoable(step)
     try:
-        yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _ran(run, wish))
+        yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _ran(run, change))
         said = "committed"
-    except ConsoleError:
+    except OutcomeUnknown as error:
+        yield from _read_after(run, change, error)
+        said = "its answer was lost; the configuration was read back and is there"
+    except AgentError:
         run.changed = before
         raise
-    except OutcomeUnknown as error:
-        yield from _read_after(run, wish, error)
-        said = "its answer was lost; the configuration was read back and is there"
     run.configured = True
     run.committed(step.enrollment)
     yield run.ended("configure", Status.DONE, said)
-    yield from read_back(run, wish)
+    yield from read_back(run, change)
 
 
 def _type(run: Run, step: ConfigureTrustpoint) -> bool:
@@ -46,23 +46,23 @@ def _type(run: Run, step: ConfigureTrustpoint) -> bool:
     return True
 
 
-def _read_after(run: Run, wish: Change, error: OutcomeUnknown) -> Waits[None]:
+def _read_after(run: Run, change: Change, error: OutcomeUnknown) -> Waits[None]:
     """See that the commit whose answer was lost took.
 
     Raises:
         OutcomeUnknown: it did not, or that cannot be read.
     """
     try:
-        said = None if (yield from _ran(run, wish)) else "the running configuration does not show it"
+        said = None if (yield from _ran(run, change)) else "the running configuration does not show it"
     except AgentError as second:
         said = second.message
     if said is not None:
         raise OutcomeUnknown(f"{error.message}; {said}", device=run.plan.device, hint=error.hint) from error
 
 
-def _ran(run: Run, wish: Change) -> Waits[bool | None]:
+def _ran(run: Run, change: Change) -> Waits[bool | None]:
     """True where running has it; None where it has not, so that it is typed again."""
-    return (yield from holds(run, wish, there=False, session=run.session)) or None
+    return (yield from holds(run, change, there=False, session=run.session)) or None
 
 
 def _head(enrollment: Enrollment) -> str:

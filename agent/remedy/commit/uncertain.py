@@ -50,7 +50,7 @@ def answered_late(run: Run, pending: Pending | None) -> Steps[bool]:
     return pending.answered()
 
 
-def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps[Fate]:
+def fate(run: Run, change: Change, persist: str | None, lost: AgentError) -> Steps[Fate]:
     """Find out how a commit ended whose answer was *lost*, and end one on trial; within its time.
 
     The session that sent it was given up before; nothing breaks the search off. Where the locks were granted for it
@@ -71,17 +71,17 @@ def fate(run: Run, wish: Change, persist: str | None, lost: AgentError) -> Steps
                 yield from _reopened(run, end)
                 locked = yield from _locked(run, locks)
                 found = yield from _look(
-                    run, wish, persist, locked, patient=tries < _LOCK_TRIES, over=policy.clock() >= end
+                    run, change, persist, locked, patient=tries < _LOCK_TRIES, over=policy.clock() >= end
                 )
             except AgentError as error:
                 run.abandon()
                 found, why = None, error.message
             if found is Fate.NOTHING:
-                run.log.begin(wish.unfinished(run))  # on trial no more; the candidate may hold it yet
+                run.log.begin(change.unfinished(run))  # on trial no more; the candidate may hold it yet
             if found is not None:
                 return found
             if run.connect is None or policy.clock() >= end:
-                raise _unknown(run, wish, persist, lost, why)
+                raise _unknown(run, change, persist, lost, why)
             wait = min(_LONGEST_WAIT, wait * 2)
             seconds = min(wait, max(0.0, end - policy.clock()) + 0.1)
             yield from policy.pause(seconds, Waiting.ANSWER, why)
@@ -94,14 +94,14 @@ def _reopened(run: Run, end: float) -> Waits[None]:
 
 
 def _look(
-    run: Run, wish: Change, persist: str | None, locked: bool, *, patient: bool, over: bool
+    run: Run, change: Change, persist: str | None, locked: bool, *, patient: bool, over: bool
 ) -> Waits[Fate | None]:
     """What can be told now; None where nothing can. *over*: a commit on trial has ended by itself."""
     if persist is None:
-        there = yield from holds(run, wish, there=locked)
+        there = yield from holds(run, change, there=locked)
         return Fate.RUNNING if there else Fate.NOTHING if locked else None
     if locked:
-        return (yield from _confirmed(run, wish, persist, over=over))
+        return (yield from _confirmed(run, change, persist, over=over))
     if patient:
         return None
     try:
@@ -112,7 +112,7 @@ def _look(
     return Fate.NOTHING
 
 
-def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Waits[Fate | None]:
+def _confirmed(run: Run, change: Change, persist: str, *, over: bool) -> Waits[Fate | None]:
     """Confirm the commit on trial under the candidate's lock, and read what came of it.
 
     The candidate is discarded first, which makes it what is running: a confirming commit commits it as well (RFC 6241
@@ -124,9 +124,9 @@ def _confirmed(run: Run, wish: Change, persist: str, *, over: bool) -> Waits[Fat
     except RPCError as error:
         log.info("%s: confirm: %s", run.plan.device, error.message)
         # It was confirmed before, was never begun, or is over; what is running at its end tells.
-        there = yield from holds(run, wish, there=over)
+        there = yield from holds(run, change, there=over)
         return Fate.NOTHING if not there else Fate.RUNNING if over else None
-    return Fate.CONFIRMED if (yield from holds(run, wish)) else Fate.NOTHING
+    return Fate.CONFIRMED if (yield from holds(run, change)) else Fate.NOTHING
 
 
 def _locked(run: Run, wanted: Wanted) -> Waits[bool]:
@@ -139,7 +139,7 @@ def _locked(run: Run, wanted: Wanted) -> Waits[bool]:
     return True
 
 
-def _unknown(run: Run, wish: Change, persist: str | None, lost: AgentError, why: str) -> OutcomeUnknown:
+def _unknown(run: Run, change: Change, persist: str | None, lost: AgentError, why: str) -> OutcomeUnknown:
     seconds = run.caution.confirm_timeout
     within = f" within {seconds} s" if run.connect is not None else ""
     besides = "" if why == lost.message else f"; {why}"
@@ -147,5 +147,5 @@ def _unknown(run: Run, wish: Change, persist: str | None, lost: AgentError, why:
     return OutcomeUnknown(
         f"{lost.message}; what became of it could not be found out{within}{besides}; it may take effect yet{taken}",
         device=run.plan.device,
-        hint=f"read trustpoint {wish.trustpoint} before anything else, in {seconds} s from now; or push again: it does",
+        hint=f"read trustpoint {change.trustpoint} before anything else, in {seconds} s; or push again: it does",
     )

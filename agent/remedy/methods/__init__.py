@@ -1,1 +1,1 @@
-"""The ways in which a root comes onto a router."""
+"""The methods by which a root comes onto a router, one class each."""

@@ -1,1 +1,1 @@
-"""Field notices: one file each, and the reading of them."""
+"""Field notices: a folder each, and the reading of them."""

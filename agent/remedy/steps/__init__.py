@@ -1,1 +1,1 @@
-"""What a push does beside the configuration: upload a file, authenticate, verify, renew."""
+"""What several methods do beside their own action, and what follows it: upload a file, verify, renew."""

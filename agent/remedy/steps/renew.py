@@ -90,6 +90,8 @@ def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
         try:
             session = yield from run.alive()
             reading = yield from ask_one(session, licensing.query(session.schema), run.policy)
+        except Interrupted:
+            raise
         except AgentError as error:
             yield Event(run.plan.device, "contact", Status.RETRY, error.message)
         else:

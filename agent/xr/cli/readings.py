@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.model.errors import AgentError, ConsoleError
+from agent.model.errors import AgentError, ConsoleError, Interrupted
 from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
 from agent.xr import destination as licensing_transport
@@ -104,7 +104,10 @@ def _reading(
     Where it finds nothing in an output that does not say so itself, by *says_nothing*, the words are not understood,
     and the reading is missing.
 
-    Raises nothing: whatever fails is the reading's reason, and the other areas still count.
+    Whatever fails is the reading's reason, and the other areas still count.
+
+    Raises:
+        Interrupted: it was cancelled, which tells nothing of the router.
     """
     texts, refusals = [], []
     for command in commands:
@@ -112,6 +115,8 @@ def _reading(
             texts.append(ssh.console().show(command))
         except ConsoleError as error:
             refusals.append(error.message)
+        except Interrupted:
+            raise
         except AgentError as error:
             return Reading(source=CONSOLE, missing=f"{what}: {error.message}")
     if not texts:

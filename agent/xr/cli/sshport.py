@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent.model.device import Device
@@ -67,7 +66,7 @@ class Ssh:
         A failure is remembered, and raised by the next of them.
 
         Raises:
-            Interrupted: the policy's wish to end came before it was open.
+            Interrupted: it was cancelled before it was open.
         """
         try:
             yield from self._opened()
@@ -179,7 +178,5 @@ class Ssh:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
 
+from agent.xr.logs.fields import Columns, in_json, is_log
 from agent.xr.logs.header import NODE, Header, header
 from agent.xr.logs.multiline import blocks
-from agent.xr.logs.record import Columns, in_json, is_log
 from agent.xr.logs.signature import Message, Signatures
 from agent.xr.logs.stamp import DAY, MONTHS, Stamp
 
