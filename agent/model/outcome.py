@@ -110,6 +110,7 @@ class Waiting(Enum):
     SESSION = "a new session"
     TURN = "its turn to open a session"
     INTERVAL = "the next look"
+    PUSH = "another push of the router"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ import pytest
 
 from agent.model.device import Device
 from agent.model.errors import InputError, Interrupted, JournalError
+from agent.model.outcome import Waiting
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
 from agent.remedy.lease import lease as module
@@ -43,6 +44,17 @@ FILE = "192.0.2.1:830.json"
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "leases"
+
+
+def test_the_wait_for_another_push_is_a_value_that_says_whose_it_is(tmp_path: Path) -> None:
+    with Lease.take(ONE, path=tmp_path, run="20261128-163000-0b0d"):
+        taking = Lease.taken(ONE, path=tmp_path, policy=Policy())
+        wait = next(taking)
+        assert wait.why is Waiting.PUSH
+        assert "20261128-163000-0b0d" in wait.detail
+    with pytest.raises(StopIteration) as had:
+        next(taking)
+    had.value.value.release()
 
 
 @pytest.fixture(autouse=True)

@@ -26,12 +26,11 @@ BUSY = rpc_error("in-use")
 
 AGENT = Path(agent.__file__).parent
 STEPS = [
-    *(file for file in sorted((AGENT / "remedy").rglob("*.py")) if file.parent.name != "lease"),
+    *sorted((AGENT / "remedy").rglob("*.py")),
     AGENT / "netconf" / "query.py",
     AGENT / "xr" / "cli" / "sshport.py",
 ]
-"""The files with steps; the lease is had before there are any."""
-PLAIN = {"apply", "observe", "poll", "_abandoned", "_transport"}
+PLAIN = {"take", "apply", "observe", "poll", "_abandoned", "_transport"}
 """The functions that are for callers without a driver of their own, or behind whom nobody listens any more."""
 
 

@@ -26,8 +26,9 @@ from urllib.parse import quote
 from agent.model.errors import InputError, JournalError
 from agent.model.local.files import read_start
 from agent.model.local.user import state_folder, user_name
+from agent.model.outcome import Wait, Waiting
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits, completed
 from agent.remedy.lease import writeahead
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,26 @@ class Lease:
         told: Told = _nobody,
         kept: Kept = _nobody,
     ) -> Self:
+        """As :meth:`taken`, its waits slept by the *policy*.
+
+        Raises:
+            InputError, JournalError: as there.
+            Interrupted: the policy's ``stop`` came while it waited.
+        """
+        policy = policy or Policy()
+        return completed(cls.taken(addresses, path=path, run=run, policy=policy, told=told, kept=kept), policy)
+
+    @classmethod
+    def taken(
+        cls,
+        addresses: Iterable[str],
+        *,
+        policy: Policy,
+        path: Path | None = None,
+        run: str | None = None,
+        told: Told = _nobody,
+        kept: Kept = _nobody,
+    ) -> Waits[Self]:
         """Hold the router of these *addresses* alone (see :func:`agent.ssh.identity.addresses`), as soon as its
         holder is done: however long that takes, since whoever ended holds nothing.
 
@@ -147,9 +168,8 @@ class Lease:
 
         Raises:
             InputError: no lease can be had in the state folder, or what an earlier push left there cannot be read.
-            Interrupted: the policy's ``stop`` came while it waited.
         """
-        policy, where = policy or Policy(), path or folder()
+        where = path or folder()
         prepare(where)
         holder = Holder.here(run, policy.now())
         with ExitStack() as undo:
@@ -158,7 +178,7 @@ class Lease:
             for address in sorted(set(addresses)):
                 file = _File(where, address)
                 undo.callback(file.release)
-                file.lock(policy, told)
+                yield from file.lock(told)
                 file.sign(holder)
                 files.append(file)
             left = [change for file in files if (change := file.left()) is not None]
@@ -222,8 +242,8 @@ class _File:
         self._log = folder / f"{name}.json"
         self._held: int | None = None
 
-    def lock(self, policy: Policy, told: Told) -> None:
-        """Wait for it; errors as of :meth:`Lease.take`."""
+    def lock(self, told: Told) -> Waits[None]:
+        """Wait for it; errors as of :meth:`Lease.taken`."""
         said = ""
         while self._held is None:
             holder = self._try()
@@ -231,7 +251,7 @@ class _File:
                 told(f"waiting for {holder}")
                 said = holder
             if self._held is None:
-                policy.wait(_TURN)
+                yield Wait(_TURN, Waiting.PUSH, holder)
 
     def _try(self) -> str:
         """Lock the file that is there now; else whose push holds it."""
