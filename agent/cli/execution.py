@@ -196,7 +196,7 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
     unrenewed = log.unrenewed()
-    owed = f"; {len(unrenewed)} may have the root, not seen to renew" if unrenewed else ""
+    owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
         errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]

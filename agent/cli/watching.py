@@ -134,7 +134,7 @@ class _Sink:
         new = _is_new(look, before) or shown
         if new:
             self._keep(look, log)
-        line = sample_line(look.sample) if self.alone else Text.assemble(sample_line(look.sample), _root(look))
+        line = Text.assemble(sample_line(look.sample), _root(look))
         if self._objects is None:
             if new or self.alone:
                 console(sys.stdout).print(line, soft_wrap=True)

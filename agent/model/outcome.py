@@ -63,7 +63,7 @@ class Outcome:
     Attributes:
         changed: whether the device was changed, or may have been.
         persistent: whether the certificate that is there outlives a reload; None where none is, or no source says.
-        elapsed_s: seconds by the injected clock.
+        elapsed_s: seconds by the injected clock, from the begin of the plan on: connecting and reading come before it.
     """
 
     device: str

@@ -575,6 +575,15 @@ def test_poll_forever_ends_well_at_its_timeout(lab: Lab) -> None:
     assert "registration complete" in done.stdout
 
 
+@pytest.mark.parametrize("certificate, said", [(PEM, "root shown"), (None, "root not shown")])
+def test_poll_of_one_host_says_whether_the_root_is_there_as_that_of_many_does(
+    lab: Lab, certificate: bytes | None, said: str
+) -> None:
+    device = lab.add(enrollment="terminal", certificate=certificate)
+    done = lab.run("poll", device, "--interval", "0.05", "--timeout", "0.2")
+    assert done.stdout.splitlines()[0].endswith(f" · {said}")
+
+
 def test_poll_reconnects(lab: Lab) -> None:
     device = lab.add(certificate=PEM)
     device.faults.append(Fault("get", FaultKind.DROP_BEFORE, times=1))

@@ -505,7 +505,7 @@ def test_what_was_interrupted_behind_the_proof_is_renewed_by_a_resumed_push(
     assert fleet.records() == {proven.name: "remedied", other.name: "remedied"}
     before = proven.counters["renew-auth"]
     proven.state.persona = replace(proven.state.persona, contact=None)
-    assert "1 may have the root, not seen to renew" in resumed(fleet)
+    assert "1 to renew the licence if the root is there" in resumed(fleet)
     assert proven.counters["renew-auth"] == before + 1
     assert proven.state.authenticates == 1
 

@@ -17,7 +17,7 @@ from agent.model.outcome import Failure, Outcome, Result, Status, StepRecord
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.pki.names import DistinguishedName
 from agent.model.plan import Intent
-from agent.model.state import Reading
+from agent.model.state import PoolEntry, Reading
 from agent.remedy.assess import assess
 from agent.remedy.plan import plan
 from agent.remedy.poll import Sample
@@ -136,3 +136,16 @@ def test_a_router_without_a_plan_is_not_among_those_with_nothing_to_do() -> None
     told = [line.plain.partition("  (")[0] for line in plan_groups(made)]
     assert "1 router: nothing to do" in told
     assert {"1 router: no plan: waiting", "1 router: no plan: doubtful"} <= set(told)
+
+
+def test_a_push_without_steps_has_no_empty_line() -> None:
+    nothing = replace(OUTCOME, result=Result.SKIPPED, method=None, steps=())
+    first, *others = drawn(render.outcome_view(nothing)).splitlines()
+    assert first.startswith("r1 skipped")
+    assert all(line.strip() for line in others)
+
+
+def test_one_certificate_in_the_trustpool_is_one() -> None:
+    pool = (PoolEntry(CERTIFICATE),)
+    text = drawn(render.show_view(replace(state(), trustpool=Reading(pool, "console")), None))
+    assert "1 certificate\n" in text

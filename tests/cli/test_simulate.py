@@ -160,3 +160,8 @@ def test_a_fleet_raises_its_limit_of_open_files_where_it_may_and_says_so_where_i
 )
 def test_a_call_that_makes_no_sense_is_refused(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     assert said in refused(*words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+
+
+@pytest.mark.parametrize("release, hint", [("7.3.22", "did you mean 7.3.2, "), ("x", "there are 5.3.0 to ")])
+def test_a_release_that_is_not_known_is_answered_with_those_that_are(release: str, hint: str) -> None:
+    assert f"next: {hint}" in refused("--release", release)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.model.errors import shortened
-from agent.model.masking.text import neutralise
+from agent.model.masking.text import counted, neutralise
 from agent.model.outcome import Outcome
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
@@ -153,7 +153,7 @@ def _beside(state: State) -> Iterable[tuple[str, Text]]:
     report = state.reporting.value
     running = state.licensing.value.transport if state.licensing.value else None
     return (
-        ("trustpool", cell(state.trustpool.absent("") if pool is None else f"{len(pool)} certificates")),
+        ("trustpool", cell(state.trustpool.absent("") if pool is None else counted(len(pool), "certificate"))),
         ("configured url", cell(", ".join(places.destinations(running)) if places else None)),
         ("syslog", cell_lines(f"{one.mnemonic} {one.count} times" for one in logged) if logged else cell(None)),
         ("clock", cell(None if offset is None else f"{offset.total_seconds():+.0f} s against this machine's")),
@@ -331,14 +331,10 @@ def outcome_view(outcome: Outcome) -> RenderableType:
     )
     unsaid = "no source says whether it outlives a reload" if outcome.evidence is not Evidence.NONE else None
     lasting = {True: "it outlives a reload", False: "it is lost at a reload: a permanent way must follow", None: unsaid}
+    steps = ((cell(step.step), word(step.status.value), cell(step.detail)) for step in outcome.steps)
     return Group(
         head,
-        columns(
-            ("step", "", "detail"),
-            ((cell(step.step), word(step.status.value), cell(step.detail)) for step in outcome.steps),
-        )
-        if outcome.steps
-        else Text(""),
+        *([columns(("step", "", "detail"), steps)] if outcome.steps else []),
         grid(
             (
                 ("evidence", cell(None if outcome.evidence.value == "none" else outcome.evidence.value)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -58,15 +59,17 @@ def announced(release: str, platform: str | None) -> Announced:
     Raises:
         InputError: no such release or platform, or its captured hello is empty.
     """
-    if release not in _index()["releases"]:
-        raise InputError(f"release {release} is not known", hint="see the releases in yang/releases.json")
+    if release not in (known := list(_index()["releases"])):
+        near = ", ".join(get_close_matches(release, known, n=4, cutoff=0.5))
+        hint = f"did you mean {near}?" if near else f"there are {known[0]} to {known[-1]}"
+        raise InputError(f"release {release} is not known", hint=hint)
     if platform is None:
         modules = _of_release(release)
         return Announced(modules, tuple(_uri(one.name, one.revision, one.namespace) for one in modules.values()), False)
     name = f"{release} {platform}"
     if name not in _hellos():
-        known = ", ".join(sorted(one.split()[1] for one in _hellos() if one.split()[0] == release))
-        raise InputError(f"no hello of {release} on {platform} was captured", hint=f"captured: {known or 'none'}")
+        captured = ", ".join(sorted(one.split()[1] for one in _hellos() if one.split()[0] == release))
+        raise InputError(f"no hello of {release} on {platform} was captured", hint=f"captured: {captured or 'none'}")
     if not _hellos()[name]:
         raise InputError(
             f"the captured hello of {release} on {platform} announces nothing", hint="it is no persona; take another"
