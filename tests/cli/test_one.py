@@ -210,7 +210,7 @@ def asked(lab: Lab, words: list[str], answer: bytes) -> tuple[int, str, str]:
     os.close(slave)
     seen = b""
     try:
-        while b"Apply?" not in seen:
+        while b"[y/N]: " not in seen:  # the last blank is written right before it reads
             seen += os.read(master, 4096)
         if answer == b"^C":
             process.send_signal(signal.SIGINT)
