@@ -115,6 +115,7 @@ def test_a_lock_whose_file_cannot_be_removed_is_given_back_all_the_same(path: Pa
     held.release(remove=True)
     held.path.rmdir()
     runlock.RunLock.take(path, "1").release(remove=True)
+    assert not held.path.exists()
 
 
 def test_one_file_by_two_names_has_one_set_of_locks(path: Path) -> None:
