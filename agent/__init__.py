@@ -73,6 +73,7 @@ _HOME = {
     "RPCError": "agent.model.errors",
     "ReplyTimeout": "agent.model.errors",
     "SSHAuthenticationError": "agent.model.errors",
+    "SSHNegotiationError": "agent.model.errors",
     "SchemaError": "agent.model.errors",
     "SessionLost": "agent.model.errors",
     "TransportError": "agent.model.errors",

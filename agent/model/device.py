@@ -96,7 +96,9 @@ class Device:
         host: a name or an address and nothing besides; ``Endpoint`` reads ``user@host:port``.
         ssh_port: where the CLI and SFTP are; opened only where NETCONF does not reach.
         timeout: seconds one operation may take.
-        open_timeout: seconds from the first packet to the device's hello.
+        open_timeout: seconds from the first packet to the device's hello, the login left out.
+        login_timeout: seconds that the login may take, for AAA servers that are slow to answer.
+        legacy_ssh: whether SHA-1, CBC and DSS are offered as well, behind what is offered by default.
         clock: what the time-outs go by.
         keepalive: seconds between SSH keepalives; 0 for none.
         jump: the SSH host to go through, itself a device (port 22); it is never sent this device's password.
@@ -117,6 +119,8 @@ class Device:
     ssh_config: Path | None = None
     timeout: float = 60.0
     open_timeout: float = 30.0
+    login_timeout: float = 30.0
+    legacy_ssh: bool = False
     keepalive: int = 30
     label: str | None = None
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)

@@ -4,7 +4,7 @@
 
     AgentError
     ├─ InputError            inventory, PEM, options: before any connection
-    ├─ TransportError        ConnectError · HostKeyError · SSHAuthenticationError · SessionLost
+    ├─ TransportError        ConnectError · HostKeyError · SSHNegotiationError · SSHAuthenticationError · SessionLost
     ├─ CapabilityMissing     what is missing, and which method would need it
     ├─ SchemaError           a payload the device's models do not allow (never sent)
     ├─ ProtocolError         the peer's bytes are no NETCONF: framing, XML, bounds
@@ -46,6 +46,7 @@ __all__ = [
     "ReplyTimeout",
     "RpcErrorInfo",
     "SSHAuthenticationError",
+    "SSHNegotiationError",
     "SchemaError",
     "SessionLost",
     "TransportError",
@@ -116,10 +117,49 @@ class HostKeyError(TransportError):
     kind = "host-key"
 
 
+class SSHNegotiationError(TransportError):
+    """The two sides have no SSH algorithm of one kind in common (RFC 4253 section 7.1); nothing was sent to log in.
+
+    Attributes:
+        what: the kind: ``key exchange``, ``host key``, ``encryption``, ``MAC`` or ``compression``.
+        ours, theirs: what this side and the device offer of it, as named on the wire, in the order of preference;
+            empty where it is not known.
+    """
+
+    kind = "negotiation"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        device: str | None = None,
+        hint: str | None = None,
+        what: str = "",
+        ours: Sequence[str] = (),
+        theirs: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, device=device, hint=hint)
+        self.what = what
+        self.ours, self.theirs = tuple(ours), tuple(theirs)
+
+
 class SSHAuthenticationError(TransportError):
-    """The device refused the user's key or password."""
+    """The login failed: a key or password was refused, has expired, is not enough, or there was nothing to give.
+
+    Attributes:
+        refused: whether the device was given a key or password and did not take it, which a locking AAA server counts;
+            False where nothing was given, or where it was taken and a further one is wanted.
+        at_jump: whether it befell the jump host, and with it that one's credentials.
+    """
 
     kind = "authentication"
+
+    def __init__(
+        self, message: str, *, device: str | None = None, hint: str | None = None, refused: bool = False
+    ) -> None:
+        super().__init__(message, device=device, hint=hint)
+        self.refused = refused
+        self.at_jump = False
 
 
 class SessionLost(TransportError):

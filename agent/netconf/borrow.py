@@ -39,6 +39,7 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
             f"the device refused the login: {_said(error)}",
             device=device.name,
             hint="check user, key and password in the inventory",
+            refused=True,
         ) from error
     except (NCClientError, SSHException, XMLSyntaxError, EOFError, OSError) as error:
         said = _said(error)

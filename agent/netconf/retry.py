@@ -30,6 +30,7 @@ from agent.model.errors import (
     RpcErrorInfo,
     SessionLost,
     SSHAuthenticationError,
+    SSHNegotiationError,
 )
 from agent.model.outcome import Wait, Waiting
 
@@ -133,7 +134,7 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
     tried once more, whatever the text. What the CLI refused has its words alone.
     """
     match error:
-        case AccessDenied() | HostKeyError() | SSHAuthenticationError():
+        case AccessDenied() | HostKeyError() | SSHNegotiationError() | SSHAuthenticationError():
             return Disposition.PERMANENT
         case OutcomeUnknown():
             return Disposition.READ_BACK

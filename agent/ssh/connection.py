@@ -306,6 +306,7 @@ def _named(settings: _Settings, via: str = "") -> Iterator[None]:
             f"{service.who} refused the login: {error}",
             device=device.name,
             hint=service.login,
+            refused=True,
         ) from error
     except paramiko.ChannelException as error:
         hint = not_forwarded(error.code, service, device)
@@ -373,6 +374,7 @@ def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: 
         else "there is no key and no password",
         device=settings.device.name,
         hint=settings.service.key,
+        refused=refused is not None,
     ) from refused
 
 

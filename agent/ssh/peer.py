@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from agent.model.device import Device
-from agent.model.errors import TransportError
+from agent.model.errors import SSHAuthenticationError, TransportError
 
 
 class Service(Enum):
@@ -70,6 +70,8 @@ def of_jump(error: TransportError, jump: Device, device: Device) -> TransportErr
     if not error.message.startswith(_JUMP):
         error.message = f"{_JUMP}{jump.name}: {error.message}"
     error.device = device.name
+    if isinstance(error, SSHAuthenticationError):
+        error.at_jump = True
     return error
 
 
