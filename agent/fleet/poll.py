@@ -208,7 +208,7 @@ class _Watched:
         return self._router().opened()
 
     def _turn(self) -> float:
-        return self._hooks.limiter.turn(self.target.jump or self._job.reach.jump, self._hooks.policy.clock)
+        return self._hooks.limiter.turn(self.target.reach(self._job.reach).jump, self._hooks.policy.clock)
 
     def _read(self, session: Session) -> Waits[Reading[Licensing]]:
         policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint

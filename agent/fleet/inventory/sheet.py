@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from agent.fleet.inventory.entry import SHEET, BadValue, Layer, flat, nearest, router_name
+from agent.fleet.inventory.entry import SHEET, BadValue, flat, nearest, parsed, router_name, target_of
 from agent.fleet.inventory.target import Target
 from agent.fleet.inventory.textfile import located
 from agent.model.errors import InputError
@@ -100,7 +100,7 @@ def read_list(text: str, name: str) -> Iterator[Line]:
         if not where:
             continue
         try:
-            yield Line(Layer.parse({"host": where}, SHEET, Path()).target(router_name(where), (), {}), number)
+            yield Line(target_of(parsed({"host": where}, SHEET, Path()), router_name(where), (), {}), number)
         except BadValue as error:
             hint = error.hint or "one [user@]host[:port] a line"
             raise InputError(located(name, number, error.message), hint=hint) from error
@@ -134,7 +134,7 @@ def _row(said: Mapping[str, str], folder: Path, where: str) -> Target:
         for column, cell in said.items():
             if column not in _COLUMNS:
                 data |= flat(column, cell)
-        return Layer.parse(said, SHEET, folder).target(name, groups, data)
+        return target_of(parsed(said, SHEET, folder), name, groups, data)
     except BadValue as error:
         column = f"{error.path[-1]}: " if error.path else ""
         raise InputError(f"{where}: {column}{error.message}", device=masked(name), hint=error.hint) from error

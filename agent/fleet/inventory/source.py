@@ -267,7 +267,7 @@ class _Merge:
             entry = own.over(inherited)
             if own.data:
                 data = _flat(entry)
-            return entry.settled().target(name, tuple(group.name for group in chain), data)
+            return entry.target(name, tuple(group.name for group in chain), data)
         except BadValue as error:
             raise self._origin.refusal(_HOST, str(name), error) from error
 

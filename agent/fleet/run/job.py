@@ -132,7 +132,7 @@ class Router:
 
     def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
         self.device = target.device(reach)
-        self._jump, self._reach, self._hooks = target.jump or reach.jump, reach, hooks
+        self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
         self._opened: list[Session | Ssh] = []
         self._lost: ClientLost | None = None
@@ -163,7 +163,7 @@ class Router:
     def turn(self) -> float:
         """Takes a turn to open a session, and says in how many seconds it comes."""
         self._still_kept()
-        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
+        return self._hooks.limiter.turn(self._reach.jump, self._hooks.policy.clock)
 
     def _still_kept(self) -> None:
         if self._lost is not None:
