@@ -11,7 +11,6 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result, RunState
@@ -30,8 +29,8 @@ _LOOK = 0.5
 _AGAIN = "read it before anything else: push --resume does"
 
 
-class Watcher(Protocol):
-    """Who is told how a run goes, in the thread that runs it."""
+class Watcher:
+    """Who is told how a run goes, in the thread that runs it; this one looks away."""
 
     def batch(self, batch: Batch) -> None:
         """A batch begins."""
@@ -41,19 +40,6 @@ class Watcher(Protocol):
 
     def ended(self, result: Result) -> None:
         """A router is done with."""
-
-
-class Unwatched:
-    """A watcher that looks away."""
-
-    def batch(self, batch: Batch) -> None:
-        """Nobody asked."""
-
-    def begun(self, target: Target, batch: Batch) -> None:
-        """Nobody asked."""
-
-    def ended(self, result: Result) -> None:
-        """Nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +82,7 @@ class Run:
     job: Job
     backend: Backend
     rollout: Rollout = field(default_factory=Rollout)
-    watcher: Watcher = field(default_factory=Unwatched)
+    watcher: Watcher = field(default_factory=Watcher)
     policy: Policy = field(default_factory=Policy)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     doubtful: Collection[str] = ()
