@@ -18,7 +18,7 @@ _COLUMNS = ("name", *SHEET, "groups")
 _OTHER_WORDS = {
     **dict.fromkeys(("address", "fqdn", "hostname", "ip", "ip_address", "mgmt_ip", "primary_ip"), "host"),
     **dict.fromkeys(("login", "user"), "username"),
-    **dict.fromkeys(("netconf_port",), "port"),
+    "netconf_port": "port",
     **dict.fromkeys(("identity_file", "key_file", "private_key", "ssh_key"), "key"),
     **dict.fromkeys(("jump_host", "jumphost", "proxy_jump", "proxyjump"), "jump"),
 }
@@ -56,8 +56,7 @@ def read_csv(text: str, path: Path) -> Iterator[Line]:
             if [cell.strip() for cell in row] == header:
                 raise BadValue("the header once more", hint="leave it out; one table has one header")
             said = {name: cell.strip() for name, cell in zip(header, row, strict=True) if cell.strip()}
-            with_line = _row(said, path.absolute().parent, f"{path}, line {lines.number}")
-            yield Line(with_line, lines.number)
+            yield Line(_row(said, path.absolute().parent, f"{path}, line {lines.number}"), lines.number)
     except BadValue as error:
         raise InputError(located(path, lines.number, error.message), hint=error.hint) from error
     except csv.Error as error:

@@ -220,9 +220,9 @@ def _said(origin: _Origin, kind: str, name: str, said: object) -> dict[str, Any]
         entry = dict(mapping({name: said}, name))
         _only(entry, known)
         mapping(entry, "data")
-        options = {}
-        for connection in mapping(entry, "connection_options"):
-            one = mapping(mapping(entry, "connection_options"), connection, above=("connection_options",))
+        given, options = mapping(entry, "connection_options"), {}
+        for connection in given:
+            one = mapping(given, connection, above=("connection_options",))
             _only(one, ConnectionOptions.schema(), "connection_options", str(connection))
             options[connection] = ConnectionOptions(**one)
         groups = entry.get("groups") or []
