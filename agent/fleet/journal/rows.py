@@ -184,15 +184,16 @@ def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
     return _device_record(db, _device(db, row, name))
 
 
-def trail(db: sqlite3.Connection, row: Row, name: str) -> Trail:
-    """What the run kept of one of its routers; errors as of :func:`device_record`."""
+def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Trail]:
+    """One router of a run, and what else that kept of it; errors as of :func:`device_record`."""
     found = _device(db, row, name)
-    return Trail(
-        tuple(_moments(db, found["id"])),
+    kept = Trail(
+        _moments(db, found["id"]),
         read(found["before"], dict) if found["before"] else None,
         read(found["after"], dict) if found["after"] else None,
         writeahead.parsed(found["unfinished"]) if found["unfinished"] else None,
     )
+    return _device_record(db, found), kept
 
 
 def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:
@@ -204,19 +205,20 @@ def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:
     return found
 
 
-def _moments(db: sqlite3.Connection, device: int) -> Iterator[Entry]:
+def _moments(db: sqlite3.Connection, device: int) -> tuple[Entry, ...]:
     found = db.execute("SELECT time, attempt, step, status, detail FROM step WHERE device = ? ORDER BY seq", (device,))
-    for time, attempt, step, status, detail in found:
-        yield Entry(instant(_time(time)), attempt, step, Status(status), detail)
+    return tuple(
+        Entry(instant(_time(time)), attempt, step, Status(status), detail)
+        for time, attempt, step, status, detail in found
+    )
 
 
 def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
-    if found["ended"]:
-        plain = read_answer(found["plain"])
-        steps = plain.steps if isinstance(plain, Push) else ()
-    else:
-        plain = None
+    plain = read_answer(found["plain"]) if found["ended"] else None
+    if plain is None:
         steps = tuple(Step(one.step, one.status, one.detail) for one in _moments(db, found["id"]))
+    else:
+        steps = plain.steps if isinstance(plain, Push) else ()
     return DeviceRecord(
         device=found["name"],
         word=found["word"],
@@ -238,7 +240,7 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
 
 def instant(time: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: steps follow each other faster than seconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _maybe(text: str | None) -> datetime | None:

@@ -189,8 +189,7 @@ class Journal:
             InputError: as of :meth:`run`, or the router was not in that run.
         """
         with self._reading() as db:
-            row = journalrows.find(db, run)
-            return journalrows.device_record(db, row, stored(device)), journalrows.trail(db, row, stored(device))
+            return journalrows.trail(db, journalrows.find(db, run), stored(device))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -272,9 +271,5 @@ def _attempted(db: sqlite3.Connection, key: int, attempt: tuple[object, ...]) ->
         " VALUES (?1, (SELECT count(*) + 1 FROM attempt WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
         (key, *attempt),
     )
-    return _started(db, key)
-
-
-def _started(db: sqlite3.Connection, key: int) -> _Started:
     number = db.execute("SELECT count(*) FROM attempt WHERE run = ?", (key,)).fetchone()[0]
     return key, number, dict(db.execute("SELECT name, id FROM device WHERE run = ?", (key,)).fetchall())
