@@ -49,10 +49,10 @@ _MOST_VALUES = 100_000
 class BadValue(Exception):
     """A value that cannot be used: *path* leads to it from the top of its entry."""
 
-    def __init__(self, message: str, *path: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, *path: object, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.path = path
+        self.path = tuple(map(str, path))  # YAML's keys are not all texts
         self.hint = hint
 
     def below(self, *path: str) -> BadValue:
@@ -120,12 +120,9 @@ class Entry:
         misspelt = next(filter(_like_ours, with_ours), None)
         if misspelt:
             raise BadValue(f"the key {misspelt!r} is unknown", "data", misspelt, hint=f"did you mean {KEY}?")
-        settings = mapping(data, KEY, above=("data",))
-        unknown = unknown_key(settings, OURS)
-        if unknown:
-            unknown.hint = _HINTS.get(unknown.path[0], unknown.hint)
-            raise unknown.below("data", KEY)
-        netconf = mapping(mapping(said, "connection_options"), "netconf", above=("connection_options",))
+        settings = mapping(said, "data", KEY)
+        only(settings, OURS, "data", KEY, hints=_HINTS)
+        netconf = mapping(said, "connection_options", "netconf")
         return cls(
             ours=parsed(settings, OURS, folder, "data", KEY),
             netconf=parsed(netconf, _NETCONF, folder, "connection_options", "netconf"),
@@ -164,31 +161,37 @@ class Entry:
         return target_of(said, name, groups, data)
 
 
-def mapping(said: Mapping[Any, Any], key: str, *, above: tuple[str, ...] = ()) -> Mapping[Any, Any]:
-    """The mapping at *key*, empty where there is none.
+def mapping(said: Mapping[Any, Any], *path: str) -> Mapping[Any, Any]:
+    """The mapping that *path* leads to, empty where there is none.
 
     Raises:
-        BadValue: something else is there.
+        BadValue: something else is there, or on the way.
     """
-    value = said.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise BadValue(f"{key} is no mapping", *above, key, hint="write its keys below it, indented")
+    value: Any = said
+    for number, key in enumerate(path, 1):
+        value = value.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            raise BadValue(f"{key} is no mapping", *path[:number], hint="write its keys below it, indented")
     return value
 
 
-def unknown_key(said: Mapping[Any, Any], known: Iterable[str]) -> BadValue | None:
-    """The first key of *said* that is not *known*, as an error that names the nearest known one."""
+def only(said: Mapping[Any, Any], known: Iterable[str], *path: str, hints: Mapping[str, str] | None = None) -> None:
+    """See that *said*, which *path* leads to, has no other keys than those *known*.
+
+    Raises:
+        BadValue: of the first that is unknown; its hint is that of *hints*, else names the nearest known one.
+    """
     names = set(known)
     strange = next((key for key in said if key not in names), None)
     if strange is None:
-        return None
+        return
     if not isinstance(strange, str):
-        return BadValue(f"the key {strange!r} is no text", str(strange), hint="put it in quotes")
+        raise BadValue(f"the key {strange!r} is no text", *path, strange, hint="put it in quotes")
     near = nearest(strange, names)
     hint = f"did you mean {near}?" if near else f"one of {', '.join(sorted(names))}"
-    return BadValue(f"the key {strange!r} is unknown", strange, hint=hint)
+    raise BadValue(f"the key {strange!r} is unknown", *path, strange, hint=(hints or {}).get(strange, hint))
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

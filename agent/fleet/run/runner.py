@@ -259,8 +259,6 @@ class _Pool:
 
     def alone(self, job: Job, target: Target, look: Callable[[], object]) -> Result:
         """A router whose worker died, once more and by itself: a push reads first what became of it."""
-        if self.gone:
-            return _lost(job, target)
         self.submit(job, target)
         while self.flying:
             look()
