@@ -167,14 +167,15 @@ def mapping(said: Mapping[Any, Any], *path: str) -> Mapping[Any, Any]:
     Raises:
         BadValue: something else is there, or on the way.
     """
-    value: Any = said
+    found = said
     for number, key in enumerate(path, 1):
-        value = value.get(key)
-        if value is None:
+        below = found.get(key, {})
+        if below is None:
             return {}
-        if not isinstance(value, Mapping):
+        if not isinstance(below, Mapping):
             raise BadValue(f"{key} is no mapping", *path[:number], hint="write its keys below it, indented")
-    return value
+        found = below
+    return found
 
 
 def only(said: Mapping[Any, Any], known: Iterable[str], *path: str, hints: Mapping[str, str] | None = None) -> None:

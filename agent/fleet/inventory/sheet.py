@@ -70,20 +70,16 @@ class _Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = iter(StringIO(text, newline=""))
+        self._text = text
         self.number = 0
         self.between = True
 
     def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        for line in self._lines:
+        for line in StringIO(self._text, newline=""):
             self.number += 1
             if not (self.between and line.lstrip().startswith("#")):
                 self.between = False
-                return line
-        raise StopIteration
+                yield line
 
 
 def read_list(text: str, name: str) -> Iterator[Line]:
