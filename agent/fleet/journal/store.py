@@ -40,7 +40,8 @@ def _utc() -> datetime:
 class Journal:
     """One journal file; safe to use from several threads, useless after a fork.
 
-    A run is named by its id, by the beginning of it where no other begins so, or as ``last``.
+    A run is named by its id, by the beginning of it where no other begins so, or as ``last``; whatever is asked of one
+    raises InputError where there is none, or there are several.
     """
 
     def __init__(self, path: Path, now: Now) -> None:
@@ -120,15 +121,11 @@ class Journal:
         return self.run(self._resumable(run, kind).run)
 
     def left(self, run: str) -> frozenset[str]:
-        """The names of the routers that a resumption of *run* takes up: not ended well, or left before their renewal.
-
-        Raises:
-            InputError: as of :meth:`run`.
-        """
+        """The names of the routers that a resumption of *run* takes up: not well, or left before their renewal."""
         with self._reading() as db:
             row = journalrows.find(db, run)
-            unwell = (one.device for one in journalrows.device_records(db, row, ()) if not one.well)
-            return journalrows.unrenewed(db, row.key).union(unwell)
+            unwell = db.execute("SELECT name FROM device WHERE run = ? AND well = 0", (row.key,))
+            return journalrows.unrenewed(db, row.key).union(name for (name,) in unwell)
 
     def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
@@ -149,29 +146,17 @@ class Journal:
                 yield journalrows.run_record(db, row, self.path)
 
     def run(self, run: str) -> RunRecord:
-        """One run.
-
-        Raises:
-            InputError: there is no such run, or there are several.
-        """
+        """One run."""
         with self._reading() as db:
             return journalrows.run_record(db, journalrows.find(db, run), self.path)
 
     def attempts(self, run: str) -> tuple[Attempt, ...]:
-        """Who carried *run* out: one entry, and one for each time it was resumed.
-
-        Raises:
-            InputError: as of :meth:`run`.
-        """
+        """Who carried *run* out: one entry, and one for each time it was resumed."""
         with self._reading() as db:
             return journalrows.attempts(db, journalrows.find(db, run), self.path)
 
     def devices(self, run: str, *, words: Collection[str] = ()) -> Iterator[DeviceRecord]:
-        """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any.
-
-        Raises:
-            InputError: as of :meth:`run`.
-        """
+        """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any."""
         with self._reading() as db:
             yield from journalrows.device_records(db, journalrows.find(db, run), words)
 
@@ -183,11 +168,7 @@ class Journal:
                 yield journalrows.run_record(db, row, self.path), record
 
     def trail(self, run: str, device: str) -> tuple[DeviceRecord, Trail]:
-        """One router of a run with every step and its time.
-
-        Raises:
-            InputError: as of :meth:`run`, or the router was not in that run.
-        """
+        """One router of a run with every step and its time; InputError also where it was not in that run."""
         with self._reading() as db:
             return journalrows.trail(db, journalrows.find(db, run), stored(device))
 
