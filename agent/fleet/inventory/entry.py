@@ -98,14 +98,13 @@ def target_of(said: Layer, name: str, groups: tuple[str, ...], data: Mapping[str
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a host, a group or the defaults say, by place.
+    """What a host, a group or the defaults say.
 
-    ``data``: the further values, by the top key they stand under, each with its dotted name.
+    ``layers``: by place, the first of which counts; ``data``: the further values, by the top key they stand under, each
+    with its dotted name.
     """
 
-    ours: Layer = field(default_factory=dict)
-    netconf: Layer = field(default_factory=dict)
-    plain: Layer = field(default_factory=dict)
+    layers: tuple[Layer, ...] = ({}, {}, {})
     data: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -115,29 +114,19 @@ class Entry:
         Raises:
             BadValue: a value cannot be used, or a key of ours is unknown.
         """
-        data = mapping(said, "data")
-        with_ours = {str(key): value for key, value in data.items()}
-        misspelt = next(filter(_like_ours, with_ours), None)
-        if misspelt:
+        data = {str(key): value for key, value in mapping(said, "data").items()}
+        if misspelt := next(filter(_like_ours, data), None):
             raise BadValue(f"the key {misspelt!r} is unknown", "data", misspelt, hint=f"did you mean {KEY}?")
-        settings = mapping(said, "data", KEY)
-        only(settings, OURS, "data", KEY, hints=_HINTS)
-        netconf = mapping(said, "connection_options", "netconf")
+        only(mapping(said, "data", KEY), OURS, "data", KEY, hints=_HINTS)
         return cls(
-            ours=parsed(settings, OURS, folder, "data", KEY),
-            netconf=parsed(netconf, _NETCONF, folder, "connection_options", "netconf"),
-            plain=parsed(said, NORNIR, folder),
-            data={key: flat(key, value) for key, value in with_ours.items() if key != KEY},
+            tuple(parsed(mapping(said, *path), names, folder, *path) for path, names in _PLACES),
+            {key: flat(key, value) for key, value in data.items() if key != KEY},
         )
 
     def over(self, far: Entry) -> Entry:
         """This, and where it says nothing what *far* says; a value of ``data`` counts with all below it."""
-        return Entry(
-            {**far.ours, **self.ours},
-            {**far.netconf, **self.netconf},
-            {**far.plain, **self.plain},
-            {**far.data, **self.data} if self.data else far.data,
-        )
+        layers = ({**below, **above} for above, below in zip(self.layers, far.layers, strict=True))
+        return Entry(tuple(layers), {**far.data, **self.data} if self.data else far.data)
 
     def target(self, name: str, groups: tuple[str, ...], data: Mapping[str, str]) -> Target:
         """The router *name* of which the three places say this.
@@ -148,8 +137,9 @@ class Entry:
         Raises:
             BadValue: it cannot be told which port is meant, or as of :func:`target_of`.
         """
-        port = self.ours.get("port") or self.netconf.get("port")
-        ssh_port, plain = self.ours.get("ssh_port"), self.plain.get("port")
+        ours, netconf, others = self.layers
+        port = ours.get("port") or netconf.get("port")
+        ssh_port, plain = ours.get("ssh_port"), others.get("port")
         if plain == _SSH_PORT or (plain != NETCONF_PORT and port):
             ssh_port = ssh_port or plain
         elif plain == NETCONF_PORT or ssh_port:
@@ -157,7 +147,7 @@ class Entry:
         elif plain:
             hint = f"say data: {KEY}: netconf_port or ssh_port"
             raise BadValue(f"port {plain} may be that of NETCONF or that of SSH", "port", hint=hint)
-        said = {**self.plain, **self.netconf, **self.ours, "port": port, "ssh_port": ssh_port}
+        said = {**others, **netconf, **ours, "port": port, "ssh_port": ssh_port}
         return target_of(said, name, groups, data)
 
 
@@ -349,10 +339,8 @@ _READERS: Mapping[str, Callable[[object, Path], Any]] = {
 SHEET = MappingProxyType({"key" if name == "key_file" else name: name for name in _READERS})
 """The columns of a CSV file, each with its field."""
 
-NORNIR = MappingProxyType({name: name for name in ("port", "username", "password", "platform")} | {"hostname": "host"})
-"""Nornir's own keys, likewise."""
-
-_NETCONF = MappingProxyType({key: name for key, name in NORNIR.items() if key != "platform"})
+_NORNIR = MappingProxyType({name: name for name in ("port", "username", "password", "platform")} | {"hostname": "host"})
+_NETCONF = MappingProxyType({key: name for key, name in _NORNIR.items() if key != "platform"})
 
 OURS = MappingProxyType(
     {
@@ -362,3 +350,10 @@ OURS = MappingProxyType(
     }
 )
 """Our settings, likewise: all that is not nornir's alone."""
+
+_PLACES: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
+    (("data", KEY), OURS),
+    (("connection_options", "netconf"), _NETCONF),
+    ((), _NORNIR),
+)
+"""Where in an entry what is said, each key with its field."""
