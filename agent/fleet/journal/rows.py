@@ -77,8 +77,8 @@ class Row:
     settings: str
 
 
-def rows(db: sqlite3.Connection, *, limit: int = -1, device: str | None = None) -> Iterator[Row]:
-    """The runs, the newest first, where *device* is given those it was in; *limit* below zero is none."""
+def rows(db: sqlite3.Connection, limit: int, device: str | None) -> Iterator[Row]:
+    """The runs, the newest first, where *device* is given those it was in."""
     within = "" if device is None else "WHERE seq IN (SELECT run FROM device WHERE name = ?)"
     given = () if device is None else (device,)
     yield from _rows(db, f"{within} ORDER BY seq DESC LIMIT ?", *given, limit)
@@ -175,18 +175,15 @@ def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
     return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
 
 
-def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
-    """One router of a run.
+def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Trail]:
+    """One router of a run, and what else that kept of it.
 
     Raises:
         InputError: it was not in that run.
     """
-    return _device_record(db, _device(db, row, name))
-
-
-def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Trail]:
-    """One router of a run, and what else that kept of it; errors as of :func:`device_record`."""
-    found = _device(db, row, name)
+    found = db.execute("SELECT * FROM device WHERE run = ? AND name = ?", (row.key, name)).fetchone()
+    if found is None:
+        raise InputError(f"it was not in run {row.run}", device=name, hint=f"see xr-agent history {row.run}")
     kept = Trail(
         _moments(db, found["id"]),
         read(found["before"], dict) if found["before"] else None,
@@ -196,19 +193,10 @@ def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Tr
     return _device_record(db, found), kept
 
 
-def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:
-    found: sqlite3.Row | None = db.execute(
-        "SELECT * FROM device WHERE run = ? AND name = ?", (row.key, name)
-    ).fetchone()
-    if found is None:
-        raise InputError(f"it was not in run {row.run}", device=name, hint=f"see xr-agent history {row.run}")
-    return found
-
-
 def _moments(db: sqlite3.Connection, device: int) -> tuple[Entry, ...]:
     found = db.execute("SELECT time, attempt, step, status, detail FROM step WHERE device = ? ORDER BY seq", (device,))
     return tuple(
-        Entry(instant(_time(time)), attempt, step, Status(status), detail)
+        Entry(_instant(_time(time)), attempt, step, Status(status), detail)
         for time, attempt, step, status, detail in found
     )
 
@@ -238,7 +226,7 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
     )
 
 
-def instant(time: datetime) -> str:
+def _instant(time: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: steps follow each other faster than seconds."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 

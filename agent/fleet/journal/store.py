@@ -139,10 +139,10 @@ class Journal:
             )
         return row
 
-    def runs(self, *, limit: int = 50) -> Iterator[RunRecord]:
-        """The runs, the newest first."""
+    def runs(self, *, limit: int = 50, device: str | None = None) -> Iterator[RunRecord]:
+        """The runs, the newest first; those that *device* was in, if it is given."""
         with self._reading() as db:
-            for row in journalrows.rows(db, limit=limit):
+            for row in journalrows.rows(db, limit, device and stored(device)):
                 yield journalrows.run_record(db, row, self.path)
 
     def run(self, run: str) -> RunRecord:
@@ -159,13 +159,6 @@ class Journal:
         """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any."""
         with self._reading() as db:
             yield from journalrows.device_records(db, journalrows.find(db, run), words)
-
-    def device(self, name: str) -> Iterator[tuple[RunRecord, DeviceRecord]]:
-        """Every run that *name* was in, the newest first, and what came of it there."""
-        with self._reading() as db:
-            for row in journalrows.rows(db, device=stored(name)):
-                record = journalrows.device_record(db, row, stored(name))
-                yield journalrows.run_record(db, row, self.path), record
 
     def trail(self, run: str, device: str) -> tuple[DeviceRecord, Trail]:
         """One router of a run with every step and its time; InputError also where it was not in that run."""
