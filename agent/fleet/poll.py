@@ -10,7 +10,7 @@ import resource
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.fleet.inventory.target import Target
@@ -132,13 +132,14 @@ class _Watched:
         began = self._hooks.policy.clock()
         with bound(device=self.target.name):
             try:
-                return self._look(began)
+                look = self._look()
             except Interrupted:
                 raise
             except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
-                return self._after_bug(began, error)
+                look = self._after_bug(error)
+        return replace(look, seconds=self._hooks.policy.clock() - began)
 
-    def _look(self, began: float) -> Look:
+    def _look(self) -> Look:
         cause = None
         try:
             sample = completed(self.watch.sample(), self._hooks.policy)
@@ -151,10 +152,9 @@ class _Watched:
             self.watch.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
-        spent = self._hooks.policy.clock() - began
-        return Look(self.target, sample, spent, present, deadlines_of(sample.licensing), last, cause)
+        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, cause)
 
-    def _after_bug(self, began: float, error: Exception) -> Look:
+    def _after_bug(self, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
         failure = bug(self.target.name, error)
         self._glance = None
@@ -162,8 +162,7 @@ class _Watched:
             self.watch.close()
         except Exception:
             log.exception("%s: its session was given up, not closed", self.target.name)
-        sample = Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind)
-        return Look(self.target, sample, self._hooks.policy.clock() - began)
+        return Look(self.target, Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind))
 
     def _router(self) -> Router:
         """The router, its secrets read anew: they may be other ones by now."""

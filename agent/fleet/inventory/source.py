@@ -153,14 +153,13 @@ def simple_inventory(hosts: Path, groups_file: Path | None, defaults_file: Path 
     """
     from nornir.core.inventory import Defaults, Group, Groups, Host, Hosts, Inventory
 
-    from agent.fleet.inventory.yamlfile import read
+    from agent.fleet.inventory.yamlfile import Document, read
 
     documents = {_HOST: _no_other_kind(read(hosts))}
     for kind, path in ((_GROUP, groups_file), (_DEFAULTS, defaults_file)):
-        if path is not None:
-            documents[kind] = read(path)
+        documents[kind] = read(path) if path is not None else Document(hosts)
     origin = _Origin(hosts, documents)
-    defaults = Defaults(**_said(origin, _DEFAULTS, "", documents[_DEFAULTS].data if _DEFAULTS in documents else {}))
+    defaults = Defaults(**_said(origin, _DEFAULTS, "", documents[_DEFAULTS].data))
     groups = Groups({name: Group(name, **said, defaults=defaults) for name, said in _entries(origin, _GROUP)})
     made = Hosts({name: Host(name, **said, defaults=defaults) for name, said in _entries(origin, _HOST)})
     _join(origin, _GROUP, groups, groups)
@@ -203,8 +202,7 @@ def _no_other_kind(hosts: Document) -> Document:
 
 
 def _entries(origin: _Origin, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    document = origin.documents.get(kind)
-    for name, said in document.data.items() if document else ():
+    for name, said in origin.documents[kind].data.items():
         if not isinstance(name, str):
             raise origin.refusal(kind, str(name), BadValue(f"the name {name!r} is no text", hint="put it in quotes"))
         yield name, _said(origin, kind, name, said)
