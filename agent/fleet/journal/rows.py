@@ -195,8 +195,9 @@ def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Tr
 
 def _moments(db: sqlite3.Connection, device: int) -> tuple[Entry, ...]:
     found = db.execute("SELECT time, attempt, step, status, detail FROM step WHERE device = ? ORDER BY seq", (device,))
+    # To the millisecond: steps follow each other faster than seconds.
     return tuple(
-        Entry(_instant(_time(time)), attempt, step, Status(status), detail)
+        Entry(f"{_time(time).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z", attempt, step, Status(status), detail)
         for time, attempt, step, status, detail in found
     )
 
@@ -224,11 +225,6 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
         ended=_maybe(found["ended"]),
         plain=plain,
     )
-
-
-def _instant(time: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: steps follow each other faster than seconds."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _maybe(text: str | None) -> datetime | None:

@@ -33,10 +33,6 @@ _Started = tuple[int, int, Mapping[str, int]]
 """A run's number, its attempt's, and the numbers of its routers by name."""
 
 
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
 class Journal:
     """One journal file; safe to use from several threads, useless after a fork.
 
@@ -51,7 +47,7 @@ class Journal:
         self._making = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path | None = None, *, now: Now = _utc, create: bool = True) -> Self:
+    def open(cls, path: Path | None = None, *, now: Now = lambda: datetime.now(UTC), create: bool = True) -> Self:
         """The journal *path*, else the one in the user's state folder; made where there is none, if *create*.
 
         Raises:

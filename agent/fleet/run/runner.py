@@ -108,7 +108,6 @@ class Run:
                     yield from self._batch(batch, pool)
             except BaseException:
                 self._end(RunState.INTERRUPTED, "ended by an error, or by whoever took the results")
-                self._interrupt()
                 for result in pool.rest():
                     self._told_of(result)
                 raise
@@ -135,7 +134,6 @@ class Run:
     def _may_begin(self) -> bool:
         if self.policy.stop is not None and self.policy.stop(0):
             self._end(RunState.INTERRUPTED, "interrupted")
-            self._interrupt()  # also where the run had been stopped before: those in flight are to end
         until = self.rollout.stop_at
         if self.state is RunState.RUNNING and until is not None and self.now() >= until:
             self._end(RunState.STOPPED, f"the maintenance window ended at {until:%H:%M}")
@@ -145,11 +143,8 @@ class Run:
         if self.state is RunState.RUNNING:
             self.state, self.why = state, why
             self.backend.hold()
-            if state is RunState.INTERRUPTED:
-                self._interrupt()
-
-    def _interrupt(self) -> None:
-        if not self._interrupted:
+        # Also where the run had been stopped before: those in flight are to end.
+        if state is RunState.INTERRUPTED and not self._interrupted:
             self._interrupted = True
             self.backend.interrupt()
 
