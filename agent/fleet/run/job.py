@@ -360,8 +360,8 @@ class _Work:
 def ended_early(known: Result, events: Sequence[Event], failure: Failure) -> Outcome:
     """The outcome of a push that ended by *failure* in mid-step: what was done by then; the rest is unknown."""
     retries = sum(event.status is Status.RETRY for event in events)
-    known_by_plan = _outcome(known, known.plan, PushResult.UNKNOWN, failure)
-    return replace(known_by_plan, steps=steps_of(events), retries=retries, changed=True)
+    outcome = _outcome(known, known.plan, PushResult.UNKNOWN, failure)
+    return replace(outcome, steps=steps_of(events), retries=retries, changed=True)
 
 
 def _outcome(known: Result, made: Plan | Skip | None, result: PushResult, failure: Failure) -> Outcome:
