@@ -270,7 +270,6 @@ def _confirmable(run: Run) -> None:
         raise CapabilityMissing(
             "a confirmed commit is not possible: "
             + ("the lines are typed at the CLI" if typed else "it takes confirmed-commit:1.1 and a second session"),
-            device=run.plan.device,
             hint="use --commit auto or plain",
         )
 

@@ -76,7 +76,7 @@ def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
         state = yield from observation(session, intent.trustpoint, run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
     except Interrupted as error:
         said = f"interrupted before method {method.value} was tried"
-        raise Interrupted(said, device=run.plan.device, hint=error.hint) from error
+        raise Interrupted(said, hint=error.hint) from error
     except AgentError as error:
         return Skip(run.plan.device, error.message, error.hint)
     return run.planned(intent, state)

@@ -301,7 +301,6 @@ class Run:
         if self.connect is None:
             raise SessionLost(
                 "there is no way to open another session",
-                device=self.plan.device,
                 hint="give a connect callable, or push again on a new session",
             )
         left = max(0.0, deadline - self.policy.clock())
@@ -358,7 +357,7 @@ class Run:
         """
         if self.ssh is None:
             raise CapabilityMissing(
-                "there is no SSH access to the CLI", device=self.plan.device, hint="give the push an Ssh of the device"
+                "there is no SSH access to the CLI", hint="give the push an Ssh of the device"
             )
         return self.ssh
 

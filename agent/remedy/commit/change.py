@@ -80,7 +80,6 @@ def not_committed(run: Run, error: AgentError) -> NotCommitted:
     """The session was lost by *error* in the step of now."""
     return NotCommitted(
         f"{run.current}: {error.message}; nothing was committed",
-        device=run.plan.device,
         hint="push again; if it stays, look at the device's load and at the way to it",
     )
 
@@ -145,5 +144,5 @@ def holds(run: Run, change: Change, *, there: bool = True, session: Session | No
     expected = there and change.wanted is not None
     reading = yield from running(run, change.trustpoint, change.model, there=expected, session=session)
     if reading.missing is not None:
-        raise SessionLost(reading.missing, device=run.plan.device)
+        raise SessionLost(reading.missing)
     return change.holds(reading)

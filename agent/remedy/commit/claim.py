@@ -63,7 +63,7 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         following = run.planned(run.plan.intent, state)
     if isinstance(following, Skip):
         refusal = PolicyRefused if run.changed else NoLongerPlanned
-        raise refusal(_said(run, seen, state, following.reason), device=run.plan.device, hint=following.hint)
+        raise refusal(_said(run, seen, state, following.reason), hint=following.hint)
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)

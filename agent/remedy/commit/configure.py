@@ -177,7 +177,6 @@ def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
             run.changed = before
             raise NotCommitted(
                 f"{error.message}; {found.value}, and the configuration is as before",
-                device=run.plan.device,
                 hint="run push again",
             ) from error
         persist, said = None, f"its answer was lost; {found.value}"
@@ -249,7 +248,6 @@ def read_back(run: Run, change: Change) -> Steps[None]:
         shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
             f"the commit was answered with ok, but the running configuration shows {shown}",
-            device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {change.trustpoint}",
         )
     run.committed(change.wanted, reading.value)

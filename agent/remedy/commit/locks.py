@@ -222,7 +222,6 @@ def discard(run: Run, how: str, cause: AgentError | None) -> Waits[None]:
         run.settle()
         raise Dirty(
             f"the candidate holds uncommitted changes of somebody else: {how}{said}",
-            device=run.plan.device,
             hint="commit or discard them there, or use --discard-foreign",
         ) from cause
     operations.discard_changes(run.session)

@@ -57,7 +57,7 @@ def _seen(run: Run, change: Change, second: Session) -> Waits[TrustpointConfig |
     if reading.answered and change.holds(reading):
         return reading.value
     said = reading.missing or "another session does not see it in running"
-    raise TransportError(said, device=run.plan.device)
+    raise TransportError(said)
 
 
 def _confirmed(run: Run, change: Change, persist: str, second: Session) -> Steps[str]:
@@ -84,7 +84,7 @@ def _unseen(run: Run, change: Change, persist: str, second: Session | None, erro
     if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
         raise why from error
     said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
-    return (yield from _found_out(run, change, persist, second, TransportError(said, device=run.plan.device)))
+    return (yield from _found_out(run, change, persist, second, TransportError(said)))
 
 
 def _found_out(run: Run, change: Change, persist: str, second: Session | None, lost: AgentError) -> Steps[str]:
@@ -99,7 +99,6 @@ def _found_out(run: Run, change: Change, persist: str, second: Session | None, l
         run.changed = run.configured = run.made is not None
         raise NotCommitted(
             "the device took the commit back; the configuration is as before",
-            device=run.plan.device,
             hint="run push again",
         ) from lost
     return str(found.value)
@@ -142,7 +141,6 @@ def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Wai
         return OutcomeUnknown(
             f"the commit is on trial, and could neither be confirmed nor cancelled: {error.message}; the device has "
             f"{seconds:g} s to take it back by itself",
-            device=run.plan.device,
             hint="read the trustpoint after that, or push again: it does",
         )
     if stays:
@@ -154,12 +152,10 @@ def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Wai
         return TransportError(
             f"the commit could not be confirmed: {error.message}; its cancel-commit was answered with ok, yet running "
             "has it",
-            device=run.plan.device,
             hint="run push again; without a second session: --commit plain",
         )
     return TransportError(
         f"the commit could not be confirmed and was taken back: {error.message}; the configuration is as before",
-        device=run.plan.device,
         hint="run push again; without a second session: --commit plain",
     )
 

@@ -57,7 +57,7 @@ def _read_after(run: Run, change: Change, error: OutcomeUnknown) -> Waits[None]:
     except AgentError as second:
         said = second.message
     if said is not None:
-        raise OutcomeUnknown(f"{error.message}; {said}", device=run.plan.device, hint=error.hint) from error
+        raise OutcomeUnknown(f"{error.message}; {said}", hint=error.hint) from error
 
 
 def _ran(run: Run, change: Change) -> Waits[bool | None]:

@@ -146,6 +146,5 @@ def _unknown(run: Run, change: Change, persist: str | None, lost: AgentError, wh
     taken = "; if it is on trial, the device is to take it back by itself" if persist else ""
     return OutcomeUnknown(
         f"{lost.message}; what became of it could not be found out{within}{besides}; it may take effect yet{taken}",
-        device=run.plan.device,
         hint=f"read trustpoint {change.trustpoint} before anything else, in {seconds} s; or push again: it does",
     )

@@ -155,7 +155,7 @@ class InstallMethod(ABC, Generic[S]):
         found, missing = yield from self.look(run)
         if missing is not None:
             said = f"it was refused, and what it did cannot be read: {missing}"
-            raise OutcomeUnknown(said, device=run.plan.device, hint=self.look_up.format(run.plan.intent.trustpoint))
+            raise OutcomeUnknown(said, hint=self.look_up.format(run.plan.intent.trustpoint))
         return found
 
     def _there_despite(self, run: Run, refusal: AgentError) -> Waits[bool]:

@@ -95,10 +95,10 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
         found, missing = yield from self.look(run)
         if missing is not None:
             said = f"{after}, and the trustpool could not be read: {missing}"
-            raise OutcomeUnknown(said, device=run.plan.device, hint=self.look_up)
+            raise OutcomeUnknown(said, hint=self.look_up)
         if found is None:
             said = f"{after}, but the trustpool does not list {step.anchor.name}"
-            raise CertificateMissing(said, device=run.plan.device, hint=self.missing)
+            raise CertificateMissing(said, hint=self.missing)
         run.proven(run.evidence if run.evidence is not Evidence.NONE else found)
         yield run.ended("read back", Status.DONE, f"{step.anchor.name} is in the trustpool, by console")
 
@@ -180,7 +180,7 @@ class _Copy:
                 raise
             self._tried = tried
             raise ConsoleError(
-                f"{_RIGHTS}: {error.message}", device=self._run.plan.device, hint=_WEB, unauthorized=True
+                f"{_RIGHTS}: {error.message}", hint=_WEB, unauthorized=True
             ) from error
         return "run cp"
 

@@ -54,7 +54,6 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fe
     except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
         raise OutcomeUnknown(
             f"{after}, and the certificate could not be read back: {error.message}",
-            device=run.plan.device,
             hint=f"read trustpoint {name}, or push again: it reads first",
         ) from error
     if found:
@@ -65,12 +64,10 @@ def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fe
     if why is not None:
         raise OutcomeUnknown(
             f"{after}; whether the certificate is there cannot be told: {why}",
-            device=run.plan.device,
             hint=READ.format(name),
         )
     raise CertificateMissing(
         f"{after}, but trustpoint {name} shows no CA certificate",
-        device=run.plan.device,
         hint=hint,
     )
 
@@ -106,10 +103,10 @@ def still_there(run: Run) -> Steps[AgentError | None]:
         return None
     if (why := _untold(reading)) is not None:
         return OutcomeUnknown(
-            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=READ.format(name)
+            f"{said}; whether it is still there cannot be told: {why}", hint=READ.format(name)
         )
     return CertificateMissing(
-        f"{said}, and the certificate is gone", device=run.plan.device, hint="did the router reload? push again"
+        f"{said}, and the certificate is gone", hint="did the router reload? push again"
     )
 
 
@@ -151,7 +148,6 @@ def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate
         came = "; it was not there before this push" if run.acted else ""
         raise AnchorMismatch(
             f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}{came}",
-            device=run.plan.device,
             hint=_CAME if run.acted else "find out who installed it; nothing was repeated",
         )
     return evidence if evidence is not Evidence.NONE else None
@@ -167,7 +163,7 @@ def reopen(run: Run, error: OutcomeUnknown) -> Waits[None]:
         yield from run.alive()
     except AgentError as second:
         raise OutcomeUnknown(
-            f"{error.message}; reading it back failed: {second.message}", device=run.plan.device, hint=error.hint
+            f"{error.message}; reading it back failed: {second.message}", hint=error.hint
         ) from error
 
 
