@@ -22,6 +22,7 @@ from ncclient.transport.errors import TransportError as NcclientTransportError
 from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
+    UNANSWERED,
     AccessDenied,
     AgentError,
     LockDenied,
@@ -136,7 +137,7 @@ class Pending:
                 told = self._lost if isinstance(self._lost, AgentError | OSError) else None
                 raise _lost(self._lost, self.operation, device) from told
             return _judge(self._raw or "", self.operation, device)
-        except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        except UNANSWERED as error:
             if not self.writes:
                 raise
             raise OutcomeUnknown(

@@ -356,9 +356,7 @@ class Run:
             CapabilityMissing: there is no SSH access.
         """
         if self.ssh is None:
-            raise CapabilityMissing(
-                "there is no SSH access to the CLI", hint="give the push an Ssh of the device"
-            )
+            raise CapabilityMissing("there is no SSH access to the CLI", hint="give the push an Ssh of the device")
         return self.ssh
 
     def close_reopened(self) -> None:

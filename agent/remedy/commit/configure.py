@@ -10,18 +10,16 @@ import logging
 import secrets
 
 from agent.model.errors import (
+    UNANSWERED,
     AgentError,
     JournalError,
     OutcomeUnknown,
-    ProtocolError,
-    ReplyTimeout,
     RPCError,
     SessionLost,
     TransportError,
 )
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
-from agent.model.state import Reading, TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Pending
@@ -169,16 +167,14 @@ def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
     except (NotCommitted, JournalError):
         run.changed, run.trial_ends = before, None
         raise
-    except (OutcomeUnknown, ReplyTimeout, TransportError, ProtocolError) as error:
+    except (OutcomeUnknown, TransportError, *UNANSWERED) as error:
         run.abandon()
         found = yield from fate(run, change, persist, error)
         run.trial_ends = None
         if found is Fate.NOTHING:
             run.changed = before
-            raise NotCommitted(
-                f"{error.message}; {found.value}, and the configuration is as before",
-                hint="run push again",
-            ) from error
+            said = f"{error.message}; {found.value}, and the configuration is as before"
+            raise NotCommitted(said, hint="run push again") from error
         persist, said = None, f"its answer was lost; {found.value}"
     except AgentError as error:  # refused, or cancelled between two tries
         if not (yield from _in_spite_of(run, change, error)):
@@ -239,11 +235,11 @@ def read_back(run: Run, change: Change) -> Steps[None]:
     """
     yield run.started_event("read back", "configuration")
     try:
-        reading = yield from _running(run, change)
-    except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        reading = yield from running(run, change)
+    except UNANSWERED as error:
         yield run.retried("read back", f"{error.message}; reading it on another session")
         run.abandon()
-        reading = yield from _running(run, change)
+        reading = yield from running(run, change)
     if reading.missing is not None or not change.holds(reading):
         shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
@@ -252,7 +248,3 @@ def read_back(run: Run, change: Change) -> Steps[None]:
         )
     run.committed(change.wanted, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{change.line}'")
-
-
-def _running(run: Run, change: Change) -> Waits[Reading[TrustpointConfig]]:
-    return running(run, change.trustpoint, change.model, there=change.wanted is not None)

@@ -13,7 +13,7 @@ from agent.netconf.payload import Element
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, begun_anew, not_committed, running, uncommitted
-from agent.remedy.commit.configure import commit
+from agent.remedy.commit.configure import change_of, commit
 from agent.remedy.commit.locks import BOTH, Wanted, acquire
 from agent.remedy.run import PUSH, Run, Steps
 from agent.remedy.steps.verify import certificate, judge
@@ -131,4 +131,4 @@ def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
 
 
 def _now(run: Run, first: ConfigureTrustpoint) -> Waits[Reading[TrustpointConfig]]:
-    return running(run, first.trustpoint, first.model, there=False, session=run.session)
+    return running(run, change_of(first), there=False, session=run.session)

@@ -179,9 +179,7 @@ class _Copy:
             if not error.unauthorized:
                 raise
             self._tried = tried
-            raise ConsoleError(
-                f"{_RIGHTS}: {error.message}", hint=_WEB, unauthorized=True
-            ) from error
+            raise ConsoleError(f"{_RIGHTS}: {error.message}", hint=_WEB, unauthorized=True) from error
         return "run cp"
 
     def remove(self) -> None:

@@ -102,12 +102,8 @@ def still_there(run: Run) -> Steps[AgentError | None]:
         run.proven(found)
         return None
     if (why := _untold(reading)) is not None:
-        return OutcomeUnknown(
-            f"{said}; whether it is still there cannot be told: {why}", hint=READ.format(name)
-        )
-    return CertificateMissing(
-        f"{said}, and the certificate is gone", hint="did the router reload? push again"
-    )
+        return OutcomeUnknown(f"{said}; whether it is still there cannot be told: {why}", hint=READ.format(name))
+    return CertificateMissing(f"{said}, and the certificate is gone", hint="did the router reload? push again")
 
 
 def certificate(run: Run, name: str) -> Waits[Reading[Certificate]]:
@@ -162,9 +158,7 @@ def reopen(run: Run, error: OutcomeUnknown) -> Waits[None]:
     try:
         yield from run.alive()
     except AgentError as second:
-        raise OutcomeUnknown(
-            f"{error.message}; reading it back failed: {second.message}", hint=error.hint
-        ) from error
+        raise OutcomeUnknown(f"{error.message}; reading it back failed: {second.message}", hint=error.hint) from error
 
 
 def _certificate(run: Run, name: str, *, fetches: bool = False) -> Steps[Reading[Certificate]]:
