@@ -43,21 +43,21 @@ Waits: TypeAlias = Generator[Wait, None, T]
 
 
 class Disposition(Enum):
-    """What an error asks for.
+    """What an error asks for, the gravest last.
 
     TRANSIENT is tried again soon, SLOW after a minute, ONCE a single time. REDO: discard, read again, plan again, edit
     again. SUCCESS: what was wanted is so already. NEXT_MODEL: this model is not there, another may be. READ_BACK: the
     state must be read before anything else is sent.
     """
 
-    TRANSIENT = "transient"
-    SLOW = "slow"
-    ONCE = "once"
-    REDO = "redo"
     SUCCESS = "success"
+    TRANSIENT = "transient"
+    ONCE = "once"
+    SLOW = "slow"
+    REDO = "redo"
     NEXT_MODEL = "next-model"
-    PERMANENT = "permanent"
     READ_BACK = "read-back"
+    PERMANENT = "permanent"
 
 
 _TAGS = {
@@ -112,16 +112,6 @@ _ON_TRIAL = ("trial commit", "confirmed commit", "confirmed-commit")
 
 _READS = ("get", "get-config")
 _REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE))
-_GRAVITY = (
-    Disposition.SUCCESS,
-    Disposition.TRANSIENT,
-    Disposition.ONCE,
-    Disposition.SLOW,
-    Disposition.REDO,
-    Disposition.NEXT_MODEL,
-    Disposition.READ_BACK,
-    Disposition.PERMANENT,
-)
 _XML_TAG = re.compile(r"<[^>]*>")
 
 
@@ -140,7 +130,7 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
         case RPCError():
             reading = error.operation.partition(" ")[0] in _READS
             found = [_of(info, deleting, reading) for info in error.errors if info.is_error]
-            return max(found, key=_GRAVITY.index, default=Disposition.PERMANENT)
+            return max(found, key=list(Disposition).index, default=Disposition.PERMANENT)
         case ReplyTimeout() | SessionLost():
             return Disposition.TRANSIENT
         case ConnectError():
@@ -153,9 +143,9 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
 
 def awaits_confirmation(error: AgentError) -> bool:
     """Whether it was refused because a confirmed commit, somebody's, waits for its confirmation."""
-    if not isinstance(error, RPCError):
-        return False
-    said = [text for info in error.errors if info.is_error for text in (_plain(info.info), _plain(info.message))]
+    said = (
+        [text for info in error.errors if info.is_error for text in _said(info)] if isinstance(error, RPCError) else []
+    )
     return any(word in text for text in said for word in _ON_TRIAL)
 
 
@@ -165,8 +155,9 @@ def bare(error: AgentError) -> bool:
 
 
 def _bare(error: RpcErrorInfo) -> bool:
-    said = [_plain(error.info), _plain(error.message)]
-    return error.tag == "operation-failed" and all(text.strip(" .") in ("", "operation failed") for text in said)
+    return error.tag == "operation-failed" and all(
+        text.strip(" .") in ("", "operation failed") for text in _said(error)
+    )
 
 
 def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
@@ -176,7 +167,7 @@ def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
         return _TAGS[error.tag]
     if error.tag is None and error.session_id is not None:
         return Disposition.TRANSIENT  # only lock-denied names a session (RFC 6241 appendix A)
-    said = [_plain(error.info), _plain(error.message)]
+    said = _said(error)
     for text in said:
         for known, disposition in _TEXTS:
             if known in text:
@@ -188,9 +179,9 @@ def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
     return Disposition.ONCE if once else Disposition.PERMANENT
 
 
-def _plain(text: str | None) -> str:
-    """The words in lower case, without XML tags, line breaks and runs of blanks, by which devices differ."""
-    return " ".join(_XML_TAG.sub(" ", text or "").lower().split())
+def _said(error: RpcErrorInfo) -> list[str]:
+    """Its words in lower case, without XML tags, line breaks and runs of blanks, by which devices differ."""
+    return [" ".join(_XML_TAG.sub(" ", text or "").lower().split()) for text in (error.info, error.message)]
 
 
 @cache

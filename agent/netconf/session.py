@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from lxml import etree
@@ -247,10 +248,6 @@ class Session:
             self._schema = Schema(self.capabilities, fetch=fetch, strict=self.strict_models)
         return self._schema
 
-    @schema.setter
-    def schema(self, schema: Schema) -> None:
-        self._schema = schema
-
     def fetch_schema(self, name: str, revision: str) -> str:
         """The text of the device's module *name* (get-schema, RFC 6022 section 3.1).
 
@@ -406,31 +403,19 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
     said = " ".join(error.message or "" for error in errors if error.is_error).lower()
     if "lock-denied" in tags:
         holder = next((error.session_id for error in errors if error.session_id), None)
-        raise LockDenied(
-            errors,
-            operation=operation,
-            device=device,
-            hint=f"session {holder} holds it"
-            if holder not in (None, "0")
-            else "a user at the CLI, or an uncommitted candidate, holds it",
-        )
+        known = holder not in (None, "0")
+        hint = f"session {holder} holds it" if known else "a user at the CLI, or an uncommitted candidate, holds it"
+        raise LockDenied(errors, operation=operation, device=device, hint=hint)
     if "access-denied" in tags or _NOT_AUTHORIZED in said:
-        raise AccessDenied(
-            errors,
-            operation=operation,
-            device=device,
-            hint="the user lacks a task group (crypto, config-services) or a NACM rule",
-        )
+        hint = "the user lacks a task group (crypto, config-services) or a NACM rule"
+        raise AccessDenied(errors, operation=operation, device=device, hint=hint)
     raise RPCError(errors, operation=operation, device=device)
 
 
 def _rpc_error(element: Element) -> RpcErrorInfo:
-    def said(name: str) -> str | None:
-        text: str | None = element.findtext(qname(NETCONF_NS, name))
-        return text.strip() or None if text else None
-
+    said = partial(payload.leaf, element, NETCONF_NS)
     info = element.find(qname(NETCONF_NS, "error-info"))
-    holder = ("" if info is None else info.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
+    holder = None if info is None else payload.leaf(info, NETCONF_NS, "session-id")
     return RpcErrorInfo(
         type=said("error-type"),
         tag=said("error-tag"),
@@ -439,5 +424,5 @@ def _rpc_error(element: Element) -> RpcErrorInfo:
         path=said("error-path"),
         message=said("error-message"),
         info=None if info is None else payload.serialize(info).decode(),
-        session_id=holder if _SESSION_ID.fullmatch(holder) else None,
+        session_id=holder if holder and _SESSION_ID.fullmatch(holder) else None,
     )
