@@ -143,10 +143,9 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
 
 def awaits_confirmation(error: AgentError) -> bool:
     """Whether it was refused because a confirmed commit, somebody's, waits for its confirmation."""
-    said = (
-        [text for info in error.errors if info.is_error for text in _said(info)] if isinstance(error, RPCError) else []
+    return isinstance(error, RPCError) and any(
+        word in text for info in error.errors if info.is_error for text in _said(info) for word in _ON_TRIAL
     )
-    return any(word in text for text in said for word in _ON_TRIAL)
 
 
 def bare(error: AgentError) -> bool:
@@ -155,9 +154,8 @@ def bare(error: AgentError) -> bool:
 
 
 def _bare(error: RpcErrorInfo) -> bool:
-    return error.tag == "operation-failed" and all(
-        text.strip(" .") in ("", "operation failed") for text in _said(error)
-    )
+    silent = all(text.strip(" .") in ("", "operation failed") for text in _said(error))
+    return error.tag == "operation-failed" and silent
 
 
 def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
