@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import RELOAD, Verdict, VerdictKind
-from agent.model.state import AuthorizationState, Licensing, State, TransportType
+from agent.model.state import AuthorizationState, Licensing, State, TransportType, lists
 from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice, release_number
 
@@ -102,12 +102,12 @@ class _Judge:
         point = self._under_trustpoint()
         listed = self._state.trustpool.value
         if listed is not None:
-            if any(entry.certificate.proves(self._anchor) not in (None, Evidence.NONE) for entry in listed):
+            if lists(listed, self._anchor):
                 self.reasons.append(f"the trustpool lists {self._anchor.name} ({self._state.trustpool.source})")
                 return VerdictKind.REMEDIED
             if point is None:
-                lists = "does not list" if listed else "shows no certificate that can be read, so not"
-                self.reasons.append(f"the trustpool {lists} {self._anchor.name}")
+                seen = "does not list" if listed else "shows no certificate that can be read, so not"
+                self.reasons.append(f"the trustpool {seen} {self._anchor.name}")
         return point
 
     def _under_trustpoint(self) -> VerdictKind | None:
@@ -342,14 +342,10 @@ def last_contact(licence: Licensing) -> datetime | None:
 
 
 def _contact(licence: Licensing | None, deadlines: tuple[tuple[str, datetime], ...], now: datetime) -> list[str]:
-    if licence is None:
+    if licence is None or licence.last_comm_success is not False:
         return []
-    reasons = []
-    if licence.last_comm_success is False:
-        reasons.append(f"the last contact failed: {licence.fail_message or 'no message'}")
+    reasons = [f"the last contact failed: {licence.fail_message or 'no message'}"]
     for name, moment in deadlines:
-        if licence.last_comm_success is False:
-            days = (moment - now).days
-            word = name.replace("_", " ")
-            reasons.append(f"{word} in {days} days" if days >= 0 else f"{word} since {-days} days")
+        days, word = (moment - now).days, name.replace("_", " ")
+        reasons.append(f"{word} in {days} days" if days >= 0 else f"{word} since {-days} days")
     return reasons

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import RELOAD, Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
-from agent.model.state import Licensing, RegistrationState, State
+from agent.model.state import Licensing, RegistrationState, State, lists
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, impossible, offered
 
@@ -69,14 +69,9 @@ class _There:
 
     @classmethod
     def of(cls, intent: Intent, state: State) -> _There:
-        shown, listed = state.certificate.value, state.trustpool.value
-        good = (Evidence.NONE, None)
-        return cls(
-            point=Evidence.NONE if shown is None else shown.proves(intent.anchor),
-            pool=None
-            if listed is None
-            else any(entry.certificate.proves(intent.anchor) not in good for entry in listed),
-        )
+        shown, anchor = state.certificate.value, intent.anchor
+        point = Evidence.NONE if shown is None else shown.proves(anchor)
+        return cls(point, state.trustpool.part(lambda pool: lists(pool, anchor)).value)
 
     @property
     def proven(self) -> bool:

@@ -290,32 +290,29 @@ class Run:
             if self.ssh is not None and shell is not None:
                 self.ssh.policy = shell
 
-    def further(self, deadline: float) -> Waits[Session]:
-        """Another session beside the one of now, to be closed or adopted; asked for until *deadline* by the clock.
+    def further(self, deadline: float | None = None) -> Waits[Session]:
+        """Another session beside the one of now, to be closed or adopted; asked for as the policy says.
 
-        A device that limits new sessions is asked every few seconds as well, since a trial may be over in a minute.
+        With a *deadline*, by the clock, it is asked for until then, and every few seconds also where the device limits
+        new sessions, since a trial may be over in a minute. A cancellation breaks off the waits between tries, and no
+        turn that was taken.
 
         Raises:
             AgentError: it cannot be opened, or there is nothing to open it with.
         """
-        if self.connect is None:
-            raise SessionLost(
-                "there is no way to open another session",
-                hint="give a connect callable, or push again on a new session",
-            )
-        left = max(0.0, deadline - self.policy.clock())
-        slow = min(self.policy.slow, _LONGEST_WAIT)
-        patient = replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
-        return (yield from self._opened(self.connect, patient))
-
-    def _opened(self, connect: Connector, policy: Policy) -> Waits[Session]:
-        """Another session; a cancellation breaks off the waits between tries, and no turn that was taken."""
+        connect, policy = self.connect, self.policy
+        if connect is None:
+            hint = "give a connect callable, or push again on a new session"
+            raise SessionLost("there is no way to open another session", hint=hint)
+        if deadline is not None:
+            left, slow = max(0.0, deadline - policy.clock()), min(policy.slow, _LONGEST_WAIT)
+            policy = replace(policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
             return connect()
 
-        return policy.repeated(attempt, Waiting.SESSION)
+        return (yield from policy.repeated(attempt, Waiting.SESSION))
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""
@@ -334,13 +331,10 @@ class Run:
         if not self.session.connected:
             if self.session.owned:
                 self.session.close()  # what broke it may have left the connection, and with it the locks
-            if self.changed or self.trial_ends is not None:
-                end = self.trial_ends or self.policy.clock() + self.caution.confirm_timeout
-                self.adopt((yield from self.further(end)))
-            elif self.connect is None:
-                yield from self.further(0.0)
-            else:
-                self.adopt((yield from self._opened(self.connect, self.policy)))
+            end = self.trial_ends
+            if end is None and self.changed:
+                end = self.policy.clock() + self.caution.confirm_timeout
+            self.adopt((yield from self.further(end)))
         return self.session
 
     def cli(self) -> Waits[Ssh]:

@@ -132,11 +132,9 @@ def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], reading
         run.log.end()
     if borrowed:
         return "held by the session's owner; the candidate is as running"
-    return (
-        f"held; candidate compared with running at trustpoint {name} only"
-        if compared
-        else ("held; the candidate could not be compared with running")
-    )
+    if not compared:
+        return "held; the candidate could not be compared with running"
+    return f"held; candidate compared with running at trustpoint {name} only"
 
 
 def _settings(reading: Reading[TrustpointConfig]) -> object:

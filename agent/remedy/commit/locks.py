@@ -124,26 +124,15 @@ def acquire_once(run: Run, wanted: Wanted) -> Waits[list[Reading[Any]]]:
 
 
 def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> Waits[None]:
-    """Judge a refused lock; returns where the candidate was emptied and then locked."""
+    """Judge a refused lock; returns where the candidate could be emptied and then locked."""
     wanted.unsaid += bare(error)
     if target == "candidate" and _dirty(error, wanted.unsaid):
-        said = "its lock is refused and no session is named as the holder"
-        if (yield from _emptied(run, said, error)):
+        yield from discard(run, "its lock is refused and no session is named as the holder", error)
+        if _granted(run, [("candidate", operations.send_lock(run.session, "candidate"))]) is None:
             return
     run.release()
     run.settle()
     raise error
-
-
-def _emptied(run: Run, said: str, error: AgentError) -> Waits[bool]:
-    """Empty a candidate whose lock is refused for its changes, where that may be done, and lock it.
-
-    Raises:
-        Dirty: they are somebody else's.
-    """
-    yield from discard(run, said, error)
-    pending = operations.send_lock(run.session, "candidate")
-    return _granted(run, [("candidate", pending)]) is None
 
 
 def _dirty(error: AgentError, unsaid: int) -> bool:
