@@ -208,13 +208,12 @@ class TrustpointMethod(InstallMethod[S]):
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
 
     def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
-        intent = run.plan.intent
-        reading = yield from certificate(run, intent.trustpoint)
-        return judge(run, intent.trustpoint, intent.anchor, reading), reading.missing
+        reading = yield from certificate(run)
+        return judge(run, reading), reading.missing
 
     def prove(self, run: Run, step: S, after: str) -> Steps[None]:
-        name, fetches = run.plan.intent.trustpoint, isinstance(step, Authenticate) and step.fetches
-        return prove(run, name, step.anchor, after=after, hint=self.missing.format(name), fetches=fetches)
+        hint = self.missing.format(run.plan.intent.trustpoint)
+        return prove(run, after=after, hint=hint, fetches=isinstance(step, Authenticate) and step.fetches)
 
 
 def _unread(state: State) -> Refused | None:
