@@ -267,11 +267,8 @@ def _confirmable(run: Run) -> None:
         return
     typed = any(step.model is ConfigModel.NONE for step in edits)
     if typed or not run.confirmable:
-        raise CapabilityMissing(
-            "a confirmed commit is not possible: "
-            + ("the lines are typed at the CLI" if typed else "it takes confirmed-commit:1.1 and a second session"),
-            hint="use --commit auto or plain",
-        )
+        why = "the lines are typed at the CLI" if typed else "it takes confirmed-commit:1.1 and a second session"
+        raise CapabilityMissing(f"a confirmed commit is not possible: {why}", hint="use --commit auto or plain")
 
 
 def _step(run: Run, step: Step) -> Steps[None]:

@@ -15,11 +15,10 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -223,9 +222,7 @@ class Lease:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 
@@ -277,8 +274,7 @@ class _File:
 
     def sign(self, holder: Holder) -> None:
         """Say in it who has it."""
-        names = ("pid", "host", "user", "run", "since")
-        said = {"router": self.address, **{name: getattr(holder, name) for name in names}}
+        said = {"router": self.address, **asdict(holder)}
         try:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, json.dumps(said).encode(), 0)
