@@ -17,7 +17,7 @@ from agent.model.errors import (
     SchemaError,
 )
 from agent.model.method import Method
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, Waits, classify
@@ -44,10 +44,7 @@ def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
     for place, method in enumerate(run.plan.fallbacks):
         following = yield from _planned(run, method)
         if isinstance(following, Plan):
-            yield Event(
-                run.plan.device, "method", Status.RETRY, f"{run.plan.method.value} did not do; {method.value} next"
-            )
-            run.retries += 1
+            yield run.retried("method", f"{run.plan.method.value} did not do; {method.value} next")
             return replace(following, fallbacks=run.plan.fallbacks[place + 1 :])
         yield run.ended(f"method {method.value}", Status.SKIPPED, following.reason)
         cure = f" ({following.hint})" if following.hint else ""

@@ -60,10 +60,6 @@ class Locks:
     held: list[operations.Datastore] = field(default_factory=list)
     edited: bool = False
 
-    def on(self, session: Session) -> bool:
-        """Whether running is locked, and by *session*, which lives."""
-        return "running" in self.held and self.session is session and session.connected
-
     def forget(self) -> None:
         """None is held any more."""
         self.session, self.held, self.edited = None, [], False
@@ -242,8 +238,8 @@ class Run:
 
     @property
     def holds_locks(self) -> bool:
-        """Whether the session of now holds the lock of running for this run."""
-        return self.locks.on(self.session)
+        """Whether the session of now lives and holds the lock of running for this run."""
+        return "running" in self.locks.held and self.locks.session is self.session and self.session.connected
 
     def release(self) -> None:
         """Give back what is held, the candidate first emptied of an edit of ours, without waiting for the answers.

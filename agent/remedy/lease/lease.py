@@ -26,7 +26,7 @@ from agent.model.errors import InputError, JournalError
 from agent.model.local.files import read_start
 from agent.model.local.user import state_folder, user_name
 from agent.model.outcome import Wait, Waiting
-from agent.model.unfinished import Unfinished
+from agent.model.unfinished import Unfinished, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed
 from agent.remedy.lease import writeahead
 
@@ -80,10 +80,6 @@ Told = Callable[[str], None]
 Kept = Callable[[Unfinished | None], None]
 
 
-def _nobody(_: object) -> None:
-    """Nobody is told."""
-
-
 def folder() -> Path:
     """Where the leases of this user are.
 
@@ -113,7 +109,7 @@ def prepare(path: Path) -> None:
         ) from error
 
 
-class Lease:
+class Lease(WriteAheadLog):
     """The right to push to one router from this machine, and the write-ahead log of what was begun there.
 
     It is exclusive between the threads of a process, too. Use it in a ``with`` statement, from one thread at a time.
@@ -136,8 +132,8 @@ class Lease:
         path: Path | None = None,
         run: str | None = None,
         policy: Policy | None = None,
-        told: Told = _nobody,
-        kept: Kept = _nobody,
+        told: Told = lambda _: None,
+        kept: Kept = lambda _: None,
     ) -> Self:
         """As :meth:`taken`, its waits slept by the *policy*.
 
@@ -156,8 +152,8 @@ class Lease:
         policy: Policy,
         path: Path | None = None,
         run: str | None = None,
-        told: Told = _nobody,
-        kept: Kept = _nobody,
+        told: Told = lambda _: None,
+        kept: Kept = lambda _: None,
     ) -> Waits[Self]:
         """Hold the router of these *addresses* alone (see :func:`agent.ssh.identity.addresses`), as soon as its
         holder is done: however long that takes, since whoever ended holds nothing.
@@ -188,22 +184,15 @@ class Lease:
         return made
 
     def unfinished(self) -> Unfinished | None:
-        """What an earlier push, or this one, left."""
         return self._left
 
     def begin(self, change: Unfinished) -> None:
-        """Keep *change* in place of what was kept; it is on disk before this returns.
-
-        Raises:
-            JournalError: it cannot be kept.
-        """
         for file in self._files:
             file.keep(change)
         self._left = change
         self._kept(change)
 
     def end(self) -> None:
-        """The end of the change is known."""
         if self._left is None:
             return
         for file in self._files:
