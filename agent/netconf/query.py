@@ -12,7 +12,7 @@ from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
-from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify
+from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Pending, Session
 from agent.netconf.yang.schema import findings
 
@@ -49,23 +49,16 @@ class Query(Generic[T]):
         return operations.send_get(session, self.subtree(), what=self.what)
 
     def read(self, pending: Pending | None) -> Reading[T]:
-        """The reading of an answer; errors that a repeat may cure are raised, others become the reason.
+        """The reading of an answer; what cannot be decoded becomes the reason.
 
         An answer with nothing of the module in it is as empty as one with nothing in it at all.
 
         Raises:
-            AgentError: session lost, no answer in time, a transient rpc-error, access denied.
+            AgentError: as of :meth:`Pending.result`.
         """
         if pending is None or self.decode is None:
             return Reading(missing=self.missing or f"{self.what}: nothing to ask")
-        try:
-            data = pending.result().data
-        except AccessDenied:
-            raise
-        except RPCError as error:
-            if classify(error) in (Disposition.NEXT_MODEL, Disposition.PERMANENT):
-                return Reading(source=self.source, missing=f"{self.what}: {error.message}")
-            raise
+        data = pending.result().data
         with findings() as found:
             try:
                 value, missing = None if data is None else self.decode(data), None

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -144,19 +145,15 @@ def _opened(path: Path) -> int:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         file = os.open(path, flags, 0o600)
+        with ExitStack() as undo:
+            undo.callback(os.close, file)
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                why = "it is another user's" if stat.S_ISREG(found.st_mode) else "it is no plain file"
+                raise InputError(f"{path}: no trace can be written there: {why}", hint=_HINT)
+            os.fchmod(file, 0o600)
+            undo.pop_all()
     except OSError as error:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
         raise InputError(f"{path}: no trace can be written there: {why}", hint=_HINT) from error
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            why = "it is another user's" if stat.S_ISREG(found.st_mode) else "it is no plain file"
-            raise InputError(f"{path}: no trace can be written there: {why}", hint=_HINT)
-        os.fchmod(file, 0o600)
-    except OSError as error:
-        os.close(file)
-        raise InputError(f"{path}: no trace can be written there: {error.strerror or error}", hint=_HINT) from error
-    except InputError:
-        os.close(file)
-        raise
     return file

@@ -64,7 +64,6 @@ def _may_go_on(error: AgentError) -> bool:
 
 
 def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
-    """The method's plan, or why there is none."""
     intent = replace(run.plan.intent, method=method)
     try:
         if METHODS[method].by_cli:

@@ -107,7 +107,6 @@ def _wanted(intent: Intent, state: State) -> tuple[Method, ...]:
 
 
 def _impossible(intent: Intent, state: State) -> str:
-    """Why no method is left."""
     if intent.method is not Method.AUTO:
         return impossible(intent.method, state.access)
     reasons = state.access.reasons or tuple(dict(state.access.refusals).values())

@@ -48,11 +48,7 @@ def confirm(run: Run, change: Change, persist: str) -> Steps[None]:
 
 
 def _seen(run: Run, change: Change, second: Session) -> Waits[TrustpointConfig | None]:
-    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
-
-    Raises:
-        AgentError: it cannot.
-    """
+    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached."""
     reading = yield from running(run, change, session=second)
     if reading.answered and change.holds(reading):
         return reading.value
@@ -109,7 +105,6 @@ def _found_out(run: Run, change: Change, persist: str, second: Session | None, l
 
 
 def _ok(run: Run, pending: Pending | None) -> bool:
-    """Whether the late answer is an ok."""
     if pending is None:
         return False
     try:

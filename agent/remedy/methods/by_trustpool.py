@@ -104,7 +104,6 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
 
 
 def _refused(intent: Intent, state: State) -> Refused | None:
-    """Why no import is offered."""
     if not intent.has_bundle:
         return Refused("a trustpool import needs a bundle", "give --bundle FILE or --bundle-url URL")
     if state.cli is not None:

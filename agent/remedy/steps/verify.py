@@ -107,11 +107,7 @@ def certificate(run: Run) -> Waits[Reading[Certificate]]:
 
 
 def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Certificate]]:
-    """The reading by *ask*; once more on another session where the one of now is lost or silent.
-
-    Raises:
-        AgentError: as of :func:`agent.netconf.query.ask`, the second time as well; or no session can be opened.
-    """
+    """The reading by *ask*; once more on another session where the one of now is lost or silent."""
     try:
         return (yield from ask((yield from run.alive()), query, run.policy))
     except UNANSWERED as error:
