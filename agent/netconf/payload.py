@@ -238,7 +238,8 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
         if switch:
             del element.attrib[_IF]
         if not values[word] if switch else values[word] is None:
-            _remove(element)
+            if (parent := element.getparent()) is not None:
+                parent.remove(element)
         elif not switch:
             element.text = _text(word, values[word])
     etree.cleanup_namespaces(root)
@@ -276,9 +277,3 @@ def _text(word: str, value: str | bool | None) -> str:
             hint="correct the value",
         )
     return text
-
-
-def _remove(element: Element) -> None:
-    parent = element.getparent()
-    if parent is not None:
-        parent.remove(element)

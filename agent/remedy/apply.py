@@ -30,7 +30,7 @@ from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session
 from agent.remedy.commit.change import begun_anew
 from agent.remedy.commit.claim import Installing, claim, tidy
-from agent.remedy.commit.configure import configure
+from agent.remedy.commit.configure import change_of, configure
 from agent.remedy.commit.recover import recover
 from agent.remedy.commit.rollback import restore
 from agent.remedy.commit.trial import cancelled
@@ -41,7 +41,6 @@ from agent.remedy.plan import plan as make_plan
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
-from agent.xr import trustpoint
 from agent.xr.cli.sshport import Ssh
 
 _log = logging.getLogger(__name__)
@@ -251,7 +250,7 @@ def _prepare(run: Run) -> None:
     for step in run.plan.steps:
         match step:
             case ConfigureTrustpoint() if step.model is not ConfigModel.NONE:
-                trustpoint.config_edit(schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces)
+                change_of(step).content(schema)
             case Installation():
                 METHODS[step.method].check(schema, step)
 

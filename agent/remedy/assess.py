@@ -208,11 +208,9 @@ class _Judge:
             self.reasons.append(f"release {release} has the fix {', '.join(sorted(fixed))}")
             return VerdictKind.NOT_AFFECTED
         if notice.lists(release):
-            self.reasons.append(
-                f"release {release} is on the list of {notice.name}"
-                if notice.affected is not None
-                else f"{notice.name} names all releases but the fixed ones, and {release} is none of these"
-            )
+            listed = f"release {release} is on the list of {notice.name}"
+            others = f"{notice.name} names all releases but the fixed ones, and {release} is none of these"
+            self.reasons.append(others if notice.affected is None else listed)
             return VerdictKind.AFFECTED
         first = notice.fixed(release)
         if first is not None:

@@ -39,8 +39,9 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
         done = [*notes, *steps, *_afterwards(intent, state, installed=installs)]
         if there.proven:  # nothing is left but the import, where --then asks for it and it is possible
             return _plan(intent, state, there, Method.TRUSTPOOL, done)
-        made = _plan(intent, state, there, method, done)
-        return replace(made, fallbacks=_possible(wanted[place + 1 :], intent, state, there))
+        following = {one: _steps(one, intent, state, there) for one in wanted[place + 1 :]}
+        possible = tuple(one for one, taken in following.items() if not isinstance(taken, Refused))
+        return replace(_plan(intent, state, there, method, done), fallbacks=possible)
     return _refused(state, refusals)
 
 
@@ -119,7 +120,9 @@ def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[
     steps: list[Step] = []
     if not (made.at_trustpoint and there.proven):
         if made.at_trustpoint and there.point is None:
-            return _other_certificate(intent, state)
+            shown = state.certificate.value
+            said = f"trustpoint {intent.trustpoint} holds another certificate: {shown.name if shown else 'none'}"
+            return Refused(said, "use another --trustpoint, or remove that certificate first")
         found = offered(method, intent, state)
         if isinstance(found, Refused):
             return found
@@ -132,18 +135,6 @@ def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[
     elif made.lasts is False:
         steps.append(Note(RELOAD, about="reload"))
     return steps
-
-
-def _other_certificate(intent: Intent, state: State) -> Refused:
-    shown = state.certificate.value.name if state.certificate.value else "none"
-    return Refused(
-        f"trustpoint {intent.trustpoint} holds another certificate: {shown}",
-        "use another --trustpoint, or remove that certificate first",
-    )
-
-
-def _possible(methods: tuple[Method, ...], intent: Intent, state: State, there: _There) -> tuple[Method, ...]:
-    return tuple(method for method in methods if not isinstance(_steps(method, intent, state, there), Refused))
 
 
 def _afterwards(intent: Intent, state: State, *, installed: bool = False) -> list[Step]:

@@ -19,6 +19,7 @@ from agent.xr.cli.sshport import Ssh
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT, _DOUBLINGS = 5.0, 300.0, 6
+_WATCHED = ("registration", "authorization", "last_comm_success", "last_comm_time", "fail_message", "transport", "url")
 _NOTHING = "the device shows no licensing state, or this user may not read it"
 
 
@@ -142,8 +143,8 @@ class Watch:
             )
         if seen is None:
             return Sample(self._now(), self._device, error=reading.missing or _NOTHING, kind="no-data")
-        changed = _changes(self._before, seen)
-        self._before = seen
+        before, self._before = self._before or seen, seen
+        changed = tuple(name for name in _WATCHED if getattr(before, name) != getattr(seen, name))
         return Sample(self._now(), self._device, seen, changed, reached=self._reached(seen))
 
     def failed(self, error: AgentError) -> Sample:
@@ -187,10 +188,3 @@ class Watch:
                 session.close()
             except AgentError as error:
                 log.debug("%s: close: %s", self._device, error.message)
-
-
-_WATCHED = ("registration", "authorization", "last_comm_success", "last_comm_time", "fail_message", "transport", "url")
-
-
-def _changes(before: Licensing | None, now: Licensing) -> tuple[str, ...]:
-    return () if before is None else tuple(name for name in _WATCHED if getattr(before, name) != getattr(now, name))

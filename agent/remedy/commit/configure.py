@@ -76,7 +76,7 @@ def commit(run: Run, change: Change) -> Steps[None]:
         discard_edit(run)
         raise
     said = change.model.value
-    yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
+    yield run.ended("edit-config", Status.DONE, f"{said}; validated" if run.session.capabilities.validate else said)
     run.policy.check()
     persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
     yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
@@ -88,16 +88,12 @@ def commit(run: Run, change: Change) -> Steps[None]:
     run.log.end()
 
 
-def _validates(run: Run) -> bool:
-    return run.session.capabilities.validate
-
-
 def _edit(run: Run, change: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
     edit = operations.send_edit_config(session, change.content(session.schema))
     try:
-        validate = operations.send_validate(session) if _validates(run) else None
+        validate = operations.send_validate(session) if session.capabilities.validate else None
     except SessionLost:
         edit.result()  # it is lost as well, and says so
         raise
