@@ -81,7 +81,9 @@ class Reply:
 class Pending:
     """A request on its way; :meth:`result` waits for its answer."""
 
-    def __init__(self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str = "") -> None:
+    def __init__(
+        self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str, quiet: Unlogged | None
+    ) -> None:
         self.operation = operation
         self.writes = writes
         self._session = session
@@ -91,11 +93,7 @@ class Pending:
         self._answered = threading.Event()
         self._raw: str | None = None
         self._lost: Exception | None = None
-        self._unlogged: Unlogged | None = None
-
-    def suppress_logging(self, transport: Any) -> None:
-        """Let ncclient log nothing of the session until this request is answered, however late that is."""
-        self._unlogged = Unlogged(transport)
+        self._quiet = quiet  # until the request is answered, however late that is
 
     def deliver_reply(self, raw: str) -> None:
         """Called by ncclient's reply listener, in the session's thread."""
@@ -108,8 +106,8 @@ class Pending:
         self._settle()
 
     def _settle(self) -> None:
-        if self._unlogged is not None:
-            self._unlogged.end()
+        if self._quiet is not None:
+            self._quiet.end()
         self._answered.set()
 
     def answered(self) -> bool:
@@ -284,10 +282,9 @@ class Session:
             self.before_write()
         message_id = f"{self._prefix}{next(self._message_ids)}"
         longest = self.timeout if timeout is None else timeout
-        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id)
         message = _rpc(body, message_id)
-        if unlogged:
-            pending.suppress_logging(self._transport)
+        quiet = Unlogged(self._transport) if unlogged else None
+        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id, quiet=quiet)
         self._listener.register(message_id, pending)
         if writes:
             self._writing = pending

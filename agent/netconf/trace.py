@@ -111,8 +111,10 @@ class TraceFile:
         with self._lock:
             time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
             head = f"{time} {spelled(message.device)} {message.channel.value} {session} {message.direction.value}"
+            record = f"{head}\n  {text}\n".encode()
             try:
-                self._write(f"{head}\n  {text}\n".encode())
+                while self._file is not None and record:
+                    record = record[os.write(self._file, record) :]
             except OSError as error:
                 self._end()
                 failure = error
@@ -123,10 +125,6 @@ class TraceFile:
         """End the trace; what comes later is not written. Closing again does nothing."""
         with self._lock:
             self._end()
-
-    def _write(self, record: bytes) -> None:
-        while self._file is not None and record:
-            record = record[os.write(self._file, record) :]
 
     def _end(self) -> None:
         if self._file is not None:

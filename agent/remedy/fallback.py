@@ -54,12 +54,8 @@ def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
 
 
 def _may_go_on(error: AgentError) -> bool:
-    if isinstance(error, RPCError):
-        return not isinstance(error, LockDenied) and classify(error) in (
-            Disposition.PERMANENT,
-            Disposition.NEXT_MODEL,
-            Disposition.ONCE,
-        )
+    if isinstance(error, RPCError) and not isinstance(error, LockDenied):
+        return classify(error) in (Disposition.PERMANENT, Disposition.NEXT_MODEL, Disposition.ONCE)
     return isinstance(error, _ANOTHER_MAY)
 
 

@@ -43,9 +43,10 @@ class TrustAnchor:
     not_after: datetime
 
     @classmethod
+    @cache
     def bundled(cls) -> TrustAnchor:
         """IdenTrust Commercial Root CA 1, the root that Cisco's licensing servers chain to."""
-        return _bundled()
+        return cls.from_file(directory("remedy") / "notices" / "fn72290" / "root.pem")
 
     @classmethod
     def from_file(cls, path: str | Path) -> TrustAnchor:
@@ -110,11 +111,6 @@ def damaged() -> tuple[type[Exception], ...]:
         x509.InvalidVersion,
         x509.UnsupportedGeneralNameType,
     )
-
-
-@cache
-def _bundled() -> TrustAnchor:
-    return TrustAnchor.from_file(directory("remedy") / "notices" / "fn72290" / "root.pem")
 
 
 def _load(pem: bytes, source: str) -> TrustAnchor:
