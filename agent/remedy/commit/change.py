@@ -96,6 +96,16 @@ def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
         yield from run.policy.pause(run.policy.first, Waiting.BUSY, said)
 
 
+def cancel(run: Run, persist: str) -> bool:
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except RPCError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+    return True
+
+
 def discard_edit(run: Run) -> None:
     """Empty the candidate of our edit under the locks that are held; a lost session does so by itself."""
     session = run.session

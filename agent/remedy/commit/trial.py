@@ -10,7 +10,7 @@ from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.retry import Waits
 from agent.netconf.session import Pending, Reply, Session
-from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, running
+from agent.remedy.commit.change import Change, NotCommitted, cancel, discard_edit, holds, running
 from agent.remedy.commit.uncertain import Fate, answered_late, fate
 from agent.remedy.run import LATE, Run, Steps
 
@@ -153,19 +153,15 @@ def _taken_back(run: Run, persist: str) -> bool:
 
 
 def cancelled(run: Run, persist: str) -> bool:
-    """Whether the device took the commit on trial back; where it knows no such trial, that is over already.
+    """As :func:`cancel`, of this run's own commit.
 
     The lock of running is given up ahead of it: there are servers that take nothing back while anybody holds it, and
     yet answer with ok.
     """
-    held = run.holds_locks
-    if held:
+    if run.holds_locks:
         run.locks.held.remove("running")
         run.loose.append(("unlock running", operations.send_unlock(run.session, "running")))
-    try:
-        operations.cancel_commit(run.session, persist=persist)
-    except RPCError as error:
-        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+    if not cancel(run, persist):
         return False
     _over(run)
     # There are servers that leave in the candidate what they take back, and do not count it as changed.
