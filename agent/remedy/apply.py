@@ -113,8 +113,7 @@ def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
 def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | None) -> Steps[Outcome]:
     try:
         outcome = yield from _steps(run)
-        run.release()
-        run.settle()
+        run.give_back()
         outcome = replace(outcome, steps=tuple(run.records))  # with what could not be given back
         if at_end is not None and (reading := at_end(run.session)) is not None:
             yield from reading
@@ -122,8 +121,7 @@ def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | Non
         _abandoned(run)
         raise
     finally:
-        run.release()
-        run.settle()
+        run.give_back()
         run.close_reopened()
     yield _last(outcome)
     return outcome
@@ -143,8 +141,7 @@ def _tidied(run: Run) -> Steps[None]:
     except AgentError as error:
         yield run.ended(run.current, Status.FAILED, error.message)
     finally:
-        run.release()
-        run.settle()
+        run.give_back()
         run.close_reopened()
 
 

@@ -116,25 +116,21 @@ def _impossible(intent: Intent, state: State) -> str:
 
 def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[Step] | Refused:
     """The steps by which *method* brings the certificate, and the trustpool import that may follow."""
-    made = METHODS[method]
-    steps: list[Step] = []
+    made, imports = METHODS[method], intent.then_trustpool and not there.imported()
+    wanted: list[Method] = [Method.TRUSTPOOL] if imports else []
     if not (made.at_trustpoint and there.proven):
         if made.at_trustpoint and there.point is None:
             shown = state.certificate.value
             said = f"trustpoint {intent.trustpoint} holds another certificate: {shown.name if shown else 'none'}"
             return Refused(said, "use another --trustpoint, or remove that certificate first")
-        found = offered(method, intent, state)
+        wanted.insert(0, method)
+    steps: list[Step] = []
+    for one in wanted:
+        found = offered(one, intent, state)
         if isinstance(found, Refused):
             return found
         steps += found
-    if intent.then_trustpool and not there.imported():
-        found = offered(Method.TRUSTPOOL, intent, state)
-        if isinstance(found, Refused):
-            return found
-        steps += found
-    elif made.lasts is False:
-        steps.append(Note(RELOAD, about="reload"))
-    return steps
+    return steps if imports or made.lasts is not False else [*steps, Note(RELOAD, about="reload")]
 
 
 def _afterwards(intent: Intent, state: State, *, installed: bool = False) -> list[Step]:

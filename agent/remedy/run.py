@@ -258,6 +258,11 @@ class Run:
                 log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
         self.locks.forget()
 
+    def give_back(self) -> None:
+        """As :meth:`release`, and wait for the answers."""
+        self.release()
+        self.settle()
+
     def abandon(self) -> None:
         """End a session of our own that did not answer as it should: with it the device drops its locks and candidate.
 

@@ -91,8 +91,7 @@ def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
                 raise
             said = f"{error.message}; begun anew on another session"
         yield run.retried(run.current, said)
-        run.release()
-        run.settle()
+        run.give_back()
         yield from run.policy.pause(run.policy.first, Waiting.BUSY, said)
 
 

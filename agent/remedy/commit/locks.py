@@ -130,8 +130,7 @@ def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: Agen
         yield from discard(run, "its lock is refused and no session is named as the holder", error)
         if _granted(run, [("candidate", operations.send_lock(run.session, "candidate"))]) is None:
             return
-    run.release()
-    run.settle()
+    run.give_back()
     raise error
 
 
@@ -207,8 +206,7 @@ def discard(run: Run, how: str, cause: AgentError | None) -> Waits[None]:
     else:
         left = run.log.unfinished()
         said = f"; trustpoint {left.trustpoint} may be in it as a push left it" if left else ""
-        run.release()
-        run.settle()
+        run.give_back()
         raise Dirty(
             f"the candidate holds uncommitted changes of somebody else: {how}{said}",
             hint="commit or discard them there, or use --discard-foreign",

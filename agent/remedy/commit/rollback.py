@@ -50,8 +50,7 @@ def _left(run: Run, said: str, status: Status = Status.FAILED) -> Event:
 
 def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     if first.model is ConfigModel.NONE:
-        run.release()  # a lock of ours would refuse the commit at the CLI
-        run.settle()
+        run.give_back()  # a lock of ours would refuse the commit at the CLI
     else:
         yield from run.alive()
         with uncommitted(run):
