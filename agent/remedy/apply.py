@@ -25,7 +25,7 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import ConfigModel
-from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
+from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session
 from agent.remedy.commit.change import begun_anew
@@ -96,7 +96,9 @@ def carry_out(
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         if (left := log.unfinished()) is not None:
-            run = Run(session, _nothing(plan, left), make_plan, policy, connect, ssh, log, turn, started=policy.clock())
+            intent = Intent(trustpoint=left.trustpoint)
+            nothing = Plan(plan.device, intent, Method.RPC, plan.config_model, release=plan.release)
+            run = Run(session, nothing, make_plan, policy, connect, ssh, log, turn, started=policy.clock())
             yield from _logged(run, _tidied(run))
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
@@ -125,12 +127,6 @@ def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | Non
         run.close_reopened()
     yield _last(outcome)
     return outcome
-
-
-def _nothing(skip: Skip, left: Unfinished) -> Plan:
-    """A plan without steps for a device that has none but what an earlier push left there."""
-    intent = Intent(trustpoint=left.trustpoint)
-    return Plan(skip.device, intent, Method.RPC, skip.config_model, steps=(), release=skip.release)
 
 
 def _tidied(run: Run) -> Steps[None]:

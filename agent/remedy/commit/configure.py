@@ -21,8 +21,10 @@ from agent.model.errors import (
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
 from agent.netconf import operations
+from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Pending
+from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget
 from agent.remedy.commit.trial import confirm
@@ -41,16 +43,12 @@ def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
 
 def change_of(step: ConfigureTrustpoint) -> Change:
     """What *step* changes."""
-    return Change(
-        step.trustpoint,
-        step.model,
-        step.before,
-        step.enrollment,
-        lambda schema: trustpoint.config_edit(
-            schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces
-        ),
-        step.diff()[-1].lstrip("+ "),
-    )
+    name, model, wanted = step.trustpoint, step.model, step.enrollment
+
+    def content(schema: Schema) -> Element:
+        return trustpoint.config_edit(schema, model, name, wanted, replaces=step.replaces)
+
+    return Change(name, model, step.before, wanted, content, wanted.cli)
 
 
 def commit(run: Run, change: Change) -> Steps[None]:

@@ -150,18 +150,15 @@ class _Copy:
         """``rpc copy``; None where it was refused or brought nothing, which ``refusal`` explains."""
         try:
             said = trustpool.copy((yield from self._run.alive()), self._name, source=self._storage, destination=_TMP)
+            self._tried = True
+            if self._seen():
+                return "rpc copy"
+            self.refusal = f"it brought no file there: {said or 'no response'}"
         except RPCError as error:
             self.refusal = error.message
-            return None
         except OutcomeUnknown as error:
-            self._tried = True
-            self.refusal = error.message
+            self._tried, self.refusal = True, error.message
             yield from self._run.alive()
-            return None
-        self._tried = True
-        if self._seen():
-            return "rpc copy"
-        self.refusal = f"it brought no file there: {said or 'no response'}"
         return None
 
     def by_cli(self) -> str:
