@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.outcome import Waiting
@@ -77,22 +78,13 @@ def poll(
     """
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
-    watch = Watch(
-        connect,
-        lambda session: read_licensing(session, policy, ssh),
-        until,
-        interval=interval,
-        policy=policy,
-        now=now,
-        device=device,
-    )
+    read = partial(read_licensing, policy=policy, ssh=ssh)
+    watch = Watch(connect, read, until, interval=interval, policy=policy, now=now, device=device)
     try:
         while True:
             sample = completed(watch.sample(), policy)
             yield sample
-            if sample.reached:
-                return
-            if end is not None and policy.clock() + watch.wait > end:
+            if sample.reached or (end is not None and policy.clock() + watch.wait > end):
                 return
             completed(policy.pause(watch.wait, Waiting.INTERVAL), policy)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -280,16 +280,11 @@ class Run:
     @contextmanager
     def unbroken(self) -> Iterator[None]:
         """No cancellation breaks the block off: what was begun in it is seen through."""
-        policy, self.policy = self.policy, self.policy.unstopped()
-        shell = self.ssh.policy if self.ssh else None
-        if self.ssh is not None:
-            self.ssh.policy = self.ssh.policy.unstopped()
-        try:
+        with ExitStack() as undo:
+            for one in (self, self.ssh) if self.ssh else (self,):
+                undo.callback(setattr, one, "policy", one.policy)
+                one.policy = one.policy.unstopped()
             yield
-        finally:
-            self.policy = policy
-            if self.ssh is not None and shell is not None:
-                self.ssh.policy = shell
 
     def further(self, deadline: float | None = None) -> Waits[Session]:
         """Another session beside the one of now, to be closed or adopted; asked for as the policy says.
