@@ -311,20 +311,17 @@ class Session:
         """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
         if self._closed:
             return
-        self._closed = True
         self._schema = None  # it may ask the device through this session, and would keep it alive with itself
-        if not self.owned:
-            return
-        if self._transport.connected:
-            self._closed = False
+        if self.owned and self._transport.connected:
             try:
                 wait = min(_CLOSE_TIMEOUT, self.timeout)
                 self.call(payload.template("close-session"), operation="close-session", timeout=wait)
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
-            self._closed = True
-        self._transport.close()
-        self._transport.remove_listener(self._listener)
+        self._closed = True
+        if self.owned:
+            self._transport.close()
+            self._transport.remove_listener(self._listener)
 
     def _settled(self, pending: Pending) -> None:
         if self._writing is pending:

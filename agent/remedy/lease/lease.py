@@ -62,14 +62,9 @@ class Holder:
     def read(cls, file: int) -> Holder | None:
         """Who signed the open *file*; None where nobody did yet, or nobody of ours."""
         try:
-            found = json.loads(os.pread(file, _LARGEST, 0))
-            pid, run = found["pid"], found["run"]
-            told = [found[name] for name in ("host", "user", "since")]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return writeahead.converted(os.pread(file, _LARGEST, 0), cls)
+        except (OSError, ValueError):
             return None
-        if not isinstance(pid, int) or not all(isinstance(one, str) for one in (*told, run or "")):
-            return None
-        return cls(pid, told[0], told[1], run, told[2])
 
     def __str__(self) -> str:
         run = f", run {self.run}" if self.run else ""
