@@ -19,7 +19,6 @@ from agent.netconf.yang.schema import findings
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-S = TypeVar("S")
 
 EMPTY_WAITS = (0.2, 0.4, 0.8)
 """Seconds between repeats of a read that came back empty although the device should have the data."""
@@ -93,20 +92,18 @@ def collect(
     Raises:
         AgentError: as of :func:`ask`.
     """
-    found: list[Reading[Any] | ReplyTimeout] = []
+    found: list[Reading[Any]] = []
+    silent: ReplyTimeout | None = None
     for query, pending in zip(queries, flying, strict=True):
         try:
             found.append((yield from settle(session, query, pending, policy)))
             answers |= pending is not None
         except ReplyTimeout as error:
-            found.append(error)
-    silent = next((one for one in found if isinstance(one, ReplyTimeout)), None)
+            silent = silent or error
+            found.append(Reading(source=query.source, missing=f"{query.what}: {error.message}"))
     if silent is not None and not answers:
         raise silent
-    return [
-        Reading(source=query.source, missing=f"{query.what}: {one.message}") if isinstance(one, ReplyTimeout) else one
-        for query, one in zip(queries, found, strict=True)
-    ]
+    return found
 
 
 def ask_one(session: Session, query: Query[T], policy: Policy) -> Waits[Reading[T]]:
@@ -141,7 +138,6 @@ def settle(session: Session, query: Query[T], pending: Pending | None, policy: P
     never = (ReplyTimeout, SessionLost)
     try:
         return (yield from policy.repeated(attempt, Waiting.BUSY, never=never, told=told))
-    except AccessDenied as error:
-        return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
     except RPCError as error:
-        return Reading(source=query.source, missing=f"{query.what}: {error.message}")
+        hint = f"; {error.hint}" if isinstance(error, AccessDenied) else ""
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}{hint}")
