@@ -115,8 +115,8 @@ _REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE
 _XML_TAG = re.compile(r"<[^>]*>")
 
 
-def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
-    """What *error* asks for; *deleting* makes ``data-missing`` a success.
+def classify(error: BaseException) -> Disposition:
+    """What *error* asks for.
 
     An rpc-error is judged by its error-tag, then its error-info, then its text, since XR often omits the message. Of
     several errors in one reply the gravest counts, warnings not at all. A read harms nobody: one that just failed is
@@ -129,14 +129,14 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
             return Disposition.READ_BACK
         case RPCError():
             reading = error.operation.partition(" ")[0] in _READS
-            found = [_of(info, deleting, reading) for info in error.errors if info.is_error]
+            found = [_of(info, reading) for info in error.errors if info.is_error]
             return max(found, key=list(Disposition).index, default=Disposition.PERMANENT)
         case ReplyTimeout() | SessionLost():
             return Disposition.TRANSIENT
         case ConnectError():
             return Disposition.SLOW if error.rate_limited else Disposition.TRANSIENT
         case ConsoleError() if not error.unauthorized:
-            said = _of(RpcErrorInfo(message=error.message), deleting=False, reading=False)  # the router's words in it
+            said = _of(RpcErrorInfo(message=error.message), reading=False)  # the router's words in it
             return said if said in (Disposition.TRANSIENT, Disposition.SLOW) else Disposition.PERMANENT
     return Disposition.PERMANENT
 
@@ -158,9 +158,7 @@ def _bare(error: RpcErrorInfo) -> bool:
     return error.tag == "operation-failed" and silent
 
 
-def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
-    if error.tag == "data-missing" and deleting:
-        return Disposition.SUCCESS
+def _of(error: RpcErrorInfo, reading: bool) -> Disposition:
     if error.tag in _TAGS:
         return _TAGS[error.tag]
     if error.tag is None and error.session_id is not None:
