@@ -37,7 +37,6 @@ from agent.remedy.commit.trial import cancelled
 from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.plan import plan as make_plan
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
@@ -98,12 +97,12 @@ def carry_out(
         if (left := log.unfinished()) is not None:
             intent = Intent(trustpoint=left.trustpoint)
             nothing = Plan(plan.device, intent, Method.RPC, plan.config_model, release=plan.release)
-            run = Run(session, nothing, make_plan, policy, connect, ssh, log, turn, started=policy.clock())
+            run = Run(session, nothing, policy, connect, ssh, log, turn, started=policy.clock())
             yield from _logged(run, _tidied(run))
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, make_plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 

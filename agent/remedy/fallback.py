@@ -21,6 +21,7 @@ from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, Waits, classify
+from agent.remedy.commit.claim import planned
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation
 from agent.remedy.run import Run, Steps
@@ -71,4 +72,4 @@ def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
         raise Interrupted(said, hint=error.hint) from error
     except AgentError as error:
         return Skip(run.plan.device, error.message, error.hint)
-    return run.planned(intent, state)
+    return planned(run, intent, state)

@@ -12,8 +12,8 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
-from agent.model.state import Enrollment, State, TrustpointConfig
+from agent.model.plan import ConfigureTrustpoint, Plan
+from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy, Waits
@@ -70,7 +70,6 @@ class Run:
     """What the steps of one push share.
 
     Attributes:
-        planner: makes the plan anew from what is there by then.
         connect: opens a further session to the same device; without it a lost session ends the push.
         turn: takes a turn to do so; in how many seconds it comes.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
@@ -91,7 +90,6 @@ class Run:
 
     session: Session
     plan: Plan
-    planner: Callable[[Intent, State], Plan | Skip]
     policy: Policy
     connect: Connector | None = None
     ssh: Ssh | None = None
@@ -153,11 +151,6 @@ class Run:
         if besides is None:
             besides = self.before.further if self.before else {}
         return there.further == besides
-
-    def planned(self, intent: Intent, state: State) -> Plan | Skip:
-        """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
-        made = self.planner(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
-        return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""
