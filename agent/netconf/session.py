@@ -126,11 +126,9 @@ class Pending:
         try:
             left = self._until - clock.now()
             if not clock.wait(self._answered, left, self._session.session_id, self._message_id):
-                raise ReplyTimeout(
-                    f"{self.operation} got no answer within {self._timeout:g} s",
-                    device=device,
-                    hint="the device is busy or hangs; try again, or give a longer --timeout",
-                )
+                hint = "the device is busy or hangs; try again, or give a longer --timeout"
+                said = f"{self.operation} got no answer within {self._timeout:g} s"
+                raise ReplyTimeout(said, device=device, hint=hint)
             if self._lost is not None:
                 # What ncclient says when a session ends quotes the bytes on their way, secrets included.
                 told = self._lost if isinstance(self._lost, AgentError | OSError) else None
@@ -139,11 +137,8 @@ class Pending:
         except UNANSWERED as error:
             if not self.writes:
                 raise
-            raise OutcomeUnknown(
-                f"{self.operation} was sent and its answer lost: {error.message}",
-                device=device,
-                hint="read the state before anything else",
-            ) from error
+            said = f"{self.operation} was sent and its answer lost: {error.message}"
+            raise OutcomeUnknown(said, device=device, hint="read the state before anything else") from error
         finally:
             self._session._settled(self)
 

@@ -196,10 +196,8 @@ class _Judge:
             return VerdictKind.UNKNOWN
         release = software.release
         if self._elsewhere:
-            self.reasons.append(
-                f"{notice.name} is about {notice.root.name}: what it says of release {release} and of servers tells "
-                f"nothing of {self._anchor.name}"
-            )
+            said = f"what it says of release {release} and of servers tells nothing of {self._anchor.name}"
+            self.reasons.append(f"{notice.name} is about {notice.root.name}: {said}")
             return VerdictKind.UNKNOWN
         for defect in sorted(software.fixes & notice.related.keys()):
             self.reasons.append(f"release {release} has {defect}: {notice.related[defect]}")

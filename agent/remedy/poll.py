@@ -128,11 +128,8 @@ class Watch:
         self._failures, self.wait = 0, self._interval
         seen = reading.value
         if seen is None and reading.source is None:
-            raise CapabilityMissing(
-                reading.missing or "no licensing model",
-                device=self._device,
-                hint="on this release only the CLI over SSH shows it: leave --no-ssh out",
-            )
+            hint = "on this release only the CLI over SSH shows it: leave --no-ssh out"
+            raise CapabilityMissing(reading.missing or "no licensing model", device=self._device, hint=hint)
         if seen is None:
             return Sample(self._now(), self._device, error=reading.missing or _NOTHING, kind="no-data")
         before, self._before = self._before or seen, seen
