@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import RELOAD, Verdict, VerdictKind
-from agent.model.state import AuthorizationState, Licensing, State, TransportType, lists
+from agent.model.state import AuthorizationState, Licensing, LicensingTransport, Reporting, State, TransportType, lists
 from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice, release_number
 
@@ -91,7 +91,7 @@ class _Judge:
 
     def __init__(self, state: State, anchor: TrustAnchor, now: datetime, notice: Notice) -> None:
         self._state, self._anchor, self._now, self._notice = state, anchor, now, notice
-        self.licence = state.licensing.value
+        self.licence, self._configured = state.licensing.value, state.transport.value or LicensingTransport()
         self.reasons: list[str] = []
         self.warnings: list[str] = []
         self._unproven: str | None = None
@@ -127,13 +127,11 @@ class _Judge:
 
     def by_transport(self) -> VerdictKind | None:
         """Licensing that does not go to the servers concerned, by state or by configuration."""
-        configured = self._state.transport.value
         licence = self.licence or Licensing()
-        reserved = licence.authorization is AuthorizationState.AUTHORIZED_RESERVATION
-        if reserved or (configured is not None and configured.reservation):
+        if licence.authorization is AuthorizationState.AUTHORIZED_RESERVATION or self._configured.reservation:
             self.reasons.append("licences are reserved on the device: it does not contact the servers")
             return VerdictKind.NOT_AFFECTED
-        kind = licence.transport or (configured.kind if configured else None)
+        kind = licence.transport or self._configured.kind
         if kind is TransportType.OFF:
             self.reasons.append("the licensing transport is off: it does not contact the servers")
             return VerdictKind.NOT_AFFECTED
@@ -156,10 +154,8 @@ class _Judge:
 
     def _urls(self) -> tuple[str, ...]:
         """Where licensing goes: the state's word, else what is configured for the transport in use."""
-        configured, licence = self._state.transport.value, self.licence
-        if licence is not None and licence.url:
-            return (licence.url,)
-        return configured.destinations(licence.transport if licence else None) if configured else ()
+        licence = self.licence or Licensing()
+        return (licence.url,) if licence.url else self._configured.destinations(licence.transport)
 
     def by_contact(self) -> VerdictKind | None:
         """A contact that succeeded after the server had changed its root, with peer verification on, needs no cure."""
@@ -286,9 +282,9 @@ class _Judge:
         """Policy-based licensing knows no registration; its reports say how it stands."""
         if self.licence is None or not self.licence.policy_based:
             return
-        report = self._state.reporting.value
-        last = report.last.text if report and report.last else "never, as far as the device shows"
-        following = f", next {report.next.text}" if report and report.next else ""
+        report = self._state.reporting.value or Reporting()
+        last = report.last.text if report.last else "never, as far as the device shows"
+        following = f", next {report.next.text}" if report.next else ""
         self.reasons.append(f"licensing is policy-based: usage was last reported {last}{following}")
 
     def about_verification(self) -> None:
