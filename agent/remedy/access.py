@@ -31,16 +31,7 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
     """
     if capabilities.empty:
         why = capabilities.notes or (NOTHING,)
-        return Access(
-            config_model=ConfigModel.NONE,
-            authenticate=False,
-            renew_auth=False,
-            candidate=False,
-            validate=False,
-            enrollments=frozenset(),
-            reasons=why,
-            refusals=tuple((method, why[-1]) for method in METHODS),
-        )
+        return Access(reasons=why, refusals=tuple((method, why[-1]) for method in METHODS))
     models = trustpoint.config_models(schema)
     model = models[0] if models else ConfigModel.NONE
     evidence = trustpoint.evidence(schema)
