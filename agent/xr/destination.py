@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agent.model.state import LicensingTransport, Reading, TransportType
-from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 from agent.xr import callhome
-from agent.xr.tree import Tree, text, walk
+from agent.xr.tree import Tree, queried, text, walk
 
 NATIVE = "Cisco-IOS-XR-smart-license-cfg"
 UNIFIED = "Cisco-IOS-XR-um-license-smart-cfg"
@@ -36,9 +35,9 @@ _TYPED = {
 def queries(schema: Schema) -> list[Query[LicensingTransport]]:
     """One query for each of the three models; :func:`merged` makes one reading of the answers."""
     return [
-        _query(schema, NATIVE, "/licensing/transport", "filter-transport.smart-license-cfg", _native),
-        _query(schema, UNIFIED, "/license/smart", "filter-transport.um-license-smart-cfg", _unified),
-        _query(schema, CALL_HOME, "/call-home/profiles/profile", "filter-transport.call-home-cfg", _call_home),
+        _query(schema, NATIVE, "/licensing/transport", _native),
+        _query(schema, UNIFIED, "/license/smart", _unified),
+        _query(schema, CALL_HOME, "/call-home/profiles/profile", _call_home),
     ]
 
 
@@ -67,17 +66,13 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
 
 
 def _query(
-    schema: Schema, module: str, path: str, subtree: str, read: Callable[[Tree], LicensingTransport]
+    schema: Schema, module: str, path: str, read: Callable[[Tree], LicensingTransport]
 ) -> Query[LicensingTransport]:
-    if not schema.has(module, path):
-        name = module.removeprefix("Cisco-IOS-XR-")
-        return Query(f"transport of {name}", missing=f"no model of this device has the licensing transport ({name})")
-
-    def decode(data: Element) -> LicensingTransport | None:
-        tree = schema.decode(data, module=module)
+    def seen(tree: Tree) -> LicensingTransport | None:
         return read(tree) if tree else None
 
-    return Query("licensing transport", schema.source(module), lambda: template(subtree), decode, config=True)
+    what, subtree = "licensing transport", f"filter-transport.{module.removeprefix('Cisco-IOS-XR-')}"
+    return queried(schema, what, (module, path), seen, subtree, lacking=f"has the {what}", config=True)
 
 
 def _native(tree: Tree) -> LicensingTransport:

@@ -35,7 +35,7 @@ from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
-from agent.xr.tree import Tree, entries, number, text, walk, yes
+from agent.xr.tree import Tree, entries, number, queried, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
 ACT = "Cisco-IOS-XR-smart-license-act"
@@ -117,14 +117,13 @@ def device_time(shown: str | None) -> DeviceTime | None:
 
 def query(schema: Schema) -> Query[Licensing]:
     """The licensing state in full; no value: the device answered with nothing."""
-    if not schema.has(OPER, f"/{_STATE}/registration/registration-state"):
-        return Query("licensing", missing="no model of this device shows licensing (infra-smartlicense-oper)")
 
-    def decode(data: Element) -> Licensing | None:
-        tree = walk(schema.decode(data, module=OPER), _STATE)
-        return licensing(tree) if tree else None
+    def read(tree: Tree) -> Licensing | None:
+        state = walk(tree, _STATE)
+        return licensing(state) if state else None
 
-    return Query("licensing", schema.source(OPER), lambda: template("filter-licensing"), decode)
+    node = (OPER, f"/{_STATE}/registration/registration-state")
+    return queried(schema, "licensing", node, read, "filter-licensing", lacking="shows licensing")
 
 
 def licensing(tree: Tree) -> Licensing:

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from agent.model.errors import SchemaError
 from agent.model.state import Unreadable
+from agent.netconf.payload import template
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
 
 Tree = Mapping[str, object]
+
+T = TypeVar("T")
+
+
+def queried(
+    schema: Schema,
+    what: str,
+    node: tuple[str, str],
+    read: Callable[[Tree], T | None],
+    subtree: str,
+    *,
+    lacking: str,
+    config: bool = False,
+    **values: str,
+) -> Query[T]:
+    """A query by the filter template *subtree* with its *values*, of whose decoded answer *read* makes the value.
+
+    Where the device lacks the *node* (module, path), it is not sent: no model of this device *lacking*.
+    """
+    module, path = node
+    if not schema.has(module, path):
+        short = module.removeprefix("Cisco-IOS-XR-")
+        return Query(what, missing=f"no model of this device {lacking} ({short})")
+    return Query(
+        what,
+        schema.source(module),
+        lambda: template(subtree, **values),
+        lambda data: read(schema.decode(data, module=module)),
+        config,
+    )
 
 
 def walk(tree: Tree, path: str) -> Tree:
