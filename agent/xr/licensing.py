@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
@@ -35,6 +34,7 @@ from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
+from agent.xr.logs.stamp import MONTHS
 from agent.xr.tree import Tree, entries, number, queried, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
@@ -42,13 +42,14 @@ ACT = "Cisco-IOS-XR-smart-license-act"
 _REGISTER = "register-id-token"
 _STATE = "smart-agent/licensing/state/state-info"
 
-_TIME = re.compile(
-    r"^(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) "
-    r"(?:(?P<year1>\d{4}) (?P<time1>\d\d:\d\d:\d\d)|(?P<time2>\d\d:\d\d:\d\d)(?: (?P<zone2>[A-Z]+))? (?P<year2>\d{4}))"
-    r"(?: (?P<zone>[A-Z]+))?$"
+_DATE = r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2})"
+_YEAR, _CLOCK, _UTC = r"(?P<year>\d{4})", r"(?P<clock>\d\d:\d\d:\d\d)", "(?:UTC|GMT|Z)"
+_FORMS = (
+    re.compile(rf"{_DATE} {_YEAR} {_CLOCK} {_UTC}"),
+    re.compile(rf"{_DATE} {_CLOCK} {_YEAR} {_UTC}"),
+    re.compile(rf"{_DATE} {_CLOCK} {_UTC} {_YEAR}"),
+    re.compile(rf"{_CLOCK}(?:\.\d+)? {_UTC} {_DATE} {_YEAR}"),
 )
-_MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
-_UTC_NAMES = frozenset(("UTC", "GMT", "Z"))
 
 E = TypeVar("E", bound=Enum)
 
@@ -97,20 +98,18 @@ def classify(status: str | None, code: str | None) -> Answer:
 def device_time(shown: str | None) -> DeviceTime | None:
     """A time string of a device; its moment is known only where date, time and UTC are all certain.
 
-    The model gives no format. CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``.
+    The model gives no format. CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``, those of
+    certificates and of the clock ``18:12:23 UTC Thu Jan 16 2014``.
     """
     if not shown:
         return None
-    found = _TIME.match(" ".join(shown.split()))
-    zone = (found["zone"] or found["zone2"]) if found else None
-    if found is None or zone not in _UTC_NAMES or found["month"] not in _MONTHS:
+    text = " ".join(shown.split())
+    found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+    if found is None:
         return DeviceTime(shown)
-    hour, minute, second = (int(part) for part in (found["time1"] or found["time2"]).split(":"))
-    year = int(found["year1"] or found["year2"])
     try:
-        return DeviceTime(
-            shown, datetime(year, _MONTHS[found["month"]], int(found["day"]), hour, minute, second, tzinfo=UTC)
-        )
+        month, day = MONTHS.index(found["month"]) + 1, int(found["day"])
+        return DeviceTime(shown, datetime.fromisoformat(f"{found['year']}-{month:02}-{day:02}T{found['clock']}+00:00"))
     except ValueError:
         return DeviceTime(shown)
 

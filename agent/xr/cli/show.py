@@ -5,10 +5,9 @@ What was not seen is None, never guessed. Licensing has a file of its own: :mod:
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from agent.model.pki.certificate import CONSOLE, Certificate, normal_hex, normal_serial
 from agent.model.pki.names import DistinguishedName
@@ -42,12 +41,6 @@ _OTHER_CERTIFICATE = re.compile(r"^[ \t]*(?:router|general purpose|rsa|id|identi
 _TRUSTPOINT = re.compile(r"^[ \t]*trustpoint[ \t]*:[ \t]*(\S+)", re.IGNORECASE)
 _POOL = re.compile(r"^[ \t]*trustpool[ \t]*:(.*)$", re.IGNORECASE)
 _RULE = re.compile(r"^[ \t]*[=\-*]{5,}[ \t]*$")
-_WEEKDAY_LAST = re.compile(
-    r"^(\d\d:\d\d:\d\d)(?:\.\d+)? ([A-Z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})$"
-)
-_CLOCK = re.compile(
-    r"^[*.]?(\d\d:\d\d:\d\d)(?:\.(\d{1,3}))? ([A-Za-z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})\s*$"
-)
 _VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE)
 _LABEL = re.compile(
     r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE | re.MULTILINE
@@ -59,7 +52,6 @@ _NOTHING = re.compile(
     r"|(?:[a-z]{1,20} ){0,3}certificates?[ \t:]*$|.*\b(?:not found|not configured|does not exist|not exist)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-_MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 
 
 def certificates(text: str, trustpoint: str) -> Certificate | None:
@@ -123,11 +115,12 @@ def trustpoint_config(text: str, name: str) -> TrustpointConfig | None:
 
 def clock(text: str) -> datetime | None:
     """The time of ``show clock``, aware; None where the zone is not UTC or GMT, since other names are ambiguous."""
-    for line in text.splitlines():
-        found = _CLOCK.match(line.strip())
-        if found and found[3] in ("UTC", "GMT"):
-            return _moment(found[1], found[4], found[5], found[6])
-    return None
+    return next(filter(None, (_moment(line.strip().lstrip("*.")) for line in text.splitlines())), None)
+
+
+def _moment(shown: str | None) -> datetime | None:
+    time = device_time(shown)
+    return time.moment if time else None
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
@@ -184,8 +177,8 @@ def _certificate(fields: dict[str, list[str]]) -> Certificate | None:
     return Certificate(
         subject=DistinguishedName.parse(subject) if subject else None,
         issuer=DistinguishedName.parse(issuer) if issuer else None,
-        not_before=_validity(shown.get("start")),
-        not_after=_validity(shown.get("end")),
+        not_before=_moment(shown.get("start")),
+        not_after=_moment(shown.get("end")),
         serial=serial,
         sha1=sha1,
         source=CONSOLE,
@@ -197,24 +190,6 @@ def _joined(name: str, parts: list[str]) -> str:
     if name in ("subject", "issuer"):
         return ",".join(part.rstrip(",") for part in parts)
     return "".join(parts) if name in ("sha1", "serial") else " ".join(parts)
-
-
-def _validity(shown: str | None) -> datetime | None:
-    if not shown:
-        return None
-    found = _WEEKDAY_LAST.match(" ".join(shown.split()))
-    if found and found[2] in ("UTC", "GMT"):
-        return _moment(found[1], found[3], found[4], found[5])
-    time = device_time(shown)
-    return time.moment if time else None
-
-
-def _moment(time: str, month: str, day: str, year: str) -> datetime | None:
-    hour, minute, second = (int(part) for part in time.split(":"))
-    try:
-        return datetime(int(year), _MONTHS[month], int(day), hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
-        return None
 
 
 def _block(text: str, name: str) -> list[str] | None:
