@@ -31,7 +31,7 @@ from yangson.schemanode import (
 )
 
 from agent.model.errors import SchemaError
-from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.payload import NETCONF_NS, Element, local_name, qname
 from agent.netconf.yang.fetched import LIBRARY
 from agent.netconf.yang.library import Variant
 from agent.netconf.yang.values import RAISED, NotOfType, read, said
@@ -111,7 +111,7 @@ class Model:
             SchemaError: with the path and what is wrong there.
         """
         node = self.child(self.schema, payload.tag)
-        local = _local(payload)
+        local = local_name(payload)
         if node is None:
             raise SchemaError(f"{self.module} has no {local}", hint=_UNSENT)
         try:
@@ -133,7 +133,7 @@ class Model:
     def _object(self, element: Element, node: Any, path: str) -> ObjectValue:
         value = ObjectValue()
         for child in element:
-            here = f"{path}/{_local(child)}"
+            here = f"{path}/{local_name(child)}"
             found = self.child(node, child.tag)
             if found is None:
                 raise SchemaError(f"{self.module} has no {here}", hint=_UNSENT)
@@ -260,7 +260,3 @@ def _leaf(element: Element, node: Any, path: str) -> Any:
         return read(node.type, element)[1]
     except NotOfType as error:
         raise SchemaError(f"{path}: {error}", hint=_UNSENT) from error
-
-
-def _local(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
