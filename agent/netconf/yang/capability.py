@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,6 +12,8 @@ from urllib.parse import parse_qs
 from agent.model.errors import ProtocolError
 from agent.netconf.payload import NETCONF_NS, parse, qname
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 _CAPABILITY = "urn:ietf:params:netconf:capability"
 _BASE = "urn:ietf:params:netconf:base"
 _MONITORING = "ietf-netconf-monitoring"
