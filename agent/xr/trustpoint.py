@@ -204,7 +204,7 @@ def _certificate(shown: Tree, source: str) -> Certificate | None:
         SchemaError: the best that would prove it cannot be read; a lesser proof does not outweigh it.
     """
     readable(shown, "certificate-data", "finger-print", "serial-num", "subject")
-    serial, sha1 = text(shown, "serial-num"), text(shown, "finger-print")
+    serial, sha1 = text(shown, "serial-num") or "", text(shown, "finger-print") or ""
     subject, issuer, pem = text(shown, "subject"), text(shown, "issuer"), text(shown, "certificate-data")
     if not (subject or sha1 or pem):
         return None
@@ -213,8 +213,8 @@ def _certificate(shown: Tree, source: str) -> Certificate | None:
         issuer=DistinguishedName.parse(issuer) if issuer else None,
         not_before=_moment(shown.get("certificate-valid-from")),
         not_after=_moment(shown.get("certificate-expires-on")),
-        serial=normal_serial(serial) if serial else None,
-        sha1=normal_hex(sha1) if sha1 else None,
+        serial=normal_serial(serial),
+        sha1=normal_hex(sha1),
         pem=pem,
         source=source,
     )

@@ -16,23 +16,12 @@ from agent.xr.cli.showlicense import licensing as licensing
 from agent.xr.licensing import device_time
 
 _FIELDS = {
-    "serial number": "serial",
-    "certificate serial number": "serial",
-    "subject": "subject",
-    "subject name": "subject",
-    "issued by": "issuer",
-    "issuer": "issuer",
-    "issuer name": "issuer",
-    "validity start": "start",
-    "valid from": "start",
-    "start date": "start",
-    "validity end": "end",
-    "valid to": "end",
-    "end date": "end",
-    "sha1 fingerprint": "sha1",
-    "sha-1 fingerprint": "sha1",
-    "fingerprint": "sha1",
-    "fingerprint sha1": "sha1",
+    "serial": "(?:certificate )?serial number",
+    "subject": "subject(?: name)?",
+    "issuer": "issued by|issuer(?: name)?",
+    "start": "validity start|valid from|start date",
+    "end": "validity end|valid to|end date",
+    "sha1": "sha-?1 fingerprint|fingerprint(?: sha1)?",
 }
 _DIGITS = re.compile(r"[0-9A-Fa-f:. -]+")
 _FIELD = re.compile(r"^[ \t]{0,20}([A-Za-z][A-Za-z0-9 /-]{0,40}?)[ \t]*:[ \t]*(.*)$")
@@ -160,27 +149,27 @@ def _goes_on(name: str, parts: list[str], line: str) -> bool:
 
 
 def _field(line: str) -> tuple[str | None, str]:
-    found = _FIELD.match(line)
-    name = _FIELDS.get(" ".join(found.group(1).lower().split())) if found else None
-    return (name, found.group(2).strip()) if found and name else (None, "")
+    if (found := _FIELD.match(line)) is None:
+        return None, ""
+    said = " ".join(found[1].lower().split())
+    name = next((name for name, words in _FIELDS.items() if re.fullmatch(words, said)), None)
+    return name, found[2].strip() if name else ""
 
 
 def _certificate(fields: dict[str, list[str]]) -> Certificate | None:
     shown = {name: _joined(name, parts) for name, parts in fields.items() if parts}
     subject, issuer = shown.get("subject"), shown.get("issuer")
-    sha1 = normal_hex(shown["sha1"]) if "sha1" in shown else None
-    if sha1 is not None and len(sha1) != 40:
-        sha1 = None
+    sha1 = normal_hex(shown.get("sha1", "")) or ""
+    sha1 = sha1 if len(sha1) == 40 else ""
     if not (subject or sha1):
         return None
-    serial = normal_serial(shown["serial"]) if "serial" in shown else None
     return Certificate(
         subject=DistinguishedName.parse(subject) if subject else None,
         issuer=DistinguishedName.parse(issuer) if issuer else None,
         not_before=_moment(shown.get("start")),
         not_after=_moment(shown.get("end")),
-        serial=serial,
-        sha1=sha1,
+        serial=normal_serial(shown.get("serial", "")),
+        sha1=sha1 or None,
         source=CONSOLE,
     )
 
