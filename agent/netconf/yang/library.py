@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from agent.model.errors import CapabilityMissing
 from agent.model.local.resources import directory
 from agent.netconf.yang.capability import Capabilities
 
@@ -89,18 +88,12 @@ def exact(module: str, revision: str, path: Path) -> Variant:
     return Variant(module, revision, _index()[module]["namespace"], path)
 
 
-def nearest(module: str, revision: str | None, *, strict: bool, device: str | None = None) -> Variant:
+def nearest(module: str, revision: str | None) -> Variant:
     """The variant that stands in where none is known exactly: that of the nearest older revision, else the oldest.
 
     Of two variants of one revision it is the one with fewer nodes, since using a node that is missing is worse than
     doing without one that is there.
-
-    Raises:
-        CapabilityMissing: *strict* forbids it.
     """
-    why = _inexact(module, revision)
-    if strict:
-        raise CapabilityMissing(why, device=device, hint="without --strict-models the nearest older variant stands in")
     ordered = sorted({one for listed in _index()[module]["files"].values() for one in listed})
     older = [one for one in ordered if revision is None or one <= revision]
     chosen = older[-1] if older else ordered[0]
@@ -109,10 +102,10 @@ def nearest(module: str, revision: str | None, *, strict: bool, device: str | No
     if chosen == revision:
         stands_in = f"{smallest.name}, which has fewer nodes,"
     variant = exact(module, revision or chosen, smallest)
-    return replace(variant, match=Match.NEAREST, note=f"{why}: {stands_in} stands in")
+    return replace(variant, match=Match.NEAREST, note=f"{inexact(module, revision)}: {stands_in} stands in")
 
 
-def _inexact(module: str, revision: str | None) -> str:
+def inexact(module: str, revision: str | None) -> str:
     """Why the nodes of *revision* are not known exactly."""
     if revision is None:
         return f"{module} is announced without a revision"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.model.errors import AgentError, CapabilityMissing, SchemaError
+from agent.model.errors import AgentError, SchemaError
 from agent.netconf.payload import Element, serialize
 from agent.netconf.yang import library
 from agent.netconf.yang.capability import Capabilities
@@ -59,7 +59,6 @@ class Schema:
         release: its release, where it is known; tells variants apart that the hello cannot.
         strict: take a module that is not known exactly for one that is not there.
         fetch: get-schema, ``(module, revision) -> text``; None where the device does not offer it.
-        prefer_device: ask the device even where ``yang/`` knows the revision.
     """
 
     def __init__(
@@ -69,14 +68,12 @@ class Schema:
         release: str | None = None,
         strict: bool = False,
         fetch: Callable[[str, str], str] | None = None,
-        prefer_device: bool = False,
         cache_dir: Path | None = None,
     ) -> None:
         self._capabilities = capabilities
         self._releases = frozenset((release,)) if release else library.possible_releases(capabilities)
         self._strict = strict
         self._fetch = fetch
-        self._prefer_device = prefer_device
         self._cache_dir = cache_dir
         self._variants: dict[str, Variant | None] = {}
         self._models: dict[str, Model] = {}
@@ -86,11 +83,7 @@ class Schema:
     def variant(self, module: str) -> Variant | None:
         """The nodes of *module*; None where it is not announced, or not known exactly under ``strict``."""
         if module not in self._variants:
-            try:
-                self._variants[module] = self._resolve(module)
-            except CapabilityMissing as error:
-                self._variants[module] = None
-                self._refused[module] = f"{error.message}, and --strict-models is set"
+            self._variants[module] = self._resolve(module)
         return self._variants[module]
 
     def refused(self, module: str) -> str | None:
@@ -183,7 +176,7 @@ class Schema:
             return None
         revision = announced.revision
         paths = library.candidates(module, revision, self._releases) if revision else []
-        if revision and len(paths) == 1 and not self._prefer_device:
+        if revision and len(paths) == 1:
             return library.exact(module, revision, paths[0])
         if self._fetch is not None and revision:
             try:
@@ -194,9 +187,12 @@ class Schema:
             except AgentError as error:
                 self._unhelped[module] = error.message
                 log.info("%s: get-schema did not help: %s", module, error.message)
-        if revision and len(paths) == 1:
-            return library.exact(module, revision, paths[0])
-        return library.nearest(module, revision, strict=self._strict) if library.known(module) else None
+        if not library.known(module):
+            return None
+        if not self._strict:
+            return library.nearest(module, revision)
+        self._refused[module] = f"{library.inexact(module, revision)}, and --strict-models is set"
+        return None
 
 
 judged_valid: set[bytes] = set()
