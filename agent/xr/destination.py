@@ -18,18 +18,12 @@ NATIVE = "Cisco-IOS-XR-smart-license-cfg"
 UNIFIED = "Cisco-IOS-XR-um-license-smart-cfg"
 CALL_HOME = "Cisco-IOS-XR-call-home-cfg"
 _KINDS = {
-    "transport-type-callhome": TransportType.CALLHOME,
-    "transport-type-smart": TransportType.SMART,
-    "transport-type-cslu": TransportType.CSLU,
-    "transport-type-off": TransportType.OFF,
-}
-_TYPED = {
     "callhome": TransportType.CALLHOME,
     "smart": TransportType.SMART,
     "cslu": TransportType.CSLU,
     "off": TransportType.OFF,
 }
-"""As ``license smart transport`` names them."""
+"""As ``license smart transport`` names them, and ``transport-type`` with a prefix."""
 
 
 def queries(schema: Schema) -> list[Query[LicensingTransport]]:
@@ -79,7 +73,7 @@ def _native(tree: Tree) -> LicensingTransport:
     transport = walk(tree, "licensing/transport")
     urls = walk(transport, "transport-smart/urls")
     flexible = walk(tree, "licensing/flex-consumption")
-    kind = _KINDS.get(text(transport, "transport-type") or "")
+    kind = _KINDS.get((text(transport, "transport-type") or "").removeprefix("transport-type-"))
     return LicensingTransport(
         kind=kind,
         urls=_of_kind(kind, text(urls, "url-registration"), text(urls, "url-cslu")),
@@ -118,8 +112,8 @@ def of_text(*printed: str) -> LicensingTransport | None:
     kind, smart, cslu = None, None, None
     for words in (line.split() for shown in printed for line in shown.splitlines()):
         match words[2:] if words[:2] == ["license", "smart"] else words:
-            case ["transport", word, *_] if word in _TYPED:
-                kind = _TYPED[word]
+            case ["transport", word, *_] if word in _KINDS:
+                kind = _KINDS[word]
             case ["url", "cslu", url, *_]:
                 cslu = url.strip('"')
             case ["url", *_, url] if "://" in url:

@@ -64,27 +64,12 @@ class Answer(Enum):
     OTHER = "other"
 
 
-_ANSWERS = {
-    Answer.RETRY: (
-        "commsend",
-        "registrationinprogress",
-        "commretry",
-        "authrenewinprogress",
-        "idcertrenewinprogress",
-        "cryptoinitnotcompleted",
-        "ipctimeout",
-        "OperationInProgress",
-        "ErrorOkTryAgain",
-    ),
-    Answer.TRUST: (
-        "certinvalid",
-        "certexpired",
-        "signcertverificationfailed",
-        "cryptorootcaimportfailed",
-        "couldnotvalidatetrustchain",
-        "certificatemismatch",
-    ),
-    Answer.PERMANENT: ("notsupported", "notenabled", "commdisabled", "notregistered", "standby", "NoURL"),
+_CODES = {
+    Answer.RETRY: "commsend registrationinprogress commretry authrenewinprogress idcertrenewinprogress"
+    " cryptoinitnotcompleted ipctimeout OperationInProgress ErrorOkTryAgain",
+    Answer.TRUST: "certinvalid certexpired signcertverificationfailed cryptorootcaimportfailed"
+    " couldnotvalidatetrustchain certificatemismatch",
+    Answer.PERMANENT: "notsupported notenabled commdisabled notregistered standby NoURL",
 }
 
 
@@ -92,7 +77,7 @@ def classify(status: str | None, code: str | None) -> Answer:
     """What operation-status and return-code of a licensing rpc mean; an unlisted code of a failure is OTHER."""
     if status == "success" and code in (None, "success"):
         return Answer.SUCCESS
-    return next((answer for answer, codes in _ANSWERS.items() if code in codes), Answer.OTHER)
+    return next((answer for answer, codes in _CODES.items() if code in codes.split()), Answer.OTHER)
 
 
 def device_time(shown: str | None) -> DeviceTime | None:

@@ -55,7 +55,6 @@ class Model:
         }
         self.namespace = self._namespaces[module]
         self._children: dict[Any, Mapping[str, Any]] = {}
-        self._found: dict[str, Any] = {}
         self._complete(self.schema)
 
     def _complete(self, node: Any) -> None:
@@ -88,12 +87,10 @@ class Model:
 
     def find(self, path: str) -> Any:
         """The schema node at *path* (names of the module's own namespace, separated by ``/``), or None."""
-        if path not in self._found:  # two threads that find the same keep the same
-            node = self.schema
-            for name in path.strip("/").split("/"):
-                node = self.child(node, qname(self.namespace, name))
-            self._found[path] = node
-        return self._found[path]
+        node = self.schema
+        for name in path.strip("/").split("/"):
+            node = self.child(node, qname(self.namespace, name))
+        return node
 
     def output(self, tag: str) -> Any:
         """The output node of the first rpc that has a child *tag* there, or None."""
@@ -176,11 +173,9 @@ class _Slot:
 
     def model(self, variant: Variant) -> Model:
         """The model; a refusal is remembered as well, since a fleet may bring the same module a thousand times."""
-        made = self._model
-        if made is None:
-            with self._compiling:
-                made = self._model = self._model or self._made(variant)
-        return made
+        with self._compiling:
+            self._model = self._model or self._made(variant)
+            return self._model
 
     def _made(self, variant: Variant) -> Model:
         if self._refused is not None:
@@ -208,12 +203,7 @@ def compile_module(path: Path, module: str, namespace: str) -> Model:
     if described.exists():  # a device's own modules, with what they import
         return Model(DataModel(described.read_text(encoding="utf-8"), (str(folder),)), module)
     revision = path.stem.partition("@")[2][: len("2020-01-31")]
-    listed = {
-        "name": module,
-        "revision": revision,
-        "namespace": namespace,
-        "conformance-type": "implement",
-    }
+    listed = {"name": module, "revision": revision, "namespace": namespace, "conformance-type": "implement"}
     library = json.dumps({"ietf-yang-library:modules-state": {"module-set-id": "", "module": [listed]}})
     with tempfile.TemporaryDirectory(prefix="xr-agent-") as plain:
         # yangson finds a file by module@revision only; a second variant of a revision has another name.
