@@ -6,17 +6,24 @@ YANG paths: ``/licensing`` (smart-license-cfg), ``/license`` and ``/license-smar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from agent.model.state import LicensingTransport, Reading, TransportType
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 from agent.xr import callhome
-from agent.xr.tree import Tree, queried, text, walk
+from agent.xr.tree import Tree, at, queried, text, walk
 
-NATIVE = "Cisco-IOS-XR-smart-license-cfg"
-UNIFIED = "Cisco-IOS-XR-um-license-smart-cfg"
-CALL_HOME = "Cisco-IOS-XR-call-home-cfg"
+_NODES = {
+    "smart-license-cfg": "/licensing/transport",
+    "um-license-smart-cfg": "/license/smart",
+    "call-home-cfg": "/call-home/profiles/profile",
+}
+_PROXIES = (
+    "licensing/transport/transport-smart/proxy/host-name",
+    "license/smart/proxy/hostname",
+    "call-home/http-proxy/server-address",
+)
 _KINDS = {
     "callhome": TransportType.CALLHOME,
     "smart": TransportType.SMART,
@@ -28,10 +35,11 @@ _KINDS = {
 
 def queries(schema: Schema) -> list[Query[LicensingTransport]]:
     """One query for each of the three models; :func:`merged` makes one reading of the answers."""
+    what = "licensing transport"
+    lacking, subtree = f"has the {what}", "filter-transport."
     return [
-        _query(schema, NATIVE, "/licensing/transport", _native),
-        _query(schema, UNIFIED, "/license/smart", _unified),
-        _query(schema, CALL_HOME, "/call-home/profiles/profile", _call_home),
+        queried(schema, what, (f"Cisco-IOS-XR-{name}", node), _read, subtree + name, lacking=lacking, config=True)
+        for name, node in _NODES.items()
     ]
 
 
@@ -59,26 +67,22 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
     )
 
 
-def _query(
-    schema: Schema, module: str, path: str, read: Callable[[Tree], LicensingTransport]
-) -> Query[LicensingTransport]:
-    def seen(tree: Tree) -> LicensingTransport | None:
-        return read(tree) if tree else None
-
-    what, subtree = "licensing transport", f"filter-transport.{module.removeprefix('Cisco-IOS-XR-')}"
-    return queried(schema, what, (module, path), seen, subtree, lacking=f"has the {what}", config=True)
-
-
-def _native(tree: Tree) -> LicensingTransport:
-    transport = walk(tree, "licensing/transport")
-    urls = walk(transport, "transport-smart/urls")
-    flexible = walk(tree, "licensing/flex-consumption")
-    kind = _KINDS.get((text(transport, "transport-type") or "").removeprefix("transport-type-"))
+def _read(tree: Tree) -> LicensingTransport | None:
+    """What the one model shows whose data these are, or each of them."""
+    if not tree:
+        return None
+    native = walk(tree, "licensing/transport")
+    kind = _KINDS.get((text(native, "transport-type") or "").removeprefix("transport-type-"))
+    if at(tree, "license/smart/transport/smart") is not None:
+        kind = TransportType.SMART
+    smart = text(native, "transport-smart/urls/url-registration") or text(tree, "license/smart/url")
     return LicensingTransport(
         kind=kind,
-        urls=_of_kind(kind, text(urls, "url-registration"), text(urls, "url-cslu")),
-        proxy=text(walk(transport, "transport-smart/proxy"), "host-name"),
-        reservation=flexible.get("reservation") is True,
+        urls=_of_kind(kind, smart, text(native, "transport-smart/urls/url-cslu")),
+        proxy=next(filter(None, (text(tree, path) for path in _PROXIES)), None),
+        vrf=text(tree, "call-home/vrf"),
+        reservation=at(tree, "licensing/flex-consumption/reservation") is True,
+        call_home=callhome.of_model(walk(tree, "call-home")) if "call-home" in tree else None,
     )
 
 
@@ -86,25 +90,6 @@ def _of_kind(kind: TransportType | None, smart: str | None, cslu: str | None) ->
     """Of the addresses for each transport those that *kind* uses; both where it is not known."""
     used = (None if kind is TransportType.CSLU else smart, None if kind is TransportType.SMART else cslu)
     return tuple(url for url in used if url)
-
-
-def _unified(tree: Tree) -> LicensingTransport:
-    smart = walk(tree, "license/smart")
-    url = text(smart, "url")
-    return LicensingTransport(
-        kind=TransportType.SMART if "smart" in walk(smart, "transport") else None,
-        urls=(url,) if url else (),
-        proxy=text(walk(smart, "proxy"), "hostname"),
-    )
-
-
-def _call_home(tree: Tree) -> LicensingTransport:
-    home = walk(tree, "call-home")
-    return LicensingTransport(
-        proxy=text(walk(home, "http-proxy"), "server-address"),
-        vrf=text(home, "vrf"),
-        call_home=callhome.of_model(home),
-    )
 
 
 def of_text(*printed: str) -> LicensingTransport | None:

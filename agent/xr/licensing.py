@@ -35,7 +35,7 @@ from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.xr.logs.stamp import MONTHS
-from agent.xr.tree import Tree, entries, number, queried, text, walk, yes
+from agent.xr.tree import Tree, at, entries, number, queried, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
 ACT = "Cisco-IOS-XR-smart-license-act"
@@ -70,6 +70,12 @@ _CODES = {
     Answer.TRUST: "certinvalid certexpired signcertverificationfailed cryptorootcaimportfailed"
     " couldnotvalidatetrustchain certificatemismatch",
     Answer.PERMANENT: "notsupported notenabled commdisabled notregistered standby NoURL",
+}
+
+
+_FAILURES = {
+    RegistrationState.RETRY: "registration/registration-retry/registration-info",
+    RegistrationState.FAILED: "registration/registration-failed",
 }
 
 
@@ -112,14 +118,12 @@ def query(schema: Schema) -> Query[Licensing]:
 
 def licensing(tree: Tree) -> Licensing:
     """Licensing from the decoded ``state-info``."""
-    registration, authorization = walk(tree, "registration"), walk(tree, "authorization")
-    registered = _enum(RegistrationState, registration.get("registration-state"))
-    authorized = _enum(AuthorizationState, authorization.get("authorization-state"))
-    contact = _contact(authorization, authorized)
-    failure = _failure(registration, registered)
-    transport, evaluation = walk(tree, "transport"), walk(tree, "evaluation")
-    complete = walk(registration, "registration-complete")
-    transport_type = _enum(TransportType, transport.get("transport-type"))
+    registered = _enum(RegistrationState, at(tree, "registration/registration-state"))
+    authorized = _enum(AuthorizationState, at(tree, "authorization/authorization-state"))
+    transport = _enum(TransportType, at(tree, "transport/transport-type"))
+    # Of the authorizations only that of the state in force counts; three states carry one.
+    contact = walk(tree, f"authorization/authorization-{authorized.value}/authorization-info") if authorized else {}
+    failure = walk(tree, _FAILURES[registered]) if registered in _FAILURES else {}
     return Licensing(
         registration=registered,
         authorization=authorized,
@@ -129,17 +133,17 @@ def licensing(tree: Tree) -> Licensing:
         deadline=device_time(text(contact, "comm-deadline-time")),
         fail_message=text(contact, "fail-message") or text(failure, "fail-message"),
         fail_time=device_time(text(failure, "fail-time")),
-        transport=transport_type,
-        url=text(walk(transport, "url-settings"), "url-registration"),
-        proxy=text(walk(transport, "proxy-info"), "address"),
-        evaluation_in_use=yes(evaluation, "eval-in-use"),
-        evaluation_expired=yes(evaluation, "eval-expired"),
-        evaluation_left=number(walk(evaluation, "eval-period-left"), "time-left"),
-        smart_account=text(complete, "smart-account"),
-        virtual_account=text(complete, "virtual-account"),
+        transport=transport,
+        url=text(tree, "transport/url-settings/url-registration"),
+        proxy=text(tree, "transport/proxy-info/address"),
+        evaluation_in_use=yes(tree, "evaluation/eval-in-use"),
+        evaluation_expired=yes(tree, "evaluation/eval-expired"),
+        evaluation_left=number(tree, "evaluation/eval-period-left/time-left"),
+        smart_account=text(tree, "registration/registration-complete/smart-account"),
+        virtual_account=text(tree, "registration/registration-complete/virtual-account"),
         entitlements=_entitlements(tree),
         # Smart Licensing Using Policy knows no registration; the model then says that it is not supported.
-        policy_based=registered is RegistrationState.NOT_SUPPORTED or transport_type is TransportType.CSLU,
+        policy_based=registered is RegistrationState.NOT_SUPPORTED or transport is TransportType.CSLU,
     )
 
 
@@ -215,17 +219,6 @@ def _asked(session: Session, schema: Schema, body: Element, name: str, *, unlogg
     # What the model does not list is no success, whatever stands beside it.
     unlisted = any(isinstance(one, Unreadable) for one in shown)
     return Answer.OTHER if unlisted else classify(status, code), code or status or "no return-code"
-
-
-def _contact(authorization: Tree, state: AuthorizationState | None) -> Tree:
-    """The authorization-info of the state in force; only three states carry one."""
-    return walk(authorization, f"authorization-{state.value}/authorization-info") if state else {}
-
-
-def _failure(registration: Tree, state: RegistrationState | None) -> Tree:
-    if state is RegistrationState.RETRY:
-        return walk(registration, "registration-retry/registration-info")
-    return walk(registration, "registration-failed") if state is RegistrationState.FAILED else {}
 
 
 def _entitlements(tree: Tree) -> tuple[Entitlement, ...]:

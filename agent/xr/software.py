@@ -6,7 +6,7 @@ import re
 
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
-from agent.xr.tree import Tree, entries, queried, text, walk
+from agent.xr.tree import Tree, entries, queried, text
 
 OPER = "Cisco-IOS-XR-install-oper"
 _RELEASE = re.compile(r"\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?")
@@ -26,7 +26,7 @@ def fixes_query(schema: Schema) -> Query[frozenset[str]]:
 
 
 def _release(tree: Tree) -> str | None:
-    label = text(walk(tree, "install/version"), "label")
+    label = text(tree, "install/version/label")
     found = _RELEASE.search(label or "")
     return found.group() if found else label
 

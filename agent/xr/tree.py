@@ -44,38 +44,41 @@ def queried(
     )
 
 
-def walk(tree: Tree, path: str) -> Tree:
-    """The mapping at *path* (names separated by ``/``), empty where any part of it is absent."""
+def at(tree: Tree, path: str) -> object:
+    """What stands at *path* (names separated by ``/``), None where any part of it is absent."""
+    found: object = tree
     for step in path.strip("/").split("/"):
-        below = tree.get(step)
-        if not isinstance(below, Mapping):
-            return {}
-        tree = below
-    return tree
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def walk(tree: Tree, path: str) -> Tree:
+    """The mapping at *path*, empty where it is absent."""
+    found = at(tree, path)
+    return found if isinstance(found, Mapping) else {}
 
 
 def entries(tree: Tree, path: str) -> list[Tree]:
     """The entries of the list at *path*, none where it is absent."""
-    parent, _, name = path.strip("/").rpartition("/")
-    found = (walk(tree, parent) if parent else tree).get(name)
+    found = at(tree, path)
     return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
 
-def text(tree: Tree, name: str) -> str | None:
-    """A string leaf without surrounding blanks; None where absent or blank."""
-    value = tree.get(name)
+def text(tree: Tree, path: str) -> str | None:
+    """The string leaf at *path* without surrounding blanks; None where absent or blank."""
+    value = at(tree, path)
     return value.strip() or None if isinstance(value, str) else None
 
 
-def number(tree: Tree, name: str) -> int | None:
-    """An integer leaf."""
-    value = tree.get(name)
+def number(tree: Tree, path: str) -> int | None:
+    """The integer leaf at *path*."""
+    value = at(tree, path)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def yes(tree: Tree, name: str) -> bool | None:
-    """A leaf of the enumeration yes/no."""
-    return {"yes": True, "no": False}.get(text(tree, name) or "")
+def yes(tree: Tree, path: str) -> bool | None:
+    """The leaf at *path* of the enumeration yes/no."""
+    return {"yes": True, "no": False}.get(text(tree, path) or "")
 
 
 def readable(tree: Tree, *names: str) -> None:
