@@ -103,12 +103,8 @@ class Columns:
             fields = _fields(line, self.delimiter)
             if len(fields) >= len(self.names):
                 return _named(dict(zip(self.names, fields, strict=False)), self._signatures)
-        for delimiter in _DELIMITERS:
-            if delimiter in line[:at]:
-                found = _told(_fields(line, delimiter), self._signatures)
-                if found is not None:
-                    return found
-        return None
+        likely = (delimiter for delimiter in _DELIMITERS if delimiter in line[:at])
+        return next(filter(None, (_told(_fields(line, one), self._signatures) for one in likely)), None)
 
 
 def _fields(line: str, delimiter: str) -> list[str]:

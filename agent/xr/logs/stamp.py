@@ -28,7 +28,6 @@ _TIME = re.compile(
     rf"[\[(\"'*.]{{0,2}}(?P<text>{DAY}(?:{'|'.join(form.format(place) for place, form in enumerate(_FORMS))})"
     r"(?P<zone>Z|(?: ?UTC| ?GMT)?(?<=[\dTC]) ?[+-]\d\d(?::?\d\d)?| ?(?:UTC|GMT)(?![\w+-]))?)(?![\d:])[\])\"']{0,2}"
 )
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?\Z")
 _UNITS = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
 # fmt: off
 ZONES = frozenset((
@@ -103,10 +102,7 @@ def _stamp(text: str, part: dict[str, str]) -> Stamp:
         local = _local(part)
     except ValueError:
         local = None
-    if local is None or "zone" not in part:
-        return Stamp(text, None, local)
-    offset = _offset(part["zone"].strip())
-    return Stamp(text, None if offset is None else (local - offset).replace(tzinfo=UTC), local)
+    return Stamp(text, _moment(local, part.get("zone")), local)
 
 
 def _local(part: dict[str, str]) -> datetime | None:
@@ -125,11 +121,11 @@ def _local(part: dict[str, str]) -> datetime | None:
     return clock + fraction
 
 
-def _offset(zone: str) -> timedelta | None:
-    if zone in ("Z", "UTC", "GMT"):
-        return timedelta(0)
-    found = _OFFSET.search(zone)
-    if found is None:
+def _moment(local: datetime | None, zone: str | None) -> datetime | None:
+    """*local* in UTC; None where its zone, which may be an offset, is not known."""
+    if local is None or zone is None:
         return None
-    away = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
-    return -away if found[1] == "-" else away
+    try:
+        return datetime.fromisoformat(local.isoformat() + (zone.strip("ZUTCGM ") or "+00:00")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
