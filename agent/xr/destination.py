@@ -48,10 +48,9 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
     found = [reading for reading in readings if reading.value is not None]
     notes = tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
     if not found:
-        answered = [reading for reading in readings if reading.answered]
-        if answered:
-            return Reading(source=answered[0].source, notes=notes)
-        return Reading(missing="; ".join(dict.fromkeys(str(reading.missing) for reading in readings)), notes=notes)
+        empty = next((reading for reading in readings if reading.answered), None)
+        missing = "; ".join(dict.fromkeys(str(reading.missing) for reading in readings))
+        return Reading(source=empty.source, notes=notes) if empty else Reading(missing=missing, notes=notes)
     values = [reading.value for reading in found if reading.value is not None]
     return Reading(
         LicensingTransport(

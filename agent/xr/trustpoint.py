@@ -161,14 +161,13 @@ def _unset(enrollment: Enrollment) -> str:
 
 def evidence(schema: Schema) -> Evidence:
     """The best by which this device's models, else its CLI, can prove a certificate."""
-    for leaf, kind in (
-        ("certificate-data", Evidence.PEM),
-        ("finger-print", Evidence.FINGERPRINT),
-        ("subject", Evidence.SUBJECT_VALIDITY),
-    ):
-        if schema.has(OPER, f"{_OPER_CERTIFICATE}/{leaf}"):
-            return kind
-    return Evidence.CONSOLE
+    proofs = {
+        "certificate-data": Evidence.PEM,
+        "finger-print": Evidence.FINGERPRINT,
+        "subject": Evidence.SUBJECT_VALIDITY,
+    }
+    shown = (kind for leaf, kind in proofs.items() if schema.has(OPER, f"{_OPER_CERTIFICATE}/{leaf}"))
+    return next(shown, Evidence.CONSOLE)
 
 
 def _lines(name: str, enrollment: Enrollment, replaces: Enrollment | None) -> str:

@@ -15,10 +15,9 @@ from agent.netconf.payload import NETCONF_NS, parse, qname
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 _CAPABILITY = "urn:ietf:params:netconf:capability"
-_BASE = "urn:ietf:params:netconf:base"
 _MONITORING = "ietf-netconf-monitoring"
 _USUAL = (
-    f"{_BASE}:1.1",
+    "urn:ietf:params:netconf:base:1.1",
     *(
         f"{_CAPABILITY}:{name}"
         for name in ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
@@ -71,14 +70,9 @@ class Capabilities:
             return self
         return Capabilities(self.uris | frozenset(_USUAL), self.modules, (_ASSUMED,))
 
-    def announces(self, capability: str, *, kind: str = _CAPABILITY) -> bool:
+    def announces(self, capability: str) -> bool:
         """Whether the protocol capability *capability* is there, e.g. ``yang-library:1.1``."""
-        return any(uri.partition("?")[0] == f"{kind}:{capability}" for uri in self.uris)
-
-    @property
-    def base_11(self) -> bool:
-        """base:1.1, chunked framing."""
-        return self.announces("1.1", kind=_BASE)
+        return any(uri.partition("?")[0] == f"{_CAPABILITY}:{capability}" for uri in self.uris)
 
     @property
     def candidate(self) -> bool:

@@ -145,7 +145,10 @@ class Model:
             raise SchemaError(f"{self.module} says nothing of what stands in {path}", hint=_UNSENT)
         if name in value and not isinstance(node, SequenceNode):
             raise SchemaError(f"{self.module} does not allow {path} twice", hint=_UNSENT)
-        made = _leaf(element, node, path) if isinstance(node, TerminalNode) else self._object(element, node, path)
+        try:
+            made = read(node.type, element)[1] if isinstance(node, TerminalNode) else self._object(element, node, path)
+        except NotOfType as error:
+            raise SchemaError(f"{path}: {error}", hint=_UNSENT) from error
         if isinstance(node, SequenceNode):
             value.setdefault(name, ArrayValue()).append(made)
         else:
@@ -243,10 +246,3 @@ def _names(node: Any) -> list[str]:
     """By which names the data of *node* stand in that of its parent: a case has several."""
     inside = isinstance(node, ChoiceNode | CaseNode) or type(node) is GroupNode
     return [name for child in node.children for name in _names(child)] if inside else [node.iname()]
-
-
-def _leaf(element: Element, node: Any, path: str) -> Any:
-    try:
-        return read(node.type, element)[1]
-    except NotOfType as error:
-        raise SchemaError(f"{path}: {error}", hint=_UNSENT) from error

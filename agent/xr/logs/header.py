@@ -197,18 +197,14 @@ def _is_zone(found: re.Match[str], record: str) -> bool:
 
 def _host(record: str, at: int) -> tuple[str | None, int]:
     """The host behind a time, and where it ends; a facility and a severity may stand before it."""
-    for _ in range(4):
-        found = _WORD.match(record, at)
-        if found is None:
+    found = _WORD.match(record, at)
+    for _ in range(3):
+        if found is None or not _LEVEL.match(_said(found)):
             break
-        said = _said(found)
-        if _LEVEL.match(said):
-            at = found.end()
-            continue
-        host = host_name(said)
-        if host is not None:
-            return host, found.end()
-        break
+        at = found.end()
+        found = _WORD.match(record, at)
+    if found is not None and (host := host_name(_said(found))) is not None:
+        return host, found.end()
     while at < len(record) and record[at] in " \t,;|":
         at += 1
     return None, at
