@@ -208,7 +208,8 @@ class Console:
         if said.stop is not Stop.EXEC:
             self.close()
             raise self._error(f"'{line}' does not end at the exec prompt")
-        self._judge(line, said.text, REFUSED)
+        if REFUSED.search(said.text):
+            raise self._refusal(line, said.text)
         return said.text
 
     def _run(self, command: str, *paths: str) -> None:
@@ -222,7 +223,8 @@ class Console:
 
     def _enter(self, line: str) -> None:
         said = self._cli.command(line)
-        self._judge(line, said.text, _CONFIG_REFUSED)
+        if _CONFIG_REFUSED.search(said.text):
+            raise self._refusal(line, said.text)
         hidden = said.stop is Stop.EXEC and self._cli.prompts.may_hide_mode and not said.text.strip()
         if said.stop is not Stop.CONFIG and not hidden:
             raise self._error(f"'{line}' does not lead to configuration mode: {one_line(said.text)}")
@@ -319,10 +321,6 @@ class Console:
         except (ReplyTimeout, SessionLost) as error:
             log.info("%s: the CLI is closed: %s", self.device, error.message)
             self.close()
-
-    def _judge(self, command: str, said: str, refused: re.Pattern[str]) -> None:
-        if refused.search(said):
-            raise self._refusal(command, said)
 
     def _refusal(self, command: str, said: str) -> ConsoleError:
         unauthorized = _UNAUTHORIZED.search(said) is not None

@@ -114,6 +114,7 @@ def licensing(*texts: str) -> Licensing | None:
         return None
     outcome, attempt = _outcome(seen)
     failed, failed_at = _failure(seen)
+    url = seen.get("transport", "url", "registration url", "cslu address")
     return Licensing(
         registration=_registration(_status(seen, "registration")),
         authorization=_AUTHORIZATION.get(_status(seen, "authorization")),
@@ -124,7 +125,7 @@ def licensing(*texts: str) -> Licensing | None:
         fail_message=failed,
         fail_time=failed_at,
         transport=_TRANSPORT.get((seen.get("transport", "type") or "").upper()),
-        url=_url(seen.get("transport", "url", "registration url", "cslu address")),
+        url=url if url and "://" in url else None,
         proxy=_given(seen.get("transport", "proxy", "address", "proxy address")),
         evaluation_in_use=_yes(seen.get("evaluation", "evaluation mode", "evaluation period in use")),
         evaluation_left=_seconds(seen.get("evaluation", "evaluation period remaining")),
@@ -217,10 +218,6 @@ def _dated(shown: str | None) -> tuple[str, str | None]:
     words = " ".join((shown or "").split())
     found = _ON.match(words)
     return (found.group(1), found.group(2)) if found else (words, None)
-
-
-def _url(shown: str | None) -> str | None:
-    return shown if shown and "://" in shown else None
 
 
 def _given(shown: str | None) -> str | None:

@@ -57,7 +57,7 @@ def in_json(line: str, at: int, signatures: Signatures) -> tuple[Header, int] | 
     for _ in range(_TRIES):
         if start < 0 or (found is not None and found[0].host is not None):
             break
-        made, end = (None, 0) if _IS_FIELD.search(line, max(0, start - _NEAR), start) else _decoded(line, start)
+        made, end = (None, 0) if _IS_FIELD.search(line, max(0, start - _NEAR), start) else decoded(line, start)
         if end > at:
             own = _or_else(_named(dict(_flat(made)), signatures), header(line[:start]))
             found = (_or_else(found[0], own), found[1]) if found else (own, start)
@@ -70,7 +70,7 @@ def _opening(line: str, end: int) -> int:
     return max(line.rfind("{", 0, end), line.rfind("[", 0, end))
 
 
-def _decoded(line: str, start: int) -> tuple[Any, int]:
+def decoded(line: str, start: int) -> tuple[Any, int]:
     """The JSON value that begins at *start* and where it ends; None and 0: none does."""
     try:
         return _DECODER.raw_decode(line, start)

@@ -9,6 +9,8 @@ from functools import partial
 from itertools import chain
 from typing import BinaryIO
 
+from agent.xr.logs.fields import decoded
+
 _BLOCK = 1 << 20
 _LONGEST = 1 << 16
 # journalctl --output=json-sse and json-seq (RFC 7464) put these before each object.
@@ -38,7 +40,9 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
     if _VERBOSE.match(first) or _EXPORT.match(first):
         return _made_objects(text)
     if _OBJECTS.match(first):
-        return _with_texts(_laid_out(text) if _goes_on(first) else text)
+        line = first.decode("utf-8", "replace")
+        ends = decoded(line, line.find("{"))[1]
+        return _with_texts(text if ends else _laid_out(text))
     return text
 
 
@@ -46,17 +50,6 @@ def _first(head: bytes | bytearray) -> bytes:
     """The first line that tells something; none where all are blank or journalctl's own."""
     lines = (bytes(line).strip(b" \t\r\xef\xbb\xbf") for line in head.split(b"\n"))
     return next((line for line in lines if line and not line.startswith(b"-- ")), b"")
-
-
-def _goes_on(line: bytes) -> bool:
-    """Whether the object that begins in *line* does not end in it."""
-    text = line.decode("utf-8", "replace")
-    start = text.find("{")
-    try:
-        json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return True
-    return False
 
 
 def _laid_out(raw: Iterable[bytes]) -> Iterator[bytes]:

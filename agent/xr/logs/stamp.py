@@ -81,17 +81,10 @@ def zoned(found: Stamp, text: str, zone: str | None, year: str | None) -> Stamp:
     """*found*, behind which a *zone* or a *year* was written; *text* is all of it."""
     local = found.local
     if year is not None and local is None:
-        again = stamp(f"{year} {found.text}") or stamp(_with_year(found.text, year))
+        month = re.search("|".join(MONTHS), found.text)
+        again = stamp(f"{year} {found.text[month.start() :]}") if month else None
         local = again[0].local if again else None
-    moment = found.moment
-    if moment is None and local is not None and zone in ("UTC", "GMT", "Z"):
-        moment = local.replace(tzinfo=UTC)
-    return Stamp(text, moment, local)
-
-
-def _with_year(text: str, year: str) -> str:
-    found = re.search("|".join(MONTHS), text)
-    return f"{year} {text[found.start() :]}" if found else text
+    return Stamp(text, found.moment or _moment(local, zone if zone in ("UTC", "GMT", "Z") else None), local)
 
 
 def _stamp(text: str, part: dict[str, str]) -> Stamp:
