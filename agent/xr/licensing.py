@@ -1,4 +1,7 @@
-"""Smart licensing: ``/smart-agent/licensing`` of infra-smartlicense-oper, and the rpcs of smart-license-act."""
+"""Smart licensing: ``/smart-agent/licensing`` of infra-smartlicense-oper, and the rpcs of smart-license-act.
+
+Usage reports of policy-based licensing: ``/plat-smart-license/summary/reporting`` of smart-license-platform-oper.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ from agent.model.state import (
     Entitlement,
     Licensing,
     RegistrationState,
+    Reporting,
     TransportType,
     Unreadable,
 )
@@ -38,9 +42,11 @@ from agent.xr.logs.stamp import MONTHS
 from agent.xr.tree import Tree, at, entries, number, queried, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
+PLATFORM = "Cisco-IOS-XR-smart-license-platform-oper"
 ACT = "Cisco-IOS-XR-smart-license-act"
 _REGISTER = "register-id-token"
 _STATE = "smart-agent/licensing/state/state-info"
+_REPORTING = "plat-smart-license/summary/reporting"
 
 _DATE = r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2})"
 _YEAR, _CLOCK, _UTC = r"(?P<year>\d{4})", r"(?P<clock>\d\d:\d\d:\d\d)", "(?:UTC|GMT|Z)"
@@ -114,6 +120,17 @@ def query(schema: Schema) -> Query[Licensing]:
 
     node = (OPER, f"/{_STATE}/registration/registration-state")
     return queried(schema, "licensing", node, read, "filter-licensing", lacking="shows licensing")
+
+
+def reporting_query(schema: Schema) -> Query[Reporting]:
+    """When usage was last reported and is due next; no value: nothing is shown."""
+
+    def read(tree: Tree) -> Reporting | None:
+        last, following = (device_time(text(tree, f"{_REPORTING}/{when}")) for when in ("last", "next"))
+        return Reporting(last, following) if last or following else None
+
+    node = (PLATFORM, f"/{_REPORTING}/last")
+    return queried(schema, "reporting", node, read, "filter-reporting", lacking="shows reporting")
 
 
 def licensing(tree: Tree) -> Licensing:

@@ -45,7 +45,7 @@ from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from agent.ssh.hostkeys import KnownHosts
 from agent.xr import authentication as certificate
-from agent.xr import callhome, httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
+from agent.xr import callhome, httpclient, licensing, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
 from agent.xr.cli import console, dialog, show
 from agent.xr.cli.dialog import AuthenticateDialog
@@ -85,7 +85,7 @@ class Model:
             "syslog": syslog.query(schema, bundled().signatures),
             "http_client": httpclient.query(schema),
             "name_validation": httpclient.names_query(schema),
-            "reporting": reporting.query(schema),
+            "reporting": licensing.reporting_query(schema),
             **{f"transport-{place}": query for place, query in enumerate(transport.queries(schema))},
         }
 

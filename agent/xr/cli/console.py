@@ -176,11 +176,7 @@ class Console:
             said = self._exec(command, timeout or _IMPORT_TAKES * self._timeout)
         except (ReplyTimeout, SessionLost) as error:
             self.close()
-            raise OutcomeUnknown(
-                f"the import was begun and its answer lost: {error.message}",
-                device=self.device,
-                hint="read the trustpool before anything else",
-            ) from error
+            raise self._unknown(f"the import was begun and its answer lost: {error.message}", "trustpool") from error
         if any(import_fails(line, url) for line in said.splitlines()):
             raise self._error(f"the import failed: {one_line(said)}")
         return said
@@ -274,8 +270,8 @@ class Console:
     def _error(self, message: str, hint: str | None = None) -> ConsoleError:
         return ConsoleError(message, device=self.device, hint=hint)
 
-    def _unknown(self, why: str) -> OutcomeUnknown:
-        return OutcomeUnknown(why, device=self.device, hint="read the configuration before anything else")
+    def _unknown(self, why: str, what: str = "configuration") -> OutcomeUnknown:
+        return OutcomeUnknown(why, device=self.device, hint=f"read the {what} before anything else")
 
     def _failed(self) -> str:
         """What ``show configuration failed`` prints, without its remarks that are the same each time."""
