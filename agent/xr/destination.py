@@ -102,8 +102,7 @@ def of_text(*printed: str) -> LicensingTransport | None:
                 cslu = url.strip('"')
             case ["url", *_, url] if "://" in url:
                 smart = url.strip('"')
-    homes = [home for shown in printed if (home := callhome.of_text(shown)) is not None]
-    urls = _of_kind(kind, smart, cslu)
-    if kind is None and not urls and not homes:
-        return None
-    return LicensingTransport(kind=kind, urls=urls, call_home=homes[0] if homes else None)
+    homes = (callhome.of_text(shown) for shown in printed)
+    home = next((home for home in homes if home is not None), None)
+    found = LicensingTransport(kind=kind, urls=_of_kind(kind, smart, cslu), call_home=home)
+    return None if found == LicensingTransport() else found

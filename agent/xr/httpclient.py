@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
-from agent.xr.tree import Tree, queried, walk
+from agent.xr.tree import Tree, at, queried
 
 CFG = "Cisco-IOS-XR-um-http-client-cfg"
 CRYPTO = "Cisco-IOS-XR-um-crypto-cfg"
-_NAMES = "crypto/disable/tls/peer"
+_NAMES = "crypto/disable/tls/peer/name-validation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,20 @@ def query(schema: Schema) -> Query[HttpClient]:
 
 def names_query(schema: Schema) -> Query[bool]:
     """Whether TLS applications validate the name of their peer; True where that is not switched off."""
-    node, what = (CRYPTO, f"/{_NAMES}/name-validation"), "name validation"
+    node, what = (CRYPTO, f"/{_NAMES}"), "name validation"
     return queried(
-        schema, what, node, _validates, "filter-name-validation", lacking=f"can switch off {what}", config=True
+        schema,
+        what,
+        node,
+        lambda tree: at(tree, _NAMES) is None,
+        "filter-name-validation",
+        lacking=f"can switch off {what}",
+        config=True,
     )
 
 
 def _verifies(tree: Tree) -> HttpClient:
-    client = walk(tree, "http/client")
-    return HttpClient(*("disable" not in walk(client, f"secure-verify-{what}") for what in ("peer", "host")))
-
-
-def _validates(tree: Tree) -> bool:
-    return "name-validation" not in walk(tree, _NAMES)
+    return HttpClient(*(at(tree, f"http/client/secure-verify-{what}/disable") is None for what in ("peer", "host")))
 
 
 def of_text(printed: str) -> HttpClient | None:

@@ -1,5 +1,6 @@
-"""Trustpoints: their configuration in three models or as CLI text, and their CA certificate in crypto-cepki-oper.
+"""Trustpoints: their configuration in three models or as CLI text, and their CA certificate.
 
+It is authenticated by rpc ``ca-authenticate`` of crypto-act, and read in crypto-cepki-oper.
 YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
 ``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg), ``/cli`` (cli-cfg),
 ``/crypto-certificate-authority/trustpoints/trustpoint`` (crypto-cepki-oper).
@@ -14,13 +15,15 @@ from agent.model.errors import SchemaError
 from agent.model.pki.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
+from agent.netconf import operations
 from agent.netconf.payload import NETCONF_NS, Element, qname, template
 from agent.netconf.query import Query
+from agent.netconf.session import Reply, Session
 from agent.netconf.yang.schema import Schema
-from agent.xr import authentication as certificate
 from agent.xr.cli import show
 from agent.xr.tree import Tree, entries, queried, readable, text
 
+ACT = "Cisco-IOS-XR-crypto-act"
 OPER = "Cisco-IOS-XR-crypto-cepki-oper"
 _OPERATION = qname(NETCONF_NS, "operation")
 _OPER_TRUSTPOINT = "/crypto-certificate-authority/trustpoints/trustpoint"
@@ -46,7 +49,7 @@ def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]
         return frozenset(kind for kind in kinds if schema.has(str(model.module), f"{path}/{kind.value}"))
     if model is ConfigModel.CLI:
         # The text says nothing of what the release takes; `local` is as old as the rpc's file-path.
-        local = [EnrollmentKind.LOCAL] if certificate.takes_file(schema) else []
+        local = [EnrollmentKind.LOCAL] if takes_file(schema) else []
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL, *local))
     if model in _TRUSTPOINT and schema.has(str(model.module), f"{_TRUSTPOINT[model][0]}/enrollment/url"):
         # The native model has one leaf: `terminal` in it is terminal enrollment.
@@ -182,6 +185,38 @@ def _lines(name: str, enrollment: Enrollment, replaces: Enrollment | None) -> st
     if any(not line.isprintable() for line in lines):
         raise SchemaError("a name or URL that is not one line cannot be configured", hint="nothing was sent")
     return "\n".join(lines) + "\n"
+
+
+def can_authenticate(schema: Schema) -> bool:
+    """Whether rpc ``ca-authenticate`` is there (6.2.1 and later)."""
+    return schema.has(ACT, "/ca-authenticate/input/server-name")
+
+
+def takes_file(schema: Schema) -> bool:
+    """Whether rpc ``ca-authenticate`` takes ``file-path`` (25.2.1 and later)."""
+    return schema.has(ACT, "/ca-authenticate/input/file-path")
+
+
+def authenticate_request(schema: Schema, name: str, file_path: str | None = None) -> Element:
+    """The body of rpc ca-authenticate for trustpoint *name*; *file_path* is a PEM file on the router.
+
+    Raises:
+        SchemaError: the device's model does not allow it.
+    """
+    body = template("rpc-ca-authenticate", server_name=name, file_path=file_path)
+    schema.validate(body, module=ACT)
+    return body
+
+
+def authenticate(session: Session, name: str, file_path: str | None = None) -> Reply:
+    """Ask the device to authenticate the CA of trustpoint *name*; ``<ok/>`` proves nothing, read the state back.
+
+    Raises:
+        SchemaError, RPCError, OutcomeUnknown: as of :func:`authenticate_request` and
+            :meth:`agent.netconf.session.Pending.result`.
+    """
+    body = authenticate_request(session.schema, name, file_path)
+    return operations.action(session, body, operation="ca-authenticate")
 
 
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:

@@ -16,14 +16,8 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 _CAPABILITY = "urn:ietf:params:netconf:capability"
 _MONITORING = "ietf-netconf-monitoring"
-_USUAL = (
-    "urn:ietf:params:netconf:base:1.1",
-    *(
-        f"{_CAPABILITY}:{name}"
-        for name in ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
-    ),
-)
-"""What a real router of any release lists besides its modules."""
+_USUAL = ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
+"""What a real router of any release lists besides base:1.1 and its modules."""
 _ASSUMED = "the hello lists no protocol capabilities: those usual for IOS XR are assumed"
 _MOST_FIELDS = 20
 _NO_GET_SCHEMA = "cisco-xr-ietf-netconf-monitoring-deviations"
@@ -68,7 +62,8 @@ class Capabilities:
         """With the protocol capabilities usual for IOS XR where a hello of modules only was captured; says so."""
         if self.empty or any(uri.startswith("urn:ietf:params:netconf:") for uri in self.uris):
             return self
-        return Capabilities(self.uris | frozenset(_USUAL), self.modules, (_ASSUMED,))
+        usual = {"urn:ietf:params:netconf:base:1.1", *(f"{_CAPABILITY}:{name}" for name in _USUAL)}
+        return Capabilities(self.uris | usual, self.modules, (_ASSUMED,))
 
     def announces(self, capability: str) -> bool:
         """Whether the protocol capability *capability* is there, e.g. ``yang-library:1.1``."""
@@ -119,9 +114,7 @@ def _announced(uris: frozenset[str]) -> Capabilities:
 
 @lru_cache(maxsize=1 << 16)
 def _module(uri: str) -> Module | None:
-    namespace, mark, query = uri.partition("?")
-    if not mark:
-        return None
+    namespace, _, query = uri.partition("?")
     try:
         given = parse_qs(query.replace("&amp;", "&"), max_num_fields=_MOST_FIELDS)
     except ValueError:

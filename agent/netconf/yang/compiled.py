@@ -95,10 +95,8 @@ class Model:
     def output(self, tag: str) -> Any:
         """The output node of the first rpc that has a child *tag* there, or None."""
         for rpc in self.schema.children:
-            if isinstance(rpc, RpcActionNode):
-                node = self.child(rpc, qname(self._namespaces[rpc.ns], "output"))
-                if self.child(node, tag) is not None:
-                    return node
+            if isinstance(rpc, RpcActionNode) and self.child(node := rpc.get_child("output"), tag) is not None:
+                return node
         return None
 
     def validate(self, payload: Element) -> None:

@@ -41,7 +41,8 @@ def fetch_modules(
     texts = _fetch_all(module, revision, fetch, capabilities)
     files = {_file_name(head): text.encode() for head, text in texts.items()}
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-    folder = (cache_dir or _default_cache()) / digest[:32]
+    cache = cache_dir or Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "xr-agent" / "yang"
+    folder = cache / digest[:32]
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _storing:
@@ -73,10 +74,6 @@ def _fetch_all(module: str, revision: str, fetch: Fetch, capabilities: Capabilit
         texts[head] = text
         wanted += head.needs
     return texts
-
-
-def _default_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "xr-agent" / "yang"
 
 
 def _file_name(head: Header) -> str:

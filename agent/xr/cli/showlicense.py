@@ -78,6 +78,7 @@ _TRANSPORT = {
     "TRANSPORT OFF": TransportType.OFF,
     "NOT USED": TransportType.NOT_USED,
 }
+_OUTCOMES = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}
 _AS_OF = re.compile(r"[ \t]{2,}As of .*")
 
 
@@ -112,14 +113,14 @@ def licensing(*texts: str) -> Licensing | None:
         _read(text, seen)
     if not seen.sections:
         return None
-    outcome, attempt = _outcome(seen)
+    outcome, attempt = _dated(seen.get("authorization", "last communication attempt"))
     failed, failed_at = _failure(seen)
     url = seen.get("transport", "url", "registration url", "cslu address")
     return Licensing(
         registration=_registration(_status(seen, "registration")),
         authorization=_AUTHORIZATION.get(_status(seen, "authorization")),
-        last_comm_success=outcome,
-        last_comm_time=attempt,
+        last_comm_success=_OUTCOMES.get(outcome.upper()),
+        last_comm_time=device_time(attempt),
         next_comm_time=device_time(seen.get("authorization", "next communication attempt")),
         deadline=device_time(seen.get("authorization", "communication deadline")),
         fail_message=failed,
@@ -196,13 +197,6 @@ def _status(seen: _Seen, section: str) -> str:
     """The status in capitals, without the time that may stand behind it."""
     shown = _dated(seen.get(section, "status"))[0]
     return " - ".join(part.strip() for part in shown.upper().split("-") if part.strip())
-
-
-def _outcome(seen: _Seen) -> tuple[bool | None, DeviceTime | None]:
-    """The last communication attempt: whether it succeeded, and when it was."""
-    word, when = _dated(seen.get("authorization", "last communication attempt"))
-    success = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}.get(word.upper())
-    return success, device_time(when)
 
 
 def _failure(seen: _Seen) -> tuple[str | None, DeviceTime | None]:
