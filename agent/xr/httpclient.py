@@ -34,15 +34,12 @@ def query(schema: Schema) -> Query[HttpClient]:
 def names_query(schema: Schema) -> Query[bool]:
     """Whether TLS applications validate the name of their peer; True where that is not switched off."""
     node, what = (CRYPTO, f"/{_NAMES}"), "name validation"
-    return queried(
-        schema,
-        what,
-        node,
-        lambda tree: at(tree, _NAMES) is None,
-        "filter-name-validation",
-        lacking=f"can switch off {what}",
-        config=True,
-    )
+    lacking = f"can switch off {what}"
+    return queried(schema, what, node, _validates, "filter-name-validation", lacking=lacking, config=True)
+
+
+def _validates(tree: Tree) -> bool:
+    return at(tree, _NAMES) is None
 
 
 def _verifies(tree: Tree) -> HttpClient:

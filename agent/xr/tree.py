@@ -1,4 +1,4 @@
-"""Reading decoded data: nested mappings and lists, as :meth:`agent.netconf.yang.schema.Schema.decode` gives them."""
+"""Asking by a model, and reading the answer as :meth:`agent.netconf.yang.schema.Schema.decode` gives it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from agent.model.errors import SchemaError
 from agent.model.state import Unreadable
-from agent.netconf.payload import template
+from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 
 Tree = Mapping[str, object]
+"""Decoded data: nested mappings and lists."""
 
 T = TypeVar("T")
 
@@ -29,19 +30,18 @@ def queried(
 ) -> Query[T]:
     """A query by the filter template *subtree* with its *values*, of whose decoded answer *read* makes the value.
 
-    Where the device lacks the *node* (module, path), it is not sent: no model of this device *lacking*.
+    It is sent only where the device has the *node* (module and path); *lacking* says what else none of its models does,
+    as ``shows licensing``.
     """
     module, path = node
     if not schema.has(module, path):
         short = module.removeprefix("Cisco-IOS-XR-")
         return Query(what, missing=f"no model of this device {lacking} ({short})")
-    return Query(
-        what,
-        schema.source(module),
-        lambda: template(subtree, **values),
-        lambda data: read(schema.decode(data, module=module)),
-        config,
-    )
+
+    def decode(data: Element) -> T | None:
+        return read(schema.decode(data, module=module))
+
+    return Query(what, schema.source(module), lambda: template(subtree, **values), decode, config)
 
 
 def at(tree: Tree, path: str) -> object:

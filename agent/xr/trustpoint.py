@@ -69,10 +69,11 @@ def config_query(
         tree = schema.decode(data, module=module)
         return _in_text(tree, name) if model is ConfigModel.CLI else _in_list(tree, model, name)
 
+    key = {} if model is ConfigModel.CLI else {"name": name}
     return Query(
         what=f"trustpoint {name} ({datastore})",
         source=schema.source(module),
-        subtree=lambda: _template("filter", model, **({} if model is ConfigModel.CLI else {"name": name})),
+        subtree=lambda: _template("filter", model, **key),
         decode=decode,
         config=True,
         datastore=datastore,

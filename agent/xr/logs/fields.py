@@ -15,6 +15,10 @@ from agent.xr.logs.stamp import Stamp, of_number, stamp
 _TRIES = 64
 _DEEPEST = 8
 _DELIMITERS = ",;\t|"
+_IS_FIELD = re.compile(r"\"\s*+:\s*+\Z")
+_NEAR = 64
+_KEY = re.compile(r"\"([^\"\\]{1,64})\"\s{0,8}:")
+_DECODER = json.JSONDecoder()
 
 
 def _ranked(names: str) -> tuple[str, ...]:
@@ -76,11 +80,6 @@ def decoded(line: str, start: int) -> tuple[Any, int]:
         return _DECODER.raw_decode(line, start)
     except (ValueError, RecursionError):
         return None, 0
-
-
-_IS_FIELD = re.compile(r"\"\s*+:\s*+\Z")
-_NEAR = 64
-_DECODER = json.JSONDecoder()
 
 
 class Columns:
@@ -190,9 +189,6 @@ def _flat(value: Any, name: str = "", depth: int = _DEEPEST) -> Iterator[tuple[s
             yield from _flat(below, one, depth - 1)
     else:
         yield _key(name), value
-
-
-_KEY = re.compile(r"\"([^\"\\]{1,64})\"\s{0,8}:")
 
 
 def is_log(line: str) -> bool:

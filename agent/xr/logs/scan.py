@@ -17,6 +17,8 @@ from agent.xr.logs.stamp import DAY, MONTHS, Stamp
 _LONGEST = 1 << 16
 """How much of a line is looked at on either side of a message."""
 _FIRST = 200
+_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
 MOST_HOSTS = 100_000
 """How many hosts a scan keeps apart; what further ones say is counted under one name."""
 OTHERS = "(further hosts)"
@@ -186,9 +188,6 @@ class _Piece:
         return newlines - len(_BLANK.findall(self.text, self.start - 1, self.end))
 
 
-_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
-
-
 def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
     """Whole lines, as many at once as are read; of a line without end, :data:`_LONGEST` before what is looked at."""
     kept, seen, base = b"\n", 1, 0
@@ -204,9 +203,6 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
             yield _Piece(text, seen, end, base)
         cut = end - 1 if text[end - 1 : end] == b"\n" else max(0, end - _LONGEST)
         kept, seen, base = text[cut:], end - cut, base + cut
-
-
-_BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
 def _header(piece: _Piece, message: Message, text: _Text) -> tuple[Header, tuple[int, int]]:
