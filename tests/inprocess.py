@@ -1,7 +1,7 @@
 """A process that pushes to a simulated router, without SSH below NETCONF: it may be killed, and costs no handshakes.
 
-Both ends are the real ones from the frames upward: the agent's :class:`DirectSession` and its framing, and the simulator's
-session with its own framing in the simulator's thread.
+Both ends are the real ones from the frames upward: the agent's :class:`DirectSession` and its framing, and the
+simulator's session with its own framing in the simulator's thread.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Wire:
         self._session.connection_made(self)
         self._session.session_started()
 
-    # --- the agent's side, as of its channel and connection --------------------------------------------------------------
+    # --- the agent's side, as of its channel and connection ------------------------------------------
 
     def sendall(self, data: bytes) -> None:
         """Put *data* on the wire."""
