@@ -1,0 +1,71 @@
+"""An asyncssh server in front of netconfd, for algorithms that OpenSSH has no more."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from agent.model.device import Device
+from tests.interop.netconfd import Netconfd
+from tests.interop.sshd import Keys, target
+
+
+@contextmanager
+def served(make: Callable[[], asyncssh.SSHServer] = asyncssh.SSHServer, **options: Any) -> Iterator[int]:
+    """The port of an asyncssh server on loopback, in a loop and a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="asyncssh server")
+    thread.start()
+
+    async def begin() -> asyncssh.SSHAcceptor:
+        return await asyncssh.create_server(make, "127.0.0.1", 0, login_timeout=0, **options)
+
+    async def end(listener: asyncssh.SSHAcceptor) -> None:
+        listener.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+            with suppress(asyncio.CancelledError, asyncssh.Error, OSError):
+                await task
+
+    listener = asyncio.run_coroutine_threadsafe(begin(), loop).result(30)
+    try:
+        yield listener.get_port()
+    finally:
+        asyncio.run_coroutine_threadsafe(end(listener), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextmanager
+def by_asyncssh(netconfd: Netconfd, keys: Keys, folder: Path, host_key: str) -> Iterator[Device]:
+    """As :func:`tests.interop.sshd.sshd`, with one host key of the algorithm *host_key*."""
+    key = asyncssh.generate_private_key(host_key)
+
+    async def process(channel: asyncssh.SSHServerProcess[bytes]) -> None:
+        if channel.subsystem != "netconf":
+            channel.exit(1)
+            return
+        pipe = asyncio.subprocess.PIPE
+        below = await asyncio.create_subprocess_exec(netconfd.subsystem, stdin=pipe, stdout=pipe)
+        await channel.redirect(stdin=below.stdin, stdout=below.stdout)
+        await below.wait()
+        channel.exit(0)
+
+    options: dict[str, Any] = {
+        "process_factory": process,
+        "encoding": None,
+        "server_host_keys": [key],
+        "signature_algs": [host_key, "ssh-ed25519"],
+        "authorized_client_keys": str(keys.authorized),
+    }
+    with served(**options) as port:
+        public = " ".join(key.export_public_key().decode().split()[:2])
+        (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {public}\n")
+        yield target(netconfd, keys, port, folder / "known_hosts")
