@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
-import io
 import logging
-import os
+import shlex
 import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +17,10 @@ import paramiko
 from paramiko.packet import Packetizer
 from paramiko.pkey import UnknownKeyType
 
-from agent.model.address import Endpoint
-from agent.model.device import Device, HostKeys, Secret
+from agent.model.device import Device, Secret
 from agent.model.errors import ConnectError, InputError, SSHAuthenticationError, TransportError
-from agent.model.local.files import read_start
-from agent.ssh.hostkeys import HostKeyCheck
 from agent.ssh.peer import Service, not_forwarded, of_jump
+from agent.ssh.settings.config import Settings, settings
 
 log = logging.getLogger(__name__)
 # What ends a connection is raised by its name; without a handler Python prints paramiko's errors to stderr besides.
@@ -35,8 +31,6 @@ E = TypeVar("E", bound=BaseException)
 
 _CLOSE_WAIT = 5.0
 _FIRST_WORDS = 256
-_LARGEST_CONFIG = 1 << 20
-_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _KEY = "publickey"
 _NOT_SSH = "; or the port is not SSH's"
 _LIMIT_WORDS = (b"rate limit", b"exceeded")  # "Exceeded MaxStartups" is OpenSSH's, which jump hosts run
@@ -94,16 +88,16 @@ def open_ssh(device: Device, deadline: Deadline, service: Service) -> Connection
         ConnectError, HostKeyError, SSHAuthenticationError: by what failed.
         InputError: an SSH configuration or key file that cannot be read.
     """
-    settings = replace(_settings(device), service=service)
+    made = _settings(device, service)
     with ExitStack() as undo:
-        sock = _socket(settings, deadline, undo)
+        sock = _socket(made, deadline, undo)
         undo.callback(sock.close)
-        transport = _handshake(settings, sock, deadline)
+        transport = _handshake(made, sock, deadline)
         undo.callback(_close, transport)
         shown = transport.get_remote_server_key()
-        settings.check.verify(shown.get_name(), shown.asbytes())
-        with _named(settings):
-            _authenticate(settings, transport, deadline)
+        made.check.verify(shown.get_name(), shown.asbytes())
+        with _named(made):
+            _authenticate(made, transport, deadline)
         if device.keepalive:
             transport.set_keepalive(device.keepalive)
         return Connection(transport, undo.pop_all())
@@ -130,96 +124,15 @@ def _close(transport: paramiko.Transport) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settings:
-    """A device after the SSH configuration was applied."""
+class _Settings(Settings):
+    """The same, and what the connection is for."""
 
-    device: Device
-    host: str
-    port: int
-    username: str
-    key_files: tuple[Path, ...]
-    proxy_command: str | None
-    check: HostKeyCheck
     service: Service = Service.NETCONF
 
 
-def _settings(device: Device) -> _Settings:
-    config = _ssh_config(device)
-    host, port = config.get("hostname", device.host), device.port
-    keys = [device.key_file] if device.key_file else [Path(name) for name in config.get("identityfile", [])]
-    files = config.get("userknownhostsfile", "").split()
-    jump = config.get("proxyjump")
-    if device.jump is None and jump and jump.lower() != "none":
-        device = replace(device, jump=jump_host(jump, device.host_keys, device.ssh_config))
-    return _Settings(
-        device=device,
-        host=host,
-        port=port,
-        username=device.username or config.get("user") or getpass.getuser(),
-        key_files=tuple(key.expanduser() for key in keys),
-        proxy_command=config.get("proxycommand") if device.jump is None else None,
-        check=HostKeyCheck(
-            device.host_keys, host, port, device=device.name, file=Path(files[0]).expanduser() if files else None
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where a connection goes, and through what: a jump host, else a ProxyCommand, else directly."""
-
-    host: str
-    port: int
-    jump: Device | None = None
-    proxy_command: str | None = None
-
-
-def destination(device: Device) -> Destination:
-    """What the SSH configuration makes of *device*'s address.
-
-    Raises:
-        InputError: an SSH configuration that cannot be read.
-    """
-    settings = _settings(device)
-    return Destination(settings.host, settings.port, settings.device.jump, settings.proxy_command)
-
-
-def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) -> Device:
-    """The jump host ``[user@]host[:port]`` as a device on port 22; a list is a chain, the last one nearest the target.
-
-    Raises:
-        InputError: a part of *text* is something else.
-    """
-    first, _, last = text.rpartition(",")
-    try:
-        hop = Endpoint.parse(last.strip())
-    except InputError as error:
-        raise InputError(f"the jump host: {error.message}", hint=error.hint) from error
-    outer = jump_host(first, host_keys, ssh_config) if first else None
-    return Device(
-        host=hop.host,
-        port=hop.port or 22,
-        username=hop.user,
-        host_keys=replace(host_keys, pinned=None),
-        jump=outer,
-        ssh_config=ssh_config,
-    )
-
-
-def _ssh_config(device: Device) -> dict[str, Any]:
-    path = device.ssh_config or Path("~/.ssh/config").expanduser()
-    if device.ssh_config is None and not os.path.lexists(path):
-        return {}
-    hint = "name an OpenSSH client configuration with --ssh-config"
-    data = read_start(path, _LARGEST_CONFIG + 1, hint=hint)
-    if len(data) > _LARGEST_CONFIG:
-        raise InputError(f"{path}: larger than 1 MiB", hint=hint)
-    try:
-        config = paramiko.SSHConfig()
-        config.parse(io.StringIO(data.decode("utf-8")))
-        return dict(config.lookup(device.host))
-    except (ValueError, paramiko.SSHException) as error:
-        raise InputError(f"{path}: {error}", hint=hint) from error
+def _settings(device: Device, service: Service) -> _Settings:
+    found = settings(device)
+    return _Settings(**{field.name: getattr(found, field.name) for field in fields(found)}, service=service)
 
 
 def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
@@ -236,7 +149,7 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
             )
     if settings.proxy_command:
         with _named(settings, "through ProxyCommand"):
-            return paramiko.ProxyCommand(settings.proxy_command)
+            return paramiko.ProxyCommand(f"/bin/sh -c {shlex.quote(settings.proxy_command)}")
     try:
         sock = socket.create_connection((settings.host, settings.port), timeout=deadline.left())
     except socket.gaierror as error:
@@ -432,16 +345,13 @@ def _keys(settings: _Settings) -> Generator[paramiko.PKey, None, None]:
         explicit = device.key_file is not None
         if explicit or path.exists():
             yield from _load(path, device.key_passphrase, required=explicit)
-    if device.key_file is not None or not device.use_agent or device.password is not None:
-        return
-    if os.environ.get("SSH_AUTH_SOCK"):
+    if settings.agent_path:
         agent = paramiko.Agent()
         try:
             yield from agent.get_keys()
         finally:
             agent.close()
-    for name in _DEFAULT_KEYS:
-        path = Path("~/.ssh", name).expanduser()
+    for path in settings.default_key_files:
         if path.exists():
             yield from _load(path, device.key_passphrase, required=False)
 
