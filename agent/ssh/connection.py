@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import socket
 import threading
 import time
@@ -149,7 +148,7 @@ def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
             )
     if settings.proxy_command:
         with _named(settings, "through ProxyCommand"):
-            return paramiko.ProxyCommand(f"/bin/sh -c {shlex.quote(settings.proxy_command)}")
+            return paramiko.ProxyCommand(settings.proxy_command)
     try:
         sock = socket.create_connection((settings.host, settings.port), timeout=deadline.left())
     except socket.gaierror as error:

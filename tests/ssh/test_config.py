@@ -181,7 +181,6 @@ def by_ssh(path: Path, host: str, *options: str) -> dict[str, list[str]] | None:
 
 def compared(path: Path, options: Options, username: str, ssh: dict[str, list[str]]) -> tuple[object, object]:
     """Ours and that of ssh, as far as anything here depends on it."""
-    tokens = options.tokens(username)
     ours: dict[str, object] = {"hostname": [options.host], "user": [username], "port": [options.one("port")]}
     theirs: dict[str, object] = {name: ssh[name] for name in ours}
     for keyword in ("hostkeyalias", "identityagent", "certificatefile"):
@@ -197,7 +196,7 @@ def compared(path: Path, options: Options, username: str, ssh: dict[str, list[st
         )
     if (words := options.words("globalknownhostsfile")) is not None:
         ours["global"], theirs["global"] = " ".join(words), " ".join(ssh["globalknownhostsfile"])
-    if (files := options.paths("userknownhostsfile", tokens)) is not None:
+    if (files := options.paths("userknownhostsfile", lambda: options.tokens(username))) is not None:
         ours["known"], theirs["known"] = " ".join(map(str, files)) or "none", " ".join(ssh["userknownhostsfile"])
     for keyword in ("proxyjump", "proxycommand"):
         said = options.one(keyword)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,13 @@ import pytest
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
 from agent.model.local.files import read_start
-from agent.ssh import hostkeys
-from agent.ssh.hostkeys import HostKeyCheck, fingerprint
+from agent.ssh.settings import knownhosts
+from agent.ssh.settings.hostkeys import HostKeyCheck, fingerprint
+from tests.threads import at_once
 
 ED, RSA = "ssh-ed25519", "ssh-rsa"
 KEY, OTHER = b"\0\0\0\x0bssh-ed25519" + b"k" * 36, b"\0\0\0\x0bssh-ed25519" + b"o" * 36
+RSA_KEY = b"\0\0\0\x07ssh-rsa" + b"r" * 36
 
 
 def line(name: str, blob: bytes = KEY, kind: str = ED) -> str:
@@ -96,7 +99,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(path)
         return read_start(path, most, hint=hint)
 
-    monkeypatch.setattr(hostkeys, "read_start", read)
+    monkeypatch.setattr(knownhosts, "read_start", read)
     return seen
 
 
@@ -181,6 +184,190 @@ def test_a_pin_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 def test_the_recorded_key_type_is_asked_for_first_and_rsa_fits_rsa_sha2(tmp_path: Path) -> None:
     offered = ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256")
-    recorded = check(tmp_path, line("[r1.example]:830", kind=RSA))
+    recorded = check(tmp_path, line("[r1.example]:830", RSA_KEY, RSA))
     assert recorded.algorithms(offered)[:2] == ("rsa-sha2-512", "rsa-sha2-256")
     assert sorted(recorded.algorithms(offered)) == sorted(offered)
+
+
+def over(*files: Path, accept: bool = False, everybody: tuple[Path, ...] = (), **given: object) -> HostKeyCheck:
+    """The check over several files of the user's, and those for *everybody*."""
+    return HostKeyCheck(
+        HostKeys(accept_new=accept),
+        "r1.example",
+        830,
+        device="r1",
+        files=files,
+        global_files=everybody,
+        **given,  # type: ignore[arg-type] # alias and revoked
+    )
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, Path]:
+    """Two files of known hosts, the first of them empty."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("")
+    return first, second
+
+
+@pytest.mark.parametrize("system", [False, True])
+def test_each_file_vouches_for_a_key_and_a_key_that_contradicts_any_is_never_stored(
+    two: tuple[Path, Path], system: bool
+) -> None:
+    first, second = two
+    second.write_text("# one\n" + line("[r1.example]:830"))
+    checked = over(first, accept=True, everybody=(second,)) if system else over(first, second, accept=True)
+    checked.verify(ED, KEY)
+    with pytest.raises(HostKeyError, match=r"changed.*second, line 2") as refused:
+        checked.verify(ED, OTHER)
+    assert f"-f {second}" in str(refused.value)
+    assert first.read_text() == ""
+
+
+def test_a_new_key_goes_to_the_first_file_of_the_user(two: tuple[Path, Path]) -> None:
+    first, second = two
+    over(first, second, accept=True).verify(ED, KEY)
+    assert first.read_text() == line("[r1.example]:830")
+    assert not second.exists()
+
+
+def test_a_key_of_a_host_without_any_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for files in ((), (Path("~/.ssh/known_hosts"),)):  # nobody's home
+        with pytest.raises(HostKeyError, match="no file to store"):
+            over(*files, accept=True).verify(ED, KEY)
+    with pytest.raises(HostKeyError, match="is not in any file"):
+        over().verify(ED, KEY)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_alias_stands_for_name_and_port(two: tuple[Path, Path]) -> None:
+    first, second = two
+    second.write_text(line("router-one"))
+    over(first, second, alias="Router-One").verify(ED, KEY)
+    second.write_text(line("[r1.example]:830", OTHER) + line("r1.example", OTHER))
+    over(first, second, alias="Router-One", accept=True).verify(ED, KEY)
+    assert first.read_text() == line("router-one")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "[r1.example]:830 ssh-ed25519 AAAA\n",  # no key
+        "[r1.example]:830 ssh-ed25519 A\n",  # no base64
+        "[r1.example]:830 ssh-ed25519\n",
+        "r1.example\n",
+        line("*", KEY, RSA),  # a key of another type than it says
+        line("[r1.example]:830").replace(" ", " @oops ", 1),
+        "@oops " + line("[r1.example]:830"),
+        "@revoked [r1.example]:830 ssh-ed25519 AAAA\n",
+        hashed("[r1.example]:830") + " ssh-ed25519 AAAA\n",
+    ],
+)
+def test_a_line_for_the_host_that_cannot_be_read_is_named_and_nothing_is_stored(
+    two: tuple[Path, Path], broken: str
+) -> None:
+    first, second = two
+    second.write_text("\n" + broken)
+    with pytest.raises(HostKeyError, match="second, line 2, is for it and cannot be read"):
+        over(first, second, accept=True).verify(ED, OTHER)
+    assert first.read_text() == ""
+    second.write_text("\n" + broken + line("[r1.example]:830"))
+    over(first, second).verify(ED, KEY)
+
+
+def test_lines_that_cannot_be_read_and_are_for_others_do_not_matter(two: tuple[Path, Path]) -> None:
+    first, second = two
+    second.write_text(f"[r2.example]:830 ssh-ed25519 AAAA\n|1|oops|oops {ED} AAAA\n|1|\n@revoked\n\xff\0\n")
+    over(first, second, accept=True).verify(ED, KEY)
+
+
+@pytest.mark.parametrize("name", ["[r1.example]:830", "r1.example", hashed("r1.example"), "*"])
+def test_a_revoked_key_is_refused_in_whichever_file_it_is(two: tuple[Path, Path], name: str) -> None:
+    first, second = two
+    first.write_text(line("[r1.example]:830"))
+    second.write_text("@revoked " + line(name))
+    with pytest.raises(HostKeyError, match=r"revoked in .*second, line 1"):
+        over(first, everybody=(second,)).verify(ED, KEY)
+
+
+def test_keys_of_revoked_host_keys_are_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
+    first, revoked = two
+    first.write_text(line("r1.example") + line("r1.example", OTHER))
+    revoked.write_text(f"# stolen\n\n{ED} {base64.b64encode(KEY).decode()} r1\n")
+    checked = over(first, revoked=revoked)
+    checked.verify(ED, OTHER)
+    with pytest.raises(HostKeyError, match=r"revoked in .*second"):
+        checked.verify(ED, KEY)
+
+
+@pytest.mark.parametrize(
+    "content, said", [(b"SSHKRL\n\0\0", "KRL"), (b"ssh-ed25519 oops\n", "line 1"), (None, "No such file")]
+)
+def test_revoked_keys_that_cannot_be_read_are_an_error(tmp_path: Path, content: bytes | None, said: str) -> None:
+    file = tmp_path / "revoked"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        over(revoked=file)
+
+
+@pytest.mark.parametrize("name", ["*.example", "r1.example", "[*.example]:830", hashed("[r1.example]:830")])
+def test_an_authority_certifies_the_hosts_it_is_for(two: tuple[Path, Path], name: str) -> None:
+    first, second = two
+    second.write_text("@cert-authority " + line(name))
+    checked = over(first, second)
+    assert checked.authorities
+    assert checked.verify_authority(ED, KEY)
+    assert not checked.verify_authority(ED, OTHER)
+    with pytest.raises(HostKeyError, match="is not in"):
+        checked.verify(ED, KEY)  # its key is no host's
+    certificate = "ssh-ed25519-cert-v01@openssh.com"
+    assert checked.algorithms(("ssh-rsa", ED, certificate))[0] == certificate
+    second.write_text("@cert-authority " + line(name) + "@revoked " + line("*"))
+    assert not over(first, second).verify_authority(ED, KEY)
+    pinned = HostKeyCheck(HostKeys(second, fingerprint(KEY)), "r1.example", 830, device="r1")
+    assert not pinned.authorities
+    second.write_text("@cert-authority " + line("r2.example"))
+    assert not over(first, second).authorities
+
+
+def test_many_threads_read_ten_thousand_hosts_once(tmp_path: Path, reads: list[Path]) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text("".join(line(f"[r{number}.example]:830") for number in range(10_000)))
+
+    def verify(number: int) -> None:
+        fleet_check(file, number * 150).verify(ED, KEY)
+        with pytest.raises(HostKeyError, match="changed"):
+            fleet_check(file, number, accept=True).verify(ED, OTHER)
+
+    at_once(verify)
+    assert reads == [file]
+
+
+def test_many_threads_store_the_keys_of_a_fleet_beside_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    at_once(lambda number: fleet_check(file, number // 2, accept=True).verify(ED, KEY))
+    assert sorted(file.read_text().splitlines(True)) == sorted(line(f"[r{number}.example]:830") for number in range(32))
+
+
+def test_a_file_for_each_router_does_not_put_the_large_one_out_of_memory(tmp_path: Path, reads: list[Path]) -> None:
+    large = tmp_path / "known_hosts"
+    large.write_text(line("*"))
+    for number in range(600):
+        small = tmp_path / f"r{number}"
+        small.write_text("")
+        over(small, large).verify(ED, KEY)
+    assert reads.count(large) == 1
+
+
+def test_a_file_that_was_replaced_by_one_as_large_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    file.write_text(line("r1.example"))
+    over(file).verify(ED, KEY)
+    about = file.stat()
+    other = tmp_path / "other"
+    other.write_text(line("r1.example", OTHER))
+    os.utime(other, ns=(about.st_atime_ns, about.st_mtime_ns))
+    other.replace(file)
+    over(file).verify(ED, OTHER)

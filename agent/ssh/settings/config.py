@@ -7,13 +7,14 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from agent.model.address import Endpoint
 from agent.model.device import Device, HostKeys
 from agent.model.errors import InputError
 from agent.ssh.settings.hostkeys import HostKeyCheck
-from agent.ssh.settings.lookup import Options, at_home, expanded
+from agent.ssh.settings.lookup import Options, Tokens, at_home, expanded
 
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 GLOBAL_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
@@ -77,7 +78,7 @@ def settings(device: Device) -> Settings:
     """
     options, device = _routed(device)
     username = _username(device, options)
-    tokens = options.tokens(username)
+    tokens = cache(lambda: options.tokens(username))  # most configurations need none
     keys, defaults = _key_files(device, options, tokens)
     return Settings(
         device=device,
@@ -108,7 +109,7 @@ def destination(device: Device) -> Destination:
     options, device = _routed(device)
     command = None
     if device.jump is None and options.one("proxycommand") is not None:
-        command = _proxy_command(device, options, options.tokens(_username(device, options)))
+        command = _proxy_command(device, options, lambda: options.tokens(_username(device, options)))
     return Destination(options.host, device.port, device.jump, command)
 
 
@@ -151,16 +152,18 @@ def _routed(device: Device, before: Sequence[tuple[str, int, str | None]] = ()) 
     jump = device.jump
     text = options.one("proxyjump")
     if jump is None and text is not None and text.lower() != "none":
-        text = expanded(text, lambda: _of(options.tokens(_username(device, options))), options.where("proxyjump"))
+        known = partial(_of, lambda: options.tokens(_username(device, options)))
+        text = expanded(text, known, options.where("proxyjump"))
         jump = jump_host(text, device.host_keys, device.ssh_config)
     if jump is not None:
         jump = _routed(jump, (*before, this))[1]
     return options, device if jump is device.jump else replace(device, jump=jump)
 
 
-def _of(tokens: dict[str, str]) -> dict[str, str]:
+def _of(tokens: Tokens) -> dict[str, str | None]:
     """The tokens that ProxyCommand and ProxyJump know."""
-    return {letter: tokens[letter] for letter in _COMMAND_TOKENS}
+    known = tokens()
+    return {letter: known[letter] for letter in _COMMAND_TOKENS}
 
 
 def _username(device: Device, options: Options) -> str:
@@ -173,21 +176,21 @@ def _username(device: Device, options: Options) -> str:
     except (KeyError, OSError) as error:  # no passwd entry, which is OSError since Python 3.13
         raise InputError("there is no user name", device=device.name, hint="give --username") from error
     where = options.where("user")
-    known = {letter: value for letter, value in options.tokens("").items() if letter not in "rC"}
-    name = expanded(written, known, where, environment=True)
+    # It is part of %r and %C itself.
+    name = expanded(written, lambda: {**options.tokens(""), "r": None, "C": None}, where, environment=True)
     if not name.isprintable():  # as are bytes that are no UTF-8
         raise InputError(f"{where}: the user is no plain text", hint="give --username")
     return name
 
 
-def _proxy_command(device: Device, options: Options, tokens: dict[str, str]) -> str | None:
+def _proxy_command(device: Device, options: Options, tokens: Tokens) -> str | None:
     text = options.one("proxycommand")
     if device.jump is not None or text is None or text.lower() == "none":
         return None
-    return expanded(text, _of(tokens), options.where("proxycommand"), run=True)
+    return expanded(text, partial(_of, tokens), options.where("proxycommand"), run=True)
 
 
-def _check(device: Device, options: Options, tokens: dict[str, str]) -> HostKeyCheck:
+def _check(device: Device, options: Options, tokens: Tokens) -> HostKeyCheck:
     user = options.paths("userknownhostsfile", tokens)
     if device.host_keys.known_hosts is not None:
         user = [device.host_keys.known_hosts]
@@ -210,7 +213,7 @@ def _check(device: Device, options: Options, tokens: dict[str, str]) -> HostKeyC
     )
 
 
-def _key_files(device: Device, options: Options, tokens: dict[str, str]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def _key_files(device: Device, options: Options, tokens: Tokens) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The key files that are named, and those that ssh offers where none is."""
     if device.key_file is not None:
         return (device.key_file,), ()
@@ -224,7 +227,7 @@ def _key_files(device: Device, options: Options, tokens: dict[str, str]) -> tupl
     return (), tuple(Path(at_home("~/.ssh"), name) for name in _DEFAULT_KEYS)
 
 
-def _agent_path(device: Device, options: Options, tokens: dict[str, str]) -> str | None:
+def _agent_path(device: Device, options: Options, tokens: Tokens) -> str | None:
     if not device.use_agent or device.key_file is not None or device.password is not None:
         return None
     if not options.flag("pubkeyauthentication", True):

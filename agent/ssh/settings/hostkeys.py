@@ -50,7 +50,8 @@ class HostKeyCheck:
         self._name = alias.lower() if alias else host if port == 22 else f"[{host}]:{port}"
         self._known = recorded(self._name, self._files)
         # As OpenSSH does: an entry without the port vouches for a key, but does not make another one a changed key.
-        self._portless = recorded(host, self._files) if not alias and port != 22 else Recorded()
+        known = bool(self._known.keys)
+        self._portless = recorded(host, self._files, marked=known) if not alias and port != 22 else Recorded()
         self._revoked: dict[bytes, Place | Path] = {**self._portless.revoked, **self._known.revoked}
         if revoked is not None:
             self._revoked.update(dict.fromkeys(revoked_keys(revoked), revoked))
@@ -93,7 +94,7 @@ class HostKeyCheck:
                 )
             return
         known = self._known.keys
-        if (kind, blob) in known or (not known and (kind, blob) in self._portless.keys):
+        if (kind, blob) in known or (kind, blob) in self._portless.keys:
             return
         if known:
             raise self._changed(kind, shown, next(iter(known.values())))

@@ -94,8 +94,8 @@ class KnownHosts:
             for name in patterns:
                 self._plain.setdefault(name, []).append(entry)
 
-    def of(self, name: str, path: Path, into: Recorded) -> None:
-        """Add what is recorded for the host *name* to *into*; *path* is the file's, for the places."""
+    def of(self, name: str, path: Path, into: Recorded, *, marked: bool = False) -> None:
+        """Add what is recorded for the host *name* to *into*, or of it what is *marked*; *path* is for the places."""
         name = name.lower()
         found = list(self._plain.get(name, ()))
         found += [entry for patterns, entry in self._patterns if matches(name, patterns)]
@@ -104,7 +104,7 @@ class KnownHosts:
             found += [
                 entry
                 for inner, outer, digest, entry in self._hashed
-                if sha1(outer + sha1(inner + octets).digest()).digest() == digest
+                if (entry.marker or not marked) and sha1(outer + sha1(inner + octets).digest()).digest() == digest
             ]
         for entry in found:
             place = Place(path, entry.line)
@@ -113,7 +113,7 @@ class KnownHosts:
                     into.broken.append(place)
             elif entry.marker == _REVOKED:
                 into.revoked.setdefault(entry.blob, place)
-            else:
+            elif entry.marker or not marked:
                 kind = into.authorities if entry.marker else into.keys
                 kind.setdefault((entry.kind, entry.blob), place)
 
@@ -126,8 +126,10 @@ _files: FileCache[KnownHosts] = FileCache()
 _revoked: FileCache[frozenset[bytes]] = FileCache()
 
 
-def recorded(name: str, paths: Iterable[Path]) -> Recorded:
-    """What the files at *paths* say of the host *name*, each read again only where somebody else changed it.
+def recorded(name: str, paths: Iterable[Path], *, marked: bool = False) -> Recorded:
+    """What the files at *paths* say of the host *name*, or of it what is *marked* as revoked or as an authority.
+
+    Each is read again only where somebody else changed it.
 
     Raises:
         InputError: one of them is there and cannot be read.
@@ -135,7 +137,7 @@ def recorded(name: str, paths: Iterable[Path]) -> Recorded:
     found = Recorded()
     for path in paths:
         try:
-            _files.get(path, _read).of(name, path, found)
+            _files.get(path, _read).of(name, path, found, marked=marked)
         except OSError as error:
             if not os.path.lexists(path):
                 log.debug("%s does not exist: it knows no host key", path)

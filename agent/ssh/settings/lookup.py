@@ -18,6 +18,8 @@ from agent.model.errors import InputError
 from agent.model.local.user import user_name
 from agent.ssh.settings.syntax import HINT, Criterion, Line, configuration, matches
 
+Tokens = Callable[[], Mapping[str, str | None]]
+
 USER_FILE, SYSTEM_FILE = Path("~/.ssh/config"), Path("/etc/ssh/ssh_config")
 
 _DEEPEST = 16
@@ -90,7 +92,7 @@ class Options:
         said = self._said.get(keyword)
         return None if said is None else [word for line in said for word in line.words]
 
-    def paths(self, keyword: str, tokens: Mapping[str, str]) -> list[Path] | None:
+    def paths(self, keyword: str, tokens: Tokens) -> list[Path] | None:
         """Its file names with tokens, ``${…}`` and ``~``; ``none`` is no file."""
         words = self.words(keyword)
         if words is None:
@@ -218,7 +220,7 @@ class Options:
         written = self.one("hostname")
         host = self.name
         if written is not None:
-            host = expanded(written, {"%": "%", "h": self.name}, self.where("hostname"))
+            host = expanded(written, lambda: {"%": "%", "h": self.name}, self.where("hostname"))
         try:
             return str(ipaddress.ip_address(host))
         except ValueError:
@@ -246,7 +248,7 @@ class Options:
 
 def expanded(
     text: str,
-    tokens: Mapping[str, str] | Callable[[], Mapping[str, str]],
+    tokens: Tokens,
     where: str,
     *,
     environment: bool = False,
@@ -259,7 +261,7 @@ def expanded(
     """
     if "%" not in text and not (environment and "${" in text):
         return text
-    known = tokens() if callable(tokens) else tokens
+    known = tokens()
 
     def value(match: re.Match[str]) -> str:
         letter, variable = match[1], match[2]
@@ -280,10 +282,7 @@ def expanded(
 
 def at_home(text: str) -> str:
     """*text* with the home folder for a ``~`` in front; as it is where there is none."""
-    try:
-        return str(Path(text).expanduser()) if text.startswith("~") else text
-    except RuntimeError:
-        return text
+    return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111 - this one fails for nobody
 
 
 def _owned(path: Path) -> None:
@@ -297,7 +296,7 @@ def _owned(path: Path) -> None:
 
 
 def _succeeds(command: str, where: str) -> bool:
-    """Whether the *command* of ``Match exec`` does, by the user's shell; it is the user's own, its tokens are checked."""
+    """Whether the *command* of ``Match exec`` does, in a shell: it is the user's own, its tokens are checked."""
     shell, quiet = os.environ.get("SHELL") or "/bin/sh", subprocess.DEVNULL
     run = [shell, "-c", command]
     try:
