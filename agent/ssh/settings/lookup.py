@@ -272,9 +272,7 @@ def expanded(
             what = f"the token %{letter} is not known here" if variable is None else f"${{{variable}}} is not set"
             raise InputError(f"{where}: {what}", hint=HINT)
         if run and letter in "hjknr" and _UNSAFE.search(found):
-            raise InputError(
-                f"{where}: %{letter} is a name that a shell would act on", hint="give a plain host and user"
-            )
+            raise InputError(f"{where}: a shell would act on what %{letter} is", hint="give a plain host and user")
         return found
 
     return _TOKEN.sub(value, text)
