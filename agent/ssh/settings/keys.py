@@ -112,18 +112,25 @@ def _read(path: Path, passphrase: Secret | None) -> _Key:
 
 
 def _imported(data: bytes, passphrase: Secret | None) -> _Key:
-    """The key, or what is wrong; no exception is passed on, since its frames hold the passphrase."""
-    try:
-        key = asyncssh.import_private_key(data, passphrase.reveal() if passphrase else None)
-    except asyncssh.KeyEncryptionError as error:
-        return _Unusable(f"the passphrase is not the right one, or its encryption is not known: {error}", _TO_AGENT)
-    except (ValueError, TypeError, OverflowError) as error:
-        if passphrase is None and str(error).startswith(_LOCKED):
+    key = _attempted(data, passphrase)
+    if isinstance(key, str):
+        without = key if passphrase is None else _attempted(data, None)
+        if isinstance(without, str) and without.startswith(_LOCKED):
+            if passphrase is not None:
+                return _Unusable(f"the passphrase does not open it: {key}", _TO_AGENT)
             return _Unusable("it has a passphrase", f"give it with --key-passphrase-env, or {_TO_AGENT}")
-        return _what_else(data, str(error))
+        return _what_else(data, key)
     if key.get_algorithm().startswith("sk-"):
         return _Unusable("it is in a security key, which has to be touched", _TO_AGENT)
     return key
+
+
+def _attempted(data: bytes, passphrase: Secret | None) -> asyncssh.SSHKey | str:
+    """The key, or what is wrong; no exception is passed on, since its frames hold the passphrase."""
+    try:
+        return asyncssh.import_private_key(data, passphrase.reveal() if passphrase else None)
+    except (ValueError, TypeError, OverflowError) as error:
+        return str(error) or type(error).__name__
 
 
 def _what_else(data: bytes, said: str) -> _Unusable:
