@@ -160,8 +160,8 @@ class Lease:
         told: Told = _nobody,
         kept: Kept = _nobody,
     ) -> Waits[Self]:
-        """Hold the router of these *addresses* alone (see :func:`agent.ssh.settings.identity.addresses`), as soon as
-        its holder is done: however long that takes, since whoever ended holds nothing.
+        """Hold the router of these *addresses* (:func:`agent.ssh.settings.identity.addresses`) alone, as soon as its
+        holder is done: however long that takes, since whoever ended holds nothing.
 
         *told* is given whom it waits for, each time that is somebody else. *kept* is told each change that is begun,
         and None at its end; an error that it raises at a beginning is raised.

@@ -16,7 +16,6 @@ from agent.ssh.settings.knownhosts import Place, Recorded, Taken, append, record
 log = logging.getLogger(__name__)
 
 _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
-_CERTIFICATE = "-cert-v01@openssh.com"
 
 
 class HostKeyCheck:
@@ -61,17 +60,31 @@ class HostKeyCheck:
         """Whether a certificate of an authority is taken for this host's key."""
         return bool(self._authorities)
 
-    def verify_authority(self, kind: str, blob: bytes) -> bool:
-        """Whether the authority with this key (see :meth:`verify`) may certify this host's key."""
-        return (kind, blob) in self._authorities and blob not in self._revoked
+    def verify_authority(self, kind: str, blob: bytes) -> None:
+        """Accept the authority that certified the key shown, of algorithm *kind* and wire form *blob*, or refuse it.
+
+        Raises:
+            HostKeyError: it is not one for this host, or is revoked.
+        """
+        if (kind, blob) in self._authorities and blob not in self._revoked:
+            return
+        why = (
+            f"is revoked in {self._revoked[blob]}"
+            if blob in self._revoked
+            else "is not one for it in any known-hosts file"
+        )
+        raise HostKeyError(
+            f"the authority of its host certificate, {kind} {fingerprint(blob)}, {why}",
+            device=self._device,
+            hint="a line '@cert-authority HOSTS KEY' makes it one",
+        )
 
     def algorithms(self, offered: Sequence[str]) -> tuple[str, ...]:
         """*offered* host key algorithms, those that fit the keys on record first; an RSA key fits RSA-SHA2 as well."""
         kinds = [kind for kind, _ in (*self._known.keys, *self._portless.keys)]
         if self._policy.pinned:
             kinds = [kind] if (kind := _pinned_kind(self._policy.pinned)) else []
-        wanted = [name for name in offered if self._authorities and name.endswith(_CERTIFICATE)]
-        wanted += [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,))]
+        wanted = [name for kind in kinds for name in (_RSA if kind == "ssh-rsa" else (kind,))]
         first = [name for name in dict.fromkeys(wanted) if name in offered]
         return (*first, *(name for name in offered if name not in first))
 
