@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, TypeVar
 
@@ -210,10 +211,11 @@ class _Opening:
             undo.callback(outer.close)
             return {"tunnel": outer.ssh}
         if options.proxy_command:
-            # As ssh(1) does: the user's shell, replaced by the command. asyncssh takes its stderr for SSH's own bytes.
-            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))
+            # By the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
+            # asyncssh takes stderr for SSH's own bytes, and its end for that of the connection: 9 holds it open.
+            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))  # noqa: SIM115 - undo closes it
             shell = os.environ.get("SHELL") or "/bin/sh"
-            command = f"exec 2>{shlex.quote(self._stderr.name)}; exec {options.proxy_command}"
+            command = f"exec 9>&2 2>{shlex.quote(self._stderr.name)}; {options.proxy_command}"
             return {"proxy_command": [shell, "-c", command]}
         return {"sock": self._socket()}
 
@@ -274,7 +276,7 @@ class _Opening:
         done = threading.Event()
         sock = way.get("sock")
         try:
-            with _somebody(self._settings.username):
+            with _somebody.here():
                 return self._loop.run(self._connect(way, done), self._waited, done)
         except TimeoutError as error:
             raise self._late() from error
@@ -398,20 +400,47 @@ def _said(error: Exception) -> str:
     return text or type(error).__name__
 
 
-_naming = threading.Lock()
+class _Somebody:
+    """asyncssh asks for the name and the home of the user here, which a process without a passwd entry has not.
+
+    While it makes a connection any will do; the name stands in a variable that nothing here goes by.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lent: dict[str, str] = {}
+        self._connecting = 0
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """What asyncssh asks for is there in the block, however many connections are made beside it."""
+        with self._lock:
+            if not self._connecting:
+                self._lent = _missing()
+                os.environ.update(self._lent)
+            self._connecting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connecting -= 1
+                if not self._connecting:
+                    for name in self._lent:
+                        del os.environ[name]
 
 
-@contextmanager
-def _somebody(username: str) -> Iterator[None]:
-    """asyncssh asks for the name of the user here, which a process without a passwd entry has not: any will do."""
+def _missing() -> dict[str, str]:
+    """The variables by which asyncssh finds what it asks for, where it would find nothing."""
+    lent: dict[str, str] = {}
     try:
         getpass.getuser()
     except (KeyError, OSError):
-        with _naming:
-            os.environ["LOGNAME"] = username
-            try:
-                yield
-            finally:
-                del os.environ["LOGNAME"]
-    else:
-        yield
+        lent["LNAME"] = "nobody"
+    try:
+        Path.home()
+    except RuntimeError:
+        lent["HOME"] = os.devnull
+    return lent
+
+
+_somebody = _Somebody()

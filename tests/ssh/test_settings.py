@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 import socket
@@ -362,8 +361,3 @@ def test_of_thousands_of_blocks_only_those_for_the_host_are_looked_at(
     options = Options("s2999", path)
     assert (options.one("user"), options.one("port"), options.one("tag")) == ("first", "9", "last")
     assert len(asked) == 3
-
-
-def test_the_name_of_this_user_is_asked_only_where_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(getpass, "getuser", lambda: pytest.fail("asked"))
-    assert settings(configured(tmp_path, "")).username == "admin"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from agent.model.address import Endpoint
 from agent.model.device import Device, HostKeys
 from agent.model.errors import InputError
+from agent.model.local.user import user_name
 from agent.ssh.settings.hostkeys import HostKeyCheck
 from agent.ssh.settings.lookup import Options, Tokens, at_home, expanded
 
@@ -170,17 +170,22 @@ def _username(device: Device, options: Options) -> str:
     if device.username is not None:
         return device.username
     written = options.one("user")
-    try:
-        if written is None:
-            return getpass.getuser()
-    except (KeyError, OSError) as error:  # no passwd entry, which is OSError since Python 3.13
-        raise InputError("there is no user name", device=device.name, hint="give --username") from error
+    if written is None:
+        return _own_name(device)
     where = options.where("user")
     # It is part of %r and %C itself.
     name = expanded(written, lambda: {**options.tokens(""), "r": None, "C": None}, where, environment=True)
     if not name.isprintable():  # as are bytes that are no UTF-8
         raise InputError(f"{where}: the user is no plain text", hint="give --username")
     return name
+
+
+def _own_name(device: Device) -> str:
+    """Who works here, as far as that is a name."""
+    given = os.environ.get("LOGNAME") or os.environ.get("USER") or user_name()
+    if given == str(os.getuid()):
+        raise InputError("there is no user name", device=device.name, hint="give --username")
+    return given
 
 
 def _proxy_command(device: Device, options: Options, tokens: Tokens) -> str | None:
