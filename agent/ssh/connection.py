@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import shlex
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, TypeVar
 
@@ -28,6 +26,7 @@ from agent.model.errors import (
 )
 from agent.model.masking.text import neutralise
 from agent.ssh.channel import Channel
+from agent.ssh.localuser import STAND_IN
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
 from agent.ssh.negotiation import nothing_in_common, offered, signatures
@@ -262,7 +261,7 @@ class _Opening:
             gss_host=None,
             host_based_auth=False,
             preferred_auth=METHODS,
-            signature_algs=signatures(self._device),
+            signature_algs=signatures(self._settings),
             compression_algs=["none"],
             connect_timeout=None,
             login_timeout=0,
@@ -276,7 +275,7 @@ class _Opening:
         done = threading.Event()
         sock = way.get("sock")
         try:
-            with _somebody.here():
+            with STAND_IN.here():
                 return self._loop.run(self._connect(way, done), self._waited, done)
         except TimeoutError as error:
             raise self._late() from error
@@ -398,49 +397,3 @@ class _Opening:
 def _said(error: Exception) -> str:
     text = error.reason if isinstance(error, asyncssh.DisconnectError | asyncssh.ChannelOpenError) else str(error)
     return text or type(error).__name__
-
-
-class _Somebody:
-    """asyncssh asks for the name and the home of the user here, which a process without a passwd entry has not.
-
-    While it makes a connection any will do; the name stands in a variable that nothing here goes by.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lent: dict[str, str] = {}
-        self._connecting = 0
-
-    @contextmanager
-    def here(self) -> Iterator[None]:
-        """What asyncssh asks for is there in the block, however many connections are made beside it."""
-        with self._lock:
-            if not self._connecting:
-                self._lent = _missing()
-                os.environ.update(self._lent)
-            self._connecting += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._connecting -= 1
-                if not self._connecting:
-                    for name in self._lent:
-                        del os.environ[name]
-
-
-def _missing() -> dict[str, str]:
-    """The variables by which asyncssh finds what it asks for, where it would find nothing."""
-    lent: dict[str, str] = {}
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):
-        lent["LNAME"] = "nobody"
-    try:
-        Path.home()
-    except RuntimeError:
-        lent["HOME"] = os.devnull
-    return lent
-
-
-_somebody = _Somebody()

@@ -15,6 +15,7 @@ import pytest
 import agent
 from agent.model.device import Device as Target
 from agent.simulator import Device, Fault, FaultKind
+from agent.ssh import negotiation
 from agent.ssh.peer import Service, not_forwarded
 from agent.ssh.settings.config import jump_host as parsed
 from tests.netconf.test_connect import speaking
@@ -171,6 +172,7 @@ def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
+    negotiation._known.cache_clear()  # asked of asyncssh again, as in a new process
     device = lab.add()
     before = dict(os.environ)
 

@@ -16,6 +16,7 @@ from agent.model.device import Device, HostKeys, Secret
 from agent.model.errors import HostKeyError, InputError
 from agent.model.local.files import read_start
 from agent.model.local.user import user_name
+from agent.ssh.negotiation import signatures
 from agent.ssh.settings import lookup, syntax
 from agent.ssh.settings.config import destination, jump_host, settings
 from agent.ssh.settings.lookup import Options
@@ -71,6 +72,7 @@ def test_algorithms_are_as_they_are_written(tmp_path: Path) -> None:
         "+ssh-rsa",
     )
     assert settings(configured(tmp_path, "")).kex is None
+    assert signatures(made) == (*signatures(settings(configured(tmp_path, ""))), "ssh-rsa")
 
 
 @pytest.mark.parametrize(
