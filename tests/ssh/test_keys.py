@@ -131,6 +131,8 @@ DSA = b"-----BEGIN OPENSSH PRIVATE KEY-----\n%s\n-----END OPENSSH PRIVATE KEY---
         (b"-----BEGIN EC PRIVATE KEY-----\nMAAA\n-----END EC PRIVATE KEY-----\n", "no private key"),
         (b"-----BEGIN PRIVATE KEY-----\nnothing", "no private key"),
         (b"\xff\xfe\0", "no private key"),
+        (b"-----BEGIN (PRIVATE KEY-----\nMAAA\n", "no private key"),
+        (b"ssh-rsa AAAAB3NzaC1yc2EAAAAB/wAAAAH/\n", "no private key"),  # negative numbers
         (DSA, "no private key"),
         (PUTTY, "PuTTY.*puttygen"),
         (b"x" * (2 << 20), "larger than 1 MiB"),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,7 +129,7 @@ class HostKeyCheck:
                 hint="compare the key with the host's own, then mend or remove that line",
             )
         if not self._policy.accept_new:
-            looked_in = [str(path) for path in self._files if path == self._new or path.exists()]
+            looked_in = [str(path) for path in self._files if path == self._new or os.path.lexists(path)]
             raise HostKeyError(
                 f"its host key {kind} {shown} is not in {', '.join(looked_in) or 'any file of known hosts'}",
                 device=self._device,

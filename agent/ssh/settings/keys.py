@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _LARGEST_FILE = 1 << 20
 _LOCKED = "Passphrase"  # how asyncssh's KeyImportError begins where there is none
+_MALFORMED = (ValueError, TypeError, OverflowError, re.error)  # what asyncssh raises over bytes that are no key
 _PUTTY = b"PuTTY-User-Key-File-"
 _TO_AGENT = "load it into ssh-agent"
 
@@ -77,7 +80,7 @@ async def _of_files(settings: Settings, paths: Sequence[Path]) -> list[asyncssh.
     required = settings.device.key_file is not None
     found: list[asyncssh.SSHKeyPair] = []
     for path in paths:
-        if not (required or path.exists()):
+        if not (required or _present(path)):
             continue
         key = await _loaded(path, settings.device.key_passphrase)
         if isinstance(key, asyncssh.SSHKey):
@@ -88,6 +91,10 @@ async def _of_files(settings: Settings, paths: Sequence[Path]) -> list[asyncssh.
         else:
             log.info("%s: passed over, the key cannot be used: %s", path, key)
     return found
+
+
+def _present(path: Path) -> bool:
+    return os.path.lexists(path)
 
 
 async def _loaded(path: Path, passphrase: Secret | None) -> _Key:
@@ -129,7 +136,7 @@ def _attempted(data: bytes, passphrase: Secret | None) -> asyncssh.SSHKey | str:
     """The key, or what is wrong; no exception is passed on, since its frames hold the passphrase."""
     try:
         return asyncssh.import_private_key(data, passphrase.reveal() if passphrase else None)
-    except (ValueError, TypeError, OverflowError) as error:
+    except _MALFORMED as error:
         return str(error) or type(error).__name__
 
 
@@ -144,7 +151,7 @@ def _what_else(data: bytes, said: str) -> _Unusable:
 def _public_key(data: bytes) -> asyncssh.SSHKey | None:
     try:
         return asyncssh.import_public_key(data)
-    except ValueError:
+    except _MALFORMED:
         return None
 
 
@@ -175,7 +182,7 @@ def _certificates_of(settings: Settings, path: Path) -> Iterator[asyncssh.SSHCer
 def _certificate(path: Path) -> asyncssh.SSHCertificate | None:
     try:
         return asyncssh.import_certificate(read_start(path, _LARGEST_FILE))
-    except ValueError as error:
+    except _MALFORMED as error:
         log.info("%s: passed over, it is no certificate: %s", path, error)
         return None
 

@@ -8,6 +8,7 @@ import ipaddress
 import os
 import re
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -183,8 +184,7 @@ class Options:
             elif not pattern.startswith("/"):
                 pattern = f"{at_home('~/.ssh') if of_user else SYSTEM_FILE.parent}/{pattern}"
             for found in map(Path, sorted(glob.glob(pattern), key=os.fsencode)):  # noqa: PTH207 - it may be absolute
-                if not found.is_dir():
-                    _owned(found)
+                if _owned(found):
                     self._file(found, of_user=of_user, depth=depth + 1)
 
     def _applies(self, head: Line, path: Path) -> bool:
@@ -283,14 +283,17 @@ def at_home(text: str) -> str:
     return os.path.expanduser(text) if text.startswith("~") else text  # noqa: PTH111 - this one fails for nobody
 
 
-def _owned(path: Path) -> None:
-    """Refuse a file that others can write, since what it says is run (ssh_config(5), FILES)."""
+def _owned(path: Path) -> bool:
+    """Whether it is a file; one that others can write is refused, since what it says is run (ssh_config(5), FILES)."""
     try:
         about = path.stat()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint=HINT) from error
+    if stat.S_ISDIR(about.st_mode):
+        return False
     if about.st_uid not in (0, os.getuid()) or about.st_mode & 0o022:
         raise InputError(f"{path}: others may write it, so ssh does not read it", hint=f"chmod go-w {path}")
+    return True
 
 
 def _succeeds(command: str, where: str) -> bool:

@@ -17,6 +17,7 @@ from agent.ssh.settings.filecache import FileCache
 HINT = "'ssh -G HOST' shows how ssh reads it; another file is named by --ssh-config"
 
 _LARGEST = 16 << 20
+_MOST_FILES = 1 << 15  # a folder may have one for each router, and each lookup goes through all
 _SPACE = " \t\r\n"
 _BEGINNING = re.compile(r'"?([^\s"=]+)"?[ \t]*=?[ \t]*')
 # An escape inside of quotes is none of a blank; a quote that is escaped closes nothing.
@@ -121,7 +122,7 @@ class ConfigFile:
         return (self._blocks[number] for number in (sorted(self._general + own) if own else self._general))
 
 
-_files: FileCache[ConfigFile] = FileCache()
+_files: FileCache[ConfigFile] = FileCache(_MOST_FILES)
 
 
 def configuration(path: Path) -> ConfigFile:
