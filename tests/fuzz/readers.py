@@ -44,7 +44,6 @@ from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from agent.ssh.settings.knownhosts import KnownHosts, Recorded
-from agent.xr import authentication as certificate
 from agent.xr import callhome, httpclient, licensing, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
 from agent.xr.cli import console, dialog, show
