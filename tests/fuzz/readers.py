@@ -44,6 +44,7 @@ from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from agent.ssh.settings.knownhosts import KnownHosts, Recorded
+from agent.ssh.settings.syntax import configuration
 from agent.xr import callhome, httpclient, licensing, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
 from agent.xr.cli import console, dialog, show
@@ -338,6 +339,8 @@ def files(data: bytes) -> None:
         file.flush()
         with suppress(AgentError):
             Secret.from_file(Path(file.name))
+        with suppress(AgentError):
+            configuration(Path(file.name))  # read, not applied: Match exec runs what it says
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / FILE).write_bytes(data)
         (Path(folder) / ROOT).write_text(TrustAnchor.bundled().pem)
