@@ -13,19 +13,16 @@ from agent.cli import options
 @click.command("assess")
 @options.targets
 @options.trustpoint
-@click.option(
-    "--notice",
-    "notices",
-    type=click.Path(path_type=Path),
+@options.file(
+    "--notice notices",
+    "Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
     metavar="FOLDER",
     multiple=True,
-    help="Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
 )
-@click.option(
+@options.file(
     "--syslog",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
+    "In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
+    allow_dash=True,
 )
 @options.output
 def command(form: str, syslog: Path | None, **given: Any) -> None:

@@ -17,16 +17,10 @@ if TYPE_CHECKING:
 
 @click.command("history")
 @click.argument("run", required=False)
-@click.option("--device", metavar="NAME", help="Every step of this router, in RUN or in all runs it was in.")
-@click.option("--failed", is_flag=True, help="Only the routers of RUN that need a look.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many runs, the newest first.")
-@click.option(
-    "--journal",
-    "path",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The journal [default: xr-agent/journal.db below $XDG_STATE_HOME or ~/.local/state].",
-)
+@options.option("--device", "Every step of this router, in RUN or in all runs it was in.", metavar="NAME")
+@options.flag("--failed", "Only the routers of RUN that need a look.")
+@options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)
+@options.file("--journal path", "The journal [default: xr-agent/journal.db below $XDG_STATE_HOME or ~/.local/state].")
 @options.output
 def command(
     form: str, run: str | None, device: str | None, failed: bool, limit: int, path: Path | None, **given: Any

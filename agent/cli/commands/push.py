@@ -16,8 +16,8 @@ from agent.cli import options
 @options.trustpoint
 @options.intent
 @options.caution
-@click.option("--dry-run", is_flag=True, help="Print the plan, as the command plan does, and change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@options.flag("--dry-run", "Print the plan, as the command plan does, and change nothing.")
+@options.flag("--yes -y", "Do not ask.")
 @options.output
 def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     """Install the root on HOST, or on all of an inventory, and prove it.

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 @click.command("support")
-@click.option("--release", metavar="R", help="Only this release, e.g. 7.3.2.")
-@click.option("--platform", metavar="P", help="Only this platform, e.g. asr9k-x64.")
-@click.option("--hello", "hello", is_flag=True, help="Read captured <hello> messages from the FILEs, - for stdin.")
-@click.option("--strict-models", is_flag=True, help="Use no model whose revision is not known exactly.")
+@options.option("--release", "Only this release, e.g. 7.3.2.", metavar="R")
+@options.option("--platform", "Only this platform, e.g. asr9k-x64.", metavar="P")
+@options.flag("--hello", "Read captured <hello> messages from the FILEs, - for stdin.")
+@options.flag("--strict-models", "Use no model whose revision is not known exactly.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, allow_dash=True))
 @options.output
 def command(
