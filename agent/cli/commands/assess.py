@@ -52,7 +52,7 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     options.no_router(given, "--syslog")
     findings, failure = affected_hosts(path, signatures_of(settings.notices(given)))
     found = list(findings.hosts.values())
-    emit_all(form, lambda: map(objects.syslog_object, found), lambda: (render.syslog_view(found),))
+    emit_all(form, found, objects.syslog_object, lambda found: (render.syslog_view(found),))
     errors().print(summary(findings), soft_wrap=True)
     if failure is not None:
         raise failure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,53 +33,43 @@ def command(
     options.start(given)
     if failed and (run is None or device is not None):
         raise click.UsageError("--failed goes with RUN alone, or with 'last'", click.get_current_context())
-    journal = _journal(path, missing_is_empty=run is None and device is None)
-    if journal is None:
-        _print(form, (), dict, lambda _: iter(()))
-    elif device is not None:
+    if run is None and device is None:
+        _runs(form, path, limit)
+        return
+    from agent.fleet.journal.store import Journal
+
+    journal = Journal.open(path, create=False)
+    if device is not None:
         _trails(form, journal, run, device, limit)
     elif run is not None:
         _devices(form, journal, journal.run(run), failed=failed)
-    else:
-        _runs(form, journal, limit)
 
 
-def _journal(path: Path | None, *, missing_is_empty: bool) -> Journal | None:
-    """The journal; None where the user's own is not there yet and that is no error."""
+def _runs(form: str, path: Path | None, limit: int) -> None:
+    from agent.cli.view.historyview import runs_view
+    from agent.cli.view.output import emit_all
+    from agent.cli.view.render import cell
+    from agent.cli.view.streams import errors
+    from agent.fleet.journal.history import run_object
     from agent.fleet.journal.store import Journal
     from agent.fleet.journal.tables import default_path
 
-    if path is None and missing_is_empty and not default_path().exists():
-        from agent.cli.view.render import cell
-        from agent.cli.view.streams import errors
-
+    if path is None and not default_path().exists():
         errors().print(cell(f"no run yet: there is no {default_path()}"), soft_wrap=True)
-        return None
-    return Journal.open(path, create=False)
-
-
-def _runs(form: str, journal: Journal, limit: int) -> None:
-    from agent.cli.view.historyview import runs_view
-    from agent.fleet.journal.history import run_object
-
-    _print(
-        form,
-        journal.runs(limit=limit),
-        lambda run: run_object(run, journal.attempts(run.run)),
-        lambda runs: iter((runs_view(runs),)),
-    )
+        emit_all(form, (), dict, lambda _: ())
+        return
+    journal = Journal.open(path, create=False)
+    found = journal.runs(limit=limit)
+    emit_all(form, found, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (runs_view(runs),))
 
 
 def _devices(form: str, journal: Journal, run: RunRecord, *, failed: bool) -> None:
-    from agent.cli.view.historyview import devices_views, run_view
+    from agent.cli.view.historyview import devices_views
+    from agent.cli.view.output import emit_all
     from agent.fleet.journal.history import device_object
 
-    def views(records: Iterable[DeviceRecord]) -> Iterator[Any]:
-        yield run_view(run)
-        yield from devices_views(records)
-
     records = (one for one in journal.devices(run.run) if not failed or _needs_a_look(one, run))
-    _print(form, records, lambda record: device_object(run, record), views)
+    emit_all(form, records, lambda record: device_object(run, record), lambda records: devices_views(run, records))
 
 
 def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
@@ -92,9 +82,8 @@ def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
 
 
 def _trails(form: str, journal: Journal, run: str | None, device: str, limit: int) -> None:
-    from itertools import islice
-
     from agent.cli.view.historyview import trail_view
+    from agent.cli.view.output import emit_all
     from agent.fleet.journal.history import trail_object
     from agent.model.errors import InputError
 
@@ -102,16 +91,4 @@ def _trails(form: str, journal: Journal, run: str | None, device: str, limit: in
     if not runs:
         raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
     trails = ((one, *journal.trail(one.run, device)) for one in runs)
-    _print(form, trails, lambda found: trail_object(*found), lambda found: (trail_view(*one) for one in found))
-
-
-def _print(
-    form: str,
-    found: Iterable[Any],
-    made: Callable[[Any], Any],
-    views: Callable[[Iterable[Any]], Iterator[Any]],
-) -> None:
-    """Put each on stdout as it is read: as objects, or by *views* as tables."""
-    from agent.cli.view.output import emit_all
-
-    emit_all(form, lambda: map(made, found), lambda: views(found))
+    emit_all(form, trails, lambda found: trail_object(*found), lambda found: (trail_view(*one) for one in found))

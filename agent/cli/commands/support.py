@@ -43,11 +43,7 @@ def command(
     from agent.fleet.results import objects
 
     found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
-    emit_all(
-        form,
-        lambda: (objects.support_object(source, allowed) for source, allowed in found),
-        lambda: (render.support_view(found),),
-    )
+    emit_all(form, found, lambda one: objects.support_object(*one), lambda found: (render.support_view(found),))
     if any(isinstance(allowed, str) or not allowed.methods for _, allowed in found):
         click.get_current_context().exit(1)
 

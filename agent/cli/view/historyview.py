@@ -45,8 +45,7 @@ def runs_view(runs: Iterable[RunRecord]) -> RenderableType:
     )
 
 
-def run_view(run: RunRecord) -> RenderableType:
-    """A run in full, as the heading of its routers."""
+def _run(run: RunRecord) -> RenderableType:
     return grid(
         (
             ("command", cell(run.kind.value)),
@@ -62,8 +61,9 @@ def run_view(run: RunRecord) -> RenderableType:
     )
 
 
-def devices_views(records: Iterable[DeviceRecord]) -> Iterator[Table]:
-    """The routers as tables of the same layout, the first with the heads."""
+def devices_views(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[RenderableType]:
+    """The run in full, then its routers as tables of the same layout, the first with the heads."""
+    yield _run(run)
     left = iter(records)
     first = True
     while some := list(islice(left, _ROWS)):

@@ -110,11 +110,8 @@ class Many:
         """
         record = journal.run(run)
         if self._form != "jsonl":
-            emit_all(
-                self._form,
-                lambda: (one.plain for one in journal.devices(run) if one.plain is not None),
-                lambda: (run_view(record, journal.devices(run)),),
-            )
+            devices = (one for one in journal.devices(run) if self._form == "table" or one.plain is not None)
+            emit_all(self._form, devices, lambda one: one.plain, lambda devices: (run_view(record, devices),))
         left, again = _to_do(record, journal)
         if made.state is RunState.INTERRUPTED:
             raise Interrupted("; next: ".join(filter(None, (f"interrupted; {left}", again))))

@@ -241,7 +241,7 @@ def verdict_view(verdict: Verdict, now: datetime) -> RenderableType:
     )
 
 
-def support_view(found: Sequence[tuple[str, Access | str]]) -> RenderableType:
+def support_view(found: Iterable[tuple[str, Access | str]]) -> RenderableType:
     """What each device allows, the best first."""
     return columns(
         ("device", "config model", "methods", "state by", "evidence", "remarks"),
