@@ -28,7 +28,7 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     if run.kind is Kind.PLAN:
         return Group(*plan_groups(devices))
     total = sum(run.counts.values())
-    rows: list[tuple[Text, ...]] = []
+    rows: list[tuple[object, ...]] = []
     hidden = well = 0
     notes = _Notes()
     for one in devices:
@@ -41,15 +41,7 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
         if len(rows) == _MOST:
             hidden += 1
             continue
-        rows.append(
-            (
-                cell(one.device, "bold"),
-                word(one.word),
-                cell(one.release),
-                cell(one.method and one.method.value),
-                cell(_why(one)),
-            )
-        )
+        rows.append((cell(one.device, "bold"), word(one.word), one.release, one.method, _why(one)))
     parts: list[RenderableType] = [_counts(run)]
     if rows:
         parts.append(columns(("device", "", "release", "method", "detail"), rows))

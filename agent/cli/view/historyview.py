@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -13,8 +12,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.view.render import cell, columns, grid, hexadecimal, word
+from agent.cli.view.render import because, cell, columns, grid, hexadecimal, word
 from agent.fleet.journal.rows import Trail
+from agent.fleet.report.shown import clock
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.model.masking.redact import masked
 from agent.model.pki.certificate import Evidence
@@ -27,34 +27,31 @@ _ROWS = 500
 
 def runs_view(runs: Iterable[RunRecord]) -> RenderableType:
     """The runs, the newest first."""
-    return columns(
-        ("run", "began (UTC)", "who", "command", "state", "routers", "change"),
+    rows = (
         (
-            (
-                cell(run.run, "bold"),
-                cell(_minute(run.began)),
-                cell(f"{run.user}@{run.host}"),
-                cell(run.kind.value),
-                word(run.state.value),
-                _counts(run.counts),
-                cell(run.change_ref),
-            )
-            for run in runs
-        ),
-        whole="run",
+            cell(run.run, "bold"),
+            clock(run.began)[:16],
+            f"{run.user}@{run.host}",
+            run.kind,
+            word(run.state),
+            _counts(run.counts),
+            run.change_ref,
+        )
+        for run in runs
     )
+    return columns(("run", "began (UTC)", "who", "command", "state", "routers", "change"), rows, whole="run")
 
 
 def _run(run: RunRecord) -> RenderableType:
     return grid(
         (
-            ("command", cell(run.kind.value)),
-            ("state", word(run.state.value)),
-            ("who", cell(f"{run.user}@{run.host}, xr-agent {run.version}")),
-            ("began", cell(_second(run.began))),
-            ("ended", cell(_second(run.ended) if run.ended else None)),
-            ("change", cell(run.change_ref)),
-            ("settings", cell(_settings(run.settings))),
+            ("command", run.kind),
+            ("state", word(run.state)),
+            ("who", f"{run.user}@{run.host}, xr-agent {run.version}"),
+            ("began", clock(run.began)),
+            ("ended", clock(run.ended)),
+            ("change", run.change_ref),
+            ("settings", _settings(run.settings)),
             ("routers", _counts(run.counts)),
         ),
         title=f"run {run.run}",
@@ -72,10 +69,7 @@ def devices_views(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[R
             table.add_column(head, width=width, ratio=ratio, overflow="fold")
         for record in some:
             table.add_row(
-                cell(record.device, "bold"),
-                word(record.word),
-                cell(_minute(record.ended) if record.ended else None),
-                cell(_said(record)),
+                cell(record.device, "bold"), word(record.word), cell(clock(record.ended)[:16]), cell(_said(record))
             )
         yield table
         first = False
@@ -88,20 +82,20 @@ def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> Renderable
     return Group(
         grid(
             (
-                ("address", cell(record.address)),
-                ("release", cell(record.release)),
-                ("method", cell(record.method and record.method.value)),
-                ("evidence", cell(record.evidence and record.evidence.value)),
+                ("address", record.address),
+                ("release", record.release),
+                ("method", record.method),
+                ("evidence", record.evidence),
                 ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
-                ("batch", cell(record.batch)),
-                ("began", cell(_second(record.began) if record.began else None)),
-                ("ended", cell(_second(record.ended) if record.ended else None)),
-                *(("because" if index == 0 else "", cell(why)) for index, why in enumerate(record.reasons)),
+                ("batch", record.batch),
+                ("began", clock(record.began)),
+                ("ended", clock(record.ended)),
+                *because(record.reasons),
                 ("error", cell(error.message if error else None, "red")),
-                ("next", cell(error.hint if error else None)),
-                ("before", cell(_seen(trail.before))),
-                ("after", cell(_seen(trail.after))),
-                *(() if trail.unfinished is None else (("unfinished", cell(_unfinished(trail.unfinished))),)),
+                ("next", error.hint if error else None),
+                ("before", _seen(trail.before)),
+                ("after", _seen(trail.after)),
+                ("unfinished", _unfinished(trail.unfinished) if trail.unfinished else None),
             ),
             title=head,
         ),
@@ -110,19 +104,11 @@ def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> Renderable
 
 
 def _moments(trail: Trail) -> RenderableType:
-    return columns(
-        ("time (UTC)", "try", "step", "", "detail"),
-        (
-            (
-                cell(f"{one.time[:10]} {one.time[11:19]}"),
-                cell(one.attempt),
-                cell(one.step),
-                word(one.status.value),
-                cell(one.detail),
-            )
-            for one in trail.moments
-        ),
+    rows = (
+        (f"{one.time[:10]} {one.time[11:19]}", one.attempt, one.step, word(one.status), one.detail)
+        for one in trail.moments
     )
+    return columns(("time (UTC)", "try", "step", "", "detail"), rows)
 
 
 def _said(record: DeviceRecord) -> str | None:
@@ -158,7 +144,7 @@ def _unfinished(change: Unfinished) -> str:
     said = f"trustpoint {change.trustpoint} from {_line(change.before)} to {_line(change.wanted)}"
     if change.persist is None or change.until is None:
         return said
-    return f"{said}; on trial until {_second(change.until)}, persist-id {writeahead.shown(change).persist}"
+    return f"{said}; on trial until {clock(change.until)}, persist-id {writeahead.shown(change).persist}"
 
 
 def _line(enrollment: str | None) -> str:
@@ -174,11 +160,3 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 def _counts(counts: Mapping[str, int]) -> Text:
     return Text(", ").join([Text.assemble(f"{count} ", word(name)) for name, count in sorted(counts.items())])
-
-
-def _minute(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def _second(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

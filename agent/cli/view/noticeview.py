@@ -29,4 +29,4 @@ def notice_view(notice: Notice, now: datetime) -> RenderableType:
     ]
     if notice.piling_up is not None:
         rows.append(("piling up", notice.piling_up.effect))
-    return grid([(name, cell(text)) for name, text in rows], title=cell(notice.name, "bold"))
+    return grid(rows, title=cell(notice.name, "bold"))
