@@ -173,13 +173,8 @@ def _rollout(given: Options) -> Rollout:
     for name in ("canary", "batch"):
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
-    return Rollout(
-        canary=shares.get("canary"),
-        batch=shares.get("batch"),
-        max_failures=shares.get("max_failures"),
-        pause=given.get("pause") or 0.0,
-        stop_at=stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None,
-    )
+    until = stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None
+    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=until)
 
 
 def stop_at(text: str, now: datetime) -> datetime:

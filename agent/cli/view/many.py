@@ -25,6 +25,7 @@ from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
 from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
+from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
@@ -37,10 +38,10 @@ _SHOWN = 12
 
 
 class Many:
-    """The watcher of a run over an inventory; :meth:`event` may be called from any thread."""
+    """The watcher of a run over an inventory, which keeps and shows it; :meth:`event` may come from any thread."""
 
-    def __init__(self, job: Job, form: str, total: int, *, bundled: bool) -> None:
-        self._job, self._form = job, form
+    def __init__(self, job: Job, form: str, log: RunLog, total: int, *, bundled: bool) -> None:
+        self._job, self._form, self._log = job, form, log
         self._lines = Objects("jsonl")
         self._console = errors()
         self._console.print(anchor_lines(job.intent.anchor, bundled=bundled), soft_wrap=True)
@@ -66,8 +67,9 @@ class Many:
         if self._screen is None:
             self._say(cell(f"{batch.name}: {batch.size} of {counted(self._total, 'router')}", "bold"))
 
-    def begun(self, target: Target, batch: Batch) -> None:  # noqa: ARG002 - a watcher's
+    def begun(self, target: Target, batch: Batch) -> None:
         """A router is in flight."""
+        self._log.begun(target.name, batch.name)
         with self._lock:
             self._flying[target.name] = "reading"
 
@@ -83,6 +85,7 @@ class Many:
 
     def ended(self, result: Result) -> None:
         """A router is done with; one that needs a look gets its line on a terminal, too."""
+        self._log.ended(result, self._job.intent.anchor)
         with self._lock:
             self._flying.pop(result.device, None)
             self._count += 1
@@ -97,17 +100,18 @@ class Many:
         if self._form == "jsonl":
             self._lines.add(result.plain(self._job.intent.anchor))
 
-    def leave(self, run: str) -> NoReturn:
+    def leave(self) -> NoReturn:
         """End the process at once: routers drop locks and candidates with their sessions; the journal has the rest."""
         doubt = f"interrupted at once; in doubt: {', '.join(list(self._flying)) or 'none'}"
-        leave_at_once(f"{doubt}; next: xr-agent push --resume {run}, which reads them first")
+        leave_at_once(f"{doubt}; next: xr-agent push --resume {self._log.run}, which reads them first")
 
-    def finish(self, journal: Journal, made: Run, run: str) -> int:
+    def finish(self, journal: Journal, made: Run) -> int:
         """Print what the journal has of it; the exit code.
 
         Raises:
             Interrupted: the user ended it.
         """
+        run = self._log.run
         record = journal.run(run)
         if self._form != "jsonl":
             devices = (one for one in journal.devices(run) if self._form == "table" or one.plain is not None)
