@@ -25,32 +25,18 @@ if TYPE_CHECKING:
     from agent.xr.logs.scan import Affected
 
 _STYLES = {
-    "remedied": "bold green",
-    "unchanged": "green",
-    "not-affected": "green",
-    "done": "green",
-    "as expected": "green",
-    "authorized": "green",
-    "complete": "green",
-    "contacted": "green",
-    "yes": "green",
-    "failed": "bold red",
-    "affected": "bold red",
-    "authorization-expired": "red",
-    "not as expected": "bold red",
-    "no": "red",
-    "not-contacted": "bold red",
-    "skipped": "yellow",
-    "unknown": "magenta",
-    "retry": "yellow",
-    "started": "dim",
-    "lost": "bold red",
-    "doubtful": "bold magenta",
-    "stopped": "yellow",
-    "interrupted": "yellow",
-    "waiting": "dim",
-    "out-of-compliance": "yellow",
-    "not-registered": "yellow",
+    word: style
+    for style, words in {
+        "bold green": ("remedied",),
+        "green": ("unchanged", "not-affected", "done", "as expected", "authorized", "complete", "contacted", "yes"),
+        "yellow": ("skipped", "retry", "stopped", "interrupted", "out-of-compliance", "not-registered"),
+        "red": ("authorization-expired", "no"),
+        "bold red": ("failed", "affected", "not as expected", "not-contacted", "lost"),
+        "magenta": ("unknown",),
+        "bold magenta": ("doubtful",),
+        "dim": ("started", "waiting"),
+    }.items()
+    for word in words
 }
 _LONGEST = 4000
 _DIFF = {"+": "green", "-": "red", ">": "cyan", "#": "dim"}
@@ -73,6 +59,11 @@ def _said(value: object) -> str:
 def word(value: object) -> Text:
     """One of the closed sets' words in its colour."""
     return cell(value, _STYLES.get(_said(value), ""))
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first *most* of them, and whether there are more."""
+    return ", ".join((*names[:most], *(["…"] if len(names) > most else [])))
 
 
 def hexadecimal(digits: str) -> str:

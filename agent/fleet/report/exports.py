@@ -47,12 +47,7 @@ def write_json(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord],
     out.write("\n]}\n")
 
 
-def write_csv(
-    out: TextIOBase,
-    run: RunRecord,  # noqa: ARG001 - a form is called like the others
-    devices: Iterable[DeviceRecord],
-    now: datetime,  # noqa: ARG001 - as run
-) -> None:
+def write_csv(out: TextIOBase, _run: RunRecord, devices: Iterable[DeviceRecord], _now: datetime) -> None:
     """RFC 4180, a router a line; a cell that a spreadsheet would calculate begins with an apostrophe."""
     table = csv.writer(out)
     table.writerow(_cells(DeviceRecord("", "")).keys())
