@@ -33,7 +33,7 @@ from agent.model.context import bound
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, InputError, SessionLost
 from agent.model.masking.text import neutralise
-from agent.model.outcome import Event, Outcome
+from agent.model.outcome import Event
 from agent.model.outcome import Result as PushResult
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent, Skip, Verdict, VerdictKind
@@ -81,11 +81,10 @@ def assess(
             )
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
-        return Result(task.host, objects.plain(objects.assess_object(unread)), failed=True)
+        return _result(task, objects.assess_object(unread), failed=True)
     verdict = judge.assess(state, anchor or notice.root, now or datetime.now(UTC), notice=notice)
     bad = verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
-    made = objects.plain(objects.assess_object(verdict))
-    return Result(task.host, made, severity_level=logging.WARNING if bad else logging.INFO)
+    return _result(task, objects.assess_object(verdict), look=bad)
 
 
 def push(
@@ -118,13 +117,8 @@ def push(
             )
     except AgentError as error:
         outcome = failed(task.host.name, error)
-    return Result(
-        task.host,
-        objects.plain(objects.push_object(outcome)),
-        changed=outcome.changed,
-        failed=not outcome.well,
-        severity_level=_severity(outcome),
-    )
+    made, skipped = objects.push_object(outcome), outcome.result is PushResult.SKIPPED
+    return _result(task, made, changed=outcome.changed, failed=not outcome.well, look=skipped)
 
 
 def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = Ssh) -> Result:
@@ -140,12 +134,9 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
             reading = completed(read_licensing(host.session, policy, host.ssh), policy)
     except AgentError as error:
         problem = error
-    made = {
-        "device": task.host.name,
-        **objects.plain(objects.licensing_object(reading)),
-        "error": objects.plain(objects.failure(problem)),
-    }
-    return Result(task.host, made, failed=not reading.answered)
+    shown = objects.plain(objects.licensing_object(reading))
+    made = {"device": task.host.name, **shown, "error": objects.failure(problem)}
+    return _result(task, made, failed=not reading.answered)
 
 
 def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | None) -> Result:
@@ -154,20 +145,18 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
             state = observe(host.session, intent.trustpoint, policy=policy, ssh=host.ssh, trustpool=intent.has_bundle)
     except AgentError as error:
         unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
-        return Result(task.host, objects.plain(unread), failed=True)
+        return _result(task, unread, failed=True)
     made = plan(intent, state)
-    return Result(
-        task.host,
-        objects.plain(objects.plan_object(made, intent.anchor, address=host.device.address)),
-        diff="\n".join(neutralise(line) for line in made.diff()),
-        failed=isinstance(made, Skip),
-        severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,
-    )
+    skipped = isinstance(made, Skip)
+    answer = objects.plan_object(made, intent.anchor, address=host.device.address)
+    diff = "\n".join(neutralise(line) for line in made.diff())
+    return _result(task, answer, diff=diff, failed=skipped, look=skipped)
 
 
-def _severity(outcome: Outcome) -> int:
-    """Nornir's own (INFO, ERROR where it failed), but a warning for a router that nothing was done to."""
-    return logging.WARNING if outcome.result is PushResult.SKIPPED else logging.INFO
+def _result(task: Task, answer: object, *, look: bool = False, **more: Any) -> Result:
+    """*answer* as JSON has it; a warning where somebody has to *look* at it."""
+    severity = logging.WARNING if look else logging.INFO
+    return Result(task.host, objects.plain(answer), severity_level=severity, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,7 @@ _REAL = 1000
 )
 @flag("--pad-hello", "Announce as many modules as a real router.")
 @click.option(
-    "--latency",
-    type=FROM_ZERO,
-    default=0.0,
-    metavar="MS",
-    help="Answer as from afar: round-trip time in milliseconds.",
+    "--latency", type=FROM_ZERO, default=0.0, metavar="MS", help="Answer as from afar: round-trip time in milliseconds."
 )
 @file("--known-hosts", "Write its host key here; other hosts in FILE are kept.")
 @option(
@@ -54,15 +50,7 @@ _REAL = 1000
     "Write what was written to each device of the fleet here, as JSON: at the end and on SIGUSR1.",
 )
 def command(
-    release: str | None,
-    platform: str | None,
-    port: int,
-    ssh_port: int,
-    known_hosts: Path | None,
-    fleet: int | None,
-    folder: Path | None,
-    counters: Path | None,
-    **options: Any,
+    release: str | None, platform: str | None, port: int, ssh_port: int, known_hosts: Path | None, **given: Any
 ) -> None:
     """Run simulated devices on 127.0.0.1 until Ctrl-C; for tries and tests, no routers.
 
@@ -74,12 +62,13 @@ def command(
     persona = Persona(
         release=release or _RELEASE,
         platform=platform,
-        ssh=not options["no_ssh"],
-        terminal_rpc=options["terminal_rpc"],
-        pad_hello=_REAL if options["pad_hello"] else 0,
-        round_trip=options["latency"] / 1000,
+        ssh=not given["no_ssh"],
+        terminal_rpc=given["terminal_rpc"],
+        pad_hello=_REAL if given["pad_hello"] else 0,
+        round_trip=given["latency"] / 1000,
     )
-    if fleet is None:
+    folder, counters = given["folder"], given["counters"]
+    if given["fleet"] is None:
         _refuse({"--write": folder, "--counters": counters}, "is of a fleet: give --fleet N as well")
         _serve_one(persona, port, ssh_port, known_hosts)
         return
@@ -89,7 +78,7 @@ def command(
     if folder is None:
         raise click.UsageError("--fleet needs --write FOLDER, where its inventory goes")
     uniform = release is not None or platform is not None
-    serve_fleet(fleet, persona, folder, uniform=uniform, counters=counters)
+    serve_fleet(given["fleet"], persona, folder, uniform=uniform, counters=counters)
 
 
 def _refuse(given: dict[str, object], why: str) -> None:

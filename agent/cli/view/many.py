@@ -5,17 +5,9 @@ from __future__ import annotations
 import threading
 from typing import NoReturn, Self
 
+from rich import progress
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -49,15 +41,15 @@ class Many:
         self._total = total
         self._flying: dict[str, str] = {}
         self._count = self._retries = self._failures = 0
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+        self._bars = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=None),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
             console=self._console,
         )
-        self._bar: TaskID | None = None
+        self._bar: progress.TaskID | None = None
         terminal = self._console.is_terminal
         self._screen = Live(console=self._console, get_renderable=self._view, transient=True) if terminal else None
 

@@ -24,10 +24,7 @@ def emit(form: str, made: Callable[[], object], view: Callable[[], RenderableTyp
 
 
 def emit_all(
-    form: str,
-    found: Iterable[T],
-    made: Callable[[T], object],
-    views: Callable[[Iterable[T]], Iterable[RenderableType]],
+    form: str, found: Iterable[T], made: Callable[[T], object], views: Callable[[Iterable[T]], Iterable[RenderableType]]
 ) -> None:
     """Put all that was *found* on stdout, each as it comes: an array or a line of what is *made* of each, or tables."""
     if form == "table":
