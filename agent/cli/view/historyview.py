@@ -1,10 +1,11 @@
-"""Tables of the journal: the runs, the routers of one run as they are read, and the steps of one router."""
+"""What the journal has: the runs, the routers of one run as they are read, and the steps of one router."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,10 +13,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agent.cli.view.output import emit_all
 from agent.cli.view.render import because, cell, columns, grid, hexadecimal, word
+from agent.cli.view.streams import errors
+from agent.fleet.journal.history import device_object, run_object, trail_object
 from agent.fleet.journal.rows import Trail
+from agent.fleet.journal.store import Journal
+from agent.fleet.journal.tables import default_path
 from agent.fleet.report.shown import clock
-from agent.fleet.results.record import DeviceRecord, RunRecord
+from agent.fleet.results.record import DeviceRecord, RunRecord, RunState
+from agent.model.errors import InputError
 from agent.model.masking.redact import masked
 from agent.model.pki.certificate import Evidence
 from agent.model.unfinished import Unfinished
@@ -25,7 +32,46 @@ _ROWS = 500
 """How many routers are drawn at once, so that no run is held as a whole."""
 
 
-def runs_view(runs: Iterable[RunRecord]) -> RenderableType:
+def say(form: str, run: str | None, device: str | None, path: Path | None, *, failed: bool, limit: int) -> None:
+    """Put on stdout the runs of the journal at *path*, the routers of *run*, or the trails of *device*.
+
+    Raises:
+        InputError: the journal cannot be read, or has nothing by that name.
+    """
+    if path is None and run is None and device is None and not default_path().exists():
+        errors().print(cell(f"no run yet: there is no {default_path()}"), soft_wrap=True)
+        emit_all(form, (), dict, lambda _: ())
+        return
+    journal = Journal.open(path, create=False)
+    if device is not None:
+        trails = _trails(journal, run, device, limit)
+        emit_all(form, trails, lambda found: trail_object(*found), lambda found: (_trail(*one) for one in found))
+    elif run is not None:
+        its = journal.run(run)
+        found = (one for one in journal.devices(its.run) if not failed or _needs_a_look(one, its))
+        emit_all(form, found, lambda one: device_object(its, one), lambda found: _devices(its, found))
+    else:
+        runs = journal.runs(limit=limit)
+        emit_all(form, runs, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (_runs(runs),))
+
+
+def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
+    """Whether it did not end well, or is in doubt and nobody works at it any more."""
+    if record.word == "doubtful":
+        return run.state is not RunState.RUNNING
+    return not record.well and record.word != "waiting"
+
+
+def _trails(
+    journal: Journal, run: str | None, device: str, limit: int
+) -> Iterator[tuple[RunRecord, DeviceRecord, Trail]]:
+    runs = [journal.run(run)] if run is not None else [one for one, _ in islice(journal.device(device), limit)]
+    if not runs:
+        raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
+    return ((one, *journal.trail(one.run, device)) for one in runs)
+
+
+def _runs(runs: Iterable[RunRecord]) -> RenderableType:
     """The runs, the newest first."""
     rows = (
         (
@@ -58,7 +104,7 @@ def _run(run: RunRecord) -> RenderableType:
     )
 
 
-def devices_views(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[RenderableType]:
+def _devices(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[RenderableType]:
     """The run in full, then its routers as tables of the same layout, the first with the heads."""
     yield _run(run)
     left = iter(records)
@@ -75,7 +121,7 @@ def devices_views(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[R
         first = False
 
 
-def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType:
+def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType:
     """One router in one run, step by step."""
     error = record.error
     head = Text(" ").join((cell(record.device, "bold"), word(record.word), cell(f"· {run.kind.value} · run {run.run}")))
