@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import click
 
@@ -243,7 +244,7 @@ caution = together(
 )
 """How carefully the router is changed."""
 
-output = together(
+_output = together(
     choice(
         "--format form", "What stdout gets; progress and logs go to stderr.", "table", "json", "jsonl", default="table"
     ),
@@ -251,11 +252,16 @@ output = together(
     flag("--log-json", "Log as JSON, one object per line."),
     click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
 )
-"""The format of stdout, and what is said on stderr."""
 
 
-def start(options: Options) -> None:
-    """What every command does first: logging as the options say."""
-    from agent.cli.view.streams import start_logging
+def output(function: F) -> F:
+    """The format of stdout, and what is said on stderr; the command begins with logging as these say."""
 
-    start_logging(options["verbose"], as_json=options["log_json"])
+    @wraps(function)
+    def logged(*, verbose: int, log_json: bool, **given: Any) -> Any:
+        from agent.cli.view.streams import start_logging
+
+        start_logging(verbose, as_json=log_json)
+        return function(**given)
+
+    return _output(cast("F", logged))

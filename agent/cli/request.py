@@ -30,7 +30,7 @@ from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "verbose", "log_json", "resume", "yes", "report", "journal", "ask_password")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password")
 
 
 @dataclass(frozen=True)

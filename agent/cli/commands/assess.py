@@ -30,7 +30,6 @@ def command(form: str, syslog: Path | None, **given: Any) -> None:
 
     Exit code 1 for affected and unknown, and where --syslog finds a host that lost the server.
     """
-    options.start(given)
     if syslog is not None:
         _without_host(syslog, form, given)
         return

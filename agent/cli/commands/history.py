@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,15 +16,12 @@ from agent.cli import options
 @options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)
 @options.file("--journal path", "The journal [default: xr-agent/journal.db below $XDG_STATE_HOME or ~/.local/state].")
 @options.output
-def command(
-    form: str, run: str | None, device: str | None, failed: bool, limit: int, path: Path | None, **given: Any
-) -> None:
+def command(form: str, run: str | None, device: str | None, failed: bool, limit: int, path: Path | None) -> None:
     """List the runs, the routers of RUN, or the steps of one router with their times.
 
     RUN is an id, the beginning of one, or 'last'. A run whose process died is 'lost'; a router that was begun and of
     which nothing is known since is 'doubtful'. Times are UTC.
     """
-    options.start(given)
     if failed and (run is None or device is not None):
         raise click.UsageError("--failed goes with RUN alone, or with 'last'", click.get_current_context())
     from agent.cli.view.historyview import say

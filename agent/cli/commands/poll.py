@@ -27,7 +27,6 @@ def command(form: str, **given: Any) -> None:
     it is taken, json one array; the table of an inventory has the first of each router, then only what is new. Exit
     code 1 where --timeout came before --until, or a router could not be read at last.
     """
-    options.start(given)
     from agent.cli.watching import run
 
     run(form, given)

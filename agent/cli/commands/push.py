@@ -28,7 +28,6 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     inventory the number of routers: plan -i FILE shows what is done to each. Where the models do not
     carry the cure, the CLI over SSH does the rest, with the same checks.
     """
-    options.start(given)
     if given["resume"] is None:
         options.one_or_many(given)
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):

@@ -22,7 +22,6 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
 @options.output
 def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
-    options.start(given)
     from contextlib import ExitStack
     from functools import partial
 

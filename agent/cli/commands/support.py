@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,20 +22,13 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, allow_dash=True))
 @options.output
 def command(
-    form: str,
-    release: str | None,
-    platform: str | None,
-    hello: bool,
-    strict_models: bool,
-    files: tuple[Path, ...],
-    **given: Any,
+    form: str, release: str | None, platform: str | None, hello: bool, strict_models: bool, files: tuple[Path, ...]
 ) -> None:
     """Say by which model, which methods and with what evidence a device can be given its root.
 
     Without files: every release and platform whose hello was captured. No device is contacted. Exit code 1 where
     something announces nothing, or cannot be read as a hello.
     """
-    options.start(given)
     if bool(files) != hello or (hello and (release or platform)):
         raise click.UsageError("give --hello with FILEs, or --release and --platform", ctx=click.get_current_context())
     from agent.cli.view import render
