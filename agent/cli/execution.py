@@ -34,7 +34,6 @@ from agent.netconf.retry import Policy
 
 
 def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
-    """The whole run; exits with its code."""
     with ExitStack() as stack:
         if given.get("resume"):
             journal = stack.enter_context(Journal.open(given["journal"], create=False))

@@ -30,7 +30,6 @@ class Program(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
-        """The command of ``agent.cli.commands.<name>``."""
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"agent.cli.commands.{cmd_name}").command
@@ -131,7 +130,6 @@ def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
 
 
 def main() -> NoReturn:
-    """The entry point of the command ``xr-agent``."""
     unread.outlive_stderr()
     sys.excepthook = _bug
     threading.excepthook = _bug_in_a_thread

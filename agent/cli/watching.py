@@ -34,7 +34,6 @@ from agent.remedy.poll import Until
 
 
 def run(form: str, given: Options) -> None:
-    """The whole watch; exits with its code."""
     if given["processes"] or given["scheduler"]:
         raise InputError("a poll runs in one process", hint="leave --processes and --scheduler out")
     interval = given["interval"] or (60.0 if given["host"] else 300.0)
@@ -148,7 +147,6 @@ class _Sink:
         log.ended(Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time), self._anchor)
 
     def end(self) -> None:
-        """Nothing more comes."""
         if self._objects is not None:
             self._objects.end()
 

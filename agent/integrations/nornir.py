@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -75,10 +74,8 @@ def assess(
     """
     notice = notice or bundled()
     try:
-        with _reached(task, ssh) as host:
-            state = observe(
-                host.session, trustpoint, policy=policy, ssh=host.ssh, full=True, signatures=notice.signatures
-            )
+        with _reached(task, ssh) as (_, session, cli):
+            state = observe(session, trustpoint, policy=policy, ssh=cli, full=True, signatures=notice.signatures)
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
         return _result(task, objects.assess_object(unread), failed=True)
@@ -109,12 +106,10 @@ def push(
     if task.is_dry_run(dry_run):
         return _planned(task, intent, policy, ssh)
     try:
-        with ExitStack() as stack, _reached(task, ssh) as host:
-            again = None if connect is None else partial(connect, host.device)
-            lease = leased(stack, host.device, policy or Policy(), on_event or (lambda _: None))
-            outcome = remediate(
-                host.session, intent, policy=policy, connect=again, ssh=host.ssh, log=lease, on_event=on_event
-            )
+        with ExitStack() as stack, _reached(task, ssh) as (device, session, cli):
+            again = None if connect is None else partial(connect, device)
+            lease = leased(stack, device, policy or Policy(), on_event or (lambda _: None))
+            outcome = remediate(session, intent, policy=policy, connect=again, ssh=cli, log=lease, on_event=on_event)
     except AgentError as error:
         outcome = failed(task.host.name, error)
     made, skipped = objects.push_object(outcome), outcome.result is PushResult.SKIPPED
@@ -129,9 +124,9 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
     reading: Reading[Licensing] = Reading(missing="the device could not be read")
     problem: AgentError | None = None
     try:
-        with _reached(task, ssh) as host:
+        with _reached(task, ssh) as (_, session, cli):
             policy = policy or Policy()
-            reading = completed(read_licensing(host.session, policy, host.ssh), policy)
+            reading = completed(read_licensing(session, policy, cli), policy)
     except AgentError as error:
         problem = error
     shown = objects.plain(objects.licensing_object(reading))
@@ -141,14 +136,14 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
 
 def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | None) -> Result:
     try:
-        with _reached(task, ssh) as host:
-            state = observe(host.session, intent.trustpoint, policy=policy, ssh=host.ssh, trustpool=intent.has_bundle)
+        with _reached(task, ssh) as (device, session, cli):
+            state = observe(session, intent.trustpoint, policy=policy, ssh=cli, trustpool=intent.has_bundle)
     except AgentError as error:
         unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
         return _result(task, unread, failed=True)
     made = plan(intent, state)
     skipped = isinstance(made, Skip)
-    answer = objects.plan_object(made, intent.anchor, address=host.device.address)
+    answer = objects.plan_object(made, intent.anchor, address=device.address)
     diff = "\n".join(neutralise(line) for line in made.diff())
     return _result(task, answer, diff=diff, failed=skipped, look=skipped)
 
@@ -159,22 +154,13 @@ def _result(task: Task, answer: object, *, look: bool = False, **more: Any) -> R
     return Result(task.host, objects.plain(answer), severity_level=severity, **more)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """The host's session, borrowed; the host as connections of our own need it; and its CLI, None where ruled out."""
-
-    session: Session
-    device: Device
-    ssh: Ssh | None
-
-
 @contextmanager
-def _reached(task: Task, ssh: Shell | None) -> Iterator[_Reached]:
-    """The host as it is reached; the CLI ends with the block, the session does not."""
+def _reached(task: Task, ssh: Shell | None) -> Iterator[tuple[Device, Session, Ssh | None]]:
+    """The host as connections of our own need it; its session, borrowed; and its CLI, which ends with the block."""
     with bound(device=task.host.name), ExitStack() as stack:
         device = _router(task)
         session = borrow(lambda: _manager(task), device)
-        yield _Reached(session, device, None if ssh is None else stack.enter_context(ssh(device)))
+        yield device, session, (None if ssh is None else stack.enter_context(ssh(device)))
 
 
 def _manager(task: Task) -> Any:

@@ -34,19 +34,16 @@ def command(
     from agent.cli.view import render
     from agent.cli.view.output import emit_all
     from agent.fleet.results import objects
+    from agent.remedy.support import kinds
 
-    found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
+    found: list[tuple[str, Access | str]]
+    if hello:
+        found = list(_captured(files, strict_models))
+    else:
+        found = [(", ".join(kind.devices), kind.access) for kind in kinds(release, platform, strict=strict_models)]
     emit_all(form, found, lambda one: objects.support_object(*one), lambda found: (render.support_view(found),))
     if any(isinstance(allowed, str) or not allowed.methods for _, allowed in found):
         click.get_current_context().exit(1)
-
-
-def _known(release: str | None, platform: str | None, strict: bool) -> Iterator[tuple[str, Access]]:
-    """One row for each kind of device."""
-    from agent.remedy.support import kinds
-
-    for kind in kinds(release, platform, strict=strict):
-        yield ", ".join(kind.devices), kind.access
 
 
 def _captured(files: tuple[Path, ...], strict: bool) -> Iterator[tuple[str, Access | str]]:

@@ -62,7 +62,6 @@ class _Notes:
     unheard: int = 0
 
     def take(self, one: DeviceRecord) -> None:
-        """Count what is to be said of *one*."""
         self.passing += one.passing
         self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
         if one.error is not None and one.error.hint:

@@ -54,19 +54,16 @@ class Many:
         self._screen = Live(console=self._console, get_renderable=self._view, transient=True) if terminal else None
 
     def batch(self, batch: Batch) -> None:
-        """Its bar begins."""
         self._bar = self._bars.add_task(batch.name, total=batch.size)
         if self._screen is None:
             self._say(cell(f"{batch.name}: {batch.size} of {counted(self._total, 'router')}", "bold"))
 
     def begun(self, target: Target, batch: Batch) -> None:
-        """A router is in flight."""
         self._log.begun(target.name, batch.name)
         with self._lock:
             self._flying[target.name] = "reading"
 
     def event(self, event: Event) -> None:
-        """A step of a router in flight."""
         with self._lock:
             self._retries += event.status is Status.RETRY
             if event.device in self._flying and event.status in (Status.STARTED, Status.RETRY):

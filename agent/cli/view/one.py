@@ -47,18 +47,15 @@ class One(Progress):
         """There is but one."""
 
     def begun(self, target: Target, batch: Batch) -> None:
-        """The router is being read."""
         self._log.begun(target.name, batch.name)
         self._known = Result(target.name, self._job.kind)
         self.say(target.name, "connecting and reading")
 
     def event(self, event: Event) -> None:
-        """A step of the router."""
         self._events.append(event)
         super().event(event)
 
     def ended(self, result: Result) -> None:
-        """The router is done with."""
         self._log.ended(result, self._job.intent.anchor)
         self._result = result
         self.finished(result.device)

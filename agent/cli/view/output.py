@@ -49,7 +49,6 @@ class Objects:
         self._begun = False
 
     def add(self, item: object) -> None:
-        """One more, for the reader at once."""
         text = objects.dump(item, self._form)
         if self._form == "jsonl":
             print(text, flush=True)
@@ -66,5 +65,4 @@ class Objects:
         return "\n]\n" if self._begun else "[]\n"
 
     def end(self) -> None:
-        """Nothing more comes."""
         print(self.closing, end="", flush=True)

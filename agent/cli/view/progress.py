@@ -42,7 +42,6 @@ class Progress:
             self.line(event.device, event.step, event.status.value, event.detail)
 
     def line(self, device: str, step: str, status: str, detail: str) -> None:
-        """One line above the spinner."""
         with self._lock:
             self._console.print(_line(device, step, status, detail), soft_wrap=not self._console.is_terminal)
 

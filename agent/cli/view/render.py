@@ -293,12 +293,10 @@ def _since(host: Affected) -> str:
 
 
 def cell_lines(lines: Iterable[str]) -> Text:
-    """Several lines in one cell."""
     return Text("\n", overflow="fold").join([cell(line) for line in lines]) or cell(None)
 
 
 def plan_view(made: Plan | Skip) -> RenderableType:
-    """The diff under the device's name."""
     how = [made.device, f"release {made.release or 'unknown'}", made.config_model.value]
     if isinstance(made, Plan):
         how.append(f"method {made.method.value}")
@@ -307,7 +305,6 @@ def plan_view(made: Plan | Skip) -> RenderableType:
 
 
 def outcome_view(outcome: Outcome) -> RenderableType:
-    """How a push ended, and its steps."""
     head = Text.assemble(
         cell(outcome.device, "bold"),
         " ",
