@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import click
+from click.core import ParameterSource as Source
 
 from agent.model.method import Method
 
@@ -46,6 +47,11 @@ def file(names: str, said: str, /, *, metavar: str = "FILE", allow_dash: bool = 
 def choice(names: str, said: str, /, *words: str, **kind: Any) -> Decorator:
     """An option that takes one of *words*."""
     return option(names, said, type=click.Choice(words), **kind)
+
+
+def source(name: str) -> Source | None:
+    """Where the value of the option *name* comes from."""
+    return click.get_current_context().get_parameter_source(name)
 
 
 def together(*options: Decorator) -> Decorator:
@@ -97,11 +103,10 @@ def no_router(given: Options, option: str) -> None:
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
     """Refuse those of the options *names* that were given and would go unheeded."""
-    context = click.get_current_context()
     for name in names:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if source(name) is Source.COMMANDLINE:
             option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
-            raise click.UsageError(f"{option} {why}", ctx=context)
+            raise click.UsageError(f"{option} {why}", ctx=click.get_current_context())
 
 
 def _target(timeout: str, *, required: bool = True) -> Decorator:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import click
+from click.core import ParameterSource as Source
 
 from agent.cli import settings
-from agent.cli.options import Options, one_or_many
+from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
@@ -80,14 +81,8 @@ class RunRequest:
 
     def settings(self) -> dict[str, Any]:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
-        context = click.get_current_context()
-
-        def said(name: str) -> bool:
-            return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-
-        return {
-            name: _plain(value) for name, value in self.given.items() if name not in _SETTINGS_OF_NOW and said(name)
-        }
+        wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
+        return {name: _plain(self.given[name]) for name in wanted}
 
 
 def _plain(value: object) -> object:
@@ -98,12 +93,10 @@ def _plain(value: object) -> object:
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     """The options *kept* of the run that goes on, with those that were given anew in their place."""
-    context = click.get_current_context()
     merged = dict(given)
-    paths = {param.name for param in context.command.params if isinstance(param.type, click.Path)}
+    paths = {one.name for one in click.get_current_context().command.params if isinstance(one.type, click.Path)}
     for name, value in kept.items():
-        anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if name in merged and not anew:
+        if name in merged and source(name) is not Source.COMMANDLINE:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:

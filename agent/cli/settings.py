@@ -14,8 +14,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource as Source
 
-from agent.cli.options import Options
+from agent.cli.options import Options, source
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.model.address import Endpoint
@@ -55,8 +56,7 @@ def _once(name: str, said: T | None, given: Options) -> T:
     value: T = given[name]
     if said is None:
         return value
-    default = click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.DEFAULT
-    if not default and said != value:
+    if source(name) is not Source.DEFAULT and said != value:
         raise InputError(f"the {name} in HOST is another than that of --{name}", hint="say it once")
     return said
 

@@ -43,7 +43,8 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
             hidden += 1
             continue
         rows.append((cell(one.device, "bold"), word(one.word), one.release, one.method, _why(one)))
-    parts: list[RenderableType] = [_counts(run)]
+    counts = (Text.assemble(f"{count:,} ", word(name)) for name, count in run.counts.items())
+    parts: list[RenderableType] = [Text(" · ").join((cell(f"run {run.run}", "bold"), *counts))]
     if rows:
         parts.append(columns(("device", "", "release", "method", "detail"), rows))
     if well:
@@ -79,11 +80,6 @@ class _Notes:
             yield cell(f"next: {hint}  ({some(names)})")
         if self.advice:
             yield cell(f"the steps of one of them: xr-agent history {run} --device NAME", "dim")
-
-
-def _counts(run: RunRecord) -> Text:
-    parts = (Text.assemble(f"{count:,} ", word(name)) for name, count in run.counts.items())
-    return Text(" · ").join((cell(f"run {run.run}", "bold"), *parts))
 
 
 def _why(one: DeviceRecord) -> str | None:

@@ -124,6 +124,10 @@ def _devices(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[Render
 def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType:
     """One router in one run, step by step."""
     error = record.error
+    moments = (
+        (f"{one.time[:10]} {one.time[11:19]}", one.attempt, one.step, word(one.status), one.detail)
+        for one in trail.moments
+    )
     head = Text(" ").join((cell(record.device, "bold"), word(record.word), cell(f"· {run.kind.value} · run {run.run}")))
     return Group(
         grid(
@@ -145,16 +149,8 @@ def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType
             ),
             title=head,
         ),
-        *([_moments(trail)] if trail.moments else []),
+        *([columns(("time (UTC)", "try", "step", "", "detail"), moments)] if trail.moments else []),
     )
-
-
-def _moments(trail: Trail) -> RenderableType:
-    rows = (
-        (f"{one.time[:10]} {one.time[11:19]}", one.attempt, one.step, word(one.status), one.detail)
-        for one in trail.moments
-    )
-    return columns(("time (UTC)", "try", "step", "", "detail"), rows)
 
 
 def _said(record: DeviceRecord) -> str | None:

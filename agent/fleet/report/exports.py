@@ -40,10 +40,8 @@ def run_object(run: RunRecord, now: datetime) -> ReportRun:
 def write_json(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
     """A :class:`Report`, a router a line; nothing is cut."""
     out.write(f'{{"run": {objects.dump(run_object(run, now), "jsonl")},\n"devices": [')
-    comma = ""
-    for device in devices:
-        out.write(f"{comma}\n{objects.dump(device, 'jsonl')}")
-        comma = ","
+    texts = (objects.dump(device, "jsonl") for device in devices)
+    out.writelines(f"{',' if number else ''}\n{text}" for number, text in enumerate(texts))
     out.write("\n]}\n")
 
 
