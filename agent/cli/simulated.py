@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -100,11 +99,7 @@ def _asked() -> Iterator[queue.SimpleQueue[int]]:
     """Every SIGUSR1 that comes while the block lasts."""
     # Its put may be called by a signal handler that interrupts its own get.
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.put(number)
-
-    before = signal.signal(signal.SIGUSR1, ask)
+    before = signal.signal(signal.SIGUSR1, lambda number, _: asked.put(number))
     try:
         yield asked
     finally:

@@ -20,7 +20,8 @@ from agent.model.pki.certificate import Evidence
 T = TypeVar("T")
 
 _RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
-_ADVICE, _MOST = 5, 40
+_ADVICE = 5
+_MOST = 40
 """Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
 
 

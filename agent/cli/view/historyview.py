@@ -44,15 +44,18 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
         return
     journal = Journal.open(path, create=False)
     if device is not None:
-        trails = _trails(journal, run, device, limit)
+        runs = [journal.run(run)] if run is not None else [one for one, _ in islice(journal.device(device), limit)]
+        if not runs:
+            raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
+        trails = ((one, *journal.trail(one.run, device)) for one in runs)
         emit_all(form, trails, lambda found: trail_object(*found), lambda found: (_trail(*one) for one in found))
     elif run is not None:
         its = journal.run(run)
         found = (one for one in journal.devices(its.run) if not failed or _needs_a_look(one, its))
         emit_all(form, found, lambda one: device_object(its, one), lambda found: _devices(its, found))
     else:
-        runs = journal.runs(limit=limit)
-        emit_all(form, runs, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (_runs(runs),))
+        every = journal.runs(limit=limit)
+        emit_all(form, every, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (_runs(runs),))
 
 
 def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
@@ -60,15 +63,6 @@ def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
     if record.word == "doubtful":
         return run.state is not RunState.RUNNING
     return not record.well and record.word != "waiting"
-
-
-def _trails(
-    journal: Journal, run: str | None, device: str, limit: int
-) -> Iterator[tuple[RunRecord, DeviceRecord, Trail]]:
-    runs = [journal.run(run)] if run is not None else [one for one, _ in islice(journal.device(device), limit)]
-    if not runs:
-        raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
-    return ((one, *journal.trail(one.run, device)) for one in runs)
 
 
 def _runs(runs: Iterable[RunRecord]) -> RenderableType:

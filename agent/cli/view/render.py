@@ -97,7 +97,7 @@ def grid(rows: Iterable[tuple[str, object]], *, title: str | Text) -> Renderable
 
 
 def columns(heads: Sequence[str], rows: Iterable[Sequence[object]], *, whole: str = "") -> Table:
-    """A table with a line below its head, each value a :func:`cell`; the column *whole* is never broken."""
+    """A table with a line below its head, each value a :func:`cell`; *whole* is never broken, to be copied."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head in heads:
         table.add_column(head, overflow="fold", no_wrap=head == whole)
