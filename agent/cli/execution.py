@@ -25,7 +25,7 @@ from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.inline import Inline
+from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Hooks, Job, perform
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError

@@ -44,7 +44,7 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
         return
     journal = Journal.open(path, create=False)
     if device is not None:
-        runs = [journal.run(run)] if run is not None else [one for one, _ in islice(journal.device(device), limit)]
+        runs = [journal.run(run)] if run is not None else list(journal.runs(limit=limit, device=device))
         if not runs:
             raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
         trails = ((one, *journal.trail(one.run, device)) for one in runs)

@@ -22,14 +22,14 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Run
+from agent.fleet.run.runner import Run, Watcher
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status
 
 _SHOWN = 12
 
 
-class Many:
+class Many(Watcher):
     """The watcher of a run over an inventory, which keeps and shows it; :meth:`event` may come from any thread."""
 
     def __init__(self, job: Job, form: str, log: RunLog, total: int, *, bundled: bool) -> None:

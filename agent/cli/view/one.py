@@ -22,7 +22,7 @@ from agent.fleet.results import objects
 from agent.fleet.results.record import Result, RunState
 from agent.fleet.run.job import Job, broken_off, ended_early
 from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Run
+from agent.fleet.run.runner import Run, Watcher
 from agent.model.errors import InputError
 from agent.model.errors import Interrupted as Ended
 from agent.model.outcome import Event, Failure, Status
@@ -32,7 +32,7 @@ _LICENCE = ("register-id-token", "renew-auth")
 _READS_FIRST = "push again: it reads what is there before it does anything"
 
 
-class One(Progress):
+class One(Progress, Watcher):
     """The watcher of a run on one router, which keeps and shows it."""
 
     def __init__(self, job: Job, form: str, log: RunLog, *, bundled: bool) -> None:
@@ -42,9 +42,6 @@ class One(Progress):
         self._known: Result | None = None
         self._result: Result | None = None
         self._events: list[Event] = []
-
-    def batch(self, batch: Batch) -> None:
-        """There is but one."""
 
     def begun(self, target: Target, batch: Batch) -> None:
         self._log.begun(target.name, batch.name)
