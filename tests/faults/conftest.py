@@ -12,7 +12,7 @@ _MARKS = {"passed": "+", "failed": "X", "error": "X", "skipped": "s"}
 
 @pytest.fixture(autouse=True)
 def loop_of_the_process() -> None:
-    """The event loop stays until the process ends, with its thread and its files: they are nothing that a push leaves."""
+    """The event loop stays until the process ends, with its thread and files: they are nothing that a push leaves."""
     event_loop()
 
 
