@@ -139,7 +139,10 @@ def recorded(name: str, paths: Iterable[Path], *, marked: bool = False) -> Recor
         try:
             _files.get(path, _read).of(name, path, found, marked=marked)
         except OSError as error:
-            if not os.path.lexists(path):
+            # A folder that may not be searched is somebody else's home: of it as little is known.
+            if isinstance(error, FileNotFoundError) or (
+                isinstance(error, PermissionError) and not os.path.lexists(path)
+            ):
                 log.debug("%s does not exist: it knows no host key", path)
                 continue
             raise InputError(f"{path}: {error.strerror or error}", hint=_HINT) from error
