@@ -263,6 +263,7 @@ class _Opening:
             preferred_auth=METHODS,
             signature_algs=signatures(self._settings),
             compression_algs=["none"],
+            utf8_decode_errors="replace",
             connect_timeout=None,
             login_timeout=0,
             keepalive_interval=self._device.keepalive,

@@ -94,6 +94,7 @@ _SIGNATURE = Kind(
 )
 
 _KEXINIT = 20
+_MARKS = ("ext-info-s", "kex-strict-s-v00@openssh.com")  # said among the key exchanges (RFC 8308), and none
 _COOKIE = 16
 _LONGEST = 35000  # bytes of a packet that every implementation takes (RFC 4253 section 6.1)
 
@@ -150,7 +151,7 @@ def _lists(packet: bytes) -> dict[str, tuple[str, ...]]:
         size = int.from_bytes(rest[:4])
         found.append(tuple(rest[4 : 4 + size].decode("ascii", "replace").split(",")))
         rest = rest[4 + size :]
-    kex, host_keys, _, ciphers, _, macs = found
+    kex, host_keys, _, ciphers, _, macs = (tuple(name for name in names if name not in _MARKS) for names in found)
     return {KEX.name: kex, HOST_KEY.name: host_keys, CIPHER.name: ciphers, MAC.name: macs}
 
 

@@ -43,19 +43,29 @@ def served(make: Callable[[], asyncssh.SSHServer] = asyncssh.SSHServer, **option
         loop.close()
 
 
+async def _pumped(source: Any, sink: Any) -> None:
+    with suppress(asyncssh.Error, OSError):
+        while data := await source.read(65536):
+            sink.write(data)
+    sink.close()
+
+
 @contextmanager
 def by_asyncssh(netconfd: Netconfd, keys: Keys, folder: Path, host_key: str) -> Iterator[Device]:
     """As :func:`tests.interop.sshd.sshd`, with one host key of the algorithm *host_key*."""
     key = asyncssh.generate_private_key(host_key)
 
     async def process(channel: asyncssh.SSHServerProcess[bytes]) -> None:
-        if channel.subsystem != "netconf":
-            channel.exit(1)
-            return
         pipe = asyncio.subprocess.PIPE
         below = await asyncio.create_subprocess_exec(netconfd.subsystem, stdin=pipe, stdout=pipe)
-        await channel.redirect(stdin=below.stdin, stdout=below.stdout)
-        await below.wait()
+        assert below.stdin is not None
+        assert below.stdout is not None
+        try:
+            await asyncio.gather(_pumped(channel.stdin, below.stdin), _pumped(below.stdout, channel.stdout))
+        finally:
+            with suppress(ProcessLookupError):
+                below.kill()
+            await below.wait()
         channel.exit(0)
 
     options: dict[str, Any] = {

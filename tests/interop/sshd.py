@@ -20,7 +20,13 @@ from tests.interop.netconfd import SSHD, Netconfd, PortTaken, Process, keygen
 
 _STARTS = 5
 _PAM = Path("/etc/pam.d")
-_HOST_KEYS = {"ed25519": (), "ecdsa-256": ("-b", "256"), "ecdsa-384": ("-b", "384"), "ecdsa-521": ("-b", "521"), "rsa": ()}
+_HOST_KEYS = {
+    "ed25519": (),
+    "ecdsa-256": ("-b", "256"),
+    "ecdsa-384": ("-b", "384"),
+    "ecdsa-521": ("-b", "521"),
+    "rsa": (),
+}
 
 
 @dataclass(frozen=True)
@@ -193,4 +199,10 @@ def names_its_rules() -> bool:
 def by_pam(rules: Pam) -> tuple[str, ...]:
     """The options of an sshd that goes by them."""
     named = (f"PAMServiceName {rules.program.name}",) if names_its_rules() else ()
-    return (*named, "UsePAM yes", "PasswordAuthentication yes", "KbdInteractiveAuthentication yes", "PermitRootLogin yes")
+    return (
+        *named,
+        "UsePAM yes",
+        "PasswordAuthentication yes",
+        "KbdInteractiveAuthentication yes",
+        "PermitRootLogin yes",
+    )
