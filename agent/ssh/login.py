@@ -43,7 +43,10 @@ _ASKS_ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
-_EXPIRED = re.compile(r"expired|new password|must change|change (?:your|the) password|\(current\)", re.IGNORECASE)
+_EXPIRED = re.compile(
+    r"expired|new password|(?:must|required to) change|chang\w+ (?:your|the )?password|\(current\)|current password",
+    re.IGNORECASE,
+)
 _LOCKED = re.compile(
     r"lock(?:ed)?[ -]?out|\b(?:account|user)\b.{0,40}\b(?:locked|disabled|suspended|blocked)|\bis locked\b"
     r"|temporarily locked",
@@ -340,6 +343,8 @@ class Login(asyncssh.SSHClient):
             return self._error(f"{who} accepted no key of {user}{_because(reason)}", self._key_hint(), refused=True)
         if self.methods and device.password is not None and not {_PASSWORD, _KEYBOARD} & set(self.methods):
             return self._error(f"{who} takes no password, only {', '.join(self.methods)}", self._service.key)
+        if self.methods and _KEY not in self.methods and device.key_file is not None:
+            return self._error(f"{who} takes no key, only {', '.join(self.methods)}", self._service.password)
         return self._error("there is no key and no password", self._service.key)
 
     def _key_hint(self) -> str:

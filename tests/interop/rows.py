@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from agent.ssh.negotiation import CIPHER, KEX, KINDS, MAC, Kind
@@ -103,4 +104,4 @@ def _line(row: Row) -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    sys.stdout.write(table())

@@ -132,7 +132,7 @@ def _settings(netconfd: Netconfd, keys: Keys, port: int, options: Sequence[str])
     )
 
 
-# --- PAM ---------------------------------------------------------------------------------------------------------------
+# --- PAM -------------------------------------------------------------------------------------------------------------
 
 _CHECK = """#!/bin/sh
 given=$(tr -d '\\0')
@@ -178,7 +178,8 @@ def pam(*account: str) -> Iterator[Pam]:
         rules.write_text(
             "\n".join(
                 (
-                    f"auth required pam_exec.so expose_authtok quiet {check}",
+                    f"auth requisite pam_exec.so expose_authtok quiet {check}",
+                    "auth required pam_permit.so",  # pam_exec has no credentials to establish
                     *(f"account {line}" for line in account or ("required pam_permit.so",)),
                     "password required pam_unix.so",
                     "session required pam_permit.so",
@@ -192,7 +193,8 @@ def pam(*account: str) -> Iterator[Pam]:
 @cache
 def names_its_rules() -> bool:
     """Whether sshd has to be told of PAM's rules: since 9.8 its own name does not count any more."""
-    asked = subprocess.run([SSHD, "-t", "-f", os.devnull, "-o", "PAMServiceName=sshd"], capture_output=True, text=True)
+    words = [SSHD, "-t", "-f", os.devnull, "-o", "PAMServiceName=sshd"]
+    asked = subprocess.run(words, check=False, capture_output=True, text=True)
     return "Bad configuration option" not in asked.stderr
 
 

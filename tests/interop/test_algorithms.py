@@ -23,14 +23,14 @@ from tests.support import Clock
 
 COMMANDS = {
     "key exchange": "'ssh server algorithms key-exchange ecdh-sha2-nistp256'",
-    "host key": "'crypto key generate ecdsa nistp256' in exec mode, and 'ssh server algorithms host-key ecdsa-nistp256'",
+    "host key": "'crypto key generate ecdsa nistp256' in exec mode, "
+    "and 'ssh server algorithms host-key ecdsa-nistp256'",
     "encryption": "'ssh server algorithms cipher aes128-gcm aes256-ctr'",
     "MAC": "'ssh server algorithms mac hmac-sha2-256'",
 }
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name.replace("`", ""))
-with_legacy_alone = pytest.mark.parametrize(
-    "row", [row for row in ROWS if row.ssh_config], ids=lambda row: row.name.replace("`", "")
-)
+OLD = [row for row in ROWS if row.ssh_config]
+each_old_row = pytest.mark.parametrize("row", OLD, ids=lambda row: row.name.replace("`", ""))
 
 
 @contextmanager
@@ -43,6 +43,12 @@ def server(row: Row, netconfd: Netconfd, keys: Keys, folder: Path) -> Iterator[D
     )
     with made as device:
         yield replace(device, key_file=keys.user(row.key))
+
+
+def written(folder: Path, row: Row) -> Path:
+    """The SSH configuration that reaches the row's server."""
+    (folder / "config").write_text("\n".join(("Host *", *row.ssh_config, "")))
+    return folder / "config"
 
 
 def reached(netconfd: Netconfd, device: Device) -> None:
@@ -96,21 +102,16 @@ def test_a_server_is_reached_and_cured_or_both_sides_are_named(
             not_reached(row, old, row.missing)
 
 
-@with_legacy_alone
-def test_ssh_config_reaches_it_as_well(netconfd: Netconfd, keys: Keys, tmp_path: Path, row: Row) -> None:
-    config = tmp_path / "config"
-    config.write_text("\n".join(("Host *", *row.ssh_config, "")))
+@each_old_row
+def test_ssh_config_reaches_it_as_well_and_so_does_a_jump_host(
+    netconfd: Netconfd, keys: Keys, tmp_path: Path, row: Row
+) -> None:
     with server(row, netconfd, keys, tmp_path) as device:
-        reached(netconfd, replace(device, ssh_config=config))
-
-
-@with_legacy_alone
-def test_the_same_holds_through_a_jump_host(netconfd: Netconfd, keys: Keys, tmp_path: Path, row: Row) -> None:
-    with server(row, netconfd, keys, tmp_path) as device:
+        agent.connect(replace(device, ssh_config=written(tmp_path, row))).close()
         through = replace(device, jump=replace(netconfd.target(), label="bastion"))
         if row.missing is not None:
             not_reached(row, through, row.missing)
-        reached(netconfd, replace(through, legacy_ssh=True))
+        agent.connect(replace(through, legacy_ssh=True)).close()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -124,6 +125,4 @@ def test_a_jump_host_is_named_and_has_its_own_words(netconfd: Netconfd, keys: Ke
         assert raised.value.message.startswith(f"the jump host bastion: no {kind.name} algorithm in common: it offers")
         advice = f"on the jump host: enable another {kind.name} algorithm; here: '{row.ssh_config[0]}' in the SSH "
         assert raised.value.hint == f"{advice}configuration"
-        config = tmp_path / "config"
-        config.write_text("\n".join(("Host *", *row.ssh_config, "")))
-        reached(netconfd, replace(device, jump=replace(jump, ssh_config=config)))
+        agent.connect(replace(device, jump=replace(jump, ssh_config=written(tmp_path, row)))).close()
