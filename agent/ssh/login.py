@@ -32,7 +32,7 @@ METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 _MOST_HEARD = 1 << 16
 _MOST_SAID = 2000
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
-_USERAUTH_FAILURE = 51  # RFC 4252 section 5.1
+_SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
 _ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
@@ -44,9 +44,10 @@ _ASKS_ANOTHER = re.compile(
 )
 _OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
 _EXPIRED = re.compile(
-    r"expired|new password|(?:must|required to) change|chang\w+ (?:your|the )?password|\(current\)|current password",
+    r"expired|new password|(?:must|required to) change|chang\w+ (?:\w+ )?password|\(?current\)? (?:\w+ )?password",
     re.IGNORECASE,
 )
+_OF_ALL = re.compile(r"\b(?:will|may|can|are|after|attempts?)\b", re.IGNORECASE)  # how notices speak of accounts
 _LOCKED = re.compile(
     r"lock(?:ed)?[ -]?out|\b(?:account|user)\b.{0,40}\b(?:locked|disabled|suspended|blocked)|\bis locked\b"
     r"|temporarily locked",
@@ -58,7 +59,7 @@ class Login(asyncssh.SSHClient):
     """asyncssh's questions of one connection, answered in the loop's thread; what came of them is for the caller's.
 
     Attributes:
-        begun: whether the host key is accepted, from when on the time is the login's.
+        begun: whether the server lets one log in, from when on the time is the login's.
         news: set whenever the caller should look: the login has begun, a question waits, the connection has ended.
         question: what a person is asked, and who takes the answer in the loop's thread.
         offer: what the server said before the key exchange.
@@ -107,6 +108,9 @@ class Login(asyncssh.SSHClient):
             receive(data, datatype)
 
         def seen(kind: int, number: int, packet: Any) -> Any:
+            if kind == _SERVICE_ACCEPT:
+                self.begun = True
+                self.news.set()
             if kind == _USERAUTH_FAILURE:
                 self._partial = packet.get_full_payload()[-1:] == b"\x01"
             return process(kind, number, packet)
@@ -139,8 +143,6 @@ class Login(asyncssh.SSHClient):
         except AgentError as error:
             self.refused = error
             return False
-        self.begun = True
-        self.news.set()
         return True
 
     # --- the methods ---------------------------------------------------------------------------------------------
@@ -295,6 +297,8 @@ class Login(asyncssh.SSHClient):
         return await answer
 
     def _hears(self, text: str) -> None:
+        if not self._given:
+            text = "\n".join(line for line in text.splitlines() if not _OF_ALL.search(line))
         self._said = f"{self._said}\n{text}"[-_MOST_SAID:]
         self._expired = self._expired or _EXPIRED.search(text) is not None
 
@@ -322,6 +326,15 @@ class Login(asyncssh.SSHClient):
             )
         if self._taken and not given:
             return self._accepted_in_part()
+        if self._unanswered is not None:
+            return self._error(
+                f"{who} asks at the login: {neutralise(self._unanswered)}",
+                "it is not answered with the password; give one HOST at a terminal, where it is asked, or a user that "
+                "logs in by key or password alone"
+                if device.ask is None
+                else "it was not answered",
+                refused=given,
+            )
         if self._given:
             # Otherwise asyncssh would have asked on: what the server wants now is none of METHODS.
             other = self._waiting_for is not None and reason.startswith(_NO_MORE)
@@ -330,14 +343,6 @@ class Login(asyncssh.SSHClient):
                 f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{enough}",
                 self._service.login,
                 refused=True,
-            )
-        if self._unanswered is not None:
-            return self._error(
-                f"{who} asks at the login: {neutralise(self._unanswered)}",
-                "it is not answered with the password; give one HOST at a terminal, where it is asked, or a user that "
-                "logs in by key or password alone"
-                if device.ask is None
-                else "it was not answered",
             )
         if self._offered:
             return self._error(f"{who} accepted no key of {user}{_because(reason)}", self._key_hint(), refused=True)

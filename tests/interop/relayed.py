@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,33 +13,7 @@ import asyncssh
 from agent.model.device import Device
 from tests.interop.netconfd import Netconfd
 from tests.interop.sshd import Keys, target
-
-
-@contextmanager
-def served(make: Callable[[], asyncssh.SSHServer] = asyncssh.SSHServer, **options: Any) -> Iterator[int]:
-    """The port of an asyncssh server on loopback, in a loop and a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="asyncssh server")
-    thread.start()
-
-    async def begin() -> asyncssh.SSHAcceptor:
-        return await asyncssh.create_server(make, "127.0.0.1", 0, login_timeout=0, **options)
-
-    async def end(listener: asyncssh.SSHAcceptor) -> None:
-        listener.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-            with suppress(asyncio.CancelledError, asyncssh.Error, OSError):
-                await task
-
-    listener = asyncio.run_coroutine_threadsafe(begin(), loop).result(30)
-    try:
-        yield listener.get_port()
-    finally:
-        asyncio.run_coroutine_threadsafe(end(listener), loop).result(30)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+from tests.ssh.server import served
 
 
 async def _pumped(source: Any, sink: Any) -> None:
