@@ -190,6 +190,7 @@ class _Opening:
         self._algorithms = offered(self._settings)
         self._login = Login(self._settings, service)
         self._stderr: IO[bytes] | None = None
+        self._outer: Connection | None = None
 
     def connection(self) -> Connection:
         with ExitStack() as undo:
@@ -208,6 +209,7 @@ class _Opening:
             except TransportError as error:
                 raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
             undo.callback(outer.close)
+            self._outer = outer
             return {"tunnel": outer.ssh}
         if options.proxy_command:
             # By the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
@@ -281,11 +283,13 @@ class _Opening:
         except TimeoutError as error:
             raise self._late() from error
         except asyncssh.ChannelOpenError as error:
+            self._see_that_the_jump_host_is_there(error)
             jump = self._device.jump
             hint = not_forwarded(error.code, self._service, self._device)
             where = f"{self._device.address} through the jump host {jump.name if jump else ''}".strip()
             raise ConnectError(f"{where}: {error.reason}", device=self._device.name, hint=hint) from error
         except (asyncssh.Error, EOFError, OSError, ValueError, UnicodeError) as error:
+            self._see_that_the_jump_host_is_there(error)
             failure = self._failure(error)
             raise failure from (None if isinstance(failure, SSHAuthenticationError) else error)
         except BaseException:
@@ -332,6 +336,16 @@ class _Opening:
             self._loop.soon(answered, answer)
 
     # --- failures ------------------------------------------------------------------------------------------------
+
+    def _see_that_the_jump_host_is_there(self, error: Exception) -> None:
+        """Raise a ConnectError where *error* came by the end of the connection to the jump host."""
+        jump, outer = self._device.jump, self._outer
+        if jump is not None and outer is not None and not outer.alive:
+            raise ConnectError(
+                f"the jump host {jump.name} ended the connection",
+                device=self._device.name,
+                hint="see to the jump host, then try again",
+            ) from error
 
     def _late(self) -> AgentError:
         device = self._device
