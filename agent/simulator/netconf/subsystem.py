@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Protocol
 
@@ -11,7 +12,6 @@ import asyncssh
 from agent.simulator.device.faults import Fault, FaultKind
 from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf.framing import Deframer, FramingError, enframe, unfinished
-from agent.simulator.netconf.rpcs import Rpcs
 from agent.simulator.personas.persona import BASE
 
 
@@ -25,8 +25,13 @@ class Connection(Protocol):
         """End it by a TCP reset."""
 
 
-class NetconfSession(asyncssh.SSHServerSession[bytes]):
-    """One channel with the netconf subsystem; rpcs are answered one after the other, as RFC 6241 asks."""
+class Channel(ABC, asyncssh.SSHServerSession[bytes]):
+    """One channel with the netconf subsystem; rpcs are answered one after the other, as RFC 6241 asks.
+
+    Attributes:
+        busy: it has begun what it finishes even if its client is gone; dropped: it has ended, and nothing is answered.
+        closing, dropping: it ends behind the answer, in order or without a word.
+    """
 
     def __init__(self, device: Device, connection: Connection) -> None:
         self._device = device
@@ -40,7 +45,10 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._gone = False
         device.last_session += 1
         self.session_id = str(device.last_session)
-        self._rpcs = Rpcs(device, self)
+
+    @abstractmethod
+    async def answer(self, message: bytes) -> bytes | None:
+        """The reply to one rpc; None where none is sent."""
 
     def connection_made(self, chan: Any) -> None:
         """The channel is open."""
@@ -98,7 +106,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
     async def _work(self) -> None:
         try:
             while self._waiting and not self._channel.is_closing():
-                answer = await self._rpcs.answer(self._waiting.popleft())
+                answer = await self.answer(self._waiting.popleft())
                 if answer is not None and not self._channel.is_closing():
                     self._channel.write(enframe(answer, self._frames.chunked))
                 if self.dropping:

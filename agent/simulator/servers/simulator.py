@@ -16,7 +16,7 @@ from agent.simulator.cli import shell
 from agent.simulator.device.faults import FaultKind
 from agent.simulator.device.ledger import ledger
 from agent.simulator.device.simdevice import Device
-from agent.simulator.netconf.subsystem import NetconfSession
+from agent.simulator.netconf.rpcs import NetconfSession
 from agent.simulator.personas.persona import Persona
 from agent.simulator.servers.ports import MANY, bound, free
 from agent.simulator.servers.sftpserver import SftpServer
