@@ -193,7 +193,7 @@ class NetconfSession(Channel):
         if not persona.offers_get_schema or file is None:
             raise Refusal("invalid-value" if persona.offers_get_schema else "operation-not-supported")
         text = file.path.read_text(encoding="utf-8")
-        return f'<data xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring">{escape(text)}</data>'.encode()
+        return f'<data xmlns="{operdata.MONITORING}">{escape(text)}</data>'.encode()
 
     async def _action(self, operation: str, body: etree._Element) -> bytes:
         namespace = etree.QName(body).namespace
