@@ -6,12 +6,12 @@ that of a locked configuration is put together from the message that NETCONF giv
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from agent.simulator.cli.tty import Terminal
 from agent.simulator.datastores import trustpoints
+from agent.simulator.datastores.grammar import NoCommand
 from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.device.simdevice import Device
 
@@ -100,9 +100,8 @@ class ConfigMode:
             return
         try:
             self._typing.take(line)
-        except trustpoints.BadLine as bad:
-            columns = [found.start() for found in re.finditer(r"\S+", line)]
-            self._shell.complain(None if bad.incomplete else columns[min(bad.word, len(columns) - 1)])
+        except NoCommand as wrong:
+            self._shell.complain(wrong.column)
 
     async def _commit(self, *_: str) -> str | None:
         config = self._device.config
@@ -125,8 +124,7 @@ class ConfigMode:
         except Refusal as refusal:
             return _LOCKED if "locked" in refusal.message else f"{_FAILED}\n{refusal.message}"
         self._seen = config.commits
-        name, self._typing = self._typing.name, trustpoints.Typing(self._device.home)
-        self._typing.name = name
+        self._typing = trustpoints.Typing(self._device.home, self._typing.name)
         return None
 
     async def _abort(self) -> None:

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from agent.simulator.cli import authdialog, configmode, licences, shows
-from agent.simulator.cli.grammar import Command, NoCommand, understand
 from agent.simulator.cli.tty import Closed, Interrupted, Terminal
+from agent.simulator.datastores.grammar import Command, NoCommand, understand
 from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.device import actions
 from agent.simulator.device.faults import Fault, FaultKind

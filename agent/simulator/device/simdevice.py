@@ -75,7 +75,7 @@ class Device:
         self.disk = Disk(self.persona.file_faults)
         like = prototype(self.persona)
         self.models, self.home, self.hello = like.models, like.home, like.hello
-        self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translated)
+        self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translate)
         self.config.running, self.config.candidate = list(like.config), list(like.config)
 
     @property

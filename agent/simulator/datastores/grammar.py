@@ -20,11 +20,11 @@ class Command:
 
 
 class NoCommand(Exception):
-    """A line is none; *column* is where it goes wrong, None where it only ends too early."""
+    """*line* is none; *column* is where it goes wrong, None where it only ends too early."""
 
-    def __init__(self, column: int | None) -> None:
-        super().__init__(column)
-        self.column = column
+    def __init__(self, line: str, column: int | None) -> None:
+        super().__init__(line)
+        self.line, self.column = line, column
 
 
 def understand(line: str, patterns: Mapping[Pattern, object] | Sequence[Pattern]) -> Command:
@@ -41,7 +41,7 @@ def understand(line: str, patterns: Mapping[Pattern, object] | Sequence[Pattern]
         if arguments is not None:
             return Command(pattern, tuple(arguments), " ".join(full))
         deepest = max(deepest, depth)
-    raise NoCommand(found[deepest].start() if deepest < len(words) else None)
+    raise NoCommand(line, found[deepest].start() if deepest < len(words) else None)
 
 
 def _fit(words: list[str], wanted: list[str]) -> tuple[int, list[str] | None, list[str]]:
