@@ -6,8 +6,9 @@ guide to Smart Licensing Using Policy. Account names are made up.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from agent.simulator.device.operstate import State, shown
 from agent.simulator.device.simdevice import Device
@@ -16,29 +17,15 @@ _DEADLINE, _NEXT = timedelta(days=90), timedelta(days=30)
 _TRANSPORTS = {"callhome": "Callhome", "smart": "Smart", "clsu": "cslu", "transport-off": "Transport Off"}
 
 
-def commands(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
-    """What exec mode has: on 32-bit XR the same behind ``admin``."""
-    before = "admin " if device.persona.admin_plane else ""
-    return {f"{before}{words}": run for words, run in _shows(device).items()}
+def commands(device: Device) -> dict[str, Callable[[], str]]:
+    """The commands by their words."""
+    shows = {"status": _status, "all": _everything, "summary": _summary}
+    return {f"show license {word}": partial(show, device.state) for word, show in shows.items()}
 
 
-def admin(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
-    """What the admin plane has."""
-    return _shows(device) if device.persona.admin_plane else {}
-
-
-def _shows(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
-    async def status() -> str:
-        return _status(device.state)
-
-    async def everything() -> str:
-        title = "Smart Licensing Status\n======================\n\n"
-        return f"{title}{_status(device.state)}\n\nLicense Usage\n=============\n\n{_usage(device.state)}"
-
-    async def summary() -> str:
-        return _summary(device.state)
-
-    return {"show license status": status, "show license all": everything, "show license summary": summary}
+def _everything(state: State) -> str:
+    title = "Smart Licensing Status\n======================\n\n"
+    return f"{title}{_status(state)}\n\nLicense Usage\n=============\n\n{_usage(state)}"
 
 
 def _status(state: State) -> str:

@@ -6,7 +6,8 @@ up, such as who built the software.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 
 from agent.simulator.cli.printed import section
 from agent.simulator.datastores import licensingtransport
@@ -16,34 +17,26 @@ from agent.simulator.device.simdevice import Device
 _NOTHING = "% No such configuration item(s)\n"
 
 
-def commands(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
+def commands(device: Device) -> dict[str, Callable[..., str]]:
     """The commands by their words; each gives the text of its answer."""
-
-    def plain(show: Callable[..., str]) -> Callable[..., Awaitable[str]]:
-        async def run(*words: str) -> str:
-            return show(device, *words)
-
-        return run
-
-    return {
-        "show version": plain(_version),
-        "show clock": plain(_clock),
-        "show logging": plain(_logging),
-        "show install active summary": plain(_install),
-        "show crypto ca certificates": plain(_certificates),
-        "show crypto ca certificates <name>": plain(_certificates),
-        "show crypto ca trustpool": plain(_trustpool),
-        "show running-config": plain(_running),
-        "show running-config crypto ca": plain(_trustpoints),
-        "show running-config crypto ca trustpoint": plain(_trustpoints),
-        "show running-config crypto ca trustpoint <name>": plain(_trustpoints),
-        "show running-config call-home": plain(lambda one: licensingtransport.call_home(one.persona) or _NOTHING),
-        "show running-config license": plain(lambda one: licensingtransport.license_smart(one.persona) or _NOTHING),
-        "show running-config license smart": plain(
-            lambda one: licensingtransport.license_smart(one.persona) or _NOTHING
-        ),
-        "show running-config http client": plain(_http_client),
+    shows = {
+        "version": _version,
+        "clock": _clock,
+        "logging": _logging,
+        "install active summary": _install,
+        "crypto ca certificates": _certificates,
+        "crypto ca certificates <name>": _certificates,
+        "crypto ca trustpool": _trustpool,
+        "running-config": _running,
+        "running-config crypto ca": _trustpoints,
+        "running-config crypto ca trustpoint": _trustpoints,
+        "running-config crypto ca trustpoint <name>": _trustpoints,
+        "running-config call-home": _call_home,
+        "running-config license": _license,
+        "running-config license smart": _license,
+        "running-config http client": _http_client,
     }
+    return {f"show {words}": partial(show, device) for words, show in shows.items()}
 
 
 def _version(device: Device) -> str:
@@ -118,6 +111,14 @@ def _trustpool(device: Device) -> str:
 
 def _trustpoints(device: Device, name: str | None = None) -> str:
     return device.cli_text("running", name) or _NOTHING
+
+
+def _call_home(device: Device) -> str:
+    return licensingtransport.call_home(device.persona) or _NOTHING
+
+
+def _license(device: Device) -> str:
+    return licensingtransport.license_smart(device.persona) or _NOTHING
 
 
 def _http_client(device: Device) -> str:

@@ -87,8 +87,8 @@ def clear(device: Device, name: str) -> None:
     device.state.lasting.discard(name)
 
 
-async def import_bundle(device: Device, url: str, *, clean: bool = False) -> int:
-    """Import a bundle into the trustpool; how many certificates came.
+async def import_bundle(device: Device, url: str, *, clean: bool = False) -> None:
+    """Import a bundle into the trustpool.
 
     Every import is kept beside those before, with *clean* in place of them. A local path must be below /tmp.
     """
@@ -97,15 +97,14 @@ async def import_bundle(device: Device, url: str, *, clean: bool = False) -> int
     data = await fetch(url) if url.startswith("http://") else _local(device, url)
     try:
         brought = certificates(data)
-    except ValueError as error:
+    except InputError as error:
         raise Refusal("operation-failed", f"{url}: no certificates in it") from error
     if device.persona.imports == "ok-without-certificates":
-        return 0
+        return
     if clean:
         device.state.trustpool.clear()
     device.state.trustpool.append(brought)
     device.state.imports += 1
-    return len(brought)
 
 
 def _local(device: Device, url: str) -> bytes:
