@@ -87,9 +87,8 @@ class SftpServer(asyncssh.SFTPServer):
 
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Move a file onto a name that is free."""
-        there = self._disk.writable(newpath.decode(), new=True)
-        self._disk.files[there] = self._disk.read(oldpath.decode())
-        self._disk.remove(oldpath.decode())
+        self._disk.writable(newpath.decode(), new=True)
+        self.posix_rename(oldpath, newpath)
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Move a file onto a name, free or not."""
@@ -101,13 +100,11 @@ class SftpServer(asyncssh.SFTPServer):
         """The absolute path."""
         return self._disk.path(path.decode()).encode()
 
-    def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
+    def mkdir(self, path: bytes, *_: SFTPAttrs) -> None:
         """Folders are fixed."""
         raise asyncssh.SFTPPermissionDenied("Permission denied")
 
-    def rmdir(self, path: bytes) -> None:
-        """Folders are fixed."""
-        raise asyncssh.SFTPPermissionDenied("Permission denied")
+    rmdir = mkdir
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:
         """There are no links."""
