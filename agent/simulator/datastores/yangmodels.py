@@ -17,7 +17,7 @@ from yangson.enumerations import ContentType, ValidationScope
 from yangson.exceptions import YangsonException
 from yangson.instance import RootNode
 
-from agent.simulator.personas.persona import ModuleFile
+from agent.simulator.personas.platforms import ModuleFile
 
 
 class Model:

@@ -91,19 +91,24 @@ def _of_platform(name: str) -> Announced:
 
 def _file(module: str, revision: str, release: str) -> ModuleFile | None:
     """The file of this release, else of any with the same revision, else None."""
-    about = _index()["modules"].get(module, {"files": {}})
-    found = [(file, on[revision]) for file, on in about["files"].items() if revision in on]
+    found = _files().get((module, revision), [])
     own = [file for file, on in found if release in on] or [file for file, _ in found]
-    return ModuleFile(module, revision, str(about["namespace"]), directory("yang") / own[0]) if own else None
+    return own[0] if own else None
 
 
 def _of_release(release: str) -> Mapping[str, ModuleFile]:
-    found = {}
+    return {file.name: file for found in _files().values() for file, on in found if release in on}
+
+
+@cache
+def _files() -> Mapping[tuple[str, str], list[tuple[ModuleFile, list[str]]]]:
+    """By module and revision: the files there are, each with the releases that have it."""
+    found: dict[tuple[str, str], list[tuple[ModuleFile, list[str]]]] = {}
     for name, about in _index()["modules"].items():
         for file, revisions in about["files"].items():
             for revision, on in revisions.items():
-                if release in on:
-                    found[name] = ModuleFile(name, revision, str(about["namespace"]), directory("yang") / file)
+                made = ModuleFile(name, revision, str(about["namespace"]), directory("yang") / file)
+                found.setdefault((name, revision), []).append((made, on))
     return found
 
 
