@@ -33,7 +33,10 @@ _SEMANTIC = """\
 
 
 class ConfigMode:
-    """From ``configure`` to ``end``, ``abort`` or the last ``exit``, after which it is ``over``; ``typing`` takes its lines."""
+    """From ``configure`` to ``end``, ``abort`` or the last ``exit``, after which it is ``over``.
+
+    ``typing`` takes the lines of configuration.
+    """
 
     def __init__(self, vty: Vty) -> None:
         self._vty, self._device = vty, vty.device
@@ -89,17 +92,12 @@ class ConfigMode:
         self.over = True
 
     async def _end(self) -> str | None:
-        if not self.typing.edits:
-            self.over = True
-            return None
-        answer = await self._vty.ask(_UNCOMMITTED)
-        if answer in ("n", "no"):
-            self.over = True
-        elif answer in ("y", "yes"):
+        answer = await self._vty.ask(_UNCOMMITTED) if self.typing.edits else "no"
+        if answer in ("y", "yes"):
             said = await self._commit()
-            if not self.typing.edits:
-                self.over = True
+            self.over = not self.typing.edits
             return said
+        self.over = answer in ("n", "no")
         return None
 
     def _root(self) -> None:

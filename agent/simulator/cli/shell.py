@@ -132,8 +132,6 @@ class Shell(Vty):
                 return True
             case FaultKind.EMPTY:
                 return True
-            case FaultKind.MEANWHILE if fault.act is not None:
-                fault.act()
             case FaultKind.DELAY:
                 self.terminal.flush()
                 self.terminal.rests_until = self.device.config.clock() + fault.seconds

@@ -36,6 +36,7 @@ class Datastores:
     """The configuration of one device.
 
     Trees are never changed once they are in a datastore, since running and candidate share them until one is edited.
+    Where another session committed it is ``overtaken``: the candidate has to be discarded before it can be committed.
     *models* are its configuration modules by namespace; *translate* makes elements of another form into edits of
     those, such as CLI text, and leaves the rest as it is.
     """
@@ -56,7 +57,7 @@ class Datastores:
         self.trial: Trial | None = None
         self.clock: Callable[[], float] = time.monotonic
         self.commits = self.rollbacks = 0
-        self._overtaken = self._unnoticed = False
+        self.overtaken = self._unnoticed = False
 
     @property
     def running(self) -> list[etree._Element]:
@@ -162,7 +163,7 @@ class Datastores:
         """Make the candidate the running configuration; *persist* is that of a trial which goes on."""
         self._committable(session, persist)
         self._unlocked("candidate", session, "in-use")
-        if self._overtaken:
+        if self.overtaken:
             raise Refusal("operation-failed", info=f"<commit-failure>{_OVERTAKEN}: 0x41866c00</commit-failure>")
         if not self.dirty and self.trial is None and not self._behaviour.commits_nothing:
             raise Refusal("operation-failed", "No configuration changes to commit")
@@ -258,21 +259,18 @@ class Datastores:
             return False
         return self.trial.persist != persist if self.trial.persist is not None else self.trial.session != session
 
-    def overtake(self) -> None:
-        """Another session committed: the candidate has to be discarded before it can be committed."""
-        self._overtaken = True
-
     def type(self, edits: Iterable[etree._Element], session: str) -> None:
-        """Commit edits made at the CLI, which has a candidate of its own.
-
-        The NETCONF candidate follows unless somebody changed it.
-        """
+        """Commit edits made at the CLI, which has a candidate of its own."""
         self._committable(session)
-        made = self._edited(self.running, edits, "merge")
+        made = self.with_edit(*edits)
         self._validate(made)
-        follows = not self.dirty
-        self.running = made
+        self.replace(made)
         self.commits += 1
+
+    def replace(self, nodes: list[etree._Element]) -> None:
+        """Make *nodes* the running configuration; the candidate follows unless somebody changed it."""
+        follows = not self.dirty
+        self.running = nodes
         if follows:
             self.discard()
 
@@ -292,7 +290,7 @@ class Datastores:
         """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""
         if session is not None and self._behaviour.guards_discard:
             self.writable(session)
-        self._overtaken = self._unnoticed = False
+        self.overtaken = self._unnoticed = False
         self.candidate = list(self.running)
 
     def _apply(self, parent: etree._Element, node: etree._Element, inherited: str, above: list[str]) -> None:
@@ -347,8 +345,8 @@ def _match(parent: etree._Element, node: etree._Element, key: str | None) -> etr
 
 
 def _leaf(node: etree._Element, name: str) -> str | None:
-    found = next((child for child in node if etree.QName(child).localname == name), None)
-    return None if found is None else (found.text or "").strip()
+    text = node.findtext(f"{{*}}{name}")
+    return None if text is None else text.strip()
 
 
 def _differ(one: list[etree._Element], other: list[etree._Element]) -> bool:

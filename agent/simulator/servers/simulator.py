@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, Self, TypeVar
 
 import asyncssh
 from asyncssh.stream import SSHServerStreamSession
 
 from agent.simulator.cli import shell
 from agent.simulator.device.faults import FaultKind
-from agent.simulator.device.ledger import ledger
 from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf.rpcs import NetconfSession
 from agent.simulator.personas.persona import Persona
@@ -25,6 +24,7 @@ from agent.simulator.servers.sshconnection import Connection
 USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
 
+T = TypeVar("T")
 _BACKLOG = 100
 _OPENING = 600
 """Seconds for opening the ports of ten thousand devices on a slow machine; two are usual."""
@@ -155,13 +155,8 @@ class Simulator:
         return "".join(device.known_hosts() for device in self.devices.values())
 
     def ledgers(self) -> dict[str, dict[str, object]]:
-        """What was written to each device by now, by its name; see :func:`agent.simulator.device.ledger.ledger`."""
-
-        async def read() -> dict[str, dict[str, object]]:
-            return {name: ledger(device) for name, device in self.devices.items()}
-
-        found: dict[str, dict[str, object]] = self._run(read())
-        return found
+        """What was written to each device by now, by its name; see :meth:`Device.ledger`."""
+        return self.post(lambda: {name: device.ledger() for name, device in self.devices.items()})
 
     def stop(self) -> None:
         """End all connections, listeners and the thread."""
@@ -172,20 +167,18 @@ class Simulator:
         self._thread.join()
         self.loop.close()
 
-    def _run(self, work: Any, *, wait: float = 30) -> Any:
+    def _run(self, work: Coroutine[Any, Any, T], *, wait: float = 30) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(wait)
 
-    def post(self, work: Callable[[], None]) -> None:
+    def post(self, work: Callable[[], T]) -> T:
         """Run *work* in the simulator's thread and wait for it."""
-
         if threading.current_thread() is self._thread:
-            work()
-            return
+            return work()
 
-        async def run() -> None:
-            work()
+        async def run() -> T:
+            return work()
 
-        self._run(run())
+        return self._run(run())
 
     async def _open(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
         """Listen on both ports of each device, or on none of any; the CLI's port is 0 where nothing listens."""
