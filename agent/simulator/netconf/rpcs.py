@@ -202,7 +202,7 @@ class NetconfSession(Channel):
             raise Refusal("unknown-namespace", kind="protocol", info=f"<bad-namespace>{namespace}</bad-namespace>")
         if module.node([operation]) is None:
             raise unknown_element(operation)
-        wrong = module.wrong_input(body)
+        wrong = module.wrong(body, operation)
         if wrong:
             raise Refusal("invalid-value", wrong)
         output = await actions.perform(self._device, operation, body)
@@ -228,7 +228,7 @@ def _filtered(body: etree._Element, data: list[etree._Element]) -> bytes:
     wanted = body.find(f"{{{BASE}}}filter")
     if wanted is not None:
         # Several top-level subtrees in one filter return nothing, as on some releases.
-        data = select(data, wanted) if len(wanted) == 1 else []
+        data = select(data, wanted.iterchildren("*")) if len(wanted) == 1 else []
     return b"<data>" + b"".join(etree.tostring(node) for node in data) + b"</data>"
 
 
