@@ -49,7 +49,7 @@ def releases() -> list[str]:
 @cache
 def platforms() -> tuple[tuple[str, str], ...]:
     """Every (release, platform) there is a persona for: those whose captured hello announces something."""
-    return tuple(_split(name) for name, modules in _hellos().items() if modules)
+    return tuple(name for name, modules in _hellos().items() if modules)
 
 
 @cache
@@ -66,27 +66,25 @@ def announced(release: str, platform: str | None) -> Announced:
     if platform is None:
         modules = _of_release(release)
         return Announced(modules, tuple(_uri(one.name, one.revision, one.namespace) for one in modules.values()), False)
-    name = f"{release} {platform}"
-    if name not in _hellos():
-        captured = ", ".join(sorted(one.split()[1] for one in _hellos() if one.split()[0] == release))
+    if (release, platform) not in _hellos():
+        captured = ", ".join(sorted(other for one, other in _hellos() if one == release))
         raise InputError(f"no hello of {release} on {platform} was captured", hint=f"captured: {captured or 'none'}")
-    if not _hellos()[name]:
+    if not _hellos()[release, platform]:
         raise InputError(
             f"the captured hello of {release} on {platform} announces nothing", hint="it is no persona; take another"
         )
-    return _of_platform(name)
+    return _of_platform(release, platform)
 
 
-def _of_platform(name: str) -> Announced:
-    release = _split(name)[0]
+def _of_platform(release: str, platform: str) -> Announced:
     modules: dict[str, ModuleFile] = {}
     capabilities = []
-    for module, revision in _hellos()[name].items():
+    for module, revision in _hellos()[release, platform].items():
         file = _file(module, revision, release)
         if file is not None:
             modules[module] = file
         capabilities.append(_uri(module, revision, file.namespace if file else _NAMESPACE + module))
-    return Announced(modules, tuple(capabilities), name in _captured()["no_get_schema"])
+    return Announced(modules, tuple(capabilities), f"{release} {platform}" in _captured()["no_get_schema"])
 
 
 def _file(module: str, revision: str, release: str) -> ModuleFile | None:
@@ -116,11 +114,6 @@ def _uri(name: str, revision: str, namespace: str) -> str:
     return f"{namespace}?module={name}&revision={revision}"
 
 
-def _split(name: str) -> tuple[str, str]:
-    release, _, platform = name.partition(" ")
-    return release, platform
-
-
 @cache
 def _index() -> Any:
     return json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))
@@ -132,5 +125,10 @@ def _captured() -> Any:
 
 
 @cache
-def _hellos() -> Mapping[str, Mapping[str, str]]:
-    return {name: group["modules"] for group in _captured()["groups"] for name in group["hellos"]}
+def _hellos() -> Mapping[tuple[str, str], Mapping[str, str]]:
+    found = {}
+    for group in _captured()["groups"]:
+        for name in group["hellos"]:
+            release, platform = name.split()
+            found[release, platform] = group["modules"]
+    return found
