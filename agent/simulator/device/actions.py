@@ -94,7 +94,7 @@ async def import_bundle(device: Device, url: str, *, clean: bool = False) -> Non
     """
     if device.persona.imports == "refused":
         raise Refusal("operation-failed", "Trustpool import failed")
-    data = await fetch(url) if url.startswith("http://") else _local(device, url)
+    data = await asyncio.to_thread(_download, url) if url.startswith("http://") else _local(device, url)
     try:
         brought = certificates(data)
     except InputError as error:
@@ -138,14 +138,9 @@ def copy(device: Device, body: etree._Element) -> str:
 async def fetch_certificate(url: str) -> str:
     """The PEM at *url*, as a router fetches it for ``enrollment url``."""
     try:
-        return TrustAnchor.from_pem(await fetch(url)).pem
+        return TrustAnchor.from_pem(await asyncio.to_thread(_download, url)).pem
     except InputError as error:
         raise Refusal("operation-failed", f"Download failed, HTTP returned an error: {error}") from error
-
-
-async def fetch(url: str) -> bytes:
-    """What is at an http URL."""
-    return await asyncio.to_thread(_download, url)
 
 
 def _download(url: str) -> bytes:
