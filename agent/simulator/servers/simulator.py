@@ -51,13 +51,12 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 
 
 class Server(asyncssh.SSHServer):
+    _connection: Connection  # the one it is for, as soon as that is made
+
     def __init__(self, password: str, keys: list[asyncssh.SSHKey], connections: list[Connection]) -> None:
         self._password, self._keys, self._connections = password, keys, connections
-        self._connection: Connection | None = None
 
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        if not isinstance(conn, Connection):
-            raise TypeError(f"{conn!r} is no connection of the simulator's")
+    def connection_made(self, conn: Any) -> None:
         self._connection = conn
         self._connections[:] = [one for one in self._connections if one.socket.fileno() != -1]
         self._connections.append(conn)
@@ -70,8 +69,7 @@ class Server(asyncssh.SSHServer):
             conn.device.connections.add(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._connection is not None:
-            self._connection.device.connections.discard(self._connection)
+        self._connection.device.connections.discard(self._connection)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -86,11 +84,8 @@ class Server(asyncssh.SSHServer):
         return username == USERNAME and key in self._keys
 
     def session_requested(self) -> NetconfSession | ConsoleSession:
-        if self._connection is None:
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "no connection")
-        if not self._connection.netconf:
-            return ConsoleSession(self._connection.device)
-        return NetconfSession(self._connection.device, self._connection)
+        device = self._connection.device
+        return NetconfSession(device, self._connection) if self._connection.netconf else ConsoleSession(device)
 
 
 class Simulator:
@@ -121,8 +116,13 @@ class Simulator:
             login_timeout=60,
         )
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="simulator", daemon=True)
+        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=self._serve_until_over, name="simulator", daemon=True)
         self._thread.start()
+
+    def _serve_until_over(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._over.wait())
 
     def add(
         self, persona: Persona | None = None, *, name: str | None = None, port: int = 0, ssh_port: int = 0
@@ -163,9 +163,8 @@ class Simulator:
         if self.loop.is_closed():
             return
         self._run(self._end())
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
-        self.loop.close()
 
     def _run(self, work: Coroutine[Any, Any, T], *, wait: float = 30) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(wait)
@@ -211,13 +210,6 @@ class Simulator:
         await self._hang_up()
         for listener in self._listeners:
             await listener.wait_closed()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        for task in others:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await self.loop.shutdown_default_executor()
 
     async def _accept_no_more(self) -> None:
         """Close the listeners; connections that are being accepted are first, since asyncio would leave them open."""
