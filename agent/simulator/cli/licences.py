@@ -24,8 +24,23 @@ def commands(device: Device) -> dict[str, Callable[[], str]]:
 
 
 def _everything(state: State) -> str:
-    title = "Smart Licensing Status\n======================\n\n"
-    return f"{title}{_status(state)}\n\nLicense Usage\n=============\n\n{_usage(state)}"
+    return "\n".join(
+        [
+            "Smart Licensing Status",
+            "======================",
+            "",
+            _status(state),
+            "",
+            "License Usage",
+            "=============",
+            "",
+            "(ESS-CA-100G-RTU-2):",
+            "  Description: SYNTHETIC entitlement of the simulator",
+            "  Count: 4",
+            "  Version: 1.0",
+            f"  Status: {_word(state)}",
+        ]
+    )
 
 
 def _status(state: State) -> str:
@@ -33,14 +48,7 @@ def _status(state: State) -> str:
         return _by_policy(state)
     return "\n".join(
         [
-            "Smart Licensing is ENABLED",
-            "",
-            "Registration:",
-            *_registration(state),
-            "",
-            "License Authorization: ",
-            *_authorization(state),
-            "",
+            *_head(_registration(state), _authorization(state)),
             "Utility:",
             "  Status: DISABLED",
             "",
@@ -49,6 +57,27 @@ def _status(state: State) -> str:
             *([f"  Registration URL: {state.url}"] if state.transport == "smart" else []),
         ]
     )
+
+
+def _summary(state: State) -> str:
+    return "\n".join(
+        [
+            *_head(_registration(state)[:3], _authorization(state)[:2]),
+            "License Usage:",
+            "  License                 Entitlement tag               Count Status",
+            "  -----------------------------------------------------------------------------",
+            f"  ESS-CA-100G-RTU-2       (ESS-CA-100G-RTU-2)               4 {_word(state)}",
+        ]
+    )
+
+
+def _head(registration: list[str], authorization: list[str]) -> list[str]:
+    enabled = ["Smart Licensing is ENABLED", "", "Registration:"]
+    return [*enabled, *registration, "", "License Authorization: ", *authorization, ""]
+
+
+def _word(state: State) -> str:
+    return state.authorization.replace("-", " ").upper()
 
 
 def _registration(state: State) -> list[str]:
@@ -71,7 +100,7 @@ def _registration(state: State) -> list[str]:
 
 def _authorization(state: State) -> list[str]:
     last = shown(state.last_contact)
-    word = state.authorization.replace("-", " ").upper()
+    word = _word(state)
     if state.authorization in ("authorized", "out-of-compliance", "authorization-expired"):
         outcome = "SUCCEEDED" if state.last_success else "FAILED"
         return [
@@ -119,37 +148,5 @@ def _by_policy(state: State) -> str:
             f"  Last report push: {last}",
             "",
             "Trust Code Installed: <none>",
-        ]
-    )
-
-
-def _usage(state: State) -> str:
-    return "\n".join(
-        [
-            "(ESS-CA-100G-RTU-2):",
-            "  Description: SYNTHETIC entitlement of the simulator",
-            "  Count: 4",
-            "  Version: 1.0",
-            f"  Status: {state.authorization.replace('-', ' ').upper()}",
-        ]
-    )
-
-
-def _summary(state: State) -> str:
-    return "\n".join(
-        [
-            "Smart Licensing is ENABLED",
-            "",
-            "Registration:",
-            *_registration(state)[:3],
-            "",
-            "License Authorization: ",
-            *_authorization(state)[:2],
-            "",
-            "License Usage:",
-            "  License                 Entitlement tag               Count Status",
-            "  -----------------------------------------------------------------------------",
-            "  ESS-CA-100G-RTU-2       (ESS-CA-100G-RTU-2)               4 "
-            + state.authorization.replace("-", " ").upper(),
         ]
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from agent.simulator.datastores.rpcerrors import Refusal, lock_denied, unknown_element
+from agent.simulator.datastores.rpcerrors import Refusal, lock_refused, unknown_element
 from agent.simulator.datastores.yangmodels import Model
 from agent.simulator.personas.behaviour import Behaviour
 
@@ -82,29 +82,15 @@ class Datastores:
     def lock(self, target: str, session: str) -> None:
         """Lock *target* for *session*, or refuse."""
         if target in self.locks:
-            raise lock_denied(self.locks[target])
-        if target == "running" and self._pending(session):
-            self._refuse_trial_lock(session)
-        if target == "candidate" and self.dirty and not self._unnoticed:
-            self._refuse_dirty_lock()
+            raise lock_refused("lock-denied", self.locks[target])
+        behaviour = self._behaviour
+        if target == "running" and self._pending(session) and behaviour.trial_lock != "granted":
+            holder = session if behaviour.trial_lock_names_asker or self.trial is None else self.trial.session
+            message = _UNDERWAY if behaviour.trial_lock == "in-use" else _ONGOING
+            raise lock_refused(behaviour.trial_lock, holder, message)
+        if target == "candidate" and self.dirty and not self._unnoticed and behaviour.dirty_lock != "granted":
+            raise lock_refused(behaviour.dirty_lock, "0")
         self.locks[target] = session
-
-    def _refuse_trial_lock(self, asker: str) -> None:
-        match self._behaviour.trial_lock:
-            case "in-use":
-                raise Refusal("in-use", _UNDERWAY)
-            case "lock-denied":
-                trials = self.trial.session if self.trial is not None else "0"
-                raise lock_denied(asker if self._behaviour.trial_lock_names_asker else trials, _ONGOING)
-            case "operation-failed":
-                raise Refusal("operation-failed", _ONGOING)
-
-    def _refuse_dirty_lock(self) -> None:
-        match self._behaviour.dirty_lock:
-            case "lock-denied":
-                raise lock_denied("0")
-            case "resource-denied" | "operation-failed" as tag:
-                raise Refusal(tag)
 
     def unlock(self, target: str, session: str) -> None:
         """Give the lock back; an uncommitted candidate is discarded with it, unless the server leaves it."""

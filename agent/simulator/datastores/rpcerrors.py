@@ -48,6 +48,8 @@ def unknown_element(name: str) -> Refusal:
     return Refusal("unknown-element", kind="protocol", info=f"<bad-element>{escape(name)}</bad-element>")
 
 
-def lock_denied(session: str, message: str | None = None) -> Refusal:
-    """The lock is held; session 0 is none of NETCONF's, or a candidate that somebody left changed."""
-    return Refusal("lock-denied", message, kind="protocol", info=f"<session-id>{escape(session)}</session-id>")
+def lock_refused(tag: str, holder: str, message: str | None = None) -> Refusal:
+    """A lock that *holder* stands in the way of; session 0 is none of NETCONF's, or a candidate left changed."""
+    if tag != "lock-denied":
+        return Refusal(tag, message)
+    return Refusal(tag, message, kind="protocol", info=f"<session-id>{escape(holder)}</session-id>")

@@ -51,7 +51,6 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
         """The reply to one rpc; None where none is sent."""
 
     def connection_made(self, chan: Any) -> None:
-        """The channel is open."""
         self._channel = chan
 
     def subsystem_requested(self, subsystem: str) -> bool:

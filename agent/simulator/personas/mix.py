@@ -78,8 +78,12 @@ def kinds() -> tuple[Kind, ...]:
 
 def mix(number: int, like: Persona) -> list[Member]:
     """*number* devices of every kind; what a kind does not say is as of *like*, release and platform aside."""
-    personas = _hundred(like)
-    return [Member(name, *personas[n * _STRIDE % 100]) for n, name in enumerate(_names(number))]
+    hundred = []
+    for kind in kinds():
+        for n in range(kind.share):
+            release, platform = kind.likes[n % len(kind.likes)].split()
+            hundred.append((kind.name, replace(like, release=release, platform=platform, **kind.differs)))
+    return [Member(name, *hundred[n * _STRIDE % 100]) for n, name in enumerate(_names(number))]
 
 
 def alike(number: int, persona: Persona) -> list[Member]:
@@ -90,12 +94,3 @@ def alike(number: int, persona: Persona) -> list[Member]:
 def _names(number: int) -> list[str]:
     width = max(4, len(str(number)))
     return [f"r{n:0{width}}" for n in range(1, number + 1)]
-
-
-def _hundred(like: Persona) -> list[tuple[str, Persona]]:
-    found = []
-    for kind in kinds():
-        for n in range(kind.share):
-            release, platform = kind.likes[n % len(kind.likes)].split()
-            found.append((kind.name, replace(like, release=release, platform=platform, **kind.differs)))
-    return found

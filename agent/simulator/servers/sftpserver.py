@@ -44,14 +44,12 @@ class SftpServer(asyncssh.SFTPServer):
         return self._disk.read(str(file_obj))[offset : offset + size]
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        """Put bytes into a file."""
         if "drop" in self._disk.faults:
             self._abort()
         self._disk.write(str(file_obj), offset, data)
         return len(data)
 
     def stat(self, path: bytes) -> Any:
-        """Size and kind."""
         there = self._disk.path(path.decode())
         if there in self._disk.folders:
             return SFTPAttrs(size=0, permissions=stat.S_IFDIR | 0o755, uid=0, gid=0, atime=0, mtime=0)
@@ -61,7 +59,6 @@ class SftpServer(asyncssh.SFTPServer):
     lstat = stat
 
     def fstat(self, file_obj: object) -> Any:
-        """The same by handle."""
         return self.stat(str(file_obj).encode())
 
     def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
@@ -72,7 +69,6 @@ class SftpServer(asyncssh.SFTPServer):
         """The same by handle."""
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
-        """The files of a folder."""
         folder = self._disk.path(path.decode())
         if folder not in self._disk.folders:
             raise asyncssh.SFTPNoSuchFile("No such file")
@@ -82,7 +78,6 @@ class SftpServer(asyncssh.SFTPServer):
                 yield SFTPName(name.encode(), name.encode(), self.stat(one.encode()))
 
     def remove(self, path: bytes) -> None:
-        """Take a file away."""
         self._disk.remove(path.decode())
 
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
@@ -97,7 +92,6 @@ class SftpServer(asyncssh.SFTPServer):
         self._disk.remove(oldpath.decode())
 
     def realpath(self, path: bytes) -> bytes:
-        """The absolute path."""
         return self._disk.path(path.decode()).encode()
 
     def mkdir(self, path: bytes, *_: SFTPAttrs) -> None:

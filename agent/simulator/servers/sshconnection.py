@@ -37,7 +37,6 @@ class Connection(asyncssh.SSHServerConnection):
         self._on_the_way: deque[bytes | None] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The client is connected."""
         self.socket = transport.get_extra_info("socket")
         super().connection_made(transport)
 
