@@ -96,8 +96,7 @@ class _Dialog:
     def _print(self, anchor: TrustAnchor) -> None:
         other = self._persona.dialog_shows
         shown = TrustAnchor.from_pem(other) if other else anchor
-        fingerprint = self._persona.dialog_fingerprint
-        lines = certificate(shown, self._persona.print_style, shown.sha1 if fingerprint is None else fingerprint)
+        lines = certificate(shown, self._persona.print_style, self._persona.dialog_fingerprint)
         self._terminal.write("\n".join(lines) + "\n\n")
 
     async def _agrees(self, question: str) -> bool:

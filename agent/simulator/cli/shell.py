@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime
+from functools import partial
 from inspect import isawaitable
 from typing import Any
 
@@ -19,6 +19,7 @@ from agent.simulator.datastores.grammar import Command, NoCommand, understand
 from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.device import actions
 from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.operstate import moment_of
 from agent.simulator.device.simdevice import Device
 
 UNAUTHORIZED = "% This command is not authorized"
@@ -105,7 +106,8 @@ class Shell(Vty):
     async def perform(self, handler: Handler, command: Command) -> None:
         """Print the time and what the command answers."""
         if self.timestamps and not command.pattern.startswith(("terminal", "exit", "end", "abort", "root")):
-            self.terminal.write(f"{stamp(self.device.state.now())}\n")
+            now = self.device.state.now()
+            self.terminal.write(f"{now:%a} {moment_of(now)} UTC\n")
         try:
             said = handler(*command.arguments)
             if isawaitable(said):
@@ -144,7 +146,8 @@ class Shell(Vty):
             return {**self.config.handlers(), "do <rest>": self._do}
         shows, plane = licences.commands(self.device), self.device.persona.admin_plane
         if self.admin:
-            return {**(shows if plane else {}), "exit": self._leave_admin, "end": self._leave_admin}
+            leave = partial(setattr, self, "admin", False)
+            return {**(shows if plane else {}), "exit": leave, "end": leave}
         return {**self.exec_handlers(), **{f"admin {words}" if plane else words: show for words, show in shows.items()}}
 
     def exec_handlers(self) -> dict[str, Handler]:
@@ -155,11 +158,9 @@ class Shell(Vty):
             "terminal length <lines>": self._length,
             "terminal width <columns>": lambda _: None,
             "terminal monitor": lambda: None,
-            "terminal exec prompt no-timestamp": self._no_timestamp,
-            "exit": self._exit,
-            "quit": self._exit,
-            "logout": self._exit,
-            "admin": self._enter_admin,
+            "terminal exec prompt no-timestamp": partial(setattr, self, "timestamps", False),
+            **dict.fromkeys(("exit", "quit", "logout"), partial(setattr, self, "ended", True)),
+            "admin": partial(setattr, self, "admin", True),
             **({} if device.persona.admin_plane else {"admin <rest>": self._confd}),
             "configure": self._configure,
             "configure terminal": self._configure,
@@ -177,21 +178,9 @@ class Shell(Vty):
         self.terminal.length = int(lines)
         return None
 
-    def _no_timestamp(self) -> None:
-        self.timestamps = False
-
-    def _exit(self) -> None:
-        self.ended = True
-
-    def _enter_admin(self) -> None:
-        self.admin = True
-
     def _confd(self, rest: str) -> str:
         """The admin plane of 64-bit XR, another CLI, which knows nothing of licences."""
         return _CONFD.format(self.device.name, "-" * len(rest.split()[0]))
-
-    def _leave_admin(self) -> None:
-        self.admin = False
 
     def _configure(self) -> None:
         self.config = configmode.ConfigMode(self)
@@ -243,8 +232,3 @@ async def serve(device: Device, stdin: Any, stdout: Any) -> None:
     terminal.flush()
     if not channel.is_closing():
         channel.exit(0)
-
-
-def stamp(moment: datetime) -> str:
-    """``Wed Feb 23 10:00:07.962 UTC``."""
-    return f"{moment:%a %b} {moment.day:2} {moment:%H:%M:%S}.{moment.microsecond // 1000:03} UTC"

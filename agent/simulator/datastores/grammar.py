@@ -37,27 +37,27 @@ def understand(line: str, patterns: Mapping[Pattern, object] | Sequence[Pattern]
     words = [one.group() for one in found]
     deepest = 0
     for pattern in patterns:
-        depth, arguments, full = _fit(words, pattern.split())
-        if arguments is not None:
+        wanted = pattern.split()
+        full, arguments = _fit(words, wanted)
+        if len(words) == len(full) >= len(wanted):
             return Command(pattern, tuple(arguments), " ".join(full))
-        deepest = max(deepest, depth)
+        deepest = max(deepest, len(full))
     raise NoCommand(line, found[deepest].start() if deepest < len(words) else None)
 
 
-def _fit(words: list[str], wanted: list[str]) -> tuple[int, list[str] | None, list[str]]:
-    """How many words fit; the arguments if all do and nothing is missing; the words in full."""
-    arguments: list[str] = []
+def _fit(words: list[str], wanted: list[str]) -> tuple[list[str], list[str]]:
+    """The words in full, as far as they fit, and the arguments among them."""
     full: list[str] = []
-    for depth, word in enumerate(wanted):
-        if depth >= len(words):
-            return depth, None, full
+    arguments: list[str] = []
+    for word, given in zip(wanted, words, strict=False):
         if word == "<rest>":
-            return len(words), [*arguments, " ".join(words[depth:])], [*full, *words[depth:]]
+            rest = words[len(full) :]
+            return [*full, *rest], [*arguments, " ".join(rest)]
         if word.startswith("<"):
-            arguments.append(words[depth])
-            full.append(words[depth])
-        elif word.startswith(words[depth].lower()):
+            arguments.append(given)
+            full.append(given)
+        elif word.startswith(given.lower()):
             full.append(word)
         else:
-            return depth, None, full
-    return len(wanted), arguments if len(words) == len(wanted) else None, full
+            break
+    return full, arguments
