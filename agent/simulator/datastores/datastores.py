@@ -219,9 +219,8 @@ class Datastores:
 
     def time_out(self) -> None:
         """The time of a trial, if there is one, is over."""
-        if self.trial is None:
-            return
-        if self.trial.persist is not None and self._behaviour.running_lock_binds_trial and "running" in self.locks:
+        bound = self._behaviour.running_lock_binds_trial and "running" in self.locks
+        if bound and self.trial is not None and self.trial.persist is not None:
             self.trial = None
         else:
             self.take_back()

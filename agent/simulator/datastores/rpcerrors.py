@@ -8,19 +8,12 @@ from xml.sax.saxutils import escape
 class Refusal(Exception):
     """An rpc is answered with one rpc-error; at the CLI its ``message`` is printed."""
 
-    def __init__(
-        self,
-        tag: str,
-        message: str | None = None,
-        *,
-        kind: str = "application",
-        path: str | None = None,
-        info: str = "",
-    ) -> None:
+    def __init__(self, tag: str, message: str | None = None, **details: str) -> None:
+        """*details* are those of :func:`rpc_error`."""
         super().__init__(tag)
         self.tag = tag
         self.message = message or tag
-        self.xml = rpc_error(tag, message, kind=kind, path=path, info=info)
+        self.xml = rpc_error(tag, message, **details)
 
 
 def rpc_error(

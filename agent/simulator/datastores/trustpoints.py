@@ -69,7 +69,8 @@ class Home:
     @property
     def local(self) -> bool:
         """Whether ``enrollment local`` exists."""
-        return self.key == "trustpoint-name" and self._has("enrollment", "local")
+        leaf = [*self.path, "enrollment", "local"]
+        return self.key == "trustpoint-name" and self.model.node(leaf) is not None
 
     def edit(self, name: str, *inner: etree._Element, remove: bool = False) -> etree._Element:
         """The top-level element of an edit of one trustpoint."""
@@ -111,24 +112,22 @@ class Home:
         else:
             leaf.text = value or None
 
-    def _has(self, *names: str) -> bool:
-        return self.model.node([*self.path, *names]) is not None
-
     def _tag(self, name: str) -> str:
         return f"{{{self.model.namespace}}}{name}"
 
 
 def home(models: Mapping[str, Model]) -> Home:
     """The best place a device with *models* (by module name) has."""
-    um = models.get(f"{PREFIX}um-crypto-cfg")
     path = ("crypto", "ca", "trustpoint", "trustpoints", "trustpoint")
-    if um is not None and um.node(list(path)) is not None:
-        return Home(um, path, "trustpoint-name")
-    native = models.get(f"{PREFIX}crypto-cepki-cfg")
-    for root in ("crypto-ca", "crypto-cepki"):
-        below = (root, "certificate-authority", "trustpoints", "trustpoint")
-        if native is not None and native.node(list(below)) is not None:
-            return Home(native, below, "name")
+    native = ("certificate-authority", "trustpoints", "trustpoint")
+    for module, below, key in (
+        ("um-crypto-cfg", path, "trustpoint-name"),
+        ("crypto-cepki-cfg", ("crypto-ca", *native), "name"),
+        ("crypto-cepki-cfg", ("crypto-cepki", *native), "name"),
+    ):
+        model = models.get(PREFIX + module)
+        if model is not None and model.node(list(below)) is not None:
+            return Home(model, below, key)
     return Home(ConsoleModel(), path, "trustpoint-name")
 
 
@@ -137,10 +136,10 @@ def read(nodes: Iterable[etree._Element]) -> dict[str, Trustpoint]:
     found = {}
     for node in nodes:
         for entry in node.iter("{*}trustpoint"):
-            key = next((one for one in entry if etree.QName(one).localname in ("trustpoint-name", "name")), None)
+            key = entry.findtext("{*}trustpoint-name") or entry.findtext("{*}name")
             if key is not None:
-                found[str(key.text)] = Trustpoint(
-                    _enrollment(entry.find("{*}enrollment")),
+                found[key] = Trustpoint(
+                    _enrollment(entry),
                     entry.find("{*}crl/{*}optional") is not None,
                     entry.findtext("{*}vrf") or entry.findtext("{*}vrf-table/{*}vrf"),
                     entry.findtext("{*}description"),
@@ -148,14 +147,12 @@ def read(nodes: Iterable[etree._Element]) -> dict[str, Trustpoint]:
     return found
 
 
-def _enrollment(element: etree._Element | None) -> str | None:
-    for child in element if element is not None else ():
-        name = etree.QName(child).localname
-        if name in ("terminal", "local"):
-            return name
-        if name == "url":
-            return (child.text or "").strip()
-    return None
+def _enrollment(trustpoint: etree._Element) -> str | None:
+    for kind in ("terminal", "local"):
+        if trustpoint.find(f"{{*}}enrollment/{{*}}{kind}") is not None:
+            return kind
+    url = trustpoint.findtext("{*}enrollment/{*}url")
+    return None if url is None else url.strip()
 
 
 def text(nodes: Iterable[etree._Element], spelling: str = "terminal", only: str | None = None) -> str:

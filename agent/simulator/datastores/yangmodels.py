@@ -29,19 +29,8 @@ class Model:
         self._validating = threading.Lock()  # yangson keeps what a validation finds in the model
         first = next(line for line in file.path.read_text(encoding="utf-8").splitlines() if "revision" in line)
         revision = first.split()[1].strip('";{')
-        library = {
-            "ietf-yang-library:modules-state": {
-                "module-set-id": "simulator",
-                "module": [
-                    {
-                        "name": file.name,
-                        "revision": revision,
-                        "namespace": file.namespace,
-                        "conformance-type": "implement",
-                    }
-                ],
-            }
-        }
+        module = {"name": file.name, "revision": revision, "namespace": file.namespace, "conformance-type": "implement"}
+        library = {"ietf-yang-library:modules-state": {"module-set-id": "simulator", "module": [module]}}
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(file.path, Path(folder, f"{file.name}@{revision}.yang"))
             self._model = DataModel(json.dumps(library), (folder,))
