@@ -37,7 +37,8 @@ class NetconfSession(Channel):
         self._device.log.append((self.session_id, operation))
         self._device.counters[operation] += 1
         attributes = " ".join(f"{key!s}={quoteattr(str(root.get(key)))}" for key in map(str, root.keys()))
-        fault = self._device.fault(operation, _selected(body))
+        rule = _rule(body)
+        fault = self._device.fault(operation, "" if rule is None else etree.QName(rule).localname)
         if self._device.persona.latency:
             await asyncio.sleep(self._device.persona.latency)
         if self.dropped:
@@ -127,8 +128,7 @@ class NetconfSession(Channel):
     def _read(self, operation: str, body: etree._Element) -> bytes | None:
         """The data of get and get-config, None for the others."""
         if operation == "get":
-            rule = next(body.iterfind(f"{{{BASE}}}filter/*"), None)
-            return _filtered(body, self._shown("running", body) + operdata.operational(self._device, rule))
+            return _filtered(body, self._shown("running", body) + operdata.operational(self._device, _rule(body)))
         return _filtered(body, self._shown(_datastore(body, "source"), body)) if operation == "get-config" else None
 
     def _protocol(self, operation: str, body: etree._Element) -> bytes:
@@ -218,10 +218,9 @@ def _reply(attributes: str, content: bytes) -> bytes:
     return b'<rpc-reply xmlns="%b" %b>%b</rpc-reply>' % (BASE.encode(), attributes.encode(), content)
 
 
-def _selected(body: etree._Element) -> str:
-    """The name of the first tree that a get's or get-config's filter selects; empty for none."""
-    rule = next(body.iterfind(f"{{{BASE}}}filter/*"), None)
-    return "" if rule is None else etree.QName(rule).localname
+def _rule(body: etree._Element) -> etree._Element | None:
+    """What a get's or get-config's filter selects first, if it has one."""
+    return next(body.iterfind(f"{{{BASE}}}filter/*"), None)
 
 
 def _filtered(body: etree._Element, data: list[etree._Element]) -> bytes:
