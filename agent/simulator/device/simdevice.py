@@ -144,10 +144,9 @@ class Device:
 
     def crash(self) -> None:
         """End the NETCONF server alone: sessions, locks and any trial are gone, an edited candidate stays."""
-        self.post(self.end_server)
+        self.post(self._end_server)
 
-    def end_server(self) -> None:
-        """The same, in the simulator's thread."""
+    def _end_server(self) -> None:
         self.config.locks.clear()
         for session in list(self.sessions.values()):
             session.drop()
@@ -156,13 +155,12 @@ class Device:
         self.config.take_back()
 
     def reload(self) -> None:
-        """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
-        self.post(self.start_anew)
+        """Start anew: sessions, locks, the candidate, any trial, /tmp and what terminal enrollment brought are gone."""
+        self.post(self._start_anew)
 
-    def start_anew(self) -> None:
-        """The same, in the simulator's thread. What was committed on trial is taken back."""
+    def _start_anew(self) -> None:
         self.drop_all()
-        self.end_server()
+        self._end_server()
         self.config.discard()
         self.state.reload()
         self.disk.reload()

@@ -65,7 +65,7 @@ class NetconfSession(Channel):
                 self.cut(reply)
                 return None
             case FaultKind.REBOOT_AFTER:
-                self._device.start_anew()
+                self._device.reload()
                 return None
             case FaultKind.ERROR_AFTER:
                 return _reply(attributes, fault.data or rpc_error("operation-failed"))
@@ -78,8 +78,8 @@ class NetconfSession(Channel):
         endings = {
             FaultKind.DROP_BEFORE: self.drop,
             FaultKind.RESET: self.reset,
-            FaultKind.REBOOT: self._device.start_anew,
-            FaultKind.CRASH: self._device.end_server,
+            FaultKind.REBOOT: self._device.reload,
+            FaultKind.CRASH: self._device.crash,
         }
         if fault.kind in endings:
             endings[fault.kind]()
