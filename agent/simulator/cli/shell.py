@@ -40,15 +40,12 @@ class Shell(Vty):
         """Prompt and obey until the session ends."""
         self.terminal.write("\n\n\n")
         line = "login"
-        try:
-            while not self.ended:
-                try:
-                    line = await self.terminal.line(self.prompt, self.logs("prompt") if line.strip() else "")
-                    await self.obey(line)
-                except Interrupted:
-                    continue
-        except Closed:
-            return
+        while not self.ended:
+            try:
+                line = await self.terminal.line(self.prompt, self.logs("prompt") if line.strip() else "")
+                await self.obey(line)
+            except Interrupted:
+                continue
 
     @property
     def prompt(self) -> str:

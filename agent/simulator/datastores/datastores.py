@@ -141,9 +141,12 @@ class Datastores:
                     self._apply(root, edit, default, [])
         return list(root)
 
-    def validate(self) -> None:
-        """Check the candidate against the modules."""
-        self._validate(self.candidate)
+    def validate(self, nodes: Iterable[etree._Element] | None = None) -> None:
+        """Check *nodes*, the candidate unless they are given, against the modules."""
+        for node in self.candidate if nodes is None else nodes:
+            wrong = self._models[etree.QName(node).namespace or ""].wrong(node)
+            if wrong:
+                raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
 
     def commit(self, session: str, persist: str | None = None) -> None:
         """Make the candidate the running configuration; *persist* is that of a trial which goes on."""
@@ -248,7 +251,7 @@ class Datastores:
         """Commit edits made at the CLI, which has a candidate of its own."""
         self._committable(session)
         made = self.with_edit(*edits)
-        self._validate(made)
+        self.validate(made)
         self.replace(made)
         self.commits += 1
 
@@ -264,12 +267,6 @@ class Datastores:
             raise Refusal("in-use", "Configuration Namespace is locked by another agent")
         if self._pending(session, persist) and self._behaviour.trial_commit != "granted":
             raise Refusal(self._behaviour.trial_commit, _UNDERWAY)
-
-    def _validate(self, nodes: Iterable[etree._Element]) -> None:
-        for node in nodes:
-            wrong = self._models[etree.QName(node).namespace or ""].wrong(node)
-            if wrong:
-                raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
 
     def discard(self, session: str | None = None) -> None:
         """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""

@@ -18,8 +18,8 @@ class FramingError(Exception):
 class Deframer:
     """Bytes in, messages out."""
 
-    def __init__(self) -> None:
-        self.chunked = False
+    def __init__(self, *, chunked: bool = False) -> None:
+        self.chunked = chunked
         self._held = b""
         self._parts: list[bytes] = []
 
@@ -66,9 +66,7 @@ def enframe(message: bytes, chunked: bool) -> bytes:
 
 def unfinished(data: bytes, *, chunked: bool) -> bool:
     """Whether *data* is the beginning of a message, or what may be one, so that its reader waits for the rest."""
-    frames = Deframer()
-    frames.chunked = chunked
     try:
-        return not frames.messages(data)
+        return not Deframer(chunked=chunked).messages(data)
     except FramingError:
         return False

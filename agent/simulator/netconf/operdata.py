@@ -106,9 +106,7 @@ def _licensing(device: Device, _: Model) -> Tree:
         "comm-deadline-time": shown(state.last_contact + timedelta(days=90)),
     }
     carries = state.authorization in ("authorized", "out-of-compliance", "authorization-expired")
-    authorization: dict[str, object] = {}
-    if carries:
-        authorization[f"authorization-{state.authorization}"] = {"authorization-info": contact}
+    authorization = {f"authorization-{state.authorization}": {"authorization-info": contact} if carries else None}
     info = {
         "registration": {**_registration(state), "registration-state": state.registration},
         "authorization": {**authorization, "authorization-state": state.authorization},
@@ -128,20 +126,18 @@ def _licensing(device: Device, _: Model) -> Tree:
 
 def _registration(state: State) -> dict[str, object]:
     failed = {"fail-time": shown(state.last_contact), "fail-message": state.fail_message}
-    match state.registration:
-        case "complete":
-            done = {
-                "complete-time": "Jan 10 2022 08:00:00 UTC",
-                "last-renew-success": "yes",
-                "smart-account": "Example",
-                "virtual-account": "Simulated",
-            }
-            return {"registration-complete": done}
-        case "retry":
-            return {"registration-retry": {"registration-info": failed}}
-        case "failed":
-            return {"registration-failed": failed}
-    return {}
+    done = {
+        "complete-time": "Jan 10 2022 08:00:00 UTC",
+        "last-renew-success": "yes",
+        "smart-account": "Example",
+        "virtual-account": "Simulated",
+    }
+    detail: dict[str, dict[str, object]] = {
+        "complete": {"registration-complete": done},
+        "retry": {"registration-retry": {"registration-info": failed}},
+        "failed": {"registration-failed": failed},
+    }
+    return detail.get(state.registration, {})
 
 
 def _reporting(device: Device, _: Model) -> Tree | None:
