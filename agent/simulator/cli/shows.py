@@ -6,7 +6,7 @@ up, such as who built the software.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from agent.simulator.cli.printed import section
@@ -19,7 +19,7 @@ _NOTHING = "% No such configuration item(s)\n"
 
 def commands(device: Device) -> dict[str, Callable[..., str]]:
     """The commands by their words; each gives the text of its answer."""
-    shows = {
+    shows: dict[str, Callable[..., str]] = {
         "version": _version,
         "clock": _clock,
         "logging": _logging,
@@ -28,13 +28,10 @@ def commands(device: Device) -> dict[str, Callable[..., str]]:
         "crypto ca certificates <name>": _certificates,
         "crypto ca trustpool": _trustpool,
         "running-config": _running,
-        "running-config crypto ca": _trustpoints,
         "running-config crypto ca trustpoint": _trustpoints,
         "running-config crypto ca trustpoint <name>": _trustpoints,
-        "running-config call-home": _call_home,
-        "running-config license": _license,
-        "running-config license smart": _license,
-        "running-config http client": _http_client,
+        "running-config license smart": partial(_part, "license"),
+        **{f"running-config {name}": partial(_part, name) for name in _PARTS},
     }
     return {f"show {words}": partial(show, device) for words, show in shows.items()}
 
@@ -113,32 +110,21 @@ def _trustpoints(device: Device, name: str | None = None) -> str:
     return device.cli_text("running", name) or _NOTHING
 
 
-def _call_home(device: Device) -> str:
-    return licensingtransport.call_home(device.persona) or _NOTHING
-
-
-def _license(device: Device) -> str:
-    return licensingtransport.license_smart(device.persona) or _NOTHING
-
-
-def _http_client(device: Device) -> str:
-    return licensingtransport.http_client(device.persona, device.models) or _NOTHING
-
-
 def _running(device: Device) -> str:
-    parts = (
-        licensingtransport.call_home(device.persona),
-        device.cli_text(),
-        licensingtransport.http_client(device.persona, device.models),
-        licensingtransport.license_smart(device.persona),
-    )
-    return "\n".join(
-        [
-            "Building configuration...",
-            f"!! IOS XR Configuration {device.persona.release}",
-            "!",
-            f"hostname {device.name}",
-            *(part for part in parts if part),
-            "end",
-        ]
-    )
+    """The whole configuration."""
+    parts = filter(None, (show(device) for show in _PARTS.values()))
+    head = ["Building configuration...", f"!! IOS XR Configuration {device.persona.release}", "!"]
+    return "\n".join([*head, f"hostname {device.name}", *parts, "end"])
+
+
+def _part(name: str, device: Device) -> str:
+    return _PARTS[name](device) or _NOTHING
+
+
+_PARTS: Mapping[str, Callable[[Device], str]] = {
+    "call-home": lambda device: licensingtransport.call_home(device.persona),
+    "crypto ca": lambda device: device.cli_text(),
+    "http client": lambda device: licensingtransport.http_client(device.persona, device.models),
+    "license": lambda device: licensingtransport.license_smart(device.persona),
+}
+"""Parts of the running configuration by the words that show each; empty where a device has none."""

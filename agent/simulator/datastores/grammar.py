@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-Pattern = str
-"""Words; ``<name>`` stands for any one, ``<rest>`` for all that follow."""
 
 
 @dataclass(frozen=True)
 class Command:
     """A line understood: its full words, and what stood for ``<…>``."""
 
-    pattern: Pattern
+    pattern: str
     arguments: tuple[str, ...]
     text: str
 
@@ -27,8 +24,8 @@ class NoCommand(Exception):
         self.line, self.column = line, column
 
 
-def understand(line: str, patterns: Mapping[Pattern, object] | Sequence[Pattern]) -> Command:
-    """The first of *patterns* that *line* fits.
+def understand(line: str, patterns: Iterable[str]) -> Command:
+    """The first of *patterns* that *line* fits: words, ``<name>`` for any one, ``<rest>`` for all that follow.
 
     Raises:
         NoCommand: none fits.
