@@ -12,6 +12,7 @@ _FAILED = (
     "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"
 )
 _SERVERS = ("tools.cisco.com", "smartreceiver.cisco.com")
+# Defect CSCvx87275: these releases leave a prefix out.
 _WITHOUT_PREFIX = ("7.0.1", "7.0.2", "7.1.1", "7.1.2", "7.1.3", "7.2.0", "7.2.1", "7.2.2", "7.3.1")
 
 
@@ -44,16 +45,11 @@ class State:
         self.authenticates = self.imports = self.forgotten = self.renewals = 0
         self.last_contact = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
         self.last_success = self.trusts
+        prefix = "" if persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in persona.fixes else "LICENSE-"
         self.syslog = [
-            (self.now() - timedelta(days=days), f"{self._facility}-3-COMM_FAILED", _FAILED)
+            (self.now() - timedelta(days=days), f"{prefix}SMART_LIC-3-COMM_FAILED", _FAILED)
             for days in ((2, 1) if not self.last_success else ())
         ]
-
-    @property
-    def _facility(self) -> str:
-        """Defect CSCvx87275: these releases leave a prefix out."""
-        short = self.persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in self.persona.fixes
-        return "SMART_LIC" if short else "LICENSE-SMART_LIC"
 
     def now(self) -> datetime:
         """The device's clock."""

@@ -64,7 +64,7 @@ class Device:
     answers: list[str] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     other_sessions: dict[str, str] = field(default_factory=dict)
-    held: list[asyncio.Future[None]] = field(default_factory=list, repr=False)
+    held: list[asyncio.Event] = field(default_factory=list, repr=False)
     connections: set[Any] = field(default_factory=set, repr=False)
     silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
@@ -135,10 +135,8 @@ class Device:
         """Let every rpc that a HELD fault holds back go on."""
 
         def go() -> None:
-            for one in self.held:
-                if not one.done():
-                    one.set_result(None)
-            self.held.clear()
+            while self.held:
+                self.held.pop(0).set()
 
         self.post(go)
 

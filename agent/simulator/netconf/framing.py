@@ -6,7 +6,6 @@ import re
 
 _CHUNK = re.compile(rb"\n#([1-9]\d{0,9}|#)\n")
 
-
 END = b"]]>]]>"
 """What ends a message in the framing of base:1.0 (RFC 6242 section 4.3)."""
 

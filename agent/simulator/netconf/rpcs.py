@@ -77,7 +77,7 @@ class NetconfSession(Channel):
         """What a fault answers in place of the operation; empty for no answer, None where the operation goes on."""
         endings = {
             FaultKind.DROP_BEFORE: self.drop,
-            FaultKind.RESET: self.reset,
+            FaultKind.RESET: self._connection.reset,
             FaultKind.REBOOT: self._device.reload,
             FaultKind.CRASH: self._device.crash,
         }
@@ -108,11 +108,11 @@ class NetconfSession(Channel):
 
     async def _held(self) -> None:
         """Wait for the test; what was begun is done even if the client is gone by then."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._device.held.append(waiting)
+        released = asyncio.Event()
+        self._device.held.append(released)
         self.busy = True
         try:
-            await waiting
+            await released.wait()
         finally:
             self.busy = False
 

@@ -80,7 +80,7 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
                 self.drop()
             case FaultKind.RESET:
-                self.reset()
+                self._connection.reset()
             case FaultKind.SILENT:
                 self._device.silence.swallow_hello()
             case _:
@@ -117,10 +117,6 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
             if self._gone:
                 self._leave()
 
-    def eof_received(self) -> bool:
-        """The client will send no more."""
-        return False
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what the session held; where it is busy, once it has done what it is about."""
         if self.busy:
@@ -152,7 +148,3 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
         self._channel.write(framed[: len(framed) // 2])
         self._channel.write_eof()
         self._channel.close()
-
-    def reset(self) -> None:
-        """Reset the TCP connection."""
-        self._connection.reset()

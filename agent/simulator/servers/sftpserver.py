@@ -28,11 +28,10 @@ class SftpServer(asyncssh.SFTPServer):
             self._disk.read(path.decode())
             return self._disk.path(path.decode())
         there = self._disk.writable(path.decode(), new=bool(pflags & FXF_EXCL))
-        if there not in self._disk.files:
-            if not pflags & FXF_CREAT:
-                raise asyncssh.SFTPNoSuchFile("No such file")
-            self._disk.files[there] = b""
-        if pflags & FXF_TRUNC:
+        new = there not in self._disk.files
+        if new and not pflags & FXF_CREAT:
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        if new or pflags & FXF_TRUNC:
             self._disk.files[there] = b""
         return there
 
