@@ -23,7 +23,6 @@ from agent.simulator.personas.persona import Persona
 
 _TURN = 0.01
 """Seconds between two looks at a clock that may be somebody's own."""
-_FIRST_OTHER = 9001
 
 
 class Session(Protocol):
@@ -262,7 +261,7 @@ class OtherSession:
 
     def __init__(self, device: Device, user: str) -> None:
         self._device, self._config = device, device.config
-        self.session_id = next(n for n in map(str, count(_FIRST_OTHER)) if n not in device.other_sessions)
+        self.session_id = next(n for n in map(str, count(9001)) if n not in device.other_sessions)
         device.other_sessions[self.session_id] = user
 
     @property

@@ -43,7 +43,7 @@ class Announced:
 
 def releases() -> list[str]:
     """Every release there is a persona for, oldest first."""
-    return list(_index()["releases"])
+    return list(_read("releases.json")["releases"])
 
 
 @cache
@@ -59,7 +59,7 @@ def announced(release: str, platform: str | None) -> Announced:
     Raises:
         InputError: no such release or platform, or its captured hello is empty.
     """
-    if release not in (known := list(_index()["releases"])):
+    if release not in (known := list(_read("releases.json")["releases"])):
         near = ", ".join(get_close_matches(release, known, n=4, cutoff=0.5))
         hint = f"did you mean {near}?" if near else f"there are {known[0]} to {known[-1]}"
         raise InputError(f"release {release} is not known", hint=hint)
@@ -84,7 +84,7 @@ def _of_platform(release: str, platform: str) -> Announced:
         if file is not None:
             modules[module] = file
         capabilities.append(_uri(module, revision, file.namespace if file else _NAMESPACE + module))
-    return Announced(modules, tuple(capabilities), f"{release} {platform}" in _captured()["no_get_schema"])
+    return Announced(modules, tuple(capabilities), f"{release} {platform}" in _read("hellos.json")["no_get_schema"])
 
 
 def _file(module: str, revision: str, release: str) -> ModuleFile | None:
@@ -102,7 +102,7 @@ def _of_release(release: str) -> Mapping[str, ModuleFile]:
 def _files() -> Mapping[tuple[str, str], list[tuple[ModuleFile, list[str]]]]:
     """By module and revision: the files there are, each with the releases that have it."""
     found: dict[tuple[str, str], list[tuple[ModuleFile, list[str]]]] = {}
-    for name, about in _index()["modules"].items():
+    for name, about in _read("releases.json")["modules"].items():
         for file, revisions in about["files"].items():
             for revision, on in revisions.items():
                 made = ModuleFile(name, revision, str(about["namespace"]), directory("yang") / file)
@@ -115,19 +115,14 @@ def _uri(name: str, revision: str, namespace: str) -> str:
 
 
 @cache
-def _index() -> Any:
-    return json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))
-
-
-@cache
-def _captured() -> Any:
-    return json.loads((directory("yang") / "hellos.json").read_text(encoding="utf-8"))
+def _read(name: str) -> Any:
+    return json.loads((directory("yang") / name).read_text(encoding="utf-8"))
 
 
 @cache
 def _hellos() -> Mapping[tuple[str, str], Mapping[str, str]]:
     found = {}
-    for group in _captured()["groups"]:
+    for group in _read("hellos.json")["groups"]:
         for name in group["hellos"]:
             release, platform = name.split()
             found[release, platform] = group["modules"]
