@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -63,7 +66,8 @@ def start(netconfd: Netconfd, keys: Keys, tmp_path: Path) -> Iterator[Starts]:
         def started(methods: str, *options: str, account: tuple[str, ...] = ()) -> Strict:
             rules = end.enter_context(pam(*account))
             wanted = (*by_pam(rules), f"AuthenticationMethods {methods}", *options)
-            device = end.enter_context(sshd(netconfd, keys, tmp_path, *wanted, program=rules.program))
+            folder = Path(end.enter_context(TemporaryDirectory(dir=tmp_path)))
+            device = end.enter_context(sshd(netconfd, keys, folder, *wanted, program=rules.program))
             return Strict(rules, replace(device, password=agent.Secret(rules.password)))
 
         yield started
@@ -197,9 +201,55 @@ def test_an_account_that_has_expired_is_said(start: Starts, tmp_path: Path, meth
 # --- tries -----------------------------------------------------------------------------------------------------------
 
 
-def test_no_try_is_left_and_the_server_says_so(start: Starts, tmp_path: Path) -> None:
-    strict = start(f"{KEY} {PASSWORD}", "MaxAuthTries 1")
-    keygen(tmp_path / "stranger")
-    error = strict.refused(key_file=tmp_path / "stranger", password=None)
-    assert "accepted no key" in error.message
-    assert strict.rules.given == []
+@pytest.fixture
+def many(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An ssh-agent with five keys that nobody knows, and behind them the user's; gives the latter's public half."""
+    started = subprocess.run(["ssh-agent", "-s"], capture_output=True, text=True, check=True).stdout
+    for name, value in re.findall(r"(SSH_\w+)=([^;]+);", started):
+        monkeypatch.setenv(name, value)
+    try:
+        strangers = [tmp_path / f"stranger.{n}" for n in range(5)]
+        for file in strangers:
+            keygen(file)
+        keygen(tmp_path / "mine")
+        with keys.authorized.open("a") as authorized:
+            authorized.write((tmp_path / "mine.pub").read_text())
+        subprocess.run(["ssh-add", "-q", *strangers, tmp_path / "mine"], check=True)
+        (tmp_path / "mine").unlink()
+        yield tmp_path / "mine.pub"
+    finally:
+        subprocess.run(["ssh-agent", "-k"], capture_output=True, check=True)
+
+
+def test_an_agent_with_many_keys_uses_up_the_tries_and_the_hint_says_what_to_do(start: Starts, many: Path) -> None:
+    strict = start(KEY, "MaxAuthTries 3")
+    error = strict.refused(password=None, key_file=None, use_agent=True)
+    said = f"the device accepted no key of {strict.right.username}; it said: Too many authentication failures"
+    assert error.message == said
+    assert "keys were offered: name the right one, or set IdentitiesOnly" in (error.hint or "")
+
+
+def test_identities_only_offers_the_agents_one_key_that_is_named(
+    start: Starts, netconfd: Netconfd, many: Path, tmp_path: Path
+) -> None:
+    strict = start(KEY, "MaxAuthTries 2")
+    config = tmp_path / "config"
+    config.write_text(f"Host *\n  IdentitiesOnly yes\n  IdentityFile {many}\n")
+    device = replace(strict.right, password=None, key_file=None, use_agent=True, ssh_config=config)
+    with netconfd_session(netconfd, device) as session:
+        assert session.session_id
+
+
+def test_a_key_that_logged_in_once_comes_first_from_then_on(start: Starts, netconfd: Netconfd, many: Path) -> None:
+    patient, strict = start(KEY, "MaxAuthTries 10"), start(KEY, "MaxAuthTries 2")
+    for server in (patient, strict):
+        device = replace(server.right, password=None, key_file=None, use_agent=True)
+        with netconfd_session(netconfd, device) as session:
+            assert session.session_id
+
+
+def test_a_key_that_was_taken_in_part_comes_first_from_then_on(start: Starts, many: Path) -> None:
+    patient, strict = start(f"{KEY},{PASSWORD}", "MaxAuthTries 10"), start(KEY, "MaxAuthTries 2")
+    by_agent: dict[str, object] = {"password": None, "key_file": None, "use_agent": True}
+    assert "accepted a key of" in patient.refused(**by_agent).message
+    agent.connect(replace(strict.right, **by_agent)).close()  # type: ignore[arg-type] # by name
