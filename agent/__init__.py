@@ -67,6 +67,7 @@ _HOME = {
     "Interrupted": "agent.model.errors",
     "JournalError": "agent.model.errors",
     "LockDenied": "agent.model.errors",
+    "LoginWithheld": "agent.model.errors",
     "OutcomeUnknown": "agent.model.errors",
     "PolicyRefused": "agent.model.errors",
     "ProtocolError": "agent.model.errors",
