@@ -137,7 +137,6 @@ class _Watched:
             self._connect,
             self._read,
             until,
-            turn=self._turn,
             interval=interval,
             policy=hooks.policy,
             now=hooks.now,
@@ -204,11 +203,8 @@ class _Watched:
         """The router, its secrets read anew: they may be other ones by now."""
         return Router(self.target, self._job.reach, self._hooks, waits=False)
 
-    def _connect(self) -> Session:
-        return self._router().opened()
-
-    def _turn(self) -> float:
-        return self._hooks.limiter.turn(self.target.jump or self._job.reach.jump, self._hooks.policy.clock)
+    def _connect(self) -> Waits[Session]:
+        return self._router().opening()
 
     def _read(self, session: Session) -> Waits[Reading[Licensing]]:
         policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint

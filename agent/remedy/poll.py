@@ -11,7 +11,7 @@ from enum import Enum
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.outcome import Waiting
 from agent.model.state import AuthorizationState, Licensing, Reading
-from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify, completed
 from agent.netconf.session import Connector, Session
 from agent.remedy.observe import read_licensing
 from agent.xr.cli.sshport import Ssh
@@ -77,7 +77,7 @@ def poll(
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
     watch = Watch(
-        connect,
+        lambda: at_once(connect),
         lambda session: read_licensing(session, policy, ssh),
         until,
         interval=interval,
@@ -103,7 +103,7 @@ class Watch:
 
     def __init__(
         self,
-        connect: Connector,
+        connect: Callable[[], Waits[Session]],
         read: Callable[[Session], Waits[Reading[Licensing]]],
         until: Until,
         *,
@@ -111,10 +111,8 @@ class Watch:
         policy: Policy,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         device: str = "device",
-        turn: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._interval = self.wait = interval
-        self._turn = turn
         self._connect, self._read, self._until, self._policy = connect, read, until, policy
         self._now, self._device = now, device
         self._session: Session | None = None
@@ -160,8 +158,7 @@ class Watch:
     def _connected(self) -> Waits[Session]:
         if self._session is None or not self._session.connected:
             self.close()
-            yield from self._policy.pause(self._turn(), Waiting.TURN)
-            self._session = self._connect()
+            self._session = yield from self._connect()
             self._device = self._session.device
         return self._session
 

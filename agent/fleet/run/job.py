@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.results.record import Kind, Result
+from agent.fleet.run.credential import presented
+from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.context import bound
-from agent.model.errors import AgentError, Interrupted, JournalError
+from agent.model.errors import AgentError, Interrupted, JournalError, SSHAuthenticationError
 from agent.model.outcome import Event, Failure, Outcome, Status, Waiting, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
@@ -98,12 +101,14 @@ class Hooks:
         on_error: is told the error that ends one router's job, as an exception with its traceback.
         alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
             waited for; it is told for whom.
+        logins: decides whether a login may be tried.
         before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
     """
 
     log: Log | None = None
     policy: Policy = field(default_factory=Policy)
     limiter: Limiter = field(default_factory=lambda: Limiter(Rate()))
+    logins: Guard = field(default_factory=Logins)
     on_event: Callable[[Event], None] | None = None
     trace: Trace | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -122,7 +127,7 @@ class Hooks:
 
 
 class Router:
-    """One router as a run reaches it: every connection in its turn, with its messages traced.
+    """One router as a run reaches it: every connection and login in its turn, with its messages traced.
 
     One that limits new sessions is waited for as the reach says, unless not *waits*.
 
@@ -134,6 +139,8 @@ class Router:
         self.device = target.device(reach)
         self._jump, self._reach, self._hooks = target.jump or reach.jump, reach, hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
+        self._credentials = presented(self.device, hooks.logins.digest)
+        self._accepted = False
         self._opened: list[Session | Ssh] = []
         self._lost: ClientLost | None = None
 
@@ -151,14 +158,19 @@ class Router:
 
     def first(self) -> Session:
         """The first session; an interrupt breaks off the wait for it."""
-        self._hooks.policy.wait(self.turn())
-        return completed(self._opening.opening().repeated(self._tried, Waiting.SESSION), self._opening)
+        login = completed(self._login(self._hooks.policy), self._hooks.policy)
+        tries = self._opening.opening().repeated(partial(self._tried, login), Waiting.SESSION)
+        return completed(tries, self._opening)
 
-    def _tried(self, number: int) -> Waits[Session]:
+    def _tried(self, login: AbstractContextManager[None], number: int) -> Waits[Session]:
         """One try to open it; each further one takes a turn as well."""
-        if number > 1:
-            yield from self._hooks.policy.pause(self.turn(), Waiting.TURN)
-        return self.opened()
+        with login if number == 1 else (yield from self._login(self._hooks.policy)):
+            return self._session()
+
+    def opening(self) -> Waits[Session]:
+        """One try to open a session, in its turn."""
+        with (yield from self._login(self._hooks.policy)):
+            return self._session()
 
     def turn(self) -> float:
         """Takes a turn to open a session, and says in how many seconds it comes."""
@@ -170,12 +182,41 @@ class Router:
             raise self._lost
 
     def opened(self) -> Session:
-        """A session at once, for whoever waits for the turn and decides whether it is tried again."""
+        """A further session at once, for whoever waits for the turn and decides whether it is tried again."""
+        policy = self._hooks.policy.unstopped()
+        with self._judged(completed(self._attempt(policy), policy)):
+            return self._session()
+
+    def _session(self) -> Session:
         self._still_kept()
         session = connect(self.device, strict_models=self._reach.strict_models, trace=self._hooks.trace)
         session.before_write = self._hooks.before_write
         self._opened.append(session)
         return session
+
+    def _login(self, policy: Policy) -> Waits[AbstractContextManager[None]]:
+        """Wait until it may be logged in to; the connection is to be opened in the block at once."""
+        attempt = yield from self._attempt(policy)
+        try:
+            yield from policy.pause(self.turn(), Waiting.TURN)
+        except BaseException:
+            attempt.end(Judged())
+            raise
+        return self._judged(attempt)
+
+    def _attempt(self, policy: Policy) -> Waits[Attempt]:
+        self._still_kept()
+        return turn(self._hooks.logins, self._credentials, self.device.name, policy, accepted=self._accepted)
+
+    @contextmanager
+    def _judged(self, attempt: Attempt) -> Iterator[None]:
+        try:
+            with attempt:
+                yield
+        except SSHAuthenticationError:
+            self._accepted = False
+            raise
+        self._accepted = True
 
     @contextmanager
     def shell(self) -> Iterator[Ssh | None]:
@@ -183,7 +224,7 @@ class Router:
         if not self._reach.ssh:
             yield None
             return
-        with Ssh(self.device, self._opening, trace=self._hooks.trace, turn=self.turn) as ssh:
+        with Ssh(self.device, self._opening, trace=self._hooks.trace, login=self._login) as ssh:
             self._opened.append(ssh)
             yield ssh
 
