@@ -23,7 +23,7 @@ from tests.fleet.calls import JOB
 from tests.support import Clock, eventually
 from tests.threads import at_once
 
-LINK = Link("topic", Parcel(JOB).key, Rate(), shared=True)
+LINK = Link("topic", Parcel(JOB).key, Rate(), shared=True, key=b"key")
 
 
 @dataclass
@@ -85,7 +85,7 @@ def test_all_calls_of_a_process_have_one_limiter(monkeypatch: pytest.MonkeyPatch
         return id(used[0])
 
     for tenths in range(1, 101):
-        link = Link("topic", parcel.key, Rate(tenths / 10), shared=False)
+        link = Link("topic", parcel.key, Rate(tenths / 10), shared=False, key=b"key")
 
         def work(_: int, link: Link = link) -> int:
             return limiter_of(link)

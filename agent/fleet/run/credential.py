@@ -6,6 +6,7 @@ import getpass
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,23 @@ def keyed() -> Digest:
     """A digest of secrets that nobody can compare with another's: its key is made here, and stays in this process."""
     key = secrets.token_bytes(32)
     return lambda secret: hashlib.blake2b(secret.reveal().encode(), key=key, digest_size=16).digest()
+
+
+def shared(key: bytes) -> Digest:
+    """A digest that the processes of one run compare, which share its *key*; what hears of both is to find it slow.
+
+    It is made once for each secret, with 16 MiB of memory.
+    """
+    quick, known, making = keyed(), dict[bytes, bytes](), threading.Lock()
+
+    def digest(secret: Secret) -> bytes:
+        one = quick(secret)
+        with making:
+            if one not in known:
+                known[one] = hashlib.scrypt(secret.reveal().encode(), salt=key, n=1 << 14, r=8, p=1, dklen=16)
+            return known[one]
+
+    return digest
 
 
 def presented(device: Device, digest: Digest) -> tuple[Credential, ...]:
