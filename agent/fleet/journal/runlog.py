@@ -126,13 +126,13 @@ class RunLog:
         return [name for name in self._names("well = 1") if name not in owed]
 
     def left(self) -> list[str]:
-        """All others in the inventory's order: those not begun, then those not ended well or before the renewal.
+        """All others in the inventory's order: those not begun, those skipped, those not ended well or before the renewal.
 
         So that one that fails again and again, and stops the run by that, does not keep the others from their turn.
         """
         done = set(self.proven())
-        others = [name for name in self._names("word NOT IN ('doubtful', 'waiting')") if name not in done]
-        return [*self._names("word = 'waiting'"), *others]
+        others = [name for name in self._names("word NOT IN ('doubtful', 'waiting', 'skipped')") if name not in done]
+        return [*self._names("word = 'waiting'"), *self._names("word = 'skipped'"), *others]
 
     def unrenewed(self) -> frozenset[str]:
         """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""

@@ -133,7 +133,7 @@ def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rat
 
 
 class _Run:
-    """One run over a cluster: keeps what its calls tell, says whether they may log in, and answers when that is done."""
+    """One run over a cluster: keeps what calls tell, says whether they may log in, and answers when that is done."""
 
     def __init__(self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate) -> None:
         self._open, self._hooks, self._rate = open_cluster, hooks, rate
