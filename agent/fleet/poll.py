@@ -15,6 +15,7 @@ from datetime import datetime
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, Router, bug
+from agent.fleet.run.logins import Logins, Rest
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
@@ -87,7 +88,7 @@ def watch(
         Interrupted: it was cancelled; by the generator.
         Stopped: several looks in turn ran into a bug; by the generator, behind the last of them.
     """
-    hooks = hooks or Hooks()
+    hooks = hooks or Hooks(logins=Logins(rest=Rest()))
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]

@@ -135,8 +135,8 @@ def test_a_jump_host_that_refuses_is_left_alone_and_routers_reached_otherwise_ar
 
 
 def test_a_wait_for_the_turn_ends_when_the_run_is_interrupted(stage: Stage, clock: Clock) -> None:
-    hooks = Hooks(policy=clock.policy(stop=lambda _seconds: stopped))
     stopped = False
+    hooks = Hooks(policy=clock.policy(stop=lambda _seconds: stopped))
     first, second = (Router(one, Reach(), hooks) for one in many(2))
     login = completed(first._login(hooks.policy), hooks.policy)
     waiting = second.opening()

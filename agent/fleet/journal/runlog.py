@@ -126,7 +126,7 @@ class RunLog:
         return [name for name in self._names("well = 1") if name not in owed]
 
     def left(self) -> list[str]:
-        """All others in the inventory's order: those not begun, those skipped, those not ended well or before the renewal.
+        """All others in the inventory's order: those not begun, those skipped, those not ended well or not renewed.
 
         So that one that fails again and again, and stops the run by that, does not keep the others from their turn.
         """

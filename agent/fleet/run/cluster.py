@@ -211,20 +211,20 @@ class _Run:
             made = RuntimeError(f"{type(bug).__name__} where the client takes what it is told")  # it may not travel
         self._answered(told["from"], (told["call"], made, stopped))
 
-    def _may_log_in(self, credentials: Sequence[Credential], router: str, accepted: bool) -> bool:
+    def _may_log_in(self, device: str, credentials: Sequence[Credential], router: str, accepted: bool) -> bool:
         attempt = self._hooks.logins.begin(credentials, router, accepted=accepted)
         if attempt is not None:
-            self._attempts[router] = attempt
+            self._attempts[device] = attempt
         return attempt is not None
 
-    def _logged_in(self, router: str, judged: Judged) -> None:
-        attempt = self._attempts.pop(router, None)
+    def _logged_in(self, device: str, judged: Judged) -> None:
+        attempt = self._attempts.pop(device, None)
         if attempt is not None:
             attempt.end(judged)
 
-    def _over(self, router: str) -> None:
-        """The call for *router* ended; the login of a worker that died in it told nothing."""
-        self._logged_in(router, Judged())
+    def _over(self, device: str) -> None:
+        """The call for *device* ended; the login of a worker that died in it told nothing."""
+        self._logged_in(device, Judged())
 
     def _answered(self, address: str, made: worker.Answer) -> None:
         """Send the answer; those that come while another is on its way to that worker go together behind it."""
@@ -255,9 +255,7 @@ def _unregister(client: Any, plugin: str) -> None:
 class _Calls(Executor):
     """Dask's *executor*, to whose workers the job was brought."""
 
-    def __init__(
-        self, executor: Any, brought: Parcel, link: worker.Link, ended: Callable[[str], None] = lambda _router: None
-    ) -> None:
+    def __init__(self, executor: Any, brought: Parcel, link: worker.Link, ended: Callable[[str], None]) -> None:
         self._executor, self._parcel, self._link, self._ended = executor, brought, link, ended
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -275,8 +273,8 @@ class _Calls(Executor):
         call.add_done_callback(lambda ended: self._hand_on(ended, made, target.name))
         return made
 
-    def _hand_on(self, call: Future[bytes], made: Future[Any], router: str) -> None:
-        self._ended(router)
+    def _hand_on(self, call: Future[bytes], made: Future[Any], device: str) -> None:
+        self._ended(device)
         try:
             value = self._parcel.unpack(call.result())
         except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for

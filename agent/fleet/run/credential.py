@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import os
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.model.device import Device, Secret
-from agent.ssh.connection import destination
+from agent.ssh.settings.config import settings
 
 Digest = Callable[[Secret], bytes]
 KeyFile = tuple[str, int | None, int | None]
@@ -25,13 +23,12 @@ class Credential:
     """What is presented at a login; a jump host's is its own, whatever it has in common with a router's.
 
     Attributes:
-        username: None for the one that the SSH configuration has, else the user's own.
         password: its keyed digest, good for comparing within one run; neither kept nor shown.
         keys: the key files: path, when it was changed last (ns) and size, both None where it cannot be read.
         agent: the socket of the ssh-agent that is asked.
     """
 
-    username: str | None
+    username: str
     password: bytes | None = field(default=None, repr=False)
     keys: tuple[KeyFile, ...] = ()
     agent: str | None = None
@@ -40,8 +37,7 @@ class Credential:
     @property
     def name(self) -> str:
         """How messages call it; never with a secret."""
-        whose = self.username or getpass.getuser()
-        return f"{whose} at the jump host" if self.jump else whose
+        return f"{self.username} at the jump host" if self.jump else self.username
 
 
 def keyed() -> Digest:
@@ -68,32 +64,27 @@ def shared(key: bytes) -> Digest:
 
 
 def presented(device: Device, digest: Digest) -> tuple[Credential, ...]:
-    """What a connection to *device* presents: to itself, then to its jump hosts, the nearest first; each once."""
-    found = [_credential(device, digest, jump=False)]
-    outer = destination(device).jump
-    while outer is not None and len(found) <= _LONGEST_CHAIN:
-        found.append(_credential(outer, digest, jump=True))
-        outer = destination(outer).jump
+    """What a connection to *device* presents: to itself, then to its jump hosts, the nearest first; each once.
+
+    Raises:
+        InputError: an SSH configuration that cannot be read.
+    """
+    found: list[Credential] = []
+    hop: Device | None = device
+    while hop is not None and len(found) <= _LONGEST_CHAIN:
+        said, password = settings(hop), hop.password
+        secret = None if password is None else digest(password)
+        found.append(Credential(said.username, secret, _keys(said.key_files), said.agent_path, jump=hop is not device))
+        hop = said.device.jump
     return tuple(dict.fromkeys(found))
-
-
-def _credential(device: Device, digest: Digest, *, jump: bool) -> Credential:
-    alone = device.key_file is None and device.password is None
-    return Credential(
-        device.username,
-        None if device.password is None else digest(device.password),
-        _keys([device.key_file] if device.key_file is not None else []),
-        os.environ.get("SSH_AUTH_SOCK") if device.use_agent and alone else None,
-        jump,
-    )
 
 
 def _keys(paths: Sequence[Path]) -> tuple[KeyFile, ...]:
     found: list[KeyFile] = []
     for path in paths:
         try:
-            seen = path.expanduser().stat()
-        except (OSError, RuntimeError):  # connecting says why
+            seen = path.stat()
+        except OSError:  # connecting says why
             found.append((str(path), None, None))
         else:
             found.append((str(path), seen.st_mtime_ns, seen.st_size))

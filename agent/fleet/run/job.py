@@ -19,7 +19,7 @@ from agent.fleet.run.credential import presented
 from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.context import bound
-from agent.model.errors import AgentError, Interrupted, JournalError, SSHAuthenticationError
+from agent.model.errors import AgentError, Interrupted, JournalError, LoginWithheld, SSHAuthenticationError
 from agent.model.outcome import Event, Failure, Outcome, Status, Waiting, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
@@ -80,6 +80,8 @@ class Log(Protocol):
 class ClientLost(JournalError):
     """The client that keeps the run is gone: nothing more is sent to the router, not even to take something back."""
 
+
+_CLI = " (CLI)"
 
 Told = Callable[[str], None]
 Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
@@ -194,9 +196,9 @@ class Router:
         self._opened.append(session)
         return session
 
-    def _login(self, policy: Policy) -> Waits[AbstractContextManager[None]]:
-        """Wait until it may be logged in to; the connection is to be opened in the block at once."""
-        attempt = yield from self._attempt(policy)
+    def _login(self, policy: Policy, way: str = "") -> Waits[AbstractContextManager[None]]:
+        """Wait until it may be logged in to by that *way*; the connection is to be opened in the block at once."""
+        attempt = yield from self._attempt(policy, way)
         try:
             yield from policy.pause(self.turn(), Waiting.TURN)
         except BaseException:
@@ -204,9 +206,14 @@ class Router:
             raise
         return self._judged(attempt)
 
-    def _attempt(self, policy: Policy) -> Waits[Attempt]:
+    def _attempt(self, policy: Policy, way: str = "") -> Waits[Attempt]:
         self._still_kept()
-        return turn(self._hooks.logins, self._credentials, self.device.name, policy, accepted=self._accepted)
+        name, logins = self.device.name, self._hooks.logins
+        try:
+            return (yield from turn(logins, self._credentials, name + way, policy, accepted=self._accepted))
+        except LoginWithheld as error:
+            error.device = name
+            raise
 
     @contextmanager
     def _judged(self, attempt: Attempt) -> Iterator[None]:
@@ -224,7 +231,7 @@ class Router:
         if not self._reach.ssh:
             yield None
             return
-        with Ssh(self.device, self._opening, trace=self._hooks.trace, login=self._login) as ssh:
+        with Ssh(self.device, self._opening, trace=self._hooks.trace, login=partial(self._login, way=_CLI)) as ssh:
             self._opened.append(ssh)
             yield ssh
 

@@ -81,6 +81,8 @@ class Guard(Protocol):
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """The attempt to log in to *router*, and to the jump hosts before it; None while others come first.
 
+        Each of a router's ports is a *router* of its own, named so that messages may say it.
+
         *accepted*: the router took the credential in this job already. What was begun there is seen through: such a
         login is neither withheld nor made to wait.
 
@@ -201,11 +203,10 @@ class Logins:
         """
         at_router = self._resting.get((credential, router))
         if at_router is not None and now < at_router.until:
-            raise _withheld(router, f"it refused the login as {credential.name}", at_router.until - now)
+            raise _withheld(f"it refused the login as {credential.name}", at_router.until - now)
         if len(account.refused) >= self._limit and now < account.rest.until:
             times = f"{counted(len(account.refused), 'time')} without a success in between"
             raise _withheld(
-                router,
                 f"the login as {credential.name} was refused {times}, by {_named(account.refused)}",
                 account.rest.until - now,
             )
@@ -234,18 +235,16 @@ def _named(routers: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + further
 
 
-def _withheld(router: str, why: str, left: float) -> LoginWithheld:
+def _withheld(why: str, left: float) -> LoginWithheld:
     if left == math.inf:
         return LoginWithheld(
             f"not tried: {why}",
-            device=router,
             hint="see that user name, password and key are right and the account is not locked, then run it again "
             "(push --resume goes on with those not tried); --max-refused-logins allows more refusals",
         )
     minutes = counted(max(1, round(left / 60)), "minute")
     return LoginWithheld(
         f"not tried: {why}; it is tried again in {minutes}, or when the credential was changed",
-        device=router,
         hint="see that user name, password and key are right and the account is not locked",
         retry_in=left,
     )

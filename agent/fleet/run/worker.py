@@ -106,7 +106,7 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
         ClientLost: whoever began the run is gone.
     """
     brought = parcel(link.parcel)
-    call = _Call(link)
+    call = _Call(link, target.name)
     hooks = Hooks(
         log=call,
         policy=Policy(stop=call.stop.wait),
@@ -143,8 +143,8 @@ class _Call:
     """A call under way, what keeps its router's journal and whom it asks for a login: the client, over the scheduler;
     from one thread."""
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
+    def __init__(self, link: Link, device: str) -> None:
+        self.link, self._device = link, device
         self.stop = threading.Event()
         self._worker: Any = get_worker()
         self._key = str(self._worker.get_current_task())
@@ -174,12 +174,12 @@ class _Call:
 
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """As of :meth:`agent.fleet.run.logins.Guard.begin`: the client's guard is that of all workers."""
-        if not self._tell(LOGIN, tuple(credentials), router, accepted):
+        if not self._tell(LOGIN, self._device, tuple(credentials), router, accepted):
             return None
 
         def ended(*judged: object) -> None:
             with suppress(ClientLost):  # what is told next says so
-                self._tell(LOGGED_IN, router, *judged)
+                self._tell(LOGGED_IN, self._device, *judged)
 
         return Attempt(ended)
 
