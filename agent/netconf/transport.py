@@ -91,6 +91,11 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             self._exchange_hellos(deadline)
             undo.pop_all()
 
+    @property
+    def legacy_ssh(self) -> bool:
+        """Whether it goes by legacy SSH algorithms."""
+        return self._connection is not None and bool(self._connection.legacy)
+
     def use(self, channel: Channel) -> None:
         """Speak over *channel* from now on."""
         self._channel, self._connected = channel, True

@@ -25,7 +25,7 @@ from agent.model.errors import (
 from agent.ssh.channel import Channel
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
-from agent.ssh.negotiation import nothing_in_common, offered, signatures
+from agent.ssh.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer import Service, not_forwarded, of_jump
 from agent.ssh.settings.config import Settings, settings
 
@@ -69,11 +69,13 @@ class Connection:
 
     Attributes:
         login: what was said on the way to it.
+        legacy: the algorithms it goes by that are offered only where the user wants them.
     """
 
     def __init__(self, device: Device, ssh: asyncssh.SSHClientConnection, login: Login, below: ExitStack) -> None:
         self._device, self.ssh, self.login = device, ssh, login
         self._loop = event_loop()
+        self.legacy: tuple[str, ...] = ()
         self._below = below
         self._port = (ssh.get_extra_info("sockname") or ("", 0))[1]
         self._opened = 0
@@ -189,7 +191,10 @@ class _Opening:
         with ExitStack() as undo:
             way = self._way(undo)
             ssh = self._reached(way)
-            return Connection(self._device, ssh, self._login, undo.pop_all())
+            made = Connection(self._device, ssh, self._login, undo.pop_all())
+            if (said := self._login.offer) is not None:
+                made.legacy = tuple(name for kind, name in taken(said, self._algorithms).items() if name in kind.legacy)
+            return made
 
     # --- below SSH -----------------------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ class Result:
 
     ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
+    ``legacy_ssh``: whether it was reached with legacy SSH algorithms.
     ``began``, ``ended``: UTC, by this machine's clock.
     """
 
@@ -81,6 +82,7 @@ class Result:
     outcome: Outcome | None = None
     sample: Sample | None = None
     error: Failure | None = None
+    legacy_ssh: bool = False
     began: datetime | None = None
     ended: datetime | None = None
 
@@ -171,6 +173,7 @@ class Result:
             reasons=self._reasons,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
+            legacy_ssh=self.legacy_ssh,
             began=self.began,
             ended=self.ended,
             plain=plain,
@@ -221,6 +224,7 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
         tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
     ] = ()
     error: Error | None = None
+    legacy_ssh: Annotated[bool, about("whether it was reached with legacy SSH algorithms")] = False
     began: Moment | None = None
     ended: Moment | None = None
     plain: Annotated[

@@ -304,6 +304,7 @@ class _Work:
         # nobody is kept waiting by somebody who is asked.
         lease = self._leased(stack)[0] if self._job.kind is Kind.PUSH and approve is None else None
         session = stack.enter_context(router.first())
+        self.result = replace(self.result, legacy_ssh=session.legacy_ssh)
         self._ssh = stack.enter_context(router.shell())
         state = self._observed(session)
         if self._job.kind is Kind.ASSESS:
