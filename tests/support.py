@@ -191,8 +191,7 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
-    """What the logger *of* and those below it log inside the block from INFO on, behind the context filter.
-    """
+    """What the logger *of* and those below it log inside the block from INFO on, behind the context filter."""
     handler, logger = _Kept(), logging.getLogger(of)
     handler.addFilter(agent.ContextFilter())
     before = logger.level

@@ -220,7 +220,7 @@ class Session:
     @property
     def legacy_ssh(self) -> bool:
         """Whether it goes by legacy SSH algorithms; of a borrowed session that is not known, and False."""
-        return bool(getattr(self._transport, "legacy_ssh", False))
+        return bool(getattr(getattr(self._transport, "connection", None), "legacy", ()))
 
     @property
     def connected(self) -> bool:

@@ -65,6 +65,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         self._device = device
         self._frames = FrameReader()
         self._writing = threading.Lock()
+        self._taking = threading.RLock()
         self._ended = False
         self._closing = threading.Event()
         self._connection: Connection | None = None
@@ -92,9 +93,9 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             undo.pop_all()
 
     @property
-    def legacy_ssh(self) -> bool:
-        """Whether it goes by legacy SSH algorithms."""
-        return self._connection is not None and bool(self._connection.legacy)
+    def connection(self) -> Connection | None:
+        """The SSH connection below it; None before it is open."""
+        return self._connection
 
     def use(self, channel: Channel) -> None:
         """Speak over *channel* from now on."""
@@ -118,7 +119,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
     def _exchange_hellos(self, deadline: Deadline) -> None:
         device = self._device
         try:
-            self._write(_hello(), chunked=False)  # the device's own may have come by now
+            self._write(_hello())
         except TransportError as error:
             raise self._ended_early() from error
         answered = device.clock.wait(self._greeted, deadline.left())
@@ -160,14 +161,15 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         Raises:
             ncclient.transport.errors.TransportError: the session is closed or the peer does not read.
         """
-        self._write(message, chunked=self._base == NetconfBase.BASE_11)
+        self._write(message, chunked=self._base == NetconfBase.BASE_11, session_id=self._id)
 
-    def _write(self, message: str, *, chunked: bool) -> None:
+    def _write(self, message: str, *, chunked: bool = False, session_id: str | None = None) -> None:
+        """Our hello is not chunked, and of no session yet, though the device's may have come by now."""
         channel = self._channel
         if not self.connected or channel is None:
             raise TransportError("Not connected to NETCONF server")
         if self._tap is not None:
-            self._tap.sent(message, self._id)
+            self._tap.sent(message, session_id)
         data = frame(message.encode(), chunked=chunked)
         try:
             with self._writing:
@@ -179,6 +181,10 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def received(self, data: bytes) -> None:
         """Take what came, in the loop's thread; nothing at the end, which is told to everyone who waits for a reply."""
+        with self._taking:
+            self._received(data)
+
+    def _received(self, data: bytes) -> None:
         if self._ended:
             return
         try:
@@ -259,6 +265,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         channel, self._channel = self._channel, None
         if channel is not None:
             channel.close()
+            self.received(b"")
 
 
 @cache

@@ -88,7 +88,8 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     def close(self) -> None:
         """End it; closing again does nothing."""
-        self._loop.soon(self._close)
+        self._end()
+        self._loop.soon(self._abort)
 
     # --- in the loop's thread -----------------------------------------------------------------------------------
 
@@ -132,10 +133,9 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         if not self._ended:
             self._channel.write(data)
 
-    def _close(self) -> None:
+    def _abort(self) -> None:
         if self._channel is not None:
             self._channel.abort()
-        self._end()
 
     def _end(self) -> None:
         with self._guard:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
+import shlex
 import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, TypeVar
 
 import asyncssh
 
@@ -22,6 +25,7 @@ from agent.model.errors import (
     SSHAuthenticationError,
     TransportError,
 )
+from agent.model.masking.text import neutralise
 from agent.ssh.channel import Channel
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
@@ -40,6 +44,7 @@ _NO_RECORDS: tuple[tuple[()], ...] = ((),) * 7
 _NEVER = 2.0**31
 _WIDTH, _HEIGHT = 511, 1000
 _WINDOW = 2**21
+_MOST_SAID = 4096
 
 
 class Deadline:
@@ -186,6 +191,7 @@ class _Opening:
         self._loop: EventLoop = event_loop()
         self._algorithms = offered(self._settings)
         self._login = Login(self._settings, service)
+        self._stderr: IO[bytes] | None = None
 
     def connection(self) -> Connection:
         with ExitStack() as undo:
@@ -209,9 +215,11 @@ class _Opening:
             undo.callback(outer.close)
             return {"tunnel": outer.ssh}
         if options.proxy_command:
-            # As ssh(1) does: the user's shell, replaced by the command.
+            # As ssh(1) does: the user's shell, replaced by the command. asyncssh takes its stderr for SSH's own bytes.
+            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))
             shell = os.environ.get("SHELL") or "/bin/sh"
-            return {"proxy_command": [shell, "-c", f"exec {options.proxy_command}"]}
+            command = f"exec 2>{shlex.quote(self._stderr.name)}; exec {options.proxy_command}"
+            return {"proxy_command": [shell, "-c", command]}
         return {"sock": self._socket()}
 
     def _socket(self) -> socket.socket:
@@ -244,15 +252,12 @@ class _Opening:
 
     # --- SSH -----------------------------------------------------------------------------------------------------
 
-    def _options(self, way: dict[str, Any]) -> asyncssh.SSHClientConnectionOptions:
+    def _options(self) -> dict[str, Any]:
         """What asyncssh would find for itself, in files and in the environment, is given to it here: as nothing."""
-        way = {name: value for name, value in way.items() if name != "sock"}
-        return _made(
+        return dict(
             config=None,
-            host=self._settings.host,
-            port=self._settings.port,
             username=self._settings.username,
-            client_factory=lambda: self._login,
+            client_factory=lambda login=self._login: login,
             known_hosts=_NO_RECORDS,
             client_keys=None,
             agent_path=None,
@@ -268,15 +273,14 @@ class _Opening:
             keepalive_count_max=_UNBOUNDED,
             rekey_seconds=_NEVER,
             **self._algorithms,
-            **way,
         )
 
     def _reached(self, way: dict[str, Any]) -> asyncssh.SSHClientConnection:
         done = threading.Event()
         sock = way.get("sock")
         try:
-            options = self._options(way)
-            return self._loop.run(self._connect(options, sock, done), self._waited, done)
+            with _somebody(self._settings.username):
+                return self._loop.run(self._connect(way, done), self._waited, done)
         except TimeoutError as error:
             raise self._late() from error
         except asyncssh.ChannelOpenError as error:
@@ -292,13 +296,9 @@ class _Opening:
                 sock.close()
             raise
 
-    async def _connect(
-        self, options: asyncssh.SSHClientConnectionOptions, sock: socket.socket | None, done: threading.Event
-    ) -> asyncssh.SSHClientConnection:
+    async def _connect(self, way: dict[str, Any], done: threading.Event) -> asyncssh.SSHClientConnection:
         try:
-            if sock is None:
-                return await asyncssh.connect(self._settings.host, self._settings.port, options=options)
-            return await asyncssh.connect(sock=sock, options=options)
+            return await asyncssh.connect(self._settings.host, self._settings.port, **self._options(), **way)
         finally:
             await self._login.ended_asking()
             done.set()
@@ -370,8 +370,10 @@ class _Opening:
         From the login on nothing counts as such a refusal: a password is not sent twice.
         """
         device, service, heard = self._device, self._service, self._login.heard
-        via = f" through the jump host {device.jump.name}" if device.jump else ""
-        proxied = "; or the ProxyCommand failed" if self._settings.proxy_command else ""
+        via, proxied = f" through the jump host {device.jump.name}" if device.jump else "", ""
+        if self._settings.proxy_command:
+            via, proxied = " through ProxyCommand", "; or the ProxyCommand failed"
+            said = f"{said}; the command says: {self._command_says()}"
         if self._login.offer is None:
             limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
             return ConnectError(
@@ -390,6 +392,11 @@ class _Opening:
             rate_limited=ended,
         )
 
+    def _command_says(self) -> str:
+        """The last line that the ProxyCommand wrote to its stderr."""
+        lines = self._stderr.read(_MOST_SAID).decode("utf-8", "replace").split("\n") if self._stderr else []
+        return next((neutralise(line).strip() for line in reversed(lines) if line.strip()), "nothing")
+
 
 def _said(error: Exception) -> str:
     text = error.reason if isinstance(error, asyncssh.DisconnectError | asyncssh.ChannelOpenError) else str(error)
@@ -399,16 +406,17 @@ def _said(error: Exception) -> str:
 _naming = threading.Lock()
 
 
-def _made(**options: Any) -> asyncssh.SSHClientConnectionOptions:
-    """asyncssh's options; it asks for the name of the user here, which a process without a passwd entry has not."""
+@contextmanager
+def _somebody(username: str) -> Iterator[None]:
+    """asyncssh asks for the name of the user here, which a process without a passwd entry has not: any will do."""
     try:
-        return asyncssh.SSHClientConnectionOptions(**options)
-    except (ValueError, KeyError, OSError):
-        if any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")):
-            raise
-    with _naming:
-        os.environ["LOGNAME"] = options["username"]
-        try:
-            return asyncssh.SSHClientConnectionOptions(**options)
-        finally:
-            del os.environ["LOGNAME"]
+        getpass.getuser()
+    except (KeyError, OSError):
+        with _naming:
+            os.environ["LOGNAME"] = username
+            try:
+                yield
+            finally:
+                del os.environ["LOGNAME"]
+    else:
+        yield

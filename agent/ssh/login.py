@@ -30,6 +30,7 @@ METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
 _MOST_HEARD = 1 << 16
 _MOST_SAID = 2000
+_NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
 _SHA2 = (b"rsa-sha2-256", b"rsa-sha2-512")
 _ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
 # "(current) UNIX password:" begins the dialog by which an expired one is changed.
@@ -288,8 +289,11 @@ class Login(asyncssh.SSHClient):
         if self._taken and not given:
             return self._accepted_in_part()
         if self._given:
+            # Otherwise asyncssh would have asked on: what the server wants now is none of METHODS.
+            other = self._waiting_for is not None and reason.startswith(_NO_MORE)
+            enough = ", or not enough: it wants what cannot be given here" if other else _because(reason)
             return self._error(
-                f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{_because(reason)}",
+                f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{enough}",
                 self._service.login,
                 refused=True,
             )
@@ -348,6 +352,4 @@ def _name(method: str) -> str:
 def _because(reason: str) -> str:
     """What the server said when it ended the connection, if that says anything."""
     said = neutralise(reason).strip()
-    return (
-        f"; it said: {said}" if said and not said.startswith(("Permission denied for user", "Connection lost")) else ""
-    )
+    return f"; it said: {said}" if said and not said.startswith((_NO_MORE, "Connection lost")) else ""

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ class EventLoop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_unexpected)
+        self._loop.set_default_executor(ThreadPoolExecutor(1, "xr-agent-ssh-options"))
         threading.Thread(target=self._loop.run_forever, name="xr-agent-ssh", daemon=True).start()
 
     def run(

@@ -15,7 +15,7 @@ import pytest
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
 from agent.model.local.files import read_start
-from agent.ssh import hostkeys
+from agent.ssh.settings import hostkeys
 from agent.ssh.settings.hostkeys import HostKeyCheck, fingerprint
 
 ED, RSA = "ssh-ed25519", "ssh-rsa"
