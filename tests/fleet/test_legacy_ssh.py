@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import asyncssh
 import pytest
 
 from agent.fleet.inventory.target import Reach
-from agent.fleet.results.record import Kind
+from agent.fleet.journal.store import Journal
+from agent.fleet.report.document import write
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import Job, perform
+from agent.model.outcome import Failure
+from agent.model.pki.anchor import TrustAnchor
 from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer, taken
+from tests.fleet.records import NOW
 from tests.fleet.routers import target
 from tests.support import Lab
 
@@ -80,3 +86,26 @@ def test_what_a_routers_own_entry_says_counts_before_the_option(lab: Lab, reach:
         result = perform(job, replace(router, legacy_ssh=False))
     assert result.error is not None
     assert result.error.kind == "negotiation"
+
+
+SAID = "reached with legacy SSH algorithms"
+
+
+@pytest.mark.parametrize(
+    "form, said", [(".json", '"legacy_ssh": true'), (".csv", ",yes,"), (".html", SAID), (".xml", SAID)]
+)
+def test_the_journal_keeps_it_and_every_report_says_it_of_that_router_alone(
+    tmp_path: Path, form: str, said: str
+) -> None:
+    def told(*, legacy: bool) -> str:
+        failure, name = Failure("timeout", "no answer"), f"{legacy}.db"
+        with Journal.open(tmp_path / name) as journal:
+            with journal.begin(Kind.PLAN, ["r1"], settings={}, change_ref=None, version="1") as log:
+                log.begun("r1")
+                log.ended(Result("r1", Kind.PLAN, error=failure, legacy_ssh=legacy), TrustAnchor.bundled())
+                log.close(RunState.DONE)
+            write(tmp_path / f"report{form}", journal.run(log.run), journal.devices(log.run), now=NOW)
+        return (tmp_path / f"report{form}").read_text()
+
+    assert said in told(legacy=True).replace('":true', '": true')
+    assert said not in told(legacy=False)

@@ -25,11 +25,12 @@ _READS = frozenset({"lease", "read back", "contact"})
 
 _BEGUN = """
     UPDATE device SET word = 'doubtful', well = 0, batch = ?, began = ?, ended = NULL, address = NULL, release = NULL,
-        method = NULL, evidence = NULL, deadlines = '[]', reasons = '[]', error = NULL, plain = '{}'
+        method = NULL, evidence = NULL, deadlines = '[]', reasons = '[]', error = NULL, plain = '{}',
+        legacy_ssh = 0
     WHERE id = ?"""
 _ENDED = """
     UPDATE device SET word = ?, well = ?, began = coalesce(?, began), ended = ?, address = ?, release = ?, method = ?,
-        evidence = ?, deadlines = ?, reasons = ?, error = ?, plain = ?
+        evidence = ?, deadlines = ?, reasons = ?, error = ?, plain = ?, legacy_ssh = ?
     WHERE id = ?"""
 _STEP = "INSERT INTO step (device, attempt, time, step, status, detail) VALUES (?, ?, ?, ?, ?, ?)"
 _SEEN = {
@@ -186,4 +187,5 @@ def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...
         kept(record.reasons, "reasons"),
         kept(plain(record.error), "error") if record.error else None,
         kept(plain(record.plain), "result"),
+        record.legacy_ssh,
     )
