@@ -32,9 +32,7 @@ def listed(text: str) -> list[Target]:
 
 
 def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
-    row = (
-        'r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,45,yes,iosxr,OWN,file,core; edge,London\n'
-    )
+    row = "r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,45,yes,iosxr,OWN,file,core; edge,London\n"
     (target,) = load(table(tmp_path, HEADER + row))
     assert target == Target(
         "r1",
