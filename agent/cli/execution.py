@@ -26,8 +26,9 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.executors import Inline
-from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.job import Job, perform
 from agent.fleet.run.rollout import Batch
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run, Watcher
 from agent.model.errors import InputError
 from agent.model.masking.text import counted

@@ -23,8 +23,8 @@ from agent.fleet.poll import Look, Stopped, watch
 from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
-from agent.fleet.run.job import Hooks
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import Hooks
 from agent.model.errors import AgentError, InputError
 from agent.model.errors import Interrupted as Ended
 from agent.model.masking.text import counted

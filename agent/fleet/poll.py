@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.fleet.inventory.target import Target
-from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, Router, bug
+from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job, bug
 from agent.fleet.run.logins import Logins, Rest
+from agent.fleet.run.router import Hooks, Router
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading

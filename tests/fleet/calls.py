@@ -8,7 +8,8 @@ from pathlib import Path
 import agent
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
+from agent.fleet.run.router import Hooks
 from agent.model.outcome import Event, Status
 from agent.model.pki.bundle import Bundle
 from agent.model.plan import Authenticate, ImportBundle, Plan

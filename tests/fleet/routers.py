@@ -57,7 +57,7 @@ class Stage:
     def set(cls, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Stage:
         """Put it in the place of the routers."""
         stage = cls(clock)
-        monkeypatch.setattr("agent.fleet.run.job.connect", stage.connect)
+        monkeypatch.setattr("agent.fleet.run.router.connect", stage.connect)
         monkeypatch.setattr("agent.fleet.poll.glance", stage.glance)
         return stage
 

@@ -22,8 +22,9 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
 from agent.fleet.run import cluster as module
 from agent.fleet.run.executors import cluster, processes, reach
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.rate import Rate
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError, JournalError
 from agent.model.outcome import Event

@@ -19,9 +19,10 @@ from agent.fleet.results.record import Kind, RunState
 from agent.fleet.results.structs import Push
 from agent.fleet.run.executors import cluster, threads
 from agent.fleet.run.executors import reach as reached
-from agent.fleet.run.job import Hooks, Job, Router, perform
+from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Logins
 from agent.fleet.run.rollout import Rollout, Share
+from agent.fleet.run.router import Hooks, Router
 from agent.fleet.run.runner import Run
 from agent.model.errors import Interrupted, SSHAuthenticationError
 from agent.netconf.retry import completed

@@ -12,8 +12,9 @@ from agent.fleet.inventory.reference import Place, Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.poll import Look, watch
 from agent.fleet.results.record import Kind
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.logins import Logins, Rest
+from agent.fleet.run.router import Hooks
 from agent.model.errors import LoginWithheld, SSHAuthenticationError
 from agent.model.state import Reading
 from agent.netconf.retry import at_once

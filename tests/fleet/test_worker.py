@@ -14,9 +14,10 @@ import pytest
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run import worker as module
-from agent.fleet.run.job import ClientLost, Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import ClientLost, Hooks
 from agent.fleet.run.worker import Bring, Link, alone, answer, carry_out, stop
 from agent.model.errors import Interrupted, JournalError
 from tests.fleet.calls import JOB

@@ -31,7 +31,7 @@ def command(form: str, raw: bool, **given: Any) -> None:
     from agent.cli.view.output import emit
     from agent.cli.view.progress import Progress, say_wait
     from agent.fleet.results import objects
-    from agent.fleet.run.job import Hooks, Router
+    from agent.fleet.run.router import Hooks, Router
     from agent.model.errors import AgentError
     from agent.netconf.retry import Policy
     from agent.remedy.observe import observe

@@ -23,10 +23,11 @@ from distributed.scheduler import KilledWorker, NoWorkerError
 
 from agent.fleet.run import worker
 from agent.fleet.run.credential import Credential
-from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Attempt, Judged
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Rate
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import AgentError, InputError
 

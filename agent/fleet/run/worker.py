@@ -19,10 +19,11 @@ from distributed import Semaphore, WorkerPlugin, get_worker
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
 from agent.fleet.run.credential import Credential, Digest, shared
-from agent.fleet.run.job import ClientLost, Hooks, Job, unshared
+from agent.fleet.run.job import Job
 from agent.fleet.run.logins import Attempt
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import ClientLost, Hooks, unshared
 from agent.model.outcome import Event
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
