@@ -213,6 +213,11 @@ class Session:
         return str(number) if number else None
 
     @property
+    def legacy_ssh(self) -> bool:
+        """Whether it goes by legacy SSH algorithms; of a borrowed session that is not known, and False."""
+        return bool(getattr(getattr(self._transport, "connection", None), "legacy", ()))
+
+    @property
     def connected(self) -> bool:
         """Whether the session was alive when last heard of."""
         return not self._closed and bool(self._transport.connected)

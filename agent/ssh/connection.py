@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, TypeVar
 
@@ -29,7 +30,7 @@ from agent.ssh.channel import Channel
 from agent.ssh.localuser import STAND_IN
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
-from agent.ssh.negotiation import nothing_in_common, offered, signatures
+from agent.ssh.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer import Service, not_forwarded, of_jump
 from agent.ssh.settings.config import Settings, settings
 
@@ -74,11 +75,13 @@ class Connection:
 
     Attributes:
         login: what was said on the way to it.
+        legacy: the algorithms it goes by that are offered only where the user wants them.
     """
 
     def __init__(self, device: Device, ssh: asyncssh.SSHClientConnection, login: Login, below: ExitStack) -> None:
         self._device, self.ssh, self.login = device, ssh, login
         self._loop = event_loop()
+        self.legacy: tuple[str, ...] = ()
         self._below = below
         self._port = (ssh.get_extra_info("sockname") or ("", 0))[1]
         self._opened = 0
@@ -196,7 +199,10 @@ class _Opening:
         with ExitStack() as undo:
             way = self._way(undo)
             ssh = self._reached(way)
-            return Connection(self._device, ssh, self._login, undo.pop_all())
+            made = Connection(self._device, ssh, self._login, undo.pop_all())
+            if (said := self._login.offer) is not None:
+                made.legacy = tuple(name for kind, name in taken(said, self._algorithms).items() if name in kind.legacy)
+            return made
 
     # --- below SSH -----------------------------------------------------------------------------------------------
 
@@ -204,10 +210,11 @@ class _Opening:
         """What asyncssh goes by: a jump host, a command, or a socket."""
         device, options = self._device, self._settings
         if device.jump is not None:
+            jump = replace(device.jump, login_timeout=max(device.login_timeout, device.jump.login_timeout))
             try:
-                outer = open_ssh(device.jump, self._deadline, Service.JUMP)
+                outer = open_ssh(jump, self._deadline, Service.JUMP)
             except TransportError as error:
-                raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
+                raise of_jump(error, jump, device)  # noqa: B904 - it is the same error
             undo.callback(outer.close)
             self._outer = outer
             return {"tunnel": outer.ssh}

@@ -174,6 +174,16 @@ def nothing_in_common(
     return None
 
 
+def taken(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> dict[Kind, str]:
+    """What two offers come to (RFC 4253 section 7.1): of each kind the first of *ours* that the server has."""
+    found = {}
+    for kind in KINDS:
+        name = next((name for name in ours[kind.argument] if name in theirs.algorithms.get(kind.name, ())), None)
+        if name is not None and not (kind is MAC and _needs_no_mac(theirs, ours)):
+            found[kind] = name
+    return found
+
+
 def _needs_no_mac(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> bool:
     """Whether the cipher that is taken brings its own."""
     taken = next((name for name in ours[CIPHER.argument] if name in theirs.algorithms[CIPHER.name]), "")

@@ -57,7 +57,7 @@ class Stage:
     def set(cls, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Stage:
         """Put it in the place of the routers."""
         stage = cls(clock)
-        monkeypatch.setattr("agent.fleet.run.job.connect", stage.connect)
+        monkeypatch.setattr("agent.fleet.run.router.connect", stage.connect)
         monkeypatch.setattr("agent.fleet.poll.glance", stage.glance)
         return stage
 
@@ -81,7 +81,7 @@ class Stage:
             with self.lock:
                 self._flying -= 1
         self.opened += 1
-        return SimpleNamespace(device=device.name, connected=True, close=self.close)
+        return SimpleNamespace(device=device.name, connected=True, legacy_ssh=False, close=self.close)
 
     def close(self) -> None:
         with self.lock:

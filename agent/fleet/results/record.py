@@ -23,6 +23,7 @@ from agent.fleet.results.structs import (
     Texts,
     about,
 )
+from agent.model.errors import LoginWithheld
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
@@ -68,6 +69,7 @@ class Result:
 
     ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
+    ``legacy_ssh``: whether it was reached with legacy SSH algorithms.
     ``began``, ``ended``: UTC, by this machine's clock.
     """
 
@@ -80,14 +82,15 @@ class Result:
     outcome: Outcome | None = None
     sample: Sample | None = None
     error: Failure | None = None
+    legacy_ssh: bool = False
     began: datetime | None = None
     ended: datetime | None = None
 
     @property
     def word(self) -> str:
         """The verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or ``unknown`` of
-        one that could not be read. Of a poll ``contacted``, ``not-contacted``, ``policy-based``, or the authorization
-        state that knows no contact."""
+        one that could not be read, ``skipped`` of one that was not tried. Of a poll ``contacted``, ``not-contacted``,
+        ``policy-based``, or the authorization state that knows no contact."""
         if self._licensing is not None:
             return _contact(self._licensing)
         if self.verdict is not None:
@@ -98,7 +101,7 @@ class Result:
             return PushResult.SKIPPED.value
         if self.plan is not None:
             return "planned" if self.plan else "nothing-to-do"
-        return VerdictKind.UNKNOWN.value if self.kind is Kind.ASSESS else PushResult.FAILED.value
+        return VerdictKind.UNKNOWN.value if self.kind is Kind.ASSESS else self._unread.value
 
     @property
     def well(self) -> bool:
@@ -117,6 +120,11 @@ class Result:
         if self.sample is not None and self.sample.error is not None:
             return Failure(self.sample.kind or "error", self.sample.error)
         return self.outcome.error if self.outcome is not None else self.error
+
+    @property
+    def _unread(self) -> PushResult:
+        untried = self.error is not None and self.error.kind == LoginWithheld.kind
+        return PushResult.SKIPPED if untried else PushResult.FAILED
 
     @property
     def _polled_deadlines(self) -> tuple[tuple[str, datetime], ...]:
@@ -141,8 +149,8 @@ class Result:
         if self.kind is Kind.ASSESS:
             said = (self.error.message,) if self.error else ()
             return objects.assess_object(self.verdict or Verdict(self.device, VerdictKind.UNKNOWN, said))
-        failed = Outcome(self.device, PushResult.FAILED, address=self.address, error=self.error)
-        return objects.push_object(self.outcome or failed)
+        unread = Outcome(self.device, self._unread, address=self.address, error=self.error)
+        return objects.push_object(self.outcome or unread)
 
     def record(self, anchor: TrustAnchor) -> DeviceRecord:
         """As it is kept; *anchor* as of :meth:`plain`."""
@@ -160,6 +168,7 @@ class Result:
             reasons=self.verdict.reasons if self.verdict else skipped,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
+            legacy_ssh=self.legacy_ssh,
             began=self.began,
             ended=self.ended,
             plain=plain,
@@ -210,6 +219,7 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
         tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
     ] = ()
     error: Error | None = None
+    legacy_ssh: Annotated[bool, about("whether it was reached with legacy SSH algorithms")] = False
     began: Moment | None = None
     ended: Moment | None = None
     plain: Annotated[
