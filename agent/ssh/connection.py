@@ -210,7 +210,8 @@ class _Opening:
         """What asyncssh goes by: a jump host, a command, or a socket."""
         device, options = self._device, self._settings
         if device.jump is not None:
-            jump = replace(device.jump, login_timeout=max(device.login_timeout, device.jump.login_timeout))
+            waits = max(device.login_timeout, device.jump.login_timeout)
+            jump = replace(device.jump, login_timeout=waits, ask=device.jump.ask or device.ask)
             try:
                 outer = open_ssh(jump, self._deadline, Service.JUMP)
             except TransportError as error:
