@@ -376,7 +376,8 @@ class _Opening:
         if login.refused is not None:
             return login.refused
         if login.begun:
-            return login.failure(said)
+            ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, OSError))
+            return login.failure("" if ended else said)
         if login.offer is not None:
             common = nothing_in_common(login.offer, self._algorithms, device, service)
             if common is not None:

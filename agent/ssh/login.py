@@ -305,7 +305,7 @@ class Login(asyncssh.SSHClient):
     # --- what came of it -----------------------------------------------------------------------------------------
 
     def failure(self, reason: str) -> AgentError:
-        """Why the login failed, where the server said *reason* at last."""
+        """Why the login failed, where the server said *reason* at last; nothing where it just ended the connection."""
         if self.refused is not None:
             return self.refused
         device, who, user = self._settings.device, self._service.who, self._settings.username
@@ -338,14 +338,26 @@ class Login(asyncssh.SSHClient):
         if self._given:
             # Otherwise asyncssh would have asked on: what the server wants now is none of METHODS.
             other = self._waiting_for is not None and reason.startswith(_NO_MORE)
-            enough = ", or not enough: it wants what cannot be given here" if other else _because(reason)
+            enough = _because(reason) or ("" if reason else "; it ended the connection")
+            enough = ", or not enough: it wants what cannot be given here" if other else enough
             return self._error(
                 f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{enough}",
                 self._service.login,
                 refused=True,
             )
+        return self._nothing_given(reason)
+
+    def _nothing_given(self, reason: str) -> SSHAuthenticationError:
+        """Why nothing was asked for that there is."""
+        device, who = self._settings.device, self._service.who
         if self._offered:
-            return self._error(f"{who} accepted no key of {user}{_because(reason)}", self._key_hint(), refused=True)
+            said = f"{who} accepted no key of {self._settings.username}{_because(reason)}"
+            return self._error(said, self._key_hint(), refused=True)
+        if not reason.startswith(_NO_MORE):
+            return self._error(
+                f"{who} ended the connection at the login{_because(reason)}",
+                "its AAA server may be down: see its log, then try again",
+            )
         if self.methods and device.password is not None and not {_PASSWORD, _KEYBOARD} & set(self.methods):
             return self._error(f"{who} takes no password, only {', '.join(self.methods)}", self._service.key)
         if self.methods and _KEY not in self.methods and device.key_file is not None:
@@ -398,4 +410,4 @@ def _name(method: str) -> str:
 def _because(reason: str) -> str:
     """What the server said when it ended the connection, if that says anything."""
     said = neutralise(reason).strip()
-    return f"; it said: {said}" if said and not said.startswith((_NO_MORE, "Connection lost")) else ""
+    return f"; it said: {said}" if said and not said.startswith(_NO_MORE) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import asyncssh
 import pytest
@@ -198,6 +199,88 @@ def test_a_wrong_code_is_a_refused_login_and_not_tried_again() -> None:
     assert asks.answered == [["000000"]]
     assert error.refused
     assert error.message.startswith("the device refused the login")
+
+
+class Passwords(asyncssh.SSHServer):
+    """Takes the method password alone; *answer* decides."""
+
+    def __init__(self, answer: Callable[[Passwords], bool], at_once: Callable[[Passwords], None] | None = None) -> None:
+        self._answer, self._at_once = answer, at_once
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.connection = conn
+
+    def begin_auth(self, username: str) -> bool:
+        if self._at_once:
+            self._at_once(self)
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return self._answer(self)
+
+
+def change(_: Passwords) -> bool:
+    raise asyncssh.PasswordChangeRequired("Enter a password of 12 characters")
+
+
+def hang_up(server: Passwords) -> bool:
+    server.connection.abort()
+    return False
+
+
+def leave(server: Passwords) -> bool:
+    server.connection.disconnect(14, "No supported authentication methods left")
+    return False
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (change, "the password of ops has expired, or has to be changed"),
+        (hang_up, "the password of ops was not accepted; it ended the connection"),
+        (leave, "the password of ops was not accepted; it said: No supported authentication methods left"),
+    ],
+    ids=["change", "hang up", "leave"],
+)
+def test_whatever_a_password_is_answered_by_is_said(answer: Callable[[Passwords], bool], said: str) -> None:
+    with served(lambda: Passwords(answer)) as port, pytest.raises(agent.SSHAuthenticationError) as raised:
+        open_ssh(device(port), Deadline(60), Service.NETCONF)
+    assert raised.value.message == f"the device refused the login: {said}"
+    assert raised.value.refused
+
+
+@pytest.mark.parametrize(
+    "at_once, said",
+    [(hang_up, ""), (leave, "; it said: No supported authentication methods left")],
+    ids=["hang up", "leave"],
+)
+def test_a_server_that_ends_the_connection_before_it_is_given_anything_is_no_missing_password(
+    at_once: Callable[[Passwords], None], said: str
+) -> None:
+    with served(lambda: Passwords(change, at_once)) as port, pytest.raises(agent.SSHAuthenticationError) as raised:
+        open_ssh(device(port), Deadline(60), Service.NETCONF)
+    assert raised.value.message == f"the device ended the connection at the login{said}"
+    assert raised.value.hint == "its AAA server may be down: see its log, then try again"
+    assert not raised.value.refused
+
+
+def test_a_question_that_cannot_be_read_is_said_and_gets_nothing() -> None:
+    class Odd(Asks):
+        def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
+            text = "Passwort für ops: ".encode("latin-1")
+            part = len(text).to_bytes(4) + text
+            self._connection.send_packet(60, bytes(12) + (1).to_bytes(4) + part + bytes(1))
+            return "", "", "", []
+
+    asks = Odd([])
+    error = refused(asks)
+    assert (
+        error.message
+        == "the device ended the connection at the login; it said: Invalid keyboard interactive info request"
+    )
 
 
 # --- banners ---------------------------------------------------------------------------------------------------------
