@@ -27,6 +27,7 @@ from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
+from agent.fleet.run.logins import Logins
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError
@@ -126,7 +127,8 @@ def _carry_out(
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
-        hooks = Hooks(log=log, policy=policy, on_event=view.event, trace=request.trace)
+        logins = Logins(request.given["max_refused_logins"])
+        hooks = Hooks(log=log, policy=policy, logins=logins, on_event=view.event, trace=request.trace)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
         made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)

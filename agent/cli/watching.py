@@ -23,6 +23,7 @@ from agent.fleet.poll import Look, Stopped, watch
 from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
+from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import Hooks
 from agent.model.errors import AgentError, InputError
@@ -74,6 +75,7 @@ def _looks(stack: ExitStack, sink: _Sink, request: RunRequest) -> Generator[Look
         hooks=Hooks(
             policy=Policy(stop=stop),
             limiter=Limiter(Rate(given["rate"], given["rate_per_jump"])),
+            logins=Logins(given["max_refused_logins"], rest=Rest()),
             trace=request.trace,
         ),
         executor=Inline() if request.one else None,
@@ -144,7 +146,10 @@ class _Sink:
         sample, name = look.sample, look.target.name
         status = Status.DONE if sample.error is None else Status.FAILED
         log.event(Event(name, "look", status, Text.assemble(sample_text(sample), _root(look)).plain))
-        log.ended(Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time), self._anchor)
+        log.ended(
+            Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time, legacy_ssh=look.legacy_ssh),
+            self._anchor,
+        )
 
     def end(self) -> None:
         if self._objects is not None:

@@ -51,6 +51,7 @@ class Look:
         anchor_present: as of :meth:`agent.remedy.observe.Glance.shows`; None also where the look failed.
         deadlines: as of :func:`agent.remedy.assess.deadlines_of`.
         last: no further look follows: what was waited for is reached, or there is nothing to poll.
+        legacy_ssh: whether the router was reached with legacy SSH algorithms.
         cause: the error that waiting does not cure, such as a refused login; a further look follows all the same, for
             it may be cured at the router.
     """
@@ -61,6 +62,7 @@ class Look:
     anchor_present: bool | None = None
     deadlines: tuple[tuple[str, datetime], ...] = ()
     last: bool = False
+    legacy_ssh: bool = False
     cause: AgentError | None = None
 
 
@@ -109,11 +111,12 @@ def _refuse_too_many(sessions: int, workers: int) -> None:
 class _Watched:
     """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
 
-    __slots__ = ("_glance", "_hooks", "_job", "_keep", "target", "watch")
+    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_legacy", "target", "watch")
 
     def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
         self._glance: Glance | None = None
+        self._legacy = False
         self.watch = Watch(
             self._connect,
             self._read,
@@ -153,7 +156,7 @@ class _Watched:
             self.watch.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
-        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, cause)
+        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, self._legacy, cause)
 
     def _after_bug(self, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
@@ -170,7 +173,9 @@ class _Watched:
         return Router(self.target, self._job.reach, self._hooks, waits=False)
 
     def _connect(self) -> Waits[Session]:
-        return self._router().opening()
+        session = yield from self._router().opening()
+        self._legacy = session.legacy_ssh
+        return session
 
     def _read(self, session: Session) -> Waits[Reading[Licensing]]:
         policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint

@@ -81,7 +81,7 @@ class Stage:
             with self.lock:
                 self._flying -= 1
         self.opened += 1
-        return SimpleNamespace(device=device.name, connected=True, close=self.close)
+        return SimpleNamespace(device=device.name, connected=True, legacy_ssh=False, close=self.close)
 
     def close(self) -> None:
         with self.lock:

@@ -11,8 +11,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agent.cli.view.render import cell, columns, some, word
+from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
 from agent.fleet.results.structs import Plan
+from agent.model.errors import LoginWithheld
 from agent.model.masking.text import counted
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
@@ -27,12 +29,12 @@ _MOST = 40
 
 def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     """Counts, then every router, or those that need a look where there are many."""
+    notes = _Notes()
     if run.kind is Kind.PLAN:
-        return Group(*plan_groups(devices))
+        return Group(*plan_groups(map(notes.seen, devices)), *notes.old())
     total = sum(run.counts.values())
     rows: list[tuple[object, ...]] = []
     hidden = well = 0
-    notes = _Notes()
     for one in devices:
         if one.word == "waiting":
             continue
@@ -62,8 +64,20 @@ class _Notes:
     advice: dict[str, list[str]] = field(default_factory=dict)
     passing: int = 0
     unheard: int = 0
+    legacy: int = 0
+
+    def seen(self, one: DeviceRecord) -> DeviceRecord:
+        """*one* again, counted where it was reached with legacy algorithms."""
+        self.legacy += one.legacy_ssh
+        return one
+
+    def old(self) -> Iterator[Text]:
+        """The line about :meth:`seen`."""
+        if self.legacy:
+            yield cell(f"{counted(self.legacy, 'router')}: {LEGACY}", "yellow")
 
     def take(self, one: DeviceRecord) -> None:
+        self.seen(one)
         self.passing += one.passing
         self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
         if one.error is not None and one.error.hint:
@@ -77,6 +91,7 @@ class _Notes:
         if self.unheard:
             said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
             yield cell(f"{counted(self.unheard, 'router')}: {said}", "yellow")
+        yield from self.old()
         for hint, names in _largest(self.advice)[:_ADVICE]:
             yield cell(f"next: {hint}  ({some(names)})")
         if self.advice:
@@ -114,7 +129,8 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     if not isinstance(plan, Plan):
         return f"no plan: {one.word}", ()
     if plan.error is not None:
-        return f"could not be read: {_unnamed(plan.error.message, one)}", ()
+        what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
+        return f"{what}{_unnamed(plan.error.message, one)}", (f"next: {plan.error.hint}",) if plan.error.hint else ()
     if plan.skip is not None:
         return f"nothing possible because {_unnamed(plan.skip.reason, one)}", ()
     if not plan.changes or plan.method is None:
