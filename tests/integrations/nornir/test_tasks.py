@@ -149,6 +149,8 @@ def test_every_error_of_a_connection_is_a_failure_with_its_hint(lab: Lab, make_n
         ({"hostname": "no-such-router.invalid"}, "connect", "check the address"),
         ({"port": 70000}, "input", None),
         ({"data": {"ssh_port": "a"}}, "input", None),
+        ({"data": {"login_timeout": True}}, "input", None),
+        ({"data": {"legacy_ssh": "yes"}}, "input", None),
     ):
         device = lab.add()
         result = only(make_nornir(device, **changes).run(task=push))
@@ -158,6 +160,19 @@ def test_every_error_of_a_connection_is_a_failure_with_its_hint(lab: Lab, make_n
         assert hint is None or hint in error["hint"]
         assert "\n" not in error["message"]
         assert operations(device) == []
+
+
+def test_the_hosts_data_say_how_connections_beside_nornirs_are_made(lab: Lab, make_nornir: MakeNornir) -> None:
+    device = lab.add()
+    asked: list[agent.Device] = []
+
+    def shell(router: agent.Device) -> agent.Ssh:
+        asked.append(router)
+        return agent.Ssh(router)
+
+    data = {"ssh_port": device.ssh_port, "login_timeout": 45, "legacy_ssh": True}
+    assert not only(make_nornir(device, data=data).run(task=assess, ssh=shell)).failed
+    assert [(one.ssh_port, one.login_timeout, one.legacy_ssh) for one in asked] == [(device.ssh_port, 45, True)]
 
 
 def test_an_unknown_host_key_is_a_failure_and_no_password_is_sent(
