@@ -310,6 +310,9 @@ def test_the_same_credential_is_known_by_user_password_keys_and_agent(
     before = of(key_file=key)
     key.write_text("12")
     assert of(key_file=key) != before
+    config.write_text(f"Host r2\n  IdentityFile {key}\n")
+    assert of("r2", username="admin", password=password) == first
+    assert of("r2", username="admin") != of(username="admin")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/agent.2")
     assert of(username="admin") != different[4]
     assert presented(agent.Device("r1", ssh_config=config, password=password), keyed()) != of(password=password)

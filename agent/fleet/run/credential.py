@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from agent.model.device import Device, Secret
@@ -24,7 +25,8 @@ class Credential:
 
     Attributes:
         password: its keyed digest, good for comparing within one run; neither kept nor shown.
-        keys: the key files: path, when it was changed last (ns) and size, both None where it cannot be read.
+        keys: the key files: path, when it was changed last (ns) and size, both None where it cannot be read. Where a
+            password is given, those that the SSH configuration has for each router do not tell credentials apart.
         agent: the socket of the ssh-agent that is asked.
     """
 
@@ -46,6 +48,7 @@ def keyed() -> Digest:
     return lambda secret: hashlib.blake2b(secret.reveal().encode(), key=key, digest_size=16).digest()
 
 
+@lru_cache(16)
 def shared(key: bytes) -> Digest:
     """A digest that the processes of one run compare, which share its *key*; what hears of both is to find it slow.
 
@@ -74,7 +77,8 @@ def presented(device: Device, digest: Digest) -> tuple[Credential, ...]:
     while hop is not None and len(found) <= _LONGEST_CHAIN:
         said, password = settings(hop), hop.password
         secret = None if password is None else digest(password)
-        found.append(Credential(said.username, secret, _keys(said.key_files), said.agent_path, jump=hop is not device))
+        keys = _keys(said.key_files) if password is None or hop.key_file is not None else ()
+        found.append(Credential(said.username, secret, keys, said.agent_path, jump=hop is not device))
         hop = said.device.jump
     return tuple(dict.fromkeys(found))
 

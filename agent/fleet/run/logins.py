@@ -27,7 +27,7 @@ LIMIT = 3
 
 _SLOW = 10.0
 """Seconds after which a login under way keeps others from starting no longer: mostly the router does not answer."""
-_FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 0.4
 _NAMED = 3
 
 
@@ -78,6 +78,10 @@ class Guard(Protocol):
     def digest(self) -> Digest:
         """What passwords are compared by."""
 
+    @property
+    def longest_wait(self) -> float:
+        """Seconds after which it may be asked again at the latest."""
+
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """The attempt to log in to *router*, and to the jump hosts before it; None while others come first.
 
@@ -102,7 +106,7 @@ def turn(
     seconds = _FIRST_WAIT
     while (attempt := guard.begin(credentials, router, accepted=accepted)) is None:
         yield from policy.pause(seconds, Waiting.TURN, "another login with the same credential is under way")
-        seconds = min(2 * seconds, _LONGEST_WAIT)
+        seconds = min(2 * seconds, guard.longest_wait)
     return attempt
 
 
@@ -178,7 +182,7 @@ class Logins:
         self._numbers = itertools.count()
         self._accounts: dict[Credential, _Account] = {}
         self._resting: dict[tuple[Credential, str], _Resting] = {}
-        self.digest = keyed()
+        self.digest, self.longest_wait = keyed(), _LONGEST_WAIT
 
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """As of :meth:`Guard.begin`."""
@@ -242,9 +246,10 @@ def _withheld(why: str, left: float) -> LoginWithheld:
             hint="see that user name, password and key are right and the account is not locked, then run it again "
             "(push --resume goes on with those not tried); --max-refused-logins allows more refusals",
         )
-    minutes = counted(max(1, round(left / 60)), "minute")
+    hours, minutes = round(left / 3600), max(1, round(left / 60))
+    when = counted(hours, "hour") if hours > 1 else counted(minutes, "minute")
     return LoginWithheld(
-        f"not tried: {why}; it is tried again in {minutes}, or when the credential was changed",
+        f"not tried: {why}; it is tried again in {when}, or when the credential was changed",
         hint="see that user name, password and key are right and the account is not locked",
         retry_in=left,
     )

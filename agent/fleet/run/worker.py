@@ -18,7 +18,7 @@ from distributed import Semaphore, WorkerPlugin, get_worker
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
-from agent.fleet.run.credential import Credential, Digest, shared
+from agent.fleet.run.credential import Credential, shared
 from agent.fleet.run.job import Job
 from agent.fleet.run.logins import Attempt
 from agent.fleet.run.parcel import Parcel, parcel
@@ -39,12 +39,11 @@ _ANSWERED_WITHIN = 60.0
 """Seconds in which the client keeps what it is told; one that is gone is noticed earlier, by the scheduler."""
 _RESUME = "see to the scheduler and the network; xr-agent push --resume reads what is there first"
 _TURN = 1.0
-"""Seconds between two tries to have a router's lease of the scheduler."""
+"""Seconds between two tries to have a router's lease of the scheduler, and at most between two to log in."""
 
 _calls: dict[str, _Call] = {}
 """The calls under way in this process, by their keys."""
 _limiters: dict[Rate, Limiter] = {}
-_digests: dict[bytes, Digest] = {}
 _making = threading.Lock()
 
 
@@ -147,8 +146,7 @@ class _Call:
         self._key = str(self._worker.get_current_task())
         self._lost = False
         self._answers: queue.SimpleQueue[object] = queue.SimpleQueue()
-        with _making:
-            self.digest = _digests.setdefault(link.key, shared(link.key))
+        self.digest, self.longest_wait = shared(link.key), _TURN
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
