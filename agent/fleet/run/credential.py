@@ -77,7 +77,8 @@ def presented(device: Device, digest: Digest) -> tuple[Credential, ...]:
     while hop is not None and len(found) <= _LONGEST_CHAIN:
         said, password = settings(hop), hop.password
         secret = None if password is None else digest(password)
-        keys = _keys(said.key_files) if password is None or hop.key_file is not None else ()
+        files = (*said.key_files, *said.default_key_files)
+        keys = _keys(files) if password is None or hop.key_file is not None else ()
         found.append(Credential(said.username, secret, keys, said.agent_path, jump=hop is not device))
         hop = said.device.jump
     return tuple(dict.fromkeys(found))
