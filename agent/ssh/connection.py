@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, TypeVar
 
@@ -208,10 +209,11 @@ class _Opening:
         """What asyncssh goes by: a jump host, a command, or a socket."""
         device, options = self._device, self._settings
         if device.jump is not None:
+            jump = replace(device.jump, login_timeout=max(device.login_timeout, device.jump.login_timeout))
             try:
-                outer = open_ssh(device.jump, self._deadline, Service.JUMP)
+                outer = open_ssh(jump, self._deadline, Service.JUMP)
             except TransportError as error:
-                raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
+                raise of_jump(error, jump, device)  # noqa: B904 - it is the same error
             undo.callback(outer.close)
             return {"tunnel": outer.ssh}
         if options.proxy_command:
