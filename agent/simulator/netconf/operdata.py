@@ -130,6 +130,15 @@ def licensing(namespace: str, state: State) -> etree._Element:
     return top("smart-agent", {"licensing": {"state": {"state-info": info}}}, namespace)
 
 
+def filesystems(namespace: str, device: Device) -> etree._Element:
+    """shellutil-filesystem-oper: the file systems of the one node that there is."""
+    listed = [
+        {"size": size, "free": free, "type": "harddisk", "flags": "rw", "prefixes": prefix}
+        for prefix, size, free in device.disk.space()
+    ]
+    return top("file-system", {"node": {"node-name": "0/RP0/CPU0", "file-system": listed}}, namespace)
+
+
 def _registration(state: State) -> dict[str, object]:
     failed = {"fail-time": shown(state.last_contact), "fail-message": state.fail_message}
     match state.registration:
@@ -216,6 +225,7 @@ _TREES: Mapping[str, tuple[str, Callable[[Device, Model], etree._Element | None]
     ),
     "install-oper": ("install", lambda device, model: install(model.namespace, device.state)),
     "spirit-install-instmgr-oper": ("install", lambda device, model: instmgr(model, device.state)),
+    "shellutil-filesystem-oper": ("file-system", lambda device, model: filesystems(model.namespace, device)),
     "infra-syslog-oper": ("syslog", lambda device, model: syslog(model.namespace, device.state)),
 }
 """By module: the tree it has, and what makes it."""

@@ -1,0 +1,127 @@
+"""Whether a push would find a router ready: what a look that changes nothing found, point by point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.model.method import Method
+
+
+class Standing(Enum):
+    """How a point stands; UNKNOWN: it could not be looked at, or what was seen does not tell."""
+
+    OK = "ok"
+    NOT_OK = "not-ok"
+    UNKNOWN = "unknown"
+
+
+class Topic(Enum):
+    """What a point is about, in the order in which they are looked at."""
+
+    NAME = "name"
+    PORT = "port"
+    SSH = "ssh"
+    HOST_KEY = "host-key"
+    LOGIN = "login"
+    NETCONF = "netconf"
+    MODELS = "models"
+    READS = "reads"
+    CLI = "cli"
+    SFTP = "sftp"
+    SPACE = "space"
+    CLOCK = "clock"
+
+
+class Readiness(Enum):
+    """What the points come to: READY where some method is possible by all that can be seen without a change."""
+
+    READY = "ready"
+    NOT_READY = "not-ready"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point: in *detail* what is so of any router in this state, in *own* what is this one's, such as addresses."""
+
+    topic: Topic
+    standing: Standing
+    detail: str
+    hint: str | None = None
+    own: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPoint:
+    """What the points mean for one method."""
+
+    method: Method
+    standing: Standing
+    detail: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an SSH server offers before anybody logs in (RFC 4253 sections 4.2 and 7.1), names as on the wire.
+
+    Attributes:
+        version: its identification, such as ``SSH-2.0-Cisco-2.0``; banner: the lines ahead of it.
+        ciphers, macs: those for what is sent to it; those for what it sends are the same in every server that is known.
+    """
+
+    version: str
+    banner: tuple[str, ...] = ()
+    kex: tuple[str, ...] = ()
+    host_keys: tuple[str, ...] = ()
+    ciphers: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What an open SSH connection stands on; None where that is not known.
+
+    Attributes:
+        host_key, fingerprint: of the key that the device showed, and that was accepted.
+        login: the method by which the login succeeded, by its name on the wire.
+    """
+
+    host_key: str
+    fingerprint: str
+    kex: str | None = None
+    cipher: str | None = None
+    mac: str | None = None
+    login: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """One file system by the names it goes by (``harddisk:``); bytes, None where the device shows none."""
+
+    prefixes: tuple[str, ...]
+    size: int | None = None
+    free: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """All points of one router, and what they mean for each method, in the order in which ``auto`` takes them."""
+
+    device: str
+    points: tuple[Point, ...]
+    methods: tuple[MethodPoint, ...]
+    address: str | None = None
+    release: str | None = None
+    offer: Offer | None = None
+    agreed: Agreed | None = None
+    file_systems: tuple[FileSystem, ...] = ()
+
+    @property
+    def readiness(self) -> Readiness:
+        """READY where a method is possible; UNKNOWN where one may be."""
+        found = {one.standing for one in self.methods}
+        if Standing.OK in found:
+            return Readiness.READY
+        return Readiness.UNKNOWN if Standing.UNKNOWN in found else Readiness.NOT_READY

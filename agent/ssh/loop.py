@@ -1,0 +1,91 @@
+"""One event loop in one thread, on which every SSH connection of the process lives; other threads wait for what it does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_END_WAIT = 5.0
+
+
+class EventLoop:
+    """A running asyncio loop, whose thread ends with the process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_unexpected)
+        threading.Thread(target=self._loop.run_forever, name="xr-agent-ssh", daemon=True).start()
+
+    def run(
+        self,
+        coroutine: Coroutine[Any, Any, T],
+        ended: Callable[[threading.Event], bool],
+        done: threading.Event | None = None,
+    ) -> T:
+        """The result of *coroutine*, which runs in the loop while the caller waits: *ended* does, until *done* is set.
+
+        Where *ended* says that it was not, or raises, the coroutine is cancelled, and what it holds is given back
+        before this returns.
+
+        Raises:
+            TimeoutError: *ended* said False.
+        """
+        done = done or threading.Event()
+        gone = threading.Event()
+
+        async def work() -> T:
+            try:
+                return await coroutine
+            finally:
+                gone.set()
+
+        future = asyncio.run_coroutine_threadsafe(work(), self._loop)
+        future.add_done_callback(lambda _: done.set())
+        try:
+            if not ended(done) and not future.done():
+                raise TimeoutError
+        except BaseException:
+            if future.cancel() and not gone.wait(_END_WAIT):
+                log.debug("what was cancelled has not ended within %g s", _END_WAIT)
+            raise
+        return future.result()
+
+    def soon(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call it in the loop's thread; returns at once. What it raises is logged."""
+        self._loop.call_soon_threadsafe(function, *arguments)
+
+
+_shared: EventLoop | None = None
+_making = threading.Lock()
+
+
+def event_loop() -> EventLoop:
+    """The loop of this process, begun when first asked for."""
+    global _shared
+    with _making:
+        if _shared is None:
+            _shared = EventLoop()
+        return _shared
+
+
+def _forked() -> None:
+    """A child process has no thread of its parent: it begins a loop of its own."""
+    global _shared, _making
+    _shared, _making = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody waited for; the error's text may quote what was sent."""
+    error = context.get("exception")
+    log.debug("in the event loop: %s", type(error).__name__ if error else context.get("message"))

@@ -1,0 +1,241 @@
+"""What an SSH server offers, read without logging in: its address, its identification, its algorithms.
+
+One TCP connection, on which nothing is sent but our own identification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from agent.model.check import Offer
+from agent.model.device import Device
+from agent.model.errors import ConnectError, shortened
+from agent.ssh.connection import Destination, destination
+from agent.ssh.loop import event_loop
+from agent.ssh.peer import Service
+
+LARGEST = 1 << 16
+"""Bytes that a server may say up to the end of its KEXINIT; real ones need some 2,000."""
+_LONGEST_PACKET = 35_000  # RFC 4253 section 6.1
+_LONGEST_QUOTE = 80
+_OURS = b"SSH-2.0-xr_agent\r\n"
+_VERSIONS = (b"SSH-2.0-", b"SSH-1.99-")
+_COOKIE, _LISTS = 16, 10
+_DISCONNECT, _IGNORE, _DEBUG, _KEXINIT = 1, 2, 4, 20
+_LIMIT_WORDS = ("rate limit", "exceeded")  # "Exceeded MaxStartups" is OpenSSH's
+
+
+class NotSSH(ValueError):
+    """What no SSH server says; the message tells why."""
+
+
+@dataclass(slots=True)
+class Probed:
+    """How far a probe came.
+
+    Attributes:
+        through: what leads to the router, where that is no connection of our own: then nothing was tried.
+        addresses: those of its name; address: the one that took the connection.
+        offer: what the server offers, None where it did not come to say it.
+        error: what ended the probe before that; ``rate_limited`` as of a connection that is to be used.
+    """
+
+    through: str | None = None
+    addresses: tuple[str, ...] = ()
+    address: str | None = None
+    offer: Offer | None = None
+    error: ConnectError | None = None
+
+
+def probe(device: Device, service: Service) -> Probed:
+    """Look at *device*'s port for at most its ``open_timeout``; what fails is in the result.
+
+    Behind a jump host or a ProxyCommand nothing is tried: there is no way there without logging in on the way.
+
+    Raises:
+        InputError: an SSH configuration that cannot be read.
+    """
+    to, found, heard = destination(device), Probed(), Hearing()
+    if to.jump is not None or to.proxy_command is not None:
+        found.through = f"the jump host {to.jump.name}" if to.jump is not None else "a ProxyCommand"
+        return found
+
+    def ended(done: Event) -> bool:
+        return device.clock.wait(done, device.open_timeout, message="handshake")
+
+    try:
+        event_loop().run(_look(to, found, heard), ended)
+    except TimeoutError:
+        found.error = _late(device, service, found, heard)
+    except (socket.gaierror, UnicodeError) as error:
+        said = getattr(error, "strerror", None) or "it is no name"
+        found.error = ConnectError(f"its name cannot be resolved: {said}", hint="check the name, or give the address")
+    except NotSSH as error:
+        found.error = ConnectError(f"the port is not SSH's: {error}", hint=service.unreachable(device))
+    except OSError as error:
+        found.error = _closed(error, device, service, found, heard)
+    if found.error is not None:
+        found.error.device = device.name
+    return found
+
+
+async def _look(to: Destination, found: Probed, heard: Hearing) -> None:
+    infos = await asyncio.get_running_loop().getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
+    found.addresses = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
+    reader, writer = await _connected(infos)
+    try:
+        found.address = str(writer.get_extra_info("peername")[0])
+        writer.write(_OURS)
+        while found.offer is None:
+            data = await reader.read(4096)
+            if not data:
+                raise ConnectionResetError("the connection was closed")
+            found.offer = heard.feed(data)
+    finally:
+        writer.transport.abort()
+
+
+async def _connected(infos: list[tuple[Any, ...]]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """The first of the addresses that takes a connection, as ``socket.create_connection`` tries them."""
+    failed = OSError("it has no address")
+    for *_, address in infos:
+        try:
+            return await asyncio.open_connection(*address[:2])
+        except OSError as error:
+            failed = error
+    raise failed
+
+
+def _late(device: Device, service: Service, found: Probed, heard: Hearing) -> ConnectError:
+    seconds = f"within {device.open_timeout:g} s"
+    if found.address is None:
+        return ConnectError(f"no answer {seconds}", hint=service.unanswered)
+    what = "does not say which algorithms it offers" if heard.version else "does not say that it is SSH's"
+    hint = "it is busy or hangs; try again, or give a longer --open-timeout"
+    return ConnectError(f"the port takes connections, and {what} {seconds}", hint=hint)
+
+
+def _closed(error: OSError, device: Device, service: Service, found: Probed, heard: Hearing) -> ConnectError:
+    """A connection that was refused, or ended early, which is also how a router limits new sessions."""
+    # asyncio has words of its own for it, which quote the address.
+    said = os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    if found.address is None and not isinstance(error, ConnectionResetError | ConnectionAbortedError):
+        return ConnectError(said, hint=service.unreachable(device))
+    words = heard.ended or " ".join(heard.banner)
+    limited = not (words or heard.version) or any(word in words.lower() for word in _LIMIT_WORDS)
+    if not limited and not heard.version:
+        return ConnectError(f"the port is not SSH's: it says {_quoted(words)}", hint=service.unreachable(device))
+    why = f"{said}, with the words {_quoted(words)}" if words else said
+    hint = service.limit if limited else service.unreachable(device)
+    return ConnectError(f"no SSH session could be begun: {why}", hint=hint, rate_limited=limited)
+
+
+def _quoted(words: str) -> str:
+    return f"'{shortened(words, _LONGEST_QUOTE)}'"
+
+
+class Hearing:
+    """What a server says up to its algorithms (RFC 4253 sections 4.2, 6 and 7.1), in whatever pieces it comes.
+
+    Attributes:
+        banner: the lines ahead of its identification; version: that, empty where it has not come yet.
+        ended: the words by which the server ended the connection in place of an offer.
+    """
+
+    def __init__(self) -> None:
+        self.banner: list[str] = []
+        self.version = ""
+        self.ended = ""
+        self._held = bytearray()
+        self._looked_at = self._count = 0
+
+    def feed(self, data: bytes) -> Offer | None:
+        """Take what came next; the offer, once it is whole.
+
+        Raises:
+            NotSSH: no SSH server says that.
+            ConnectionResetError: the server said that it ends the connection.
+        """
+        self._held += data
+        self._count += len(data)
+        offer = None
+        if self.version or self._identified():
+            offer = self._offered()
+        if offer is None and self._count > LARGEST:
+            raise NotSSH(f"more than {LARGEST:,} bytes without its algorithms")
+        return offer
+
+    def _identified(self) -> bool:
+        """Whether its identification has come; the lines up to it are taken away."""
+        while (end := self._held.find(b"\n", self._looked_at)) >= 0:
+            line = bytes(self._held[:end]).removesuffix(b"\r")
+            del self._held[: end + 1]
+            self._looked_at = 0
+            _as_text(line)
+            if not line.startswith(b"SSH-"):
+                self.banner.append(_text(line))
+                continue
+            if not line.startswith(_VERSIONS):
+                raise NotSSH("it speaks another version of SSH than 2.0")
+            self.version = _text(line)
+            return True
+        _as_text(self._held[self._looked_at :])
+        self._looked_at = len(self._held)
+        return False
+
+    def _offered(self) -> Offer | None:
+        while (payload := self._packet()) is not None:
+            kind = payload[0]
+            if kind == _KEXINIT:
+                lists = _name_lists(payload)
+                return Offer(self.version, tuple(self.banner), lists[0], lists[1], ciphers=lists[2], macs=lists[4])
+            if kind == _DISCONNECT:
+                self.ended = _text(_string(payload, 5)[0])
+                raise ConnectionResetError("the server ended it")
+            if kind not in (_IGNORE, _DEBUG):
+                raise NotSSH(f"message {kind} ahead of its algorithms")
+        return None
+
+    def _packet(self) -> bytes | None:
+        """The payload of the next packet, which nothing encrypts yet; None where it is not whole."""
+        if len(self._held) < 5:
+            return None
+        length, padding = int.from_bytes(self._held[:4]), self._held[4]
+        if not padding + 1 < length <= _LONGEST_PACKET:
+            raise NotSSH("it says a packet of an impossible length")
+        if len(self._held) < 4 + length:
+            return None
+        payload = bytes(self._held[5 : 4 + length - padding])
+        del self._held[: 4 + length]
+        return payload
+
+
+def _as_text(data: bytes | bytearray) -> None:
+    if 0 in data:
+        raise NotSSH("it says what is no text")
+
+
+def _name_lists(payload: bytes) -> list[tuple[str, ...]]:
+    """The ten lists of a KEXINIT."""
+    at, lists = 1 + _COOKIE, []
+    for _ in range(_LISTS):
+        names, at = _string(payload, at)
+        lists.append(tuple(_text(name) for name in names.split(b",") if name))
+    return lists
+
+
+def _string(payload: bytes, at: int) -> tuple[bytes, int]:
+    begin = at + 4
+    end = begin + int.from_bytes(payload[at:begin])
+    if end > len(payload) or begin > len(payload):
+        raise NotSSH("it says a message that is cut off")
+    return payload[begin:end], end
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
