@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import paramiko
-
 import agent
 from agent.model.device import Device as Target
 from agent.model.local.clock import Clock as RouterClock
@@ -77,55 +75,16 @@ class DeviceClock(RouterClock):
     def passed(self, seconds: float) -> None:
         self._time.now += max(0.0, seconds)
 
-    def channel(self, channel: Any) -> Any:
-        return _Channel(channel, self) if isinstance(channel, paramiko.Channel) else channel
+    def heard(
+        self, arrived: threading.Event, seconds: float, channel: tuple[int, int], *, typed: int = 0, read: int = 0
+    ) -> bool:
+        def never() -> bool:
+            return self._silence.at_rest(channel, typed=typed, read=read, now=self.now())
 
-    def at_rest(self, channel: _Channel) -> bool:
-        return self._silence.at_rest(channel.key, typed=channel.typed, read=channel.read, now=self.now())
-
-
-class _Channel:
-    """A channel to the CLI or SFTP whose time-outs go by the clock of its device."""
-
-    def __init__(self, channel: paramiko.Channel, clock: DeviceClock) -> None:
-        self._channel, self._clock = channel, clock
-        self._timeout = channel.gettimeout() or 0.0
-        sock: Any = channel.get_transport().sock
-        self.key = sock.getsockname()[1], channel.remote_chanid
-        self.typed = self.read = 0
-        channel.settimeout(_TURN)
-
-    def settimeout(self, seconds: float) -> None:
-        self._timeout = seconds
-
-    def sendall(self, data: bytes) -> None:
-        self._channel.settimeout(_LONGEST)
-        self._channel.sendall(data)
-        self._channel.settimeout(_TURN)
-        self.typed += len(data)
-
-    def send(self, data: bytes) -> int:
-        self.sendall(data)
-        return len(data)
-
-    def recv(self, size: int) -> bytes:
-        got: list[bytes] = []
-
-        def came() -> bool:
-            try:
-                got.append(self._channel.recv(size))
-            except TimeoutError:
-                return False
+        if _either(lambda: arrived.wait(_TURN), never, f"channel {channel}"):
             return True
-
-        if not _either(came, lambda: self._clock.at_rest(self), "the CLI"):
-            self._clock.passed(self._timeout)
-            raise TimeoutError
-        self.read += len(got[0])
-        return got[0]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._channel, name)
+        self.passed(seconds)
+        return arrived.is_set()
 
 
 def _either(true: Callable[[], bool], never: Callable[[], bool], what: str) -> bool:
@@ -232,13 +191,9 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def logged(of: str = "agent") -> Iterator[list[logging.LogRecord]]:
-    """What the logger *of* and those below it log inside the block from INFO on, behind the context filter.
-
-    What paramiko logs of our own connections is left out: it comes from threads of its own.
-    """
+    """What the logger *of* and those below it log inside the block from INFO on, behind the context filter."""
     handler, logger = _Kept(), logging.getLogger(of)
     handler.addFilter(agent.ContextFilter())
-    handler.addFilter(lambda record: record.name != "agent.ssh.paramiko")
     before = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)

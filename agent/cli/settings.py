@@ -30,7 +30,7 @@ from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
 from agent.remedy.notices.folder import read
 from agent.remedy.notices.notice import Notice
-from agent.ssh.connection import jump_host
+from agent.ssh.settings.config import jump_host
 
 T = TypeVar("T")
 

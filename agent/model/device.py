@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -89,6 +90,20 @@ class HostKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a server asks for at the login besides a password, such as a one-time code; *text* is its own prompt.
+
+    Attributes:
+        device: how messages call who asks.
+        echo: whether the answer may be seen while it is typed.
+    """
+
+    device: str
+    text: str
+    echo: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """What is needed to open a NETCONF session.
 
@@ -103,6 +118,8 @@ class Device:
         keepalive: seconds between SSH keepalives; 0 for none.
         jump: the SSH host to go through, itself a device (port 22); it is never sent this device's password.
         ssh_config: an OpenSSH client configuration; None means ``~/.ssh/config`` where it exists.
+        ask: asks a person what the login wants besides the password, and gives the answer, or None; called in the
+            thread that connects. Without it such a question ends the login.
         use_agent: whether ssh-agent and the user's default keys are offered where neither key nor password is given.
     """
 
@@ -123,6 +140,7 @@ class Device:
     legacy_ssh: bool = False
     keepalive: int = 30
     label: str | None = None
+    ask: Callable[[Question], str | None] | None = field(default=None, repr=False, compare=False)
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
 
     def __post_init__(self) -> None:

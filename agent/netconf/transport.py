@@ -1,8 +1,8 @@
-"""NETCONF over SSH on ncclient's session, without its waits.
+"""NETCONF over SSH as an ncclient session, without ncclient's waits and without a thread.
 
 ncclient's session thread looks at its send queue once in 100 ms, so every rpc waits for that tick. The session here
-writes when it is told to, reads when there is something to read, and is an ncclient session in every other respect: an
-ncclient ``Manager`` can be put over it.
+writes when it is told to, is told what comes by the event loop of all connections, and is an ncclient session in every
+other respect: an ncclient ``Manager`` can be put over it.
 """
 
 from __future__ import annotations
@@ -15,28 +15,26 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
-import paramiko
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.logging_ import SessionLoggerAdapter
 from ncclient.operations.errors import OperationError
 from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
-from ncclient.transport.ssh import SSHSession
+from ncclient.transport.session import Session as NcclientSession
 
 from agent.model.device import Device
-from agent.model.errors import AgentError, ConnectError, ProtocolError
+from agent.model.errors import AgentError, ConnectError, ProtocolError, ReplyTimeout, SessionLost
 from agent.netconf.framing import FrameReader, frame
 from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
 from agent.netconf.trace import Tap
+from agent.ssh.channel import Channel
 from agent.ssh.connection import Connection, Deadline, open_ssh
 from agent.ssh.peer import Service
 
 log = logging.getLogger(__name__)
 _ncclient_log = logging.getLogger("ncclient.transport.ssh")
 
-_READ = 1 << 18
-_CLOSE_WAIT = 5.0
 _SESSION_LIMIT = "the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there"
 _REPLY = qname(NETCONF_NS, "rpc-reply")
 _REMEMBERED = 1000
@@ -53,23 +51,27 @@ class _Shown:
     id: str | None = None
 
 
-class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
-    """An ncclient SSH session that writes on :meth:`send` and hands every read on at once."""
+class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no types
+    """An ncclient session that writes on :meth:`send` and hands on at once what comes."""
 
     def __init__(self, device: Device, tap: Tap | None = None) -> None:
         self._tap = tap
         self._listed: Capabilities | None = None
-        super().__init__(DefaultDeviceHandler({"name": "default"}))
-        self.parser = None  # a FrameReader is, and ncclient's would keep this session alive with itself
+        handler = DefaultDeviceHandler({"name": "default"})
+        super().__init__(Capabilities(handler.get_capabilities()))
+        self._device_handler = handler
         self._shown = _Shown(device.host)
         self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
         self._device = device
         self._frames = FrameReader()
         self._writing = threading.Lock()
+        self._taking = threading.RLock()
+        self._ended = False
+        self._closing = threading.Event()
         self._connection: Connection | None = None
         self._host = device.host
         self._base: int = NetconfBase.BASE_10
-        self._channel: paramiko.Channel | None = None
+        self._channel: Channel | None = None
         self._greeted = threading.Event()
         self._refused: Exception | None = None
         self._answered: deque[str | None] = deque(maxlen=_REMEMBERED)
@@ -86,40 +88,40 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         with ExitStack() as undo:
             self._connection = open_ssh(device, deadline, Service.NETCONF)
             undo.callback(self.close)
-            self._transport = self._connection.transport
-            self.use(self._subsystem(deadline))
+            self.use(self._subsystem(self._connection, deadline))
             self._exchange_hellos(deadline)
             undo.pop_all()
 
-    def use(self, channel: paramiko.Channel) -> None:
+    @property
+    def connection(self) -> Connection | None:
+        """The SSH connection below it; None before it is open."""
+        return self._connection
+
+    def use(self, channel: Channel) -> None:
         """Speak over *channel* from now on."""
         self._channel, self._connected = channel, True
 
-    def _subsystem(self, deadline: Deadline) -> paramiko.Channel:
+    def _subsystem(self, connection: Connection, deadline: Deadline) -> Channel:
         device = self._device
         try:
-            channel = self._transport.open_session(timeout=deadline.left())
-            channel.settimeout(deadline.left())
-            channel.invoke_subsystem("netconf")
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            if not self._transport.is_active():
-                raise self._ended_early() from error
+            return connection.channel(
+                subsystem="netconf", seconds=deadline.left(), timeout=device.timeout, receive=self.received
+            )
+        except SessionLost as error:
+            raise self._ended_early() from error
+        except (ConnectError, ReplyTimeout) as error:
             raise ConnectError(
-                f"{device.address} answers SSH, but has no netconf subsystem: {error}",
+                f"{device.address} answers SSH, but has no netconf subsystem: {error.message}",
                 device=device.name,
                 hint="configure 'netconf-yang agent ssh' and 'ssh server netconf' on the router, or check --port",
             ) from error
-        # A peer that stops reading must not hold the writer for ever; the reader takes the same time-out as a pause.
-        channel.settimeout(device.timeout)
-        return channel
 
     def _exchange_hellos(self, deadline: Deadline) -> None:
         device = self._device
         try:
-            self.send(_hello())
+            self._write(_hello())
         except TransportError as error:
             raise self._ended_early() from error
-        self.start()
         answered = device.clock.wait(self._greeted, deadline.left())
         refused, self._refused = self._refused, None
         if isinstance(refused, ProtocolError):
@@ -159,38 +161,39 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         Raises:
             ncclient.transport.errors.TransportError: the session is closed or the peer does not read.
         """
+        self._write(message, chunked=self._base == NetconfBase.BASE_11, session_id=self._id)
+
+    def _write(self, message: str, *, chunked: bool = False, session_id: str | None = None) -> None:
+        """Our hello is not chunked, and of no session yet, though the device's may have come by now."""
         channel = self._channel
         if not self.connected or channel is None:
             raise TransportError("Not connected to NETCONF server")
         if self._tap is not None:
-            self._tap.sent(message, self._id)
-        data = frame(message.encode(), chunked=self._base == NetconfBase.BASE_11)
+            self._tap.sent(message, session_id)
+        data = frame(message.encode(), chunked=chunked)
         try:
             with self._writing:
                 channel.sendall(data)
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            self._connected = False  # known here before the reader's thread gets to know it
+        except (EOFError, OSError) as error:
+            self._connected = False
             said = str(error) or "the connection ended"
             raise TransportError(f"the message could not be written: {said}") from error
 
-    def run(self) -> None:
-        """Read until the end; whatever ends it is delivered to everyone who waits for a reply."""
+    def received(self, data: bytes) -> None:
+        """Take what came, in the loop's thread; nothing at the end, which is told to everyone who waits for a reply."""
+        with self._taking:
+            self._received(data)
+
+    def _received(self, data: bytes) -> None:
+        if self._ended:
+            return
         try:
-            while not self._closing.is_set():
-                channel = self._channel
-                if channel is None:
-                    break
-                try:
-                    data = channel.recv(_READ)
-                except TimeoutError:
-                    continue
-                if not data:
-                    break
-                self._take(data)
-            # Also where this side ends it: what is unanswered by now will not be answered any more.
-            raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
+            if not data or self._closing.is_set():
+                # Also where this side ends it: what is unanswered by now will not be answered any more.
+                raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
+            self._take(data)
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
-            self._connected = False
+            self._ended, self._connected = True, False
             if not self._greeted.is_set():
                 self._refused = error
                 self._greeted.set()
@@ -254,14 +257,15 @@ class DirectSession(SSHSession):  # type: ignore[misc] # ncclient has no types
         self._answered.append(message_id)
 
     def close(self) -> None:
-        """End the session and its thread, within a bound; closing again does nothing."""
+        """End the session; closing again does nothing."""
         self._closing.set()
         self._connected = False
         if self._connection is not None:
             self._connection.close()
-        if self.is_alive() and self is not threading.current_thread():
-            self.join(_CLOSE_WAIT)
-        self._channel = None
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
+            self.received(b"")
 
 
 @cache

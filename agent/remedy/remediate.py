@@ -21,7 +21,7 @@ from agent.remedy.apply import apply, failed
 from agent.remedy.lease.lease import Lease
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
-from agent.ssh.identity import addresses
+from agent.ssh.settings.identity import addresses
 from agent.xr.cli.sshport import Ssh
 
 SAFEGUARDS = "safeguards"

@@ -3,43 +3,48 @@
 from __future__ import annotations
 
 import getpass
-import io
 import logging
 import os
+import shlex
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, TypeVar
 
-import paramiko
-from paramiko.packet import Packetizer
-from paramiko.pkey import UnknownKeyType
+import asyncssh
 
-from agent.model.address import Endpoint
-from agent.model.device import Device, HostKeys, Secret
-from agent.model.errors import ConnectError, InputError, SSHAuthenticationError, TransportError
-from agent.model.local.files import read_start
-from agent.ssh.hostkeys import HostKeyCheck
+from agent.model.device import Device
+from agent.model.errors import (
+    AgentError,
+    ConnectError,
+    ReplyTimeout,
+    SessionLost,
+    SSHAuthenticationError,
+    TransportError,
+)
+from agent.model.masking.text import neutralise
+from agent.ssh.channel import Channel
+from agent.ssh.login import METHODS, Login
+from agent.ssh.loop import EventLoop, event_loop
+from agent.ssh.negotiation import nothing_in_common, offered, signatures
 from agent.ssh.peer import Service, not_forwarded, of_jump
+from agent.ssh.settings.config import Settings, settings
 
 log = logging.getLogger(__name__)
-# What ends a connection is raised by its name; without a handler Python prints paramiko's errors to stderr besides.
-_paramiko_log = logging.getLogger("agent.ssh.paramiko")
-_paramiko_log.addHandler(logging.NullHandler())
 
-E = TypeVar("E", bound=BaseException)
+T = TypeVar("T")
 
-_CLOSE_WAIT = 5.0
-_FIRST_WORDS = 256
-_LARGEST_CONFIG = 1 << 20
-_DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
-_KEY = "publickey"
 _NOT_SSH = "; or the port is not SSH's"
 _LIMIT_WORDS = (b"rate limit", b"exceeded")  # "Exceeded MaxStartups" is OpenSSH's, which jump hosts run
+_UNBOUNDED = 2**31 - 1
+_NO_RECORDS: tuple[tuple[()], ...] = ((),) * 7
+_NEVER = 2.0**31
+_WIDTH, _HEIGHT = 511, 1000
+_WINDOW = 2**21
+_MOST_SAID = 4096
 
 
 class Deadline:
@@ -54,406 +59,359 @@ class Deadline:
         """Seconds left, at least a millisecond so that a socket never turns non-blocking."""
         return max(0.001, self._end - self._clock())
 
-
-class _Socket(socket.socket):
-    """A TCP connection that keeps the first that the peer said, by which a refusal differs from another protocol."""
-
-    heard = b""
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        data = super().recv(bufsize, flags)
-        if len(self.heard) < _FIRST_WORDS:
-            self.heard += data[:_FIRST_WORDS]
-        return data
-
-
-class _Packets(Packetizer):
-    """paramiko's packets without a thread for the time-out of the handshake, which is waited for by a deadline."""
-
-    def start_handshake(self, timeout: float) -> None:
-        pass
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What passes in the block is not counted."""
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self._end += self._clock() - begun
 
 
 class Connection:
-    """An authenticated SSH transport with everything below it: socket and jump hosts end with it."""
+    """An authenticated connection with everything below it: socket and jump hosts end with it.
 
-    def __init__(self, transport: paramiko.Transport, below: ExitStack) -> None:
-        self.transport = transport
+    Attributes:
+        login: what was said on the way to it.
+    """
+
+    def __init__(self, device: Device, ssh: asyncssh.SSHClientConnection, login: Login, below: ExitStack) -> None:
+        self._device, self.ssh, self.login = device, ssh, login
+        self._loop = event_loop()
         self._below = below
+        self._port = (ssh.get_extra_info("sockname") or ("", 0))[1]
+        self._opened = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was when last heard of."""
+        return not self.login.ended
+
+    def channel(
+        self,
+        *,
+        seconds: float,
+        timeout: float,
+        subsystem: str | None = None,
+        receive: Callable[[bytes], None] | None = None,
+    ) -> Channel:
+        """A channel to *subsystem*, else to a shell at a terminal of 511 columns, opened within *seconds*.
+
+        Arguments:
+            timeout, receive: as of :class:`agent.ssh.channel.Channel`.
+
+        Raises:
+            ConnectError: the server refuses it.
+            SessionLost, ReplyTimeout: the connection has ended, or gives no answer.
+        """
+        made: list[Channel] = []
+
+        def session() -> Channel:
+            key = self._port, self._numbered()
+            made.append(Channel(self._loop, key, clock=self._device.clock, timeout=timeout, receive=receive))
+            return made[-1]
+
+        terminal: dict[str, Any] = {"term_type": "vt100", "term_size": (_WIDTH, _HEIGHT)} if not subsystem else {}
+        try:
+            self.run(
+                self.ssh.create_session(
+                    session, subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal
+                ),
+                seconds,
+            )
+        except BaseException:
+            for channel in made:
+                channel.close()
+            raise
+        return made[0]
+
+    def run(self, coroutine: Awaitable[T], seconds: float) -> T:
+        """The result of *coroutine* on this connection, within *seconds*.
+
+        Raises:
+            ConnectError: the server refuses what it asks for.
+            SessionLost, ReplyTimeout: the connection has ended, or gives no answer.
+        """
+        device = self._device
+        try:
+            return self._loop.run(coroutine, lambda done: self._in_time(done, seconds))
+        except TimeoutError as error:
+            raise ReplyTimeout(f"no answer within {seconds:g} s", device=device.name) from error
+        except asyncssh.ChannelOpenError as error:
+            if not self.alive or error.reason == "SSH connection closed":
+                raise SessionLost("the connection ended", device=device.name, hint="connect again") from error
+            raise ConnectError(f"it was refused: {error.reason}", device=device.name) from error
+        except (asyncssh.DisconnectError, EOFError, OSError) as error:
+            raise SessionLost("the connection ended", device=device.name, hint="connect again") from error
+
+    def _in_time(self, done: threading.Event, seconds: float) -> bool:
+        return self._device.clock.heard(done, seconds, (self._port, max(0, self._opened - 1)))
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Have something of this connection's called in the loop's thread."""
+        self._loop.soon(function)
+
+    def sftp(self, seconds: float) -> asyncssh.SFTPClient:
+        """SFTP on a channel of its own; errors as of :meth:`run`."""
+        self._numbered()
+        return self.run(self.ssh.start_sftp_client(), seconds)
+
+    def _numbered(self) -> int:
+        """How many channels there were before."""
+        self._opened += 1
+        return self._opened - 1
 
     def close(self) -> None:
         """Close at once and for good; closing again does nothing."""
-        _close(self.transport)
+        self._loop.soon(self.ssh.abort)
         self._below.close()
 
 
 def open_ssh(device: Device, deadline: Deadline, service: Service) -> Connection:
     """Connect, check the host key, log in; *service* is what for, which decides what a failure advises.
 
-    Raises:
-        ConnectError, HostKeyError, SSHAuthenticationError: by what failed.
-        InputError: an SSH configuration or key file that cannot be read.
-    """
-    settings = replace(_settings(device), service=service)
-    with ExitStack() as undo:
-        sock = _socket(settings, deadline, undo)
-        undo.callback(sock.close)
-        transport = _handshake(settings, sock, deadline)
-        undo.callback(_close, transport)
-        shown = transport.get_remote_server_key()
-        settings.check.verify(shown.get_name(), shown.asbytes())
-        with _named(settings):
-            _authenticate(settings, transport, deadline)
-        if device.keepalive:
-            transport.set_keepalive(device.keepalive)
-        return Connection(transport, undo.pop_all())
-
-
-def _close(transport: paramiko.Transport) -> None:
-    """Close without paramiko's wait: its reader polls every 100 ms, and wakes at once when the socket is shut.
-
-    No cycle is left of it: of a fleet's sessions hundreds would pile up, 70 kB each, before the collector finds them.
-    """
-    sock = transport.sock
-    if isinstance(sock, socket.socket):
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            log.debug("the socket was shut already")
-    transport.close()
-    # close() returns at once where the peer hung up first, with the thread still on its way out.
-    if transport.is_alive() and transport is not threading.current_thread():
-        transport.join(_CLOSE_WAIT)
-    if not transport.is_alive():
-        transport.saved_exception = None
-        vars(transport).pop("_handler_table", None)  # its values are bound to the transport, and its thread is gone
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """A device after the SSH configuration was applied."""
-
-    device: Device
-    host: str
-    port: int
-    username: str
-    key_files: tuple[Path, ...]
-    proxy_command: str | None
-    check: HostKeyCheck
-    service: Service = Service.NETCONF
-
-
-def _settings(device: Device) -> _Settings:
-    config = _ssh_config(device)
-    host, port = config.get("hostname", device.host), device.port
-    keys = [device.key_file] if device.key_file else [Path(name) for name in config.get("identityfile", [])]
-    files = config.get("userknownhostsfile", "").split()
-    jump = config.get("proxyjump")
-    if device.jump is None and jump and jump.lower() != "none":
-        device = replace(device, jump=jump_host(jump, device.host_keys, device.ssh_config))
-    return _Settings(
-        device=device,
-        host=host,
-        port=port,
-        username=device.username or config.get("user") or getpass.getuser(),
-        key_files=tuple(key.expanduser() for key in keys),
-        proxy_command=config.get("proxycommand") if device.jump is None else None,
-        check=HostKeyCheck(
-            device.host_keys, host, port, device=device.name, file=Path(files[0]).expanduser() if files else None
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where a connection goes, and through what: a jump host, else a ProxyCommand, else directly."""
-
-    host: str
-    port: int
-    jump: Device | None = None
-    proxy_command: str | None = None
-
-
-def destination(device: Device) -> Destination:
-    """What the SSH configuration makes of *device*'s address.
+    The login has ``device.login_timeout`` of its own, which *deadline* does not count.
 
     Raises:
-        InputError: an SSH configuration that cannot be read.
+        ConnectError, HostKeyError, SSHNegotiationError, SSHAuthenticationError: by what failed.
+        InputError: an SSH configuration or key file that cannot be used.
     """
-    settings = _settings(device)
-    return Destination(settings.host, settings.port, settings.device.jump, settings.proxy_command)
+    return _Opening(device, deadline, service).connection()
 
 
-def jump_host(text: str, host_keys: HostKeys, ssh_config: Path | None = None) -> Device:
-    """The jump host ``[user@]host[:port]`` as a device on port 22; a list is a chain, the last one nearest the target.
+class _Opening:
+    """One connection on its way."""
 
-    Raises:
-        InputError: a part of *text* is something else.
-    """
-    first, _, last = text.rpartition(",")
-    try:
-        hop = Endpoint.parse(last.strip())
-    except InputError as error:
-        raise InputError(f"the jump host: {error.message}", hint=error.hint) from error
-    outer = jump_host(first, host_keys, ssh_config) if first else None
-    return Device(
-        host=hop.host,
-        port=hop.port or 22,
-        username=hop.user,
-        host_keys=replace(host_keys, pinned=None),
-        jump=outer,
-        ssh_config=ssh_config,
-    )
+    def __init__(self, device: Device, deadline: Deadline, service: Service) -> None:
+        self._settings: Settings = settings(device)
+        self._device, self._service, self._deadline = self._settings.device, service, deadline
+        self._loop: EventLoop = event_loop()
+        self._algorithms = offered(self._settings)
+        self._login = Login(self._settings, service)
+        self._stderr: IO[bytes] | None = None
 
+    def connection(self) -> Connection:
+        with ExitStack() as undo:
+            way = self._way(undo)
+            ssh = self._reached(way)
+            return Connection(self._device, ssh, self._login, undo.pop_all())
 
-def _ssh_config(device: Device) -> dict[str, Any]:
-    path = device.ssh_config or Path("~/.ssh/config").expanduser()
-    if device.ssh_config is None and not os.path.lexists(path):
-        return {}
-    hint = "name an OpenSSH client configuration with --ssh-config"
-    data = read_start(path, _LARGEST_CONFIG + 1, hint=hint)
-    if len(data) > _LARGEST_CONFIG:
-        raise InputError(f"{path}: larger than 1 MiB", hint=hint)
-    try:
-        config = paramiko.SSHConfig()
-        config.parse(io.StringIO(data.decode("utf-8")))
-        return dict(config.lookup(device.host))
-    except (ValueError, paramiko.SSHException) as error:
-        raise InputError(f"{path}: {error}", hint=hint) from error
+    # --- below SSH -----------------------------------------------------------------------------------------------
 
+    def _way(self, undo: ExitStack) -> dict[str, Any]:
+        """What asyncssh goes by: a jump host, a command, or a socket."""
+        device, options = self._device, self._settings
+        if device.jump is not None:
+            try:
+                outer = open_ssh(device.jump, self._deadline, Service.JUMP)
+            except TransportError as error:
+                raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
+            undo.callback(outer.close)
+            return {"tunnel": outer.ssh}
+        if options.proxy_command:
+            # As ssh(1) does: the user's shell, replaced by the command. asyncssh takes its stderr for SSH's own bytes.
+            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))
+            shell = os.environ.get("SHELL") or "/bin/sh"
+            command = f"exec 2>{shlex.quote(self._stderr.name)}; exec {options.proxy_command}"
+            return {"proxy_command": [shell, "-c", command]}
+        return {"sock": self._socket()}
 
-def _socket(settings: _Settings, deadline: Deadline, undo: ExitStack) -> Any:
-    device = settings.device
-    if device.jump is not None:
+    def _socket(self) -> socket.socket:
+        device, service = self._device, self._service
         try:
-            outer = open_ssh(device.jump, deadline, Service.JUMP)
-        except TransportError as error:
-            raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
-        undo.callback(outer.close)
-        with _named(settings, f"through the jump host {device.jump.name}"):
-            return outer.transport.open_channel(
-                "direct-tcpip", (settings.host, settings.port), ("127.0.0.1", 0), timeout=deadline.left()
-            )
-    if settings.proxy_command:
-        with _named(settings, "through ProxyCommand"):
-            return paramiko.ProxyCommand(settings.proxy_command)
-    try:
-        sock = socket.create_connection((settings.host, settings.port), timeout=deadline.left())
-    except socket.gaierror as error:
-        raise ConnectError(
-            f"its name cannot be resolved: {error.strerror}",
-            device=device.name,
-            hint="check the name, or give the address",
-        ) from error
-    except TimeoutError as error:
-        raise ConnectError(
-            f"no answer from {device.address} within {deadline.seconds:g} s",
-            device=device.name,
-            hint=settings.service.unanswered,
-        ) from error
-    except OSError as error:
-        # Where the reset comes before connect() returns, it is connect() that fails by it.
-        reset = isinstance(error, (ConnectionResetError, ConnectionAbortedError))
-        raise ConnectError(
-            f"{device.address}: {error.strerror or error}",
-            device=device.name,
-            hint=f"{settings.service.limit}{_NOT_SSH}" if reset else settings.service.unreachable(device),
-            rate_limited=reset,
-        ) from error
-    # Without it Nagle's algorithm and delayed ACK cost 40 ms at several points of the SSH handshake.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return _Socket(fileno=sock.detach())
-
-
-def _handshake(settings: _Settings, sock: Any, deadline: Deadline) -> paramiko.Transport:
-    with _named(settings), _refused_early(settings, sock):
-        transport = paramiko.Transport(sock, packetizer_class=_Packets)
-        transport.set_log_channel(_paramiko_log.name)
-        transport.banner_timeout = transport.handshake_timeout = deadline.left()
-        transport.auth_timeout = transport.channel_timeout = deadline.left()
-        options = transport.get_security_options()
-        options.key_types = settings.check.algorithms(options.key_types)
-        # As OpenSSH does since 10.0; and paramiko compares the MACs of the others byte by byte, in Python.
-        options.ciphers = sorted(options.ciphers, key=lambda name: "-gcm@" not in name)
-        try:
-            ended = threading.Event()
-            transport.start_client(event=ended)  # its own time-out goes by the wall clock, which may be set back
-            in_time = settings.device.clock.wait(ended, deadline.left(), message="handshake")
-            if not transport.is_active():
-                raise transport.get_exception() or paramiko.SSHException("the negotiation failed")
-            if not in_time:
-                raise ConnectError(
-                    f"{settings.device.address}: the SSH handshake did not end within {deadline.seconds:g} s",
-                    device=settings.device.name,
-                    hint="it is busy or hangs; try again, or give a longer --open-timeout",
-                )
-        except BaseException:
-            _close(transport)
-            raise
-        return transport
-
-
-@contextmanager
-def _named(settings: _Settings, via: str = "") -> Iterator[None]:
-    """Give every failure of paramiko its name in the error tree."""
-    device, service = settings.device, settings.service
-    where = f"{device.address} {via}".strip()
-    try:
-        yield
-    except paramiko.AuthenticationException as error:
-        raise SSHAuthenticationError(
-            f"{service.who} refused the login: {error}",
-            device=device.name,
-            hint=service.login,
-            refused=True,
-        ) from error
-    except paramiko.ChannelException as error:
-        hint = not_forwarded(error.code, service, device)
-        raise ConnectError(f"{where}: {error.text}", device=device.name, hint=hint) from error
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        said = str(error) or type(error).__name__
-        hint = f"check the connection to it {via}" if via else service.unreachable(device)
-        raise ConnectError(f"{where}: SSH failed: {said}", device=device.name, hint=hint) from error
-
-
-@contextmanager
-def _refused_early(settings: _Settings, sock: Any) -> Iterator[None]:
-    """Tell how a device refuses one more SSH session, a reset or no banner, from a port that is not SSH's.
-
-    From the login on nothing counts as such a refusal: a password is not sent twice.
-    """
-    device, service = settings.device, settings.service
-    proxied = "; or the ProxyCommand failed" if settings.proxy_command else ""
-    try:
-        yield
-    except (paramiko.SSHException, EOFError, OSError) as error:
-        said = str(error) or type(error).__name__
-        heard = getattr(sock, "heard", b"")
-        if "banner" in said.lower():
-            limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
+            sock = socket.create_connection((self._settings.host, self._settings.port), timeout=self._deadline.left())
+        except socket.gaierror as error:
             raise ConnectError(
-                f"{device.address} sent no SSH banner: {said}",
+                f"its name cannot be resolved: {error.strerror}",
+                device=device.name,
+                hint="check the name, or give the address",
+            ) from error
+        except TimeoutError as error:
+            raise ConnectError(
+                f"no answer from {device.address} within {self._deadline.seconds:g} s",
+                device=device.name,
+                hint=service.unanswered,
+            ) from error
+        except OSError as error:
+            # Where the reset comes before connect() returns, it is connect() that fails by it.
+            reset = isinstance(error, (ConnectionResetError, ConnectionAbortedError))
+            raise ConnectError(
+                f"{device.address}: {error.strerror or error}",
+                device=device.name,
+                hint=f"{service.limit}{_NOT_SSH}" if reset else service.unreachable(device),
+                rate_limited=reset,
+            ) from error
+        sock.setblocking(False)
+        return sock
+
+    # --- SSH -----------------------------------------------------------------------------------------------------
+
+    def _options(self) -> dict[str, Any]:
+        """What asyncssh would find for itself, in files and in the environment, is given to it here: as nothing."""
+        return dict(
+            config=None,
+            username=self._settings.username,
+            client_factory=lambda login=self._login: login,
+            known_hosts=_NO_RECORDS,
+            client_keys=None,
+            agent_path=None,
+            x509_trusted_certs=None,
+            gss_host=None,
+            host_based_auth=False,
+            preferred_auth=METHODS,
+            signature_algs=signatures(self._device),
+            compression_algs=["none"],
+            connect_timeout=None,
+            login_timeout=0,
+            keepalive_interval=self._device.keepalive,
+            keepalive_count_max=_UNBOUNDED,
+            rekey_seconds=_NEVER,
+            **self._algorithms,
+        )
+
+    def _reached(self, way: dict[str, Any]) -> asyncssh.SSHClientConnection:
+        done = threading.Event()
+        sock = way.get("sock")
+        try:
+            with _somebody(self._settings.username):
+                return self._loop.run(self._connect(way, done), self._waited, done)
+        except TimeoutError as error:
+            raise self._late() from error
+        except asyncssh.ChannelOpenError as error:
+            jump = self._device.jump
+            hint = not_forwarded(error.code, self._service, self._device)
+            where = f"{self._device.address} through the jump host {jump.name if jump else ''}".strip()
+            raise ConnectError(f"{where}: {error.reason}", device=self._device.name, hint=hint) from error
+        except (asyncssh.Error, EOFError, OSError, ValueError, UnicodeError) as error:
+            failure = self._failure(error)
+            raise failure from (None if isinstance(failure, SSHAuthenticationError) else error)
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
+
+    async def _connect(self, way: dict[str, Any], done: threading.Event) -> asyncssh.SSHClientConnection:
+        try:
+            return await asyncssh.connect(self._settings.host, self._settings.port, **self._options(), **way)
+        finally:
+            await self._login.ended_asking()
+            done.set()
+            self._login.news.set()
+
+    def _waited(self, done: threading.Event) -> bool:
+        """Wait until it is open or has failed: for the handshake, then, by a time of its own, for the login."""
+        login, clock = self._login, self._device.clock
+        while not login.begun and not done.is_set():
+            if not clock.wait(login.news, self._deadline.left(), message="handshake"):
+                return False
+            login.news.clear()
+        with self._deadline.stopped():
+            own = Deadline(self._device.login_timeout, clock=clock.now)
+            while not done.is_set():
+                if login.question is not None:
+                    with own.stopped():
+                        self._ask()
+                elif not clock.wait(login.news, own.left(), message="login"):
+                    return False
+                login.news.clear()
+        return True
+
+    def _ask(self) -> None:
+        """Have a person answer what the server asks."""
+        asked, self._login.question = self._login.question, None
+        if asked is None:
+            return
+        question, answered = asked
+        answer = None
+        try:
+            answer = self._device.ask(question) if self._device.ask else None
+        finally:
+            self._loop.soon(answered, answer)
+
+    # --- failures ------------------------------------------------------------------------------------------------
+
+    def _late(self) -> AgentError:
+        device = self._device
+        if self._login.begun:
+            return SSHAuthenticationError(
+                f"{self._service.who} gave no answer to the login within {device.login_timeout:g} s",
+                device=device.name,
+                hint="its AAA server is slow or down; give a longer --login-timeout",
+            )
+        return ConnectError(
+            f"{device.address}: the SSH handshake did not end within {self._deadline.seconds:g} s",
+            device=device.name,
+            hint="it is busy or hangs; try again, or give a longer --open-timeout",
+        )
+
+    def _failure(self, error: Exception) -> AgentError:
+        """What *error* of asyncssh's means here."""
+        device, login, service = self._device, self._login, self._service
+        said = _said(error)
+        if login.refused is not None:
+            return login.refused
+        if login.begun:
+            return login.failure(said)
+        if login.offer is not None:
+            common = nothing_in_common(login.offer, self._algorithms, device, service)
+            if common is not None:
+                return common
+        return self._refused_early(error, said)
+
+    def _refused_early(self, error: Exception, said: str) -> ConnectError:
+        """Tell how a device refuses one more SSH session, a reset or no banner, from a port that is not SSH's.
+
+        From the login on nothing counts as such a refusal: a password is not sent twice.
+        """
+        device, service, heard = self._device, self._service, self._login.heard
+        via, proxied = f" through the jump host {device.jump.name}" if device.jump else "", ""
+        if self._settings.proxy_command:
+            via, proxied = " through ProxyCommand", "; or the ProxyCommand failed"
+            said = f"{said}; the command says: {self._command_says()}"
+        if self._login.offer is None:
+            limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
+            return ConnectError(
+                f"{device.address}{via} sent no SSH banner: {said}",
                 device=device.name,
                 hint=f"{service.limit}{_NOT_SSH}{proxied}"
                 if limited
                 else f"it speaks another protocol: {service.unreachable(device)}",
                 rate_limited=limited,
-            ) from error
-        if not isinstance(error, (EOFError, ConnectionError)):
-            raise
-        raise ConnectError(
-            f"{device.address}: the SSH handshake failed: {said}",
+            )
+        ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, ConnectionError))
+        return ConnectError(
+            f"{device.address}{via}: the SSH handshake failed: {said}",
             device=device.name,
-            hint=f"{service.limit}{proxied}",
-            rate_limited=True,
-        ) from error
+            hint=f"{service.limit}{proxied}" if ended else service.unreachable(device),
+            rate_limited=ended,
+        )
+
+    def _command_says(self) -> str:
+        """The last line that the ProxyCommand wrote to its stderr."""
+        lines = self._stderr.read(_MOST_SAID).decode("utf-8", "replace").split("\n") if self._stderr else []
+        return next((neutralise(line).strip() for line in reversed(lines) if line.strip()), "nothing")
 
 
-def _authenticate(settings: _Settings, transport: paramiko.Transport, deadline: Deadline) -> None:
-    """Offer keys, then the password; a key that is accepted in part (key *and* password wanted) goes on to what the
-    device still wants."""
-    transport.auth_timeout = deadline.left()
-    wanted, refused = _offer_keys(settings, transport)
-    if transport.is_authenticated():
-        return
-    password = settings.device.password
-    if password is not None:
-        try:
-            further = transport.auth_password(settings.username, password.reveal())
-        except (paramiko.SSHException, EOFError, OSError) as error:
-            raise _forgetting(error) from None
-        if further:
-            raise _accepted_in_part(settings, ["a key", "the password"] if wanted else ["the password"], further)
-        return
-    if wanted:
-        raise _accepted_in_part(settings, ["a key"], wanted)
-    raise SSHAuthenticationError(
-        f"{settings.service.who} accepted no key of {settings.username}"
-        if refused
-        else "there is no key and no password",
-        device=settings.device.name,
-        hint=settings.service.key,
-        refused=refused is not None,
-    ) from refused
+def _said(error: Exception) -> str:
+    text = error.reason if isinstance(error, asyncssh.DisconnectError | asyncssh.ChannelOpenError) else str(error)
+    return text or type(error).__name__
 
 
-def _offer_keys(
-    settings: _Settings, transport: paramiko.Transport
-) -> tuple[list[str], paramiko.AuthenticationException | None]:
-    """What is wanted besides a key that was accepted in part, and the refusal of the last key that was not."""
-    wanted: list[str] = []
-    refused: paramiko.AuthenticationException | None = None
-    with closing(_keys(settings)) as keys:
-        for key in keys:
-            try:
-                wanted = transport.auth_publickey(settings.username, key)
-                if _KEY not in wanted:
-                    break
-            except paramiko.BadAuthenticationType as error:
-                refused = error
-                break
-            except paramiko.AuthenticationException as error:
-                refused = error
-                if not transport.is_active():
-                    raise
-    return wanted, refused
+_naming = threading.Lock()
 
 
-def _accepted_in_part(settings: _Settings, given: list[str], wanted: list[str]) -> SSHAuthenticationError:
-    """What the device took, and what it wants besides, by the names of RFC 4252 section 5."""
-    if settings.service is Service.JUMP:
-        hint = settings.service.key
-    elif "a key" not in given and _KEY in wanted:
-        hint = "give a key with --key, or load one into ssh-agent"
-    elif "the password" not in given and {"password", "keyboard-interactive"} & set(wanted):
-        hint = "give the password as well: --password-env, --password-file or --ask-password"
-    elif _KEY in wanted:
-        hint = "give the other key with --key, or load it into ssh-agent"
-    else:
-        hint = "it cannot be given here: let this user log in with a key, a password or both"
-    taken = f"{settings.service.who} accepted {' and '.join(given)} of {settings.username}"
-    return SSHAuthenticationError(
-        f"{taken}, and wants {', '.join(wanted)} as well",
-        device=settings.device.name,
-        hint=hint,
-    )
-
-
-def _forgetting(error: E) -> E:
-    """*error* without the frames it came through and the errors below it: their local variables hold a secret."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _keys(settings: _Settings) -> Generator[paramiko.PKey, None, None]:
-    device = settings.device
-    for path in settings.key_files:
-        explicit = device.key_file is not None
-        if explicit or path.exists():
-            yield from _load(path, device.key_passphrase, required=explicit)
-    if device.key_file is not None or not device.use_agent or device.password is not None:
-        return
-    if os.environ.get("SSH_AUTH_SOCK"):
-        agent = paramiko.Agent()
-        try:
-            yield from agent.get_keys()
-        finally:
-            agent.close()
-    for name in _DEFAULT_KEYS:
-        path = Path("~/.ssh", name).expanduser()
-        if path.exists():
-            yield from _load(path, device.key_passphrase, required=False)
-
-
-def _load(path: Path, passphrase: Secret | None, *, required: bool) -> Iterator[paramiko.PKey]:
-    # The stubs ask for str; cryptography, to which paramiko hands it on, takes bytes only.
-    load: Any = paramiko.PKey.from_path
+@contextmanager
+def _somebody(username: str) -> Iterator[None]:
+    """asyncssh asks for the name of the user here, which a process without a passwd entry has not: any will do."""
     try:
-        yield load(str(path), passphrase.reveal().encode() if passphrase else None)
-    except (OSError, ValueError, TypeError, paramiko.SSHException, UnknownKeyType) as error:
-        if required:
-            raise InputError(
-                f"{path}: the key cannot be used: {error}", hint="check file and passphrase"
-            ) from _forgetting(error)
-        log.info("%s: passed over, the key cannot be used: %s", path, type(error).__name__)
+        getpass.getuser()
+    except (KeyError, OSError):
+        with _naming:
+            os.environ["LOGNAME"] = username
+            try:
+                yield
+            finally:
+                del os.environ["LOGNAME"]
+    else:
+        yield

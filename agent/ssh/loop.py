@@ -1,4 +1,4 @@
-"""One event loop in one thread, on which every SSH connection of the process lives; other threads wait for what it does."""
+"""One event loop in one thread for every SSH connection of the process; other threads wait for what it does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,11 +23,12 @@ class EventLoop:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_unexpected)
+        self._loop.set_default_executor(ThreadPoolExecutor(1, "xr-agent-ssh-options"))
         threading.Thread(target=self._loop.run_forever, name="xr-agent-ssh", daemon=True).start()
 
     def run(
         self,
-        coroutine: Coroutine[Any, Any, T],
+        coroutine: Awaitable[T],
         ended: Callable[[threading.Event], bool],
         done: threading.Event | None = None,
     ) -> T:
@@ -63,26 +65,30 @@ class EventLoop:
         self._loop.call_soon_threadsafe(function, *arguments)
 
 
-_shared: EventLoop | None = None
-_making = threading.Lock()
+class _Shared:
+    """The loop of this process; a child of it has no thread of its parent, and begins one of its own."""
+
+    def __init__(self) -> None:
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._making = threading.Lock()
+        self._loop: EventLoop | None = None
+
+    def get(self) -> EventLoop:
+        with self._making:
+            if self._loop is None:
+                self._loop = EventLoop()
+            return self._loop
+
+
+_shared = _Shared()
 
 
 def event_loop() -> EventLoop:
     """The loop of this process, begun when first asked for."""
-    global _shared
-    with _making:
-        if _shared is None:
-            _shared = EventLoop()
-        return _shared
-
-
-def _forked() -> None:
-    """A child process has no thread of its parent: it begins a loop of its own."""
-    global _shared, _making
-    _shared, _making = None, threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forked)
+    return _shared.get()
 
 
 def _unexpected(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -71,7 +71,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 @contextmanager
 def loggers_restored() -> Iterator[None]:
     """Levels and handlers as they were: the command sets them for a whole process."""
-    names = ("", "agent", "agent.ssh.paramiko", "paramiko", "ncclient", "asyncssh")
+    names = ("", "agent", "paramiko", "ncclient", "asyncssh")
     levels = {name: logging.getLogger(name).level for name in names}
     handlers = list(logging.getLogger().handlers)
     yield

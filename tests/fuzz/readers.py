@@ -43,7 +43,7 @@ from agent.remedy.notices.folder import read as read_notice
 from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
-from agent.ssh.hostkeys import KnownHosts
+from agent.ssh.settings.hostkeys import KnownHosts
 from agent.xr import authentication as certificate
 from agent.xr import callhome, httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport

@@ -8,7 +8,7 @@ import pytest
 
 import agent
 from agent.model.address import Endpoint, valid_host
-from agent.ssh.connection import jump_host
+from agent.ssh.settings.config import jump_host
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,7 @@ def speaking(words: bytes) -> Iterator[int]:
 
 def test_a_cipher_that_authenticates_by_itself_is_preferred(lab: Lab) -> None:
     with lab.below(lab.add()) as (_, transport):
-        ssh = transport.transport
-        # paramiko has them from 3.5 on.
-        known = [cipher for cipher in ssh.get_security_options().ciphers if cipher.endswith("-gcm@openssh.com")]
-        assert ssh.remote_cipher == (known[0] if known else "aes128-ctr")
+        assert transport.connection.ssh.get_extra_info("send_cipher") == "aes128-gcm@openssh.com"
 
 
 class Told(RouterClock):
@@ -71,8 +68,9 @@ def test_a_peer_that_stops_in_the_middle_of_the_handshake_is_given_up_at_the_tim
                 peer.sendall(b"SSH-2.0-Hangs\r\n")
                 peer.recv(4096)
                 clock.silent.set()
-                while peer.recv(4096):
-                    pass
+                with suppress(ConnectionError):
+                    while peer.recv(4096):
+                        pass
 
         thread = threading.Thread(target=serve)
         thread.start()

@@ -15,8 +15,8 @@ import pytest
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
 from agent.model.local.files import read_start
-from agent.ssh import hostkeys
-from agent.ssh.hostkeys import HostKeyCheck, fingerprint
+from agent.ssh.settings import hostkeys
+from agent.ssh.settings.hostkeys import HostKeyCheck, fingerprint
 
 ED, RSA = "ssh-ed25519", "ssh-rsa"
 KEY, OTHER = b"\0\0\0\x0bssh-ed25519" + b"k" * 36, b"\0\0\0\x0bssh-ed25519" + b"o" * 36

@@ -12,8 +12,8 @@ import pytest
 import agent
 from agent.model.device import Device as Target
 from agent.simulator import Device, Fault, FaultKind
-from agent.ssh.connection import jump_host as parsed
 from agent.ssh.peer import Service, not_forwarded
+from agent.ssh.settings.config import jump_host as parsed
 from tests.netconf.test_connect import speaking
 from tests.support import Lab
 

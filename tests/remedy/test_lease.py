@@ -27,7 +27,7 @@ from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
 from agent.remedy.lease import lease as module
 from agent.remedy.lease.lease import Lease
-from agent.ssh.identity import addresses
+from agent.ssh.settings.identity import addresses
 
 ONE = ("192.0.2.1:830",)
 CHANGE = Unfinished(

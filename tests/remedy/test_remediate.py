@@ -17,7 +17,7 @@ from agent.model.unfinished import Memory, Unfinished
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
 from agent.simulator import Device, Fault, FaultKind
-from agent.ssh.identity import addresses
+from agent.ssh.settings.identity import addresses
 from tests.support import Clock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}

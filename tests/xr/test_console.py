@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from typing import Any
 
@@ -838,17 +837,6 @@ def test_a_name_that_the_cli_would_not_take_as_one_is_refused(routers: Routers, 
         with pytest.raises(InputError):
             console.authenticate(name, ANCHOR)
     assert router.typed == ["terminal length 0", "terminal width 0"]
-
-
-def test_nothing_of_netmiko_stays_behind(routers: Routers) -> None:
-    router = routers.add(commands={AUTHENTICATE: plain})
-    netmiko = logging.getLogger("netmiko")
-    with router.ssh() as ssh:
-        ssh.console()
-        before = list(netmiko.filters)
-        ssh.console().close()
-        ssh.console().authenticate("Trustpool", ANCHOR)
-    assert len(netmiko.filters) < len(before)
 
 
 # --- import, copy, remove --------------------------------------------------------------------------------------------

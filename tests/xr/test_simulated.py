@@ -129,7 +129,7 @@ def test_nothing_that_is_typed_or_printed_is_logged(lab: Lab, caplog: pytest.Log
         ssh.console().show("show version")
     for said in (ANCHOR.pem.splitlines()[1], "show version", "Cisco IOS XR Software", "crypto ca authenticate"):
         assert said not in caplog.text
-    assert "agent.ssh.paramiko" in {record.name for record in caplog.records}
+    assert "asyncssh" in {record.name for record in caplog.records}
 
 
 def test_a_router_that_limits_new_sessions_is_waited_for_at_the_cli_too(lab: Lab, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,41 +37,39 @@ class Line:
     def __init__(self, answers: dict[str, list[str | float]], prompt: str = f"\n{STEM}#") -> None:
         self.typed: list[str] = []
         self.now = 0.0
-        self.remote_conn = None
+        self.ended = False
         first: list[str | float] = [prompt]
         self.answers = {"terminal length 0": first, "terminal width 0": first, **answers}
         self.coming: list[str | float] = [prompt]
 
-    def write_channel(self, text: str) -> None:
-        for line in text.splitlines():
+    def sendall(self, data: bytes) -> None:
+        for line in data.decode().splitlines():
             self.typed.append(line)
             self.coming += [f"{line}\n", *self.answers.get(line, [])]
 
-    def receive(self, wait: float) -> str:
-        """As the driver's: what comes within *wait* seconds."""
+    def recv(self, wait: float) -> bytes:
+        """What comes within *wait* seconds."""
         while self.coming and isinstance(pause := self.coming[0], float):
             spent = min(wait, pause)
             self.now += spent
             wait -= spent
             self.coming[:1] = [pause - spent] if pause > spent else []
             if pause > spent:
-                return ""
+                return b""
         if self.coming:
-            return str(self.coming.pop(0))
+            return str(self.coming.pop(0)).encode()
         self.now += wait
-        return ""
+        return b""
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Nothing more is typed."""
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[Line], Terminal]:
+def opened() -> Callable[[Line], Terminal]:
     def make(line: Line) -> Terminal:
-        monkeypatch.setattr(terminal, "open_channel", lambda *_: None)
-        monkeypatch.setattr(terminal, "driver_class", lambda: lambda *_: line)
-        transport: Any = None
-        return Terminal(transport, device="router", timeout=60.0, clock=LineClock(line))
+        connection: Any = SimpleNamespace(channel=lambda **_: line)
+        return Terminal(connection, device="router", timeout=60.0, clock=LineClock(line))
 
     return make
 

@@ -76,7 +76,7 @@ class Target:
         Raises:
             InputError: a secret cannot be read, or a value cannot be used; the error names the router.
         """
-        from agent.ssh.connection import jump_host
+        from agent.ssh.settings.config import jump_host
 
         password, passphrase = self.password or reach.password, self.key_passphrase or reach.key_passphrase
         jump = self.jump or reach.jump

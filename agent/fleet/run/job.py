@@ -32,7 +32,7 @@ from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
-from agent.ssh.identity import addresses
+from agent.ssh.settings.identity import addresses
 from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import time
 from threading import Event
-from typing import TypeVar
-
-Channel = TypeVar("Channel")
 
 
 class Clock:
@@ -22,10 +19,14 @@ class Clock:
 
     def wait(self, answered: Event, seconds: float, session: str | None = None, message: str = "hello") -> bool:
         """Wait for an answer; whether it came: to the rpc with that message-id in that session, else to a new
-        connection: its ``handshake``, its ``hello``."""
+        connection: its ``handshake``, its ``login``, its ``hello``."""
         del session, message  # for a clock that asks the router
         return answered.wait(max(0.0, seconds))
 
-    def channel(self, channel: Channel) -> Channel:
-        """An SSH channel whose own time-outs go by this clock."""
-        return channel
+    def heard(self, arrived: Event, seconds: float, channel: tuple[int, int], *, typed: int = 0, read: int = 0) -> bool:
+        """Wait for what comes on the SSH channel of that number on the connection from that port; whether it came.
+
+        By then *typed* bytes were sent on it and *read* bytes taken from it.
+        """
+        del channel, typed, read  # for a clock that asks the router
+        return arrived.wait(max(0.0, seconds))

@@ -160,7 +160,7 @@ class Lease:
         told: Told = _nobody,
         kept: Kept = _nobody,
     ) -> Waits[Self]:
-        """Hold the router of these *addresses* alone (see :func:`agent.ssh.identity.addresses`), as soon as its
+        """Hold the router of these *addresses* (:func:`agent.ssh.settings.identity.addresses`) alone, as soon as its
         holder is done: however long that takes, since whoever ended holds nothing.
 
         *told* is given whom it waits for, each time that is somebody else. *kept* is told each change that is begun,

@@ -18,7 +18,7 @@ from agent.xr.cli.prompts import offers_yes_or_no, surely_asks
 from agent.xr.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from paramiko import Transport
+    from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Console:
 
     def __init__(
         self,
-        transport: Transport,
+        connection: Connection,
         *,
         device: str,
         timeout: float = 60.0,
@@ -85,7 +85,7 @@ class Console:
     ) -> None:
         self.device = device
         self._timeout = timeout
-        self._cli = Terminal(transport, device=device, timeout=timeout, tap=tap, clock=clock)
+        self._cli = Terminal(connection, device=device, timeout=timeout, tap=tap, clock=clock)
 
     @property
     def alive(self) -> bool:

@@ -15,11 +15,8 @@ from agent.model.errors import AgentError, Interrupted, SessionLost
 from agent.model.outcome import Waiting
 from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
 from agent.netconf.trace import Channel, Tap, Trace
-from agent.ssh.channel import has_ended
 
 if TYPE_CHECKING:
-    from paramiko import Transport
-
     from agent.ssh.connection import Connection
     from agent.ssh.sftp import Files
     from agent.xr.cli.console import Console
@@ -119,7 +116,7 @@ class Ssh:
         if self._console is not None:
             self._console.close()
         device = self.device
-        return Console(self._transport(), device=device.name, timeout=device.timeout, tap=self._tap, clock=device.clock)
+        return Console(self._open(), device=device.name, timeout=device.timeout, tap=self._tap, clock=device.clock)
 
     def _new_files(self) -> Files:
         from agent.ssh.sftp import Files
@@ -127,13 +124,13 @@ class Ssh:
         if self._files is not None:
             self._files.close()
         device = self.device
-        return Files(self._transport(), device=device.name, timeout=device.timeout, clock=device.clock)
+        return Files(self._open(), device=device.name, timeout=device.timeout)
 
-    def _transport(self) -> Transport:
-        return completed(self._opened(), self.policy).transport
+    def _open(self) -> Connection:
+        return completed(self._opened(), self.policy)
 
     def _opened(self) -> Waits[Connection]:
-        if self._connection is not None and not self._connection.transport.is_active():
+        if self._connection is not None and not self._connection.alive:
             self.close()
         if self._connection is None:
             with self._remembered("SSH"):
@@ -170,7 +167,7 @@ class Ssh:
         try:
             return make()
         except SessionLost:
-            if before is None or not has_ended(before.transport):
+            if before is None or before.alive:
                 raise
             self.close()
             return make()

@@ -1,30 +1,23 @@
-"""A CLI session as text: what is typed, and what comes back up to a prompt or a question; netmiko underneath.
-
-The SSH transport comes authenticated, its host key checked as NETCONF's; netmiko's own connect is never used, since
-its defaults accept unknown host keys.
-"""
+"""A CLI session as text: what is typed, and what comes back up to a prompt or a question."""
 
 from __future__ import annotations
 
 import codecs
 import logging
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from agent.model.errors import AgentError, ConsoleError, ReplyTimeout, SessionLost
+from agent.model.errors import AgentError, ConnectError, ConsoleError, ReplyTimeout, SessionLost
 from agent.model.local.clock import Clock
 from agent.netconf.trace import Tap
-from agent.ssh.channel import close_channel, has_ended, open_channel
 from agent.ssh.connection import Deadline
 from agent.xr.cli.listening import Listener, Said, Stop, one_line
 from agent.xr.cli.prompts import Prompts
 
 if TYPE_CHECKING:
-    from paramiko import Channel, Transport
+    from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +25,12 @@ IDLE = 2.0
 """Seconds without a further character after which a line that may be a question is taken for one, and a prompt that
 something was printed over is asked for again."""
 
-_importing = threading.Lock()
 _OPEN_WAIT = 30.0
 _SETTLE_WAIT = 5.0
 _LINE_END_WAIT = 0.1
-_WIDTH, _HEIGHT = 511, 1000
 LARGEST = 16 * 2**20
-_AT_ONCE = 2**20
 _OVER = 0.001
+_LINE_END = re.compile(r"\r{1,3}\n|\n\r|\r")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\x1b[=>78]|\x07")
 _CONTROL_BEGUN = re.compile(r"\x1b(?:\[[0-9;?]{0,20})?\Z")
 
@@ -54,7 +45,7 @@ class Terminal:
 
     def __init__(
         self,
-        transport: Transport,
+        connection: Connection,
         *,
         device: str,
         timeout: float = 60.0,
@@ -66,16 +57,13 @@ class Terminal:
         self.device = device
         self.timeout = timeout
         self._clock = clock or Clock()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = self._head = ""
         self.prompts = Prompts()
         wait = min(timeout, _OPEN_WAIT)
         try:
-            _import_netmiko()
-            with self._mapped("being opened"):
-                self._driver = driver_class()(open_channel(transport, _shell, wait, self._clock), timeout)
-        except SessionLost as error:
-            if has_ended(transport):
-                raise
+            self._channel = connection.channel(seconds=wait, timeout=timeout)
+        except (ConnectError, ReplyTimeout) as error:
             raise ConsoleError(
                 "the router gives no CLI over SSH", device=device, hint="on the router: ssh server v2, and line default"
             ) from error
@@ -88,8 +76,7 @@ class Terminal:
     @property
     def alive(self) -> bool:
         """Whether the session was alive when last heard of."""
-        channel = self._driver.remote_conn
-        return channel is not None and not channel.closed and not channel.eof_received
+        return not self._channel.ended
 
     def write(self, text: str) -> None:
         """Type *text*.
@@ -100,7 +87,7 @@ class Terminal:
         if self._tap is not None:
             self._tap.sent(text.removesuffix("\n"))
         with self._mapped("being typed to"):
-            self._driver.write_channel(text)
+            self._channel.sendall(text.encode())
 
     def drain(self) -> None:
         """Throw away what came unasked, such as log lines.
@@ -201,7 +188,7 @@ class Terminal:
     def close(self) -> None:
         """End the CLI session; the SSH connection stays. Never raises."""
         self._tell()
-        self._driver.end()
+        self._channel.close()
 
     def _prepare(self, wait: float) -> None:
         """Learn the prompt from the answer to a command: a banner may look like one."""
@@ -222,13 +209,23 @@ class Terminal:
     def _receive(self, wait: float) -> str:
         """What comes within *wait* seconds; nothing where nothing does."""
         with self._mapped("being read"):
-            said: str = self._driver.receive(wait)
+            said = self._decoded(self._channel.recv(wait))
+            while said.endswith("\r"):  # half a line end; the rest follows at once, or there is none
+                more = self._decoded(self._channel.recv(_LINE_END_WAIT))
+                if not more:
+                    break
+                said += more
+        said = _LINE_END.sub("\n", said)
         if self._tap is not None:
             self._untold += said
         said = self._begun + said
         begun = _CONTROL_BEGUN.search(said)
         self._begun = begun.group() if begun else ""
         return _CONTROL.sub("", said.removesuffix(self._begun))
+
+    def _decoded(self, data: bytes) -> str:
+        """A character may come in two parts."""
+        return self._decoder.decode(data)
 
     def _tell(self) -> None:
         """Let the trace know what came, as a whole: a piece may end in the middle of what is to be masked."""
@@ -238,101 +235,10 @@ class Terminal:
 
     @contextmanager
     def _mapped(self, doing: str) -> Iterator[None]:
-        """Give every failure of netmiko and paramiko its name in the error tree."""
-        from netmiko.exceptions import NetmikoBaseException
-        from paramiko import SSHException
-
+        """Give the end of the session its name in the error tree."""
         try:
             yield
-        except (NetmikoBaseException, SSHException, EOFError, OSError) as error:
+        except (EOFError, OSError) as error:
             raise SessionLost(
                 f"the CLI session ended while {doing}", device=self.device, hint="connect again"
             ) from error
-
-
-def _shell(channel: Channel) -> None:
-    channel.get_pty(term="vt100", width=_WIDTH, height=_HEIGHT)
-    channel.invoke_shell()
-
-
-def _import_netmiko() -> None:
-    """Import netmiko in one thread only: its modules import each other in a circle, which breaks in two at once."""
-    with _importing:
-        import netmiko  # noqa: F401 - what is wanted of it is imported where it is used
-
-
-@cache
-def channel_class() -> Callable[[Channel, float], Any]:
-    """netmiko's channel, but woken by what comes; netmiko itself looks every 10 ms."""
-    from netmiko.channel import SSHChannel
-    from netmiko.exceptions import ReadException
-
-    class Waiting(SSHChannel):
-        def __init__(self, conn: Channel, timeout: float) -> None:
-            super().__init__(conn, "utf-8")
-            self._conn, self._timeout = conn, timeout
-            # A character may come in two parts.
-            self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-            self.wait = 0.0
-
-        def write_channel(self, out_data: str) -> None:
-            self._conn.settimeout(self._timeout)
-            super().write_channel(out_data)
-
-        def read_channel(self) -> str:
-            # Only the first of netmiko's reads waits; it looks again where a line end came in half.
-            wait, self.wait = self.wait, 0.0
-            self._conn.settimeout(max(wait, 0.001))
-            try:
-                data = self._conn.recv(65536)
-            except TimeoutError:
-                return ""
-            if not data:
-                raise ReadException("the router closed the channel")
-            while len(data) < _AT_ONCE and self._conn.recv_ready():
-                data += self._conn.recv(65536)
-            return self._decoder.decode(data)
-
-    return Waiting
-
-
-@cache
-def driver_class() -> Callable[[Channel, float], Any]:
-    """netmiko's IOS XR driver on a channel that is open already; importing netmiko takes 0.2 s."""
-    from netmiko.cisco.cisco_xr import CiscoXrSSH
-
-    class Driver(CiscoXrSSH):
-        """What netmiko knows of reading and typing; connecting, preparing and logging are not its part here.
-
-        netmiko's own ``read_channel`` and ``write_channel`` log all that passes, secrets of the configuration included.
-        """
-
-        remote_conn_pre = None
-
-        def __init__(self, channel: Channel, timeout: float) -> None:
-            super().__init__(host="router", auto_connect=False, fast_cli=True)
-            self.remote_conn = self._opened = channel
-            self.channel = self._waiting = channel_class()(channel, timeout)
-
-        def receive(self, wait: float) -> str:
-            self._waiting.wait = wait
-            said = self._waiting.read_channel()
-            while said.endswith("\r"):  # half a line end; the rest follows at once, or there is none
-                self._waiting.wait = _LINE_END_WAIT
-                more = self._waiting.read_channel()
-                if not more:
-                    break
-                said += more
-            return self.normalize_linefeeds(said)
-
-        def write_channel(self, out_data: str) -> None:
-            self._waiting.write_channel(out_data)
-
-        def end(self) -> None:
-            close_channel(self._opened)
-            self.disconnect()  # takes netmiko's filter off its logger
-
-        def cleanup(self, command: str = "") -> None:
-            """Nothing is typed at the end: it would wait for answers."""
-
-    return Driver

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.model.device import Device
-from agent.ssh.connection import destination
+from agent.ssh.settings.config import destination
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 

@@ -77,6 +77,15 @@ class HostKeyCheck:
             )
         self._store(kind, blob)
 
+    @property
+    def authorities(self) -> bool:
+        """Whether a certificate authority is on record for the host."""
+        return False
+
+    def verify_authority(self, kind: str, blob: bytes) -> None:
+        """Accept the authority of a host certificate, or refuse it."""
+        raise HostKeyError(f"its certificate's authority {kind} {fingerprint(blob)} is not known", device=self._device)
+
     def _changed(self, kind: str, shown: str) -> HostKeyError:
         return HostKeyError(
             f"its host key changed: {kind} {shown} is not the key in {self._file}",

@@ -1,0 +1,355 @@
+"""Logging in: each method that a server offers by its rules, and why it was not taken.
+
+A password goes to the method ``password`` (RFC 4252 section 8), else to a round of ``keyboard-interactive`` (RFC 4256)
+that asks for a password alone, unseen. It is given once: a server that wants it again has refused it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import asyncssh
+
+from agent.model.device import Question
+from agent.model.errors import AgentError, SSHAuthenticationError
+from agent.model.masking.text import neutralise
+from agent.ssh.negotiation import Offer, offer
+from agent.ssh.peer import Service
+from agent.ssh.settings import keys
+from agent.ssh.settings.config import Settings
+
+log = logging.getLogger(__name__)
+
+_KEY, _PASSWORD, _KEYBOARD = "publickey", "password", "keyboard-interactive"
+METHODS = (_KEY, _PASSWORD, _KEYBOARD)
+"""Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
+_MOST_HEARD = 1 << 16
+_MOST_SAID = 2000
+_NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
+_SHA2 = (b"rsa-sha2-256", b"rsa-sha2-512")
+_ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
+# "(current) UNIX password:" begins the dialog by which an expired one is changed.
+_ASKS_ANOTHER = re.compile(
+    r"\bnew\b|\bagain\b|re-?(?:enter|type)|\bcurrent\b|\bold\b|chang|confirm|verif|one.?time|\botp\b|pass ?code|\bpin\b"
+    r"|token|\bcode\b|challenge|response|secur\w* ?(?:id|code)|enable|\bnext\b|\bkey\b",
+    re.IGNORECASE,
+)
+_OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
+_EXPIRED = re.compile(r"expired|new password|must change|change (?:your|the) password|\(current\)", re.IGNORECASE)
+_LOCKED = re.compile(
+    r"lock(?:ed)?[ -]?out|\b(?:account|user)\b.{0,40}\b(?:locked|disabled|suspended|blocked)|\bis locked\b"
+    r"|temporarily locked",
+    re.IGNORECASE,
+)
+
+
+class Login(asyncssh.SSHClient):
+    """asyncssh's questions of one connection, answered in the loop's thread; what came of them is for the caller's.
+
+    Attributes:
+        begun: whether the host key is accepted, from when on the time is the login's.
+        news: set whenever the caller should look: the login has begun, a question waits, the connection has ended.
+        question: what a person is asked, and who takes the answer in the loop's thread.
+        offer: what the server said before the key exchange.
+        methods: the login methods that it offered first, those of :data:`METHODS`.
+        refused: why the host key, or a key file, is not taken.
+    """
+
+    def __init__(self, settings: Settings, service: Service) -> None:
+        self._settings, self._service = settings, service
+        self._connection: Any = None
+        self._heard = b""
+        self._keys: AsyncIterator[asyncssh.SSHKeyPair] | None = None
+        self._pair: asyncssh.SSHKeyPair | None = None
+        self._signed = False
+        self._offered = 0  # keys
+        self._waiting_for: str | None = "none"  # the method by which something was sent and is not answered yet
+        self._given: list[str] = []  # what was sent
+        self._taken: list[str] = []  # what of it was accepted in part
+        self._wanted: tuple[str, ...] = ()
+        self._password_sent = self._keyboard_tried = False
+        self._unanswered: str | None = None
+        self._expired = False
+        self._said = ""
+        self.begun = self.ended = False
+        self.news = threading.Event()
+        self.question: tuple[Question, Callable[[str | None], None]] | None = None
+        self.offer: Offer | None = None
+        self.methods: tuple[str, ...] = ()
+        self.refused: AgentError | None = None
+
+    # --- the connection ------------------------------------------------------------------------------------------
+
+    def connection_made(self, conn: Any) -> None:
+        """Listen to what the server says in the clear, of which asyncssh tells nothing."""
+        self._connection = conn
+        receive = conn.data_received
+
+        def listened(data: bytes, datatype: Any = None) -> None:
+            self._heard += data
+            self.offer = offer(self._heard)
+            if (self.offer is not None and self.offer.algorithms) or len(self._heard) > _MOST_HEARD:
+                del conn.data_received
+            receive(data, datatype)
+
+        conn.data_received = listened
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended, by whomever."""
+        self.ended = True
+        self._connection = None
+        self.news.set()
+
+    @property
+    def heard(self) -> bytes:
+        """The first bytes of the connection."""
+        return self._heard
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """Whether the host key is the one on record."""
+        return self._judged(lambda: self._settings.check.verify(key.get_algorithm(), key.public_data))
+
+    def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """Whether a certificate authority on record vouches for the host key."""
+        return self._judged(lambda: self._settings.check.verify_authority(key.get_algorithm(), key.public_data))
+
+    def _judged(self, judge: Callable[[], None]) -> bool:
+        try:
+            judge()
+        except AgentError as error:
+            self.refused = error
+            return False
+        self.begun = True
+        self.news.set()
+        return True
+
+    # --- the methods ---------------------------------------------------------------------------------------------
+
+    async def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        """The next key; what it has signed for and was not enough was accepted in part."""
+        self._answered()
+        if self._keys is None:
+            self._keys = keys.key_pairs(self._settings)
+        try:
+            self._pair = await anext(self._keys, None)
+        except AgentError as error:
+            self.refused, self._pair = error, None
+        if self._pair is not None:
+            self._offered += 1
+            self._prepare(self._pair)
+            self._waiting_for = _KEY
+        return self._pair
+
+    def password_auth_requested(self) -> str | None:
+        """The password, once."""
+        self._answered()
+        password = self._settings.device.password
+        if password is None or self._password_sent:
+            return None
+        self._sends(_PASSWORD)
+        return password.reveal()
+
+    def kbdint_auth_requested(self) -> str | None:
+        """Begin a dialog where there is anything to answer it with."""
+        self._answered()
+        device = self._settings.device
+        useful = (device.password is not None and not self._password_sent) or device.ask is not None
+        if not useful or self._keyboard_tried:
+            return None
+        self._keyboard_tried = True
+        self._waiting_for = "dialog"
+        return ""
+
+    async def kbdint_challenge_received(
+        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[str] | None:
+        """Answers to one round; None where it asks for what is not there, which ends the method."""
+        self._hears(f"{name}\n{instructions}\n{' '.join(text for text, _ in prompts)}")
+        if not prompts:
+            return []
+        password = self._settings.device.password
+        if len(prompts) == 1 and password is not None and not self._password_sent and asks_password(*prompts[0]):
+            self._sends(_KEYBOARD)
+            return [password.reveal()]
+        self._unanswered = " ".join(text.strip() for text, _ in prompts)
+        if self._settings.device.ask is None:
+            return None
+        answers = [await self._asked(text, echo) for text, echo in prompts]
+        given = [answer for answer in answers if answer is not None]
+        if len(given) < len(prompts):
+            return None
+        self._unanswered = None
+        self._waiting_for = _KEYBOARD
+        self._given.append(_KEYBOARD)
+        return given
+
+    def password_change_requested(self, prompt: str, lang: str) -> Any:
+        """The server wants a new password, which is nothing to be decided here."""
+        self._hears(prompt)
+        self._expired = True
+        return NotImplemented
+
+    def auth_banner_received(self, msg: str, lang: str) -> None:
+        """What the server shows before the login; some say there that an account is locked."""
+        self._hears(msg)
+
+    def auth_completed(self) -> None:
+        """Logged in; a key that did it is offered first from now on."""
+        if self._pair is not None and self._signed:
+            keys.accepted(self._pair)
+
+    async def ended_asking(self) -> None:
+        """Give back what asking for keys holds, such as the connection to ssh-agent."""
+        close = getattr(self._keys, "aclose", None)
+        if close is not None:
+            await close()
+
+    def _prepare(self, pair: asyncssh.SSHKeyPair) -> None:
+        """See when *pair* signs, which asyncssh has it do only for a server that would take it.
+
+        A server that does not say by what an RSA key may sign is given SHA-2, but where legacy algorithms are allowed.
+        """
+        self._signed = False
+        beyond: Any = getattr(pair, "sign_async", None)  # ssh-agent's
+
+        async def signed(data: bytes) -> bytes:
+            self._signed = True
+            if _KEY not in self._given[-1:]:
+                self._given.append(_KEY)
+            made: bytes = await beyond(data) if beyond is not None else pair.sign(data)
+            return made
+
+        vars(pair)["sign_async"] = signed
+        if pair.algorithm == b"ssh-rsa" and not self._settings.device.legacy_ssh:
+            pair.sig_algorithms = _SHA2
+            pair.set_sig_algorithm(_SHA2[-1])
+
+    def _sends(self, method: str) -> None:
+        self._password_sent = True
+        self._waiting_for = method
+        self._given.append(method)
+
+    def _answered(self) -> None:
+        """asyncssh asks for the next method: what was sent last has been answered, and not by success."""
+        method, self._waiting_for = self._waiting_for, None
+        left = tuple(self._connection.get_server_auth_methods()) if self._connection is not None else ()
+        if method == "none":
+            self.methods = left
+        elif (method == _KEY and self._signed) or (method in (_PASSWORD, _KEYBOARD) and method not in left):
+            self._taken.append(_name(method))
+            self._wanted, self._given = left, []
+            self._password_sent = self._keyboard_tried = False
+        self._signed = False
+
+    async def _asked(self, text: str, echo: bool) -> str | None:
+        """What a person answers, asked in the thread that waits for the login."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[str | None] = loop.create_future()
+        question = Question(self._settings.device.name, neutralise(text).strip(), echo)
+
+        def answered(given: str | None) -> None:
+            if not answer.done():
+                answer.set_result(given)
+
+        self.question = question, answered
+        self.news.set()
+        return await answer
+
+    def _hears(self, text: str) -> None:
+        self._said = f"{self._said}\n{text}"[-_MOST_SAID:]
+        self._expired = self._expired or _EXPIRED.search(text) is not None
+
+    # --- what came of it -----------------------------------------------------------------------------------------
+
+    def failure(self, reason: str) -> AgentError:
+        """Why the login failed, where the server said *reason* at last."""
+        if self.refused is not None:
+            return self.refused
+        device, who, user = self._settings.device, self._service.who, self._settings.username
+        given = bool(self._given)
+        locked = _LOCKED.search(f"{self._said}\n{reason}")
+        if locked:
+            line = next(line for line in f"{self._said}\n{reason}".splitlines() if _LOCKED.search(line))
+            return self._error(
+                f"{who} refused the login: {user} is locked out, it says: {neutralise(line).strip()}",
+                "unlock the account at the router or the AAA server before anything is tried again",
+                refused=True,
+            )
+        if self._expired:
+            return self._error(
+                f"{who} refused the login: the password of {user} has expired, or has to be changed",
+                "log in by hand and change it, or ask whoever keeps the AAA server",
+                refused=given,
+            )
+        if self._taken and not given:
+            return self._accepted_in_part()
+        if self._given:
+            # Otherwise asyncssh would have asked on: what the server wants now is none of METHODS.
+            other = self._waiting_for is not None and reason.startswith(_NO_MORE)
+            enough = ", or not enough: it wants what cannot be given here" if other else _because(reason)
+            return self._error(
+                f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{enough}",
+                self._service.login,
+                refused=True,
+            )
+        if self._unanswered is not None:
+            return self._error(
+                f"{who} asks at the login: {neutralise(self._unanswered)}",
+                "it is not answered with the password; give one HOST at a terminal, where it is asked, or a user that "
+                "logs in by key or password alone"
+                if device.ask is None
+                else "it was not answered",
+            )
+        if self._offered:
+            return self._error(f"{who} accepted no key of {user}{_because(reason)}", self._key_hint(), refused=True)
+        if self.methods and device.password is not None and not {_PASSWORD, _KEYBOARD} & set(self.methods):
+            return self._error(f"{who} takes no password, only {', '.join(self.methods)}", self._service.key)
+        return self._error("there is no key and no password", self._service.key)
+
+    def _key_hint(self) -> str:
+        if self._offered > 1:
+            return f"{self._service.key}; {self._offered} keys were offered: name the right one, or set IdentitiesOnly"
+        return self._service.key
+
+    def _accepted_in_part(self) -> SSHAuthenticationError:
+        """What the server took, and what it wants besides, by the names of RFC 4252 section 5."""
+        wanted, taken = self._wanted, list(dict.fromkeys(self._taken))
+        if self._service is Service.JUMP:
+            hint = self._service.key
+        elif "a key" not in taken and _KEY in wanted:
+            hint = "give a key with --key, or load one into ssh-agent"
+        elif "the password" not in taken and {_PASSWORD, _KEYBOARD} & set(wanted):
+            hint = "give the password as well: --password-env, --password-file or --ask-password"
+        elif _KEY in wanted:
+            hint = "give the other key with --key, or load it into ssh-agent"
+        else:
+            hint = "it cannot be given here: let this user log in with a key, a password or both"
+        return self._error(
+            f"{self._service.who} accepted {' and '.join(taken)} of {self._settings.username}, and wants "
+            f"{', '.join(wanted) or 'more'} as well",
+            hint,
+        )
+
+    def _error(self, message: str, hint: str | None, *, refused: bool = False) -> SSHAuthenticationError:
+        return SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+
+
+def asks_password(prompt: str, echo: bool) -> bool:
+    """Whether a prompt of keyboard-interactive asks for the user's password, and for nothing else."""
+    text = _OF_WHOM.sub("", prompt)
+    return not echo and _ASKS.search(text) is not None and _ASKS_ANOTHER.search(text) is None
+
+
+def _name(method: str) -> str:
+    return "a key" if method == _KEY else "the password"
+
+
+def _because(reason: str) -> str:
+    """What the server said when it ended the connection, if that says anything."""
+    said = neutralise(reason).strip()
+    return f"; it said: {said}" if said and not said.startswith((_NO_MORE, "Connection lost")) else ""
