@@ -63,37 +63,29 @@ class MethodPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What an SSH server offers before anybody logs in (RFC 4253 sections 4.2 and 7.1), names as on the wire.
+class SSHServer:
+    """What an SSH server offers (RFC 4253 section 7.1), names as on the wire, and what is taken of it.
 
     Attributes:
-        version: its identification, such as ``SSH-2.0-Cisco-2.0``; banner: the lines ahead of it.
-        ciphers, macs: those for what is sent to it; those for what it sends are the same in every server that is known.
+        version: its identification, such as ``SSH-2.0-Cisco-2.0``.
+        kex, host_algorithms, ciphers, macs: those for what it sends.
+        taken: the first of ours that it has, in the same order; fewer where there is none of a kind.
     """
 
     version: str
-    banner: tuple[str, ...] = ()
     kex: tuple[str, ...] = ()
-    host_keys: tuple[str, ...] = ()
+    host_algorithms: tuple[str, ...] = ()
     ciphers: tuple[str, ...] = ()
     macs: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
-    """What an open SSH connection stands on; None where that is not known.
+class HostKey:
+    """The host key that the device showed, and that was accepted."""
 
-    Attributes:
-        host_key, fingerprint: of the key that the device showed, and that was accepted.
-        login: the method by which the login succeeded, by its name on the wire.
-    """
-
-    host_key: str
+    algorithm: str
     fingerprint: str
-    kex: str | None = None
-    cipher: str | None = None
-    mac: str | None = None
-    login: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +99,20 @@ class FileSystem:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """All points of one router, and what they mean for each method, in the order in which ``auto`` takes them."""
+    """All points of one router, and what they mean for each method, in the order in which ``auto`` takes them.
+
+    Attributes:
+        login_methods: those that the device offered first, by their names on the wire.
+    """
 
     device: str
     points: tuple[Point, ...]
     methods: tuple[MethodPoint, ...]
     address: str | None = None
     release: str | None = None
-    offer: Offer | None = None
-    agreed: Agreed | None = None
+    server: SSHServer | None = None
+    identity: HostKey | None = None
+    login_methods: tuple[str, ...] = ()
     file_systems: tuple[FileSystem, ...] = ()
 
     @property

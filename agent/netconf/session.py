@@ -44,6 +44,7 @@ from agent.netconf.yang.capability import Capabilities
 
 if TYPE_CHECKING:
     from agent.netconf.yang.schema import Schema
+    from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -216,6 +217,12 @@ class Session:
         """The device's session-id."""
         number = self._transport.id
         return str(number) if number else None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The SSH connection below a session of our own; None below a borrowed one."""
+        found: Connection | None = getattr(self._transport, "connection", None)
+        return found
 
     @property
     def connected(self) -> bool:

@@ -110,6 +110,11 @@ class Login(asyncssh.SSHClient):
         """The first bytes of the connection."""
         return self._heard
 
+    @property
+    def by(self) -> str | None:
+        """The method by which something was given last, by its name on the wire; None for none."""
+        return self._given[-1] if self._given else None
+
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Whether the host key is the one on record."""
         return self._judged(lambda: self._settings.check.verify(key.get_algorithm(), key.public_data))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from agent.model.check import Offer
 from agent.model.device import Device
 from agent.model.errors import ConnectError, shortened
-from agent.ssh.connection import Destination, destination
 from agent.ssh.loop import event_loop
+from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
 from agent.ssh.peer import Service
+from agent.ssh.settings.config import Destination, destination
 
 LARGEST = 1 << 16
 """Bytes that a server may say up to the end of its KEXINIT; real ones need some 2,000."""
@@ -41,7 +41,7 @@ class Probed:
     Attributes:
         through: what leads to the router, where that is no connection of our own: then nothing was tried.
         addresses: those of its name; address: the one that took the connection.
-        offer: what the server offers, None where it did not come to say it.
+        offer: what the server offers, None where it did not come to say it; banner: the lines ahead of it.
         error: what ended the probe before that; ``rate_limited`` as of a connection that is to be used.
     """
 
@@ -49,6 +49,7 @@ class Probed:
     addresses: tuple[str, ...] = ()
     address: str | None = None
     offer: Offer | None = None
+    banner: tuple[str, ...] = ()
     error: ConnectError | None = None
 
 
@@ -79,6 +80,7 @@ def probe(device: Device, service: Service) -> Probed:
         found.error = ConnectError(f"the port is not SSH's: {error}", hint=service.unreachable(device))
     except OSError as error:
         found.error = _closed(error, device, service, found, heard)
+    found.banner = tuple(heard.banner)
     if found.error is not None:
         found.error.device = device.name
     return found
@@ -192,8 +194,9 @@ class Hearing:
         while (payload := self._packet()) is not None:
             kind = payload[0]
             if kind == _KEXINIT:
-                lists = _name_lists(payload)
-                return Offer(self.version, tuple(self.banner), lists[0], lists[1], ciphers=lists[2], macs=lists[4])
+                kex, host_keys, _, ciphers, _, macs, *_ = _name_lists(payload)
+                lists = {KEX.name: kex, HOST_KEY.name: host_keys, CIPHER.name: ciphers, MAC.name: macs}
+                return Offer(self.version, lists)
             if kind == _DISCONNECT:
                 self.ended = _text(_string(payload, 5)[0])
                 raise ConnectionResetError("the server ended it")

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import agent
-from agent.model.check import Offer
 from agent.model.device import Device
 from agent.model.local.clock import Clock
+from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
 from agent.ssh.peer import Service
 from agent.ssh.probe import LARGEST, Hearing, NotSSH, Probed, probe
 from tests.interop.netconfd import SSHD
@@ -27,10 +27,12 @@ from tests.support import Lab, eventually
 LISTS = (b"curve25519-sha256,diffie-hellman-group14-sha1", b"ssh-rsa", *(b"aes128-ctr",) * 2, *(b"hmac-sha1",) * 2)
 OFFER = Offer(
     "SSH-2.0-Cisco-2.0",
-    kex=("curve25519-sha256", "diffie-hellman-group14-sha1"),
-    host_keys=("ssh-rsa",),
-    ciphers=("aes128-ctr",),
-    macs=("hmac-sha1",),
+    {
+        KEX.name: ("curve25519-sha256", "diffie-hellman-group14-sha1"),
+        HOST_KEY.name: ("ssh-rsa",),
+        CIPHER.name: ("aes128-ctr",),
+        MAC.name: ("hmac-sha1",),
+    },
 )
 
 
@@ -136,9 +138,10 @@ def test_openssh_says_what_it_was_restricted_to(tmp_path: Path) -> None:
     assert seen.error is None
     assert seen.offer is not None
     assert seen.offer.version.startswith("SSH-2.0-OpenSSH")
-    assert "diffie-hellman-group14-sha1" in seen.offer.kex
-    assert (seen.offer.host_keys, seen.offer.ciphers) == (("ssh-rsa",), ("aes128-cbc", "aes128-ctr"))
-    assert seen.offer.macs == ("hmac-sha1",)
+    offered = seen.offer.algorithms
+    assert "diffie-hellman-group14-sha1" in offered[KEX.name]
+    assert (offered[HOST_KEY.name], offered[CIPHER.name]) == (("ssh-rsa",), ("aes128-cbc", "aes128-ctr"))
+    assert offered[MAC.name] == ("hmac-sha1",)
     assert (seen.addresses, seen.address) == (("127.0.0.1",), "127.0.0.1")
     assert "Failed" not in log.read_text(), "nobody tried to log in"
 
@@ -148,10 +151,8 @@ def test_the_simulator_says_its_algorithms(lab: Lab) -> None:
     seen = probe(lab.target(device), Service.NETCONF)
     assert seen.offer is not None
     assert seen.offer.version.startswith("SSH-2.0-AsyncSSH")
-    assert "ssh-ed25519" in seen.offer.host_keys
-    assert seen.offer.kex
-    assert seen.offer.ciphers
-    assert seen.offer.macs
+    assert "ssh-ed25519" in seen.offer.algorithms[HOST_KEY.name]
+    assert all(seen.offer.algorithms.values())
 
 
 # --- one server after another --------------------------------------------------------------------------------------
@@ -165,7 +166,7 @@ def test_the_offer_is_read_in_whatever_pieces_it_comes() -> None:
 def test_lines_ahead_of_the_identification_are_the_banner() -> None:
     seen = found(b"Welcome\r\n\n", b"to r1\r\n", SAID.replace(b"2.0-Cisco", b"1.99-Cisco"))
     assert seen.offer is not None
-    assert (seen.offer.banner, seen.offer.version) == (("Welcome", "", "to r1"), "SSH-1.99-Cisco-2.0")
+    assert (seen.banner, seen.offer.version) == (("Welcome", "", "to r1"), "SSH-1.99-Cisco-2.0")
 
 
 def test_messages_without_a_meaning_may_come_ahead_of_the_algorithms() -> None:

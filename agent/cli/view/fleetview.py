@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
@@ -12,7 +12,8 @@ from rich.text import Text
 
 from agent.cli.view.render import cell, columns, word
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
-from agent.fleet.results.structs import Plan
+from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan
+from agent.model.check import Standing
 from agent.model.masking.text import counted
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
@@ -25,8 +26,8 @@ _MOST = 40
 
 def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     """Counts, then every router, or those that need a look where there are many."""
-    if run.kind is Kind.PLAN:
-        return Group(*plan_groups(devices))
+    if run.kind in (Kind.PLAN, Kind.CHECK):
+        return Group(*_groups(devices, _check if run.kind is Kind.CHECK else _plan))
     total = sum(run.counts.values())
     rows: list[tuple[Text, ...]] = []
     hidden = well = 0
@@ -111,11 +112,19 @@ def _why(one: DeviceRecord) -> str | None:
 
 
 def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
-    """Equal plans together: how many routers, by which method, and what is done to each; the largest group first."""
+    """Equal plans together: how many routers, by which method, and what is done to each."""
+    return _groups(devices, _plan)
+
+
+def _groups(
+    devices: Iterable[DeviceRecord], alike: Callable[[DeviceRecord], tuple[str, tuple[str, ...]]]
+) -> list[Text]:
+    """What is *alike* together: how many routers, what they come to in a line, and the lines below it that they share;
+    the largest group first."""
     counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
     first: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in devices:
-        key = _plan(one)
+        key = alike(one)
         counts[key] += 1
         names = first.setdefault(key, [])
         if len(names) < 3:
@@ -147,7 +156,25 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff
 
 
+def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
+    """What a check comes to: by which methods a push could go, and what is not as it should be."""
+    found = one.plain
+    if not isinstance(found, Check):
+        return f"no check: {one.word}", ()
+    if found.error is not None:
+        return f"could not be looked at: {_unnamed(found.error.message, one)}", ()
+    possible = ", ".join(way.method.value for way in found.methods if way.state is Standing.OK)
+    points = (_point(point.point.value, point) for point in found.points if point.state is not Standing.OK)
+    methods = (_point(f"method {way.method.value}", way) for way in found.methods if way.state is not Standing.OK)
+    return " by ".join(filter(None, (one.word, possible))), tuple(_unnamed(line, one) for line in (*points, *methods))
+
+
+def _point(about: str, point: CheckPoint | CheckMethod) -> str:
+    return f"{about} {point.state.value.replace('-', ' ')}: {point.detail}{f'; next: {point.hint}' if point.hint else ''}"
+
+
 def _unnamed(text: str, one: DeviceRecord) -> str:
     """*text* without what differs from router to router."""
     host = (one.address or one.device).rpartition(":")[0] or one.device
-    return re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    text = re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    return re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…", text)

@@ -11,8 +11,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from agent.fleet.results import observed
-from agent.fleet.results.structs import Anchor, Answer, Assess, Error, Plan, Poll, Push, Support, Syslog
+from agent.fleet.results.structs import (
+    Anchor,
+    Answer,
+    Assess,
+    Check,
+    CheckMethod,
+    CheckPoint,
+    Error,
+    FileSystem,
+    HostKey,
+    Plan,
+    Poll,
+    Push,
+    SSHServer,
+    Support,
+    Syslog,
+)
 from agent.fleet.results.structs import Skip as NoPlan
+from agent.model.check import Check as Checked
 from agent.model.errors import AgentError
 from agent.model.masking.text import without_secrets
 from agent.model.outcome import Failure, Outcome
@@ -61,7 +78,13 @@ def read_answer(text: str) -> Answer:
     """What a command of a run printed of a router, told apart by the member that only it has; errors as of
     :func:`read`."""
     found = read(text, dict[str, Any])
-    kinds: dict[str, type[Answer]] = {"outcome": Push, "verdict": Assess, "anchor": Plan, "time": Poll}
+    kinds: dict[str, type[Answer]] = {
+        "outcome": Push,
+        "verdict": Assess,
+        "anchor": Plan,
+        "time": Poll,
+        "readiness": Check,
+    }
     kind = next((kind for name, kind in kinds.items() if name in found), None)
     if kind is None:
         raise ValueError("it is no result of a run")
@@ -113,6 +136,24 @@ def assess_object(verdict: Verdict) -> Assess:
         warnings=verdict.warnings,
         deadlines=dict(verdict.deadlines),
         persistent=verdict.persistent,
+    )
+
+
+def check_object(found: Checked) -> Check:
+    """Every point of a device; schema ``check``."""
+    points = tuple(CheckPoint(one.topic, one.standing, one.detail, one.hint, one.own or None) for one in found.points)
+    methods = tuple(CheckMethod(one.method, one.standing, one.detail, one.hint) for one in found.methods)
+    return Check(
+        device=found.device,
+        address=found.address,
+        release=found.release,
+        readiness=found.readiness,
+        points=points,
+        methods=methods,
+        server=None if found.server is None else made(found.server, SSHServer),
+        identity=None if found.identity is None else made(found.identity, HostKey),
+        login_methods=found.login_methods,
+        file_systems=tuple(made(one, FileSystem) for one in found.file_systems),
     )
 
 

@@ -27,6 +27,7 @@ from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess_by
+from agent.remedy.check.look import check
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
@@ -251,6 +252,8 @@ class _Work:
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        if self._job.kind is Kind.CHECK:
+            return self._checked(stack)
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
@@ -271,6 +274,12 @@ class _Work:
             if waited:
                 made = plan(self._intent, state := self._observed(session))
         return replace(self.result, outcome=self._push(session, made, state, lease))
+
+    def _checked(self, stack: ExitStack) -> Result:
+        router, policy = self._router, self._hooks.policy
+        ssh = stack.enter_context(router.shell())
+        found = check(router.device, router.first, ssh, self._intent, policy, turn=router.turn)
+        return replace(self.result, check=found, release=found.release)
 
     def _observed(self, session: Session, policy: Policy | None = None) -> State:
         state = observe(
