@@ -234,7 +234,7 @@ def _clock(seen: Seen) -> Point:
     if offset is None:
         said = seen.clock.absent("show clock names no zone that is known to be UTC")
         return Point(Topic.CLOCK, UNKNOWN, said, "compare it by hand: TLS fails where it is far off")
-    own = f"{offset.total_seconds():+.0f} s against this machine's"
+    own = f"{round(offset.total_seconds()):+d} s against this machine's"
     shown = seen.now + offset
     hint = "set it, or let NTP: 'show clock', 'show ntp status' on the router"
     if seen.intent.anchor.expired(shown):
