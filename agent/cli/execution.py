@@ -25,10 +25,10 @@ from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.inline import Inline
+from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Hooks, Job, perform
 from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Backend, Run
+from agent.fleet.run.runner import Backend, Run, Watcher
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.netconf.retry import Policy
@@ -112,7 +112,7 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
         errors().print(f"report {path}", soft_wrap=True)
 
 
-class _Watch:
+class _Watch(Watcher):
     """Keeps and shows what the runner tells."""
 
     def __init__(self, log: RunLog, view: One | Many, job: Job) -> None:

@@ -22,7 +22,7 @@ from agent.fleet.metrics import Metrics
 from agent.fleet.poll import Look, Stopped, watch
 from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
-from agent.fleet.run.inline import Inline
+from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Hooks
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.errors import AgentError, InputError

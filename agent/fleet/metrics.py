@@ -38,6 +38,20 @@ _KINDS = (
 """What a look may fail by: there from the beginning with 0, so that the first failure is an increase."""
 
 
+_GAUGES = (
+    ("up", "Whether the last look at the router worked."),
+    ("last_look_timestamp_seconds", "When the router was last looked at."),
+    ("watch_ended", "The router is looked at no more.", "reason"),
+    ("licensing_registration", "The registration state it is in.", "state"),
+    ("licensing_authorization", "The authorization state it is in.", "state"),
+    ("licensing_last_contact_success", "Whether the last contact succeeded."),
+    ("licensing_last_contact_timestamp_seconds", "The last successful contact."),
+    ("licensing_deadline_timestamp_seconds", "When licensing degrades unless there is a contact.", "deadline"),
+    ("anchor_present", "Whether the trustpoint shows the anchor."),
+)
+"""What there is of each router: name, help, and the labels besides ``device``."""
+
+
 class Metrics:
     """The metrics of one poll. Labels are the router's name and words of closed sets, so their number is bounded.
 
@@ -128,49 +142,38 @@ class _Families:
     """The gauges of all routers, filled anew for each scrape: nothing stale stays behind a changed label."""
 
     def __init__(self) -> None:
-        self._up = self._gauge("up", "Whether the last look at the router worked.")
-        self._seen = self._gauge("last_look_timestamp_seconds", "When the router was last looked at.")
-        self._ended = self._gauge("watch_ended", "The router is looked at no more.", "reason")
-        self._registration = self._gauge("licensing_registration", "The registration state it is in.", "state")
-        self._authorization = self._gauge("licensing_authorization", "The authorization state it is in.", "state")
-        self._success = self._gauge("licensing_last_contact_success", "Whether the last contact succeeded.")
-        self._contact = self._gauge("licensing_last_contact_timestamp_seconds", "The last successful contact.")
-        self._deadline = self._gauge(
-            "licensing_deadline_timestamp_seconds", "When licensing degrades unless there is a contact.", "deadline"
-        )
-        self._anchor = self._gauge("anchor_present", "Whether the trustpoint shows the anchor.")
+        from prometheus_client.core import GaugeMetricFamily
+
+        self._gauges = {
+            name: GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=["device", *labels])
+            for name, text, *labels in _GAUGES
+        }
 
     @property
     def all(self) -> list[GaugeMetricFamily]:
-        return list(vars(self).values())
+        return list(self._gauges.values())
 
-    def _gauge(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
-        from prometheus_client.core import GaugeMetricFamily
-
-        return GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=["device", *labels])
-
-    def add(self, name: str, look: Look) -> None:
+    def add(self, device: str, look: Look) -> None:
         """One router's values; what is not known has none."""
-        if look.last:
-            self._ended.add_metric([name, "reached" if look.sample.reached else "unpollable"], 1.0)
-            return
-        self._up.add_metric([name], float(look.sample.error is None))
-        self._seen.add_metric([name], look.sample.time.timestamp())
-        if look.anchor_present is not None:
-            self._anchor.add_metric([name], float(look.anchor_present))
-        for deadline, when in look.deadlines:
-            self._deadline.add_metric([name, deadline], when.timestamp())
-        self._add_licensing(name, look)
 
-    def _add_licensing(self, name: str, look: Look) -> None:
-        seen = look.sample.licensing
-        if seen is None:
+        def tell(gauge: str, value: float | None, *labels: str) -> None:
+            if value is not None:
+                self._gauges[gauge].add_metric([device, *labels], float(value))
+
+        if look.last:
+            tell("watch_ended", 1, "reached" if look.sample.reached else "unpollable")
+            return
+        tell("up", look.sample.error is None)
+        tell("last_look_timestamp_seconds", look.sample.time.timestamp())
+        tell("anchor_present", look.anchor_present)
+        for deadline, when in look.deadlines:
+            tell("licensing_deadline_timestamp_seconds", when.timestamp(), deadline)
+        if (seen := look.sample.licensing) is None:
             return
         if seen.registration is not None:
-            self._registration.add_metric([name, seen.registration.value], 1.0)
+            tell("licensing_registration", 1, seen.registration.value)
         if seen.authorization is not None:
-            self._authorization.add_metric([name, seen.authorization.value], 1.0)
-        if seen.last_comm_success is not None:
-            self._success.add_metric([name], float(seen.last_comm_success))
+            tell("licensing_authorization", 1, seen.authorization.value)
+        tell("licensing_last_contact_success", seen.last_comm_success)
         if (contact := last_contact(seen)) is not None:
-            self._contact.add_metric([name], contact.timestamp())
+            tell("licensing_last_contact_timestamp_seconds", contact.timestamp())

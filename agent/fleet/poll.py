@@ -9,8 +9,8 @@ import math
 import resource
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.fleet.inventory.target import Target
@@ -18,7 +18,7 @@ from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, Router, bug
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
-from agent.netconf.retry import Waits, completed
+from agent.netconf.retry import Policy, Waits, completed
 from agent.netconf.session import Session
 from agent.remedy.assess import deadlines_of
 from agent.remedy.observe import Glance, glance, read_licensing
@@ -91,28 +91,7 @@ def watch(
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
-    return _looks(routers, interval, workers, hooks, timeout, executor)
-
-
-def _looks(
-    routers: Sequence[_Watched],
-    interval: float,
-    workers: int,
-    hooks: Hooks,
-    timeout: float | None,
-    executor: Executor | None,
-) -> Generator[Look, None, None]:
-    threads: AbstractContextManager[Executor] = (
-        nullcontext(executor) if executor else ThreadPoolExecutor(workers, "poll")
-    )
-    with threads as pool:
-        schedule = _Schedule(routers, interval, workers, hooks, pool)
-        try:
-            yield from schedule.looks(timeout)
-        finally:
-            wait(schedule.flying)
-            # Routers that do not answer take seconds each: all at once.
-            list(pool.map(_Watched.close, [router for router in routers if router.connected]))
+    return _Schedule(routers, interval, workers, hooks.policy).looks(timeout, executor)
 
 
 def _refuse_too_many(sessions: int, workers: int) -> None:
@@ -128,12 +107,12 @@ def _refuse_too_many(sessions: int, workers: int) -> None:
 class _Watched:
     """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
 
-    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_watch", "target")
+    __slots__ = ("_glance", "_hooks", "_job", "_keep", "target", "watch")
 
     def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
         self._glance: Glance | None = None
-        self._watch = Watch(
+        self.watch = Watch(
             self._connect,
             self._read,
             until,
@@ -153,52 +132,37 @@ class _Watched:
         began = self._hooks.policy.clock()
         with bound(device=self.target.name):
             try:
-                return self._look(began)
+                look = self._look()
             except Interrupted:
                 raise
             except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
-                return self._after_bug(began, error)
+                look = self._after_bug(error)
+        return replace(look, seconds=self._hooks.policy.clock() - began)
 
-    def _look(self, began: float) -> Look:
+    def _look(self) -> Look:
         cause = None
         try:
-            sample = completed(self._watch.sample(), self._hooks.policy)
+            sample = completed(self.watch.sample(), self._hooks.policy)
         except Interrupted:
             raise
         except AgentError as error:
-            sample, cause = self._watch.failed(error), error
+            sample, cause = self.watch.failed(error), error
         last = isinstance(cause, CapabilityMissing) or sample.reached
         if last or not self._keep:
-            self.close()
+            self.watch.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
-        spent = self._hooks.policy.clock() - began
-        return Look(self.target, sample, spent, present, deadlines_of(sample.licensing), last, cause)
+        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, cause)
 
-    def _after_bug(self, began: float, error: Exception) -> Look:
+    def _after_bug(self, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
         failure = bug(self.target.name, error)
         self._glance = None
         try:
-            self.close()
+            self.watch.close()
         except Exception:
             log.exception("%s: its session was given up, not closed", self.target.name)
-        sample = Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind)
-        return Look(self.target, sample, self._hooks.policy.clock() - began)
-
-    @property
-    def wait(self) -> float:
-        """Seconds from the last look to the next."""
-        return self._watch.wait
-
-    @property
-    def connected(self) -> bool:
-        """Whether a session is kept."""
-        return self._watch.connected
-
-    def close(self) -> None:
-        """End the session, if there is one."""
-        self._watch.close()
+        return Look(self.target, Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind))
 
     def _router(self) -> Router:
         """The router, its secrets read anew: they may be other ones by now."""
@@ -208,7 +172,7 @@ class _Watched:
         return self._router().opened()
 
     def _turn(self) -> float:
-        return self._hooks.limiter.turn(self.target.jump or self._job.reach.jump, self._hooks.policy.clock)
+        return self._hooks.limiter.turn(self.target.reach(self._job.reach).jump, self._hooks.policy.clock)
 
     def _read(self, session: Session) -> Waits[Reading[Licensing]]:
         policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint
@@ -223,52 +187,58 @@ class _Watched:
 
 
 class _Schedule:
-    """When each router is looked at.
+    """When each router is looked at; the looks under way, with the time at which each was due."""
 
-    Attributes:
-        flying: the looks under way, with the time at which each was due and its router.
-    """
-
-    def __init__(
-        self, routers: Sequence[_Watched], interval: float, workers: int, hooks: Hooks, pool: Executor
-    ) -> None:
-        self._interval, self._workers, self._policy, self._pool = interval, workers, hooks.policy, pool
+    def __init__(self, routers: Sequence[_Watched], interval: float, workers: int, policy: Policy) -> None:
+        self._routers, self._interval, self._workers, self._policy = routers, interval, workers, policy
         self._order = itertools.count()
-        start, apart = self._policy.clock(), interval / max(1, len(routers))
-        self._due = [(start + number * apart, next(self._order), router) for number, router in enumerate(routers)]
-        self._behind = start
+        self._due: list[tuple[float, int, _Watched]] = []
+        self._behind = 0.0
         self._bugs = 0
-        self.flying: dict[Future[Look], tuple[float, _Watched]] = {}
+        self._flying: dict[Future[Look], tuple[float, _Watched]] = {}
 
-    def looks(self, timeout: float | None) -> Generator[Look, None, None]:
+    def looks(self, timeout: float | None, executor: Executor | None) -> Generator[Look, None, None]:
         """Every look as it ends; those under way when the time is over as well."""
-        end = math.inf if timeout is None else self._policy.clock() + timeout
-        while self._due or self.flying:
+        with ExitStack() as own:
+            pool = executor or own.enter_context(ThreadPoolExecutor(self._workers, "poll"))
+            try:
+                yield from self._looks(timeout, pool)
+            finally:
+                wait(self._flying)
+                # Routers that do not answer take seconds each: all at once.
+                list(pool.map(Watch.close, [one.watch for one in self._routers if one.watch.connected]))
+
+    def _looks(self, timeout: float | None, pool: Executor) -> Generator[Look, None, None]:
+        start, apart = self._policy.clock(), self._interval / max(1, len(self._routers))
+        self._due = [(start + number * apart, next(self._order), one) for number, one in enumerate(self._routers)]
+        self._behind = start
+        end = math.inf if timeout is None else start + timeout
+        while self._due or self._flying:
             now = self._policy.clock()
             if now >= end:
                 self._due.clear()
-            self._begin(now)
-            if self.flying:
+            self._begin(now, pool)
+            if self._flying:
                 self._policy.wait(0)
                 yield from self._ended()
             elif self._due:
                 self._policy.wait(min(self._due[0][0], end) - now)
 
-    def _begin(self, now: float) -> None:
-        while self._due and self._due[0][0] <= now and len(self.flying) < self._workers:
+    def _begin(self, now: float, pool: Executor) -> None:
+        while self._due and self._due[0][0] <= now and len(self._flying) < self._workers:
             due, _, router = heapq.heappop(self._due)
-            self.flying[self._pool.submit(router.look)] = due, router
+            self._flying[pool.submit(router.look)] = due, router
             if now - due > self._interval and now > self._behind:
                 self._behind = now + self._interval
                 log.warning("looks come %.0f s late: more workers or a longer interval are needed", now - due)
 
     def _ended(self) -> Iterator[Look]:
         """What ended before the next look is due, or within a moment."""
-        free = self._due and len(self.flying) < self._workers
+        free = self._due and len(self._flying) < self._workers
         pause = min(_LOOK, max(0.0, self._due[0][0] - self._policy.clock())) if free else _LOOK
-        done, _ = wait(self.flying, timeout=pause, return_when=FIRST_COMPLETED)
+        done, _ = wait(self._flying, timeout=pause, return_when=FIRST_COMPLETED)
         for future in done:
-            due, router = self.flying.pop(future)
+            due, router = self._flying.pop(future)
             look = future.result()
             if not look.last:
                 self._again(due, router)
@@ -284,5 +254,7 @@ class _Schedule:
         """The next look: on the router's own beat, which a late one does not shift; a longer wait counts from now."""
         now = self._policy.clock()
         missed = max(0, math.ceil((now - due) / self._interval) - 1)
-        following = now + router.wait if router.wait > self._interval else due + (1 + missed) * self._interval
+        following = (
+            now + router.watch.wait if router.watch.wait > self._interval else due + (1 + missed) * self._interval
+        )
         heapq.heappush(self._due, (following, next(self._order), router))

@@ -230,7 +230,7 @@ def test_processes_that_cannot_be_started_are_said(monkeypatch: pytest.MonkeyPat
     def refuse(**options: object) -> None:
         raise RuntimeError("Nanny failed to start.")
 
-    monkeypatch.setattr(module, "LocalCluster", refuse)
+    monkeypatch.setattr("distributed.LocalCluster", refuse)
     with pytest.raises(InputError, match=r"2 processes cannot be started: Nanny failed to start"):
         processes(2, 2).open(JOB)
 

@@ -232,7 +232,7 @@ def test_order_is_by_number_and_not_by_a_clock_that_jumps_back(path: Path) -> No
         assert [run.run for run in journal.runs()] == runs[::-1]
         assert [run.run for run in journal.runs(limit=2)] == runs[:0:-1]
         assert journal.run("last").run == runs[-1]
-        assert [run.run for run, _ in journal.device("r1")] == runs[::-1]
+        assert [run.run for run in journal.runs(device="r1")] == runs[::-1]
         moments = journal.trail(runs[0], "r1")[1].moments
         assert [one.status for one in moments] == [Status.STARTED, Status.DONE]
         assert moments[0].time > moments[1].time
@@ -258,8 +258,9 @@ def test_the_history_of_one_router_is_over_all_runs(path: Path) -> None:
                 log.close(RunState.DONE)
         with begin(journal, ["r2"]) as log:
             log.close(RunState.DONE)
-        assert [record.word for _, record in journal.device("r1")] == ["remedied", "failed"]
-        assert list(journal.device("r9")) == []
+        trails = [journal.trail(run.run, "r1") for run in journal.runs(device="r1")]
+        assert [record.word for record, _ in trails] == ["remedied", "failed"]
+        assert list(journal.runs(device="r9")) == []
         with pytest.raises(InputError, match="r1: it was not in run"):
             journal.trail("last", "r1")
 

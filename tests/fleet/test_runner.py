@@ -14,7 +14,7 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch, Rollout, Share
-from agent.fleet.run.runner import Backend, Run, Unwatched
+from agent.fleet.run.runner import Backend, Run, Watcher
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy
@@ -106,7 +106,7 @@ def test_what_the_inventory_says_besides_does_not_travel_to_workers() -> None:
 def test_no_more_are_handed_out_than_are_in_flight() -> None:
     handed: list[str] = []
 
-    class Watch(Unwatched):
+    class Watch(Watcher):
         def begun(self, target: Target, batch: Batch) -> None:
             handed.append(target.name)
 
@@ -239,7 +239,7 @@ def test_a_bug_that_strikes_one_router_after_the_other_stops_the_run() -> None:
 def test_a_watcher_that_fails_at_the_end_is_told_of_the_others_all_the_same() -> None:
     gate, told = threading.Event(), []
 
-    class Watch(Unwatched):
+    class Watch(Watcher):
         def ended(self, result: Result) -> None:
             told.append(result.device)
             gate.set()
@@ -254,7 +254,7 @@ def test_a_watcher_that_fails_at_the_end_is_told_of_the_others_all_the_same() ->
 def test_what_is_in_flight_when_the_taker_goes_is_told_to_the_watcher() -> None:
     gate, ended = threading.Event(), []
 
-    class Watch(Unwatched):
+    class Watch(Watcher):
         def ended(self, result: Result) -> None:
             ended.append(result.device)
 

@@ -98,13 +98,11 @@ def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
 
 
 def _trails(form: str, journal: Journal, run: str | None, device: str, limit: int) -> None:
-    from itertools import islice
-
     from agent.cli.view.historyview import trail_view
     from agent.fleet.journal.history import trail_object
     from agent.model.errors import InputError
 
-    runs = [journal.run(run)] if run is not None else [one for one, _ in islice(journal.device(device), limit)]
+    runs = [journal.run(run)] if run is not None else list(journal.runs(limit=limit, device=device))
     if not runs:
         raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
     trails = ((one, *journal.trail(one.run, device)) for one in runs)

@@ -9,14 +9,14 @@ Nornir's entries (a host, a group, the defaults) say it in three places, the fir
 3. the entry's own hostname, port, username, password, platform.
 
 Within each place the host counts before its groups, a near group before a farther one, the defaults come last; key by
-key. What ``port`` of an entry itself means depends on who wrote it: see :meth:`Entry.settled`.
+key. What ``port`` of an entry itself means depends on who wrote it: see :meth:`Entry.target`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -36,31 +36,6 @@ NETCONF_PORT, _SSH_PORT = 830, 22
 KEY = "xr_agent"
 """The name under an entry's ``data`` below which our settings are."""
 
-OURS = MappingProxyType(
-    {
-        "netconf_port": "port",
-        "ssh_port": "ssh_port",
-        "password": "password",
-        "key": "key_file",
-        "key_passphrase": "key_passphrase",
-        "jump": "jump",
-        "trustpoint": "trustpoint",
-        "method": "method",
-    }
-)
-"""Our settings, each with the field of a :class:`Layer` that it sets."""
-
-NORNIR = MappingProxyType({name: name for name in ("port", "username", "password", "platform")} | {"hostname": "host"})
-"""Nornir's own, likewise."""
-
-_NETCONF = MappingProxyType({key: name for key, name in NORNIR.items() if key != "platform"})
-
-SHEET = MappingProxyType(
-    {name: name for name in ("host", "port", "ssh_port", "username", "password", "key_passphrase", "jump")}
-    | {"key": "key_file", "platform": "platform", "trustpoint": "trustpoint", "method": "method"}
-)
-"""The columns of a CSV file, likewise."""
-
 _HINTS = {
     "port": "write netconf_port or ssh_port",
     **dict.fromkeys(("hostname", "username", "platform"), "this key of nornir's stands in the entry itself"),
@@ -74,10 +49,10 @@ _MOST_VALUES = 100_000
 class BadValue(Exception):
     """A value that cannot be used: *path* leads to it from the top of its entry."""
 
-    def __init__(self, message: str, *path: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, *path: object, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.path = path
+        self.path = tuple(map(str, path))  # YAML's keys are not all texts
         self.hint = hint
 
     def below(self, *path: str) -> BadValue:
@@ -85,82 +60,51 @@ class BadValue(Exception):
         return BadValue(self.message, *path, *self.path, hint=self.hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """What one place says; None where it says nothing."""
+Layer = dict[str, Any]
+"""What one place says: fields of a :class:`Target` by name, read; none where it says nothing."""
 
-    host: str | None = None
-    port: int | None = None
-    ssh_port: int | None = None
-    username: str | None = None
-    password: Reference | None = None
-    key_file: Path | None = None
-    key_passphrase: Reference | None = None
-    jump: str | None = None
-    platform: str | None = None
-    trustpoint: str | None = None
-    method: Method | None = None
 
-    @classmethod
-    def parse(cls, said: Mapping[str, Any], names: Mapping[str, str], folder: Path) -> Layer:
-        """The values of *said* that *names* knows; paths are relative to *folder*.
+def parsed(said: Mapping[str, Any], names: Mapping[str, str], folder: Path, *path: str) -> Layer:
+    """The values of *said*, which *path* leads to, that *names* knows; paths of files are relative to *folder*.
 
-        Raises:
-            BadValue: a value cannot be used.
-        """
-        values: dict[str, Any] = {}
-        for key, name in names.items():
-            value = said.get(key)
-            if value is None:
-                continue
+    Raises:
+        BadValue: a value cannot be used.
+    """
+    values: Layer = {}
+    for key, name in names.items():
+        if (value := said.get(key)) is not None:
             try:
                 values[name] = _READERS[name](value, folder)
             except BadValue as error:
-                raise error.below(key) from None
-        if "host" in values:
-            try:
-                values = _spread(values, values["host"])
-            except BadValue as error:
-                raise error.below(next(key for key, name in names.items() if name == "host")) from None
-        return cls(**values) if values else _NOTHING
-
-    def over(self, far: Layer) -> Layer:
-        """This, and where it says nothing what *far* says."""
-        if self == _NOTHING:
-            return far
-        if far == _NOTHING:
-            return self
-        near = ((name, getattr(self, name)) for name in _FIELDS)
-        return Layer(**{name: getattr(far, name) if value is None else value for name, value in near})
-
-    def target(self, name: str, groups: tuple[str, ...], data: Mapping[str, str]) -> Target:
-        """The router *name*, which is read as its host where nothing else is said.
-
-        Raises:
-            BadValue: the name cannot be used.
-        """
-        if mark := next((mark for mark in _COMMENTS if _text(name, "a name").startswith(mark)), None):
-            raise BadValue(f"the name {name!r} begins with {mark}, as a comment does", hint="call the router otherwise")
-        said = {one: getattr(self, one) for one in _FIELDS}
-        if self.host is None:
-            said = _spread(said, _endpoint(name))
-        return Target(name, groups=groups, data=data, **said)
+                raise error.below(*path, key) from None
+    try:
+        return _spread(values, values["host"]) if "host" in values else values
+    except BadValue as error:
+        raise error.below(*path, next(key for key, name in names.items() if name == "host")) from None
 
 
-_FIELDS = tuple(one.name for one in fields(Layer))
-_NOTHING = Layer()
+def target_of(said: Layer, name: str, groups: tuple[str, ...], data: Mapping[str, str]) -> Target:
+    """The router *name*, which is read as its host where nothing else is said.
+
+    Raises:
+        BadValue: the name cannot be used.
+    """
+    if mark := next((mark for mark in _COMMENTS if _text(name, "a name").startswith(mark)), None):
+        raise BadValue(f"the name {name!r} begins with {mark}, as a comment does", hint="call the router otherwise")
+    if "host" not in said:
+        said = _spread(said, _endpoint(name))
+    return Target(name, groups=groups, data=data, **said)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a host, a group or the defaults say, by place.
+    """What a host, a group or the defaults say.
 
-    ``data``: the further values, by the top key they stand under, each with its dotted name.
+    ``layers``: by place, the first of which counts; ``data``: the further values, by the top key they stand under, each
+    with its dotted name.
     """
 
-    ours: Layer = _NOTHING
-    netconf: Layer = _NOTHING
-    plain: Layer = _NOTHING
+    layers: tuple[Layer, ...] = ({}, {}, {})
     data: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
@@ -170,44 +114,32 @@ class Entry:
         Raises:
             BadValue: a value cannot be used, or a key of ours is unknown.
         """
-        data = mapping(said, "data")
-        with_ours = {str(key): value for key, value in data.items()}
-        misspelt = next(filter(_like_ours, with_ours), None)
-        if misspelt:
+        data = {str(key): value for key, value in mapping(said, "data").items()}
+        if misspelt := next(filter(_like_ours, data), None):
             raise BadValue(f"the key {misspelt!r} is unknown", "data", misspelt, hint=f"did you mean {KEY}?")
-        settings = mapping(data, KEY, above=("data",))
-        unknown = unknown_key(settings, OURS)
-        if unknown:
-            unknown.hint = _HINTS.get(unknown.path[0], unknown.hint)
-            raise unknown.below("data", KEY)
-        netconf = mapping(mapping(said, "connection_options"), "netconf", above=("connection_options",))
+        only(mapping(said, "data", KEY), OURS, "data", KEY, hints=_HINTS)
         return cls(
-            ours=_layer(settings, OURS, folder, "data", KEY),
-            netconf=_layer(netconf, _NETCONF, folder, "connection_options", "netconf"),
-            plain=Layer.parse(said, NORNIR, folder),
-            data={key: flat(key, value) for key, value in with_ours.items() if key != KEY},
+            tuple(parsed(mapping(said, *path), names, folder, *path) for path, names in _PLACES),
+            {key: flat(key, value) for key, value in data.items() if key != KEY},
         )
 
     def over(self, far: Entry) -> Entry:
         """This, and where it says nothing what *far* says; a value of ``data`` counts with all below it."""
-        return Entry(
-            self.ours.over(far.ours),
-            self.netconf.over(far.netconf),
-            self.plain.over(far.plain),
-            {**far.data, **self.data} if self.data else far.data,
-        )
+        layers = ({**below, **above} for above, below in zip(self.layers, far.layers, strict=True))
+        return Entry(tuple(layers), {**far.data, **self.data} if self.data else far.data)
 
-    def settled(self) -> Layer:
-        """The three places as one.
+    def target(self, name: str, groups: tuple[str, ...], data: Mapping[str, str]) -> Target:
+        """The router *name* of which the three places say this.
 
         nornir's ``port`` is whatever the plugin makes of it that its user has: 22 is SSH's and 830 NETCONF's. Any other
         is NETCONF's where the SSH port is said, SSH's where the NETCONF port is said, and refused where neither is.
 
         Raises:
-            BadValue: it cannot be told which port is meant.
+            BadValue: it cannot be told which port is meant, or as of :func:`target_of`.
         """
-        port = self.ours.port or self.netconf.port
-        ssh_port, plain = self.ours.ssh_port, self.plain.port
+        ours, netconf, others = self.layers
+        port = ours.get("port") or netconf.get("port")
+        ssh_port, plain = ours.get("ssh_port"), others.get("port")
         if plain == _SSH_PORT or (plain != NETCONF_PORT and port):
             ssh_port = ssh_port or plain
         elif plain == NETCONF_PORT or ssh_port:
@@ -215,35 +147,42 @@ class Entry:
         elif plain:
             hint = f"say data: {KEY}: netconf_port or ssh_port"
             raise BadValue(f"port {plain} may be that of NETCONF or that of SSH", "port", hint=hint)
-        said = self.ours.over(self.netconf).over(replace(self.plain, port=None))
-        return replace(said, port=port, ssh_port=ssh_port)
+        said = {**others, **netconf, **ours, "port": port, "ssh_port": ssh_port}
+        return target_of(said, name, groups, data)
 
 
-def mapping(said: Mapping[Any, Any], key: str, *, above: tuple[str, ...] = ()) -> Mapping[Any, Any]:
-    """The mapping at *key*, empty where there is none.
+def mapping(said: Mapping[Any, Any], *path: str) -> Mapping[Any, Any]:
+    """The mapping that *path* leads to, empty where there is none.
 
     Raises:
-        BadValue: something else is there.
+        BadValue: something else is there, or on the way.
     """
-    value = said.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise BadValue(f"{key} is no mapping", *above, key, hint="write its keys below it, indented")
-    return value
+    found = said
+    for number, key in enumerate(path, 1):
+        below = found.get(key, {})
+        if below is None:
+            return {}
+        if not isinstance(below, Mapping):
+            raise BadValue(f"{key} is no mapping", *path[:number], hint="write its keys below it, indented")
+        found = below
+    return found
 
 
-def unknown_key(said: Mapping[Any, Any], known: Iterable[str]) -> BadValue | None:
-    """The first key of *said* that is not *known*, as an error that names the nearest known one."""
+def only(said: Mapping[Any, Any], known: Iterable[str], *path: str, hints: Mapping[str, str] | None = None) -> None:
+    """See that *said*, which *path* leads to, has no other keys than those *known*.
+
+    Raises:
+        BadValue: of the first that is unknown; its hint is that of *hints*, else names the nearest known one.
+    """
     names = set(known)
     strange = next((key for key in said if key not in names), None)
     if strange is None:
-        return None
+        return
     if not isinstance(strange, str):
-        return BadValue(f"the key {strange!r} is no text", str(strange), hint="put it in quotes")
+        raise BadValue(f"the key {strange!r} is no text", *path, strange, hint="put it in quotes")
     near = nearest(strange, names)
     hint = f"did you mean {near}?" if near else f"one of {', '.join(sorted(names))}"
-    return BadValue(f"the key {strange!r} is unknown", strange, hint=hint)
+    raise BadValue(f"the key {strange!r} is unknown", *path, strange, hint=(hints or {}).get(strange, hint))
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -253,7 +192,7 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     return next((found[0] for one in spellings if (found := difflib.get_close_matches(one, names, 1, cutoff))), None)
 
 
-def _spread(said: dict[str, Any], where: Endpoint) -> dict[str, Any]:
+def _spread(said: Layer, where: Endpoint) -> Layer:
     """*said* with the host of *where*, and with its user and port, which must not be said otherwise."""
     made = {**said, "host": where.host}
     for name, value in (("username", where.user), ("port", where.port)):
@@ -311,13 +250,6 @@ def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
 @lru_cache(1024)
 def _like_ours(key: str) -> bool:
     return key != KEY and nearest(key, (KEY,), 0.85) is not None
-
-
-def _layer(said: Mapping[str, Any], names: Mapping[str, str], folder: Path, *path: str) -> Layer:
-    try:
-        return Layer.parse(said, names, folder)
-    except BadValue as error:
-        raise error.below(*path) from None
 
 
 def _text(value: object, what: str = "the value") -> str:
@@ -402,3 +334,26 @@ _READERS: Mapping[str, Callable[[object, Path], Any]] = {
     "trustpoint": _anywhere(_trustpoint),
     "method": _anywhere(_method),
 }
+"""What an entry may say, by the field of a :class:`Target`: a further key is a line here and such a field."""
+
+SHEET = MappingProxyType({"key" if name == "key_file" else name: name for name in _READERS})
+"""The columns of a CSV file, each with its field."""
+
+_NORNIR = MappingProxyType({name: name for name in ("port", "username", "password", "platform")} | {"hostname": "host"})
+_NETCONF = MappingProxyType({key: name for key, name in _NORNIR.items() if key != "platform"})
+
+OURS = MappingProxyType(
+    {
+        "netconf_port" if name == "port" else column: name
+        for column, name in SHEET.items()
+        if name not in ("host", "username", "platform")
+    }
+)
+"""Our settings, likewise: all that is not nornir's alone."""
+
+_PLACES: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
+    (("data", KEY), OURS),
+    (("connection_options", "netconf"), _NETCONF),
+    ((), _NORNIR),
+)
+"""Where in an entry what is said, each key with its field."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Self
 
 from agent.fleet.inventory.entry import nearest
@@ -50,16 +49,6 @@ class Filter:
             raise InputError("--where has no key and value", hint="--where site=London")
         return cls(words, tuple(groups), tuple((key, value) for key, _, value in pairs))
 
-    def keeps(self, target: Target) -> bool:
-        """Whether *target* is one of them."""
-        wanted, excluded = _globs(self.limit)
-        return (
-            (not wanted or wanted.match(target.name))
-            and not excluded.match(target.name)
-            and (not self.groups or not set(self.groups).isdisjoint(target.groups))
-            and all(value in _values(target, key) for key, value in self.where)
-        )
-
     def select(self, targets: Sequence[Target]) -> list[Target]:
         """Those of *targets* that are kept, in their order.
 
@@ -69,7 +58,17 @@ class Filter:
         count = "1 router" if len(targets) == 1 else f"{len(targets)} routers"
         for word, hint in self._misspelt(targets):
             raise InputError(f"{word} of the {count} of the inventory", hint=hint)
-        kept = [target for target in targets if self.keeps(target)]
+        names = {target.name for target in targets}
+        excluded = [word[1:] for word in self.limit if word.startswith("!")]
+        wanted = [word for word in self.limit if not word.startswith("!")]
+        named = (_matching(names, wanted) if wanted else names) - _matching(names, excluded)
+        kept = [
+            target
+            for target in targets
+            if target.name in named
+            and (not self.groups or not set(self.groups).isdisjoint(target.groups))
+            and all(value in _values(target, key) for key, value in self.where)
+        ]
         if not kept:
             hint = "each of these words matches some, all together match none"
             raise InputError(f"{self} leaves none of the {count} of the inventory", hint=hint)
@@ -80,7 +79,7 @@ class Filter:
         names = {target.name for target in targets}
         for word in self.limit:
             bare = word.removeprefix("!")
-            if bare not in names and not (_is_pattern(bare) and any(fnmatchcase(name, bare) for name in names)):
+            if not _matching(names, [bare]):
                 yield f"--limit {word} matches none", _near(bare, names)
         groups = {group for target in targets for group in target.groups}
         for group in self.groups:
@@ -97,33 +96,13 @@ class Filter:
         return " ".join([*limit, *groups, *(f"--where {key}=…" for key, _ in self.where)])
 
 
-@dataclass(frozen=True, slots=True)
-class _Globs:
-    """Words of which one has to match; names in full are looked up, so that thousands of them cost nothing."""
-
-    names: frozenset[str]
-    patterns: tuple[str, ...]
-
-    @classmethod
-    def of(cls, words: Iterable[str]) -> Self:
-        listed = tuple(words)
-        return cls(frozenset(listed), tuple(word for word in listed if _is_pattern(word)))
-
-    def match(self, name: str) -> bool:
-        return name in self.names or any(fnmatchcase(name, pattern) for pattern in self.patterns)
-
-    def __bool__(self) -> bool:
-        return bool(self.names or self.patterns)
-
-
-def _is_pattern(word: str) -> bool:
-    return any(character in word for character in "*?[")
-
-
-@lru_cache(4)
-def _globs(limit: tuple[str, ...]) -> tuple[_Globs, _Globs]:
-    excluded = tuple(word[1:] for word in limit if word.startswith("!"))
-    return _Globs.of(word for word in limit if not word.startswith("!")), _Globs.of(excluded)
+def _matching(names: set[str], words: Sequence[str]) -> set[str]:
+    """Those of *names* that one of *words* is, or matches; names in full are looked up, so thousands cost nothing."""
+    found = names.intersection(words)
+    for word in words:
+        if any(character in word for character in "*?["):
+            found.update(name for name in names if fnmatchcase(name, word))
+    return found
 
 
 def _values(target: Target, key: str) -> tuple[str, ...]:

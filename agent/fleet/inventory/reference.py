@@ -65,17 +65,12 @@ class Reference:
                 return Secret.from_file(self.name)
             case Place.KEYRING:
                 return _from_keyring(self.name)
-            case Place.ASKED:
-                return _typed(self.name)
+            case Place.ASKED if self.name in _asked:
+                return _asked[self.name]
+        raise InputError("a password that was typed is known in that process only", hint="use env:, file: or keyring:")
 
     def __str__(self) -> str:
         return f"{self.place.value}:{self.name}"
-
-
-def _typed(name: str) -> Secret:
-    if name not in _asked:
-        raise InputError("a password that was typed is known in that process only", hint="use env:, file: or keyring:")
-    return _asked[name]
 
 
 def _from_keyring(name: str) -> Secret:

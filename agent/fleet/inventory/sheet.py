@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from agent.fleet.inventory.entry import SHEET, BadValue, Layer, flat, nearest, router_name
+from agent.fleet.inventory.entry import SHEET, BadValue, flat, nearest, parsed, router_name, target_of
 from agent.fleet.inventory.target import Target
 from agent.fleet.inventory.textfile import located
 from agent.model.errors import InputError
@@ -18,7 +18,7 @@ _COLUMNS = ("name", *SHEET, "groups")
 _OTHER_WORDS = {
     **dict.fromkeys(("address", "fqdn", "hostname", "ip", "ip_address", "mgmt_ip", "primary_ip"), "host"),
     **dict.fromkeys(("login", "user"), "username"),
-    **dict.fromkeys(("netconf_port",), "port"),
+    "netconf_port": "port",
     **dict.fromkeys(("identity_file", "key_file", "private_key", "ssh_key"), "key"),
     **dict.fromkeys(("jump_host", "jumphost", "proxy_jump", "proxyjump"), "jump"),
 }
@@ -56,8 +56,7 @@ def read_csv(text: str, path: Path) -> Iterator[Line]:
             if [cell.strip() for cell in row] == header:
                 raise BadValue("the header once more", hint="leave it out; one table has one header")
             said = {name: cell.strip() for name, cell in zip(header, row, strict=True) if cell.strip()}
-            with_line = _row(said, path.absolute().parent, f"{path}, line {lines.number}")
-            yield Line(with_line, lines.number)
+            yield Line(_row(said, path.absolute().parent, f"{path}, line {lines.number}"), lines.number)
     except BadValue as error:
         raise InputError(located(path, lines.number, error.message), hint=error.hint) from error
     except csv.Error as error:
@@ -71,20 +70,16 @@ class _Lines:
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = iter(StringIO(text, newline=""))
+        self._text = text
         self.number = 0
         self.between = True
 
     def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        for line in self._lines:
+        for line in StringIO(self._text, newline=""):
             self.number += 1
             if not (self.between and line.lstrip().startswith("#")):
                 self.between = False
-                return line
-        raise StopIteration
+                yield line
 
 
 def read_list(text: str, name: str) -> Iterator[Line]:
@@ -100,7 +95,7 @@ def read_list(text: str, name: str) -> Iterator[Line]:
         if not where:
             continue
         try:
-            yield Line(Layer.parse({"host": where}, SHEET, Path()).target(router_name(where), (), {}), number)
+            yield Line(target_of(parsed({"host": where}, SHEET, Path()), router_name(where), (), {}), number)
         except BadValue as error:
             hint = error.hint or "one [user@]host[:port] a line"
             raise InputError(located(name, number, error.message), hint=hint) from error
@@ -134,7 +129,7 @@ def _row(said: Mapping[str, str], folder: Path, where: str) -> Target:
         for column, cell in said.items():
             if column not in _COLUMNS:
                 data |= flat(column, cell)
-        return Layer.parse(said, SHEET, folder).target(name, groups, data)
+        return target_of(parsed(said, SHEET, folder), name, groups, data)
     except BadValue as error:
         column = f"{error.path[-1]}: " if error.path else ""
         raise InputError(f"{where}: {column}{error.message}", device=masked(name), hint=error.hint) from error

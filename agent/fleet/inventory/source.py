@@ -9,12 +9,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from agent.fleet.inventory.entry import KEY, NETCONF_PORT, OURS, BadValue, Entry, mapping, nearest, unknown_key
+from agent.fleet.inventory.entry import KEY, NETCONF_PORT, OURS, BadValue, Entry, mapping, nearest, only
 from agent.fleet.inventory.sheet import Line, read_csv, read_list
 from agent.fleet.inventory.target import Target
 from agent.fleet.inventory.textfile import located, read_file, read_stream
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _STDIN = "standard input"
 _SIMPLE = "SimpleInventory"
 _HOST, _GROUP, _DEFAULTS = "host", "group", "defaults"
+_MISPLACED = dict.fromkeys((*OURS, KEY), f"our settings stand below data: {KEY}:")
+"""Of our keys where only nornir's may stand."""
 _DEEPEST = 40
 
 
@@ -102,8 +104,7 @@ def _configured(config: Path, said: Mapping[Any, Any]) -> tuple[_Origin, Invento
         runner = {"plugin": "threaded", "options": {}}
         made = InitNornir(inventory=wanted, logging={"enabled": False}, runner=runner, **others)
         return _Origin(config), made.inventory
-    files = _files(mapping(wanted, "options", above=("inventory",)))
-    origin, inventory = simple_inventory(*files)
+    origin, inventory = simple_inventory(*_files(mapping(said, "inventory", "options")))
     if wanted.get("transform_function"):
         from nornir.core.plugins.inventory import TransformFunctionRegister
 
@@ -117,9 +118,7 @@ def _configured(config: Path, said: Mapping[Any, Any]) -> tuple[_Origin, Invento
 def _files(options: Mapping[Any, Any]) -> tuple[Path, Path | None, Path | None]:
     """The files of hosts, groups and defaults that SimpleInventory's *options* name, or that it takes by default."""
     names = {"host_file": "hosts.yaml", "group_file": "groups.yaml", "defaults_file": "defaults.yaml"}
-    unknown = unknown_key(options, {*names, "encoding"})
-    if unknown is not None:
-        raise unknown.below("inventory", "options")
+    only(options, {*names, "encoding"}, "inventory", "options")
     if str(options.get("encoding", "utf-8")).lower().replace("_", "-") not in ("utf-8", "utf8"):
         raise BadValue("only UTF-8 is read", "inventory", "options", "encoding", hint="save the files as UTF-8")
     hosts, *others = (Path(options.get(key, name)).expanduser() for key, name in names.items())
@@ -154,14 +153,13 @@ def simple_inventory(hosts: Path, groups_file: Path | None, defaults_file: Path 
     """
     from nornir.core.inventory import Defaults, Group, Groups, Host, Hosts, Inventory
 
-    from agent.fleet.inventory.yamlfile import read
+    from agent.fleet.inventory.yamlfile import Document, read
 
     documents = {_HOST: _no_other_kind(read(hosts))}
     for kind, path in ((_GROUP, groups_file), (_DEFAULTS, defaults_file)):
-        if path is not None:
-            documents[kind] = read(path)
+        documents[kind] = read(path) if path is not None else Document(hosts)
     origin = _Origin(hosts, documents)
-    defaults = Defaults(**_said(origin, _DEFAULTS, "", documents[_DEFAULTS].data if _DEFAULTS in documents else {}))
+    defaults = Defaults(**_said(origin, _DEFAULTS, "", documents[_DEFAULTS].data))
     groups = Groups({name: Group(name, **said, defaults=defaults) for name, said in _entries(origin, _GROUP)})
     made = Hosts({name: Host(name, **said, defaults=defaults) for name, said in _entries(origin, _HOST)})
     _join(origin, _GROUP, groups, groups)
@@ -204,8 +202,7 @@ def _no_other_kind(hosts: Document) -> Document:
 
 
 def _entries(origin: _Origin, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    document = origin.documents.get(kind)
-    for name, said in document.data.items() if document else ():
+    for name, said in origin.documents[kind].data.items():
         if not isinstance(name, str):
             raise origin.refusal(kind, str(name), BadValue(f"the name {name!r} is no text", hint="put it in quotes"))
         yield name, _said(origin, kind, name, said)
@@ -218,12 +215,12 @@ def _said(origin: _Origin, kind: str, name: str, said: object) -> dict[str, Any]
     known = Defaults.schema() if kind == _DEFAULTS else InventoryElement.schema()
     try:
         entry = dict(mapping({name: said}, name))
-        _only(entry, known)
+        only(entry, known, hints=_MISPLACED)
         mapping(entry, "data")
         options = {}
         for connection in mapping(entry, "connection_options"):
-            one = mapping(mapping(entry, "connection_options"), connection, above=("connection_options",))
-            _only(one, ConnectionOptions.schema(), "connection_options", str(connection))
+            path = "connection_options", connection
+            only(one := mapping(entry, *path), ConnectionOptions.schema(), *path, hints=_MISPLACED)
             options[connection] = ConnectionOptions(**one)
         groups = entry.get("groups") or []
         if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
@@ -231,16 +228,6 @@ def _said(origin: _Origin, kind: str, name: str, said: object) -> dict[str, Any]
     except BadValue as error:
         raise origin.refusal(kind, name, error) from error
     return {**entry, "connection_options": options}
-
-
-def _only(said: Mapping[Any, Any], known: Collection[str], *path: str) -> None:
-    """Refuse a key that nornir does not know; one of ours has only lost its place."""
-    unknown = unknown_key(said, known)
-    if unknown is None:
-        return
-    if unknown.path[0] in OURS or unknown.path[0] == KEY:
-        unknown.hint = f"our settings stand below data: {KEY}:"
-    raise unknown.below(*path)
 
 
 class _Merge:
@@ -267,7 +254,7 @@ class _Merge:
             entry = own.over(inherited)
             if own.data:
                 data = _flat(entry)
-            return entry.settled().target(name, tuple(group.name for group in chain), data)
+            return entry.target(name, tuple(group.name for group in chain), data)
         except BadValue as error:
             raise self._origin.refusal(_HOST, str(name), error) from error
 

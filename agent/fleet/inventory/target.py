@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from agent.fleet.inventory.reference import Reference
 from agent.model.device import Device, HostKeys
@@ -15,7 +16,7 @@ from agent.model.plan import Intent
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How routers are reached where their own entry says nothing else.
+    """How routers are reached where their own entry says nothing else: what a :class:`Target` has of the same name.
 
     Attributes:
         ssh: whether the CLI and SFTP may be opened; strict_models: whether only models known exactly are used.
@@ -70,7 +71,11 @@ class Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
         return replace(self, platform=None, groups=(), data={})
 
-    def device(self, reach: Reach) -> Device:
+    def reach(self, run: Reach) -> Reach:
+        """How this router is reached where *run* says how the others are: its own entry counts first."""
+        return replace(run, **{name: value for name in _OWN if (value := getattr(self, name)) is not None})
+
+    def device(self, run: Reach) -> Device:
         """The router with its secrets, to be called where it is reached.
 
         Raises:
@@ -78,25 +83,13 @@ class Target:
         """
         from agent.ssh.settings.config import jump_host
 
-        password, passphrase = self.password or reach.password, self.key_passphrase or reach.key_passphrase
-        jump = self.jump or reach.jump
+        reach = self.reach(run)
+        said: dict[str, Any] = {name: getattr(reach, name) for name in _OF_DEVICE}
         try:
-            return Device(
-                host=self.host,
-                port=self.port or reach.port,
-                ssh_port=self.ssh_port or reach.ssh_port,
-                username=self.username or reach.username,
-                password=password.resolve() if password else None,
-                key_file=self.key_file or reach.key_file,
-                key_passphrase=passphrase.resolve() if passphrase else None,
-                host_keys=reach.host_keys,
-                jump=jump_host(jump, reach.host_keys, reach.ssh_config) if jump else None,
-                ssh_config=reach.ssh_config,
-                timeout=reach.timeout,
-                open_timeout=reach.open_timeout,
-                keepalive=reach.keepalive,
-                label=self.name,
-            )
+            for name in ("password", "key_passphrase"):
+                said[name] = said[name] and said[name].resolve()
+            said["jump"] = jump_host(reach.jump, reach.host_keys, reach.ssh_config) if reach.jump else None
+            return Device(self.host, label=self.name, **said)
         except InputError as error:
             error.device = self.name
             raise
@@ -117,3 +110,11 @@ class Target:
         except InputError as error:
             error.device = self.name
             raise
+
+
+def _shared(one: type, other: type) -> tuple[str, ...]:
+    """The fields that both dataclasses have."""
+    return tuple({field.name for field in fields(one)} & {field.name for field in fields(other)})
+
+
+_OWN, _OF_DEVICE = _shared(Target, Reach), _shared(Device, Reach)

@@ -66,15 +66,18 @@ def read(path: Path) -> Document:
         InputError: it cannot be read, is no YAML, is no mapping, has a key twice, a tag that is no plain data, aliases
             that refer to themselves or swell; the message has the line and never a value, which may be a secret.
     """
+    loader = YAML(typ="safe", pure=True)
+    loader.Constructor = _Constructor
+    # Reused anchors are YAML; ruamel's own parser warns of them.
+    loader.composer.warn_double_anchors = False
     text = read_file(path)
     try:
-        made = _load(text)
+        data, root = loader.load(text) or (None, None)
     except _RAISED as error:
         line, what = problem(error)
         raise InputError(located(path, line, what), hint="correct it") from error
-    if made is None or made[0] is None:
+    if data is None:
         return Document(path)
-    data, root = made
     if not isinstance(data, dict):
         raise InputError(f"{path}: this is no mapping of names to entries", hint="begin each entry with 'name:'")
     return Document(path, data, root)
@@ -102,59 +105,39 @@ class _Refused(MarkedYAMLError):
     """It is YAML, but not what an inventory may have."""
 
 
-def _load(text: str) -> tuple[Any, Node] | None:
-    loader = YAML(typ="safe", pure=True)
-    loader.Constructor = _Constructor
-    # Reused anchors are YAML; ruamel's own parser warns of them.
-    loader.composer.warn_double_anchors = False
-    made: tuple[Any, Node] | None = loader.load(text)
-    return made
-
-
 class _Constructor(SafeConstructor):
     """Checks the nodes before anything is made of them, and gives them back beside the data."""
 
     def construct_document(self, node: Node) -> tuple[Any, Node]:
-        _Weight().of(node, 0)
+        _weight(node, 0, {})
         return super().construct_document(node), node
 
 
-class _Weight:
-    """How many nodes there are with all aliases written out, and how deep they go; refuses what is no plain data."""
+def _weight(node: Node, depth: int, known: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+    """How many nodes there are from *node* down with all aliases written out, and the levels below it; refuses what is
+    no plain data. In *known* are those counted before, and None for those that *node* is in.
 
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[int, int] | None] = {}
-
-    def of(self, node: Node, depth: int) -> tuple[int, int]:
-        """The number of nodes from *node* down, and the levels below it.
-
-        Raises:
-            _Refused: at the node that cannot be taken.
-        """
-        if node.tag not in _PLAIN:
-            raise _refused(node, "a tag (!word) is not taken, only plain data is; a text that begins with ! has quotes")
-        if isinstance(node, ScalarNode):
-            return 1, 0
-        if id(node) in self._known:
-            known = self._known[id(node)]
-            if known is None:
-                raise _refused(node, "this refers to itself")
-            return self._bounded(node, known, depth)
-        self._known[id(node)] = None
+    Raises:
+        _Refused: at the node that cannot be taken.
+    """
+    if node.tag not in _PLAIN:
+        raise _refused(node, "a tag (!word) is not taken, only plain data is; a text that begins with ! has quotes")
+    if isinstance(node, ScalarNode):
+        return 1, 0
+    if id(node) not in known:
+        known[id(node)] = None
         if isinstance(node, MappingNode):
             _keys_once(node)
-        below = [self.of(child, depth + 1) for child in _children(node)] if depth < _DEEPEST else []
-        weight = 1 + sum(nodes for nodes, _ in below), 1 + max((levels for _, levels in below), default=0)
-        self._known[id(node)] = weight
-        return self._bounded(node, weight, depth)
-
-    @staticmethod
-    def _bounded(node: Node, weight: tuple[int, int], depth: int) -> tuple[int, int]:
-        if weight[0] > _LARGEST_TREE:
-            raise _refused(node, f"with its aliases written out this has more than {_LARGEST_TREE} values")
-        if depth + weight[1] > _DEEPEST:
-            raise _refused(node, f"the values are nested deeper than {_DEEPEST} levels")
-        return weight
+        below = [_weight(child, depth + 1, known) for child in _children(node)] if depth < _DEEPEST else []
+        known[id(node)] = 1 + sum(nodes for nodes, _ in below), 1 + max((levels for _, levels in below), default=0)
+    weight = known[id(node)]
+    if weight is None:
+        raise _refused(node, "this refers to itself")
+    if weight[0] > _LARGEST_TREE:
+        raise _refused(node, f"with its aliases written out this has more than {_LARGEST_TREE} values")
+    if depth + weight[1] > _DEEPEST:
+        raise _refused(node, f"the values are nested deeper than {_DEEPEST} levels")
+    return weight
 
 
 def _children(node: Node) -> list[Node]:

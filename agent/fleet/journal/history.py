@@ -59,9 +59,7 @@ def trail_object(run: RunRecord, record: DeviceRecord, trail: Trail) -> RouterTr
     """As :func:`device_object`, with every event and its time, what was seen first and last, and what is unfinished."""
     change = trail.unfinished
     return RouterTrail(
-        run=run.run,
-        kind=run.kind,
-        **record.members(),
+        **device_object(run, record).members(),
         events=trail.moments,
         before=trail.before,
         after=trail.after,

@@ -34,7 +34,8 @@ def _plain(value: object, where: str) -> object:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        if _secret(where) and value != MASK and not _is_reference(value):
+        secret = where not in _PUBLIC and names_a_secret(where.rpartition(".")[2])
+        if secret and value != MASK and not _is_reference(value):
             raise TypeError(f"{where} is a text that is no reference: a secret is kept nowhere")
         return masked(value)
     if isinstance(value, Mapping):
@@ -46,10 +47,6 @@ def _plain(value: object, where: str) -> object:
     if isinstance(value, Secret):
         raise TypeError(f"{where} is a Secret: keep the reference to it")
     raise TypeError(f"{where} is a {type(value).__name__}, no JSON value")
-
-
-def _secret(where: str) -> bool:
-    return where not in _PUBLIC and names_a_secret(where.rpartition(".")[2])
 
 
 def _is_reference(text: str) -> bool:

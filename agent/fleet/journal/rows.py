@@ -77,8 +77,8 @@ class Row:
     settings: str
 
 
-def rows(db: sqlite3.Connection, *, limit: int = -1, device: str | None = None) -> Iterator[Row]:
-    """The runs, the newest first, where *device* is given those it was in; *limit* below zero is none."""
+def rows(db: sqlite3.Connection, limit: int, device: str | None) -> Iterator[Row]:
+    """The runs, the newest first, where *device* is given those it was in."""
     within = "" if device is None else "WHERE seq IN (SELECT run FROM device WHERE name = ?)"
     given = () if device is None else (device,)
     yield from _rows(db, f"{within} ORDER BY seq DESC LIMIT ?", *given, limit)
@@ -175,48 +175,39 @@ def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
     return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
 
 
-def device_record(db: sqlite3.Connection, row: Row, name: str) -> DeviceRecord:
-    """One router of a run.
+def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Trail]:
+    """One router of a run, and what else that kept of it.
 
     Raises:
         InputError: it was not in that run.
     """
-    return _device_record(db, _device(db, row, name))
-
-
-def trail(db: sqlite3.Connection, row: Row, name: str) -> Trail:
-    """What the run kept of one of its routers; errors as of :func:`device_record`."""
-    found = _device(db, row, name)
-    return Trail(
-        tuple(_moments(db, found["id"])),
+    found = db.execute("SELECT * FROM device WHERE run = ? AND name = ?", (row.key, name)).fetchone()
+    if found is None:
+        raise InputError(f"it was not in run {row.run}", device=name, hint=f"see xr-agent history {row.run}")
+    kept = Trail(
+        _moments(db, found["id"]),
         read(found["before"], dict) if found["before"] else None,
         read(found["after"], dict) if found["after"] else None,
         writeahead.parsed(found["unfinished"]) if found["unfinished"] else None,
     )
+    return _device_record(db, found), kept
 
 
-def _device(db: sqlite3.Connection, row: Row, name: str) -> sqlite3.Row:
-    found: sqlite3.Row | None = db.execute(
-        "SELECT * FROM device WHERE run = ? AND name = ?", (row.key, name)
-    ).fetchone()
-    if found is None:
-        raise InputError(f"it was not in run {row.run}", device=name, hint=f"see xr-agent history {row.run}")
-    return found
-
-
-def _moments(db: sqlite3.Connection, device: int) -> Iterator[Entry]:
+def _moments(db: sqlite3.Connection, device: int) -> tuple[Entry, ...]:
     found = db.execute("SELECT time, attempt, step, status, detail FROM step WHERE device = ? ORDER BY seq", (device,))
-    for time, attempt, step, status, detail in found:
-        yield Entry(instant(_time(time)), attempt, step, Status(status), detail)
+    # To the millisecond: steps follow each other faster than seconds.
+    return tuple(
+        Entry(f"{_time(time).astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z", attempt, step, Status(status), detail)
+        for time, attempt, step, status, detail in found
+    )
 
 
 def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
-    if found["ended"]:
-        plain = read_answer(found["plain"])
-        steps = plain.steps if isinstance(plain, Push) else ()
-    else:
-        plain = None
+    plain = read_answer(found["plain"]) if found["ended"] else None
+    if plain is None:
         steps = tuple(Step(one.step, one.status, one.detail) for one in _moments(db, found["id"]))
+    else:
+        steps = plain.steps if isinstance(plain, Push) else ()
     return DeviceRecord(
         device=found["name"],
         word=found["word"],
@@ -234,11 +225,6 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
         ended=_maybe(found["ended"]),
         plain=plain,
     )
-
-
-def instant(time: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: steps follow each other faster than seconds."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
 
 
 def _maybe(text: str | None) -> datetime | None:

@@ -35,22 +35,11 @@ class RunLock:
         """
         path = _lock_file(journal, run)
         try:
-            lock = cls(path, _locked(path))
-            lock._sign()
+            return cls(path, _locked(path))
         except BlockingIOError as error:
             raise _in_use(path, run) from error
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}", hint="give another with --journal FILE") from error
-        return lock
-
-    def _sign(self) -> None:
-        """Say in the file who has it."""
-        try:
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
-        except OSError:
-            self.release(remove=False)
-            raise
 
     def release(self, *, remove: bool) -> None:
         """Give it back; files that are not removed tell who had it."""
@@ -100,7 +89,7 @@ def _lock_file(journal: Path, run: str) -> Path:
 
 
 def _locked(path: Path) -> int:
-    """*path*, made where it is missing, open and locked; BlockingIOError where another process has the lock."""
+    """*path*, made where it is missing, open, locked and signed; BlockingIOError where another process has the lock."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -108,8 +97,10 @@ def _locked(path: Path) -> int:
             _lock(file, _PATIENCE)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file), path.stat()):
+                    os.ftruncate(file, 0)
+                    os.pwrite(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
                     return file
-        except BlockingIOError:
+        except OSError:
             os.close(file)
             raise
         os.close(file)  # its holder removed it in between: lock the one that is there now

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import Any, Literal, Self
 from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.runlock import RunLock
-from agent.fleet.journal.writer import Work, Writer
+from agent.fleet.journal.writer import Writer
 from agent.fleet.results.objects import plain
 from agent.fleet.results.record import Result, RunState
 from agent.model.outcome import Event, Status
@@ -38,6 +37,7 @@ _SEEN = {
     "after": "UPDATE device SET after = ? WHERE id = ?",
 }
 _UNFINISHED_CHANGE = "UPDATE device SET unfinished = ? WHERE id = ?"
+_CLOSED = "UPDATE attempt SET state = ?, ended = ? WHERE run = ? AND number = ?"
 _UNFINISHED = (RunState.RUNNING, RunState.LOST)
 
 
@@ -77,23 +77,13 @@ class RunLog:
     def begun(self, device: str, batch: str | None = None) -> None:
         """*device* is in doubt from now until :meth:`ended`; durable. What came of an earlier attempt is forgotten, its
         steps are not."""
-        row = (None if batch is None else stored(batch), self._time(), self._id(device))
-        self._do(lambda db: db.execute(_BEGUN, row))
+        self._write(_BEGUN, batch and stored(batch), self._time(), self._id(device))
 
     def event(self, event: Event) -> None:
         """Keep a step's line; durable where it is the start of a step that may change the router, else soon."""
-        row = (
-            self._id(event.device),
-            self._attempt,
-            self._time(),
-            stored(event.step),
-            event.status.value,
-            stored(event.detail),
-        )
-        if event.status is Status.STARTED and event.step not in _READS:
-            self._do(lambda db: db.execute(_STEP, row))
-        else:
-            self._soon(lambda db: db.execute(_STEP, row))
+        row = (self._attempt, self._time(), stored(event.step), event.status.value, stored(event.detail))
+        changes = event.status is Status.STARTED and event.step not in _READS
+        self._write(_STEP, self._id(event.device), *row, durable=changes)
 
     def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
         """Keep what was *seen* on the router: of ``before`` the first that is given, of ``after`` the last.
@@ -101,19 +91,17 @@ class RunLog:
         Raises:
             TypeError: it is not JSON, or has a secret in it.
         """
-        row = (kept(seen, which), self._id(device))
-        self._soon(lambda db: db.execute(_SEEN[which], row))
+        self._write(_SEEN[which], kept(seen, which), self._id(device), durable=False)
 
     def unfinished(self, device: str, change: Unfinished | None) -> None:
         """Keep what is begun at the configuration of *device* until None says that its end is known; a change is
         durable, the end follows soon."""
-        row = (None if change is None else kept(writeahead.plain(change), "unfinished"), self._id(device))
-        (self._soon if change is None else self._do)(lambda db: db.execute(_UNFINISHED_CHANGE, row))
+        told = None if change is None else kept(writeahead.plain(change), "unfinished")
+        self._write(_UNFINISHED_CHANGE, told, self._id(device), durable=change is not None)
 
     def ended(self, result: Result, anchor: TrustAnchor) -> None:
         """What came of a router; durable. *anchor* is what was wanted."""
-        row = (*_columns(result, anchor, self._time()), self._id(result.device))
-        self._do(lambda db: db.execute(_ENDED, row))
+        self._write(_ENDED, *_columns(result, anchor, self._time()), self._id(result.device))
 
     def doubtful(self) -> list[str]:
         """The routers that were begun, in this attempt or an earlier one, and of which nothing came yet."""
@@ -148,12 +136,9 @@ class RunLog:
         if state in _UNFINISHED:
             raise ValueError(f"a run does not end {state.value}")
         self._open()
-        row = (state.value, self._time(), self._key, self._attempt)
         ended = False
         try:
-            self._writer.do(
-                lambda db: db.execute("UPDATE attempt SET state = ?, ended = ? WHERE run = ? AND number = ?", row)
-            )
+            self._write(_CLOSED, state.value, self._time(), self._key, self._attempt)
             ended = True
         finally:
             self._release(ended=ended)
@@ -170,13 +155,9 @@ class RunLog:
     def _time(self) -> str:
         return written(self._now())
 
-    def _do(self, work: Work[object]) -> None:
+    def _write(self, statement: str, *values: object, durable: bool = True) -> None:
         self._open()
-        self._writer.do(work)
-
-    def _soon(self, work: Work[object]) -> None:
-        self._open()
-        self._writer.soon(work)
+        (self._writer.do if durable else self._writer.soon)(lambda db: db.execute(statement, values))
 
     def _open(self) -> None:
         if self._closed.is_set():
@@ -184,13 +165,9 @@ class RunLog:
 
     def _names(self, which: str) -> list[str]:
         """Read by the writer, so after all that was brought before."""
-
-        def read(db: sqlite3.Connection) -> list[str]:
-            query = f"SELECT name FROM device WHERE run = ? AND {which} ORDER BY place"  # noqa: S608 - our own text
-            return [row[0] for row in db.execute(query, (self._key,))]
-
+        query = f"SELECT name FROM device WHERE run = ? AND {which} ORDER BY place"  # noqa: S608 - our own text
         self._open()
-        return self._writer.do(read)
+        return self._writer.do(lambda db: [row[0] for row in db.execute(query, (self._key,))])
 
 
 def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...]:

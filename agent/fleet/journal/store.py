@@ -33,14 +33,11 @@ _Started = tuple[int, int, Mapping[str, int]]
 """A run's number, its attempt's, and the numbers of its routers by name."""
 
 
-def _utc() -> datetime:
-    return datetime.now(UTC)
-
-
 class Journal:
     """One journal file; safe to use from several threads, useless after a fork.
 
-    A run is named by its id, by the beginning of it where no other begins so, or as ``last``.
+    A run is named by its id, by the beginning of it where no other begins so, or as ``last``; whatever is asked of one
+    raises InputError where there is none, or there are several.
     """
 
     def __init__(self, path: Path, now: Now) -> None:
@@ -50,7 +47,7 @@ class Journal:
         self._making = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path | None = None, *, now: Now = _utc, create: bool = True) -> Self:
+    def open(cls, path: Path | None = None, *, now: Now = lambda: datetime.now(UTC), create: bool = True) -> Self:
         """The journal *path*, else the one in the user's state folder; made where there is none, if *create*.
 
         Raises:
@@ -120,15 +117,11 @@ class Journal:
         return self.run(self._resumable(run, kind).run)
 
     def left(self, run: str) -> frozenset[str]:
-        """The names of the routers that a resumption of *run* takes up: not ended well, or left before their renewal.
-
-        Raises:
-            InputError: as of :meth:`run`.
-        """
+        """The names of the routers that a resumption of *run* takes up: not well, or left before their renewal."""
         with self._reading() as db:
             row = journalrows.find(db, run)
-            unwell = (one.device for one in journalrows.device_records(db, row, ()) if not one.well)
-            return journalrows.unrenewed(db, row.key).union(unwell)
+            unwell = db.execute("SELECT name FROM device WHERE run = ? AND well = 0", (row.key,))
+            return journalrows.unrenewed(db, row.key).union(name for (name,) in unwell)
 
     def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
@@ -142,55 +135,31 @@ class Journal:
             )
         return row
 
-    def runs(self, *, limit: int = 50) -> Iterator[RunRecord]:
-        """The runs, the newest first."""
+    def runs(self, *, limit: int = 50, device: str | None = None) -> Iterator[RunRecord]:
+        """The runs, the newest first; those that *device* was in, if it is given."""
         with self._reading() as db:
-            for row in journalrows.rows(db, limit=limit):
+            for row in journalrows.rows(db, limit, device and stored(device)):
                 yield journalrows.run_record(db, row, self.path)
 
     def run(self, run: str) -> RunRecord:
-        """One run.
-
-        Raises:
-            InputError: there is no such run, or there are several.
-        """
+        """One run."""
         with self._reading() as db:
             return journalrows.run_record(db, journalrows.find(db, run), self.path)
 
     def attempts(self, run: str) -> tuple[Attempt, ...]:
-        """Who carried *run* out: one entry, and one for each time it was resumed.
-
-        Raises:
-            InputError: as of :meth:`run`.
-        """
+        """Who carried *run* out: one entry, and one for each time it was resumed."""
         with self._reading() as db:
             return journalrows.attempts(db, journalrows.find(db, run), self.path)
 
     def devices(self, run: str, *, words: Collection[str] = ()) -> Iterator[DeviceRecord]:
-        """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any.
-
-        Raises:
-            InputError: as of :meth:`run`.
-        """
+        """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any."""
         with self._reading() as db:
             yield from journalrows.device_records(db, journalrows.find(db, run), words)
 
-    def device(self, name: str) -> Iterator[tuple[RunRecord, DeviceRecord]]:
-        """Every run that *name* was in, the newest first, and what came of it there."""
-        with self._reading() as db:
-            for row in journalrows.rows(db, device=stored(name)):
-                record = journalrows.device_record(db, row, stored(name))
-                yield journalrows.run_record(db, row, self.path), record
-
     def trail(self, run: str, device: str) -> tuple[DeviceRecord, Trail]:
-        """One router of a run with every step and its time.
-
-        Raises:
-            InputError: as of :meth:`run`, or the router was not in that run.
-        """
+        """One router of a run with every step and its time; InputError also where it was not in that run."""
         with self._reading() as db:
-            row = journalrows.find(db, run)
-            return journalrows.device_record(db, row, stored(device)), journalrows.trail(db, row, stored(device))
+            return journalrows.trail(db, journalrows.find(db, run), stored(device))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -272,9 +241,5 @@ def _attempted(db: sqlite3.Connection, key: int, attempt: tuple[object, ...]) ->
         " VALUES (?1, (SELECT count(*) + 1 FROM attempt WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
         (key, *attempt),
     )
-    return _started(db, key)
-
-
-def _started(db: sqlite3.Connection, key: int) -> _Started:
     number = db.execute("SELECT count(*) FROM attempt WHERE run = ?", (key,)).fetchone()[0]
     return key, number, dict(db.execute("SELECT name, id FROM device WHERE run = ?", (key,)).fetchall())

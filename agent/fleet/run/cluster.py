@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster, Security
+import distributed
 from distributed.comm import addressing
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoWorkerError
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 if not dask.config.get("logging", None):
     logging.getLogger("distributed").setLevel(logging.NOTSET)  # Dask's own default tells each worker that comes
 
+_dask: Any = distributed  # has no types for what is called here
 _REACHED_WITHIN = 10.0
 _KEEPERS = 16
 """Threads that keep what workers tell: what they bring to the journal at the same time is synced at once."""
@@ -56,11 +57,11 @@ class Cluster:
         Raises:
             InputError: it cannot be reached.
         """
-        make, parse = _typed(Client), _typed(addressing)
         with ExitStack() as ending:
             try:
-                parse.parse_host_port(parse.parse_address(scheduler)[1])  # a client for what is no address ends badly
-                client = make(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
+                # A client for what is no address ends badly.
+                addressing.parse_host_port(addressing.parse_address(scheduler)[1])
+                client = _dask.Client(scheduler, timeout=_REACHED_WITHIN, set_as_default=False)
                 ending.callback(client.close)
                 return cls(client, ending.pop_all(), own=False)
             except (OSError, TimeoutError, ValueError) as error:
@@ -79,23 +80,22 @@ class Cluster:
         Raises:
             InputError: they cannot be started.
         """
-        make, security, client_of = _typed(LocalCluster), _typed(Security), _typed(Client)
         with ExitStack() as ending:
             try:
                 with dask.config.set(_OWN), _signals_held():
-                    cluster = make(
+                    cluster = _dask.LocalCluster(
                         n_workers=processes,
                         threads_per_worker=threads,
                         processes=True,
                         host="127.0.0.1",
-                        security=security.temporary(),
+                        security=_dask.Security.temporary(),
                         scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
                         memory_limit=0,
                         silence_logs=logging.CRITICAL,
                     )
                     ending.callback(cluster.close)
                     cluster.scheduler.http_server.stop()
-                    client = client_of(cluster, set_as_default=False)
+                    client = _dask.Client(cluster, set_as_default=False)
                     ending.callback(client.close)
             except (OSError, RuntimeError, TimeoutError) as error:
                 raise InputError(
@@ -106,11 +106,6 @@ class Cluster:
     def close(self) -> None:
         """Leave it; the processes of one's own end. Closing again does nothing."""
         self._ending.close()
-
-
-def _typed(of: Any) -> Any:
-    """*of*, which comes from a library without types."""
-    return of
 
 
 def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rate: Rate) -> Backend:

@@ -1,10 +1,11 @@
-"""The backends that come with the agent: threads, processes of this machine, and a Dask cluster elsewhere."""
+"""What carries jobs out: this thread, threads, processes of this machine, and a Dask cluster elsewhere."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.fleet.run.job import Hooks, perform
 from agent.fleet.run.rate import Rate
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from agent.fleet.run.cluster import Cluster
+
+
+class Inline(Executor):
+    """For one router, whose calls a signal of the terminal can then break off: Python gives it to the main thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Make the call; what it raises is in the future, an interrupt as well."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
+            future.set_exception(error)
+        return future
 
 
 def threads(workers: int, hooks: Hooks | None = None) -> Backend:

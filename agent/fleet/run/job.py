@@ -133,7 +133,7 @@ class Router:
 
     def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
         self.device = target.device(reach)
-        self._jump, self._reach, self._hooks = target.jump or reach.jump, reach, hooks
+        self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
         self._opened: list[Session | Ssh] = []
         self._lost: ClientLost | None = None
@@ -164,7 +164,7 @@ class Router:
     def turn(self) -> float:
         """Takes a turn to open a session, and says in how many seconds it comes."""
         self._still_kept()
-        return self._hooks.limiter.turn(self._jump, self._hooks.policy.clock)
+        return self._hooks.limiter.turn(self._reach.jump, self._hooks.policy.clock)
 
     def _still_kept(self) -> None:
         if self._lost is not None:
@@ -267,7 +267,8 @@ class _Work:
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
-            return replace(self.result, outcome=self._declined(made))
+            declined = Failure("declined", "not confirmed; nothing was changed")
+            return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, declined))
         if lease is None:
             lease, waited = self._leased(stack)
             session = session if session.connected else stack.enter_context(router.first())
@@ -297,18 +298,6 @@ class _Work:
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices
         return assess_by(state, notices, self._hooks.now(), anchor=self._intent.anchor if len(notices) < 2 else None)
-
-    def _declined(self, made: Plan) -> Outcome:
-        known, failure = self.result, Failure("declined", "not confirmed; nothing was changed")
-        return Outcome(
-            known.device,
-            PushResult.SKIPPED,
-            known.address,
-            known.release,
-            method=made.method,
-            config_model=made.config_model,
-            error=failure,
-        )
 
     def _leased(self, stack: ExitStack) -> tuple[Lease, bool]:
         """The router for this push alone, and whether another one, of this machine or beyond, was waited for."""
@@ -379,18 +368,20 @@ class _Work:
 
 def ended_early(known: Result, events: Sequence[Event], failure: Failure) -> Outcome:
     """The outcome of a push that ended by *failure* in mid-step: what was done by then; the rest is unknown."""
-    made = known.plan
+    retries = sum(event.status is Status.RETRY for event in events)
+    outcome = _outcome(known, known.plan, PushResult.UNKNOWN, failure)
+    return replace(outcome, steps=steps_of(events), retries=retries, changed=True)
+
+
+def _outcome(known: Result, made: Plan | Skip | None, result: PushResult, failure: Failure) -> Outcome:
     return Outcome(
         known.device,
-        PushResult.UNKNOWN,
+        result,
         known.address,
         known.release,
         method=made.method if isinstance(made, Plan) else None,
         config_model=made.config_model if made is not None else ConfigModel.NONE,
-        steps=steps_of(events),
-        retries=sum(event.status is Status.RETRY for event in events),
         error=failure,
-        changed=True,
     )
 
 

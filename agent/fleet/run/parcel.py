@@ -8,14 +8,12 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
-import threading
 from typing import Any
 
 from agent.fleet.run.job import Job
 
 _here: dict[str, Parcel] = {}
 """What was brought to this process, by key."""
-_changing = threading.Lock()
 
 
 class Parcel:
@@ -43,13 +41,11 @@ class Parcel:
 
     def bring(self) -> None:
         """Have it in this process, for :func:`parcel`."""
-        with _changing:
-            _here[self.key] = self
+        _here[self.key] = self
 
     def take_away(self) -> None:
         """Forget it; calls under way are not disturbed."""
-        with _changing:
-            _here.pop(self.key, None)
+        _here.pop(self.key, None)
 
 
 def parcel(key: str) -> Parcel:

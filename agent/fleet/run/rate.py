@@ -16,9 +16,7 @@ class Rate:
 
     def part(self, processes: int) -> Rate:
         """The bound of one of *processes* that together keep this one."""
-        return Rate(
-            self.in_all / processes if self.in_all else None, self.per_jump / processes if self.per_jump else None
-        )
+        return Rate(*(bound and bound / processes for bound in (self.in_all, self.per_jump)))
 
 
 class Limiter:

@@ -11,7 +11,6 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result, RunState
@@ -30,8 +29,8 @@ _LOOK = 0.5
 _AGAIN = "read it before anything else: push --resume does"
 
 
-class Watcher(Protocol):
-    """Who is told how a run goes, in the thread that runs it."""
+class Watcher:
+    """Who is told how a run goes, in the thread that runs it; this one looks away."""
 
     def batch(self, batch: Batch) -> None:
         """A batch begins."""
@@ -41,19 +40,6 @@ class Watcher(Protocol):
 
     def ended(self, result: Result) -> None:
         """A router is done with."""
-
-
-class Unwatched:
-    """A watcher that looks away."""
-
-    def batch(self, batch: Batch) -> None:
-        """Nobody asked."""
-
-    def begun(self, target: Target, batch: Batch) -> None:
-        """Nobody asked."""
-
-    def ended(self, result: Result) -> None:
-        """Nobody asked."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +82,7 @@ class Run:
     job: Job
     backend: Backend
     rollout: Rollout = field(default_factory=Rollout)
-    watcher: Watcher = field(default_factory=Unwatched)
+    watcher: Watcher = field(default_factory=Watcher)
     policy: Policy = field(default_factory=Policy)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     doubtful: Collection[str] = ()
@@ -122,7 +108,6 @@ class Run:
                     yield from self._batch(batch, pool)
             except BaseException:
                 self._end(RunState.INTERRUPTED, "ended by an error, or by whoever took the results")
-                self._interrupt()
                 for result in pool.rest():
                     self._told_of(result)
                 raise
@@ -149,7 +134,6 @@ class Run:
     def _may_begin(self) -> bool:
         if self.policy.stop is not None and self.policy.stop(0):
             self._end(RunState.INTERRUPTED, "interrupted")
-            self._interrupt()  # also where the run had been stopped before: those in flight are to end
         until = self.rollout.stop_at
         if self.state is RunState.RUNNING and until is not None and self.now() >= until:
             self._end(RunState.STOPPED, f"the maintenance window ended at {until:%H:%M}")
@@ -159,11 +143,8 @@ class Run:
         if self.state is RunState.RUNNING:
             self.state, self.why = state, why
             self.backend.hold()
-            if state is RunState.INTERRUPTED:
-                self._interrupt()
-
-    def _interrupt(self) -> None:
-        if not self._interrupted:
+        # Also where the run had been stopped before: those in flight are to end.
+        if state is RunState.INTERRUPTED and not self._interrupted:
             self._interrupted = True
             self.backend.interrupt()
 
@@ -273,8 +254,6 @@ class _Pool:
 
     def alone(self, job: Job, target: Target, look: Callable[[], object]) -> Result:
         """A router whose worker died, once more and by itself: a push reads first what became of it."""
-        if self.gone:
-            return _lost(job, target)
         self.submit(job, target)
         while self.flying:
             look()

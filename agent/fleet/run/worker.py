@@ -102,10 +102,12 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
     """
     brought = parcel(link.parcel)
     call = _Call(link)
+    with _making:  # one for all calls of this process, however many begin at once
+        limiter = _limiters.setdefault(link.rate, Limiter(link.rate))
     hooks = Hooks(
         log=call,
         policy=Policy(stop=call.stop.wait),
-        limiter=_limiter(link.rate),
+        limiter=limiter,
         alone=alone if link.shared else unshared,
         before_write=call.has_client,
     )
@@ -125,12 +127,6 @@ def stop(topic: str) -> None:
     for call in list(_calls.values()):
         if call.link.topic == topic:
             call.stop.set()
-
-
-def _limiter(rate: Rate) -> Limiter:
-    """One for all calls of this process, however many begin at once."""
-    with _making:
-        return _limiters.setdefault(rate, Limiter(rate))
 
 
 class _Call:
