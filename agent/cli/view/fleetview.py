@@ -170,7 +170,9 @@ def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
 
 
 def _point(about: str, point: CheckPoint | CheckMethod) -> str:
-    return f"{about} {point.state.value.replace('-', ' ')}: {point.detail}{f'; next: {point.hint}' if point.hint else ''}"
+    return (
+        f"{about} {point.state.value.replace('-', ' ')}: {point.detail}{f'; next: {point.hint}' if point.hint else ''}"
+    )
 
 
 def _unnamed(text: str, one: DeviceRecord) -> str:

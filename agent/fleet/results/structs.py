@@ -178,6 +178,14 @@ class Skip(Printed, frozen=True):
     hint: str | None = None
 
 
+class Tried(Printed, frozen=True):
+    """A way beside NETCONF that was tried, since the plan or what may follow it needs it."""
+
+    way: Annotated[str, about("", enum=["CLI", "SFTP"])]
+    works: bool
+    detail: str
+
+
 class Plan(Printed, frozen=True, kw_only=True):
     """What a push would do on one device."""
 
@@ -195,6 +203,7 @@ class Plan(Printed, frozen=True, kw_only=True):
         tuple[Method, ...], about("the methods tried after this one is refused or brings no certificate")
     ] = ()
     diff: Annotated[Texts, about("one line each: + added, - removed, > an action, # a remark, blank for context")] = ()
+    tried: Annotated[tuple[Tried, ...], about("what was tried beside NETCONF; nothing where nothing needs it")] = ()
     skip: Skip | None = None
     error: Error | None = None
 

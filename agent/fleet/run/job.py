@@ -28,6 +28,7 @@ from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess_by
 from agent.remedy.check.look import check
+from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
@@ -263,7 +264,7 @@ class _Work:
         state = self._observed(session)
         if self._job.kind is Kind.ASSESS:
             return replace(self.result, verdict=self._judged(state))
-        made = plan(self._intent, state)
+        made = self._planned(state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
@@ -273,7 +274,7 @@ class _Work:
             lease, waited = self._leased(stack)
             session = session if session.connected else stack.enter_context(router.first())
             if waited:
-                made = plan(self._intent, state := self._observed(session))
+                made = self._planned(state := self._observed(session))
         return replace(self.result, outcome=self._push(session, made, state, lease))
 
     def _checked(self, stack: ExitStack) -> Result:
@@ -294,6 +295,11 @@ class _Work:
         )
         self.result = replace(self.result, release=state.release)
         return state
+
+    def _planned(self, state: State) -> Plan | Skip:
+        """The plan, the ways that it needs beside NETCONF tried."""
+        policy = self._hooks.policy
+        return completed(preflight(plan(self._intent, state), state, self._ssh), policy)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices

@@ -19,9 +19,9 @@ from agent.model.plan import Installation, Intent, Step
 from agent.model.state import ConfigModel, Reading
 from agent.remedy.assess import CLOCK_TOLERANCE
 from agent.remedy.check.look import NO_SSH, Seen
+from agent.remedy.check.preflight import Needs, needs
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, offered
-from agent.remedy.steps.preflight import Needs, needs
 
 OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
 _UNREACHED = "not reached"
