@@ -101,7 +101,7 @@ def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
             type=click.IntRange(1, 65535),
             default=22,
             show_default=True,
-            help="SSH port of the CLI and SFTP; opened only where NETCONF does not reach.",
+            help="SSH port of the CLI and SFTP; opened only where NETCONF does not reach, or may not.",
         ),
         click.option("--no-ssh", is_flag=True, help="Never open the CLI or SFTP."),
         click.option(

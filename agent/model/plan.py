@@ -274,6 +274,7 @@ class Tried:
     way: str
     works: bool
     detail: str
+    hint: str | None = None
 
     def diff(self) -> list[str]:
         """It as a comment."""

@@ -16,7 +16,8 @@ from agent.model.device import Device as Target
 from agent.model.method import Method
 from agent.netconf.retry import Policy
 from agent.remedy.check.filesystems import of_text
-from agent.remedy.check.look import NO_SSH, check
+from agent.remedy.check.look import NO_SSH
+from agent.remedy.check.points import check
 from agent.simulator import Device, Fault, FaultKind
 from tests.properties.conftest import steady
 from tests.support import DeviceClock, Lab
@@ -125,7 +126,7 @@ def test_no_sftp_rules_out_what_needs_a_file(lab: Lab) -> None:
 
 def test_a_storage_that_is_not_there_is_said(lab: Lab) -> None:
     device = lab.add(release="25.2.1")
-    device.disk.folders = tuple(one for one in device.disk.folders if one != "/misc/disk1")  # type: ignore[misc] # an instance's own
+    vars(device.disk)["folders"] = ("/", "/misc", "/misc/scratch")
     found = checked(lab.target(device))
     assert (point(found, Topic.SFTP).detail, point(found, Topic.SFTP).hint) == (
         "there is no folder /misc/disk1",

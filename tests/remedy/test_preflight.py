@@ -142,7 +142,7 @@ def test_without_sftp_a_file_that_was_asked_for_is_refused(lab: Lab, clock: Cloc
 
 def test_a_storage_without_its_folder_is_refused(lab: Lab, clock: Clock) -> None:
     device = lab.add(release="25.2.1")
-    device.disk.folders = ("/", "/tmp", "/misc")  # type: ignore[misc, assignment]
+    vars(device.disk)["folders"] = ("/", "/misc", "/misc/scratch")
     outcome = push(lab, device, clock, method=Method.FILE)
     assert outcome.result is Result.SKIPPED
     assert "there is no folder /misc/disk1" in outcome.steps[0].detail

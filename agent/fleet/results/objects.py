@@ -190,7 +190,7 @@ def syslog_object(host: Affected) -> Syslog:
 def plan_object(plan: Planned | Skip, anchor: TrustAnchor, *, address: str | None) -> Plan:
     """What a push would do; schema ``plan``."""
     common = {"device": plan.device, "address": address, "release": plan.release, "config_model": plan.config_model}
-    tried = tuple(Tried(one.way, one.works, one.detail) for one in plan.tried)
+    tried = tuple(Tried(one.way, one.works, one.detail, one.hint) for one in plan.tried)
     about: dict[str, Any] = {**common, "anchor": anchor_object(anchor), "diff": tuple(plan.diff()), "tried": tried}
     if isinstance(plan, Skip):
         return Plan(**about, skip=NoPlan(plan.reason, plan.hint))

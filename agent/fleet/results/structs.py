@@ -184,6 +184,7 @@ class Tried(Printed, frozen=True):
     way: Annotated[str, about("", enum=["CLI", "SFTP"])]
     works: bool
     detail: str
+    hint: Annotated[str | None, about("what to do next")] = None
 
 
 class Plan(Printed, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess_by
-from agent.remedy.check.look import check
+from agent.remedy.check.points import check
 from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from agent.model.check import Check, FileSystem, HostKey, SSHServer
-from agent.model.context import bound
+from agent.model.check import FileSystem, HostKey, SSHServer
 from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, InputError, Interrupted, SSHAuthenticationError
+from agent.model.outcome import Waiting
 from agent.model.plan import Intent
 from agent.model.state import Reading, State
 from agent.netconf.query import ask
-from agent.netconf.retry import Policy, Waits, completed
+from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities
 from agent.remedy.check import filesystems
-from agent.remedy.observe import observe
+from agent.remedy.notices.folder import bundled
+from agent.remedy.observe import observation
 from agent.xr.cli import show
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def look(
     policy: Policy,
     *,
     turn: Callable[[], float] = lambda: 0.0,
-) -> Seen:
+) -> Waits[Seen]:
     """See what can be seen: by NETCONF, by the CLI and SFTP behind *ssh*, and where the first fails by a probe.
 
     *first* opens a session, which is closed again; *turn* says in how many seconds a further connection may be opened.
@@ -82,28 +83,28 @@ def look(
         Interrupted: it was cancelled.
     """
     seen = Seen(device, intent, policy.now())
-    with ExitStack() as stack, bound(device=device.name):
+    with ExitStack() as stack:
         try:
             session = stack.enter_context(first())
-            _connected(seen, session)
-            _by_netconf(seen, session, ssh, policy)
+            _by_connection(seen, session)
+            yield from _by_netconf(seen, session, ssh, policy)
         except (InputError, Interrupted):
             raise
         except AgentError as error:
             seen.refused = error
             if seen.server is None and not (isinstance(error, ConnectError) and error.rate_limited):
-                policy.wait(turn())
-                _probed(seen)
+                yield from policy.pause(turn(), Waiting.TURN)
+                _by_probe(seen)
         if ssh is None:
             seen.cli = seen.sftp = NO_SSH
         elif isinstance(seen.refused, SSHAuthenticationError) and seen.refused.refused:
             seen.cli = seen.sftp = "not tried, since the login was refused"  # a second time may lock the account
         else:
-            completed(_by_ssh(seen, ssh), policy)
+            yield from _by_ssh(seen, ssh)
     return seen
 
 
-def _connected(seen: Seen, session: Session) -> None:
+def _by_connection(seen: Seen, session: Session) -> None:
     """What an SSH connection of our own tells by standing."""
     seen.capabilities = session.capabilities
     connection = session.connection
@@ -138,7 +139,7 @@ def _server(device: Device, offer: Offer | None) -> SSHServer | None:
     return SSHServer(offer.version, kex, host_keys, ciphers, macs, tuple(name for name in taken if name))
 
 
-def _probed(seen: Seen) -> None:
+def _by_probe(seen: Seen) -> None:
     from agent.ssh.peer import Service
     from agent.ssh.probe import probe
 
@@ -147,12 +148,12 @@ def _probed(seen: Seen) -> None:
     seen.server = _server(seen.device, seen.probed.offer)
 
 
-def _by_netconf(seen: Seen, session: Session, ssh: Ssh | None, policy: Policy) -> None:
-    intent = seen.intent
-    seen.state = observe(session, intent.trustpoint, policy=policy, ssh=ssh, full=True)
+def _by_netconf(seen: Seen, session: Session, ssh: Ssh | None, policy: Policy) -> Waits[None]:
+    name, signatures = seen.intent.trustpoint, bundled().signatures
+    seen.state = yield from observation(session, name, policy, ssh=ssh, judged_by=signatures)
     seen.clock = seen.state.clock_offset
     try:
-        (seen.space,) = completed(ask(session, [filesystems.query(session.schema)], policy), policy)
+        (seen.space,) = yield from ask(session, [filesystems.query(session.schema)], policy)
     except Interrupted:
         raise
     except AgentError as error:
@@ -181,18 +182,3 @@ def _by_ssh(seen: Seen, ssh: Ssh) -> Waits[None]:
         raise
     except AgentError as error:
         seen.sftp = error.message
-
-
-def check(
-    device: Device,
-    first: Callable[[], Session],
-    ssh: Ssh | None,
-    intent: Intent,
-    policy: Policy,
-    *,
-    turn: Callable[[], float] = lambda: 0.0,
-) -> Check:
-    """Every point of one router, and what they mean for each method; nothing is changed. As of :func:`look`."""
-    from agent.remedy.check.points import judged
-
-    return judged(look(device, first, ssh, intent, policy, turn=turn))

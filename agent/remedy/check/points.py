@@ -1,11 +1,13 @@
-"""What was seen of a router as points: each ok, not ok or unknown, with its words and what to do; pure."""
+"""What was seen of a router as points: each ok, not ok or unknown, with its words and what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from agent.model.check import Check, MethodPoint, Point, Standing, Topic
+from agent.model.context import bound
+from agent.model.device import Device
 from agent.model.errors import (
     AgentError,
     ConnectError,
@@ -17,15 +19,34 @@ from agent.model.errors import (
 from agent.model.method import Method
 from agent.model.plan import Installation, Intent, Step
 from agent.model.state import ConfigModel, Reading
+from agent.netconf.retry import Policy, completed, relayed
+from agent.netconf.session import Session
 from agent.remedy.assess import CLOCK_TOLERANCE
-from agent.remedy.check.look import NO_SSH, Seen
+from agent.remedy.check.look import NO_SSH, Seen, look
 from agent.remedy.check.preflight import Needs, needs
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, offered
 
+if TYPE_CHECKING:
+    from agent.xr.cli.sshport import Ssh
+
 OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
 _UNREACHED = "not reached"
 _MEGA = 1_000_000
+
+
+def check(
+    device: Device,
+    first: Callable[[], Session],
+    ssh: Ssh | None,
+    intent: Intent,
+    policy: Policy,
+    *,
+    turn: Callable[[], float] = lambda: 0.0,
+) -> Check:
+    """Every point of one router, and what they mean for each method; nothing is changed. As of :func:`look`."""
+    looking = relayed(look(device, first, ssh, intent, policy, turn=turn), around=lambda: bound(device=device.name))
+    return judged(completed(looking, policy))
 
 
 def judged(seen: Seen) -> Check:
@@ -65,13 +86,13 @@ def _failed(topic: Topic, error: AgentError) -> Point:
 
 def _network(seen: Seen) -> Iterator[Point]:
     """The name and the port, as far as this machine sees them; behind a jump host only that one does."""
-    port, probed = str(seen.device.port), seen.probed
+    probed = seen.probed
     if probed is not None and probed.through is not None:
         for topic in (Topic.NAME, Topic.PORT):
             yield Point(topic, UNKNOWN, f"seen only by {probed.through}")
     elif seen.address is not None:
         yield Point(Topic.NAME, OK, "resolved", own=seen.address)
-        yield Point(Topic.PORT, OK, f"{port} takes connections")
+        yield Point(Topic.PORT, OK, "takes connections", own=seen.device.address)
     elif probed is None:
         limited = seen.refused
         hint = limited.hint if limited else None

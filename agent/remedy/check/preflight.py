@@ -89,5 +89,7 @@ def _tried(way: str, ssh: Ssh, needed: Needs) -> Tried:
     except Interrupted:
         raise
     except AgentError as error:
-        return Tried(way, works=False, detail=error.message)
-    return Tried(way, there, f"{needed.folder} is there" if there else f"there is no folder {needed.folder}")
+        return Tried(way, works=False, detail=error.message, hint=error.hint)
+    if there:
+        return Tried(way, works=True, detail=f"{needed.folder} is there")
+    return Tried(way, works=False, detail=f"there is no folder {needed.folder}", hint="name the other --storage")
