@@ -1,13 +1,12 @@
 """A process that pushes to a simulated router, without SSH below NETCONF: it may be killed, and costs no handshakes.
 
-Both ends are the real ones from the frames upward: the agent's :class:`DirectSession`, its reader's thread and framing,
-and the simulator's session with its own framing in the simulator's thread.
+Both ends are the real ones from the frames upward: the agent's :class:`DirectSession` and its framing, and the
+simulator's session with its own framing in the simulator's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,9 +35,9 @@ class Killed(BaseException):
 class Wire:
     """What lies between the two: a channel for the agent, a channel and a connection for the simulator."""
 
-    def __init__(self, simulator: Simulator, device: Device) -> None:
+    def __init__(self, simulator: Simulator, device: Device, receive: Callable[[bytes], None]) -> None:
         self._loop: asyncio.AbstractEventLoop = simulator.loop
-        self._arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._receive = receive
         self._ended = False
         self._session: Any = None
         self._loop.call_soon_threadsafe(self._begin, device)
@@ -52,7 +51,7 @@ class Wire:
         self._session.connection_made(self)
         self._session.session_started()
 
-    # --- the agent's side, as of a paramiko channel --------------------------------------------------------------
+    # --- the agent's side, as of its channel and connection ------------------------------------------
 
     def sendall(self, data: bytes) -> None:
         """Put *data* on the wire."""
@@ -60,13 +59,8 @@ class Wire:
             raise EOFError("the connection has ended")
         self._loop.call_soon_threadsafe(self._take, data)
 
-    def recv(self, size: int) -> bytes:
-        """What came; empty at the end."""
-        return self._arrived.get()
-
     def close(self) -> None:
         """Hang up; the simulator is told."""
-        self._arrived.put(b"")
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.abort)
 
@@ -79,7 +73,7 @@ class Wire:
     def write(self, data: bytes) -> None:
         """Send to the agent."""
         if not self._ended:
-            self._arrived.put(data)
+            self._receive(data)
 
     def is_closing(self) -> bool:
         """Whether it has ended."""
@@ -90,7 +84,7 @@ class Wire:
         if self._ended:
             return
         self._ended = True
-        self._arrived.put(b"")
+        self._receive(b"")
         if self._session is not None:
             self._session.connection_lost(None)
 
@@ -112,7 +106,7 @@ class InProcess(DirectSession):
 
     def open(self) -> None:
         """Exchange hellos."""
-        self._wire = Wire(self._simulator, self._router)
+        self._wire = Wire(self._simulator, self._router, self.received)
         self._channel: Any = self._wire
         self._connection: Any = self._wire
         self._connected = True

@@ -259,6 +259,10 @@ class ReplyTimeout(AgentError):
     kind = "timeout"
 
 
+UNANSWERED = (ReplyTimeout, SessionLost, ProtocolError)
+"""A request that changes nothing got no usable answer: another session may be asked."""
+
+
 class OutcomeUnknown(AgentError):
     """A request that changes something was sent and its answer lost; read the state back before anything else."""
 

@@ -143,7 +143,8 @@ class Installation(ABC):
     def method(self) -> Method: ...
 
     @abstractmethod
-    def diff(self) -> list[str]: ...
+    def diff(self) -> list[str]:
+        """What it does, line by line, and the certificate expected from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,6 @@ class Authenticate(Installation):
         return Method.RPC if self.storage is None else Method.FILE
 
     def diff(self) -> list[str]:
-        """The action and the certificate expected from it."""
         expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
         rpc = f"> rpc ca-authenticate server-name={self.trustpoint}"
         if self.storage is None:
@@ -184,11 +184,8 @@ class Dialog(Installation):
     method = Method.DIALOG
 
     def diff(self) -> list[str]:
-        """The command and the certificate expected from it."""
-        return [
-            f"> ssh: crypto ca authenticate {self.trustpoint}",
-            f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}",
-        ]
+        expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
+        return [f"> ssh: crypto ca authenticate {self.trustpoint}", expected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,20 +210,15 @@ class ImportBundle(Installation):
     method = Method.TRUSTPOOL
 
     def diff(self) -> list[str]:
-        """The copies, the import and the certificate expected from it."""
-        copies = []
-        url = self.url
+        url, lines = self.url, list[str]()
         if self.bundle is not None:
             url = f"/tmp/xr-agent-…{self.bundle.suffix}"  # noqa: S108 - a path on the router
-            copies = [f"> sftp {self.storage.folder}/xr-agent-…{self.bundle.suffix}, copied to {url}, both removed"]
-        clean = "-clean" if self.clean else ""
-        word = " clean" if self.clean else ""
-        action = f"> rpc ca-trustpool-import-url{clean} url={url}"
-        return [
-            *copies,
-            action if self.rpc else f"> ssh: crypto ca trustpool import url{word} {url}",
-            f"+ trustpool certificate {self.anchor.name} sha1 {self.anchor.sha1}",
-        ]
+            lines = [f"> sftp {self.storage.folder}/xr-agent-…{self.bundle.suffix}, copied to {url}, both removed"]
+        if self.rpc:
+            lines.append(f"> rpc ca-trustpool-import-url{'-clean' if self.clean else ''} url={url}")
+        else:
+            lines.append(f"> ssh: crypto ca trustpool import url{' clean' if self.clean else ''} {url}")
+        return [*lines, f"+ trustpool certificate {self.anchor.name} sha1 {self.anchor.sha1}"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -241,12 +241,12 @@ class Access:
         reasons: what is missing or was assumed, one sentence each.
     """
 
-    config_model: ConfigModel
-    authenticate: bool
-    renew_auth: bool
-    candidate: bool
-    validate: bool
-    enrollments: frozenset[EnrollmentKind]
+    config_model: ConfigModel = ConfigModel.NONE
+    authenticate: bool = False
+    renew_auth: bool = False
+    candidate: bool = False
+    validate: bool = False
+    enrollments: frozenset[EnrollmentKind] = frozenset()
     reasons: tuple[str, ...] = ()
     file_path: bool = False
     import_url: bool = False
@@ -266,6 +266,11 @@ class PoolEntry:
 
     certificate: Certificate
     origin: str | None = None
+
+
+def lists(pool: Iterable[PoolEntry], anchor: TrustAnchor) -> bool:
+    """Whether *anchor* is known to be among the certificates of a trustpool."""
+    return any(entry.certificate.proven(anchor) for entry in pool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +324,6 @@ class Reporting:
 
 
 _FORGOTTEN = (EnrollmentKind.TERMINAL, EnrollmentKind.URL)
-_UNPROVEN = (None, Evidence.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,10 +372,10 @@ class State:
         False: it is under the trustpoint by an enrollment that a reload forgets, and the trustpool is not seen to list
         it.
         """
-        if any(entry.certificate.proves(anchor) not in _UNPROVEN for entry in self.trustpool.value or ()):
+        if lists(self.trustpool.value or (), anchor):
             return True
         shown, config = self.certificate.value, self.config.value
-        if shown is None or config is None or shown.proves(anchor) in _UNPROVEN:
+        if shown is None or config is None or not shown.proven(anchor):
             return None
         return False if config.enrollment.kind in _FORGOTTEN else None
 

@@ -47,22 +47,19 @@ class WriteAheadLog(Protocol):
         """The end of the change is known: nothing of it is left in the candidate or on trial."""
 
 
-class Memory:
+class Memory(WriteAheadLog):
     """A write-ahead log for as long as this process lasts."""
 
     def __init__(self) -> None:
         self._kept: Unfinished | None = None
 
     def unfinished(self) -> Unfinished | None:
-        """What was begun and not ended."""
         return self._kept
 
     def begin(self, change: Unfinished) -> None:
-        """Keep *change*."""
         self._kept = change
 
     def end(self) -> None:
-        """Forget it."""
         self._kept = None
 
 

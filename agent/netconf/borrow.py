@@ -29,18 +29,12 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
     try:
         manager = open_manager()
     except SSHUnknownHostError as error:
-        raise HostKeyError(
-            f"its host key, MD5 {error.fingerprint}, is not in known_hosts",
-            device=device.name,
-            hint="compare it with the router's, then add it with ssh-keyscan; if it changed, find out why first",
-        ) from error
+        hint = "compare it with the router's, then add it with ssh-keyscan; if it changed, find out why first"
+        said = f"its host key, MD5 {error.fingerprint}, is not in known_hosts"
+        raise HostKeyError(said, device=device.name, hint=hint) from error
     except AuthenticationError as error:
-        raise SSHAuthenticationError(
-            f"the device refused the login: {_said(error)}",
-            device=device.name,
-            hint="check user, key and password in the inventory",
-            refused=True,
-        ) from error
+        said, hint = f"the device refused the login: {_said(error)}", "check user, key and password in the inventory"
+        raise SSHAuthenticationError(said, device=device.name, hint=hint, refused=True) from error
     except (NCClientError, SSHException, XMLSyntaxError, EOFError, OSError) as error:
         said = _said(error)
         hint = _RSA if "no acceptable host key" in said else _PORT

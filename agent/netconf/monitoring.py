@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.model.errors import AgentError
 from agent.netconf import operations
-from agent.netconf.payload import Element, qname, template
+from agent.netconf.payload import leaf, qname, template
 from agent.netconf.session import Session
 
 _NS = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
@@ -37,13 +37,8 @@ def holder(session: Session, session_id: str) -> Holder:
     except AgentError:
         return Holder(session_id)  # some platforms do not list sessions; the number is known from the refusal
     entries = [] if data is None else list(data.iter(qname(_NS, "session")))
-    entry = next((one for one in entries if _leaf(one, "session-id") == session_id), None)
+    entry = next((one for one in entries if leaf(one, _NS, "session-id") == session_id), None)
     if entry is None:
         # The list has at least the session that asks, or it is no list.
         return Holder(session_id, listed=False if entries else None)
-    return Holder(session_id, _leaf(entry, "username"), _leaf(entry, "source-host"), listed=True)
-
-
-def _leaf(entry: Element, name: str) -> str | None:
-    text: str | None = entry.findtext(qname(_NS, name))
-    return text.strip() or None if text else None
+    return Holder(session_id, leaf(entry, _NS, "username"), leaf(entry, _NS, "source-host"), listed=True)

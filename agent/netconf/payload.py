@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 from xml.parsers import expat
@@ -51,6 +53,22 @@ def local_name(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
+def leaf(element: Element, namespace: str, name: str) -> str | None:
+    """The text of the child *name* without blanks around it; None where there is no such child, or nothing in it."""
+    text: str | None = element.findtext(qname(namespace, name))
+    return text.strip() or None if text else None
+
+
+@contextmanager
+def _of(device: str | None) -> Iterator[None]:
+    """What is wrong with XML inside the block came from *device*."""
+    try:
+        yield
+    except ProtocolError as error:
+        error.device = device
+        raise
+
+
 def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None) -> Element:
     """The root element of an XML document that a device sent; nothing outside it is read, nothing in it expanded.
 
@@ -60,27 +78,28 @@ def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None)
         ProtocolError: larger than *limit* bytes, not UTF-8, a DOCTYPE, not well-formed, over two million tags and
             attributes, or nested over 200 deep.
     """
-    raw = _utf8(data, limit, device).lstrip(_BLANKS)
+    with _of(device):
+        return _parsed(data, limit)
+
+
+def _parsed(data: bytes | str, limit: int) -> Element:
+    raw = _utf8(data, limit).lstrip(_BLANKS)
     if DOCTYPE.match(raw):
-        raise _doctype(device)
+        raise _doctype()
     if raw and not raw.startswith((b"<", _BOM)):
-        raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"), device)
+        raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"))
     # Whatever is a tag or an attribute has one of these signs; what has them as text is counted as well.
     if raw.count(b"<") + raw.count(b"=") > MOST_NODES:
-        raise ProtocolError(
-            f"XML with more than {MOST_NODES} tags and attributes", device=device, hint="narrow what is asked for"
-        )
+        raise ProtocolError(f"XML with more than {MOST_NODES} tags and attributes", hint="narrow what is asked for")
     try:
         root: Element = etree.fromstring(raw, _parser())
     except etree.XMLSyntaxError as error:
-        if "excessive depth" in str(error).lower():
-            raise _nested(device) from error
-        raise _broken(str(error.msg), device) from error
+        raise (_nested() if "excessive depth" in str(error).lower() else _broken(str(error.msg))) from error
     if root.getroottree().docinfo.internalDTD is not None:
-        raise _doctype(device)
+        raise _doctype()
     # Each level but the innermost ends in a tag of its own, so most replies need not be walked.
     if raw.count(b"</") >= DEEPEST:
-        _bound_depth(root, device)
+        _bound_depth(root)
     return root
 
 
@@ -91,17 +110,18 @@ def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, 
         ProtocolError: a DOCTYPE, or no root element within 64 KiB.
     """
     raw = message[:_ROOT_WITHIN].encode()
-    if DOCTYPE.match(raw):
-        raise _doctype(device)
     parser = expat.ParserCreate("utf-8", "}")
     parser.StartElementHandler = _stop
-    try:
-        parser.Parse(raw, False)
-    except _Found as found:
-        return found.tag, found.attributes
-    except expat.ExpatError as error:
-        raise _broken(str(error), device) from error
-    raise _no_xml(message, device)
+    with _of(device):
+        if DOCTYPE.match(raw):
+            raise _doctype()
+        try:
+            parser.Parse(raw, False)
+        except _Found as found:
+            return found.tag, found.attributes
+        except expat.ExpatError as error:
+            raise _broken(str(error)) from error
+        raise _no_xml(message)
 
 
 class _Found(Exception):
@@ -120,48 +140,40 @@ def _clark(name: str) -> str:
     return f"{{{name}" if "}" in name else name
 
 
-def _utf8(data: bytes | str, limit: int, device: str | None) -> bytes:
+def _utf8(data: bytes | str, limit: int) -> bytes:
     """The document's bytes: UTF-8 whatever its declaration says, since the parser is told so (RFC 6241 section 3)."""
     try:
         raw = data.encode() if isinstance(data, str) else data
         if len(raw) > limit:
-            raise ProtocolError(
-                f"an XML document of {len(raw)} bytes, more than {limit}",
-                device=device,
-                hint="narrow what is asked for, or check the device",
-            )
+            said = f"an XML document of {len(raw)} bytes, more than {limit}"
+            raise ProtocolError(said, hint="narrow what is asked for, or check the device")
         if raw is data:
             raw.decode()
     except UnicodeError as error:
         where = f": {error.reason} at {error.start}" if isinstance(error, UnicodeDecodeError) else ""
-        raise ProtocolError(
-            f"XML that is not UTF-8{where}", device=device, hint="the peer is no NETCONF server, or its data is damaged"
-        ) from error
+        hint = "the peer is no NETCONF server, or its data is damaged"
+        raise ProtocolError(f"XML that is not UTF-8{where}", hint=hint) from error
     return raw
 
 
-def _no_xml(begins: str, device: str | None) -> ProtocolError:
-    return ProtocolError(
-        f"a message is not XML: it begins with {begins[:_SHOWN]!r}",
-        device=device,
-        hint="a banner or another program speaks in the session, or the peer is no NETCONF server",
-    )
+def _no_xml(begins: str) -> ProtocolError:
+    hint = "a banner or another program speaks in the session, or the peer is no NETCONF server"
+    return ProtocolError(f"a message is not XML: it begins with {begins[:_SHOWN]!r}", hint=hint)
 
 
-def _broken(said: str, device: str | None) -> ProtocolError:
-    return ProtocolError(
-        f"broken XML: {' '.join(said.split())}",
-        device=device,
-        hint="it was cut off or damaged, or the peer is no NETCONF server",
-    )
+def _broken(said: str) -> ProtocolError:
+    hint = "it was cut off or damaged, or the peer is no NETCONF server"
+    return ProtocolError(f"broken XML: {' '.join(said.split())}", hint=hint)
 
 
-def _doctype(device: str | None) -> ProtocolError:
-    return ProtocolError(
-        "an XML document with a DOCTYPE, which NETCONF forbids (RFC 6241 section 3)",
-        device=device,
-        hint="the peer is no NETCONF server, or hostile",
-    )
+def _doctype() -> ProtocolError:
+    said = "an XML document with a DOCTYPE, which NETCONF forbids (RFC 6241 section 3)"
+    return ProtocolError(said, hint="the peer is no NETCONF server, or hostile")
+
+
+def _nested() -> ProtocolError:
+    hint = "no model of IOS XR is that deep: the peer is broken or hostile"
+    return ProtocolError(f"XML nested more than {DEEPEST} deep", hint=hint)
 
 
 def _parser() -> etree.XMLParser:
@@ -181,24 +193,13 @@ def _parser() -> etree.XMLParser:
     return parser
 
 
-def _bound_depth(root: Element, device: str | None) -> None:
+def _bound_depth(root: Element) -> None:
     try:
         if _TOO_DEEP(root):
-            raise _nested(device)
+            raise _nested()
     except etree.XPathError as error:
-        raise ProtocolError(
-            f"XML with more elements than can be looked through: {error}",
-            device=device,
-            hint="narrow what is asked for",
-        ) from error
-
-
-def _nested(device: str | None) -> ProtocolError:
-    return ProtocolError(
-        f"XML nested more than {DEEPEST} deep",
-        device=device,
-        hint="no model of IOS XR is that deep: the peer is broken or hostile",
-    )
+        said = f"XML with more elements than can be looked through: {error}"
+        raise ProtocolError(said, hint="narrow what is asked for") from error
 
 
 def serialize(element: Element) -> bytes:
@@ -237,7 +238,8 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
         if switch:
             del element.attrib[_IF]
         if not values[word] if switch else values[word] is None:
-            _remove(element)
+            if (parent := element.getparent()) is not None:
+                parent.remove(element)
         elif not switch:
             element.text = _text(word, values[word])
     etree.cleanup_namespaces(root)
@@ -275,9 +277,3 @@ def _text(word: str, value: str | bool | None) -> str:
             hint="correct the value",
         )
     return text
-
-
-def _remove(element: Element) -> None:
-    parent = element.getparent()
-    if parent is not None:
-        parent.remove(element)

@@ -12,14 +12,13 @@ from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
-from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify
+from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Pending, Session
 from agent.netconf.yang.schema import findings
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-S = TypeVar("S")
 
 EMPTY_WAITS = (0.2, 0.4, 0.8)
 """Seconds between repeats of a read that came back empty although the device should have the data."""
@@ -49,23 +48,16 @@ class Query(Generic[T]):
         return operations.send_get(session, self.subtree(), what=self.what)
 
     def read(self, pending: Pending | None) -> Reading[T]:
-        """The reading of an answer; errors that a repeat may cure are raised, others become the reason.
+        """The reading of an answer; what cannot be decoded becomes the reason.
 
         An answer with nothing of the module in it is as empty as one with nothing in it at all.
 
         Raises:
-            AgentError: session lost, no answer in time, a transient rpc-error, access denied.
+            AgentError: as of :meth:`Pending.result`.
         """
         if pending is None or self.decode is None:
             return Reading(missing=self.missing or f"{self.what}: nothing to ask")
-        try:
-            data = pending.result().data
-        except AccessDenied:
-            raise
-        except RPCError as error:
-            if classify(error) in (Disposition.NEXT_MODEL, Disposition.PERMANENT):
-                return Reading(source=self.source, missing=f"{self.what}: {error.message}")
-            raise
+        data = pending.result().data
         with findings() as found:
             try:
                 value, missing = None if data is None else self.decode(data), None
@@ -100,20 +92,18 @@ def collect(
     Raises:
         AgentError: as of :func:`ask`.
     """
-    found: list[Reading[Any] | ReplyTimeout] = []
+    found: list[Reading[Any]] = []
+    silent: ReplyTimeout | None = None
     for query, pending in zip(queries, flying, strict=True):
         try:
             found.append((yield from settle(session, query, pending, policy)))
             answers |= pending is not None
         except ReplyTimeout as error:
-            found.append(error)
-    silent = next((one for one in found if isinstance(one, ReplyTimeout)), None)
+            silent = silent or error
+            found.append(Reading(source=query.source, missing=f"{query.what}: {error.message}"))
     if silent is not None and not answers:
         raise silent
-    return [
-        Reading(source=query.source, missing=f"{query.what}: {one.message}") if isinstance(one, ReplyTimeout) else one
-        for query, one in zip(queries, found, strict=True)
-    ]
+    return found
 
 
 def ask_one(session: Session, query: Query[T], policy: Policy) -> Waits[Reading[T]]:
@@ -148,7 +138,6 @@ def settle(session: Session, query: Query[T], pending: Pending | None, policy: P
     never = (ReplyTimeout, SessionLost)
     try:
         return (yield from policy.repeated(attempt, Waiting.BUSY, never=never, told=told))
-    except AccessDenied as error:
-        return Reading(source=query.source, missing=f"{query.what}: {error.message}; {error.hint}")
     except RPCError as error:
-        return Reading(source=query.source, missing=f"{query.what}: {error.message}")
+        hint = f"; {error.hint}" if isinstance(error, AccessDenied) else ""
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}{hint}")

@@ -44,21 +44,21 @@ Waits: TypeAlias = Generator[Wait, None, T]
 
 
 class Disposition(Enum):
-    """What an error asks for.
+    """What an error asks for, the gravest last.
 
     TRANSIENT is tried again soon, SLOW after a minute, ONCE a single time. REDO: discard, read again, plan again, edit
     again. SUCCESS: what was wanted is so already. NEXT_MODEL: this model is not there, another may be. READ_BACK: the
     state must be read before anything else is sent.
     """
 
-    TRANSIENT = "transient"
-    SLOW = "slow"
-    ONCE = "once"
-    REDO = "redo"
     SUCCESS = "success"
+    TRANSIENT = "transient"
+    ONCE = "once"
+    SLOW = "slow"
+    REDO = "redo"
     NEXT_MODEL = "next-model"
-    PERMANENT = "permanent"
     READ_BACK = "read-back"
+    PERMANENT = "permanent"
 
 
 _TAGS = {
@@ -113,21 +113,11 @@ _ON_TRIAL = ("trial commit", "confirmed commit", "confirmed-commit")
 
 _READS = ("get", "get-config")
 _REPEATED = frozenset((Disposition.TRANSIENT, Disposition.SLOW, Disposition.ONCE))
-_GRAVITY = (
-    Disposition.SUCCESS,
-    Disposition.TRANSIENT,
-    Disposition.ONCE,
-    Disposition.SLOW,
-    Disposition.REDO,
-    Disposition.NEXT_MODEL,
-    Disposition.READ_BACK,
-    Disposition.PERMANENT,
-)
 _XML_TAG = re.compile(r"<[^>]*>")
 
 
-def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
-    """What *error* asks for; *deleting* makes ``data-missing`` a success.
+def classify(error: BaseException) -> Disposition:
+    """What *error* asks for.
 
     An rpc-error is judged by its error-tag, then its error-info, then its text, since XR often omits the message. Of
     several errors in one reply the gravest counts, warnings not at all. A read harms nobody: one that just failed is
@@ -140,24 +130,23 @@ def classify(error: BaseException, *, deleting: bool = False) -> Disposition:
             return Disposition.READ_BACK
         case RPCError():
             reading = error.operation.partition(" ")[0] in _READS
-            found = [_of(info, deleting, reading) for info in error.errors if info.is_error]
-            return max(found, key=_GRAVITY.index, default=Disposition.PERMANENT)
+            found = [_of(info, reading) for info in error.errors if info.is_error]
+            return max(found, key=list(Disposition).index, default=Disposition.PERMANENT)
         case ReplyTimeout() | SessionLost():
             return Disposition.TRANSIENT
         case ConnectError():
             return Disposition.SLOW if error.rate_limited else Disposition.TRANSIENT
         case ConsoleError() if not error.unauthorized:
-            said = _of(RpcErrorInfo(message=error.message), deleting=False, reading=False)  # the router's words in it
+            said = _of(RpcErrorInfo(message=error.message), reading=False)  # the router's words in it
             return said if said in (Disposition.TRANSIENT, Disposition.SLOW) else Disposition.PERMANENT
     return Disposition.PERMANENT
 
 
 def awaits_confirmation(error: AgentError) -> bool:
     """Whether it was refused because a confirmed commit, somebody's, waits for its confirmation."""
-    if not isinstance(error, RPCError):
-        return False
-    said = [text for info in error.errors if info.is_error for text in (_plain(info.info), _plain(info.message))]
-    return any(word in text for text in said for word in _ON_TRIAL)
+    return isinstance(error, RPCError) and any(
+        word in text for info in error.errors if info.is_error for text in _said(info) for word in _ON_TRIAL
+    )
 
 
 def bare(error: AgentError) -> bool:
@@ -166,18 +155,16 @@ def bare(error: AgentError) -> bool:
 
 
 def _bare(error: RpcErrorInfo) -> bool:
-    said = [_plain(error.info), _plain(error.message)]
-    return error.tag == "operation-failed" and all(text.strip(" .") in ("", "operation failed") for text in said)
+    silent = all(text.strip(" .") in ("", "operation failed") for text in _said(error))
+    return error.tag == "operation-failed" and silent
 
 
-def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
-    if error.tag == "data-missing" and deleting:
-        return Disposition.SUCCESS
+def _of(error: RpcErrorInfo, reading: bool) -> Disposition:
     if error.tag in _TAGS:
         return _TAGS[error.tag]
     if error.tag is None and error.session_id is not None:
         return Disposition.TRANSIENT  # only lock-denied names a session (RFC 6241 appendix A)
-    said = [_plain(error.info), _plain(error.message)]
+    said = _said(error)
     for text in said:
         for known, disposition in _TEXTS:
             if known in text:
@@ -189,9 +176,9 @@ def _of(error: RpcErrorInfo, deleting: bool, reading: bool) -> Disposition:
     return Disposition.ONCE if once else Disposition.PERMANENT
 
 
-def _plain(text: str | None) -> str:
-    """The words in lower case, without XML tags, line breaks and runs of blanks, by which devices differ."""
-    return " ".join(_XML_TAG.sub(" ", text or "").lower().split())
+def _said(error: RpcErrorInfo) -> list[str]:
+    """Its words in lower case, without XML tags, line breaks and runs of blanks, by which devices differ."""
+    return [" ".join(_XML_TAG.sub(" ", text or "").lower().split()) for text in (error.info, error.message)]
 
 
 @cache

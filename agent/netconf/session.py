@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from lxml import etree
@@ -22,6 +23,7 @@ from ncclient.transport.errors import TransportError as NcclientTransportError
 from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
+    UNANSWERED,
     AccessDenied,
     AgentError,
     LockDenied,
@@ -80,7 +82,9 @@ class Reply:
 class Pending:
     """A request on its way; :meth:`result` waits for its answer."""
 
-    def __init__(self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str = "") -> None:
+    def __init__(
+        self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str, quiet: Unlogged | None
+    ) -> None:
         self.operation = operation
         self.writes = writes
         self._session = session
@@ -90,11 +94,7 @@ class Pending:
         self._answered = threading.Event()
         self._raw: str | None = None
         self._lost: Exception | None = None
-        self._unlogged: Unlogged | None = None
-
-    def suppress_logging(self, transport: Any) -> None:
-        """Let ncclient log nothing of the session until this request is answered, however late that is."""
-        self._unlogged = Unlogged(transport)
+        self._quiet = quiet  # until the request is answered, however late that is
 
     def deliver_reply(self, raw: str) -> None:
         """Called by ncclient's reply listener, in the session's thread."""
@@ -107,8 +107,8 @@ class Pending:
         self._settle()
 
     def _settle(self) -> None:
-        if self._unlogged is not None:
-            self._unlogged.end()
+        if self._quiet is not None:
+            self._quiet.end()
         self._answered.set()
 
     def answered(self) -> bool:
@@ -127,24 +127,19 @@ class Pending:
         try:
             left = self._until - clock.now()
             if not clock.wait(self._answered, left, self._session.session_id, self._message_id):
-                raise ReplyTimeout(
-                    f"{self.operation} got no answer within {self._timeout:g} s",
-                    device=device,
-                    hint="the device is busy or hangs; try again, or give a longer --timeout",
-                )
+                hint = "the device is busy or hangs; try again, or give a longer --timeout"
+                said = f"{self.operation} got no answer within {self._timeout:g} s"
+                raise ReplyTimeout(said, device=device, hint=hint)
             if self._lost is not None:
                 # What ncclient says when a session ends quotes the bytes on their way, secrets included.
                 told = self._lost if isinstance(self._lost, AgentError | OSError) else None
                 raise _lost(self._lost, self.operation, device) from told
             return _judge(self._raw or "", self.operation, device)
-        except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        except UNANSWERED as error:
             if not self.writes:
                 raise
-            raise OutcomeUnknown(
-                f"{self.operation} was sent and its answer lost: {error.message}",
-                device=device,
-                hint="read the state before anything else",
-            ) from error
+            said = f"{self.operation} was sent and its answer lost: {error.message}"
+            raise OutcomeUnknown(said, device=device, hint="read the state before anything else") from error
         finally:
             self._session._settled(self)
 
@@ -253,10 +248,6 @@ class Session:
             self._schema = Schema(self.capabilities, fetch=fetch, strict=self.strict_models)
         return self._schema
 
-    @schema.setter
-    def schema(self, schema: Schema) -> None:
-        self._schema = schema
-
     def fetch_schema(self, name: str, revision: str) -> str:
         """The text of the device's module *name* (get-schema, RFC 6022 section 3.1).
 
@@ -293,10 +284,9 @@ class Session:
             self.before_write()
         message_id = f"{self._prefix}{next(self._message_ids)}"
         longest = self.timeout if timeout is None else timeout
-        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id)
         message = _rpc(body, message_id)
-        if unlogged:
-            pending.suppress_logging(self._transport)
+        quiet = Unlogged(self._transport) if unlogged else None
+        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id, quiet=quiet)
         self._listener.register(message_id, pending)
         if writes:
             self._writing = pending
@@ -323,20 +313,17 @@ class Session:
         """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
         if self._closed:
             return
-        self._closed = True
         self._schema = None  # it may ask the device through this session, and would keep it alive with itself
-        if not self.owned:
-            return
-        if self._transport.connected:
-            self._closed = False
+        if self.owned and self._transport.connected:
             try:
                 wait = min(_CLOSE_TIMEOUT, self.timeout)
                 self.call(payload.template("close-session"), operation="close-session", timeout=wait)
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
-            self._closed = True
-        self._transport.close()
-        self._transport.remove_listener(self._listener)
+        self._closed = True
+        if self.owned:
+            self._transport.close()
+            self._transport.remove_listener(self._listener)
 
     def _settled(self, pending: Pending) -> None:
         if self._writing is pending:
@@ -412,31 +399,19 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
     said = " ".join(error.message or "" for error in errors if error.is_error).lower()
     if "lock-denied" in tags:
         holder = next((error.session_id for error in errors if error.session_id), None)
-        raise LockDenied(
-            errors,
-            operation=operation,
-            device=device,
-            hint=f"session {holder} holds it"
-            if holder not in (None, "0")
-            else "a user at the CLI, or an uncommitted candidate, holds it",
-        )
+        known = holder not in (None, "0")
+        hint = f"session {holder} holds it" if known else "a user at the CLI, or an uncommitted candidate, holds it"
+        raise LockDenied(errors, operation=operation, device=device, hint=hint)
     if "access-denied" in tags or _NOT_AUTHORIZED in said:
-        raise AccessDenied(
-            errors,
-            operation=operation,
-            device=device,
-            hint="the user lacks a task group (crypto, config-services) or a NACM rule",
-        )
+        hint = "the user lacks a task group (crypto, config-services) or a NACM rule"
+        raise AccessDenied(errors, operation=operation, device=device, hint=hint)
     raise RPCError(errors, operation=operation, device=device)
 
 
 def _rpc_error(element: Element) -> RpcErrorInfo:
-    def said(name: str) -> str | None:
-        text: str | None = element.findtext(qname(NETCONF_NS, name))
-        return text.strip() or None if text else None
-
+    said = partial(payload.leaf, element, NETCONF_NS)
     info = element.find(qname(NETCONF_NS, "error-info"))
-    holder = ("" if info is None else info.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
+    holder = None if info is None else payload.leaf(info, NETCONF_NS, "session-id")
     return RpcErrorInfo(
         type=said("error-type"),
         tag=said("error-tag"),
@@ -445,5 +420,5 @@ def _rpc_error(element: Element) -> RpcErrorInfo:
         path=said("error-path"),
         message=said("error-message"),
         info=None if info is None else payload.serialize(info).decode(),
-        session_id=holder if _SESSION_ID.fullmatch(holder) else None,
+        session_id=holder if holder and _SESSION_ID.fullmatch(holder) else None,
     )

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -110,8 +111,10 @@ class TraceFile:
         with self._lock:
             time = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
             head = f"{time} {spelled(message.device)} {message.channel.value} {session} {message.direction.value}"
+            record = f"{head}\n  {text}\n".encode()
             try:
-                self._write(f"{head}\n  {text}\n".encode())
+                while self._file is not None and record:
+                    record = record[os.write(self._file, record) :]
             except OSError as error:
                 self._end()
                 failure = error
@@ -122,10 +125,6 @@ class TraceFile:
         """End the trace; what comes later is not written. Closing again does nothing."""
         with self._lock:
             self._end()
-
-    def _write(self, record: bytes) -> None:
-        while self._file is not None and record:
-            record = record[os.write(self._file, record) :]
 
     def _end(self) -> None:
         if self._file is not None:
@@ -144,19 +143,15 @@ def _opened(path: Path) -> int:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         file = os.open(path, flags, 0o600)
+        with ExitStack() as undo:
+            undo.callback(os.close, file)
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                why = "it is another user's" if stat.S_ISREG(found.st_mode) else "it is no plain file"
+                raise InputError(f"{path}: no trace can be written there: {why}", hint=_HINT)
+            os.fchmod(file, 0o600)
+            undo.pop_all()
     except OSError as error:
         why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or str(error)
         raise InputError(f"{path}: no trace can be written there: {why}", hint=_HINT) from error
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            why = "it is another user's" if stat.S_ISREG(found.st_mode) else "it is no plain file"
-            raise InputError(f"{path}: no trace can be written there: {why}", hint=_HINT)
-        os.fchmod(file, 0o600)
-    except OSError as error:
-        os.close(file)
-        raise InputError(f"{path}: no trace can be written there: {error.strerror or error}", hint=_HINT) from error
-    except InputError:
-        os.close(file)
-        raise
     return file

@@ -10,7 +10,7 @@ from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.by_rpc import NO_CANDIDATE, NO_CONFIG, NO_RPC
 from agent.remedy.methods.registry import METHODS
-from agent.xr import authentication, licensing, trustpoint, trustpool
+from agent.xr import licensing, trustpoint, trustpool
 
 NOTHING = "the hello announces nothing"
 _NO_STATE = "no model shows a trustpoint's certificate (crypto-cepki-oper): read over the CLI"
@@ -31,21 +31,12 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
     """
     if capabilities.empty:
         why = capabilities.notes or (NOTHING,)
-        return Access(
-            config_model=ConfigModel.NONE,
-            authenticate=False,
-            renew_auth=False,
-            candidate=False,
-            validate=False,
-            enrollments=frozenset(),
-            reasons=why,
-            refusals=tuple((method, why[-1]) for method in METHODS),
-        )
+        return Access(reasons=why, refusals=tuple((method, why[-1]) for method in METHODS))
     models = trustpoint.config_models(schema)
     model = models[0] if models else ConfigModel.NONE
     evidence = trustpoint.evidence(schema)
     licensed = licensing.query(schema).missing is None
-    authenticate = authentication.can_authenticate(schema)
+    authenticate = trustpoint.can_authenticate(schema)
     lacking = (
         None if models else NO_CONFIG,
         None if authenticate else NO_RPC,
@@ -61,7 +52,7 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
         candidate=capabilities.candidate,
         validate=capabilities.validate,
         enrollments=trustpoint.enrollments(schema, model),
-        file_path=authentication.takes_file(schema),
+        file_path=trustpoint.takes_file(schema),
         import_url=trustpool.can_import(schema),
         import_clean=trustpool.can_clean(schema),
         copy=trustpool.can_copy(schema),

@@ -25,24 +25,22 @@ from agent.model.plan import (
     Step,
 )
 from agent.model.state import ConfigModel
-from agent.model.unfinished import Memory, Unfinished, WriteAheadLog
+from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session
 from agent.remedy.check.preflight import preflight
 from agent.remedy.commit.change import begun_anew
 from agent.remedy.commit.claim import Installing, claim, tidy
-from agent.remedy.commit.configure import configure
+from agent.remedy.commit.configure import change_of, configure
 from agent.remedy.commit.recover import recover
 from agent.remedy.commit.rollback import restore
 from agent.remedy.commit.trial import cancelled
 from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.plan import plan as make_plan
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
-from agent.xr import trustpoint
 from agent.xr.cli.sshport import Ssh
 
 _log = logging.getLogger(__name__)
@@ -105,12 +103,14 @@ def carry_out(
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         if (left := log.unfinished()) is not None:
-            run = Run(session, _nothing(plan, left), make_plan, policy, connect, ssh, log, turn, started=policy.clock())
+            intent = Intent(trustpoint=left.trustpoint)
+            nothing = Plan(plan.device, intent, Method.RPC, plan.config_model, release=plan.release)
+            run = Run(session, nothing, policy, connect, ssh, log, turn, started=policy.clock())
             yield from _logged(run, _tidied(run))
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, make_plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
     run.records += _failed_ways(plan)
     return (yield from _logged(run, _carried_out(run, at_end)))
 
@@ -136,8 +136,7 @@ def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
 def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | None) -> Steps[Outcome]:
     try:
         outcome = yield from _steps(run)
-        run.release()
-        run.settle()
+        run.give_back()
         outcome = replace(outcome, steps=tuple(run.records))  # with what could not be given back
         if at_end is not None and (reading := at_end(run.session)) is not None:
             yield from reading
@@ -145,17 +144,10 @@ def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | Non
         _abandoned(run)
         raise
     finally:
-        run.release()
-        run.settle()
+        run.give_back()
         run.close_reopened()
     yield _last(outcome)
     return outcome
-
-
-def _nothing(skip: Skip, left: Unfinished) -> Plan:
-    """A plan without steps for a device that has none but what an earlier push left there."""
-    intent = Intent(trustpoint=left.trustpoint)
-    return Plan(skip.device, intent, Method.RPC, skip.config_model, steps=(), release=skip.release)
 
 
 def _tidied(run: Run) -> Steps[None]:
@@ -166,8 +158,7 @@ def _tidied(run: Run) -> Steps[None]:
     except AgentError as error:
         yield run.ended(run.current, Status.FAILED, error.message)
     finally:
-        run.release()
-        run.settle()
+        run.give_back()
         run.close_reopened()
 
 
@@ -273,7 +264,7 @@ def _prepare(run: Run) -> None:
     for step in run.plan.steps:
         match step:
             case ConfigureTrustpoint() if step.model is not ConfigModel.NONE:
-                trustpoint.config_edit(schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces)
+                change_of(step).content(schema)
             case Installation():
                 METHODS[step.method].check(schema, step)
 
@@ -289,12 +280,8 @@ def _confirmable(run: Run) -> None:
         return
     typed = any(step.model is ConfigModel.NONE for step in edits)
     if typed or not run.confirmable:
-        raise CapabilityMissing(
-            "a confirmed commit is not possible: "
-            + ("the lines are typed at the CLI" if typed else "it takes confirmed-commit:1.1 and a second session"),
-            device=run.plan.device,
-            hint="use --commit auto or plain",
-        )
+        why = "the lines are typed at the CLI" if typed else "it takes confirmed-commit:1.1 and a second session"
+        raise CapabilityMissing(f"a confirmed commit is not possible: {why}", hint="use --commit auto or plain")
 
 
 def _step(run: Run, step: Step) -> Steps[None]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import RELOAD, Verdict, VerdictKind
-from agent.model.state import AuthorizationState, Licensing, State, TransportType
+from agent.model.state import AuthorizationState, Licensing, LicensingTransport, Reporting, State, TransportType, lists
 from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice, release_number
 
@@ -91,7 +91,7 @@ class _Judge:
 
     def __init__(self, state: State, anchor: TrustAnchor, now: datetime, notice: Notice) -> None:
         self._state, self._anchor, self._now, self._notice = state, anchor, now, notice
-        self.licence = state.licensing.value
+        self.licence, self._configured = state.licensing.value, state.transport.value or LicensingTransport()
         self.reasons: list[str] = []
         self.warnings: list[str] = []
         self._unproven: str | None = None
@@ -102,12 +102,12 @@ class _Judge:
         point = self._under_trustpoint()
         listed = self._state.trustpool.value
         if listed is not None:
-            if any(entry.certificate.proves(self._anchor) not in (None, Evidence.NONE) for entry in listed):
+            if lists(listed, self._anchor):
                 self.reasons.append(f"the trustpool lists {self._anchor.name} ({self._state.trustpool.source})")
                 return VerdictKind.REMEDIED
             if point is None:
-                lists = "does not list" if listed else "shows no certificate that can be read, so not"
-                self.reasons.append(f"the trustpool {lists} {self._anchor.name}")
+                seen = "does not list" if listed else "shows no certificate that can be read, so not"
+                self.reasons.append(f"the trustpool {seen} {self._anchor.name}")
         return point
 
     def _under_trustpoint(self) -> VerdictKind | None:
@@ -127,13 +127,11 @@ class _Judge:
 
     def by_transport(self) -> VerdictKind | None:
         """Licensing that does not go to the servers concerned, by state or by configuration."""
-        configured = self._state.transport.value
         licence = self.licence or Licensing()
-        reserved = licence.authorization is AuthorizationState.AUTHORIZED_RESERVATION
-        if reserved or (configured is not None and configured.reservation):
+        if licence.authorization is AuthorizationState.AUTHORIZED_RESERVATION or self._configured.reservation:
             self.reasons.append("licences are reserved on the device: it does not contact the servers")
             return VerdictKind.NOT_AFFECTED
-        kind = licence.transport or (configured.kind if configured else None)
+        kind = licence.transport or self._configured.kind
         if kind is TransportType.OFF:
             self.reasons.append("the licensing transport is off: it does not contact the servers")
             return VerdictKind.NOT_AFFECTED
@@ -156,10 +154,8 @@ class _Judge:
 
     def _urls(self) -> tuple[str, ...]:
         """Where licensing goes: the state's word, else what is configured for the transport in use."""
-        configured, licence = self._state.transport.value, self.licence
-        if licence is not None and licence.url:
-            return (licence.url,)
-        return configured.destinations(licence.transport if licence else None) if configured else ()
+        licence = self.licence or Licensing()
+        return (licence.url,) if licence.url else self._configured.destinations(licence.transport)
 
     def by_contact(self) -> VerdictKind | None:
         """A contact that succeeded after the server had changed its root, with peer verification on, needs no cure."""
@@ -196,10 +192,8 @@ class _Judge:
             return VerdictKind.UNKNOWN
         release = software.release
         if self._elsewhere:
-            self.reasons.append(
-                f"{notice.name} is about {notice.root.name}: what it says of release {release} and of servers tells "
-                f"nothing of {self._anchor.name}"
-            )
+            said = f"what it says of release {release} and of servers tells nothing of {self._anchor.name}"
+            self.reasons.append(f"{notice.name} is about {notice.root.name}: {said}")
             return VerdictKind.UNKNOWN
         for defect in sorted(software.fixes & notice.related.keys()):
             self.reasons.append(f"release {release} has {defect}: {notice.related[defect]}")
@@ -208,11 +202,9 @@ class _Judge:
             self.reasons.append(f"release {release} has the fix {', '.join(sorted(fixed))}")
             return VerdictKind.NOT_AFFECTED
         if notice.lists(release):
-            self.reasons.append(
-                f"release {release} is on the list of {notice.name}"
-                if notice.affected is not None
-                else f"{notice.name} names all releases but the fixed ones, and {release} is none of these"
-            )
+            listed = f"release {release} is on the list of {notice.name}"
+            others = f"{notice.name} names all releases but the fixed ones, and {release} is none of these"
+            self.reasons.append(others if notice.affected is None else listed)
             return VerdictKind.AFFECTED
         first = notice.fixed(release)
         if first is not None:
@@ -290,9 +282,9 @@ class _Judge:
         """Policy-based licensing knows no registration; its reports say how it stands."""
         if self.licence is None or not self.licence.policy_based:
             return
-        report = self._state.reporting.value
-        last = report.last.text if report and report.last else "never, as far as the device shows"
-        following = f", next {report.next.text}" if report and report.next else ""
+        report = self._state.reporting.value or Reporting()
+        last = report.last.text if report.last else "never, as far as the device shows"
+        following = f", next {report.next.text}" if report.next else ""
         self.reasons.append(f"licensing is policy-based: usage was last reported {last}{following}")
 
     def about_verification(self) -> None:
@@ -342,14 +334,10 @@ def last_contact(licence: Licensing) -> datetime | None:
 
 
 def _contact(licence: Licensing | None, deadlines: tuple[tuple[str, datetime], ...], now: datetime) -> list[str]:
-    if licence is None:
+    if licence is None or licence.last_comm_success is not False:
         return []
-    reasons = []
-    if licence.last_comm_success is False:
-        reasons.append(f"the last contact failed: {licence.fail_message or 'no message'}")
+    reasons = [f"the last contact failed: {licence.fail_message or 'no message'}"]
     for name, moment in deadlines:
-        if licence.last_comm_success is False:
-            days = (moment - now).days
-            word = name.replace("_", " ")
-            reasons.append(f"{word} in {days} days" if days >= 0 else f"{word} since {-days} days")
+        days, word = (moment - now).days, name.replace("_", " ")
+        reasons.append(f"{word} in {days} days" if days >= 0 else f"{word} since {-days} days")
     return reasons

@@ -17,10 +17,11 @@ from agent.model.errors import (
     SchemaError,
 )
 from agent.model.method import Method
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
 from agent.netconf.retry import Disposition, Waits, classify
+from agent.remedy.commit.claim import planned
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation
 from agent.remedy.run import Run, Steps
@@ -48,10 +49,7 @@ def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
     for place, method in enumerate(run.plan.fallbacks):
         following = yield from _planned(run, method)
         if isinstance(following, Plan):
-            yield Event(
-                run.plan.device, "method", Status.RETRY, f"{run.plan.method.value} did not do; {method.value} next"
-            )
-            run.retries += 1
+            yield run.retried("method", f"{run.plan.method.value} did not do; {method.value} next")
             return replace(following, fallbacks=run.plan.fallbacks[place + 1 :])
         yield run.ended(f"method {method.value}", Status.SKIPPED, following.reason)
         cure = f" ({following.hint})" if following.hint else ""
@@ -61,17 +59,12 @@ def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
 
 
 def _may_go_on(error: AgentError) -> bool:
-    if isinstance(error, RPCError):
-        return not isinstance(error, LockDenied) and classify(error) in (
-            Disposition.PERMANENT,
-            Disposition.NEXT_MODEL,
-            Disposition.ONCE,
-        )
+    if isinstance(error, RPCError) and not isinstance(error, LockDenied):
+        return classify(error) in (Disposition.PERMANENT, Disposition.NEXT_MODEL, Disposition.ONCE)
     return isinstance(error, _ANOTHER_MAY)
 
 
 def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
-    """The method's plan, or why there is none."""
     intent = replace(run.plan.intent, method=method)
     try:
         if METHODS[method].by_cli:
@@ -80,7 +73,7 @@ def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
         state = yield from observation(session, intent.trustpoint, run.policy, ssh=run.ssh, trustpool=intent.has_bundle)
     except Interrupted as error:
         said = f"interrupted before method {method.value} was tried"
-        raise Interrupted(said, device=run.plan.device, hint=error.hint) from error
+        raise Interrupted(said, hint=error.hint) from error
     except AgentError as error:
         return Skip(run.plan.device, error.message, error.hint)
-    return run.planned(intent, state)
+    return planned(run, intent, state)

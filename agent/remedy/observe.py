@@ -21,7 +21,7 @@ from agent.remedy.access import access
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.notices.folder import bundled
 from agent.xr import destination as transport
-from agent.xr import httpclient, licensing, reporting, software, syslog, trustpoint
+from agent.xr import httpclient, licensing, software, syslog, trustpoint
 from agent.xr.cli import readings as cliread
 from agent.xr.cli.sshport import Ssh
 from agent.xr.logs.signature import Signatures
@@ -186,7 +186,7 @@ def _judged_by_models(session: Session, state: State, policy: Policy, signatures
         syslog.query(schema, signatures),
         httpclient.query(schema),
         httpclient.names_query(schema),
-        reporting.query(schema),
+        licensing.reporting_query(schema),
         *transports,
     ]
     logged, client, names, reported, *places = yield from ask(session, queries, policy)

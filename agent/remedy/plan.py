@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import RELOAD, Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
-from agent.model.state import Licensing, RegistrationState, State
+from agent.model.state import Licensing, RegistrationState, State, lists
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, impossible, offered
 
@@ -39,8 +39,9 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
         done = [*notes, *steps, *_afterwards(intent, state, installed=installs)]
         if there.proven:  # nothing is left but the import, where --then asks for it and it is possible
             return _plan(intent, state, there, Method.TRUSTPOOL, done)
-        made = _plan(intent, state, there, method, done)
-        return replace(made, fallbacks=_possible(wanted[place + 1 :], intent, state, there))
+        following = {one: _steps(one, intent, state, there) for one in wanted[place + 1 :]}
+        possible = tuple(one for one, taken in following.items() if not isinstance(taken, Refused))
+        return replace(_plan(intent, state, there, method, done), fallbacks=possible)
     return _refused(state, refusals)
 
 
@@ -69,14 +70,9 @@ class _There:
 
     @classmethod
     def of(cls, intent: Intent, state: State) -> _There:
-        shown, listed = state.certificate.value, state.trustpool.value
-        good = (Evidence.NONE, None)
-        return cls(
-            point=Evidence.NONE if shown is None else shown.proves(intent.anchor),
-            pool=None
-            if listed is None
-            else any(entry.certificate.proves(intent.anchor) not in good for entry in listed),
-        )
+        shown, anchor = state.certificate.value, intent.anchor
+        point = Evidence.NONE if shown is None else shown.proves(anchor)
+        return cls(point, state.trustpool.part(lambda pool: lists(pool, anchor)).value)
 
     @property
     def proven(self) -> bool:
@@ -112,7 +108,6 @@ def _wanted(intent: Intent, state: State) -> tuple[Method, ...]:
 
 
 def _impossible(intent: Intent, state: State) -> str:
-    """Why no method is left."""
     if intent.method is not Method.AUTO:
         return impossible(intent.method, state.access)
     reasons = state.access.reasons or tuple(dict(state.access.refusals).values())
@@ -121,35 +116,21 @@ def _impossible(intent: Intent, state: State) -> str:
 
 def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[Step] | Refused:
     """The steps by which *method* brings the certificate, and the trustpool import that may follow."""
-    made = METHODS[method]
-    steps: list[Step] = []
+    made, imports = METHODS[method], intent.then_trustpool and not there.imported()
+    wanted: list[Method] = [Method.TRUSTPOOL] if imports else []
     if not (made.at_trustpoint and there.proven):
         if made.at_trustpoint and there.point is None:
-            return _other_certificate(intent, state)
-        found = offered(method, intent, state)
+            shown = state.certificate.value
+            said = f"trustpoint {intent.trustpoint} holds another certificate: {shown.name if shown else 'none'}"
+            return Refused(said, "use another --trustpoint, or remove that certificate first")
+        wanted.insert(0, method)
+    steps: list[Step] = []
+    for one in wanted:
+        found = offered(one, intent, state)
         if isinstance(found, Refused):
             return found
         steps += found
-    if intent.then_trustpool and not there.imported():
-        found = offered(Method.TRUSTPOOL, intent, state)
-        if isinstance(found, Refused):
-            return found
-        steps += found
-    elif made.lasts is False:
-        steps.append(Note(RELOAD, about="reload"))
-    return steps
-
-
-def _other_certificate(intent: Intent, state: State) -> Refused:
-    shown = state.certificate.value.name if state.certificate.value else "none"
-    return Refused(
-        f"trustpoint {intent.trustpoint} holds another certificate: {shown}",
-        "use another --trustpoint, or remove that certificate first",
-    )
-
-
-def _possible(methods: tuple[Method, ...], intent: Intent, state: State, there: _There) -> tuple[Method, ...]:
-    return tuple(method for method in methods if not isinstance(_steps(method, intent, state, there), Refused))
+    return steps if imports or made.lasts is not False else [*steps, Note(RELOAD, about="reload")]
 
 
 def _afterwards(intent: Intent, state: State, *, installed: bool = False) -> list[Step]:

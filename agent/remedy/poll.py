@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.outcome import Waiting
@@ -19,6 +20,7 @@ from agent.xr.cli.sshport import Ssh
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT, _DOUBLINGS = 5.0, 300.0, 6
+_WATCHED = ("registration", "authorization", "last_comm_success", "last_comm_time", "fail_message", "transport", "url")
 _NOTHING = "the device shows no licensing state, or this user may not read it"
 
 
@@ -76,22 +78,13 @@ def poll(
     """
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
-    watch = Watch(
-        connect,
-        lambda session: read_licensing(session, policy, ssh),
-        until,
-        interval=interval,
-        policy=policy,
-        now=now,
-        device=device,
-    )
+    read = partial(read_licensing, policy=policy, ssh=ssh)
+    watch = Watch(connect, read, until, interval=interval, policy=policy, now=now, device=device)
     try:
         while True:
             sample = completed(watch.sample(), policy)
             yield sample
-            if sample.reached:
-                return
-            if end is not None and policy.clock() + watch.wait > end:
+            if sample.reached or (end is not None and policy.clock() + watch.wait > end):
                 return
             completed(policy.pause(watch.wait, Waiting.INTERVAL), policy)
     finally:
@@ -135,15 +128,12 @@ class Watch:
         self._failures, self.wait = 0, self._interval
         seen = reading.value
         if seen is None and reading.source is None:
-            raise CapabilityMissing(
-                reading.missing or "no licensing model",
-                device=self._device,
-                hint="on this release only the CLI over SSH shows it: leave --no-ssh out",
-            )
+            hint = "on this release only the CLI over SSH shows it: leave --no-ssh out"
+            raise CapabilityMissing(reading.missing or "no licensing model", device=self._device, hint=hint)
         if seen is None:
             return Sample(self._now(), self._device, error=reading.missing or _NOTHING, kind="no-data")
-        changed = _changes(self._before, seen)
-        self._before = seen
+        before, self._before = self._before or seen, seen
+        changed = tuple(name for name in _WATCHED if getattr(before, name) != getattr(seen, name))
         return Sample(self._now(), self._device, seen, changed, reached=self._reached(seen))
 
     def failed(self, error: AgentError) -> Sample:
@@ -187,10 +177,3 @@ class Watch:
                 session.close()
             except AgentError as error:
                 log.debug("%s: close: %s", self._device, error.message)
-
-
-_WATCHED = ("registration", "authorization", "last_comm_success", "last_comm_time", "fail_message", "transport", "url")
-
-
-def _changes(before: Licensing | None, now: Licensing) -> tuple[str, ...]:
-    return () if before is None else tuple(name for name in _WATCHED if getattr(before, name) != getattr(now, name))

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
-from agent.model.state import ConfigModel, Reading, TrustpointConfig
+from agent.model.pki.certificate import CONSOLE, Certificate
+from agent.model.state import ConfigModel, Reading, TrustpointConfig, lists
 from agent.netconf.retry import Waits
 from agent.xr.cli import readings as cliread
 
@@ -66,9 +66,7 @@ def config_untold(reading: Reading[Any], model: ConfigModel | None) -> bool:
 def listed(ssh: Ssh, anchor: TrustAnchor) -> Waits[Reading[bool]]:
     """Whether *anchor* is in the trustpool, which no model shows."""
     yield from ssh.opening()
-    return cliread.trustpool(ssh).part(
-        lambda entries: any(entry.certificate.proves(anchor) not in (None, Evidence.NONE) for entry in entries)
-    )
+    return cliread.trustpool(ssh).part(lambda pool: lists(pool, anchor))
 
 
 def verification(ssh: Ssh, of_peer: Reading[bool], of_host: Reading[bool]) -> tuple[Reading[bool], Reading[bool]]:

@@ -11,7 +11,7 @@ from agent.model.caution import CommitMode
 from agent.model.device import Device
 from agent.model.errors import AgentError
 from agent.model.outcome import Event, Outcome, Status, StepRecord
-from agent.model.plan import ConfigureTrustpoint, Intent, Plan
+from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
 from agent.model.state import ConfigModel
 from agent.model.unfinished import WriteAheadLog
 from agent.netconf.retry import Policy
@@ -66,10 +66,8 @@ def remediate(
             name = router.name if isinstance(router, Device) else router.device
             return failed(name, error, router.address)
         made = plan(intent, state)
-        missing = tuple(
-            StepRecord(SAFEGUARDS, Status.SKIPPED, text)
-            for text in _missing(session, made if isinstance(made, Plan) else None, connect, ssh, log)
-        )
+        without = _missing(session, made, connect, ssh, log)
+        missing = tuple(StepRecord(SAFEGUARDS, Status.SKIPPED, text) for text in without)
         for record in missing:
             told(Event(session.device, record.step, record.status, record.detail))
         outcome: Outcome | None = None
@@ -99,10 +97,10 @@ def leased(stack: ExitStack, router: Device, policy: Policy, told: Listener) -> 
 
 
 def _missing(
-    session: Session, made: Plan | None, connect: Connector | None, ssh: Ssh | None, log: WriteAheadLog | None
+    session: Session, made: Plan | Skip, connect: Connector | None, ssh: Ssh | None, log: WriteAheadLog | None
 ) -> Iterator[str]:
     """What the push of *made* goes without, and what comes of that, a sentence each; nothing where it does nothing."""
-    if not made:
+    if isinstance(made, Skip) or not made:
         return
     if connect is None:
         tried = "the commit is a plain one, and " if _triable(session, made) else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,8 +12,8 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
-from agent.model.state import Enrollment, State, TrustpointConfig
+from agent.model.plan import ConfigureTrustpoint, Plan
+from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy, Waits
@@ -60,10 +60,6 @@ class Locks:
     held: list[operations.Datastore] = field(default_factory=list)
     edited: bool = False
 
-    def on(self, session: Session) -> bool:
-        """Whether running is locked, and by *session*, which lives."""
-        return "running" in self.held and self.session is session and session.connected
-
     def forget(self) -> None:
         """None is held any more."""
         self.session, self.held, self.edited = None, [], False
@@ -74,7 +70,6 @@ class Run:
     """What the steps of one push share.
 
     Attributes:
-        planner: makes the plan anew from what is there by then.
         connect: opens a further session to the same device; without it a lost session ends the push.
         turn: takes a turn to do so; in how many seconds it comes.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
@@ -95,7 +90,6 @@ class Run:
 
     session: Session
     plan: Plan
-    planner: Callable[[Intent, State], Plan | Skip]
     policy: Policy
     connect: Connector | None = None
     ssh: Ssh | None = None
@@ -157,11 +151,6 @@ class Run:
         if besides is None:
             besides = self.before.further if self.before else {}
         return there.further == besides
-
-    def planned(self, intent: Intent, state: State) -> Plan | Skip:
-        """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
-        made = self.planner(replace(intent, replace=intent.replace or self.is_own(state.config.value)), state)
-        return made if isinstance(made, Skip) else replace(made, intent=intent)
 
     def started_event(self, step: str, detail: str = "") -> Event:
         """The step begins; a failure from here on is its."""
@@ -242,8 +231,8 @@ class Run:
 
     @property
     def holds_locks(self) -> bool:
-        """Whether the session of now holds the lock of running for this run."""
-        return self.locks.on(self.session)
+        """Whether the session of now lives and holds the lock of running for this run."""
+        return "running" in self.locks.held and self.locks.session is self.session and self.session.connected
 
     def release(self) -> None:
         """Give back what is held, the candidate first emptied of an edit of ours, without waiting for the answers.
@@ -262,6 +251,11 @@ class Run:
                 log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
         self.locks.forget()
 
+    def give_back(self) -> None:
+        """As :meth:`release`, and wait for the answers."""
+        self.release()
+        self.settle()
+
     def abandon(self) -> None:
         """End a session of our own that did not answer as it should: with it the device drops its locks and candidate.
 
@@ -279,44 +273,35 @@ class Run:
     @contextmanager
     def unbroken(self) -> Iterator[None]:
         """No cancellation breaks the block off: what was begun in it is seen through."""
-        policy, self.policy = self.policy, self.policy.unstopped()
-        shell = self.ssh.policy if self.ssh else None
-        if self.ssh is not None:
-            self.ssh.policy = self.ssh.policy.unstopped()
-        try:
+        with ExitStack() as undo:
+            for one in (self, self.ssh) if self.ssh else (self,):
+                undo.callback(setattr, one, "policy", one.policy)
+                one.policy = one.policy.unstopped()
             yield
-        finally:
-            self.policy = policy
-            if self.ssh is not None and shell is not None:
-                self.ssh.policy = shell
 
-    def further(self, deadline: float) -> Waits[Session]:
-        """Another session beside the one of now, to be closed or adopted; asked for until *deadline* by the clock.
+    def further(self, deadline: float | None = None) -> Waits[Session]:
+        """Another session beside the one of now, to be closed or adopted; asked for as the policy says.
 
-        A device that limits new sessions is asked every few seconds as well, since a trial may be over in a minute.
+        With a *deadline*, by the clock, it is asked for until then, and every few seconds also where the device limits
+        new sessions, since a trial may be over in a minute. A cancellation breaks off the waits between tries, and no
+        turn that was taken.
 
         Raises:
             AgentError: it cannot be opened, or there is nothing to open it with.
         """
-        if self.connect is None:
-            raise SessionLost(
-                "there is no way to open another session",
-                device=self.plan.device,
-                hint="give a connect callable, or push again on a new session",
-            )
-        left = max(0.0, deadline - self.policy.clock())
-        slow = min(self.policy.slow, _LONGEST_WAIT)
-        patient = replace(self.policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
-        return (yield from self._opened(self.connect, patient))
-
-    def _opened(self, connect: Connector, policy: Policy) -> Waits[Session]:
-        """Another session; a cancellation breaks off the waits between tries, and no turn that was taken."""
+        connect, policy = self.connect, self.policy
+        if connect is None:
+            hint = "give a connect callable, or push again on a new session"
+            raise SessionLost("there is no way to open another session", hint=hint)
+        if deadline is not None:
+            left, slow = max(0.0, deadline - policy.clock()), min(policy.slow, _LONGEST_WAIT)
+            policy = replace(policy, attempts=ENDLESS, deadline=left, longest=_LONGEST_WAIT, slow=slow)
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
             return connect()
 
-        return policy.repeated(attempt, Waiting.SESSION)
+        return (yield from policy.repeated(attempt, Waiting.SESSION))
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""
@@ -335,13 +320,10 @@ class Run:
         if not self.session.connected:
             if self.session.owned:
                 self.session.close()  # what broke it may have left the connection, and with it the locks
-            if self.changed or self.trial_ends is not None:
-                end = self.trial_ends or self.policy.clock() + self.caution.confirm_timeout
-                self.adopt((yield from self.further(end)))
-            elif self.connect is None:
-                yield from self.further(0.0)
-            else:
-                self.adopt((yield from self._opened(self.connect, self.policy)))
+            end = self.trial_ends
+            if end is None and self.changed:
+                end = self.policy.clock() + self.caution.confirm_timeout
+            self.adopt((yield from self.further(end)))
         return self.session
 
     def cli(self) -> Waits[Ssh]:
@@ -357,9 +339,7 @@ class Run:
             CapabilityMissing: there is no SSH access.
         """
         if self.ssh is None:
-            raise CapabilityMissing(
-                "there is no SSH access to the CLI", device=self.plan.device, hint="give the push an Ssh of the device"
-            )
+            raise CapabilityMissing("there is no SSH access to the CLI", hint="give the push an Ssh of the device")
         return self.ssh
 
     def close_reopened(self) -> None:

@@ -107,34 +107,31 @@ def _namespaces() -> Mapping[str, str]:
     return {name: str(about["namespace"]) for name, about in modules.items()}
 
 
-def _names() -> Iterator[tuple[str, str]]:
-    for group in _hellos()["groups"]:
-        for name in group["hellos"]:
-            release, _, platform = name.partition(" ")
-            yield release, platform
+def _parts(name: str) -> tuple[str, str]:
+    """Release and platform."""
+    release, _, platform = name.partition(" ")
+    return release, platform
 
 
 def _fits(name: str, release: str | None, platform: str | None) -> bool:
-    own_release, _, own_platform = name.partition(" ")
+    own_release, own_platform = _parts(name)
     return release in (None, own_release) and platform in (None, own_platform)
 
 
 def _unknown(release: str | None, platform: str | None) -> InputError:
-    releases, platforms = {one for one, _ in _names()}, {one for _, one in _names()}
-    if release is not None and release not in releases:
-        near = get_close_matches(release, sorted(releases), n=4, cutoff=0.5)
-        return InputError(f"no hello of release {release} was captured", hint=_near(near))
-    if platform is not None and platform not in platforms:
-        near = get_close_matches(platform, sorted(platforms), n=4, cutoff=0.4)
-        return InputError(f"no hello of platform {platform} was captured", hint=_near(near))
-    there = sorted(one for own, one in _names() if own == release)
+    captured = [_parts(name) for group in _hellos()["groups"] for name in group["hellos"]]
+    for what, given, known_ones, cutoff in (
+        ("release", release, {one for one, _ in captured}, 0.5),
+        ("platform", platform, {one for _, one in captured}, 0.4),
+    ):
+        if given is not None and given not in known_ones:
+            near = ", ".join(get_close_matches(given, sorted(known_ones), n=4, cutoff=cutoff))
+            hint = f"did you mean {near}?" if near else "leave the option out to see all"
+            return InputError(f"no hello of {what} {given} was captured", hint=hint)
+    there = sorted(one for own, one in captured if own == release)
     return InputError(f"no hello of {release} on {platform} was captured", hint=f"captured: {', '.join(there)}")
 
 
-def _near(names: list[str]) -> str:
-    return f"did you mean {', '.join(names)}?" if names else "leave the option out to see all"
-
-
 def _number(name: str) -> tuple[list[int], str]:
-    release, _, platform = name.partition(" ")
+    release, platform = _parts(name)
     return [int(part) for part in release.split(".")], platform

@@ -211,7 +211,7 @@ class _Opening:
             return {"tunnel": outer.ssh}
         if options.proxy_command:
             # As ssh(1) does: the user's shell, replaced by the command. asyncssh takes its stderr for SSH's own bytes.
-            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))
+            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))  # noqa: SIM115 - undo does
             shell = os.environ.get("SHELL") or "/bin/sh"
             command = f"exec 2>{shlex.quote(self._stderr.name)}; exec {options.proxy_command}"
             return {"proxy_command": [shell, "-c", command]}

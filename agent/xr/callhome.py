@@ -7,7 +7,7 @@ the user's reports it only where its configuration says so. YANG path: ``/call-h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from agent.xr.tree import Tree, entries, text, walk
@@ -47,18 +47,17 @@ class Profile:
         return enabled or ([DEFAULT_ADDRESS] if self.built_in and not removed else [])
 
 
-def destinations(profiles: Iterable[Profile]) -> tuple[str, ...]:
+def destinations(profiles: Collection[Profile]) -> tuple[str, ...]:
     """Where licensing data goes; CiscoTAC-1 is in force where it is not configured and no profile takes its place."""
-    known = list(profiles)
-    found = [url for profile in known for url in profile.destinations()]
-    if not found and not any(profile.built_in for profile in known):
+    found = [url for profile in profiles for url in profile.destinations()]
+    if not found and not any(profile.built_in for profile in profiles):
         found = [DEFAULT_ADDRESS]
     return tuple(dict.fromkeys(found))
 
 
 def of_model(home: Tree) -> tuple[str, ...]:
     """The same of the decoded container ``call-home``."""
-    return destinations(map(_modelled, entries(home, "profiles/profile")))
+    return destinations([_modelled(entry) for entry in entries(home, "profiles/profile")])
 
 
 def of_text(printed: str) -> tuple[str, ...] | None:

@@ -6,39 +6,40 @@ YANG paths: ``/licensing`` (smart-license-cfg), ``/license`` and ``/license-smar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from agent.model.state import LicensingTransport, Reading, TransportType
-from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 from agent.xr import callhome
-from agent.xr.tree import Tree, text, walk
+from agent.xr.tree import Tree, at, queried, text, walk
 
-NATIVE = "Cisco-IOS-XR-smart-license-cfg"
-UNIFIED = "Cisco-IOS-XR-um-license-smart-cfg"
-CALL_HOME = "Cisco-IOS-XR-call-home-cfg"
-_KINDS = {
-    "transport-type-callhome": TransportType.CALLHOME,
-    "transport-type-smart": TransportType.SMART,
-    "transport-type-cslu": TransportType.CSLU,
-    "transport-type-off": TransportType.OFF,
+_NODES = {
+    "smart-license-cfg": "/licensing/transport",
+    "um-license-smart-cfg": "/license/smart",
+    "call-home-cfg": "/call-home/profiles/profile",
 }
-_TYPED = {
+_PROXIES = (
+    "licensing/transport/transport-smart/proxy/host-name",
+    "license/smart/proxy/hostname",
+    "call-home/http-proxy/server-address",
+)
+_KINDS = {
     "callhome": TransportType.CALLHOME,
     "smart": TransportType.SMART,
     "cslu": TransportType.CSLU,
     "off": TransportType.OFF,
 }
-"""As ``license smart transport`` names them."""
+"""As ``license smart transport`` names them, and ``transport-type`` with a prefix."""
 
 
 def queries(schema: Schema) -> list[Query[LicensingTransport]]:
     """One query for each of the three models; :func:`merged` makes one reading of the answers."""
+    what = "licensing transport"
+    lacking, subtree = f"has the {what}", "filter-transport."
     return [
-        _query(schema, NATIVE, "/licensing/transport", "filter-transport.smart-license-cfg", _native),
-        _query(schema, UNIFIED, "/license/smart", "filter-transport.um-license-smart-cfg", _unified),
-        _query(schema, CALL_HOME, "/call-home/profiles/profile", "filter-transport.call-home-cfg", _call_home),
+        queried(schema, what, (f"Cisco-IOS-XR-{name}", node), _read, subtree + name, lacking=lacking, config=True)
+        for name, node in _NODES.items()
     ]
 
 
@@ -47,10 +48,9 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
     found = [reading for reading in readings if reading.value is not None]
     notes = tuple(dict.fromkeys(note for reading in readings for note in reading.notes))
     if not found:
-        answered = [reading for reading in readings if reading.answered]
-        if answered:
-            return Reading(source=answered[0].source, notes=notes)
-        return Reading(missing="; ".join(dict.fromkeys(str(reading.missing) for reading in readings)), notes=notes)
+        empty = next((reading for reading in readings if reading.answered), None)
+        missing = "; ".join(dict.fromkeys(str(reading.missing) for reading in readings))
+        return Reading(source=empty.source, notes=notes) if empty else Reading(missing=missing, notes=notes)
     values = [reading.value for reading in found if reading.value is not None]
     return Reading(
         LicensingTransport(
@@ -66,30 +66,22 @@ def merged(readings: Sequence[Reading[LicensingTransport]]) -> Reading[Licensing
     )
 
 
-def _query(
-    schema: Schema, module: str, path: str, subtree: str, read: Callable[[Tree], LicensingTransport]
-) -> Query[LicensingTransport]:
-    if not schema.has(module, path):
-        name = module.removeprefix("Cisco-IOS-XR-")
-        return Query(f"transport of {name}", missing=f"no model of this device has the licensing transport ({name})")
-
-    def decode(data: Element) -> LicensingTransport | None:
-        tree = schema.decode(data, module=module)
-        return read(tree) if tree else None
-
-    return Query("licensing transport", schema.source(module), lambda: template(subtree), decode, config=True)
-
-
-def _native(tree: Tree) -> LicensingTransport:
-    transport = walk(tree, "licensing/transport")
-    urls = walk(transport, "transport-smart/urls")
-    flexible = walk(tree, "licensing/flex-consumption")
-    kind = _KINDS.get(text(transport, "transport-type") or "")
+def _read(tree: Tree) -> LicensingTransport | None:
+    """What the one model shows whose data these are, or each of them."""
+    if not tree:
+        return None
+    native = walk(tree, "licensing/transport")
+    kind = _KINDS.get((text(native, "transport-type") or "").removeprefix("transport-type-"))
+    if at(tree, "license/smart/transport/smart") is not None:
+        kind = TransportType.SMART
+    smart = text(native, "transport-smart/urls/url-registration") or text(tree, "license/smart/url")
     return LicensingTransport(
         kind=kind,
-        urls=_of_kind(kind, text(urls, "url-registration"), text(urls, "url-cslu")),
-        proxy=text(walk(transport, "transport-smart/proxy"), "host-name"),
-        reservation=flexible.get("reservation") is True,
+        urls=_of_kind(kind, smart, text(native, "transport-smart/urls/url-cslu")),
+        proxy=next(filter(None, (text(tree, path) for path in _PROXIES)), None),
+        vrf=text(tree, "call-home/vrf"),
+        reservation=at(tree, "licensing/flex-consumption/reservation") is True,
+        call_home=callhome.of_model(walk(tree, "call-home")) if "call-home" in tree else None,
     )
 
 
@@ -99,38 +91,18 @@ def _of_kind(kind: TransportType | None, smart: str | None, cslu: str | None) ->
     return tuple(url for url in used if url)
 
 
-def _unified(tree: Tree) -> LicensingTransport:
-    smart = walk(tree, "license/smart")
-    url = text(smart, "url")
-    return LicensingTransport(
-        kind=TransportType.SMART if "smart" in walk(smart, "transport") else None,
-        urls=(url,) if url else (),
-        proxy=text(walk(smart, "proxy"), "hostname"),
-    )
-
-
-def _call_home(tree: Tree) -> LicensingTransport:
-    home = walk(tree, "call-home")
-    return LicensingTransport(
-        proxy=text(walk(home, "http-proxy"), "server-address"),
-        vrf=text(home, "vrf"),
-        call_home=callhome.of_model(home),
-    )
-
-
 def of_text(*printed: str) -> LicensingTransport | None:
     """The transport in ``show running-config call-home`` and ``… license``; None: neither shows any."""
     kind, smart, cslu = None, None, None
     for words in (line.split() for shown in printed for line in shown.splitlines()):
         match words[2:] if words[:2] == ["license", "smart"] else words:
-            case ["transport", word, *_] if word in _TYPED:
-                kind = _TYPED[word]
+            case ["transport", word, *_] if word in _KINDS:
+                kind = _KINDS[word]
             case ["url", "cslu", url, *_]:
                 cslu = url.strip('"')
             case ["url", *_, url] if "://" in url:
                 smart = url.strip('"')
-    homes = [home for shown in printed if (home := callhome.of_text(shown)) is not None]
-    urls = _of_kind(kind, smart, cslu)
-    if kind is None and not urls and not homes:
-        return None
-    return LicensingTransport(kind=kind, urls=urls, call_home=homes[0] if homes else None)
+    homes = (callhome.of_text(shown) for shown in printed)
+    home = next((home for home in homes if home is not None), None)
+    found = LicensingTransport(kind=kind, urls=_of_kind(kind, smart, cslu), call_home=home)
+    return None if found == LicensingTransport() else found

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
-from agent.xr.tree import walk
+from agent.xr.tree import Tree, at, queried
 
 CFG = "Cisco-IOS-XR-um-http-client-cfg"
 CRYPTO = "Cisco-IOS-XR-um-crypto-cfg"
-_NAMES = "crypto/disable/tls/peer"
+_NAMES = "crypto/disable/tls/peer/name-validation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +27,23 @@ class HttpClient:
 
 def query(schema: Schema) -> Query[HttpClient]:
     """What the client verifies: all that is not switched off."""
-    if not schema.has(CFG, "/http/client/secure-verify-peer/disable"):
-        return Query("peer verification", missing="no model of this device has peer verification (um-http-client-cfg)")
-
-    def decode(data: Element) -> HttpClient:
-        client = walk(schema.decode(data, module=CFG), "http/client")
-        return HttpClient(*("disable" not in walk(client, f"secure-verify-{what}") for what in ("peer", "host")))
-
-    return Query("peer verification", schema.source(CFG), lambda: template("filter-http-client"), decode, config=True)
+    node, what = (CFG, "/http/client/secure-verify-peer/disable"), "peer verification"
+    return queried(schema, what, node, _verifies, "filter-http-client", lacking=f"has {what}", config=True)
 
 
 def names_query(schema: Schema) -> Query[bool]:
     """Whether TLS applications validate the name of their peer; True where that is not switched off."""
-    if not schema.has(CRYPTO, f"/{_NAMES}/name-validation"):
-        return Query(
-            "name validation", missing="no model of this device can switch off name validation (um-crypto-cfg)"
-        )
+    node, what = (CRYPTO, f"/{_NAMES}"), "name validation"
+    lacking = f"can switch off {what}"
+    return queried(schema, what, node, _validates, "filter-name-validation", lacking=lacking, config=True)
 
-    def decode(data: Element) -> bool:
-        return "name-validation" not in walk(schema.decode(data, module=CRYPTO), _NAMES)
 
-    return Query(
-        "name validation", schema.source(CRYPTO), lambda: template("filter-name-validation"), decode, config=True
-    )
+def _validates(tree: Tree) -> bool:
+    return at(tree, _NAMES) is None
+
+
+def _verifies(tree: Tree) -> HttpClient:
+    return HttpClient(*(at(tree, f"http/client/secure-verify-{what}/disable") is None for what in ("peer", "host")))
 
 
 def of_text(printed: str) -> HttpClient | None:

@@ -1,12 +1,14 @@
-"""Smart licensing: ``/smart-agent/licensing`` of infra-smartlicense-oper, and the rpcs of smart-license-act."""
+"""Smart licensing: ``/smart-agent/licensing`` of infra-smartlicense-oper, and the rpcs of smart-license-act.
+
+Usage reports of policy-based licensing: ``/plat-smart-license/summary/reporting`` of smart-license-platform-oper.
+"""
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import TypeVar
 
@@ -27,6 +29,7 @@ from agent.model.state import (
     Entitlement,
     Licensing,
     RegistrationState,
+    Reporting,
     TransportType,
     Unreadable,
 )
@@ -35,20 +38,24 @@ from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
-from agent.xr.tree import Tree, entries, number, text, walk, yes
+from agent.xr.logs.stamp import MONTHS
+from agent.xr.tree import Tree, at, entries, number, queried, text, walk, yes
 
 OPER = "Cisco-IOS-XR-infra-smartlicense-oper"
+PLATFORM = "Cisco-IOS-XR-smart-license-platform-oper"
 ACT = "Cisco-IOS-XR-smart-license-act"
 _REGISTER = "register-id-token"
 _STATE = "smart-agent/licensing/state/state-info"
+_REPORTING = "plat-smart-license/summary/reporting"
 
-_TIME = re.compile(
-    r"^(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) "
-    r"(?:(?P<year1>\d{4}) (?P<time1>\d\d:\d\d:\d\d)|(?P<time2>\d\d:\d\d:\d\d)(?: (?P<zone2>[A-Z]+))? (?P<year2>\d{4}))"
-    r"(?: (?P<zone>[A-Z]+))?$"
+_DATE = r"(?:[A-Z][a-z]{2} )?(?P<month>[A-Z][a-z]{2}) (?P<day>\d{1,2})"
+_YEAR, _CLOCK, _UTC = r"(?P<year>\d{4})", r"(?P<clock>\d\d:\d\d:\d\d)", "(?:UTC|GMT|Z)"
+_FORMS = (
+    re.compile(rf"{_DATE} {_YEAR} {_CLOCK} {_UTC}"),
+    re.compile(rf"{_DATE} {_CLOCK} {_YEAR} {_UTC}"),
+    re.compile(rf"{_DATE} {_CLOCK} {_UTC} {_YEAR}"),
+    re.compile(rf"{_CLOCK}(?:\.\d+)? {_UTC} {_DATE} {_YEAR}"),
 )
-_MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
-_UTC_NAMES = frozenset(("UTC", "GMT", "Z"))
 
 E = TypeVar("E", bound=Enum)
 
@@ -63,27 +70,18 @@ class Answer(Enum):
     OTHER = "other"
 
 
-_ANSWERS = {
-    Answer.RETRY: (
-        "commsend",
-        "registrationinprogress",
-        "commretry",
-        "authrenewinprogress",
-        "idcertrenewinprogress",
-        "cryptoinitnotcompleted",
-        "ipctimeout",
-        "OperationInProgress",
-        "ErrorOkTryAgain",
-    ),
-    Answer.TRUST: (
-        "certinvalid",
-        "certexpired",
-        "signcertverificationfailed",
-        "cryptorootcaimportfailed",
-        "couldnotvalidatetrustchain",
-        "certificatemismatch",
-    ),
-    Answer.PERMANENT: ("notsupported", "notenabled", "commdisabled", "notregistered", "standby", "NoURL"),
+_CODES = {
+    Answer.RETRY: "commsend registrationinprogress commretry authrenewinprogress idcertrenewinprogress"
+    " cryptoinitnotcompleted ipctimeout OperationInProgress ErrorOkTryAgain",
+    Answer.TRUST: "certinvalid certexpired signcertverificationfailed cryptorootcaimportfailed"
+    " couldnotvalidatetrustchain certificatemismatch",
+    Answer.PERMANENT: "notsupported notenabled commdisabled notregistered standby NoURL",
+}
+
+
+_FAILURES = {
+    RegistrationState.RETRY: "registration/registration-retry/registration-info",
+    RegistrationState.FAILED: "registration/registration-failed",
 }
 
 
@@ -91,52 +89,58 @@ def classify(status: str | None, code: str | None) -> Answer:
     """What operation-status and return-code of a licensing rpc mean; an unlisted code of a failure is OTHER."""
     if status == "success" and code in (None, "success"):
         return Answer.SUCCESS
-    return next((answer for answer, codes in _ANSWERS.items() if code in codes), Answer.OTHER)
+    return next((answer for answer, codes in _CODES.items() if code in codes.split()), Answer.OTHER)
 
 
 def device_time(shown: str | None) -> DeviceTime | None:
     """A time string of a device; its moment is known only where date, time and UTC are all certain.
 
-    The model gives no format. CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``.
+    The model gives no format. CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``, those of
+    certificates and of the clock ``18:12:23 UTC Thu Jan 16 2014``.
     """
     if not shown:
         return None
-    found = _TIME.match(" ".join(shown.split()))
-    zone = (found["zone"] or found["zone2"]) if found else None
-    if found is None or zone not in _UTC_NAMES or found["month"] not in _MONTHS:
+    text = " ".join(shown.split())
+    found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
+    if found is None:
         return DeviceTime(shown)
-    hour, minute, second = (int(part) for part in (found["time1"] or found["time2"]).split(":"))
-    year = int(found["year1"] or found["year2"])
     try:
-        return DeviceTime(
-            shown, datetime(year, _MONTHS[found["month"]], int(found["day"]), hour, minute, second, tzinfo=UTC)
-        )
+        month, day = MONTHS.index(found["month"]) + 1, int(found["day"])
+        return DeviceTime(shown, datetime.fromisoformat(f"{found['year']}-{month:02}-{day:02}T{found['clock']}+00:00"))
     except ValueError:
         return DeviceTime(shown)
 
 
 def query(schema: Schema) -> Query[Licensing]:
     """The licensing state in full; no value: the device answered with nothing."""
-    if not schema.has(OPER, f"/{_STATE}/registration/registration-state"):
-        return Query("licensing", missing="no model of this device shows licensing (infra-smartlicense-oper)")
 
-    def decode(data: Element) -> Licensing | None:
-        tree = walk(schema.decode(data, module=OPER), _STATE)
-        return licensing(tree) if tree else None
+    def read(tree: Tree) -> Licensing | None:
+        state = walk(tree, _STATE)
+        return licensing(state) if state else None
 
-    return Query("licensing", schema.source(OPER), lambda: template("filter-licensing"), decode)
+    node = (OPER, f"/{_STATE}/registration/registration-state")
+    return queried(schema, "licensing", node, read, "filter-licensing", lacking="shows licensing")
+
+
+def reporting_query(schema: Schema) -> Query[Reporting]:
+    """When usage was last reported and is due next; no value: nothing is shown."""
+
+    def read(tree: Tree) -> Reporting | None:
+        last, following = (device_time(text(tree, f"{_REPORTING}/{when}")) for when in ("last", "next"))
+        return Reporting(last, following) if last or following else None
+
+    node = (PLATFORM, f"/{_REPORTING}/last")
+    return queried(schema, "reporting", node, read, "filter-reporting", lacking="shows reporting")
 
 
 def licensing(tree: Tree) -> Licensing:
     """Licensing from the decoded ``state-info``."""
-    registration, authorization = walk(tree, "registration"), walk(tree, "authorization")
-    registered = _enum(RegistrationState, registration.get("registration-state"))
-    authorized = _enum(AuthorizationState, authorization.get("authorization-state"))
-    contact = _contact(authorization, authorized)
-    failure = _failure(registration, registered)
-    transport, evaluation = walk(tree, "transport"), walk(tree, "evaluation")
-    complete = walk(registration, "registration-complete")
-    transport_type = _enum(TransportType, transport.get("transport-type"))
+    registered = _enum(RegistrationState, at(tree, "registration/registration-state"))
+    authorized = _enum(AuthorizationState, at(tree, "authorization/authorization-state"))
+    transport = _enum(TransportType, at(tree, "transport/transport-type"))
+    # Of the authorizations only that of the state in force counts; three states carry one.
+    contact = walk(tree, f"authorization/authorization-{authorized.value}/authorization-info") if authorized else {}
+    failure = walk(tree, _FAILURES[registered]) if registered in _FAILURES else {}
     return Licensing(
         registration=registered,
         authorization=authorized,
@@ -146,17 +150,17 @@ def licensing(tree: Tree) -> Licensing:
         deadline=device_time(text(contact, "comm-deadline-time")),
         fail_message=text(contact, "fail-message") or text(failure, "fail-message"),
         fail_time=device_time(text(failure, "fail-time")),
-        transport=transport_type,
-        url=text(walk(transport, "url-settings"), "url-registration"),
-        proxy=text(walk(transport, "proxy-info"), "address"),
-        evaluation_in_use=yes(evaluation, "eval-in-use"),
-        evaluation_expired=yes(evaluation, "eval-expired"),
-        evaluation_left=number(walk(evaluation, "eval-period-left"), "time-left"),
-        smart_account=text(complete, "smart-account"),
-        virtual_account=text(complete, "virtual-account"),
+        transport=transport,
+        url=text(tree, "transport/url-settings/url-registration"),
+        proxy=text(tree, "transport/proxy-info/address"),
+        evaluation_in_use=yes(tree, "evaluation/eval-in-use"),
+        evaluation_expired=yes(tree, "evaluation/eval-expired"),
+        evaluation_left=number(tree, "evaluation/eval-period-left/time-left"),
+        smart_account=text(tree, "registration/registration-complete/smart-account"),
+        virtual_account=text(tree, "registration/registration-complete/virtual-account"),
         entitlements=_entitlements(tree),
         # Smart Licensing Using Policy knows no registration; the model then says that it is not supported.
-        policy_based=registered is RegistrationState.NOT_SUPPORTED or transport_type is TransportType.CSLU,
+        policy_based=registered is RegistrationState.NOT_SUPPORTED or transport is TransportType.CSLU,
     )
 
 
@@ -232,17 +236,6 @@ def _asked(session: Session, schema: Schema, body: Element, name: str, *, unlogg
     # What the model does not list is no success, whatever stands beside it.
     unlisted = any(isinstance(one, Unreadable) for one in shown)
     return Answer.OTHER if unlisted else classify(status, code), code or status or "no return-code"
-
-
-def _contact(authorization: Tree, state: AuthorizationState | None) -> Tree:
-    """The authorization-info of the state in force; only three states carry one."""
-    return walk(authorization, f"authorization-{state.value}/authorization-info") if state else {}
-
-
-def _failure(registration: Tree, state: RegistrationState | None) -> Tree:
-    if state is RegistrationState.RETRY:
-        return walk(registration, "registration-retry/registration-info")
-    return walk(registration, "registration-failed") if state is RegistrationState.FAILED else {}
 
 
 def _entitlements(tree: Tree) -> tuple[Entitlement, ...]:

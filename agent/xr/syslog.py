@@ -8,11 +8,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from agent.model.state import DeviceTime, Signature
-from agent.netconf.payload import Element, template
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 from agent.xr.logs.signature import Signatures
-from agent.xr.tree import Tree, entries, number, text
+from agent.xr.tree import Tree, entries, number, queried, text
 
 OPER = "Cisco-IOS-XR-infra-syslog-oper"
 _SEVERITY = {"critical": 2, "error": 3, "warning": 4, "notice": 5, "informational": 6}
@@ -20,13 +19,12 @@ _SEVERITY = {"critical": 2, "error": 3, "warning": 4, "notice": 5, "informationa
 
 def query(schema: Schema, signatures: Signatures) -> Query[tuple[Signature, ...]]:
     """Which of *signatures* the device's buffer has, one of each mnemonic; the buffer is read whole."""
-    if not schema.has(OPER, "/syslog/messages/message/message-name"):
-        return Query("syslog", missing="no model of this device shows its messages (infra-syslog-oper)")
 
-    def decode(data: Element) -> tuple[Signature, ...]:
-        return counted(entries(schema.decode(data, module=OPER), "syslog/messages/message"), signatures)
+    def read(tree: Tree) -> tuple[Signature, ...]:
+        return counted(entries(tree, "syslog/messages/message"), signatures)
 
-    return Query("syslog", schema.source(OPER), lambda: template("filter-syslog"), decode)
+    node = (OPER, "/syslog/messages/message/message-name")
+    return queried(schema, "syslog", node, read, "filter-syslog", lacking="shows its messages")
 
 
 def counted(entered: list[Tree], signatures: Signatures) -> tuple[Signature, ...]:

@@ -1,47 +1,84 @@
-"""Reading decoded data: nested mappings and lists, as :meth:`agent.netconf.yang.schema.Schema.decode` gives them."""
+"""Asking by a model, and reading the answer as :meth:`agent.netconf.yang.schema.Schema.decode` gives it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from agent.model.errors import SchemaError
 from agent.model.state import Unreadable
+from agent.netconf.payload import Element, template
+from agent.netconf.query import Query
+from agent.netconf.yang.schema import Schema
 
 Tree = Mapping[str, object]
+"""Decoded data: nested mappings and lists."""
+
+T = TypeVar("T")
+
+
+def queried(
+    schema: Schema,
+    what: str,
+    node: tuple[str, str],
+    read: Callable[[Tree], T | None],
+    subtree: str,
+    *,
+    lacking: str,
+    config: bool = False,
+    **values: str,
+) -> Query[T]:
+    """A query by the filter template *subtree* with its *values*, of whose decoded answer *read* makes the value.
+
+    It is sent only where the device has the *node* (module and path); *lacking* says what else none of its models does,
+    as ``shows licensing``.
+    """
+    module, path = node
+    if not schema.has(module, path):
+        short = module.removeprefix("Cisco-IOS-XR-")
+        return Query(what, missing=f"no model of this device {lacking} ({short})")
+
+    def decode(data: Element) -> T | None:
+        return read(schema.decode(data, module=module))
+
+    return Query(what, schema.source(module), lambda: template(subtree, **values), decode, config)
+
+
+def at(tree: Tree, path: str) -> object:
+    """What stands at *path* (names separated by ``/``), None where any part of it is absent."""
+    found: object = tree
+    for step in path.strip("/").split("/"):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
 
 
 def walk(tree: Tree, path: str) -> Tree:
-    """The mapping at *path* (names separated by ``/``), empty where any part of it is absent."""
-    for step in path.strip("/").split("/"):
-        below = tree.get(step)
-        if not isinstance(below, Mapping):
-            return {}
-        tree = below
-    return tree
+    """The mapping at *path*, empty where it is absent."""
+    found = at(tree, path)
+    return found if isinstance(found, Mapping) else {}
 
 
 def entries(tree: Tree, path: str) -> list[Tree]:
     """The entries of the list at *path*, none where it is absent."""
-    parent, _, name = path.strip("/").rpartition("/")
-    found = (walk(tree, parent) if parent else tree).get(name)
+    found = at(tree, path)
     return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
 
-def text(tree: Tree, name: str) -> str | None:
-    """A string leaf without surrounding blanks; None where absent or blank."""
-    value = tree.get(name)
+def text(tree: Tree, path: str) -> str | None:
+    """The string leaf at *path* without surrounding blanks; None where absent or blank."""
+    value = at(tree, path)
     return value.strip() or None if isinstance(value, str) else None
 
 
-def number(tree: Tree, name: str) -> int | None:
-    """An integer leaf."""
-    value = tree.get(name)
+def number(tree: Tree, path: str) -> int | None:
+    """The integer leaf at *path*."""
+    value = at(tree, path)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def yes(tree: Tree, name: str) -> bool | None:
-    """A leaf of the enumeration yes/no."""
-    return {"yes": True, "no": False}.get(text(tree, name) or "")
+def yes(tree: Tree, path: str) -> bool | None:
+    """The leaf at *path* of the enumeration yes/no."""
+    return {"yes": True, "no": False}.get(text(tree, path) or "")
 
 
 def readable(tree: Tree, *names: str) -> None:

@@ -1,5 +1,6 @@
-"""Trustpoints: their configuration in three models or as CLI text, and their CA certificate in crypto-cepki-oper.
+"""Trustpoints: their configuration in three models or as CLI text, and their CA certificate.
 
+It is authenticated by rpc ``ca-authenticate`` of crypto-act, and read in crypto-cepki-oper.
 YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
 ``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg), ``/cli`` (cli-cfg),
 ``/crypto-certificate-authority/trustpoints/trustpoint`` (crypto-cepki-oper).
@@ -14,26 +15,23 @@ from agent.model.errors import SchemaError
 from agent.model.pki.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
+from agent.netconf import operations
 from agent.netconf.payload import NETCONF_NS, Element, qname, template
 from agent.netconf.query import Query
+from agent.netconf.session import Reply, Session
 from agent.netconf.yang.schema import Schema
-from agent.xr import authentication as certificate
 from agent.xr.cli import show
-from agent.xr.tree import Tree, entries, readable, text
+from agent.xr.tree import Tree, entries, queried, readable, text
 
-_CLI_EDIT = "edit-trustpoint.cli-cfg"
+ACT = "Cisco-IOS-XR-crypto-act"
 OPER = "Cisco-IOS-XR-crypto-cepki-oper"
 _OPERATION = qname(NETCONF_NS, "operation")
 _OPER_TRUSTPOINT = "/crypto-certificate-authority/trustpoints/trustpoint"
+_OPER_CERTIFICATE = f"{_OPER_TRUSTPOINT}/certificate-authority-certificate"
 _TRUSTPOINT = {
     ConfigModel.UM_CRYPTO: ("/crypto/ca/trustpoint/trustpoints/trustpoint", "trustpoint-name"),
     ConfigModel.CEPKI_CRYPTO_CA: ("/crypto-ca/certificate-authority/trustpoints/trustpoint", "name"),
     ConfigModel.CEPKI_CRYPTO_CEPKI: ("/crypto-cepki/certificate-authority/trustpoints/trustpoint", "name"),
-}
-_TEMPLATE = {
-    ConfigModel.UM_CRYPTO: "um-crypto-cfg",
-    ConfigModel.CEPKI_CRYPTO_CA: "crypto-cepki-cfg.crypto-ca",
-    ConfigModel.CEPKI_CRYPTO_CEPKI: "crypto-cepki-cfg.crypto-cepki",
 }
 
 
@@ -51,7 +49,7 @@ def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]
         return frozenset(kind for kind in kinds if schema.has(str(model.module), f"{path}/{kind.value}"))
     if model is ConfigModel.CLI:
         # The text says nothing of what the release takes; `local` is as old as the rpc's file-path.
-        local = [EnrollmentKind.LOCAL] if certificate.takes_file(schema) else []
+        local = [EnrollmentKind.LOCAL] if takes_file(schema) else []
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL, *local))
     if model in _TRUSTPOINT and schema.has(str(model.module), f"{_TRUSTPOINT[model][0]}/enrollment/url"):
         # The native model has one leaf: `terminal` in it is terminal enrollment.
@@ -64,23 +62,40 @@ def config_query(
 ) -> Query[TrustpointConfig]:
     """The configuration of trustpoint *name* in *datastore*; no value: it is not configured."""
     module = model.module
-    if model is ConfigModel.CLI:
-        return _text_query(schema, name, datastore)
-    if model not in _TRUSTPOINT or module is None:
+    if module is None:
         return Query("trustpoint configuration", missing="no model of this device carries trustpoint configuration")
 
     def decode(data: Element) -> TrustpointConfig | None:
-        entry = _entry(schema.decode(data, module=module), model, name)
-        return None if entry is None else TrustpointConfig(name, _enrollment(entry), entry)
+        tree = schema.decode(data, module=module)
+        return _in_text(tree, name) if model is ConfigModel.CLI else _in_list(tree, model, name)
 
+    key = {} if model is ConfigModel.CLI else {"name": name}
     return Query(
         what=f"trustpoint {name} ({datastore})",
         source=schema.source(module),
-        subtree=lambda: template(f"filter-trustpoint.{_TEMPLATE[model]}", name=name),
+        subtree=lambda: _template("filter", model, **key),
         decode=decode,
         config=True,
         datastore=datastore,
     )
+
+
+def _template(purpose: str, model: ConfigModel, **values: str | bool | None) -> Element:
+    return template(f"{purpose}-trustpoint.{model.value.replace(':', '.')}", **values)
+
+
+def _in_list(tree: Tree, model: ConfigModel, name: str) -> TrustpointConfig | None:
+    path, key = _TRUSTPOINT[model]
+    entry = _named(entries(tree, path), key, name)
+    return None if entry is None else TrustpointConfig(name, _enrollment(entry), entry)
+
+
+def _in_text(tree: Tree, name: str) -> TrustpointConfig | None:
+    """The trustpoint in the configuration as CLI text; no text tells nothing, since not every release gives it."""
+    shown = text(tree, "cli")
+    if shown is None:
+        raise SchemaError("cli-cfg gives no configuration to read here")
+    return show.trustpoint_config(shown, name)
 
 
 def config_edit(
@@ -95,8 +110,9 @@ def config_edit(
     if model is ConfigModel.UM_CRYPTO:
         # One url over another is a merge of the leaf; removing it as well would name the leaf twice.
         old = replaces.kind if replaces and replaces.kind is not kind else None
-        body = template(
-            f"edit-trustpoint.{_TEMPLATE[model]}",
+        body = _template(
+            "edit",
+            model,
             name=name,
             terminal=kind is EnrollmentKind.TERMINAL,
             local=kind is EnrollmentKind.LOCAL,
@@ -106,9 +122,9 @@ def config_edit(
             remove_local=old is EnrollmentKind.LOCAL,
         )
     elif model is ConfigModel.CLI:
-        body = template(_CLI_EDIT, text=_lines(name, enrollment, replaces))
-    elif model in _TEMPLATE and kind in (EnrollmentKind.TERMINAL, EnrollmentKind.URL):
-        body = template(f"edit-trustpoint.{_TEMPLATE[model]}", name=name, url=enrollment.url or "terminal")
+        body = _template("edit", model, text=_lines(name, enrollment, replaces))
+    elif model in _TRUSTPOINT and kind in (EnrollmentKind.TERMINAL, EnrollmentKind.URL):
+        body = _template("edit", model, name=name, url=enrollment.url or "terminal")
     else:
         raise SchemaError(f"{model.value} cannot set '{enrollment.cli}'")
     schema.validate(body, module=str(model.module))
@@ -122,7 +138,7 @@ def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrol
         SchemaError: the device's model does not allow it.
     """
     if model is ConfigModel.CLI:
-        body = template(_CLI_EDIT, text="\n".join(undo_lines(name, enrollment, whole=whole)) + "\n")
+        body = _template("edit", model, text="\n".join(undo_lines(name, enrollment, whole=whole)) + "\n")
     else:
         body = config_edit(schema, model, name, enrollment)
         key = _TRUSTPOINT[model][1]
@@ -140,43 +156,22 @@ def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrol
 
 def undo_lines(name: str, enrollment: Enrollment, *, whole: bool) -> list[str]:
     """The lines one would type for the same."""
-    if whole:
-        return [f"no crypto ca trustpoint {name}"]
-    gone = "enrollment url" if enrollment.kind is EnrollmentKind.URL else enrollment.cli
-    return [f"crypto ca trustpoint {name}", f" no {gone}"]
+    return [f"no crypto ca trustpoint {name}"] if whole else [f"crypto ca trustpoint {name}", _unset(enrollment)]
+
+
+def _unset(enrollment: Enrollment) -> str:
+    return f" no {'enrollment url' if enrollment.kind is EnrollmentKind.URL else enrollment.cli}"
 
 
 def evidence(schema: Schema) -> Evidence:
     """The best by which this device's models, else its CLI, can prove a certificate."""
-    shown = f"{_OPER_TRUSTPOINT}/certificate-authority-certificate"
-    for leaf, kind in (
-        ("certificate-data", Evidence.PEM),
-        ("finger-print", Evidence.FINGERPRINT),
-        ("subject", Evidence.SUBJECT_VALIDITY),
-    ):
-        if schema.has(OPER, f"{shown}/{leaf}"):
-            return kind
-    return Evidence.CONSOLE
-
-
-def _text_query(schema: Schema, name: str, datastore: str) -> Query[TrustpointConfig]:
-    """The trustpoint in the configuration as CLI text; no text tells nothing, since not every release gives it."""
-    module = str(ConfigModel.CLI.module)
-
-    def decode(data: Element) -> TrustpointConfig | None:
-        shown = text(schema.decode(data, module=module), "cli")
-        if shown is None:
-            raise SchemaError("cli-cfg gives no configuration to read here")
-        return show.trustpoint_config(shown, name)
-
-    return Query(
-        what=f"trustpoint {name} ({datastore})",
-        source=schema.source(module),
-        subtree=lambda: template("filter-trustpoint.cli-cfg"),
-        decode=decode,
-        config=True,
-        datastore=datastore,
-    )
+    proofs = {
+        "certificate-data": Evidence.PEM,
+        "finger-print": Evidence.FINGERPRINT,
+        "subject": Evidence.SUBJECT_VALIDITY,
+    }
+    shown = (kind for leaf, kind in proofs.items() if schema.has(OPER, f"{_OPER_CERTIFICATE}/{leaf}"))
+    return next(shown, Evidence.CONSOLE)
 
 
 def _lines(name: str, enrollment: Enrollment, replaces: Enrollment | None) -> str:
@@ -187,30 +182,54 @@ def _lines(name: str, enrollment: Enrollment, replaces: Enrollment | None) -> st
     """
     lines = [f"crypto ca trustpoint {name}", f" {enrollment.cli}", "!"]
     if replaces is not None and replaces.kind is not enrollment.kind:
-        gone = "enrollment url" if replaces.kind is EnrollmentKind.URL else replaces.cli
-        lines.insert(1, f" no {gone}")
+        lines.insert(1, _unset(replaces))
     if any(not line.isprintable() for line in lines):
         raise SchemaError("a name or URL that is not one line cannot be configured", hint="nothing was sent")
     return "\n".join(lines) + "\n"
 
 
+def can_authenticate(schema: Schema) -> bool:
+    """Whether rpc ``ca-authenticate`` is there (6.2.1 and later)."""
+    return schema.has(ACT, "/ca-authenticate/input/server-name")
+
+
+def takes_file(schema: Schema) -> bool:
+    """Whether rpc ``ca-authenticate`` takes ``file-path`` (25.2.1 and later)."""
+    return schema.has(ACT, "/ca-authenticate/input/file-path")
+
+
+def authenticate_request(schema: Schema, name: str, file_path: str | None = None) -> Element:
+    """The body of rpc ca-authenticate for trustpoint *name*; *file_path* is a PEM file on the router.
+
+    Raises:
+        SchemaError: the device's model does not allow it.
+    """
+    body = template("rpc-ca-authenticate", server_name=name, file_path=file_path)
+    schema.validate(body, module=ACT)
+    return body
+
+
+def authenticate(session: Session, name: str, file_path: str | None = None) -> Reply:
+    """Ask the device to authenticate the CA of trustpoint *name*; ``<ok/>`` proves nothing, read the state back.
+
+    Raises:
+        SchemaError, RPCError, OutcomeUnknown: as of :func:`authenticate_request` and
+            :meth:`agent.netconf.session.Pending.result`.
+    """
+    body = authenticate_request(session.schema, name, file_path)
+    return operations.action(session, body, operation="ca-authenticate")
+
+
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
     """The CA certificate of trustpoint *name*; no value: the trustpoint shows none."""
-    if not schema.has(OPER, f"{_OPER_TRUSTPOINT}/certificate-authority-certificate/subject"):
-        return Query("CA certificate", missing="no model of this device shows trustpoints (crypto-cepki-oper)")
-    source = schema.source(OPER)
 
-    def decode(data: Element) -> Certificate | None:
-        entry = _named(entries(schema.decode(data, module=OPER), _OPER_TRUSTPOINT), "name", name)
+    def read(tree: Tree) -> Certificate | None:
+        entry = _named(entries(tree, _OPER_TRUSTPOINT), "name", name)
         shown = None if entry is None else entry.get("certificate-authority-certificate")
-        return _certificate(shown, source) if isinstance(shown, Mapping) else None
+        return _certificate(shown, schema.source(OPER)) if isinstance(shown, Mapping) else None
 
-    return Query(
-        what=f"CA certificate of {name}",
-        source=source,
-        subtree=lambda: template("filter-trustpoint-oper", name=name),
-        decode=decode,
-    )
+    what, subtree, node = f"CA certificate of {name}", "filter-trustpoint-oper", (OPER, f"{_OPER_CERTIFICATE}/subject")
+    return queried(schema, what, node, read, subtree, lacking="shows trustpoints", name=name)
 
 
 def _certificate(shown: Tree, source: str) -> Certificate | None:
@@ -220,7 +239,7 @@ def _certificate(shown: Tree, source: str) -> Certificate | None:
         SchemaError: the best that would prove it cannot be read; a lesser proof does not outweigh it.
     """
     readable(shown, "certificate-data", "finger-print", "serial-num", "subject")
-    serial, sha1 = text(shown, "serial-num"), text(shown, "finger-print")
+    serial, sha1 = text(shown, "serial-num") or "", text(shown, "finger-print") or ""
     subject, issuer, pem = text(shown, "subject"), text(shown, "issuer"), text(shown, "certificate-data")
     if not (subject or sha1 or pem):
         return None
@@ -229,8 +248,8 @@ def _certificate(shown: Tree, source: str) -> Certificate | None:
         issuer=DistinguishedName.parse(issuer) if issuer else None,
         not_before=_moment(shown.get("certificate-valid-from")),
         not_after=_moment(shown.get("certificate-expires-on")),
-        serial=normal_serial(serial) if serial else None,
-        sha1=normal_hex(sha1) if sha1 else None,
+        serial=normal_serial(serial),
+        sha1=normal_hex(sha1),
         pem=pem,
         source=source,
     )
@@ -247,11 +266,6 @@ def _enrollment(entry: Tree) -> Enrollment:
     if "local" in shown:
         return Enrollment(EnrollmentKind.LOCAL)
     return Enrollment(EnrollmentKind.URL, url) if url else Enrollment(EnrollmentKind.NONE)
-
-
-def _entry(tree: Tree, model: ConfigModel, name: str) -> Tree | None:
-    path, key = _TRUSTPOINT[model]
-    return _named(entries(tree, path), key, name)
 
 
 def _named(listed: list[Tree], key: str, name: str) -> Tree | None:

@@ -190,7 +190,8 @@ def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...
     assert stderr.splitlines()[-1] == "interrupted; nothing was changed, nothing is locked"
     until(lambda: not device.sessions)
     run, record = kept()
-    assert (run.state, record.word) == (RunState.INTERRUPTED, "unknown" if words[0] in ("check", "assess") else "failed")
+    word = "unknown" if words[0] in ("check", "assess") else "failed"
+    assert (run.state, record.word) == (RunState.INTERRUPTED, word)
     assert record.error is not None
     assert record.error.kind == "interrupted"
 

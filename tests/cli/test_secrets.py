@@ -94,7 +94,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
 def check(vault: Vault, caplog: pytest.LogCaptureFixture, done: Any) -> str:
     """That nothing leaked, that the log was at its loudest, and that there is a trace; gives the trace."""
     assert logging.getLogger().level == logging.DEBUG
-    assert {"DEBUG"} <= {record.levelname for record in caplog.records if record.name == "agent.ssh.paramiko"}
+    assert {"DEBUG"} <= {record.levelname for record in caplog.records if record.name == "asyncssh"}
     assert not vault.leaks(done.stdout)
     assert not vault.leaks(done.stderr)
     assert not vault.leaks(logged(caplog))

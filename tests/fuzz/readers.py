@@ -44,8 +44,7 @@ from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from agent.ssh.settings.hostkeys import KnownHosts
-from agent.xr import authentication as certificate
-from agent.xr import callhome, httpclient, licensing, reporting, software, syslog, trustpoint, trustpool
+from agent.xr import callhome, httpclient, licensing, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
 from agent.xr.cli import console, dialog, show
 from agent.xr.cli.dialog import AuthenticateDialog
@@ -61,7 +60,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 NAME = "Trustpool"
 # Releases whose models differ: cli-cfg, crypto-cepki-cfg, um-crypto-cfg, and ever more that can be read.
 RELEASES = ("6.7.1", "7.3.2", "7.8.1", "24.2.1", "26.1.2")
-MODULES = (licensing.ACT, certificate.ACT, trustpool.COPY)
+MODULES = (licensing.ACT, trustpoint.ACT, trustpool.COPY)
 BASE = "urn:ietf:params:netconf:base"
 NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 END = b"]]>]]>"
@@ -85,7 +84,7 @@ class Model:
             "syslog": syslog.query(schema, bundled().signatures),
             "http_client": httpclient.query(schema),
             "name_validation": httpclient.names_query(schema),
-            "reporting": reporting.query(schema),
+            "reporting": licensing.reporting_query(schema),
             **{f"transport-{place}": query for place, query in enumerate(transport.queries(schema))},
         }
 

@@ -210,13 +210,9 @@ def test_a_read_that_just_failed_is_tried_once_more(operation: str) -> None:
         return RPCError([RpcErrorInfo(tag=tag, message="the disk is on fire")], operation=operation)
 
     assert classify(failed("operation-failed")) is Disposition.ONCE
-    for final in ("invalid-value", "access-denied", "operation-not-supported"):
+    for final in ("invalid-value", "data-missing", "access-denied", "operation-not-supported"):
         assert classify(failed(final)) is Disposition.PERMANENT
     assert classify(failed("unknown-element")) is Disposition.NEXT_MODEL
-
-
-def test_data_missing_is_success_when_deleting() -> None:
-    assert classify(RPCError([RpcErrorInfo(tag="data-missing")]), deleting=True) is Disposition.SUCCESS
 
 
 def test_refusals_of_a_type_of_their_own_are_classified_as_such() -> None:

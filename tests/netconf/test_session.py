@@ -85,7 +85,7 @@ def test_a_log_record_of_ncclient_can_be_written_after_the_session_is_gone(lab: 
 def test_both_framings_are_spoken(lab: Lab) -> None:
     for base_11 in (True, False):
         with lab.connect(lab.add(base_11=base_11)) as session:
-            assert session.capabilities.base_11 is base_11
+            assert ("urn:ietf:params:netconf:base:1.1" in session.capabilities.uris) is base_11
             assert [read(session) for _ in range(3)] == ["smart-agent"] * 3
 
 

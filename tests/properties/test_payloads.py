@@ -17,7 +17,6 @@ from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 from agent.simulator import Persona
-from agent.xr import authentication as certificate
 from agent.xr import trustpoint, trustpool
 from tests.properties.conftest import steady
 
@@ -102,7 +101,7 @@ def test_a_change_of_enrollment_and_its_undo_are_valid(release: str) -> None:
 def test_the_actions_are_valid(release: str, name: str, url: str, clean: bool) -> None:
     schema, ways = device(release)
     path = "/misc/disk1/xr-agent-0.pem" if ways.file_path else None
-    assert name in certificate.request(schema, name, path).itertext()
+    assert name in trustpoint.authenticate_request(schema, name, path).itertext()
     assert url in trustpool.import_request(schema, url, clean=clean).itertext()
 
 

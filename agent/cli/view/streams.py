@@ -21,7 +21,6 @@ from agent.model.masking.text import neutralise
 _PLAIN_WIDTH = 120
 # What these report as an error comes back as one of ours, with the device's name; their payload logging is at INFO.
 _QUIET = {
-    "asyncssh": logging.CRITICAL,
     "paramiko": logging.CRITICAL,
     "ncclient": logging.WARNING,
     "asyncssh": logging.CRITICAL,

@@ -27,19 +27,15 @@ def read_start(path: str | Path, most: int, *, hint: str = "name a readable file
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             while len(data) < most:
                 piece = file.read(min(_PIECE, most - len(data)))
-                if piece is None:
-                    _await(file.fileno(), path)
-                elif piece:
+                if piece:
                     data += piece
-                else:
+                elif piece is not None:
                     break
+                elif not select.select([file], [], [], SILENCE)[0]:
+                    said = f"{path}: nothing came for {SILENCE:g} s"
+                    raise InputError(said, hint="end what writes to it, or name a file")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint=hint) from error
     except ValueError as error:
         raise InputError(f"{str(path)!r} is no file name: {error}", hint=hint) from error
     return bytes(data)
-
-
-def _await(descriptor: int, path: str | Path) -> None:
-    if not select.select([descriptor], [], [], SILENCE)[0]:
-        raise InputError(f"{path}: nothing came for {SILENCE:g} s", hint="end what writes to it, or name a file")

@@ -43,9 +43,10 @@ class TrustAnchor:
     not_after: datetime
 
     @classmethod
+    @cache
     def bundled(cls) -> TrustAnchor:
         """IdenTrust Commercial Root CA 1, the root that Cisco's licensing servers chain to."""
-        return _bundled()
+        return cls.from_file(directory("remedy") / "notices" / "fn72290" / "root.pem")
 
     @classmethod
     def from_file(cls, path: str | Path) -> TrustAnchor:
@@ -97,39 +98,21 @@ def whole_bytes(digits: str) -> str:
     return f"0{shortest}" if len(shortest) % 2 else shortest or "00"
 
 
-def damaged() -> tuple[type[Exception], ...]:
-    """Whatever cryptography raises for a certificate that it cannot read."""
+def _load(pem: bytes, source: str) -> TrustAnchor:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    return (
-        ValueError,
-        TypeError,
-        UnsupportedAlgorithm,
-        x509.DuplicateExtension,
-        x509.InvalidVersion,
-        x509.UnsupportedGeneralNameType,
-    )
-
-
-@cache
-def _bundled() -> TrustAnchor:
-    return TrustAnchor.from_file(directory("remedy") / "notices" / "fn72290" / "root.pem")
-
-
-def _load(pem: bytes, source: str) -> TrustAnchor:
-    from cryptography import x509
-
+    # Whatever cryptography raises for a certificate that it cannot read.
+    of_extensions = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+    damaged = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, *of_extensions)
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         made = _made(certificate)
-    except damaged() as error:
+    except damaged as error:
         raise InputError(f"{source}: the certificate is damaged: {error}", hint="fetch it again") from error
     try:
         is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        is_ca = False
-    except damaged():  # another extension may be; then nothing tells that it is a CA
+    except (x509.ExtensionNotFound, *damaged):  # another one may be damaged; then nothing tells that it is a CA
         is_ca = False
     if not is_ca:
         raise InputError(f"{source}: {made.subject} is not a CA certificate", hint="an anchor has CA:TRUE")

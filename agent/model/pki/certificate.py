@@ -57,6 +57,10 @@ class Certificate:
         found = self._compared(anchor)
         return Evidence.CONSOLE if found not in (None, Evidence.NONE) and self.source == CONSOLE else found
 
+    def proven(self, anchor: TrustAnchor) -> bool:
+        """Whether this is known to be *anchor*, by whatever evidence."""
+        return self.proves(anchor) not in (None, Evidence.NONE)
+
     def _compared(self, anchor: TrustAnchor) -> Evidence | None:
         if self.pem:
             return Evidence.PEM if _sha256(self.pem) == anchor.sha256 else None

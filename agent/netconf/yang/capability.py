@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import parse_qs
@@ -11,17 +12,12 @@ from urllib.parse import parse_qs
 from agent.model.errors import ProtocolError
 from agent.netconf.payload import NETCONF_NS, parse, qname
 
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 _CAPABILITY = "urn:ietf:params:netconf:capability"
-_BASE = "urn:ietf:params:netconf:base"
 _MONITORING = "ietf-netconf-monitoring"
-_USUAL = (
-    f"{_BASE}:1.1",
-    *(
-        f"{_CAPABILITY}:{name}"
-        for name in ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
-    ),
-)
-"""What a real router of any release lists besides its modules."""
+_USUAL = ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
+"""What a real router of any release lists besides base:1.1 and its modules."""
 _ASSUMED = "the hello lists no protocol capabilities: those usual for IOS XR are assumed"
 _MOST_FIELDS = 20
 _NO_GET_SCHEMA = "cisco-xr-ietf-netconf-monitoring-deviations"
@@ -42,7 +38,7 @@ class Capabilities:
     """Everything one hello announces; ``modules`` by name, ``notes`` what was assumed."""
 
     uris: frozenset[str]
-    modules: Mapping[str, Module]
+    modules: Mapping[str, Module] = field(hash=False)
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -66,35 +62,32 @@ class Capabilities:
         """With the protocol capabilities usual for IOS XR where a hello of modules only was captured; says so."""
         if self.empty or any(uri.startswith("urn:ietf:params:netconf:") for uri in self.uris):
             return self
-        return Capabilities(self.uris | frozenset(_USUAL), self.modules, (_ASSUMED,))
+        usual = {"urn:ietf:params:netconf:base:1.1", *(f"{_CAPABILITY}:{name}" for name in _USUAL)}
+        return Capabilities(self.uris | usual, self.modules, (_ASSUMED,))
 
-    def _has(self, name: str) -> bool:
-        return any(uri.partition("?")[0] == name for uri in self.uris)
-
-    @property
-    def base_11(self) -> bool:
-        """base:1.1, chunked framing."""
-        return self._has(f"{_BASE}:1.1")
+    def announces(self, capability: str) -> bool:
+        """Whether the protocol capability *capability* is there, e.g. ``yang-library:1.1``."""
+        return any(uri.partition("?")[0] == f"{_CAPABILITY}:{capability}" for uri in self.uris)
 
     @property
     def candidate(self) -> bool:
         """:candidate."""
-        return self._has(f"{_CAPABILITY}:candidate:1.0")
+        return self.announces("candidate:1.0")
 
     @property
     def confirmed_commit(self) -> bool:
         """:confirmed-commit 1.1, the version with persist."""
-        return self._has(f"{_CAPABILITY}:confirmed-commit:1.1")
+        return self.announces("confirmed-commit:1.1")
 
     @property
     def validate(self) -> bool:
         """:validate of either version."""
-        return self._has(f"{_CAPABILITY}:validate:1.1") or self._has(f"{_CAPABILITY}:validate:1.0")
+        return self.announces("validate:1.1") or self.announces("validate:1.0")
 
     @property
     def rollback_on_error(self) -> bool:
         """:rollback-on-error, without which no error-option of that name may be sent."""
-        return self._has(f"{_CAPABILITY}:rollback-on-error:1.0")
+        return self.announces("rollback-on-error:1.0")
 
     @property
     def empty(self) -> bool:
@@ -107,10 +100,6 @@ class Capabilities:
         monitoring = self.modules.get(_MONITORING)
         return monitoring is not None and _NO_GET_SCHEMA not in monitoring.deviations
 
-    def announces(self, capability: str) -> bool:
-        """Whether the protocol capability *capability* is there, e.g. ``yang-library:1.1``."""
-        return self._has(f"{_CAPABILITY}:{capability}")
-
     def module(self, name: str) -> Module | None:
         """The module *name* as announced."""
         return self.modules.get(name)
@@ -119,19 +108,13 @@ class Capabilities:
 @lru_cache(maxsize=64)
 def _announced(uris: frozenset[str]) -> Capabilities:
     # In order, so that of a module that is announced twice every process takes the same: the newest.
-    modules = sorted((module for uri in uris if (module := _module(uri)) is not None), key=_age)
+    modules = sorted(filter(None, map(_module, uris)), key=lambda one: (one.revision or "", one.name, one.namespace))
     return Capabilities(uris, MappingProxyType({module.name: module for module in modules}))
-
-
-def _age(module: Module) -> tuple[str, str, str]:
-    return module.revision or "", module.name, module.namespace
 
 
 @lru_cache(maxsize=1 << 16)
 def _module(uri: str) -> Module | None:
-    namespace, mark, query = uri.partition("?")
-    if not mark:
-        return None
+    namespace, _, query = uri.partition("?")
     try:
         given = parse_qs(query.replace("&amp;", "&"), max_num_fields=_MOST_FIELDS)
     except ValueError:
@@ -142,9 +125,5 @@ def _module(uri: str) -> Module | None:
         name=given["module"][0],
         revision=given.get("revision", [None])[0],
         namespace=namespace,
-        deviations=_names(given, "deviations"),
+        deviations=tuple(filter(None, ",".join(given.get("deviations", [])).split(","))),
     )
-
-
-def _names(given: Mapping[str, list[str]], key: str) -> tuple[str, ...]:
-    return tuple(name for value in given.get(key, []) for name in value.split(",") if name)

@@ -31,7 +31,7 @@ from yangson.schemanode import (
 )
 
 from agent.model.errors import SchemaError
-from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.payload import NETCONF_NS, Element, local_name, qname
 from agent.netconf.yang.fetched import LIBRARY
 from agent.netconf.yang.library import Variant
 from agent.netconf.yang.values import RAISED, NotOfType, read, said
@@ -55,7 +55,6 @@ class Model:
         }
         self.namespace = self._namespaces[module]
         self._children: dict[Any, Mapping[str, Any]] = {}
-        self._found: dict[str, Any] = {}
         self._complete(self.schema)
 
     def _complete(self, node: Any) -> None:
@@ -88,20 +87,16 @@ class Model:
 
     def find(self, path: str) -> Any:
         """The schema node at *path* (names of the module's own namespace, separated by ``/``), or None."""
-        if path not in self._found:  # two threads that find the same keep the same
-            node = self.schema
-            for name in path.strip("/").split("/"):
-                node = self.child(node, qname(self.namespace, name))
-            self._found[path] = node
-        return self._found[path]
+        node = self.schema
+        for name in path.strip("/").split("/"):
+            node = self.child(node, qname(self.namespace, name))
+        return node
 
     def output(self, tag: str) -> Any:
         """The output node of the first rpc that has a child *tag* there, or None."""
         for rpc in self.schema.children:
-            if isinstance(rpc, RpcActionNode):
-                node = self.child(rpc, qname(self._namespaces[rpc.ns], "output"))
-                if self.child(node, tag) is not None:
-                    return node
+            if isinstance(rpc, RpcActionNode) and self.child(node := rpc.get_child("output"), tag) is not None:
+                return node
         return None
 
     def validate(self, payload: Element) -> None:
@@ -111,7 +106,7 @@ class Model:
             SchemaError: with the path and what is wrong there.
         """
         node = self.child(self.schema, payload.tag)
-        local = _local(payload)
+        local = local_name(payload)
         if node is None:
             raise SchemaError(f"{self.module} has no {local}", hint=_UNSENT)
         try:
@@ -133,7 +128,7 @@ class Model:
     def _object(self, element: Element, node: Any, path: str) -> ObjectValue:
         value = ObjectValue()
         for child in element:
-            here = f"{path}/{_local(child)}"
+            here = f"{path}/{local_name(child)}"
             found = self.child(node, child.tag)
             if found is None:
                 raise SchemaError(f"{self.module} has no {here}", hint=_UNSENT)
@@ -148,7 +143,10 @@ class Model:
             raise SchemaError(f"{self.module} says nothing of what stands in {path}", hint=_UNSENT)
         if name in value and not isinstance(node, SequenceNode):
             raise SchemaError(f"{self.module} does not allow {path} twice", hint=_UNSENT)
-        made = _leaf(element, node, path) if isinstance(node, TerminalNode) else self._object(element, node, path)
+        try:
+            made = read(node.type, element)[1] if isinstance(node, TerminalNode) else self._object(element, node, path)
+        except NotOfType as error:
+            raise SchemaError(f"{path}: {error}", hint=_UNSENT) from error
         if isinstance(node, SequenceNode):
             value.setdefault(name, ArrayValue()).append(made)
         else:
@@ -176,11 +174,9 @@ class _Slot:
 
     def model(self, variant: Variant) -> Model:
         """The model; a refusal is remembered as well, since a fleet may bring the same module a thousand times."""
-        made = self._model
-        if made is None:
-            with self._compiling:
-                made = self._model = self._model or self._made(variant)
-        return made
+        with self._compiling:
+            self._model = self._model or self._made(variant)
+            return self._model
 
     def _made(self, variant: Variant) -> Model:
         if self._refused is not None:
@@ -208,12 +204,7 @@ def compile_module(path: Path, module: str, namespace: str) -> Model:
     if described.exists():  # a device's own modules, with what they import
         return Model(DataModel(described.read_text(encoding="utf-8"), (str(folder),)), module)
     revision = path.stem.partition("@")[2][: len("2020-01-31")]
-    listed = {
-        "name": module,
-        "revision": revision,
-        "namespace": namespace,
-        "conformance-type": "implement",
-    }
+    listed = {"name": module, "revision": revision, "namespace": namespace, "conformance-type": "implement"}
     library = json.dumps({"ietf-yang-library:modules-state": {"module-set-id": "", "module": [listed]}})
     with tempfile.TemporaryDirectory(prefix="xr-agent-") as plain:
         # yangson finds a file by module@revision only; a second variant of a revision has another name.
@@ -253,14 +244,3 @@ def _names(node: Any) -> list[str]:
     """By which names the data of *node* stand in that of its parent: a case has several."""
     inside = isinstance(node, ChoiceNode | CaseNode) or type(node) is GroupNode
     return [name for child in node.children for name in _names(child)] if inside else [node.iname()]
-
-
-def _leaf(element: Element, node: Any, path: str) -> Any:
-    try:
-        return read(node.type, element)[1]
-    except NotOfType as error:
-        raise SchemaError(f"{path}: {error}", hint=_UNSENT) from error
-
-
-def _local(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]

@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -15,15 +13,13 @@ from pathlib import Path
 
 from agent.model.errors import SchemaError
 from agent.netconf.yang import yangtext
-from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.capability import NAME, REVISION, Capabilities
 from agent.netconf.yang.yangtext import Header
 
 MOST = 40
 LIBRARY = "yang-library.json"
 """The file that says what is in a folder of fetched modules (RFC 7895)."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
 _ATTEMPTS = 10
-_REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 
 Fetch = Callable[[str, str], str]
 _storing = threading.Lock()
@@ -45,7 +41,8 @@ def fetch_modules(
     texts = _fetch_all(module, revision, fetch, capabilities)
     files = {_file_name(head): text.encode() for head, text in texts.items()}
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
-    folder = (cache_dir or _default_cache()) / digest[:32]
+    cache = cache_dir or Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "xr-agent" / "yang"
+    folder = cache / digest[:32]
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _storing:
@@ -70,17 +67,13 @@ def _fetch_all(module: str, revision: str, fetch: Fetch, capabilities: Capabilit
         if len(asked) >= MOST:
             raise SchemaError(f"{module} needs more than {MOST} modules")
         asked.add((name, when))
-        if not _NAME.fullmatch(name) or (when and not _REVISION.fullmatch(when)):
+        if not NAME.fullmatch(name) or (when and not REVISION.fullmatch(when)):
             raise SchemaError(f"a module named {name!r}@{when!r} is not fetched")
         text = fetch(name, when)
         head = yangtext.header(text, name)
         texts[head] = text
         wanted += head.needs
     return texts
-
-
-def _default_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "xr-agent" / "yang"
 
 
 def _file_name(head: Header) -> str:
@@ -101,18 +94,12 @@ def store(folder: Path, files: Mapping[str, bytes]) -> None:
 
     What stands in its way is as good where another process made the same meanwhile; else it is moved aside.
     """
-    work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
-    try:
-        made = work / "made"
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent, ignore_cleanup_errors=True) as work:
+        made = Path(work, "made")
         made.mkdir(mode=0o700)
         for name, raw in files.items():
-            with (made / name).open("wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
+            (made / name).write_bytes(raw)  # what a crash leaves of it is not whole, and so made again
         _appear(made, folder, files)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _appear(made: Path, folder: Path, files: Mapping[str, bytes]) -> None:

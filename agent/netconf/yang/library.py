@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
-from agent.model.errors import CapabilityMissing
 from agent.model.local.resources import directory
 from agent.netconf.yang.capability import Capabilities
 
@@ -44,26 +45,17 @@ class Variant:
         return f"{self.module}@{self.revision}{suffix}"
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-    revisions: Mapping[str, frozenset[str]]
-
-
 @cache
-def _index() -> Mapping[str, tuple[str, tuple[_File, ...]]]:
-    folder = directory("yang")
-    listed = json.loads((folder / "releases.json").read_text(encoding="utf-8"))["modules"]
-    return {
-        module: (
-            about["namespace"],
-            tuple(
-                _File(folder / file, {revision: frozenset(releases) for revision, releases in revisions.items()})
-                for file, revisions in about["files"].items()
-            ),
-        )
-        for module, about in listed.items()
-    }
+def _index() -> Mapping[str, Any]:
+    """By module its namespace, and its files with their revisions and the releases of each."""
+    modules: dict[str, Any] = json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))["modules"]
+    return modules
+
+
+def _files(module: str, revision: str) -> dict[Path, Collection[str]]:
+    """The files that serve *revision*, each with the releases on which it does."""
+    files = _index()[module]["files"].items() if known(module) else ()
+    return {directory("yang") / name: listed[revision] for name, listed in files if revision in listed}
 
 
 def known(module: str) -> bool:
@@ -71,69 +63,53 @@ def known(module: str) -> bool:
     return module in _index()
 
 
+@lru_cache(maxsize=64)
 def possible_releases(capabilities: Capabilities) -> frozenset[str] | None:
     """The releases whose known modules agree best with what the hello announces; None where it announces none of them.
 
     Platforms of one release differ, so the releases that agree with the most modules count, not only perfect ones.
     """
-    return _possible(capabilities.uris)
-
-
-@lru_cache(maxsize=64)
-def _possible(uris: frozenset[str]) -> frozenset[str] | None:
-    """The same for the URIs of a hello, since most devices of a fleet announce what others do."""
-    score: dict[str, int] = {}
-    for name, module in Capabilities.from_uris(uris).modules.items():
-        for file in _index().get(name, ("", ()))[1]:
-            for release in file.revisions.get(module.revision or "", ()):
-                score[release] = score.get(release, 0) + 1
+    announced = capabilities.modules.values()
+    served = (_files(module.name, module.revision or "").values() for module in announced)
+    score = Counter(release for files in served for releases in files for release in releases)
     best = max(score.values(), default=0)
-    return frozenset(release for release, points in score.items() if points == best) if best else None
+    return frozenset(release for release, points in score.items() if points == best) or None
 
 
 def candidates(module: str, revision: str, releases: frozenset[str] | None) -> list[Path]:
     """The files that serve *revision*; several only where *releases* do not tell its variants apart."""
-    files = [file for file in _index().get(module, ("", ()))[1] if revision in file.revisions]
-    if len(files) > 1 and releases:
-        fitting = [file for file in files if file.revisions[revision] & releases]
-        files = fitting or files
-    return [file.path for file in files]
+    files = _files(module, revision)
+    fitting = [path for path, served in files.items() if releases and releases.intersection(served)]
+    return fitting or [*files]
 
 
 def exact(module: str, revision: str, path: Path) -> Variant:
     """The variant that *path* holds, known to be this revision's."""
-    return Variant(module, revision, _index()[module][0], path)
+    return Variant(module, revision, _index()[module]["namespace"], path)
 
 
-def nearest(module: str, revision: str | None, *, strict: bool, device: str | None = None) -> Variant:
+def nearest(module: str, revision: str | None) -> Variant:
     """The variant that stands in where none is known exactly: that of the nearest older revision, else the oldest.
 
     Of two variants of one revision it is the one with fewer nodes, since using a node that is missing is worse than
     doing without one that is there.
-
-    Raises:
-        CapabilityMissing: *strict* forbids it.
     """
-    namespace, files = _index()[module]
-    why = _inexact(module, revision)
-    if strict:
-        raise CapabilityMissing(why, device=device, hint="without --strict-models the nearest older variant stands in")
-    ordered = sorted({one for file in files for one in file.revisions})
+    ordered = sorted({one for listed in _index()[module]["files"].values() for one in listed})
     older = [one for one in ordered if revision is None or one <= revision]
     chosen = older[-1] if older else ordered[0]
-    fitting = [file.path for file in files if chosen in file.revisions]
-    smallest = min(fitting, key=lambda path: path.stat().st_size)
+    smallest = min(_files(module, chosen), key=lambda path: path.stat().st_size)
     stands_in = "the nearest older revision" if older else "the oldest revision that is known"
     if chosen == revision:
         stands_in = f"{smallest.name}, which has fewer nodes,"
-    return Variant(module, revision or chosen, namespace, smallest, Match.NEAREST, f"{why}: {stands_in} stands in")
+    variant = exact(module, revision or chosen, smallest)
+    return replace(variant, match=Match.NEAREST, note=f"{inexact(module, revision)}: {stands_in} stands in")
 
 
-def _inexact(module: str, revision: str | None) -> str:
+def inexact(module: str, revision: str | None) -> str:
     """Why the nodes of *revision* are not known exactly."""
     if revision is None:
         return f"{module} is announced without a revision"
-    files = [file.path.name for file in _index()[module][1] if revision in file.revisions]
+    files = sorted(path.name for path in _files(module, revision))
     if len(files) > 1:
-        return f"{module}@{revision} has variants that the hello does not tell apart ({', '.join(sorted(files))})"
+        return f"{module}@{revision} has variants that the hello does not tell apart ({', '.join(files)})"
     return f"{module}@{revision} is not known"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.model.errors import AgentError, CapabilityMissing, SchemaError
+from agent.model.errors import AgentError, SchemaError
 from agent.netconf.payload import Element, serialize
 from agent.netconf.yang import library
 from agent.netconf.yang.capability import Capabilities
@@ -59,7 +59,6 @@ class Schema:
         release: its release, where it is known; tells variants apart that the hello cannot.
         strict: take a module that is not known exactly for one that is not there.
         fetch: get-schema, ``(module, revision) -> text``; None where the device does not offer it.
-        prefer_device: ask the device even where ``yang/`` knows the revision.
     """
 
     def __init__(
@@ -69,28 +68,22 @@ class Schema:
         release: str | None = None,
         strict: bool = False,
         fetch: Callable[[str, str], str] | None = None,
-        prefer_device: bool = False,
         cache_dir: Path | None = None,
     ) -> None:
         self._capabilities = capabilities
         self._releases = frozenset((release,)) if release else library.possible_releases(capabilities)
         self._strict = strict
         self._fetch = fetch
-        self._prefer_device = prefer_device
         self._cache_dir = cache_dir
         self._variants: dict[str, Variant | None] = {}
         self._models: dict[str, Model] = {}
         self._refused: dict[str, str] = {}
-        self._unhelped: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
 
     def variant(self, module: str) -> Variant | None:
         """The nodes of *module*; None where it is not announced, or not known exactly under ``strict``."""
         if module not in self._variants:
-            try:
-                self._variants[module] = self._resolve(module)
-            except CapabilityMissing as error:
-                self._variants[module] = None
-                self._refused[module] = f"{error.message}, and --strict-models is set"
+            self._variants[module] = self._resolve(module)
         return self._variants[module]
 
     def refused(self, module: str) -> str | None:
@@ -100,14 +93,7 @@ class Schema:
 
     def notes(self) -> list[str]:
         """What stands in for a module, or was refused by ``strict``, of those looked at so far; a sentence each."""
-        noted = (self._note(module, variant) for module, variant in self._variants.items())
-        return [*(note for note in noted if note), *self._refused.values()]
-
-    def _note(self, module: str, variant: Variant | None) -> str | None:
-        why = self._unhelped.get(module)
-        if variant is not None and variant.match is Match.NEAREST:
-            return f"{variant.note}; the device's own cannot be used: {why}" if why else variant.note
-        return f"the device's own {module} cannot be used: {why}" if why else None
+        return [*self._notes.values(), *self._refused.values()]
 
     def source(self, module: str) -> str:
         """Where readings through *module* come from, e.g. ``Cisco-IOS-XR-um-crypto-cfg@2021-04-02``."""
@@ -151,7 +137,7 @@ class Schema:
 
         variant = self._required(module)
         found = _findings.get() or Findings()
-        note = self._note(module, variant)
+        note = self._notes.get(module)
         if note and note not in found.notes:
             found.notes.append(note)
         tree, notes = decoded(self._model(variant), data)
@@ -173,7 +159,7 @@ class Schema:
         variant = self.variant(module)
         if variant is None:
             announced = self._capabilities.module(module) is not None
-            why = self._note(module, None) or self._refused.get(module) or f"{module} is not known"
+            why = self._notes.get(module) or self._refused.get(module) or f"{module} is not known"
             raise SchemaError(why if announced else f"the device does not announce {module}")
         return variant
 
@@ -183,8 +169,9 @@ class Schema:
             return None
         revision = announced.revision
         paths = library.candidates(module, revision, self._releases) if revision else []
-        if revision and len(paths) == 1 and not self._prefer_device:
+        if revision and len(paths) == 1:
             return library.exact(module, revision, paths[0])
+        unhelped = ""
         if self._fetch is not None and revision:
             try:
                 path = fetch_modules(module, revision, self._fetch, self._capabilities, self._cache_dir)
@@ -192,11 +179,17 @@ class Schema:
                 self._model(variant)
                 return variant
             except AgentError as error:
-                self._unhelped[module] = error.message
+                unhelped = f"cannot be used: {error.message}"
+                self._notes[module] = f"the device's own {module} {unhelped}"
                 log.info("%s: get-schema did not help: %s", module, error.message)
-        if revision and len(paths) == 1:
-            return library.exact(module, revision, paths[0])
-        return library.nearest(module, revision, strict=self._strict) if library.known(module) else None
+        if not library.known(module):
+            return None
+        if self._strict:
+            self._refused[module] = f"{library.inexact(module, revision)}, and --strict-models is set"
+            return None
+        variant = library.nearest(module, revision)
+        self._notes[module] = f"{variant.note}; the device's own {unhelped}" if unhelped else variant.note
+        return variant
 
 
 judged_valid: set[bytes] = set()

@@ -20,18 +20,9 @@ from yangson.exceptions import YangsonException
 
 from agent.model.errors import shortened
 from agent.netconf.payload import Element
+from agent.netconf.yang.yangtext import UNMEANT
 
-RAISED = (
-    YangsonException,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
+RAISED = (YangsonException, NotImplementedError, *UNMEANT)
 """What yangson raises over modules and data that are not ours: its own errors, and what it did not think of."""
 _LONGEST = 40
 

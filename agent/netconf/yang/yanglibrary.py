@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
 from agent.model.errors import AgentError
 from agent.netconf.payload import Element, qname, template
-from agent.netconf.yang.capability import Capabilities
+from agent.netconf.yang.capability import NAME, REVISION, Capabilities
 from agent.netconf.yang.library import known
 
 IN_LIBRARY = "the hello leaves YANG modules to the device's yang-library, which only the device can be asked for"
@@ -17,8 +16,6 @@ IN_LIBRARY = "the hello leaves YANG modules to the device's yang-library, which 
 _NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 _FILTERS = {"yang-library:1.1": "filter-yang-library", "yang-library:1.0": "filter-modules-state"}
 _KINDS = frozenset(("cfg", "act", "oper"))
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
-_REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def needed(capabilities: Capabilities) -> bool:
@@ -79,7 +76,7 @@ def _uris(data: Element, hello: Capabilities) -> Iterator[str]:
 
 
 def _announced(name: str, namespace: str, entry: Element) -> Iterator[str]:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         return
     fields = [f"module={name}", *([f"revision={_revision(entry)}"] if _revision(entry) else [])]
     if deviations := _deviations(entry):
@@ -98,7 +95,7 @@ def _deviations(entry: Element) -> list[str]:
 def _revision(entry: Element) -> str:
     """Of RFC 7895 the empty text where a module has none; whatever else is no date counts as none."""
     text = _leaf(entry, "revision")
-    return text if _REVISION.fullmatch(text) else ""
+    return text if REVISION.fullmatch(text) else ""
 
 
 def _leaf(entry: Element, name: str) -> str:

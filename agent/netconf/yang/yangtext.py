@@ -14,8 +14,8 @@ LARGEST = 4 * 2**20
 _LONGEST = 1 << 34
 """The sum of all lines' lengths squared: pyang copies the rest of a line at each word of it."""
 MOST_HEADERS = 4096
-_RAISED = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What pyang raises over text that is cut short or twisted."""
+UNMEANT = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What pyang and yangson raise over text that is cut short or twisted, and did not think of."""
 
 _parsing = threading.Lock()
 headers: dict[bytes, Header] = {}
@@ -74,7 +74,7 @@ def library(module: str, texts: Mapping[Header, str]) -> dict[str, object]:
             context.validate()
             grave = next(_grave(context), None)
             listed = [] if grave else _listed(module, context)
-        except _RAISED as error:
+        except UNMEANT as error:
             raise SchemaError(f"the device's {module} is no valid YANG: {type(error).__name__}") from error
     if grave:
         raise SchemaError(f"the device's {module} is no valid YANG: {grave}")
@@ -94,7 +94,7 @@ def parse_header(text: str, name: str) -> Header:
             said = f"it is a {root.keyword}"
         else:
             return _head(root)
-    except _RAISED as error:
+    except UNMEANT as error:
         raise SchemaError(f"get-schema of {name} brought no valid YANG module: {type(error).__name__}") from error
     raise SchemaError(f"get-schema of {name} brought no valid YANG module: {said}")
 

@@ -8,15 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from agent.model.errors import (
-    AgentError,
-    OutcomeUnknown,
-    ProtocolError,
-    ReplyTimeout,
-    RPCError,
-    SessionLost,
-    TransportError,
-)
+from agent.model.errors import UNANSWERED, AgentError, OutcomeUnknown, RPCError, SessionLost, TransportError
 from agent.model.outcome import Status, Waiting
 from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
 from agent.model.unfinished import Unfinished
@@ -71,18 +63,15 @@ def uncommitted(run: Run) -> Iterator[None]:
     """
     try:
         yield
-    except (OutcomeUnknown, ReplyTimeout, SessionLost, ProtocolError) as error:
+    except (OutcomeUnknown, *UNANSWERED) as error:
         run.abandon()
         raise not_committed(run, error) from error
 
 
 def not_committed(run: Run, error: AgentError) -> NotCommitted:
     """The session was lost by *error* in the step of now."""
-    return NotCommitted(
-        f"{run.current}: {error.message}; nothing was committed",
-        device=run.plan.device,
-        hint="push again; if it stays, look at the device's load and at the way to it",
-    )
+    hint = "push again; if it stays, look at the device's load and at the way to it"
+    return NotCommitted(f"{run.current}: {error.message}; nothing was committed", hint=hint)
 
 
 def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
@@ -102,9 +91,18 @@ def begun_anew(run: Run, attempt: Callable[[], Steps[None]]) -> Steps[None]:
                 raise
             said = f"{error.message}; begun anew on another session"
         yield run.retried(run.current, said)
-        run.release()
-        run.settle()
+        run.give_back()
         yield from run.policy.pause(run.policy.first, Waiting.BUSY, said)
+
+
+def cancel(run: Run, persist: str) -> bool:
+    """Whether the device took the commit on trial back; where it knows no such trial, that is over already."""
+    try:
+        operations.cancel_commit(run.session, persist=persist)
+    except RPCError as error:
+        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+        return False
+    return True
 
 
 def discard_edit(run: Run) -> None:
@@ -124,16 +122,17 @@ def discard_edit(run: Run) -> None:
 
 
 def running(
-    run: Run, name: str, model: ConfigModel, *, there: bool = True, session: Session | None = None
+    run: Run, change: Change, *, there: bool = True, session: Session | None = None
 ) -> Waits[Reading[TrustpointConfig]]:
     """The committed trustpoint: by the model, else over the CLI where that is at hand.
 
-    *there*: it is expected, so an empty answer is asked for again. *session*: by which, instead of the run's own.
+    *there*: *change* is expected to be running, so where it leaves a trustpoint an empty answer is asked for again.
+    *session*: by which, instead of the run's own.
     """
     session = session or (yield from run.alive())
-    query = trustpoint.config_query(session.schema, model, name)
-    reading = yield from (ask_until_there if there else ask_one)(session, query, run.policy)
-    return (yield from read.config(run.ssh, name, reading))
+    query = trustpoint.config_query(session.schema, change.model, change.trustpoint)
+    ask = ask_until_there if there and change.wanted is not None else ask_one
+    return (yield from read.config(run.ssh, change.trustpoint, (yield from ask(session, query, run.policy))))
 
 
 def holds(run: Run, change: Change, *, there: bool = True, session: Session | None = None) -> Waits[bool]:
@@ -142,8 +141,7 @@ def holds(run: Run, change: Change, *, there: bool = True, session: Session | No
     Raises:
         AgentError: it cannot be read.
     """
-    expected = there and change.wanted is not None
-    reading = yield from running(run, change.trustpoint, change.model, there=expected, session=session)
+    reading = yield from running(run, change, there=there, session=session)
     if reading.missing is not None:
-        raise SessionLost(reading.missing, device=run.plan.device)
+        raise SessionLost(reading.missing)
     return change.holds(reading)

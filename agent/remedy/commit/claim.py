@@ -11,7 +11,7 @@ from typing import Any
 
 from agent.model.errors import PolicyRefused
 from agent.model.outcome import Status
-from agent.model.plan import ConfigureTrustpoint, Installation, Note, Skip, Step
+from agent.model.plan import ConfigureTrustpoint, Installation, Intent, Note, Plan, Skip, Step
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
 from agent.model.unfinished import line_of
 from agent.netconf import operations
@@ -22,6 +22,7 @@ from agent.remedy.commit.leftover import same_elsewhere
 from agent.remedy.commit.locks import BOTH, Wanted, acquire, discard
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation, reread
+from agent.remedy.plan import plan
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 
@@ -56,14 +57,14 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         readings = yield from ask(run.session, queries, run.policy)
     pool = any(isinstance(step, Installation) and not METHODS[step.method].at_trustpoint for step in steps)
     state = yield from _now(run, seen, readings, pool=pool)
-    following = run.planned(run.plan.intent, state)
+    following = planned(run, run.plan.intent, state)
     if seen is not None and not isinstance(following, Skip) and _acts(following.steps) != _acts(steps):
         # Who did that may have changed what else the plan stands on, such as the last contact.
         state = yield from _whole(run)
-        following = run.planned(run.plan.intent, state)
+        following = planned(run, run.plan.intent, state)
     if isinstance(following, Skip):
         refusal = PolicyRefused if run.changed else NoLongerPlanned
-        raise refusal(_said(run, seen, state, following.reason), device=run.plan.device, hint=following.hint)
+        raise refusal(_said(run, seen, state, following.reason), hint=following.hint)
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)
@@ -73,6 +74,12 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         "plan", Status.DONE, _said(run, seen, state, "planned anew" if following else "nothing is left to do")
     )
     return following.steps
+
+
+def planned(run: Run, intent: Intent, state: State) -> Plan | Skip:
+    """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
+    made = plan(replace(intent, replace=intent.replace or run.is_own(state.config.value)), state)
+    return made if isinstance(made, Skip) else replace(made, intent=intent)
 
 
 def tidy(run: Run) -> Steps[None]:
@@ -132,11 +139,9 @@ def _candidate_judged(run: Run, locks: tuple[operations.Datastore, ...], reading
         run.log.end()
     if borrowed:
         return "held by the session's owner; the candidate is as running"
-    return (
-        f"held; candidate compared with running at trustpoint {name} only"
-        if compared
-        else ("held; the candidate could not be compared with running")
-    )
+    if not compared:
+        return "held; the candidate could not be compared with running"
+    return f"held; candidate compared with running at trustpoint {name} only"
 
 
 def _settings(reading: Reading[TrustpointConfig]) -> object:

@@ -10,21 +10,21 @@ import logging
 import secrets
 
 from agent.model.errors import (
+    UNANSWERED,
     AgentError,
     JournalError,
     OutcomeUnknown,
-    ProtocolError,
-    ReplyTimeout,
     RPCError,
     SessionLost,
     TransportError,
 )
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
-from agent.model.state import Reading, TrustpointConfig
 from agent.netconf import operations
+from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Pending
+from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget
 from agent.remedy.commit.trial import confirm
@@ -43,16 +43,12 @@ def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
 
 def change_of(step: ConfigureTrustpoint) -> Change:
     """What *step* changes."""
-    return Change(
-        step.trustpoint,
-        step.model,
-        step.before,
-        step.enrollment,
-        lambda schema: trustpoint.config_edit(
-            schema, step.model, step.trustpoint, step.enrollment, replaces=step.replaces
-        ),
-        step.diff()[-1].lstrip("+ "),
-    )
+    name, model, wanted = step.trustpoint, step.model, step.enrollment
+
+    def content(schema: Schema) -> Element:
+        return trustpoint.config_edit(schema, model, name, wanted, replaces=step.replaces)
+
+    return Change(name, model, step.before, wanted, content, wanted.cli)
 
 
 def commit(run: Run, change: Change) -> Steps[None]:
@@ -78,7 +74,7 @@ def commit(run: Run, change: Change) -> Steps[None]:
         discard_edit(run)
         raise
     said = change.model.value
-    yield run.ended("edit-config", Status.DONE, f"{said}; validated" if _validates(run) else said)
+    yield run.ended("edit-config", Status.DONE, f"{said}; validated" if run.session.capabilities.validate else said)
     run.policy.check()
     persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
     yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
@@ -90,16 +86,12 @@ def commit(run: Run, change: Change) -> Steps[None]:
     run.log.end()
 
 
-def _validates(run: Run) -> bool:
-    return run.session.capabilities.validate
-
-
 def _edit(run: Run, change: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
     edit = operations.send_edit_config(session, change.content(session.schema))
     try:
-        validate = operations.send_validate(session) if _validates(run) else None
+        validate = operations.send_validate(session) if session.capabilities.validate else None
     except SessionLost:
         edit.result()  # it is lost as well, and says so
         raise
@@ -169,17 +161,14 @@ def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
     except (NotCommitted, JournalError):
         run.changed, run.trial_ends = before, None
         raise
-    except (OutcomeUnknown, ReplyTimeout, TransportError, ProtocolError) as error:
+    except (OutcomeUnknown, TransportError, *UNANSWERED) as error:
         run.abandon()
         found = yield from fate(run, change, persist, error)
         run.trial_ends = None
         if found is Fate.NOTHING:
             run.changed = before
-            raise NotCommitted(
-                f"{error.message}; {found.value}, and the configuration is as before",
-                device=run.plan.device,
-                hint="run push again",
-            ) from error
+            said = f"{error.message}; {found.value}, and the configuration is as before"
+            raise NotCommitted(said, hint="run push again") from error
         persist, said = None, f"its answer was lost; {found.value}"
     except AgentError as error:  # refused, or cancelled between two tries
         if not (yield from _in_spite_of(run, change, error)):
@@ -240,21 +229,16 @@ def read_back(run: Run, change: Change) -> Steps[None]:
     """
     yield run.started_event("read back", "configuration")
     try:
-        reading = yield from _running(run, change)
-    except (ReplyTimeout, SessionLost, ProtocolError) as error:
+        reading = yield from running(run, change)
+    except UNANSWERED as error:
         yield run.retried("read back", f"{error.message}; reading it on another session")
         run.abandon()
-        reading = yield from _running(run, change)
+        reading = yield from running(run, change)
     if reading.missing is not None or not change.holds(reading):
         shown = f"'{reading.value.enrollment.cli}'" if reading.value else reading.absent("no such trustpoint")
         raise OutcomeUnknown(
             f"the commit was answered with ok, but the running configuration shows {shown}",
-            device=run.plan.device,
             hint=f"on the router: show running-config crypto ca trustpoint {change.trustpoint}",
         )
     run.committed(change.wanted, reading.value)
     yield run.ended("read back", Status.DONE, f"running has '{change.line}'")
-
-
-def _running(run: Run, change: Change) -> Waits[Reading[TrustpointConfig]]:
-    return running(run, change.trustpoint, change.model, there=change.wanted is not None)

@@ -61,11 +61,8 @@ def same_elsewhere(run: Run, name: str | None) -> bool:
 
 def _is_left(left: Unfinished, candidate: TrustpointConfig | None, running: TrustpointConfig | None) -> bool:
     """Whether the candidate's trustpoint is what was wanted then, and its other settings are running's."""
-    if line_of(candidate) != left.wanted:
-        return False
-    if candidate is None or running is None:
-        return candidate is None or not candidate.further
-    return candidate.further == running.further
+    further = running.further if running else {}
+    return line_of(candidate) == left.wanted and (candidate is None or candidate.further == further)
 
 
 def _without(element: Element, name: str | None) -> Canonical:

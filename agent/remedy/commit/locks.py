@@ -124,26 +124,14 @@ def acquire_once(run: Run, wanted: Wanted) -> Waits[list[Reading[Any]]]:
 
 
 def _refused(run: Run, wanted: Wanted, target: operations.Datastore, error: AgentError) -> Waits[None]:
-    """Judge a refused lock; returns where the candidate was emptied and then locked."""
+    """Judge a refused lock; returns where the candidate could be emptied and then locked."""
     wanted.unsaid += bare(error)
     if target == "candidate" and _dirty(error, wanted.unsaid):
-        said = "its lock is refused and no session is named as the holder"
-        if (yield from _emptied(run, said, error)):
+        yield from discard(run, "its lock is refused and no session is named as the holder", error)
+        if _granted(run, [("candidate", operations.send_lock(run.session, "candidate"))]) is None:
             return
-    run.release()
-    run.settle()
+    run.give_back()
     raise error
-
-
-def _emptied(run: Run, said: str, error: AgentError) -> Waits[bool]:
-    """Empty a candidate whose lock is refused for its changes, where that may be done, and lock it.
-
-    Raises:
-        Dirty: they are somebody else's.
-    """
-    yield from discard(run, said, error)
-    pending = operations.send_lock(run.session, "candidate")
-    return _granted(run, [("candidate", pending)]) is None
 
 
 def _dirty(error: AgentError, unsaid: int) -> bool:
@@ -218,11 +206,9 @@ def discard(run: Run, how: str, cause: AgentError | None) -> Waits[None]:
     else:
         left = run.log.unfinished()
         said = f"; trustpoint {left.trustpoint} may be in it as a push left it" if left else ""
-        run.release()
-        run.settle()
+        run.give_back()
         raise Dirty(
             f"the candidate holds uncommitted changes of somebody else: {how}{said}",
-            device=run.plan.device,
             hint="commit or discard them there, or use --discard-foreign",
         ) from cause
     operations.discard_changes(run.session)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 
-from agent.model.errors import OutcomeUnknown, RPCError, SessionLost
+from agent.model.errors import OutcomeUnknown, SessionLost
 from agent.model.outcome import Status, Waiting
 from agent.model.unfinished import Unfinished
-from agent.netconf import operations
 from agent.netconf.retry import Waits
+from agent.remedy.commit.change import cancel
 from agent.remedy.run import LATE, Run, Steps
-
-log = logging.getLogger(__name__)
 
 _TRIES = 3
 
@@ -44,17 +41,13 @@ def _cancelled(run: Run, persist: str) -> Waits[str | None]:
     """How the trial ended by our word; None where the device knows none by that name, or does not end it."""
     for number in range(1, _TRIES + 1):
         try:
-            operations.cancel_commit((yield from run.alive()), persist=persist)
-        except RPCError as error:
-            log.info("%s: cancel-commit: %s", run.plan.device, error.message)
-            return None
+            yield from run.alive()
+            return "an earlier push's commit on trial was taken back" if cancel(run, persist) else None
         except (OutcomeUnknown, SessionLost):
             if number == _TRIES:
                 raise
             run.abandon()
-        else:
-            break
-    return "an earlier push's commit on trial was taken back"
+    raise AssertionError("the last try ends or raises")
 
 
 def _waited(run: Run, left: Unfinished) -> Steps[str]:

@@ -6,14 +6,14 @@ import logging
 
 from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Status
-from agent.model.pki.certificate import Certificate, Evidence
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.netconf.payload import Element
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, begun_anew, not_committed, running, uncommitted
-from agent.remedy.commit.configure import commit
+from agent.remedy.commit.configure import change_of, commit
 from agent.remedy.commit.locks import BOTH, Wanted, acquire
 from agent.remedy.run import PUSH, Run, Steps
 from agent.remedy.steps.verify import certificate, judge
@@ -50,8 +50,7 @@ def _left(run: Run, said: str, status: Status = Status.FAILED) -> Event:
 
 def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     if first.model is ConfigModel.NONE:
-        run.release()  # a lock of ours would refuse the commit at the CLI
-        run.settle()
+        run.give_back()  # a lock of ours would refuse the commit at the CLI
     else:
         yield from run.alive()
         with uncommitted(run):
@@ -66,7 +65,7 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     elif not run.is_own(now):
         said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
         yield _left(run, said, Status.SKIPPED)
-    elif (stays := (yield from _holds_certificate(run, name))) is not None:
+    elif (stays := (yield from _holds_certificate(run))) is not None:
         yield _left(run, stays, Status.SKIPPED)
     elif run.evidence is not Evidence.NONE:
         yield run.ended("undo", Status.SKIPPED, f"the root is there by now, by {run.evidence.value}")
@@ -75,28 +74,23 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
         run.changed = run.configured = bool(run.left)
 
 
-def _holds_certificate(run: Run, name: str) -> Waits[str | None]:
+def _holds_certificate(run: Run) -> Waits[str | None]:
     """Why the trustpoint is not taken away under a certificate; the anchor's makes the run a success after all."""
+    stays = f"trustpoint {run.plan.intent.trustpoint} stays, since whether it holds a certificate"
     try:
-        reading = yield from certificate(run, name)
-        found = judge(run, name, run.plan.intent.anchor, reading)
+        reading = yield from certificate(run)
+        found = judge(run, reading)
     except AnchorMismatch as error:
         return f"{error.message}; the trustpoint stays as it is"
     except SessionLost as error:
         raise not_committed(run, error) from error
     except AgentError as error:
-        return f"trustpoint {name} stays, since whether it holds a certificate could not be read: {error.message}"
+        return f"{stays} could not be read: {error.message}"
     if found is not None:
         run.proven(found)
-        return None
-    return _untold(name, reading)
-
-
-def _untold(name: str, reading: Reading[Certificate]) -> str | None:
-    if reading.value is None and reading.missing is None:
-        return None
-    why = reading.missing or "the device shows too little of it"
-    return f"trustpoint {name} stays, since whether it holds a certificate cannot be told: {why}"
+    elif reading.value is not None or reading.missing is not None:
+        return f"{stays} cannot be told: {reading.missing or 'the device shows too little of it'}"
+    return None
 
 
 def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
@@ -131,4 +125,4 @@ def _lines(first: ConfigureTrustpoint, now: Enrollment) -> list[str]:
 
 
 def _now(run: Run, first: ConfigureTrustpoint) -> Waits[Reading[TrustpointConfig]]:
-    return running(run, first.trustpoint, first.model, there=False, session=run.session)
+    return running(run, change_of(first), there=False, session=run.session)

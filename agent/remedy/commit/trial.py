@@ -9,8 +9,8 @@ from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.retry import Waits
-from agent.netconf.session import Pending, Session
-from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, running
+from agent.netconf.session import Pending, Reply, Session
+from agent.remedy.commit.change import Change, NotCommitted, cancel, discard_edit, holds, running
 from agent.remedy.commit.uncertain import Fate, answered_late, fate
 from agent.remedy.run import LATE, Run, Steps
 
@@ -48,26 +48,28 @@ def confirm(run: Run, change: Change, persist: str) -> Steps[None]:
 
 
 def _seen(run: Run, change: Change, second: Session) -> Waits[TrustpointConfig | None]:
-    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached.
-
-    Raises:
-        AgentError: it cannot.
-    """
-    reading = yield from running(run, change.trustpoint, change.model, there=change.wanted is not None, session=second)
+    """The trustpoint as *second* sees it running, which shows as well that the router can still be reached."""
+    reading = yield from running(run, change, session=second)
     if reading.answered and change.holds(reading):
         return reading.value
     said = reading.missing or "another session does not see it in running"
-    raise TransportError(said, device=run.plan.device)
+    raise TransportError(said)
 
 
 def _confirmed(run: Run, change: Change, persist: str, second: Session) -> Steps[str]:
-    asked = _Asked(run, persist)
+    pending: Pending | None = None
+
+    def send() -> Reply:
+        nonlocal pending
+        pending = operations.send_confirm(run.session, persist=persist)
+        return pending.result()
+
     try:
         with run.unbroken():
-            yield from run.persist("confirm", asked.send)
+            yield from run.persist("confirm", send)
         return "confirmed"
     except (OutcomeUnknown, SessionLost) as error:
-        if (yield from answered_late(run, asked.pending)) and asked.ok():
+        if (yield from answered_late(run, pending)) and _ok(run, pending):
             return "confirmed; answered late"
         lost: AgentError = error
     except RPCError as error:
@@ -84,7 +86,7 @@ def _unseen(run: Run, change: Change, persist: str, second: Session | None, erro
     if not isinstance(why, OutcomeUnknown) or isinstance(error, Interrupted):
         raise why from error
     said = f"the commit on trial could neither be confirmed nor cancelled: {error.message}"
-    return (yield from _found_out(run, change, persist, second, TransportError(said, device=run.plan.device)))
+    return (yield from _found_out(run, change, persist, second, TransportError(said)))
 
 
 def _found_out(run: Run, change: Change, persist: str, second: Session | None, lost: AgentError) -> Steps[str]:
@@ -97,35 +99,20 @@ def _found_out(run: Run, change: Change, persist: str, second: Session | None, l
     if found is Fate.NOTHING:
         _over(run)
         run.changed = run.configured = run.made is not None
-        raise NotCommitted(
-            "the device took the commit back; the configuration is as before",
-            device=run.plan.device,
-            hint="run push again",
-        ) from lost
+        said = "the device took the commit back; the configuration is as before"
+        raise NotCommitted(said, hint="run push again") from lost
     return str(found.value)
 
 
-class _Asked:
-    """The confirming commit as it is sent."""
-
-    def __init__(self, run: Run, persist: str) -> None:
-        self._run, self._persist = run, persist
-        self.pending: Pending | None = None
-
-    def send(self) -> None:
-        """One try; on the session that holds the locks and no other."""
-        self.pending = operations.send_confirm(self._run.session, persist=self._persist)
-        self.pending.result()
-
-    def ok(self) -> bool:
-        """Whether the late answer is an ok."""
-        try:
-            if self.pending is not None:
-                self.pending.result()
-        except AgentError as error:
-            log.info("%s: confirm, answered late: %s", self._run.plan.device, error.message)
-            return False
-        return self.pending is not None
+def _ok(run: Run, pending: Pending | None) -> bool:
+    if pending is None:
+        return False
+    try:
+        pending.result()
+    except AgentError as error:
+        log.info("%s: confirm, answered late: %s", run.plan.device, error.message)
+        return False
+    return True
 
 
 def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Waits[AgentError]:
@@ -142,7 +129,6 @@ def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Wai
         return OutcomeUnknown(
             f"the commit is on trial, and could neither be confirmed nor cancelled: {error.message}; the device has "
             f"{seconds:g} s to take it back by itself",
-            device=run.plan.device,
             hint="read the trustpoint after that, or push again: it does",
         )
     if stays:
@@ -150,18 +136,11 @@ def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Wai
         run.committed(change.wanted)
     if isinstance(error, Interrupted):
         return error
-    if stays:
-        return TransportError(
-            f"the commit could not be confirmed: {error.message}; its cancel-commit was answered with ok, yet running "
-            "has it",
-            device=run.plan.device,
-            hint="run push again; without a second session: --commit plain",
-        )
-    return TransportError(
-        f"the commit could not be confirmed and was taken back: {error.message}; the configuration is as before",
-        device=run.plan.device,
-        hint="run push again; without a second session: --commit plain",
-    )
+    back, now = "", "its cancel-commit was answered with ok, yet running has it"
+    if not stays:
+        back, now = " and was taken back", "the configuration is as before"
+    said = f"the commit could not be confirmed{back}: {error.message}; {now}"
+    return TransportError(said, hint="run push again; without a second session: --commit plain")
 
 
 def _taken_back(run: Run, persist: str) -> bool:
@@ -174,19 +153,15 @@ def _taken_back(run: Run, persist: str) -> bool:
 
 
 def cancelled(run: Run, persist: str) -> bool:
-    """Whether the device took the commit on trial back; where it knows no such trial, that is over already.
+    """As :func:`cancel`, of this run's own commit.
 
     The lock of running is given up ahead of it: there are servers that take nothing back while anybody holds it, and
     yet answer with ok.
     """
-    held = run.holds_locks
-    if held:
+    if run.holds_locks:
         run.locks.held.remove("running")
         run.loose.append(("unlock running", operations.send_unlock(run.session, "running")))
-    try:
-        operations.cancel_commit(run.session, persist=persist)
-    except RPCError as error:
-        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
+    if not cancel(run, persist):
         return False
     _over(run)
     # There are servers that leave in the candidate what they take back, and do not count it as changed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.model.errors import AgentError, OutcomeUnknown
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
-from agent.model.state import Enrollment, EnrollmentKind
+from agent.model.state import EnrollmentKind
 from agent.netconf.retry import Waits
 from agent.remedy.commit.change import Change, holds
 from agent.remedy.commit.configure import change_of, read_back
@@ -41,29 +41,21 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
 def _type(run: Run, step: ConfigureTrustpoint) -> bool:
     lines = [f"crypto ca trustpoint {step.trustpoint}"]
     if step.replaces is not None and step.replaces.kind is not step.enrollment.kind:
-        lines.append(f"no {_head(step.replaces)}")
+        lines.append("no enrollment url" if step.replaces.kind is EnrollmentKind.URL else f"no {step.replaces.cli}")
     run.shell().console().configure([*lines, step.enrollment.cli])
     return True
 
 
 def _read_after(run: Run, change: Change, error: OutcomeUnknown) -> Waits[None]:
-    """See that the commit whose answer was lost took.
-
-    Raises:
-        OutcomeUnknown: it did not, or that cannot be read.
-    """
+    """See that the commit whose answer was lost took; it stays unknown where it did not, or that cannot be read."""
     try:
         said = None if (yield from _ran(run, change)) else "the running configuration does not show it"
     except AgentError as second:
         said = second.message
     if said is not None:
-        raise OutcomeUnknown(f"{error.message}; {said}", device=run.plan.device, hint=error.hint) from error
+        raise OutcomeUnknown(f"{error.message}; {said}", hint=error.hint) from error
 
 
 def _ran(run: Run, change: Change) -> Waits[bool | None]:
     """True where running has it; None where it has not, so that it is typed again."""
     return (yield from holds(run, change, there=False, session=run.session)) or None
-
-
-def _head(enrollment: Enrollment) -> str:
-    return "enrollment url" if enrollment.kind is EnrollmentKind.URL else enrollment.cli

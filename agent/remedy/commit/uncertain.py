@@ -15,7 +15,7 @@ from agent.model.outcome import Event, Status, Waiting
 from agent.netconf import operations
 from agent.netconf.retry import Waits
 from agent.netconf.session import Pending
-from agent.remedy.commit.change import Change, holds
+from agent.remedy.commit.change import Change, cancel, holds
 from agent.remedy.commit.locks import BOTH, Wanted, acquire_once
 from agent.remedy.run import Run, Steps
 
@@ -102,14 +102,7 @@ def _look(
         return Fate.RUNNING if there else Fate.NOTHING if locked else None
     if locked:
         return (yield from _confirmed(run, change, persist, over=over))
-    if patient:
-        return None
-    try:
-        operations.cancel_commit(run.session, persist=persist)
-    except RPCError as error:
-        log.info("%s: cancel-commit: %s", run.plan.device, error.message)
-        return None
-    return Fate.NOTHING
+    return Fate.NOTHING if not patient and cancel(run, persist) else None
 
 
 def _confirmed(run: Run, change: Change, persist: str, *, over: bool) -> Waits[Fate | None]:
@@ -146,6 +139,5 @@ def _unknown(run: Run, change: Change, persist: str | None, lost: AgentError, wh
     taken = "; if it is on trial, the device is to take it back by itself" if persist else ""
     return OutcomeUnknown(
         f"{lost.message}; what became of it could not be found out{within}{besides}; it may take effect yet{taken}",
-        device=run.plan.device,
         hint=f"read trustpoint {change.trustpoint} before anything else, in {seconds} s; or push again: it does",
     )

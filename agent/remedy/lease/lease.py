@@ -15,11 +15,10 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from agent.model.errors import InputError, JournalError
 from agent.model.local.files import read_start
 from agent.model.local.user import state_folder, user_name
 from agent.model.outcome import Wait, Waiting
-from agent.model.unfinished import Unfinished
+from agent.model.unfinished import Unfinished, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed
 from agent.remedy.lease import writeahead
 
@@ -63,14 +62,9 @@ class Holder:
     def read(cls, file: int) -> Holder | None:
         """Who signed the open *file*; None where nobody did yet, or nobody of ours."""
         try:
-            found = json.loads(os.pread(file, _LARGEST, 0))
-            pid, run = found["pid"], found["run"]
-            told = [found[name] for name in ("host", "user", "since")]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return writeahead.converted(os.pread(file, _LARGEST, 0), cls)
+        except (OSError, ValueError):
             return None
-        if not isinstance(pid, int) or not all(isinstance(one, str) for one in (*told, run or "")):
-            return None
-        return cls(pid, told[0], told[1], run, told[2])
 
     def __str__(self) -> str:
         run = f", run {self.run}" if self.run else ""
@@ -79,10 +73,6 @@ class Holder:
 
 Told = Callable[[str], None]
 Kept = Callable[[Unfinished | None], None]
-
-
-def _nobody(_: object) -> None:
-    """Nobody is told."""
 
 
 def folder() -> Path:
@@ -114,7 +104,7 @@ def prepare(path: Path) -> None:
         ) from error
 
 
-class Lease:
+class Lease(WriteAheadLog):
     """The right to push to one router from this machine, and the write-ahead log of what was begun there.
 
     It is exclusive between the threads of a process, too. Use it in a ``with`` statement, from one thread at a time.
@@ -137,8 +127,8 @@ class Lease:
         path: Path | None = None,
         run: str | None = None,
         policy: Policy | None = None,
-        told: Told = _nobody,
-        kept: Kept = _nobody,
+        told: Told = lambda _: None,
+        kept: Kept = lambda _: None,
     ) -> Self:
         """As :meth:`taken`, its waits slept by the *policy*.
 
@@ -157,8 +147,8 @@ class Lease:
         policy: Policy,
         path: Path | None = None,
         run: str | None = None,
-        told: Told = _nobody,
-        kept: Kept = _nobody,
+        told: Told = lambda _: None,
+        kept: Kept = lambda _: None,
     ) -> Waits[Self]:
         """Hold the router of these *addresses* (:func:`agent.ssh.settings.identity.addresses`) alone, as soon as its
         holder is done: however long that takes, since whoever ended holds nothing.
@@ -189,22 +179,15 @@ class Lease:
         return made
 
     def unfinished(self) -> Unfinished | None:
-        """What an earlier push, or this one, left."""
         return self._left
 
     def begin(self, change: Unfinished) -> None:
-        """Keep *change* in place of what was kept; it is on disk before this returns.
-
-        Raises:
-            JournalError: it cannot be kept.
-        """
         for file in self._files:
             file.keep(change)
         self._left = change
         self._kept(change)
 
     def end(self) -> None:
-        """The end of the change is known."""
         if self._left is None:
             return
         for file in self._files:
@@ -223,9 +206,7 @@ class Lease:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 
@@ -277,8 +258,7 @@ class _File:
 
     def sign(self, holder: Holder) -> None:
         """Say in it who has it."""
-        names = ("pid", "host", "user", "run", "since")
-        said = {"router": self.address, **{name: getattr(holder, name) for name in names}}
+        said = {"router": self.address, **asdict(holder)}
         try:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, json.dumps(said).encode(), 0)

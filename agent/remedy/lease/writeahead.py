@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, ValidationError, convert
 
 from agent.model.unfinished import Unfinished
+
+T = TypeVar("T")
 
 _SHOWN = 8
 
@@ -31,16 +33,21 @@ def plain(change: Unfinished) -> dict[str, Any]:
     return {**asdict(change), "until": None if change.until is None else change.until.isoformat()}
 
 
+def converted(text: str | bytes, kind: type[T]) -> T:
+    """JSON *text* as the dataclass *kind*, further keys passed over; ValueError where a field is not of its type."""
+    try:
+        return convert(json.loads(text), kind)
+    except (ValidationError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 def parsed(text: str) -> Unfinished:
     """The change of an object that :func:`plain` made.
 
     Raises:
         ValueError: it is no such object.
     """
-    try:
-        found = asdict(convert(json.loads(text), _Kept))
-    except (ValidationError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+    found = asdict(converted(text, _Kept))
     for value in found.values():
         str(value).encode()  # what no JSON text of ours has: half a surrogate pair
     return Unfinished(**found)

@@ -163,7 +163,7 @@ class InstallMethod(ABC, Generic[S]):
         found, missing = yield from self.look(run)
         if missing is not None:
             said = f"it was refused, and what it did cannot be read: {missing}"
-            raise OutcomeUnknown(said, device=run.plan.device, hint=self.look_up.format(run.plan.intent.trustpoint))
+            raise OutcomeUnknown(said, hint=self.look_up.format(run.plan.intent.trustpoint))
         return found
 
     def _there_despite(self, run: Run, refusal: AgentError) -> Waits[bool]:
@@ -216,13 +216,12 @@ class TrustpointMethod(InstallMethod[S]):
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
 
     def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
-        intent = run.plan.intent
-        reading = yield from certificate(run, intent.trustpoint)
-        return judge(run, intent.trustpoint, intent.anchor, reading), reading.missing
+        reading = yield from certificate(run)
+        return judge(run, reading), reading.missing
 
     def prove(self, run: Run, step: S, after: str) -> Steps[None]:
-        name, fetches = run.plan.intent.trustpoint, isinstance(step, Authenticate) and step.fetches
-        return prove(run, name, step.anchor, after=after, hint=self.missing.format(name), fetches=fetches)
+        hint = self.missing.format(run.plan.intent.trustpoint)
+        return prove(run, after=after, hint=hint, fetches=isinstance(step, Authenticate) and step.fetches)
 
 
 def _unread(state: State) -> Refused | None:

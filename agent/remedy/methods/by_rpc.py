@@ -10,7 +10,7 @@ from agent.model.state import Access, ConfigModel
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.base import TrustpointMethod
 from agent.remedy.run import Run, Steps
-from agent.xr import authentication
+from agent.xr import trustpoint
 
 NO_CANDIDATE = "no :candidate capability"
 NO_CONFIG = "no model carries trustpoint configuration (um-crypto-cfg, crypto-cepki-cfg, cli-cfg)"
@@ -40,7 +40,7 @@ class RpcMethod(TrustpointMethod[Authenticate]):
         return Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None)
 
     def check(self, schema: Schema, step: Authenticate) -> None:
-        authentication.request(schema, step.trustpoint, step.storage and f"{step.storage.folder}/xr-agent.pem")
+        trustpoint.authenticate_request(schema, step.trustpoint, step.storage and f"{step.storage.folder}/xr-agent.pem")
 
     def carry_out(self, run: Run, step: Authenticate, path: str | None = None) -> Steps[None]:
         """The rpc, with *path* as its ``file-path``."""
@@ -48,5 +48,5 @@ class RpcMethod(TrustpointMethod[Authenticate]):
             run,
             step,
             f"server-name {step.trustpoint}",
-            lambda: authentication.authenticate(run.session, step.trustpoint, path),
+            lambda: trustpoint.authenticate(run.session, step.trustpoint, path),
         )

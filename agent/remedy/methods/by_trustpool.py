@@ -95,16 +95,15 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
         found, missing = yield from self.look(run)
         if missing is not None:
             said = f"{after}, and the trustpool could not be read: {missing}"
-            raise OutcomeUnknown(said, device=run.plan.device, hint=self.look_up)
+            raise OutcomeUnknown(said, hint=self.look_up)
         if found is None:
             said = f"{after}, but the trustpool does not list {step.anchor.name}"
-            raise CertificateMissing(said, device=run.plan.device, hint=self.missing)
+            raise CertificateMissing(said, hint=self.missing)
         run.proven(run.evidence if run.evidence is not Evidence.NONE else found)
         yield run.ended("read back", Status.DONE, f"{step.anchor.name} is in the trustpool, by console")
 
 
 def _refused(intent: Intent, state: State) -> Refused | None:
-    """Why no import is offered."""
     if not intent.has_bundle:
         return Refused("a trustpool import needs a bundle", "give --bundle FILE or --bundle-url URL")
     if state.cli is not None:
@@ -153,18 +152,15 @@ class _Copy:
         """``rpc copy``; None where it was refused or brought nothing, which ``refusal`` explains."""
         try:
             said = trustpool.copy((yield from self._run.alive()), self._name, source=self._storage, destination=_TMP)
+            self._tried = True
+            if self._seen():
+                return "rpc copy"
+            self.refusal = f"it brought no file there: {said or 'no response'}"
         except RPCError as error:
             self.refusal = error.message
-            return None
         except OutcomeUnknown as error:
-            self._tried = True
-            self.refusal = error.message
+            self._tried, self.refusal = True, error.message
             yield from self._run.alive()
-            return None
-        self._tried = True
-        if self._seen():
-            return "rpc copy"
-        self.refusal = f"it brought no file there: {said or 'no response'}"
         return None
 
     def by_cli(self) -> str:
@@ -181,9 +177,7 @@ class _Copy:
             if not error.unauthorized:
                 raise
             self._tried = tried
-            raise ConsoleError(
-                f"{_RIGHTS}: {error.message}", device=self._run.plan.device, hint=_WEB, unauthorized=True
-            ) from error
+            raise ConsoleError(f"{_RIGHTS}: {error.message}", hint=_WEB, unauthorized=True) from error
         return "run cp"
 
     def remove(self) -> None:

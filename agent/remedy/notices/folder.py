@@ -125,6 +125,7 @@ def _parsed(data: bytes) -> Any:
 def _notice(written: _File, root: TrustAnchor) -> Notice:
     if not written.name.strip():
         raise _Wrong('"name" is empty')
+    _each(written.related, '"related"', _DEFECT, "defect such as CSCvx87275")
     made = Notice(
         name=written.name,
         root=root,
@@ -135,7 +136,7 @@ def _notice(written: _File, root: TrustAnchor) -> Notice:
         deadlines=_deadlines(written.deadlines),
         signatures=_signatures(written.signatures),
         untrusted=frozenset(written.signatures.untrusted),
-        related=_related(written.related),
+        related=written.related,
         first_fixed=_each(written.first_fixed, '"first_fixed"', RELEASE, "release such as 7.3.4"),
         fixed_since=_since(written.fixed_since),
         piling_up=_piling_up(written.piling_up),
@@ -221,11 +222,6 @@ def _signatures(written: _Signatures) -> Signatures:
         return Signatures([*written.lost, *written.untrusted], written.reached, written.utility)
     except ValueError as error:
         raise _Wrong(f'"signatures": {error}') from error
-
-
-def _related(found: dict[str, str]) -> dict[str, str]:
-    _each(found, '"related"', _DEFECT, "defect such as CSCvx87275")
-    return found
 
 
 def _since(value: str | None) -> str | None:

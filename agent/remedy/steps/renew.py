@@ -76,8 +76,7 @@ def _call(run: Run, name: str, rpc: Callable[[Session, Schema], tuple[Answer, st
                 if answer is Answer.PERMANENT
                 else (Status.FAILED, f"{code} after {number} tries")
             )
-        run.retries += 1
-        yield Event(run.plan.device, name, Status.RETRY, code)
+        yield run.retried(name, code)
         yield from run.policy.pause(wait, Waiting.BUSY, code)
     raise AssertionError("the last wait is None")
 

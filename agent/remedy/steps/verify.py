@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import repeat
 
 from agent.model.errors import (
+    UNANSWERED,
     AgentError,
     AnchorMismatch,
     CertificateMissing,
     OutcomeUnknown,
-    ProtocolError,
-    ReplyTimeout,
     RPCError,
-    SessionLost,
     TransportError,
 )
 from agent.model.outcome import Event, Status, Wait, Waiting
@@ -37,42 +36,32 @@ READ = "on the router: show crypto ca certificates {}"
 _Ask = Callable[[Session, Query[Certificate], Policy], Waits[Reading[Certificate]]]
 
 
-def prove(run: Run, name: str, anchor: TrustAnchor, *, after: str, hint: str, fetches: bool = False) -> Steps[None]:
-    """Find *anchor* under trustpoint *name*, *after* an action and how it ended; the run's evidence says by what.
+def prove(run: Run, *, after: str, hint: str, fetches: bool) -> Steps[None]:
+    """Find the anchor under the trustpoint, *after* an action and how it ended; the run's evidence says by what.
 
     Raises:
         CertificateMissing: no certificate showed; *hint* says what to do then.
         AnchorMismatch: it holds another certificate.
         OutcomeUnknown: nothing could be read that tells.
     """
+    name, anchor = run.plan.intent.trustpoint, run.plan.intent.anchor
     yield run.started_event("read back", "certificate")
     try:
-        reading = yield from _certificate(run, name, fetches=fetches)
-        found = judge(run, name, anchor, reading)
+        reading = yield from _certificate(run, fetches=fetches)
+        found = judge(run, reading)
         if found is None and reading.value is None:
             found = yield from _in_pool(run, anchor)
-    except (ReplyTimeout, TransportError, RPCError, ProtocolError) as error:
-        raise OutcomeUnknown(
-            f"{after}, and the certificate could not be read back: {error.message}",
-            device=run.plan.device,
-            hint=f"read trustpoint {name}, or push again: it reads first",
-        ) from error
+    except (TransportError, RPCError, *UNANSWERED) as error:
+        said = f"{after}, and the certificate could not be read back: {error.message}"
+        raise OutcomeUnknown(said, hint=f"read trustpoint {name}, or push again: it reads first") from error
     if found:
         run.proven(found)
         yield run.ended("read back", Status.DONE, f"{anchor.name} is there, by {found.value}")
         return
-    why = _untold(reading)
-    if why is not None:
-        raise OutcomeUnknown(
-            f"{after}; whether the certificate is there cannot be told: {why}",
-            device=run.plan.device,
-            hint=READ.format(name),
-        )
-    raise CertificateMissing(
-        f"{after}, but trustpoint {name} shows no CA certificate",
-        device=run.plan.device,
-        hint=hint,
-    )
+    if (why := _untold(reading)) is not None:
+        said = f"{after}; whether the certificate is there cannot be told: {why}"
+        raise OutcomeUnknown(said, hint=READ.format(name))
+    raise CertificateMissing(f"{after}, but trustpoint {name} shows no CA certificate", hint=hint)
 
 
 def _untold(reading: Reading[Certificate]) -> str | None:
@@ -91,12 +80,11 @@ def still_there(run: Run) -> Steps[AgentError | None]:
     """
     if run.evidence is Evidence.NONE or not run.acted or run.persistent or not run.lost_since_proof:
         return None
-    name, anchor = run.plan.intent.trustpoint, run.plan.intent.anchor
     proven, run.evidence = run.evidence, Evidence.NONE
     said = f"the certificate was proven by {proven.value}, then the session was lost"
     try:
-        reading = yield from _certificate(run, name)
-        found = judge(run, name, anchor, reading)
+        reading = yield from _certificate(run)
+        found = judge(run, reading)
     except AnchorMismatch as error:
         return error
     except AgentError as error:
@@ -105,30 +93,24 @@ def still_there(run: Run) -> Steps[AgentError | None]:
         run.proven(found)
         return None
     if (why := _untold(reading)) is not None:
-        return OutcomeUnknown(
-            f"{said}; whether it is still there cannot be told: {why}", device=run.plan.device, hint=READ.format(name)
-        )
-    return CertificateMissing(
-        f"{said}, and the certificate is gone", device=run.plan.device, hint="did the router reload? push again"
-    )
+        hint = READ.format(run.plan.intent.trustpoint)
+        return OutcomeUnknown(f"{said}; whether it is still there cannot be told: {why}", hint=hint)
+    return CertificateMissing(f"{said}, and the certificate is gone", hint="did the router reload? push again")
 
 
-def certificate(run: Run, name: str) -> Waits[Reading[Certificate]]:
-    """The CA certificate of trustpoint *name*, by the model that shows it, else over the CLI where that is at hand."""
+def certificate(run: Run) -> Waits[Reading[Certificate]]:
+    """The trustpoint's CA certificate, by the model that shows it, else over the CLI where that is at hand."""
+    name = run.plan.intent.trustpoint
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     reading = yield from _asked(run, query, ask_one)
     return (yield from read.certificate(run.ssh, name, reading, doubted=False))
 
 
 def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Certificate]]:
-    """The reading by *ask*; once more on another session where the one of now is lost or silent.
-
-    Raises:
-        AgentError: as of :func:`agent.netconf.query.ask`, the second time as well; or no session can be opened.
-    """
+    """The reading by *ask*; once more on another session where the one of now is lost or silent."""
     try:
         return (yield from ask((yield from run.alive()), query, run.policy))
-    except (ReplyTimeout, SessionLost, ProtocolError) as error:
+    except UNANSWERED as error:
         if run.connect is None:
             raise
         log.info("%s: %s; asking again on another session", run.plan.device, error.message)
@@ -136,13 +118,13 @@ def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Cert
     return (yield from ask((yield from run.alive()), query, run.policy))
 
 
-def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate]) -> Evidence | None:
+def judge(run: Run, reading: Reading[Certificate]) -> Evidence | None:
     """The evidence, or None where nothing or too little is shown.
 
     Raises:
         AnchorMismatch: another certificate is shown.
     """
-    shown = reading.value
+    shown, anchor = reading.value, run.plan.intent.anchor
     if shown is None:
         return None
     evidence = shown.proves(anchor)
@@ -150,8 +132,7 @@ def judge(run: Run, name: str, anchor: TrustAnchor, reading: Reading[Certificate
         print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
         came = "; it was not there before this push" if run.acted else ""
         raise AnchorMismatch(
-            f"trustpoint {name} holds {shown.name}{print_of}, not {anchor.name}{came}",
-            device=run.plan.device,
+            f"trustpoint {run.plan.intent.trustpoint} holds {shown.name}{print_of}, not {anchor.name}{came}",
             hint=_CAME if run.acted else "find out who installed it; nothing was repeated",
         )
     return evidence if evidence is not Evidence.NONE else None
@@ -166,34 +147,23 @@ def reopen(run: Run, error: OutcomeUnknown) -> Waits[None]:
     try:
         yield from run.alive()
     except AgentError as second:
-        raise OutcomeUnknown(
-            f"{error.message}; reading it back failed: {second.message}", device=run.plan.device, hint=error.hint
-        ) from error
+        raise OutcomeUnknown(f"{error.message}; reading it back failed: {second.message}", hint=error.hint) from error
 
 
-def _certificate(run: Run, name: str, *, fetches: bool = False) -> Steps[Reading[Certificate]]:
+def _certificate(run: Run, *, fetches: bool = False) -> Steps[Reading[Certificate]]:
     """The certificate with all that can be done to see it: repeats, and the CLI where the model tells nothing."""
+    name = run.plan.intent.trustpoint
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
-    if query.missing is not None and run.ssh is not None:
-        return (yield from _on_console(run, name))
+    by_cli = query.missing is not None and run.ssh is not None
     end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
-    reading = yield from _asked(run, query, ask_until_there)
-    while reading.answered and reading.value is None and run.policy.clock() < end:
-        yield Wait(_INTERVAL, Waiting.CERTIFICATE, breakable=False)
-        yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = yield from _asked(run, query, ask_one)
-    return (yield from read.certificate(run.ssh, name, reading, doubted=True))
-
-
-def _on_console(run: Run, name: str) -> Steps[Reading[Certificate]]:
-    reading = yield from certificate(run, name)
-    for wait in EMPTY_WAITS:
-        if reading.value is not None or not reading.answered:
+    reading = yield from (certificate(run) if by_cli else _asked(run, query, ask_until_there))
+    for wait in EMPTY_WAITS if by_cli else repeat(_INTERVAL):
+        if reading.value is not None or not reading.answered or not (by_cli or run.policy.clock() < end):
             break
         yield Wait(wait, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = yield from certificate(run, name)
-    return reading
+        reading = yield from (certificate(run) if by_cli else _asked(run, query, ask_one))
+    return reading if by_cli else (yield from read.certificate(run.ssh, name, reading, doubted=True))
 
 
 def _in_pool(run: Run, anchor: TrustAnchor) -> Waits[Evidence | None]:

@@ -105,9 +105,7 @@ class Console:
             InputError: *command* cannot be typed.
         """
         logs = command.split()[1:2] != [] and "logging".startswith(command.split()[1][:7].lower())
-        said = self._exec(command, timeout, harmless=True, logs=logs)
-        self._judge(command, said, REFUSED)
-        return said
+        return self._exec(command, timeout, harmless=True, logs=logs)
 
     def configure(self, lines: Sequence[str]) -> None:
         """Enter configuration mode, type *lines*, commit, leave; on any failure before commit everything is aborted.
@@ -178,14 +176,9 @@ class Console:
             said = self._exec(command, timeout or _IMPORT_TAKES * self._timeout)
         except (ReplyTimeout, SessionLost) as error:
             self.close()
-            raise OutcomeUnknown(
-                f"the import was begun and its answer lost: {error.message}",
-                device=self.device,
-                hint="read the trustpool before anything else",
-            ) from error
-        self._judge(command, said, REFUSED)
+            raise self._unknown(f"the import was begun and its answer lost: {error.message}", "trustpool") from error
         if any(import_fails(line, url) for line in said.splitlines()):
-            raise ConsoleError(f"the import failed: {one_line(said)}", device=self.device)
+            raise self._error(f"the import failed: {one_line(said)}")
         return said
 
     def copy(self, source: str, destination: str) -> None:
@@ -210,42 +203,45 @@ class Console:
         said = self._cli.command(self._typeable(line), timeout, harmless=harmless, logs=logs)
         if said.stop is not Stop.EXEC:
             self.close()
-            raise ConsoleError(f"'{line}' does not end at the exec prompt", device=self.device)
+            raise self._error(f"'{line}' does not end at the exec prompt")
+        if REFUSED.search(said.text):
+            raise self._refusal(line, said.text)
         return said.text
 
     def _run(self, command: str, *paths: str) -> None:
         """A shell command that says nothing where all is well; noise of others is no failure of it."""
         line = " ".join((command, *paths))
         said = self._exec(line)
-        self._judge(line, said, REFUSED)
         if any(shell_fails(one, paths) for one in said.splitlines()):
             raise self._refusal(line, said)
         if said.strip():
             log.info("%s: '%s' said: %s", self.device, line, one_line(said))
 
     def _enter(self, line: str) -> None:
-        """Type one line of configuration mode."""
         said = self._cli.command(line)
-        self._judge(line, said.text, _CONFIG_REFUSED)
+        if _CONFIG_REFUSED.search(said.text):
+            raise self._refusal(line, said.text)
         hidden = said.stop is Stop.EXEC and self._cli.prompts.may_hide_mode and not said.text.strip()
         if said.stop is not Stop.CONFIG and not hidden:
-            raise ConsoleError(
-                f"'{line}' does not lead to configuration mode: {one_line(said.text)}", device=self.device
-            )
+            raise self._error(f"'{line}' does not lead to configuration mode: {one_line(said.text)}")
+
+    def _said(self, line: str, echo: str = "") -> Said:
+        """What the router says to *line*, whatever that ends in."""
+        self._cli.write(f"{line}\n")
+        return self._cli.read(self._timeout, echo=echo, idle=terminal.IDLE)
 
     def _commit(self) -> None:
         self._cli.drain()
-        said = self._after_commit("commit")
+        said = self._after_commit("commit", echo="commit")
         if said.stop is Stop.QUESTION:
             said = self._answered(said)
         if COMMIT_REFUSED.search(said.text) and not _NOTHING_NEW.search(said.text):
             why = self._failed() or said.text
-            raise ConsoleError(f"the commit was refused: {one_line(why)}", device=self.device)
+            raise self._error(f"the commit was refused: {one_line(why)}")
 
-    def _after_commit(self, line: str, echo: str = "commit") -> Said:
+    def _after_commit(self, line: str, echo: str = "") -> Said:
         try:
-            self._cli.write(f"{line}\n")
-            return self._cli.read(self._timeout, echo=echo, idle=terminal.IDLE)
+            return self._said(line, echo)
         except (ReplyTimeout, SessionLost) as error:
             raise self._unknown(f"commit was typed and its answer lost: {error.message}") from error
 
@@ -253,7 +249,7 @@ class Console:
         """What follows ``y`` where commit only says that it takes its time; once, and anything else gets ``no``."""
         if not only_takes_time(asked.text):
             self._decline(asked)
-        said = self._after_commit("yes" if "yes" in asked.text.rpartition("\n")[2].lower() else "y", echo="")
+        said = self._after_commit("yes" if "yes" in asked.text.rpartition("\n")[2].lower() else "y")
         if said.stop is Stop.QUESTION:
             if _OTHERS_COMMITTED.search(said.text):
                 self._decline(said)
@@ -265,21 +261,17 @@ class Console:
         """``no`` to what commit asks."""
         self._no()
         if _OTHERS_COMMITTED.search(said.text):
-            raise ConsoleError(
-                "other sessions committed meanwhile; nothing was committed here",
-                device=self.device,
-                hint="safe to run again",
-            )
+            raise self._error("other sessions committed meanwhile; nothing was committed here", "safe to run again")
         if not surely_asks(said.text):
             raise self._unknown(f"commit printed what may be a question, and was answered no: {one_line(said.text)}")
-        raise ConsoleError(
-            f"commit asks, and was answered no: {one_line(said.text)}",
-            device=self.device,
-            hint="nothing was committed; commit at the router's console",
-        )
+        hint = "nothing was committed; commit at the router's console"
+        raise self._error(f"commit asks, and was answered no: {one_line(said.text)}", hint)
 
-    def _unknown(self, why: str) -> OutcomeUnknown:
-        return OutcomeUnknown(why, device=self.device, hint="read the configuration before anything else")
+    def _error(self, message: str, hint: str | None = None) -> ConsoleError:
+        return ConsoleError(message, device=self.device, hint=hint)
+
+    def _unknown(self, why: str, what: str = "configuration") -> OutcomeUnknown:
+        return OutcomeUnknown(why, device=self.device, hint=f"read the {what} before anything else")
 
     def _failed(self) -> str:
         """What ``show configuration failed`` prints, without its remarks that are the same each time."""
@@ -293,8 +285,7 @@ class Console:
     def _leave(self) -> None:
         """Back to exec mode; what is committed stays so, however that ends."""
         try:
-            self._cli.write("end\n")
-            said = self._cli.read(self._timeout, echo="end", idle=terminal.IDLE)
+            said = self._said("end", echo="end")
         except (ReplyTimeout, SessionLost) as error:
             log.info(
                 "%s: the CLI is closed, since it does not leave configuration mode: %s", self.device, error.message
@@ -321,16 +312,11 @@ class Console:
     def _no(self) -> None:
         """``no``, and on to a prompt; where none comes, the session is closed."""
         try:
-            self._cli.write("no\n")
-            if self._cli.read(self._timeout, idle=terminal.IDLE).stop is Stop.QUESTION:
+            if self._said("no").stop is Stop.QUESTION:
                 self._cli.interrupt()
         except (ReplyTimeout, SessionLost) as error:
             log.info("%s: the CLI is closed: %s", self.device, error.message)
             self.close()
-
-    def _judge(self, command: str, said: str, refused: re.Pattern[str]) -> None:
-        if refused.search(said):
-            raise self._refusal(command, said)
 
     def _refusal(self, command: str, said: str) -> ConsoleError:
         unauthorized = _UNAUTHORIZED.search(said) is not None

@@ -63,11 +63,7 @@ class AuthenticateDialog:
             raise self._unknown(error.message) from error
 
     def _read(self, echo: str = "") -> Said:
-        return self._heard(
-            self._cli.read(self._timeout, echo=echo, mark=_PASTE, maybe=_PASTE_MAYBE, idle=terminal.IDLE)
-        )
-
-    def _heard(self, said: Said) -> Said:
+        said = self._cli.read(self._timeout, echo=echo, mark=_PASTE, maybe=_PASTE_MAYBE, idle=terminal.IDLE)
         self._printed += said.text
         return said
 
@@ -104,7 +100,8 @@ class AuthenticateDialog:
             said = self._cli.read(_ECHO_WAIT, mark=re.compile(rf"{re.escape(lines[-1])}\s*\Z"))
             if said.stop is Stop.MARK:
                 said = self._cli.read(_END_WAIT)
-            return self._heard(said)
+            self._printed += said.text
+            return said
         except ReplyTimeout:  # it waits, or echoes nothing
             self._cli.write("quit\n")
             return None
@@ -144,7 +141,7 @@ class AuthenticateDialog:
         try:
             if said.stop is Stop.QUESTION:
                 self._cli.write("no\n")
-                said = self._cli.read(self._timeout, mark=_PASTE, maybe=_PASTE_MAYBE, idle=terminal.IDLE)
+                said = self._read()
         except (ReplyTimeout, SessionLost):
             self._cli.close()
             return

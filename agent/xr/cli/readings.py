@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.model.errors import AgentError, ConsoleError, Interrupted
 from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
-from agent.xr import destination as licensing_transport
-from agent.xr import httpclient
+from agent.xr import destination, httpclient
 from agent.xr.cli import show
 from agent.xr.cli.listening import one_line
 from agent.xr.httpclient import HttpClient
@@ -19,56 +17,50 @@ from agent.xr.httpclient import HttpClient
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
 
 def config(ssh: Ssh, name: str) -> Reading[TrustpointConfig]:
     """The running configuration of trustpoint *name*; no value: it is not configured."""
     command = f"show running-config crypto ca trustpoint {name}"
-    return _reading(ssh, command, (command,), lambda text: show.trustpoint_config(text, name), show.says_nothing)
+    return _reading(ssh, lambda text: show.trustpoint_config(text, name), command, says_nothing=show.says_nothing)
 
 
 def certificate(ssh: Ssh, name: str) -> Reading[Certificate]:
     """The CA certificate of trustpoint *name*; no value: the trustpoint shows none."""
     command = f"show crypto ca certificates {name}"
-    return _reading(ssh, command, (command,), lambda text: show.certificates(text, name), show.says_nothing)
+    return _reading(ssh, lambda text: show.certificates(text, name), command, says_nothing=show.says_nothing)
 
 
 def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
     """The trustpool's certificates."""
-    command = "show crypto ca trustpool"
-    return _reading(ssh, command, (command,), show.trustpool, show.says_nothing)
+    return _reading(ssh, show.trustpool, "show crypto ca trustpool", says_nothing=show.says_nothing)
 
 
 def licensing(ssh: Ssh) -> Reading[Licensing]:
     """Licensing; on 32-bit XR from the admin plane, where it is kept."""
-    commands = ("show license all", "show license status")
-    reading = _reading(ssh, "show license", commands, show.licensing, _is_blank)
-    if reading.value is not None:
-        return reading
-    in_admin = [f"admin {command}" for command in commands]
-    admin = _reading(ssh, "admin show license", in_admin, show.licensing, _is_blank)
-    if admin.value is not None:
-        return admin
-    missing = [why for why in (reading.missing, admin.missing) if why]
+    missing = []
+    for what in ("show license", "admin show license"):
+        reading = _reading(ssh, show.licensing, f"{what} all", f"{what} status", what=what, says_nothing=_is_blank)
+        if reading.value is not None:
+            return reading
+        missing += [reading.missing] if reading.missing else []
     return Reading(source=CONSOLE, missing="; ".join(missing) or None)
 
 
 def software(ssh: Ssh) -> Reading[Software]:
     """The release, and the defects that the names of active packages say are fixed."""
-    reading = _reading(ssh, "show version", ("show version",), show.version, _is_blank)
+    reading = _reading(ssh, show.version, "show version", says_nothing=_is_blank)
     if reading.value is None:
         return reading
-    active = _reading(ssh, "show install active", ("show install active summary",), show.fixes)
+    active = _reading(ssh, show.fixes, "show install active summary")
     return Reading(Software(reading.value.release, active.value or frozenset()), CONSOLE)
 
 
 def clock_offset(ssh: Ssh, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Reading[timedelta]:
     """The device's clock minus ours, *now*, to within what the command takes; no value: its zone is not UTC."""
     sent = now()
-    shown = _reading(ssh, "show clock", ("show clock",), show.clock)
+    shown = _reading(ssh, show.clock, "show clock")
     if shown.value is None:
         return Reading(source=shown.source, missing=shown.missing)
     # Within the time that the answer took, the clocks agree.
@@ -79,8 +71,7 @@ def clock_offset(ssh: Ssh, now: Callable[[], datetime] = lambda: datetime.now(UT
 
 def transport(ssh: Ssh) -> Reading[LicensingTransport]:
     """The transport that licensing and Call Home are configured with."""
-    commands = ("show running-config call-home", "show running-config license")
-    return _reading(ssh, "show running-config call-home", commands, licensing_transport.of_text)
+    return _reading(ssh, destination.of_text, "show running-config call-home", "show running-config license")
 
 
 def http_client(ssh: Ssh) -> Reading[HttpClient]:
@@ -88,15 +79,14 @@ def http_client(ssh: Ssh) -> Reading[HttpClient]:
 
     Below 7.5.2 that proves nothing: the lines that switch verification off are hidden in the configuration.
     """
-    command = "show running-config http client"
-    return _reading(ssh, command, (command,), httpclient.of_text)
+    return _reading(ssh, httpclient.of_text, "show running-config http client")
 
 
 def _reading(
     ssh: Ssh,
-    what: str,
-    commands: Sequence[str],
     parse: Callable[..., T | None],
+    *commands: str,
+    what: str = "",
     says_nothing: Callable[[str], bool] = lambda _: True,
 ) -> Reading[T]:
     """What *parse* makes of all outputs; a command that the release does not have counts as not shown.
@@ -109,6 +99,7 @@ def _reading(
     Raises:
         Interrupted: it was cancelled, which tells nothing of the router.
     """
+    what = what or commands[0]
     texts, refusals = [], []
     for command in commands:
         try:

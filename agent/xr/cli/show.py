@@ -5,10 +5,9 @@ What was not seen is None, never guessed. Licensing has a file of its own: :mod:
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from agent.model.pki.certificate import CONSOLE, Certificate, normal_hex, normal_serial
 from agent.model.pki.names import DistinguishedName
@@ -17,23 +16,12 @@ from agent.xr.cli.showlicense import licensing as licensing
 from agent.xr.licensing import device_time
 
 _FIELDS = {
-    "serial number": "serial",
-    "certificate serial number": "serial",
-    "subject": "subject",
-    "subject name": "subject",
-    "issued by": "issuer",
-    "issuer": "issuer",
-    "issuer name": "issuer",
-    "validity start": "start",
-    "valid from": "start",
-    "start date": "start",
-    "validity end": "end",
-    "valid to": "end",
-    "end date": "end",
-    "sha1 fingerprint": "sha1",
-    "sha-1 fingerprint": "sha1",
-    "fingerprint": "sha1",
-    "fingerprint sha1": "sha1",
+    "serial": "(?:certificate )?serial number",
+    "subject": "subject(?: name)?",
+    "issuer": "issued by|issuer(?: name)?",
+    "start": "validity start|valid from|start date",
+    "end": "validity end|valid to|end date",
+    "sha1": "sha-?1 fingerprint|fingerprint(?: sha1)?",
 }
 _DIGITS = re.compile(r"[0-9A-Fa-f:. -]+")
 _FIELD = re.compile(r"^[ \t]{0,20}([A-Za-z][A-Za-z0-9 /-]{0,40}?)[ \t]*:[ \t]*(.*)$")
@@ -42,12 +30,6 @@ _OTHER_CERTIFICATE = re.compile(r"^[ \t]*(?:router|general purpose|rsa|id|identi
 _TRUSTPOINT = re.compile(r"^[ \t]*trustpoint[ \t]*:[ \t]*(\S+)", re.IGNORECASE)
 _POOL = re.compile(r"^[ \t]*trustpool[ \t]*:(.*)$", re.IGNORECASE)
 _RULE = re.compile(r"^[ \t]*[=\-*]{5,}[ \t]*$")
-_WEEKDAY_LAST = re.compile(
-    r"^(\d\d:\d\d:\d\d)(?:\.\d+)? ([A-Z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})$"
-)
-_CLOCK = re.compile(
-    r"^[*.]?(\d\d:\d\d:\d\d)(?:\.(\d{1,3}))? ([A-Za-z]{1,5}) (?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) +(\d{1,2}) (\d{4})\s*$"
-)
 _VERSION = re.compile(r"cisco ios xr software.{0,80}?version +(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE)
 _LABEL = re.compile(
     r"^[ \t]*+(?:label|version)[ \t]*+:[ \t]*+(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)", re.IGNORECASE | re.MULTILINE
@@ -59,7 +41,6 @@ _NOTHING = re.compile(
     r"|(?:[a-z]{1,20} ){0,3}certificates?[ \t:]*$|.*\b(?:not found|not configured|does not exist|not exist)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-_MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}
 
 
 def certificates(text: str, trustpoint: str) -> Certificate | None:
@@ -123,11 +104,12 @@ def trustpoint_config(text: str, name: str) -> TrustpointConfig | None:
 
 def clock(text: str) -> datetime | None:
     """The time of ``show clock``, aware; None where the zone is not UTC or GMT, since other names are ambiguous."""
-    for line in text.splitlines():
-        found = _CLOCK.match(line.strip())
-        if found and found[3] in ("UTC", "GMT"):
-            return _moment(found[1], found[4], found[5], found[6])
-    return None
+    return next(filter(None, (_moment(line.strip().lstrip("*.")) for line in text.splitlines())), None)
+
+
+def _moment(shown: str | None) -> datetime | None:
+    time = device_time(shown)
+    return time.moment if time else None
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
@@ -167,27 +149,27 @@ def _goes_on(name: str, parts: list[str], line: str) -> bool:
 
 
 def _field(line: str) -> tuple[str | None, str]:
-    found = _FIELD.match(line)
-    name = _FIELDS.get(" ".join(found.group(1).lower().split())) if found else None
-    return (name, found.group(2).strip()) if found and name else (None, "")
+    if (found := _FIELD.match(line)) is None:
+        return None, ""
+    said = " ".join(found[1].lower().split())
+    name = next((name for name, words in _FIELDS.items() if re.fullmatch(words, said)), None)
+    return name, found[2].strip() if name else ""
 
 
 def _certificate(fields: dict[str, list[str]]) -> Certificate | None:
     shown = {name: _joined(name, parts) for name, parts in fields.items() if parts}
     subject, issuer = shown.get("subject"), shown.get("issuer")
-    sha1 = normal_hex(shown["sha1"]) if "sha1" in shown else None
-    if sha1 is not None and len(sha1) != 40:
-        sha1 = None
+    sha1 = normal_hex(shown.get("sha1", "")) or ""
+    sha1 = sha1 if len(sha1) == 40 else ""
     if not (subject or sha1):
         return None
-    serial = normal_serial(shown["serial"]) if "serial" in shown else None
     return Certificate(
         subject=DistinguishedName.parse(subject) if subject else None,
         issuer=DistinguishedName.parse(issuer) if issuer else None,
-        not_before=_validity(shown.get("start")),
-        not_after=_validity(shown.get("end")),
-        serial=serial,
-        sha1=sha1,
+        not_before=_moment(shown.get("start")),
+        not_after=_moment(shown.get("end")),
+        serial=normal_serial(shown.get("serial", "")),
+        sha1=sha1 or None,
         source=CONSOLE,
     )
 
@@ -197,24 +179,6 @@ def _joined(name: str, parts: list[str]) -> str:
     if name in ("subject", "issuer"):
         return ",".join(part.rstrip(",") for part in parts)
     return "".join(parts) if name in ("sha1", "serial") else " ".join(parts)
-
-
-def _validity(shown: str | None) -> datetime | None:
-    if not shown:
-        return None
-    found = _WEEKDAY_LAST.match(" ".join(shown.split()))
-    if found and found[2] in ("UTC", "GMT"):
-        return _moment(found[1], found[3], found[4], found[5])
-    time = device_time(shown)
-    return time.moment if time else None
-
-
-def _moment(time: str, month: str, day: str, year: str) -> datetime | None:
-    hour, minute, second = (int(part) for part in time.split(":"))
-    try:
-        return datetime(int(year), _MONTHS[month], int(day), hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
-        return None
 
 
 def _block(text: str, name: str) -> list[str] | None:

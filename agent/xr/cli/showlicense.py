@@ -53,8 +53,6 @@ _REGISTRATION = {
     "NOT SUPPORTED": RegistrationState.NOT_SUPPORTED,
     "NOT APPLICABLE": RegistrationState.NOT_SUPPORTED,
 }
-# A reservation is a registration of its own.
-_RESERVATION = re.compile(r"(?:SPECIFIC|UNIVERSAL|PERMANENT) LICENSE RESERVATION|RESERVED")
 _POLICY = re.compile(
     r"^[ \t]*(?:smart licensing|license) using policy(?: is|:)?[ \t]+(enabled|disabled)\b", re.IGNORECASE
 )
@@ -80,7 +78,7 @@ _TRANSPORT = {
     "TRANSPORT OFF": TransportType.OFF,
     "NOT USED": TransportType.NOT_USED,
 }
-_DAY = 86400
+_OUTCOMES = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}
 _AS_OF = re.compile(r"[ \t]{2,}As of .*")
 
 
@@ -115,19 +113,20 @@ def licensing(*texts: str) -> Licensing | None:
         _read(text, seen)
     if not seen.sections:
         return None
-    outcome, attempt = _outcome(seen)
+    outcome, attempt = _dated(seen.get("authorization", "last communication attempt"))
     failed, failed_at = _failure(seen)
+    url = seen.get("transport", "url", "registration url", "cslu address")
     return Licensing(
         registration=_registration(_status(seen, "registration")),
         authorization=_AUTHORIZATION.get(_status(seen, "authorization")),
-        last_comm_success=outcome,
-        last_comm_time=attempt,
+        last_comm_success=_OUTCOMES.get(outcome.upper()),
+        last_comm_time=device_time(attempt),
         next_comm_time=device_time(seen.get("authorization", "next communication attempt")),
         deadline=device_time(seen.get("authorization", "communication deadline")),
         fail_message=failed,
         fail_time=failed_at,
         transport=_TRANSPORT.get((seen.get("transport", "type") or "").upper()),
-        url=_url(seen.get("transport", "url", "registration url", "cslu address")),
+        url=url if url and "://" in url else None,
         proxy=_given(seen.get("transport", "proxy", "address", "proxy address")),
         evaluation_in_use=_yes(seen.get("evaluation", "evaluation mode", "evaluation period in use")),
         evaluation_left=_seconds(seen.get("evaluation", "evaluation period remaining")),
@@ -180,10 +179,11 @@ def _words(text: str) -> str:
 
 
 def _registration(status: str) -> RegistrationState | None:
-    """``UNREGISTERED - REGISTRATION FAILED`` and the like: where the second is not known, the first stands."""
+    """``UNREGISTERED - REGISTRATION FAILED`` and the like: where the second is not known, the first stands.
+
+    So of ``REGISTERED - SPECIFIC LICENSE RESERVATION``: a reservation is a registration of its own.
+    """
     first, _, second = status.partition(" - ")
-    if _RESERVATION.fullmatch(second):
-        return _REGISTRATION.get(first)
     return _REGISTRATION.get(second, _REGISTRATION.get(first))
 
 
@@ -195,37 +195,23 @@ def _usage(line: str, seen: _Seen) -> None:
 
 def _status(seen: _Seen, section: str) -> str:
     """The status in capitals, without the time that may stand behind it."""
-    shown = _dated(seen.get(section, "status") or "")[0]
+    shown = _dated(seen.get(section, "status"))[0]
     return " - ".join(part.strip() for part in shown.upper().split("-") if part.strip())
-
-
-def _outcome(seen: _Seen) -> tuple[bool | None, DeviceTime | None]:
-    """The last communication attempt: whether it succeeded, and when it was."""
-    word, when = _dated(seen.get("authorization", "last communication attempt") or "")
-    success = {"SUCCEEDED": True, "SUCCESS": True, "FAILED": False, "FAIL": False}.get(word.upper())
-    return success, device_time(when)
 
 
 def _failure(seen: _Seen) -> tuple[str | None, DeviceTime | None]:
     for section in ("authorization", "registration"):
-        reason = seen.get(section, "failure reason")
-        if reason:
-            shown = (
-                seen.get(section, "last communication attempt", "initial registration", "last renewal attempt") or ""
-            )
-            return reason, device_time(_dated(shown)[1])
+        if reason := seen.get(section, "failure reason"):
+            attempts = ("last communication attempt", "initial registration", "last renewal attempt")
+            return reason, device_time(_dated(seen.get(section, *attempts))[1])
     return None, None
 
 
-def _dated(shown: str) -> tuple[str, str | None]:
+def _dated(shown: str | None) -> tuple[str, str | None]:
     """What is shown, and the time that stands behind it: ``FAILED on Feb 22 10:00:07 2022 UTC``."""
-    words = " ".join(shown.split())
+    words = " ".join((shown or "").split())
     found = _ON.match(words)
     return (found.group(1), found.group(2)) if found else (words, None)
-
-
-def _url(shown: str | None) -> str | None:
-    return shown if shown and "://" in shown else None
 
 
 def _given(shown: str | None) -> str | None:
@@ -244,8 +230,6 @@ def _yes(shown: str | None) -> bool | None:
 
 def _seconds(shown: str | None) -> int | None:
     """``89 days, 0 hours, 3 minutes, 12 seconds``."""
-    if not shown:
-        return None
-    units = {"day": _DAY, "hour": 3600, "minute": 60, "second": 1}
-    found = re.findall(r"(\d{1,6}) (day|hour|minute|second)s?\b", shown.lower())
+    units = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+    found = re.findall(r"(\d{1,6}) (day|hour|minute|second)s?\b", (shown or "").lower())
     return sum(int(count) * units[unit] for count, unit in found) if found else None

@@ -50,13 +50,11 @@ _YEAR = re.compile(r"[ \t](?P<year>(?:19|20)\d\d)(?P<colon>:?)(?=[ \t,;|])")
 _WORD = re.compile(
     rf"(?:{_GAP})?(?P<word>[^\s,;|\"]+)(?P<gap>{_GAP})?|(?:{_GAP})?\"(?P<quoted>[^\"]*)\"(?P<gap2>{_GAP})?"
 )
-FACILITY = re.compile(
-    r"[<\[(]?(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|ntp|local[0-7]|log\w+)"
-    r"(?:[.:/](?:emerg\w*|alert|crit\w*|err(?:or)?|warn(?:ing)?|notice|info\w*|debug|\d))?[>\])]?:?\Z",
-    re.IGNORECASE,
-)
-SEVERITY = re.compile(
-    r"[<\[(]?(?:emerg(?:ency)?|panic|alert|crit(?:ical)?|err(?:or)?|warn(?:ing)?|notice|info(?:rmational)?|debug)[>\])]?:?\Z",
+# A facility, a severity, or both.
+_LEVEL = re.compile(
+    r"[<\[(]?(?:(?:kern|user|mail|daemon|auth|syslog|lpr|news|uucp|cron|authpriv|security|ftp|ntp|local[0-7]|log\w+)"
+    r"(?:[.:/](?:emerg\w*|alert|crit\w*|err(?:or)?|warn(?:ing)?|notice|info\w*|debug|\d))?"
+    r"|emerg(?:ency)?|panic|alert|crit(?:ical)?|err(?:or)?|warn(?:ing)?|notice|info(?:rmational)?|debug)[>\])]?:?\Z",
     re.IGNORECASE,
 )
 # What logs these messages, where a collector or `show logging` leaves nothing before it.
@@ -102,7 +100,7 @@ def header(record: str) -> Header:
 
 def host_name(word: str) -> str | None:
     """The host that *word* of a header names; None where it is something else."""
-    if not word or _NO_HOST.match(word) or FACILITY.match(word) or SEVERITY.match(word) or stamp(word) is not None:
+    if not word or _NO_HOST.match(word) or _LEVEL.match(word) or stamp(word) is not None:
         return None
     within = _IN_BRACKETS.match(word) or _PORT.match(word)
     name = within["host"] if within else word.rstrip(":") if not word.endswith("::") else word
@@ -199,18 +197,14 @@ def _is_zone(found: re.Match[str], record: str) -> bool:
 
 def _host(record: str, at: int) -> tuple[str | None, int]:
     """The host behind a time, and where it ends; a facility and a severity may stand before it."""
-    for _ in range(4):
-        found = _WORD.match(record, at)
-        if found is None:
+    found = _WORD.match(record, at)
+    for _ in range(3):
+        if found is None or not _LEVEL.match(_said(found)):
             break
-        said = _said(found)
-        if FACILITY.match(said) or SEVERITY.match(said):
-            at = found.end()
-            continue
-        host = host_name(said)
-        if host is not None:
-            return host, found.end()
-        break
+        at = found.end()
+        found = _WORD.match(record, at)
+    if found is not None and (host := host_name(_said(found))) is not None:
+        return host, found.end()
     while at < len(record) and record[at] in " \t,;|":
         at += 1
     return None, at

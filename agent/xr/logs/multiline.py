@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
+from typing import BinaryIO
+
+from agent.xr.logs.fields import decoded
 
 _BLOCK = 1 << 20
 _LONGEST = 1 << 16
@@ -20,14 +24,6 @@ _BYTES = re.compile(rb'("MESSAGE"\s*+:\s*+)\[(\s*+\d{1,3}\s*+(?:,\s*+\d{1,3}\s*+
 _TOKEN = re.compile(rb'\\.|["{}\n]|\\\Z|[^"\\{}\n]+', re.DOTALL)
 
 
-class _Form(Protocol):
-    def fed(self, text: bytes) -> bytes:
-        """What *text*, which goes on where the last one ended, makes of whole records."""
-
-    def ended(self) -> bytes:
-        """What is left at the end."""
-
-
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
     """The text of *stream* in blocks as they come, each record in a line of its own; how it begins tells its form.
 
@@ -39,14 +35,15 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
         if b"\n" in block and _first(head.rpartition(b"\n")[0]):
             break
     newline = next((end for end in (b"\r", b"\0") if b"\n" not in head and end in head), b"\n")
-    block = bytes(head)
-    form = _form(_first(block.replace(newline, b"\n")))
-    while block:
-        text = block.replace(newline, b"\n")
-        yield text if form is None else form.fed(text)
-        block = stream.read(_BLOCK)
-    if form is not None:
-        yield form.ended()
+    first = _first(head.replace(newline, b"\n"))
+    text = (block.replace(newline, b"\n") for block in chain([bytes(head)], iter(partial(stream.read, _BLOCK), b"")))
+    if _VERBOSE.match(first) or _EXPORT.match(first):
+        return _made_objects(text)
+    if _OBJECTS.match(first):
+        line = first.decode("utf-8", "replace")
+        ends = decoded(line, line.find("{"))[1]
+        return _with_texts(text if ends else _laid_out(text))
+    return text
 
 
 def _first(head: bytes | bytearray) -> bytes:
@@ -55,95 +52,51 @@ def _first(head: bytes | bytearray) -> bytes:
     return next((line for line in lines if line and not line.startswith(b"-- ")), b"")
 
 
-def _form(first: bytes) -> _Form | None:
-    if _VERBOSE.match(first) or _EXPORT.match(first):
-        return _Fields()
-    if _OBJECTS.match(first) is None:
-        return None
-    return _Texts(_Layout() if _goes_on(first) else None)
-
-
-def _goes_on(line: bytes) -> bool:
-    """Whether the object that begins in *line* does not end in it."""
-    text = line.decode("utf-8", "replace")
-    start = text.find("{")
-    try:
-        json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return True
-    return False
-
-
-class _Layout:
+def _laid_out(raw: Iterable[bytes]) -> Iterator[bytes]:
     """JSON objects, alone or in an array, one a line: its newlines, and what stands between them, is left out."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._quoted = self._between = False
-        self._left = b""
-
-    def fed(self, text: bytes) -> bytes:
+    depth, left = 0, b""
+    quoted = between = False
+    for block in raw:
         made: list[bytes] = []
-        text, self._left = self._left + text, b""
+        text, left = left + block, b""
         for found in _TOKEN.finditer(text):
             token = found.group()
             if token == b"\\":
-                self._left = token
-            elif token == b"\n":
-                self._newline(made)
-            elif self._depth == 0 and token != b"{":
+                left = token
+                continue
+            if token == b"\n":
+                quoted = False  # no string goes on in another line
+                token = b" " if depth else b"\n" if between else b""
+                between = between and depth > 0
+            elif depth == 0 and token != b"{":
                 token = token.strip(b" \t\r[],\x1e")
-                self._between = self._between or bool(token)
-                made.append(token)
-            else:
-                self._within(token, made)
-        return b"".join(made)
-
-    def ended(self) -> bytes:
-        return self._left
-
-    def _newline(self, made: list[bytes]) -> None:
-        self._quoted = False  # no string goes on in another line
-        if self._depth:
-            made.append(b" ")
-        elif self._between:
-            made.append(b"\n")
-            self._between = False
-
-    def _within(self, token: bytes, made: list[bytes]) -> None:
-        made.append(token)
-        if token == b'"':
-            self._quoted = not self._quoted
-        elif token == b"{" and not self._quoted:
-            self._depth += 1
-        elif token == b"}" and not self._quoted:
-            self._depth -= 1
-            if not self._depth:
-                made.append(b"\n")
-                self._between = False
+                between = between or bool(token)
+            elif token == b'"':
+                quoted = not quoted
+            elif token in (b"{", b"}") and not quoted:
+                depth += 1 if token == b"{" else -1
+                if not depth:
+                    token, between = b"}\n", False
+            made.append(token)
+        yield b"".join(made)
+    yield left
 
 
-class _Texts:
+def _with_texts(raw: Iterable[bytes]) -> Iterator[bytes]:
     """Lines of JSON in which a message that journalctl wrote as an array of its bytes is a text."""
-
-    def __init__(self, layout: _Layout | None) -> None:
-        self._layout = layout
-        self._left = b""
-
-    def fed(self, text: bytes) -> bytes:
-        text = self._left + (self._layout.fed(text) if self._layout else text)
+    left = b""
+    for block in raw:
+        text = left + block
         end = text.rfind(b"\n") + 1
         if not end and len(text) > _BLOCK:  # no array is as long
             end = len(text)
-        self._left = text[end:]
-        return self._read(text[:end])
+        left = text[end:]
+        yield _read(text[:end])
+    yield _read(left)
 
-    def ended(self) -> bytes:
-        return self._read(self._left + (self._layout.ended() if self._layout else b""))
 
-    @staticmethod
-    def _read(text: bytes) -> bytes:
-        return _BYTES.sub(_as_text, text) if b'"MESSAGE"' in text else text
+def _read(text: bytes) -> bytes:
+    return _BYTES.sub(_as_text, text) if b'"MESSAGE"' in text else text
 
 
 def _as_text(found: re.Match[bytes]) -> bytes:
@@ -153,37 +106,23 @@ def _as_text(found: re.Match[bytes]) -> bytes:
     return found.group(1) + json.dumps(bytes(numbers).decode("utf-8", "backslashreplace")).encode()
 
 
-class _Fields:
+def _made_objects(raw: Iterable[bytes]) -> Iterator[bytes]:
     """journalctl --output=verbose and export: a record's fields stand in lines of their own; made an object of JSON."""
-
-    def __init__(self) -> None:
-        self._left = b""
-        self._record: dict[str, str] = {}
-
-    def fed(self, text: bytes) -> bytes:
-        lines = (self._left + text).split(b"\n")
-        self._left = lines.pop()
-        if len(self._left) > _BLOCK:
-            lines.append(self._left)
-            self._left = b""
-        return b"".join(self._line(line) for line in lines)
-
-    def ended(self) -> bytes:
-        return self._line(self._left) + self._made()
-
-    def _line(self, line: bytes) -> bytes:
-        heading = _VERBOSE.match(line)
-        if heading is not None or not line.strip():
-            made = self._made()
-            if heading is not None:
-                self._record["time"] = heading["time"].decode()
-            return made
-        made = self._made() if _EXPORT.match(line) else b""
-        field = _FIELD.match(line)
-        if field is not None:
-            self._record.setdefault(field[1].decode(), field[2][:_LONGEST].decode("utf-8", "backslashreplace"))
-        return made
-
-    def _made(self) -> bytes:
-        record, self._record = self._record, {}
-        return json.dumps(record).encode() + b"\n" if record else b""
+    record: dict[str, str] = {}
+    left = b""
+    for block in chain(raw, [b"\n\n"]):
+        made: list[bytes] = []
+        *lines, left = (left + block).split(b"\n")
+        if len(left) > _BLOCK:
+            lines.append(left)
+            left = b""
+        for line in lines:
+            heading = _VERBOSE.match(line)
+            if record and (heading or not line.strip() or _EXPORT.match(line)):
+                made.append(json.dumps(record).encode() + b"\n")
+                record = {}
+            if heading:
+                record["time"] = heading["time"].decode()
+            elif field := _FIELD.match(line):
+                record.setdefault(field[1].decode(), field[2][:_LONGEST].decode("utf-8", "backslashreplace"))
+        yield b"".join(made)

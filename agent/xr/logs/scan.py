@@ -17,6 +17,8 @@ from agent.xr.logs.stamp import DAY, MONTHS, Stamp
 _LONGEST = 1 << 16
 """How much of a line is looked at on either side of a message."""
 _FIRST = 200
+_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
 MOST_HOSTS = 100_000
 """How many hosts a scan keeps apart; what further ones say is counted under one name."""
 OTHERS = "(further hosts)"
@@ -41,10 +43,9 @@ _JSON = r"(?:data: |\x1e)?+[\[, ]{0,3}+\{[ \t]*+\""
 class _Text:
     """What the first line of a text tells about all of it, and which of its lines have a form that is known."""
 
-    def __init__(self, first: str, unknown: str, signatures: Signatures) -> None:
+    def __init__(self, first: str, signatures: Signatures) -> None:
         self.signatures = signatures
         self.columns = Columns(first, signatures)
-        self.unknown = unknown
         self.buffers = 0  # headings of `show logging`: with more than one, lines without a host are of several devices
         forms = [_PLAIN]
         if self.columns.delimiter is not None:
@@ -150,7 +151,7 @@ def scan(stream: BinaryIO, signatures: Signatures, into: Findings | None = None,
         if text is None:
             first = _line(piece.text[: piece.end].lstrip(_BLANKS)[:_LONGEST].partition(b"\n")[0])
             findings.first_line = findings.first_line or first[:_FIRST]
-            text = _Text(first, unknown, signatures)
+            text = _Text(first, signatures)
         lines = piece.lines()
         findings.lines += lines
         findings.understood += text.understood(piece) if lines else 0
@@ -187,9 +188,6 @@ class _Piece:
         return newlines - len(_BLANK.findall(self.text, self.start - 1, self.end))
 
 
-_BLANK = re.compile(rb"\n[ \t\r]*(?=\n)")
-
-
 def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
     """Whole lines, as many at once as are read; of a line without end, :data:`_LONGEST` before what is looked at."""
     kept, seen, base = b"\n", 1, 0
@@ -207,27 +205,24 @@ def _pieces(stream: BinaryIO) -> Iterator[_Piece]:
         kept, seen, base = text[cut:], end - cut, base + cut
 
 
-_BLANKS = b" \t\r\n\xef\xbb\xbf"
-
-
 def _header(piece: _Piece, message: Message, text: _Text) -> tuple[Header, tuple[int, int]]:
     """The header of *message*, and which record that is."""
     first = max(0, message.start - _LONGEST)
     begin = max(piece.text.rfind(b"\n", first, message.start) + 1, first)
     before = _line(piece.text[begin : message.start])
-    place = (piece.base + begin, 0)
+    place = piece.base + begin
     if "{" in before or text.columns.names or any(delimiter in before for delimiter in ",;\t|"):
         last = message.end + _LONGEST
         until = piece.text.find(b"\n", message.end, last)
         line = before + _line(piece.text[message.start : until if until >= 0 else last])
         within = in_json(line, len(before), text.signatures) if "{" in before else None
         if within is not None:
-            return within.header, (piece.base + begin, 1 + within.start)
+            return within[0], (place, 1 + within[1])
         listed = text.columns.in_line(line, len(before))
         if listed is not None:
-            return listed, place
+            return listed, (place, 0)
     priority = piece.text.rfind(b"<", begin, message.start)
-    return header(before), (piece.base + begin, piece.base + max(priority, begin))
+    return header(before), (place, piece.base + max(priority, begin))
 
 
 def _line(text: bytes) -> str:

@@ -80,10 +80,7 @@ class Signatures:
             while at >= 0:
                 places.append(at)
                 at = text.find(word, at + 1, end)
-        for at in sorted(places):
-            found = self._message(text, at)
-            if found is not None:
-                yield found
+        yield from filter(None, (self._message(text, at) for at in sorted(places)))
 
     def _message(self, text: bytes, at: int) -> Message | None:
         lost = self._lost.match(text, at)

@@ -28,7 +28,6 @@ _TIME = re.compile(
     rf"[\[(\"'*.]{{0,2}}(?P<text>{DAY}(?:{'|'.join(form.format(place) for place, form in enumerate(_FORMS))})"
     r"(?P<zone>Z|(?: ?UTC| ?GMT)?(?<=[\dTC]) ?[+-]\d\d(?::?\d\d)?| ?(?:UTC|GMT)(?![\w+-]))?)(?![\d:])[\])\"']{0,2}"
 )
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?\Z")
 _UNITS = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
 # fmt: off
 ZONES = frozenset((
@@ -82,17 +81,10 @@ def zoned(found: Stamp, text: str, zone: str | None, year: str | None) -> Stamp:
     """*found*, behind which a *zone* or a *year* was written; *text* is all of it."""
     local = found.local
     if year is not None and local is None:
-        again = stamp(f"{year} {found.text}") or stamp(_with_year(found.text, year))
+        month = re.search("|".join(MONTHS), found.text)
+        again = stamp(f"{year} {found.text[month.start() :]}") if month else None
         local = again[0].local if again else None
-    moment = found.moment
-    if moment is None and local is not None and zone in ("UTC", "GMT", "Z"):
-        moment = local.replace(tzinfo=UTC)
-    return Stamp(text, moment, local)
-
-
-def _with_year(text: str, year: str) -> str:
-    found = re.search("|".join(MONTHS), text)
-    return f"{year} {text[found.start() :]}" if found else text
+    return Stamp(text, found.moment or _moment(local, zone if zone in ("UTC", "GMT", "Z") else None), local)
 
 
 def _stamp(text: str, part: dict[str, str]) -> Stamp:
@@ -103,10 +95,7 @@ def _stamp(text: str, part: dict[str, str]) -> Stamp:
         local = _local(part)
     except ValueError:
         local = None
-    if local is None or "zone" not in part:
-        return Stamp(text, None, local)
-    offset = _offset(part["zone"].strip())
-    return Stamp(text, None if offset is None else (local - offset).replace(tzinfo=UTC), local)
+    return Stamp(text, _moment(local, part.get("zone")), local)
 
 
 def _local(part: dict[str, str]) -> datetime | None:
@@ -125,11 +114,11 @@ def _local(part: dict[str, str]) -> datetime | None:
     return clock + fraction
 
 
-def _offset(zone: str) -> timedelta | None:
-    if zone in ("Z", "UTC", "GMT"):
-        return timedelta(0)
-    found = _OFFSET.search(zone)
-    if found is None:
+def _moment(local: datetime | None, zone: str | None) -> datetime | None:
+    """*local* in UTC; None where its zone, which may be an offset, is not known."""
+    if local is None or zone is None:
         return None
-    away = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
-    return -away if found[1] == "-" else away
+    try:
+        return datetime.fromisoformat(local.isoformat() + (zone.strip("ZUTCGM ") or "+00:00")).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -140,6 +140,14 @@ def test_times_with_a_year_are_compared(one: str, other: str) -> None:
     assert not second.earlier(first)
 
 
+@pytest.mark.parametrize("shown", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_time_that_utc_does_not_have_is_told_as_written(shown: str) -> None:
+    found = header(f"{shown} r1 {XR}")
+    assert found.host == "r1"
+    assert found.time is not None
+    assert (found.time.text, found.time.moment) == (shown, None)
+
+
 def test_times_that_cannot_be_compared_are_not() -> None:
     first, second = header(f"{SHORT} r1 ").time, header(f"{ISO}Z r1 ").time
     assert first is not None
