@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from agent.remedy.check.filesystems import of_text
 from agent.remedy.check.look import NO_SSH
 from agent.remedy.check.points import check
 from agent.simulator import Device, Fault, FaultKind
+from tests.netconf.conftest import jump_host as jump_host
 from tests.properties.conftest import steady
+from tests.ssh.test_probe import sshd
 from tests.support import DeviceClock, Lab
 
 OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
@@ -233,6 +236,37 @@ def test_a_cli_that_hangs_costs_itself_alone(lab: Lab) -> None:
     assert point(found, Topic.CLI).standing is NOT_OK
     assert standings(found)[Topic.NETCONF] is OK
     assert methods(found)[Method.DIALOG] is NOT_OK
+
+
+def test_algorithms_that_have_nothing_in_common_are_said_of_both_sides(tmp_path: Path) -> None:
+    with sshd(tmp_path, "KexAlgorithms diffie-hellman-group14-sha1", "HostKeyAlgorithms ssh-rsa") as device:
+        found = checked(replace(device, ssh_port=device.port, username="admin", password=agent.Secret("x")))
+    ssh = point(found, Topic.SSH)
+    assert (ssh.standing, point(found, Topic.PORT).standing) == (NOT_OK, OK)
+    assert "diffie-hellman-group14-sha1" in ssh.detail
+    assert "curve25519-sha256" in ssh.detail
+    assert "--legacy-ssh" in (ssh.hint or "")
+    assert found.server is not None
+    assert found.server.host_algorithms == ("ssh-rsa",)
+    assert found.server.taken == ("aes128-gcm@openssh.com", "hmac-sha2-256-etm@openssh.com")
+    assert point(found, Topic.LOGIN).standing is UNKNOWN
+
+
+def test_behind_a_jump_host_name_and_port_are_its_to_see(
+    lab: Lab, jump_host: Callable[[Device], int], tmp_path: Path
+) -> None:
+    device = lab.add(release="7.4.1")
+    keys = agent.HostKeys(lab.known_hosts, accept_new=True)
+    outer = Target("127.0.0.1", jump_host(device), username="jump", password=agent.Secret("jump"), host_keys=keys)
+    found = checked(lab.target(device, jump=outer))
+    seen = standings(found)
+    assert (seen[Topic.NAME], seen[Topic.PORT]) == (UNKNOWN, UNKNOWN)
+    assert point(found, Topic.PORT).detail == "seen only by the jump host"
+    assert {seen[topic] for topic in Topic if topic not in (Topic.NAME, Topic.PORT)} == {OK}
+    wrong = checked(lab.target(device, jump=replace(outer, password=agent.Secret("wrong"))))
+    assert point(wrong, Topic.LOGIN).standing is NOT_OK
+    assert "jump host" in point(wrong, Topic.LOGIN).detail
+    assert point(wrong, Topic.CLI).detail == "not tried, since the login was refused"
 
 
 def test_a_router_that_limits_sessions_is_not_probed_besides(lab: Lab) -> None:
