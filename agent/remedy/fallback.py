@@ -67,6 +67,7 @@ def _may_go_on(error: AgentError) -> bool:
 def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
     intent = replace(run.plan.intent, method=method)
     try:
+        run.policy.check()  # where the preflight opened the CLI nothing below may have to wait
         if METHODS[method].by_cli:
             (yield from run.cli()).console()
         session = yield from run.alive()
