@@ -14,8 +14,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource as Source
 
-from agent.cli.options import Options
+from agent.cli.options import Options, source
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.model.address import Endpoint
@@ -55,8 +56,7 @@ def _once(name: str, said: T | None, given: Options) -> T:
     value: T = given[name]
     if said is None:
         return value
-    default = click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.DEFAULT
-    if not default and said != value:
+    if source(name) is not Source.DEFAULT and said != value:
         raise InputError(f"the {name} in HOST is another than that of --{name}", hint="say it once")
     return said
 
@@ -78,21 +78,20 @@ def reach(given: Options) -> Reach:
         if here:
             secret.resolve()
     return Reach(
-        port=given["port"],
-        ssh_port=given["ssh_port"],
         username=given["username"] or None,
         password=password,
         key_file=key,
         key_passphrase=passphrase,
         host_keys=keys,
-        jump=jump,
-        ssh_config=config,
-        timeout=given["timeout"],
-        open_timeout=given["open_timeout"],
-        connect_wait=given["connect_wait"],
         ssh=not given["no_ssh"],
-        strict_models=given["strict_models"],
+        **_same(given, "port", "ssh_port", "jump", "ssh_config"),
+        **_same(given, "timeout", "open_timeout", "connect_wait", "strict_models"),
     )
+
+
+def _same(given: Options, *names: str) -> Options:
+    """Those that are meant as they are given."""
+    return {name: given[name] for name in names}
 
 
 def _reference(name: str | None, file: Path | None) -> Reference | None:
@@ -201,19 +200,14 @@ def intent(given: Options) -> Intent:
     bundle: Path | None = given["bundle"]
     return Intent(
         anchor=anchor(given),
-        trustpoint=given["trustpoint"],
         method=Method(given["method"]),
-        enrollment_url=given["enrollment_url"],
-        replace=given["replace"],
-        discard_foreign=given["discard_foreign"],
         renew=not given["no_renew"],
-        contact_wait=given["contact_wait"],
         bundle=Bundle.from_file(bundle) if bundle is not None else None,
-        bundle_url=given["bundle_url"],
-        clean=given["clean"],
         then_trustpool=given["then"] == "trustpool",
         storage=Storage(given["storage"]),
         caution=_caution(given),
+        **_same(given, "trustpoint", "enrollment_url", "bundle_url"),
+        **_same(given, "replace", "discard_foreign", "contact_wait", "clean"),
     )
 
 
@@ -221,13 +215,8 @@ def _caution(given: Options) -> Caution:
     """How carefully; the default where a command changes nothing and has no such options."""
     if "lock_wait" not in given:
         return Caution()
-    return Caution(
-        commit=CommitMode(given["commit"]),
-        confirm_timeout=given["confirm_timeout"],
-        lock_wait=given["lock_wait"],
-        kill_lock_holder=given["kill_lock_holder"],
-        rollback=given["rollback"],
-    )
+    same = _same(given, "confirm_timeout", "lock_wait", "kill_lock_holder", "rollback")
+    return Caution(commit=CommitMode(given["commit"]), **same)
 
 
 def token(given: Options) -> Reference | None:

@@ -49,7 +49,7 @@ class Point:
     standing: Standing
     detail: str
     hint: str | None = None
-    own: str = ""
+    own: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def test_a_clock_that_is_off_is_said(lab: Lab) -> None:
     device = lab.add(release="7.4.1", clock_offset=7200)
     found = checked(lab.target(device))
     assert point(found, Topic.CLOCK).standing is NOT_OK
-    assert point(found, Topic.CLOCK).own.startswith("+7")
+    assert (point(found, Topic.CLOCK).own or "").startswith("+7")
     assert found.readiness is Readiness.READY, "the root can be brought; it is TLS that may fail"
 
 

@@ -20,7 +20,6 @@ def command(form: str, **given: Any) -> None:
     Each point is ok, not ok or unknown: name, port, SSH, host key, login, NETCONF, models, reads, CLI, SFTP, space and
     clock; then what follows for each method. Exit code 0 where a method is possible on each, else 1.
     """
-    options.start(given)
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind
 

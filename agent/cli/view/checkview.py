@@ -25,6 +25,6 @@ def check_view(found: Check) -> RenderableType:
 
 
 def _row(one: Point | MethodPoint) -> tuple[Text, Text]:
-    own = one.own if isinstance(one, Point) else ""
+    own = one.own if isinstance(one, Point) else None
     said = f"{one.detail}: {own}" if own else one.detail
     return word(one.standing.value.replace("-", " ")), cell(f"{said}; next: {one.hint}" if one.hint else said)

@@ -18,12 +18,7 @@ from agent.model.method import Method
 from agent.model.outcome import Result, Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import VerdictKind
-from agent.model.state import (
-    AuthorizationState,
-    ConfigModel,
-    ReadBy,
-    RegistrationState,
-)
+from agent.model.state import AuthorizationState, ConfigModel, ReadBy, RegistrationState
 
 
 def about(text: str, **schema: Any) -> Meta:
@@ -226,21 +221,21 @@ class Poll(Printed, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class CheckPoint(Printed, frozen=True):
+class CheckPoint(Printed, frozen=True, kw_only=True):
     """One point."""
 
-    point: Topic
-    state: Standing
+    topic: Topic = field(name="point")
+    standing: Standing = field(name="state")
     detail: str
     hint: Annotated[str | None, about("what to do next")] = None
     own: Annotated[str | None, about("what only this device has of it, such as an address or a fingerprint")] = None
 
 
-class CheckMethod(Printed, frozen=True):
+class CheckMethod(Printed, frozen=True, kw_only=True):
     """What the points mean for one method."""
 
     method: Method
-    state: Standing
+    standing: Standing = field(name="state")
     detail: str
     hint: str | None = None
 
