@@ -341,7 +341,9 @@ class Login(asyncssh.SSHClient):
         )
 
     def _error(self, message: str, hint: str | None, *, refused: bool = False) -> SSHAuthenticationError:
-        return SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error = SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error.methods = self.methods
+        return error
 
 
 def asks_password(prompt: str, echo: bool) -> bool:

@@ -200,6 +200,8 @@ def test_a_refused_login_is_not_repeated_at_the_cli(lab: Lab) -> None:
     seen = standings(found)
     assert (seen[Topic.SSH], seen[Topic.LOGIN], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN)
     assert (seen[Topic.CLI], seen[Topic.SFTP]) == (UNKNOWN, UNKNOWN)
+    assert found.login_methods == ("publickey", "password", "keyboard-interactive")
+    assert "; it offers publickey, password" in point(found, Topic.LOGIN).detail
     assert point(found, Topic.CLI).detail == "not tried, since the login was refused"
     assert device.counters["connect-ssh"] == 0
 

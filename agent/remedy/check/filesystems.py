@@ -19,7 +19,7 @@ from agent.xr.tree import Tree, entries, text
 OPER = "Cisco-IOS-XR-shellutil-filesystem-oper"
 _COMMAND = "show filesystem"
 # Size, free, type, flags, and the names it goes by; of the network's there are neither size nor free space.
-_ROW = re.compile(r"[ \t]*(\d{1,18}|-)[ \t]+(\d{1,18}|-)[ \t]+[\w-]{1,40}[ \t]+[\w-]{1,20}[ \t]+(\S.{0,400})")
+_ROW = re.compile(r"[ \t*]*(\d{1,18}|-)[ \t]+(\d{1,18}|-)[ \t]+[\w-]{1,40}[ \t]+[\w-]{1,20}[ \t]+(\S.{0,400})")
 _PREFIX = re.compile(r"[\w/.-]{1,100}:")
 
 FileSystems = tuple[FileSystem, ...]

@@ -41,8 +41,8 @@ class Seen:
         refused: why there is no NETCONF session, or why it was lost.
         probed: of a device without one: what its port says by itself.
         address: the router's, as this machine reached it.
-        server: what its SSH server offers; host_key, user, login: by which the connection stands.
-        cli, sftp: None where they work, else why not; UNTRIED at first.
+        server: what its SSH server offers; host_key, login: those by which the connection stands.
+        cli, sftp: None where they work, else why not.
         folder: whether the folder in which a file would be put is there.
     """
 
@@ -92,6 +92,8 @@ def look(
             raise
         except AgentError as error:
             seen.refused = error
+            if isinstance(error, SSHAuthenticationError) and not error.at_jump:
+                seen.login_methods = error.methods
             if seen.server is None and not (isinstance(error, ConnectError) and error.rate_limited):
                 yield from policy.pause(turn(), Waiting.TURN)
                 _by_probe(seen)

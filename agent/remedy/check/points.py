@@ -127,12 +127,12 @@ def _host_key(seen: Seen) -> Point:
 
 
 def _login(seen: Seen) -> Point:
+    methods = f"; it offers {', '.join(seen.login_methods)}" if seen.login_methods else ""
     if isinstance(seen.refused, SSHAuthenticationError):
-        return _failed(Topic.LOGIN, seen.refused)
+        return Point(Topic.LOGIN, NOT_OK, f"{seen.refused.message}{methods}", seen.refused.hint)
     if seen.host_key is None:
         return Point(Topic.LOGIN, UNKNOWN, _UNREACHED)
     by = f"by {seen.login}" if seen.login else "without a key or password"
-    methods = f"; it offers {', '.join(seen.login_methods)}" if seen.login_methods else ""
     return Point(Topic.LOGIN, OK, f"logged in {by}{methods}")
 
 
