@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import getpass
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -72,7 +73,7 @@ def reach(given: Options) -> Reach:
     if config is not None and here:
         read_start(config, 1, hint="name an OpenSSH client configuration with --ssh-config")
     if jump:
-        jump_host(jump, keys, config)
+        jump_host(jump, keys, config if here else Path(os.devnull))
     password, passphrase = _password(given), _reference(given["key_passphrase_env"], None)
     for secret in filter(None, (password, passphrase)):
         if here:

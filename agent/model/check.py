@@ -69,7 +69,7 @@ class SSHServer:
     Attributes:
         version: its identification, such as ``SSH-2.0-Cisco-2.0``.
         kex, host_algorithms, ciphers, macs: those for what it sends.
-        taken: the first of ours that it has, in the same order; fewer where there is none of a kind.
+        taken: the first of ours that it has, in the same order; no MAC where the cipher brings its own.
     """
 
     version: str

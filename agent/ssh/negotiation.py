@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model.device import Device
 from agent.model.errors import InputError, SSHNegotiationError
+from agent.ssh.localuser import STAND_IN
 from agent.ssh.peer import Service
 
 if TYPE_CHECKING:
@@ -83,11 +84,14 @@ MAC = Kind(
 )
 KINDS = (KEX, HOST_KEY, CIPHER, MAC)
 _CERTIFIED = "-cert-v01@openssh.com"
-_SIGNATURES = (*HOST_KEY.modern, "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
-
-_KEXINIT = 20
-_COOKIE = 16
-_LONGEST = 35000  # bytes of a packet that every implementation takes (RFC 4253 section 6.1)
+_SIGNATURE = Kind(
+    "signature",
+    "PubkeyAcceptedAlgorithms",
+    "signature_algs",
+    (*HOST_KEY.modern, "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"),
+    HOST_KEY.legacy,
+    "",
+)
 
 
 def offered(settings: Settings) -> dict[str, tuple[str, ...]]:
@@ -105,9 +109,9 @@ def offered(settings: Settings) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def signatures(device: Device) -> tuple[str, ...]:
-    """By what algorithms a user's key may sign."""
-    return (*_SIGNATURES, *HOST_KEY.legacy) if device.legacy_ssh else _SIGNATURES
+def signatures(settings: Settings) -> tuple[str, ...]:
+    """By what algorithms a user's key may sign; errors as of :func:`offered`."""
+    return _chosen(_SIGNATURE, settings.signatures, settings.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,29 +125,6 @@ class Offer:
 
     version: str = ""
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def offer(heard: bytes) -> Offer | None:
-    """What the first bytes of a connection say; None as long as there is no identification string among them."""
-    begin = 0 if heard.startswith(b"SSH-") else heard.find(b"\nSSH-") + 1
-    line, newline, packet = heard[begin:].partition(b"\n")
-    if not line.startswith(b"SSH-") or not newline:
-        return None
-    return Offer(line.rstrip(b"\r").decode("ascii", "replace"), _lists(packet))
-
-
-def _lists(packet: bytes) -> dict[str, tuple[str, ...]]:
-    """The name-lists of a KEXINIT (RFC 4253 section 7.1), those from the server to the client; none of what is none."""
-    length = int.from_bytes(packet[:4])
-    if not 0 < length <= _LONGEST or len(packet) < 4 + length or packet[5:6] != bytes([_KEXINIT]):
-        return {}
-    rest, found = packet[6 + _COOKIE : 4 + length], []
-    for _ in range(6):
-        size = int.from_bytes(rest[:4])
-        found.append(tuple(rest[4 : 4 + size].decode("ascii", "replace").split(",")))
-        rest = rest[4 + size :]
-    kex, host_keys, _, ciphers, _, macs = found
-    return {KEX.name: kex, HOST_KEY.name: host_keys, CIPHER.name: ciphers, MAC.name: macs}
 
 
 def nothing_in_common(
@@ -163,6 +144,16 @@ def nothing_in_common(
             theirs=named,
         )
     return None
+
+
+def taken(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> dict[Kind, str]:
+    """What two offers come to (RFC 4253 section 7.1): of each kind the first of *ours* that the server has."""
+    found = {}
+    for kind in KINDS:
+        name = next((name for name in ours[kind.argument] if name in theirs.algorithms.get(kind.name, ())), None)
+        if name is not None and not (kind is MAC and _needs_no_mac(theirs, ours)):
+            found[kind] = name
+    return found
 
 
 def _needs_no_mac(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> bool:
@@ -225,7 +216,8 @@ def _known(kind: Kind, name: str) -> bool:
 
     make: Callable[..., Any] = asyncssh.SSHClientConnectionOptions
     try:
-        make(config=None, client_keys=None, username="-", **{kind.argument: [name]})
+        with STAND_IN.here():
+            make(config=None, client_keys=None, username="-", **{kind.argument: [name]})
     except ValueError:
         return False
     return True

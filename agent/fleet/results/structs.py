@@ -248,7 +248,12 @@ class SSHServer(Printed, frozen=True):
     host_algorithms: Texts = ()
     ciphers: Texts = ()
     macs: Texts = ()
-    taken: Annotated[Texts, about("the first of ours that it has: key exchange, host key, encryption, MAC")] = ()
+    taken: Annotated[
+        Texts,
+        about(
+            "the first of ours that it has: key exchange, host key, encryption, MAC; none where the cipher needs none"
+        ),
+    ] = ()
 
 
 class HostKey(Printed, frozen=True):

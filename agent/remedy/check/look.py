@@ -130,15 +130,15 @@ def _peer(device: Device, connection: Connection) -> str | None:
 
 def _server(device: Device, offer: Offer | None) -> SSHServer | None:
     """What a server offers, and what is taken of it."""
-    from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, KINDS, MAC, offered
+    from agent.ssh.negotiation import KINDS, offered, taken
     from agent.ssh.settings.config import settings
 
     if offer is None:
         return None
-    ours, theirs = offered(settings(device)), offer.algorithms
-    taken = (next((name for name in ours[kind.argument] if name in theirs.get(kind.name, ())), None) for kind in KINDS)
-    kex, host_keys, ciphers, macs = (theirs.get(kind.name, ()) for kind in (KEX, HOST_KEY, CIPHER, MAC))
-    return SSHServer(offer.version, kex, host_keys, ciphers, macs, tuple(name for name in taken if name))
+    kex, host, ciphers, macs = (offer.algorithms.get(kind.name, ()) for kind in KINDS)
+    return SSHServer(
+        offer.version, kex, host, ciphers, macs, taken=tuple(taken(offer, offered(settings(device))).values())
+    )
 
 
 def _by_probe(seen: Seen) -> None:
