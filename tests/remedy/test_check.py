@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -90,6 +91,7 @@ def test_what_was_seen_is_kept_as_data(lab: Lab) -> None:
     assert all(name in theirs for name, theirs in zip(found.server.taken, lists, strict=True))
     assert (found.identity.algorithm, found.identity.fingerprint[:7]) == ("ssh-ed25519", "SHA256:")
     assert "password" in found.login_methods
+    assert pickle.loads(pickle.dumps(found)) == found, "as a worker sends it"  # noqa: S301 - our own
     assert point(found, Topic.LOGIN).detail.startswith("logged in by password; it offers ")
     assert FileSystem(("harddisk:",), 6_004_539_392, 3_002_269_696) in found.file_systems
 
