@@ -116,6 +116,16 @@ class Check:
     file_systems: tuple[FileSystem, ...] = ()
 
     @property
+    def reasons(self) -> tuple[str, ...]:
+        """The points that are not as they should be, those that are not ok first."""
+        found = sorted(self.points, key=lambda one: one.standing is not Standing.NOT_OK)
+        return tuple(
+            f"{one.topic.value} {one.standing.value.replace('-', ' ')}: {one.detail}"
+            for one in found
+            if one.standing is not Standing.OK
+        )
+
+    @property
     def readiness(self) -> Readiness:
         """READY where a method is possible; UNKNOWN where one may be."""
         found = {one.standing for one in self.methods}

@@ -135,6 +135,9 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert "port not ok: Connection refused; next: check the address, and " in done.stdout.replace("\n", " ")
     assert done.exit_code == 1
     assert not any(device.counters["lock"] for device in fleet.devices)
+    assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr
+    told = ["history", "last", "--device", away.name, "--journal", str(fleet.journal)]
+    assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
 
 
 @pytest.mark.parametrize("command", ["check", "assess", "plan", "push"])

@@ -157,10 +157,18 @@ class Result:
         failed = Outcome(self.device, PushResult.FAILED, address=self.address, error=self.error)
         return objects.push_object(self.outcome or failed)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is so: of the verdict, of a plan that was skipped, of a check the points that are not ok."""
+        if self.check is not None:
+            return self.check.reasons
+        if self.verdict is not None:
+            return self.verdict.reasons
+        return (self.plan.reason,) if isinstance(self.plan, Skip) else ()
+
     def record(self, anchor: TrustAnchor) -> DeviceRecord:
         """As it is kept; *anchor* as of :meth:`plain`."""
         plain, outcome = self.plain(anchor), self.outcome
-        skipped = (self.plan.reason,) if isinstance(self.plan, Skip) else ()
         return DeviceRecord(
             device=self.device,
             address=self.address,
@@ -170,7 +178,7 @@ class Result:
             method=outcome.method if outcome else None,
             evidence=outcome.evidence if outcome else None,
             deadlines=dict(self.verdict.deadlines if self.verdict else self._polled_deadlines),
-            reasons=self.verdict.reasons if self.verdict else skipped,
+            reasons=self.reasons,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
             began=self.began,
