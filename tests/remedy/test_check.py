@@ -286,6 +286,7 @@ def test_a_router_that_limits_sessions_is_not_probed_besides(lab: Lab) -> None:
     assert not turns
     assert point(found, Topic.PORT).standing is UNKNOWN
     assert "wait a minute" in (point(found, Topic.PORT).hint or "")
+    assert found.readiness is Readiness.UNKNOWN
 
 
 def test_an_interrupt_ends_it(lab: Lab) -> None:

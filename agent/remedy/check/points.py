@@ -12,6 +12,8 @@ from agent.model.errors import (
     AgentError,
     ConnectError,
     HostKeyError,
+    ReplyTimeout,
+    SessionLost,
     SSHAuthenticationError,
     SSHNegotiationError,
     shortened,
@@ -273,9 +275,9 @@ def _method(method: Method, seen: Seen, points: tuple[Point, ...]) -> MethodPoin
     """Whether *method* would be offered, and what it needs beside NETCONF is there."""
     state, refused = seen.state, seen.refused
     if state is None:
-        first = next((point for point in points if point.standing is NOT_OK), None)
         why = f"no NETCONF session: {refused.message if refused else _UNREACHED}"
-        return MethodPoint(method, NOT_OK, why, first.hint if first else None)
+        standing = UNKNOWN if refused is None or _passes(refused) else NOT_OK
+        return MethodPoint(method, standing, why, refused.hint if refused else None)
     found = offered(method, seen.intent, state)
     if isinstance(found, Refused):
         return MethodPoint(method, NOT_OK, found.reason, found.hint)
@@ -285,6 +287,11 @@ def _method(method: Method, seen: Seen, points: tuple[Point, ...]) -> MethodPoin
             about = f"it needs {point.topic.value}: {point.detail}"
             return MethodPoint(method, point.standing, about, point.hint)
     return MethodPoint(method, OK, _by(found, needed))
+
+
+def _passes(error: AgentError) -> bool:
+    """Whether it may be another one in a minute: a limit of new sessions, a session that was lost, no answer."""
+    return isinstance(error, SessionLost | ReplyTimeout) or (isinstance(error, ConnectError) and error.rate_limited)
 
 
 def _needed(needed: Needs, points: tuple[Point, ...]) -> Iterator[Point]:
