@@ -18,7 +18,8 @@ import asyncssh
 from agent.model.device import Question
 from agent.model.errors import AgentError, SSHAuthenticationError
 from agent.model.masking.text import neutralise
-from agent.ssh.negotiation import Offer, offer
+from agent.ssh.hearing import Hearing, NotSSH
+from agent.ssh.negotiation import Offer
 from agent.ssh.peer import Service
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import Settings
@@ -28,7 +29,6 @@ log = logging.getLogger(__name__)
 _KEY, _PASSWORD, _KEYBOARD = "publickey", "password", "keyboard-interactive"
 METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
-_MOST_HEARD = 1 << 16
 _MOST_SAID = 2000
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
 _SHA2 = (b"rsa-sha2-256", b"rsa-sha2-512")
@@ -63,7 +63,7 @@ class Login(asyncssh.SSHClient):
     def __init__(self, settings: Settings, service: Service) -> None:
         self._settings, self._service = settings, service
         self._connection: Any = None
-        self._heard = b""
+        self._heard, self._hearing = b"", Hearing()
         self._keys: AsyncIterator[asyncssh.SSHKeyPair] | None = None
         self._pair: asyncssh.SSHKeyPair | None = None
         self._signed = False
@@ -91,13 +91,22 @@ class Login(asyncssh.SSHClient):
         receive = conn.data_received
 
         def listened(data: bytes, datatype: Any = None) -> None:
-            self._heard += data
-            self.offer = offer(self._heard)
-            if (self.offer is not None and self.offer.algorithms) or len(self._heard) > _MOST_HEARD:
+            if self._hears_all(data):
                 del conn.data_received
             receive(data, datatype)
 
         conn.data_received = listened
+
+    def _hears_all(self, data: bytes) -> bool:
+        """Whether nothing more than *data* is to be listened to: its algorithms have come, or never will."""
+        self._heard += data
+        try:
+            whole, ended = self._hearing.feed(data), False
+        except (NotSSH, ConnectionResetError):  # asyncssh says so, too
+            whole, ended = None, True
+        if self._hearing.version:
+            self.offer = whole or Offer(self._hearing.version)
+        return ended or whole is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended, by whomever."""
@@ -109,6 +118,11 @@ class Login(asyncssh.SSHClient):
     def heard(self) -> bytes:
         """The first bytes of the connection."""
         return self._heard
+
+    @property
+    def by(self) -> str | None:
+        """The method by which something was given last, by its name on the wire; None for none."""
+        return self._given[-1] if self._given else None
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Whether the host key is the one on record."""
@@ -336,7 +350,9 @@ class Login(asyncssh.SSHClient):
         )
 
     def _error(self, message: str, hint: str | None, *, refused: bool = False) -> SSHAuthenticationError:
-        return SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error = SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error.methods = self.methods
+        return error
 
 
 def asks_password(prompt: str, echo: bool) -> bool:
