@@ -16,6 +16,7 @@ import agent
 from agent.cli.options import DEBUG, Options
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
+from agent.cli.view.asking import asker
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
@@ -147,7 +148,8 @@ def _carry_out(
 def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Backend:
     """This thread, for one router: a signal breaks reading off."""
     policy = replace(hooks.policy, told=partial(say_wait, name))
-    hooks = replace(hooks, policy=policy, begins=view.begins, approve=view.approve if ask else None)
+    approve = view.approve if ask else None
+    hooks = replace(hooks, policy=policy, begins=view.begins, approve=approve, ask=asker(view.paused))
 
     def work(job: Job, target: Target) -> Result:
         with breakable():

@@ -14,6 +14,7 @@ from agent.cli.execution import begin, write_report
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
+from agent.cli.view.asking import asker
 from agent.cli.view.output import Objects
 from agent.cli.view.render import cell, sample_line, sample_text, some
 from agent.cli.view.streams import console, errors, say_failure
@@ -77,6 +78,7 @@ def _looks(stack: ExitStack, sink: _Sink, request: RunRequest) -> Generator[Look
             limiter=Limiter(Rate(given["rate"], given["rate_per_jump"])),
             logins=Logins(given["max_refused_logins"], rest=Rest()),
             trace=request.trace,
+            ask=asker() if request.one else None,
         ),
         executor=Inline() if request.one else None,
     )

@@ -9,6 +9,7 @@ LARGEST = 1 << 16
 _LONGEST_PACKET = 35_000  # RFC 4253 section 6.1
 _VERSIONS = (b"SSH-2.0-", b"SSH-1.99-")
 _COOKIE, _LISTS = 16, 10
+_MARKS = ("ext-info-s", "kex-strict-s-v00@openssh.com")  # said among the key exchanges (RFC 8308), and none
 _DISCONNECT, _IGNORE, _DEBUG, _KEXINIT = 1, 2, 4, 20
 
 
@@ -103,7 +104,7 @@ def _name_lists(payload: bytes) -> list[tuple[str, ...]]:
     at, lists = 1 + _COOKIE, []
     for _ in range(_LISTS):
         names, at = _string(payload, at)
-        lists.append(tuple(_text(name) for name in names.split(b",") if name))
+        lists.append(tuple(found for name in names.split(b",") if name and (found := _text(name)) not in _MARKS))
     return lists
 
 

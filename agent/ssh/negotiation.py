@@ -164,7 +164,7 @@ def _needs_no_mac(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> bool:
 
 def _advice(kind: Kind, theirs: Sequence[str], device: Device, service: Service) -> str:
     usable = [name for name in theirs if _known(kind, name)]
-    if not device.legacy_ssh and set(usable) & set(kind.legacy):
+    if service is not Service.JUMP and not device.legacy_ssh and set(usable) & set(kind.legacy):
         here = "here, for a server that cannot: --legacy-ssh"
     elif usable:
         here = f"here: '{kind.option} +{','.join(usable)}' in the SSH configuration"

@@ -27,6 +27,7 @@ def command(form: str, raw: bool, **given: Any) -> None:
 
     from agent.cli import settings
     from agent.cli.view import render
+    from agent.cli.view.asking import asker
     from agent.cli.view.output import emit
     from agent.cli.view.progress import Progress, say_legacy, say_wait
     from agent.fleet.results import objects
@@ -40,10 +41,11 @@ def command(form: str, raw: bool, **given: Any) -> None:
     with ExitStack() as stack:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
         logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
-        router = Router(target, reach, Hooks(policy=policy, logins=logins, trace=trace))
+        progress = Progress()
+        router = Router(target, reach, Hooks(policy=policy, logins=logins, trace=trace, ask=asker(progress.paused)))
         address = router.device.address
         try:
-            with Progress() as progress, ExitStack() as there:
+            with progress, ExitStack() as there:
                 progress.say(target.name, f"connecting to {address}")
                 session, ssh = there.enter_context(router.first()), there.enter_context(router.shell())
                 say_legacy(target.name, legacy=session.legacy_ssh)

@@ -14,6 +14,7 @@ from agent.fleet.results.record import Result
 from agent.fleet.run.credential import presented
 from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
 from agent.fleet.run.rate import Limiter, Rate
+from agent.model.device import Question
 from agent.model.errors import AgentError, JournalError, LoginWithheld, SSHAuthenticationError
 from agent.model.outcome import Event, Waiting
 from agent.model.plan import Plan
@@ -64,6 +65,7 @@ class Hooks:
         alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
             waited for; it is told for whom.
         logins: decides whether a login may be tried.
+        ask: as of ``Device``; for a run on one router, with a person at the terminal.
         before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
     """
 
@@ -75,6 +77,7 @@ class Hooks:
     trace: Trace | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     approve: Callable[[Plan], bool] | None = None
+    ask: Callable[[Question], str | None] | None = None
     begins: Callable[[Result], None] = lambda _known: None
     on_error: Callable[[AgentError], None] = lambda _error: None
     alone: Alone = unshared
@@ -98,7 +101,7 @@ class Router:
     """
 
     def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
-        self.device = target.device(reach)
+        self.device = replace(target.device(reach), ask=hooks.ask)
         self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
         self._credentials = presented(self.device, hooks.logins.digest)
