@@ -43,8 +43,8 @@ _FACE = {
     "agent.model.errors": (
         "AgentError AccessDenied AnchorMismatch CapabilityMissing CertificateMissing ConnectError ConsoleError "
         "FileError HostKeyError InputError Interrupted JournalError LockDenied OutcomeUnknown PolicyRefused "
-        "ProtocolError RPCError ReplyTimeout SSHAuthenticationError SSHNegotiationError SchemaError SessionLost TransportError "
-        "TrustError"
+        "ProtocolError RPCError ReplyTimeout SSHAuthenticationError SSHNegotiationError SchemaError SessionLost "
+        "TransportError TrustError"
     ),
 }
 """The names of the library's face, by their modules."""

@@ -177,14 +177,14 @@ def _tell(form: str, actors: Sequence[Actor], seconds: float) -> None:
     said = f"\n{good} of {len(actors)} ended as expected, in {seconds:.1f} s. The routers were simulated: "
     said += "nothing here was seen on hardware, and that rpc ca-authenticate installs is assumed."
     views = (Text(), columns(heads, [_row(actor) for actor in actors]), Text(said, style="bold"))
-    emit_all(form, lambda: map(_object, actors), lambda: views)
+    emit_all(form, actors, _object, lambda _: views)
 
 
-def _row(actor: Actor) -> tuple[Text, ...]:
+def _row(actor: Actor) -> tuple[object, ...]:
     verdict, end = actor.end
     good = "as expected" if actor.as_expected else f"not as expected: {', '.join(ENDS[actor.member.kind])}"
     said = Text(end, style=word(end.partition(":")[0]).style)
-    names = cell(actor.member.name, "bold"), cell(actor.member.persona.release), cell(actor.story)
+    names = cell(actor.member.name, "bold"), actor.member.persona.release, actor.story
     return (*names, word(verdict), said, word(good))
 
 

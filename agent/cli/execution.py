@@ -27,15 +27,13 @@ from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Hooks, Job, perform
-from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Backend, Run, Watcher
+from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.netconf.retry import Policy
 
 
 def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
-    """The whole run; exits with its code."""
     with ExitStack() as stack:
         if given.get("resume"):
             journal = stack.enter_context(Journal.open(given["journal"], create=False))
@@ -51,13 +49,13 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
                 say_failure("not confirmed; nothing was changed")
                 click.get_current_context().exit(1)
             journal, log = begin(request, stack)
-        view = One(request.job, form, bundled=request.bundled) if request.one else _many(request, targets, log)
+        view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
         made = _carry_out(request, targets, doubtful, log, view, ask=ask)
         log.close(made.state)
         try:
-            code = view.finish(journal, made, log.run)
+            code = view.finish(journal, made)
         finally:
             write_report(request, journal, log.run)
     click.get_current_context().exit(code)
@@ -112,26 +110,8 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
         errors().print(f"report {path}", soft_wrap=True)
 
 
-class _Watch(Watcher):
-    """Keeps and shows what the runner tells."""
-
-    def __init__(self, log: RunLog, view: One | Many, job: Job) -> None:
-        self._log, self._view, self._job = log, view, job
-
-    def batch(self, batch: Batch) -> None:
-        self._view.batch(batch)
-
-    def begun(self, target: Target, batch: Batch) -> None:
-        self._log.begun(target.name, batch.name)
-        self._view.begun(target, batch)
-
-    def ended(self, result: Result) -> None:
-        self._log.ended(result, self._job.intent.anchor)
-        self._view.ended(result)
-
-
 def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
-    view = Many(request.job, request.form, len(targets), bundled=request.bundled)
+    view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
     window = f", none begun after {until:%Y-%m-%d %H:%M %Z}" if until else ""
     errors().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
@@ -144,11 +124,11 @@ def _carry_out(
     job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
-        policy = Policy(stop=stack.enter_context(unbroken(lambda: view.leave(log.run))))
+        policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
         hooks = Hooks(log=log, policy=policy, on_event=view.event, trace=request.trace)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
-        made = Run(targets, job, backend, request.rollout, _Watch(log, view, job), policy, doubtful=doubtful)
+        made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:

@@ -30,7 +30,6 @@ class Program(click.Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
-        """The command of ``agent.cli.commands.<name>``."""
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"agent.cli.commands.{cmd_name}").command
@@ -66,9 +65,11 @@ class Program(click.Group):
             ctx.exit(_unread())
         except AgentError as error:
             from agent.cli.options import DEBUG
-            from agent.cli.view.streams import say_error
+            from agent.cli.view.streams import say_failure, say_traceback
 
-            say_error(error, debug=bool(ctx.meta.get(DEBUG)))
+            if ctx.meta.get(DEBUG):
+                say_traceback(error)
+            say_failure(error.message, device=error.device, hint=error.hint)
             ctx.exit(2 if isinstance(error, InputError) else 1)
 
 
@@ -97,21 +98,13 @@ def _unread() -> int:
     return 1
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not ctx.resilient_parsing:
-        click.echo(f"xr-agent {agent.__version__}")
-        ctx.exit()
-
-
 @click.command(
     cls=Program,
     name="xr-agent",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all well, 1 a device needs a look, 2 wrong usage or input, 130 interrupted.",
 )
-@click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit."
-)
+@click.version_option(agent.__version__, message="xr-agent %(version)s")
 def program() -> None:
     """Give IOS XR routers the root certificate they need, over NETCONF and YANG, with proof."""
 
@@ -131,7 +124,6 @@ def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
 
 
 def main() -> NoReturn:
-    """The entry point of the command ``xr-agent``."""
     unread.outlive_stderr()
     sys.excepthook = _bug
     threading.excepthook = _bug_in_a_thread

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import click
+from click.core import ParameterSource as Source
 
 from agent.model.method import Method
 
@@ -16,17 +18,48 @@ Options = dict[str, Any]
 DEBUG = "agent.cli.debug"
 """The key of ``Context.meta`` under which ``--debug`` is kept."""
 
-_METHODS = tuple(method.value for method in Method)
+PORT = click.IntRange(1, 65535)
 SECONDS = click.FloatRange(min=0, min_open=True)
-_FILE = click.Path(path_type=Path)
+FROM_ZERO = click.FloatRange(min=0)
 
 
-def together(*options: Callable[[F], F]) -> Callable[[F], F]:
+class Decorator(Protocol):
+    """An option, or several."""
+
+    def __call__(self, function: F, /) -> F: ...
+
+
+def option(names: str, said: str, /, **kind: Any) -> Decorator:
+    """An option of *names*, set apart by blanks, with its help; a default that it has is shown."""
+    return click.option(*names.split(), help=said, show_default="default" in kind, **kind)
+
+
+def flag(names: str, said: str, /) -> Decorator:
+    """An option without a value."""
+    return click.option(*names.split(), help=said, is_flag=True)
+
+
+def file(names: str, said: str, /, *, metavar: str = "FILE", allow_dash: bool = False, **kind: Any) -> Decorator:
+    """An option that names a file; with *allow_dash* ``-`` is stdin."""
+    return option(names, said, type=click.Path(path_type=Path, allow_dash=allow_dash), metavar=metavar, **kind)
+
+
+def choice(names: str, said: str, /, *words: str, **kind: Any) -> Decorator:
+    """An option that takes one of *words*."""
+    return option(names, said, type=click.Choice(words), **kind)
+
+
+def source(name: str) -> Source | None:
+    """Where the value of the option *name* comes from."""
+    return click.get_current_context().get_parameter_source(name)
+
+
+def together(*options: Decorator) -> Decorator:
     """Several options as one decorator, listed in their order."""
 
     def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
+        for each in reversed(options):
+            function = each(function)
         return function
 
     return decorate
@@ -34,21 +67,6 @@ def together(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     ctx.meta[DEBUG] = wanted
-
-
-def target(function: F) -> F:
-    """HOST, and how it is reached."""
-    return _target("--timeout")(function)
-
-
-def targets(function: F) -> F:
-    """HOST or an inventory, how they are reached, and where the run is kept."""
-    return together(_target("--timeout", required=False), _inventory, _kept)(function)
-
-
-def watched(function: F) -> F:
-    """As :func:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
-    return together(_target("--rpc-timeout", required=False), _inventory, _kept)(function)
 
 
 _FOR_MANY = (
@@ -85,263 +103,170 @@ def no_router(given: Options, option: str) -> None:
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
     """Refuse those of the options *names* that were given and would go unheeded."""
-    context = click.get_current_context()
     for name in names:
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if source(name) is Source.COMMANDLINE:
             option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
-            raise click.UsageError(f"{option} {why}", ctx=context)
+            raise click.UsageError(f"{option} {why}", ctx=click.get_current_context())
 
 
-def _target(timeout: str, *, required: bool = True) -> Callable[[F], F]:
+def _target(timeout: str, *, required: bool = True) -> Decorator:
     return together(
         click.argument("host", required=required),
-        click.option("--port", type=click.IntRange(1, 65535), default=830, show_default=True, help="NETCONF port."),
-        click.option(
+        option("--port", "NETCONF port.", type=PORT, default=830),
+        option(
             "--ssh-port",
-            type=click.IntRange(1, 65535),
+            "SSH port of the CLI and SFTP; opened only where NETCONF does not reach.",
+            type=PORT,
             default=22,
-            show_default=True,
-            help="SSH port of the CLI and SFTP; opened only where NETCONF does not reach.",
         ),
-        click.option("--no-ssh", is_flag=True, help="Never open the CLI or SFTP."),
-        click.option(
+        flag("--no-ssh", "Never open the CLI or SFTP."),
+        flag(
             "--strict-models",
-            is_flag=True,
-            help="Use no model whose revision is not known exactly; else the nearest older one stands in.",
+            "Use no model whose revision is not known exactly; else the nearest older one stands in.",
         ),
-        click.option("--username", "-u", help="Login name [default: of the SSH configuration, else yours]."),
-        click.option("--password-env", metavar="NAME", help="Take the password from this environment variable."),
-        click.option(
-            "--password-file",
-            type=_FILE,
-            metavar="FILE",
-            help="Take the password from the first line of FILE.",
-        ),
-        click.option("--ask-password", is_flag=True, help="Ask for the password."),
-        click.option("--key", type=_FILE, metavar="FILE", help="Private key."),
-        click.option("--key-passphrase-env", metavar="NAME", help="Take the key's passphrase from this variable."),
-        click.option(
-            "--known-hosts",
-            type=_FILE,
-            metavar="FILE",
-            help="Host keys on record [default: ~/.ssh/known_hosts].",
-        ),
-        click.option("--host-key", metavar="KEY", help="The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'."),
-        click.option(
+        option("--username -u", "Login name [default: of the SSH configuration, else yours]."),
+        option("--password-env", "Take the password from this environment variable.", metavar="NAME"),
+        file("--password-file", "Take the password from the first line of FILE."),
+        flag("--ask-password", "Ask for the password."),
+        file("--key", "Private key."),
+        option("--key-passphrase-env", "Take the key's passphrase from this variable.", metavar="NAME"),
+        file("--known-hosts", "Host keys on record [default: ~/.ssh/known_hosts]."),
+        option("--host-key", "The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'.", metavar="KEY"),
+        flag(
             "--accept-new-host-keys",
-            is_flag=True,
-            help="Store the key of a host that has none on record; a changed key is refused all the same.",
+            "Store the key of a host that has none on record; a changed key is refused all the same.",
         ),
-        click.option("--jump", metavar="[USER@]HOST[:PORT]", help="Go through this SSH host."),
-        click.option(
-            "--ssh-config",
-            type=_FILE,
-            metavar="FILE",
-            help="OpenSSH client configuration [default: ~/.ssh/config].",
-        ),
-        click.option(
-            timeout, "timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one operation."
-        ),
-        click.option(
-            "--open-timeout", type=SECONDS, default=30.0, show_default=True, help="Seconds for opening the session."
-        ),
-        click.option(
-            "--trace",
-            type=_FILE,
-            metavar="FILE",
-            help="Append all that is sent and received to FILE, readable by you alone, secrets masked.",
-        ),
-        click.option(
+        option("--jump", "Go through this SSH host.", metavar="[USER@]HOST[:PORT]"),
+        file("--ssh-config", "OpenSSH client configuration [default: ~/.ssh/config]."),
+        option(f"{timeout} timeout", "Seconds for one operation.", type=SECONDS, default=60.0),
+        option("--open-timeout", "Seconds for opening the session.", type=SECONDS, default=30.0),
+        file("--trace", "Append all that is sent and received to FILE, readable by you alone, secrets masked."),
+        option(
             "--connect-wait",
-            type=click.FloatRange(min=0),
-            default=120.0,
-            show_default=True,
-            help="Seconds to keep trying where the router limits new sessions, a minute or more between tries; "
+            "Seconds to keep trying where the router limits new sessions, a minute or more between tries; "
             "below 60: not at all. What else fails a first connection is never tried again.",
+            type=FROM_ZERO,
+            default=120.0,
         ),
     )
 
 
-def _inventory(function: F) -> F:
-    """Which routers, in place of HOST, and how many at once."""
-    return together(
-        click.option(
-            "--inventory",
-            "-i",
-            type=click.Path(path_type=Path, allow_dash=True),
-            metavar="FILE",
-            help="In place of HOST: Nornir's hosts.yaml, a .csv, or a list of hosts; - for a list on stdin.",
-        ),
-        click.option(
-            "--nornir-config", type=_FILE, metavar="FILE", help="The inventory that this Nornir configuration names."
-        ),
-        click.option(
-            "--limit", metavar="NAMES", help="Only these: names and patterns, by commas; !NAME leaves one out."
-        ),
-        click.option("--group", "groups", multiple=True, metavar="NAME", help="Only routers of this group."),
-        click.option("--where", multiple=True, metavar="KEY=VALUE", help="Only routers whose data have this."),
-        click.option("--workers", type=click.IntRange(1, 2000), default=50, show_default=True, help="Routers at once."),
-        click.option("--processes", type=click.IntRange(1, 64), metavar="N", help="Spread them over N processes."),
-        click.option("--scheduler", metavar="URL", help="Let a Dask cluster do it: tcp://… or tls://…"),
-        click.option("--rate", type=SECONDS, metavar="N", help="New SSH sessions a second, at most."),
-        click.option("--rate-per-jump", type=SECONDS, metavar="N", help="The same through each jump host."),
-    )(function)
+_run = together(
+    file(
+        "--inventory -i",
+        "In place of HOST: Nornir's hosts.yaml, a .csv, or a list of hosts; - for a list on stdin.",
+        allow_dash=True,
+    ),
+    file("--nornir-config", "The inventory that this Nornir configuration names."),
+    option("--limit", "Only these: names and patterns, by commas; !NAME leaves one out.", metavar="NAMES"),
+    option("--group groups", "Only routers of this group.", multiple=True, metavar="NAME"),
+    option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
+    option("--workers", "Routers at once.", type=click.IntRange(1, 2000), default=50),
+    option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
+    option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
+    option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
+    option("--rate-per-jump", "The same through each jump host.", type=SECONDS, metavar="N"),
+    file("--journal", "Keep runs here [default: in the user's state folder]."),
+    file("--report", "Write a report: .html, .json, .csv or .xml (JUnit)."),
+    option("--change-ref", "The change's number, for journal and report.", metavar="TEXT"),
+)
 
+target = _target("--timeout")
+"""HOST, and how it is reached."""
 
-def _kept(function: F) -> F:
-    """Where the run is kept and reported."""
-    return together(
-        click.option(
-            "--journal", type=_FILE, metavar="FILE", help="Keep runs here [default: in the user's state folder]."
-        ),
-        click.option(
-            "--report", type=_FILE, metavar="FILE", help="Write a report: .html, .json, .csv or .xml (JUnit)."
-        ),
-        click.option("--change-ref", metavar="TEXT", help="The change's number, for journal and report."),
-    )(function)
+targets = together(_target("--timeout", required=False), _run)
+"""HOST or an inventory, how they are reached, and where the run is kept."""
 
+watched = together(_target("--rpc-timeout", required=False), _run)
+"""As :data:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
 
-def rollout(function: F) -> F:
-    """In which order, and when to stop."""
-    return together(
-        click.option(
-            "--canary",
-            metavar="N|%",
-            help="These come first, alone; one that fails stops the run (see --max-failures).",
-        ),
-        click.option("--batch", metavar="N|%", help="Then so many at a time."),
-        click.option("--max-failures", metavar="N|%", help="When more failed than that, begin no further router."),
-        click.option("--pause", type=SECONDS, metavar="SECONDS", help="Wait between batches."),
-        click.option(
-            "--stop-at", metavar="TIME", help="Begin no router after this: HH:MM by this machine's clock, or ISO 8601."
-        ),
-        click.option("--resume", metavar="RUN", help="Go on with this run: doubtful routers first, proven ones not."),
-    )(function)
+rollout = together(
+    option("--canary", "These come first, alone; one that fails stops the run (see --max-failures).", metavar="N|%"),
+    option("--batch", "Then so many at a time.", metavar="N|%"),
+    option("--max-failures", "When more failed than that, begin no further router.", metavar="N|%"),
+    option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
+    option("--stop-at", "Begin no router after this: HH:MM by this machine's clock, or ISO 8601.", metavar="TIME"),
+    option("--resume", "Go on with this run: doubtful routers first, proven ones not.", metavar="RUN"),
+)
+"""In which order, and when to stop."""
 
+trustpoint = together(
+    file("--anchor", "The root to trust [default: IdenTrust Commercial Root CA 1, bundled].", metavar="FILE.pem"),
+    option("--trustpoint", "The trustpoint it goes to.", default="Trustpool", metavar="NAME"),
+)
+"""The certificate that is wanted, and under which trustpoint."""
 
-def trustpoint(function: F) -> F:
-    """The certificate that is wanted, and under which trustpoint."""
-    return together(
-        click.option(
-            "--anchor",
-            type=_FILE,
-            metavar="FILE.pem",
-            help="The root to trust [default: IdenTrust Commercial Root CA 1, bundled].",
-        ),
-        click.option(
-            "--trustpoint", default="Trustpool", show_default=True, metavar="NAME", help="The trustpoint it goes to."
-        ),
-    )(function)
+intent = together(
+    choice(
+        "--method",
+        "The method; auto takes the first that the device allows, in this order.",
+        *(method.value for method in Method),
+        default="auto",
+    ),
+    file("--bundle", "Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while."),
+    option("--bundle-url", "Let the router fetch the bundle from here.", metavar="URL"),
+    choice("--then", "Import the bundle as well after a method that a reload undoes.", "trustpool"),
+    flag("--clean", "Let the import drop all that was imported before."),
+    choice(
+        "--storage",
+        "Where a file that the router shall read is put for that while.",
+        *("harddisk:", "disk0:"),
+        default="harddisk:",
+    ),
+    file(
+        "--register-token-file",
+        "Register an unregistered device with the token on the first line of FILE, once the root is proven.",
+    ),
+    option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
+    option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
+    flag("--replace", "Replace another enrollment of the trustpoint."),
+    flag("--discard-foreign", "Discard uncommitted changes of somebody else."),
+    flag("--no-renew", "Do not renew the licence authorization afterwards."),
+    option("--contact-wait", "Seconds to wait for contact with the licensing server.", type=FROM_ZERO, default=60.0),
+)
+"""How the certificate gets in, and what may be changed for it."""
 
+caution = together(
+    choice(
+        "--commit",
+        "A confirmed one is taken back by the router unless a second session confirms it; auto: if offered.",
+        *("auto", "confirmed", "plain"),
+        default="auto",
+    ),
+    option(
+        "--confirm-timeout",
+        "Seconds after which the router takes an unconfirmed commit back.",
+        type=click.IntRange(1),
+        default=120,
+    ),
+    option("--lock-wait", "Seconds to wait for locks that others hold.", type=FROM_ZERO, default=60.0),
+    flag("--kill-lock-holder", "End the session that holds a lock for longer than that."),
+    option(
+        "--rollback-on-failure/--keep rollback",
+        "Restore the trustpoint where no certificate could be proven, or keep what was committed.",
+        default=True,
+    ),
+)
+"""How carefully the router is changed."""
 
-def intent(function: F) -> F:
-    """How the certificate gets in, and what may be changed for it."""
-    return together(
-        click.option(
-            "--method",
-            type=click.Choice(_METHODS),
-            default="auto",
-            show_default=True,
-            help="The method; auto takes the first that the device allows, in this order.",
-        ),
-        click.option(
-            "--bundle",
-            type=_FILE,
-            metavar="FILE",
-            help="Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while.",
-        ),
-        click.option("--bundle-url", metavar="URL", help="Let the router fetch the bundle from here."),
-        click.option(
-            "--then",
-            "then",
-            type=click.Choice(("trustpool",)),
-            help="Import the bundle as well after a method that a reload undoes.",
-        ),
-        click.option("--clean", is_flag=True, help="Let the import drop all that was imported before."),
-        click.option(
-            "--storage",
-            type=click.Choice(("harddisk:", "disk0:")),
-            default="harddisk:",
-            show_default=True,
-            help="Where a file that the router shall read is put for that while.",
-        ),
-        click.option(
-            "--register-token-file",
-            type=_FILE,
-            metavar="FILE",
-            help="Register an unregistered device with the token on the first line of FILE, once the root is proven.",
-        ),
-        click.option("--register-token-env", metavar="NAME", help="The same, from this environment variable."),
-        click.option("--enrollment-url", metavar="URL", help="Let the router fetch the certificate from here."),
-        click.option("--replace", is_flag=True, help="Replace another enrollment of the trustpoint."),
-        click.option("--discard-foreign", is_flag=True, help="Discard uncommitted changes of somebody else."),
-        click.option("--no-renew", is_flag=True, help="Do not renew the licence authorization afterwards."),
-        click.option(
-            "--contact-wait",
-            type=click.FloatRange(min=0),
-            default=60.0,
-            show_default=True,
-            help="Seconds to wait for contact with the licensing server.",
-        ),
-    )(function)
-
-
-def caution(function: F) -> F:
-    """How carefully the router is changed."""
-    return together(
-        click.option(
-            "--commit",
-            type=click.Choice(("auto", "confirmed", "plain")),
-            default="auto",
-            show_default=True,
-            help="A confirmed one is taken back by the router unless a second session confirms it; auto: if offered.",
-        ),
-        click.option(
-            "--confirm-timeout",
-            type=click.IntRange(1),
-            default=120,
-            show_default=True,
-            help="Seconds after which the router takes an unconfirmed commit back.",
-        ),
-        click.option(
-            "--lock-wait",
-            type=click.FloatRange(min=0),
-            default=60.0,
-            show_default=True,
-            help="Seconds to wait for locks that others hold.",
-        ),
-        click.option(
-            "--kill-lock-holder", is_flag=True, help="End the session that holds a lock for longer than that."
-        ),
-        click.option(
-            "--rollback-on-failure/--keep",
-            "rollback",
-            default=True,
-            show_default=True,
-            help="Restore the trustpoint where no certificate could be proven, or keep what was committed.",
-        ),
-    )(function)
+_output = together(
+    choice(
+        "--format form", "What stdout gets; progress and logs go to stderr.", "table", "json", "jsonl", default="table"
+    ),
+    option("-v --verbose", "Log what is done; twice: all details.", count=True),
+    flag("--log-json", "Log as JSON, one object per line."),
+    click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
+)
 
 
 def output(function: F) -> F:
-    """The format of stdout, and what is said on stderr."""
-    return together(
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(("table", "json", "jsonl")),
-            default="table",
-            show_default=True,
-            help="What stdout gets; progress and logs go to stderr.",
-        ),
-        click.option("-v", "--verbose", count=True, help="Log what is done; twice: all details."),
-        click.option("--log-json", is_flag=True, help="Log as JSON, one object per line."),
-        click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
-    )(function)
+    """The format of stdout, and what is said on stderr; the command begins with logging as these say."""
 
+    @wraps(function)
+    def logged(*, verbose: int, log_json: bool, **given: Any) -> Any:
+        from agent.cli.view.streams import start_logging
 
-def start(options: Options) -> None:
-    """What every command does first: logging as the options say."""
-    from agent.cli.view.streams import start_logging
+        start_logging(verbose, as_json=log_json)
+        return function(**given)
 
-    start_logging(options["verbose"], as_json=options["log_json"])
+    return _output(cast("F", logged))

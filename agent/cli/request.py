@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import click
+from click.core import ParameterSource as Source
 
 from agent.cli import settings
-from agent.cli.options import Options, one_or_many
+from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
@@ -30,7 +31,7 @@ from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "verbose", "log_json", "resume", "yes", "report", "journal", "ask_password")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password")
 
 
 @dataclass(frozen=True)
@@ -80,14 +81,8 @@ class RunRequest:
 
     def settings(self) -> dict[str, Any]:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
-        context = click.get_current_context()
-
-        def said(name: str) -> bool:
-            return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-
-        return {
-            name: _plain(value) for name, value in self.given.items() if name not in _SETTINGS_OF_NOW and said(name)
-        }
+        wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
+        return {name: _plain(self.given[name]) for name in wanted}
 
 
 def _plain(value: object) -> object:
@@ -98,12 +93,10 @@ def _plain(value: object) -> object:
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     """The options *kept* of the run that goes on, with those that were given anew in their place."""
-    context = click.get_current_context()
     merged = dict(given)
-    paths = {param.name for param in context.command.params if isinstance(param.type, click.Path)}
+    paths = {one.name for one in click.get_current_context().command.params if isinstance(one.type, click.Path)}
     for name, value in kept.items():
-        anew = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if name in merged and not anew:
+        if name in merged and source(name) is not Source.COMMANDLINE:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
@@ -173,13 +166,8 @@ def _rollout(given: Options) -> Rollout:
     for name in ("canary", "batch"):
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
-    return Rollout(
-        canary=shares.get("canary"),
-        batch=shares.get("batch"),
-        max_failures=shares.get("max_failures"),
-        pause=given.get("pause") or 0.0,
-        stop_at=stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None,
-    )
+    until = stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None
+    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=until)
 
 
 def stop_at(text: str, now: datetime) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import getpass
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,8 +15,9 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource as Source
 
-from agent.cli.options import Options
+from agent.cli.options import Options, source
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.model.address import Endpoint
@@ -55,8 +57,7 @@ def _once(name: str, said: T | None, given: Options) -> T:
     value: T = given[name]
     if said is None:
         return value
-    default = click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.DEFAULT
-    if not default and said != value:
+    if source(name) is not Source.DEFAULT and said != value:
         raise InputError(f"the {name} in HOST is another than that of --{name}", hint="say it once")
     return said
 
@@ -72,27 +73,26 @@ def reach(given: Options) -> Reach:
     if config is not None and here:
         read_start(config, 1, hint="name an OpenSSH client configuration with --ssh-config")
     if jump:
-        jump_host(jump, keys, config)
+        jump_host(jump, keys, config if here else Path(os.devnull))
     password, passphrase = _password(given), _reference(given["key_passphrase_env"], None)
     for secret in filter(None, (password, passphrase)):
         if here:
             secret.resolve()
     return Reach(
-        port=given["port"],
-        ssh_port=given["ssh_port"],
         username=given["username"] or None,
         password=password,
         key_file=key,
         key_passphrase=passphrase,
         host_keys=keys,
-        jump=jump,
-        ssh_config=config,
-        timeout=given["timeout"],
-        open_timeout=given["open_timeout"],
-        connect_wait=given["connect_wait"],
         ssh=not given["no_ssh"],
-        strict_models=given["strict_models"],
+        **_same(given, "port", "ssh_port", "jump", "ssh_config"),
+        **_same(given, "timeout", "open_timeout", "connect_wait", "strict_models"),
     )
+
+
+def _same(given: Options, *names: str) -> Options:
+    """Those that are meant as they are given."""
+    return {name: given[name] for name in names}
 
 
 def _reference(name: str | None, file: Path | None) -> Reference | None:
@@ -201,19 +201,14 @@ def intent(given: Options) -> Intent:
     bundle: Path | None = given["bundle"]
     return Intent(
         anchor=anchor(given),
-        trustpoint=given["trustpoint"],
         method=Method(given["method"]),
-        enrollment_url=given["enrollment_url"],
-        replace=given["replace"],
-        discard_foreign=given["discard_foreign"],
         renew=not given["no_renew"],
-        contact_wait=given["contact_wait"],
         bundle=Bundle.from_file(bundle) if bundle is not None else None,
-        bundle_url=given["bundle_url"],
-        clean=given["clean"],
         then_trustpool=given["then"] == "trustpool",
         storage=Storage(given["storage"]),
         caution=_caution(given),
+        **_same(given, "trustpoint", "enrollment_url", "bundle_url"),
+        **_same(given, "replace", "discard_foreign", "contact_wait", "clean"),
     )
 
 
@@ -221,13 +216,8 @@ def _caution(given: Options) -> Caution:
     """How carefully; the default where a command changes nothing and has no such options."""
     if "lock_wait" not in given:
         return Caution()
-    return Caution(
-        commit=CommitMode(given["commit"]),
-        confirm_timeout=given["confirm_timeout"],
-        lock_wait=given["lock_wait"],
-        kill_lock_holder=given["kill_lock_holder"],
-        rollback=given["rollback"],
-    )
+    same = _same(given, "confirm_timeout", "lock_wait", "kill_lock_holder", "rollback")
+    return Caution(commit=CommitMode(given["commit"]), **same)
 
 
 def token(given: Options) -> Reference | None:

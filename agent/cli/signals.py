@@ -47,7 +47,6 @@ class Stop:
         self._read, self._write = os.pipe()
 
     def set(self) -> None:
-        """It came."""
         os.write(self._write, b"x")
 
     def __call__(self, seconds: float) -> bool:
@@ -55,7 +54,6 @@ class Stop:
         return bool(select.select([self._read], [], [], seconds)[0])
 
     def close(self) -> None:
-        """Give the pipe back."""
         os.close(self._read)
         os.close(self._write)
 

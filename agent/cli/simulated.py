@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -100,11 +99,7 @@ def _asked() -> Iterator[queue.SimpleQueue[int]]:
     """Every SIGUSR1 that comes while the block lasts."""
     # Its put may be called by a signal handler that interrupts its own get.
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def ask(number: int, _: FrameType | None) -> None:
-        asked.put(number)
-
-    before = signal.signal(signal.SIGUSR1, ask)
+    before = signal.signal(signal.SIGUSR1, lambda number, _: asked.put(number))
     try:
         yield asked
     finally:
@@ -162,26 +157,30 @@ def _host(member: Member, device: Device) -> object:
 
 
 def _explain(fleet: Sequence[Member], folder: Path, simulator: Simulator, counters: Path | None) -> None:
-    """What there is and how to reach it, on stdout; flushed, since a script may wait for it."""
     about = {kind.name: kind.about for kind in kinds()}
-    afar, no_ssh = fleet[0].persona.round_trip * 1000, not any(one.persona.ssh for one in fleet)
-    reach = f"-i {folder} --known-hosts {folder / 'known_hosts'}" + (" --no-ssh" if no_ssh else "")
-    for line in (
-        f"simulated IOS XR, no routers: {len(fleet)} devices on 127.0.0.1" + (f", {afar:g} ms away" if afar else ""),
-        *(
-            f"{number:7} {kind:12} {about.get(kind, f'of release {fleet[0].persona.release}')}"
-            for kind, number in Counter(one.kind for one in fleet).most_common()
-        ),
-        f"inventory {folder / 'hosts.yaml'}, host keys {folder / 'known_hosts'}, password file {folder / 'password'}",
-        f"user {simulator.username}, password {simulator.password}: a public constant of the simulator",
-        *([f"what was written to each: {counters}, at the end and on SIGUSR1"] if counters else []),
-        "",
-        f"export {VARIABLE}={simulator.password}",
-        f"xr-agent assess {reach}",
-        f"xr-agent push {reach} --yes",
-        "",
-        "Ctrl-C ends it.",
-    ):
+    release, afar = fleet[0].persona.release, fleet[0].persona.round_trip * 1000
+    away = f", {afar:g} ms away" if afar else ""
+    hosts, known_hosts, password = (folder / name for name in ("hosts.yaml", "known_hosts", "password"))
+    no_ssh = not any(one.persona.ssh for one in fleet)
+    reach = f"-i {folder} --known-hosts {known_hosts}" + (" --no-ssh" if no_ssh else "")
+    sorts = Counter(one.kind for one in fleet).most_common()
+    explain(
+        simulator,
+        [
+            f"simulated IOS XR, no routers: {len(fleet)} devices on 127.0.0.1{away}",
+            *(f"{number:7} {kind:12} {about.get(kind, f'of release {release}')}" for kind, number in sorts),
+            f"inventory {hosts}, host keys {known_hosts}, password file {password}",
+        ],
+        [f"what was written to each: {counters}, at the end and on SIGUSR1"] if counters else [],
+        [f"xr-agent assess {reach}", f"xr-agent push {reach} --yes"],
+    )
+
+
+def explain(simulator: Simulator, what: Sequence[str], more: Sequence[str], commands: Sequence[str]) -> None:
+    """What there is and how to reach it, on stdout; flushed, since a script may wait for it."""
+    login = f"user {simulator.username}, password {simulator.password}: a public constant of the simulator"
+    export = f"export {VARIABLE}={simulator.password}"
+    for line in (*what, login, *more, "", export, *commands, "", "Ctrl-C ends it."):
         click.echo(line)
 
 

@@ -15,7 +15,7 @@ from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
 from agent.cli.view.output import Objects
-from agent.cli.view.render import cell, sample_line, sample_text
+from agent.cli.view.render import cell, sample_line, sample_text, some
 from agent.cli.view.streams import console, errors, say_failure
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.metrics import Metrics
@@ -32,12 +32,8 @@ from agent.model.outcome import Event, Status
 from agent.netconf.retry import Policy
 from agent.remedy.poll import Until
 
-_NAMED = 5
-"""How many routers an error names."""
-
 
 def run(form: str, given: Options) -> None:
-    """The whole watch; exits with its code."""
     if given["processes"] or given["scheduler"]:
         raise InputError("a poll runs in one process", hint="leave --processes and --scheduler out")
     interval = given["interval"] or (60.0 if given["host"] else 300.0)
@@ -151,7 +147,6 @@ class _Sink:
         log.ended(Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time), self._anchor)
 
     def end(self) -> None:
-        """Nothing more comes."""
         if self._objects is not None:
             self._objects.end()
 
@@ -187,9 +182,8 @@ def _judge(request: RunRequest, last: dict[str, Look]) -> None:
         if request.one:
             say_failure(f"{what}{within}", device=left[0], hint="read its state with show")
         else:
-            named = ", ".join(left[:_NAMED]) + (", …" if len(left) > _NAMED else "")
-            hint = "xr-agent history last"
-            say_failure(f"{len(left)} of {len(names)} routers are {what}{within}: {named}", hint=hint)
+            said = f"{len(left)} of {len(names)} routers are {what}{within}: {some(left)}"
+            say_failure(said, hint="xr-agent history last")
     click.get_current_context().exit(1 if left else 0)
 
 

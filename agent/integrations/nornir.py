@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,7 +32,7 @@ from agent.model.context import bound
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, InputError, SessionLost
 from agent.model.masking.text import neutralise
-from agent.model.outcome import Event, Outcome
+from agent.model.outcome import Event
 from agent.model.outcome import Result as PushResult
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent, Skip, Verdict, VerdictKind
@@ -75,17 +74,14 @@ def assess(
     """
     notice = notice or bundled()
     try:
-        with _reached(task, ssh) as host:
-            state = observe(
-                host.session, trustpoint, policy=policy, ssh=host.ssh, full=True, signatures=notice.signatures
-            )
+        with _reached(task, ssh) as (_, session, cli):
+            state = observe(session, trustpoint, policy=policy, ssh=cli, full=True, signatures=notice.signatures)
     except AgentError as error:
         unread = Verdict(task.host.name, VerdictKind.UNKNOWN, tuple(filter(None, (error.message, error.hint))))
-        return Result(task.host, objects.plain(objects.assess_object(unread)), failed=True)
+        return _result(task, objects.assess_object(unread), failed=True)
     verdict = judge.assess(state, anchor or notice.root, now or datetime.now(UTC), notice=notice)
     bad = verdict.kind in (VerdictKind.AFFECTED, VerdictKind.UNKNOWN)
-    made = objects.plain(objects.assess_object(verdict))
-    return Result(task.host, made, severity_level=logging.WARNING if bad else logging.INFO)
+    return _result(task, objects.assess_object(verdict), look=bad)
 
 
 def push(
@@ -110,21 +106,14 @@ def push(
     if task.is_dry_run(dry_run):
         return _planned(task, intent, policy, ssh)
     try:
-        with ExitStack() as stack, _reached(task, ssh) as host:
-            again = None if connect is None else partial(connect, host.device)
-            lease = leased(stack, host.device, policy or Policy(), on_event or (lambda _: None))
-            outcome = remediate(
-                host.session, intent, policy=policy, connect=again, ssh=host.ssh, log=lease, on_event=on_event
-            )
+        with ExitStack() as stack, _reached(task, ssh) as (device, session, cli):
+            again = None if connect is None else partial(connect, device)
+            lease = leased(stack, device, policy or Policy(), on_event or (lambda _: None))
+            outcome = remediate(session, intent, policy=policy, connect=again, ssh=cli, log=lease, on_event=on_event)
     except AgentError as error:
         outcome = failed(task.host.name, error)
-    return Result(
-        task.host,
-        objects.plain(objects.push_object(outcome)),
-        changed=outcome.changed,
-        failed=not outcome.well,
-        severity_level=_severity(outcome),
-    )
+    made, skipped = objects.push_object(outcome), outcome.result is PushResult.SKIPPED
+    return _result(task, made, changed=outcome.changed, failed=not outcome.well, look=skipped)
 
 
 def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = Ssh) -> Result:
@@ -135,57 +124,43 @@ def licensing(task: Task, *, policy: Policy | None = None, ssh: Shell | None = S
     reading: Reading[Licensing] = Reading(missing="the device could not be read")
     problem: AgentError | None = None
     try:
-        with _reached(task, ssh) as host:
+        with _reached(task, ssh) as (_, session, cli):
             policy = policy or Policy()
-            reading = completed(read_licensing(host.session, policy, host.ssh), policy)
+            reading = completed(read_licensing(session, policy, cli), policy)
     except AgentError as error:
         problem = error
-    made = {
-        "device": task.host.name,
-        **objects.plain(objects.licensing_object(reading)),
-        "error": objects.plain(objects.failure(problem)),
-    }
-    return Result(task.host, made, failed=not reading.answered)
+    shown = objects.plain(objects.licensing_object(reading))
+    made = {"device": task.host.name, **shown, "error": objects.failure(problem)}
+    return _result(task, made, failed=not reading.answered)
 
 
 def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | None) -> Result:
     try:
-        with _reached(task, ssh) as host:
-            state = observe(host.session, intent.trustpoint, policy=policy, ssh=host.ssh, trustpool=intent.has_bundle)
+        with _reached(task, ssh) as (device, session, cli):
+            state = observe(session, intent.trustpoint, policy=policy, ssh=cli, trustpool=intent.has_bundle)
     except AgentError as error:
         unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
-        return Result(task.host, objects.plain(unread), failed=True)
+        return _result(task, unread, failed=True)
     made = plan(intent, state)
-    return Result(
-        task.host,
-        objects.plain(objects.plan_object(made, intent.anchor, address=host.device.address)),
-        diff="\n".join(neutralise(line) for line in made.diff()),
-        failed=isinstance(made, Skip),
-        severity_level=logging.WARNING if isinstance(made, Skip) else logging.INFO,
-    )
+    skipped = isinstance(made, Skip)
+    answer = objects.plan_object(made, intent.anchor, address=device.address)
+    diff = "\n".join(neutralise(line) for line in made.diff())
+    return _result(task, answer, diff=diff, failed=skipped, look=skipped)
 
 
-def _severity(outcome: Outcome) -> int:
-    """Nornir's own (INFO, ERROR where it failed), but a warning for a router that nothing was done to."""
-    return logging.WARNING if outcome.result is PushResult.SKIPPED else logging.INFO
-
-
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """The host's session, borrowed; the host as connections of our own need it; and its CLI, None where ruled out."""
-
-    session: Session
-    device: Device
-    ssh: Ssh | None
+def _result(task: Task, answer: object, *, look: bool = False, **more: Any) -> Result:
+    """*answer* as JSON has it; a warning where somebody has to *look* at it."""
+    severity = logging.WARNING if look else logging.INFO
+    return Result(task.host, objects.plain(answer), severity_level=severity, **more)
 
 
 @contextmanager
-def _reached(task: Task, ssh: Shell | None) -> Iterator[_Reached]:
-    """The host as it is reached; the CLI ends with the block, the session does not."""
+def _reached(task: Task, ssh: Shell | None) -> Iterator[tuple[Device, Session, Ssh | None]]:
+    """The host as connections of our own need it; its session, borrowed; and its CLI, which ends with the block."""
     with bound(device=task.host.name), ExitStack() as stack:
         device = _router(task)
         session = borrow(lambda: _manager(task), device)
-        yield _Reached(session, device, None if ssh is None else stack.enter_context(ssh(device)))
+        yield device, session, (None if ssh is None else stack.enter_context(ssh(device)))
 
 
 def _manager(task: Task) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import shlex
@@ -27,6 +26,7 @@ from agent.model.errors import (
 )
 from agent.model.masking.text import neutralise
 from agent.ssh.channel import Channel
+from agent.ssh.localuser import STAND_IN
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
 from agent.ssh.negotiation import nothing_in_common, offered, signatures
@@ -210,10 +210,11 @@ class _Opening:
             undo.callback(outer.close)
             return {"tunnel": outer.ssh}
         if options.proxy_command:
-            # As ssh(1) does: the user's shell, replaced by the command. asyncssh takes its stderr for SSH's own bytes.
-            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))  # noqa: SIM115 - undo does
+            # By the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
+            # asyncssh takes stderr for SSH's own bytes, and its end for that of the connection: 9 holds it open.
+            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))  # noqa: SIM115 - undo closes it
             shell = os.environ.get("SHELL") or "/bin/sh"
-            command = f"exec 2>{shlex.quote(self._stderr.name)}; exec {options.proxy_command}"
+            command = f"exec 9>&2 2>{shlex.quote(self._stderr.name)}; {options.proxy_command}"
             return {"proxy_command": [shell, "-c", command]}
         return {"sock": self._socket()}
 
@@ -260,7 +261,7 @@ class _Opening:
             gss_host=None,
             host_based_auth=False,
             preferred_auth=METHODS,
-            signature_algs=signatures(self._device),
+            signature_algs=signatures(self._settings),
             compression_algs=["none"],
             connect_timeout=None,
             login_timeout=0,
@@ -274,7 +275,7 @@ class _Opening:
         done = threading.Event()
         sock = way.get("sock")
         try:
-            with _somebody(self._settings.username):
+            with STAND_IN.here():
                 return self._loop.run(self._connect(way, done), self._waited, done)
         except TimeoutError as error:
             raise self._late() from error
@@ -396,22 +397,3 @@ class _Opening:
 def _said(error: Exception) -> str:
     text = error.reason if isinstance(error, asyncssh.DisconnectError | asyncssh.ChannelOpenError) else str(error)
     return text or type(error).__name__
-
-
-_naming = threading.Lock()
-
-
-@contextmanager
-def _somebody(username: str) -> Iterator[None]:
-    """asyncssh asks for the name of the user here, which a process without a passwd entry has not: any will do."""
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):
-        with _naming:
-            os.environ["LOGNAME"] = username
-            try:
-                yield
-            finally:
-                del os.environ["LOGNAME"]
-    else:
-        yield

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model.device import Device
 from agent.model.errors import InputError, SSHNegotiationError
+from agent.ssh.localuser import STAND_IN
 from agent.ssh.peer import Service
 
 if TYPE_CHECKING:
@@ -83,7 +84,14 @@ MAC = Kind(
 )
 KINDS = (KEX, HOST_KEY, CIPHER, MAC)
 _CERTIFIED = "-cert-v01@openssh.com"
-_SIGNATURES = (*HOST_KEY.modern, "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
+_SIGNATURE = Kind(
+    "signature",
+    "PubkeyAcceptedAlgorithms",
+    "signature_algs",
+    (*HOST_KEY.modern, "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"),
+    HOST_KEY.legacy,
+    "",
+)
 
 _KEXINIT = 20
 _COOKIE = 16
@@ -105,9 +113,9 @@ def offered(settings: Settings) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def signatures(device: Device) -> tuple[str, ...]:
-    """By what algorithms a user's key may sign."""
-    return (*_SIGNATURES, *HOST_KEY.legacy) if device.legacy_ssh else _SIGNATURES
+def signatures(settings: Settings) -> tuple[str, ...]:
+    """By what algorithms a user's key may sign; errors as of :func:`offered`."""
+    return _chosen(_SIGNATURE, settings.signatures, settings.device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +233,8 @@ def _known(kind: Kind, name: str) -> bool:
 
     make: Callable[..., Any] = asyncssh.SSHClientConnectionOptions
     try:
-        make(config=None, client_keys=None, username="-", **{kind.argument: [name]})
+        with STAND_IN.here():
+            make(config=None, client_keys=None, username="-", **{kind.argument: [name]})
     except ValueError:
         return False
     return True

@@ -97,7 +97,7 @@ def test_an_endless_device_is_refused(reader: str) -> None:
     assert refused(run(reader, "/dev/zero"))
 
 
-@pytest.mark.parametrize("reader, limit", [("known hosts", "64 MiB"), ("ssh config", "1 MiB"), ("anchor", "64 KiB")])
+@pytest.mark.parametrize("reader, limit", [("known hosts", "64 MiB"), ("ssh config", "16 MiB"), ("anchor", "64 KiB")])
 def test_what_is_too_large_is_refused_when_its_bound_is_reached(tmp_path: Path, reader: str, limit: str) -> None:
     large = tmp_path / "large"
     with large.open("wb") as file:

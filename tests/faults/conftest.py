@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from agent.ssh.loop import event_loop
 from tests.faults.matrix import STEPS
 
 _MARKS = {"passed": "+", "failed": "X", "error": "X", "skipped": "s"}
+
+
+@pytest.fixture(autouse=True)
+def loop_of_the_process() -> None:
+    """The event loop stays until the process ends, with its thread and files: they are nothing that a push leaves."""
+    event_loop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -43,7 +43,8 @@ from agent.remedy.notices.folder import read as read_notice
 from agent.remedy.plan import plan
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
-from agent.ssh.settings.hostkeys import KnownHosts
+from agent.ssh.settings.knownhosts import KnownHosts, Recorded
+from agent.ssh.settings.syntax import configuration
 from agent.xr import callhome, httpclient, licensing, software, syslog, trustpoint, trustpool
 from agent.xr import destination as transport
 from agent.xr.cli import console, dialog, show
@@ -332,12 +333,14 @@ def logs(data: bytes) -> None:
 
 def files(data: bytes) -> None:
     """Small files that the user names."""
-    KnownHosts(data.decode("utf-8", "replace").splitlines()).of("router")
+    KnownHosts(data.decode("utf-8", "replace").splitlines()).of("router", HERE, Recorded())
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
         with suppress(AgentError):
             Secret.from_file(Path(file.name))
+        with suppress(AgentError):
+            configuration(Path(file.name))  # read, not applied: Match exec runs what it says
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / FILE).write_bytes(data)
         (Path(folder) / ROOT).write_text(TrustAnchor.bundled().pem)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,12 @@ import pytest
 import agent
 from agent.model.device import Device as Target
 from agent.simulator import Device, Fault, FaultKind
+from agent.ssh import negotiation
 from agent.ssh.peer import Service, not_forwarded
 from agent.ssh.settings.config import jump_host as parsed
 from tests.netconf.test_connect import speaking
-from tests.support import Lab
+from tests.support import Lab, read
+from tests.threads import at_once
 
 
 def closed_port() -> int:
@@ -129,6 +134,56 @@ def test_a_proxy_command_that_cannot_be_run_is_an_error_by_its_name(lab: Lab, tm
     config.write_text("Host *\n  ProxyCommand /no/such/command %h %p\n")
     with pytest.raises(agent.ConnectError, match="ProxyCommand"):
         lab.connect(lab.add(), ssh_config=config)
+
+
+RELAY = """
+import os, socket, sys, threading
+peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def up():
+    while data := os.read(0, 65536):
+        peer.sendall(data)
+    peer.shutdown(socket.SHUT_WR)
+threading.Thread(target=up, daemon=True).start()
+print("relay of", sys.argv[3], file=sys.stderr, flush=True)
+while data := peer.recv(65536):
+    os.write(1, data)
+"""
+
+
+@pytest.mark.parametrize("form", ["{relay}", "exec {relay}", "{relay} 2>/dev/null # quiet", "{relay} && true"])
+def test_a_proxy_command_is_run_by_a_shell_with_what_it_is_for(lab: Lab, tmp_path: Path, form: str) -> None:
+    (tmp_path / "relay").write_text(RELAY)
+    device = lab.add()
+    config = tmp_path / "ssh_config"
+    relay = f"{sys.executable} {tmp_path}/relay %h %p %r"
+    config.write_text(f"Host *\n  Port 1\n  ProxyCommand {form.format(relay=relay)}\n")
+    with lab.connect(device, ssh_config=config) as session:
+        assert read(session)
+    with lab.ssh(device, ssh_config=config) as ssh:
+        assert ssh.console().show("show version")
+
+
+def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: object) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    negotiation._known.cache_clear()  # asked of asyncssh again, as in a new process
+    device = lab.add()
+    before = dict(os.environ)
+
+    def connected(_: int) -> str:
+        with lab.connect(device) as session:
+            return read(session)
+
+    assert len(set(at_once(connected, 8))) == 1
+    assert dict(os.environ) == before
+    with pytest.raises(agent.InputError, match="no user name"):
+        lab.connect(device, username=None)
 
 
 def test_a_router_whose_cli_limits_sessions_keeps_its_own_advice(lab: Lab) -> None:

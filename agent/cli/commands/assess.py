@@ -13,19 +13,16 @@ from agent.cli import options
 @click.command("assess")
 @options.targets
 @options.trustpoint
-@click.option(
-    "--notice",
-    "notices",
-    type=click.Path(path_type=Path),
+@options.file(
+    "--notice notices",
+    "Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
     metavar="FOLDER",
     multiple=True,
-    help="Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
 )
-@click.option(
+@options.file(
     "--syslog",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE",
-    help="In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
+    "In place of HOST: list the hosts that lost the server by a collector's text, also packed; - for stdin.",
+    allow_dash=True,
 )
 @options.output
 def command(form: str, syslog: Path | None, **given: Any) -> None:
@@ -33,7 +30,6 @@ def command(form: str, syslog: Path | None, **given: Any) -> None:
 
     Exit code 1 for affected and unknown, and where --syslog finds a host that lost the server.
     """
-    options.start(given)
     if syslog is not None:
         _without_host(syslog, form, given)
         return
@@ -55,7 +51,7 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     options.no_router(given, "--syslog")
     findings, failure = affected_hosts(path, signatures_of(settings.notices(given)))
     found = list(findings.hosts.values())
-    emit_all(form, lambda: map(objects.syslog_object, found), lambda: (render.syslog_view(found),))
+    emit_all(form, found, objects.syslog_object, lambda found: (render.syslog_view(found),))
     errors().print(summary(findings), soft_wrap=True)
     if failure is not None:
         raise failure

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from agent.cli import options
@@ -11,12 +9,11 @@ from agent.cli import options
 
 @click.command("demo")
 @options.output
-def command(form: str, **given: Any) -> None:
+def command(form: str) -> None:
     """Show, assess, plan, push and poll on simulated routers of several releases.
 
     Nothing but this machine's loopback is touched. Exit code 0 when every router ended as it should.
     """
-    options.start(given)
     from agent.cli.demonstration import run
 
     click.get_current_context().exit(0 if run(form) else 1)

@@ -22,7 +22,7 @@ def check(folder: Path) -> None:
     """
     from datetime import UTC, datetime
 
-    from agent.cli.view.noticeview import notice_view
+    from agent.cli.view.render import notice_view
     from agent.cli.view.streams import console
     from agent.remedy.notices.folder import read
 

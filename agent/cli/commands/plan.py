@@ -19,7 +19,6 @@ def command(form: str, **given: Any) -> None:
 
     Exit code 0 with and without steps, 1 where there is no method to offer.
     """
-    options.start(given)
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind
 

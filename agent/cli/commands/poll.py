@@ -12,25 +12,13 @@ from agent.cli import options
 @click.command("poll")
 @options.watched
 @options.trustpoint
-@click.option(
-    "--interval", type=options.SECONDS, help="Seconds between samples of one router [default: 60; 300 of an inventory]."
+@options.option(
+    "--interval", "Seconds between samples of one router [default: 60; 300 of an inventory].", type=options.SECONDS
 )
-@click.option(
-    "--until",
-    type=click.Choice(("authorized", "contacted", "forever")),
-    default="forever",
-    show_default=True,
-    help="What ends the watch.",
-)
-@click.option(
-    "--timeout", "longest", type=options.SECONDS, metavar="SECONDS", help="Give up after this [default: never]."
-)
-@click.option("--metrics", metavar="[HOST]:PORT", help="Serve what was said last to Prometheus, on /metrics.")
-@click.option(
-    "--keep-sessions",
-    is_flag=True,
-    help="Keep a session to each router of an inventory, as to HOST; else one for each look.",
-)
+@options.choice("--until", "What ends the watch.", "authorized", "contacted", "forever", default="forever")
+@options.option("--timeout longest", "Give up after this [default: never].", type=options.SECONDS, metavar="SECONDS")
+@options.option("--metrics", "Serve what was said last to Prometheus, on /metrics.", metavar="[HOST]:PORT")
+@options.flag("--keep-sessions", "Keep a session to each router of an inventory, as to HOST; else one for each look.")
 @options.output
 def command(form: str, **given: Any) -> None:
     """Watch the licensing state of HOST, or of all of an inventory, reconnecting as needed.
@@ -39,7 +27,6 @@ def command(form: str, **given: Any) -> None:
     it is taken, json one array; the table of an inventory has the first of each router, then only what is new. Exit
     code 1 where --timeout came before --until, or a router could not be read at last.
     """
-    options.start(given)
     from agent.cli.watching import run
 
     run(form, given)

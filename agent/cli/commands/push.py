@@ -16,8 +16,8 @@ from agent.cli import options
 @options.trustpoint
 @options.intent
 @options.caution
-@click.option("--dry-run", is_flag=True, help="Print the plan, as the command plan does, and change nothing.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@options.flag("--dry-run", "Print the plan, as the command plan does, and change nothing.")
+@options.flag("--yes -y", "Do not ask.")
 @options.output
 def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     """Install the root on HOST, or on all of an inventory, and prove it.
@@ -28,7 +28,6 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     inventory the number of routers: plan -i FILE shows what is done to each. Where the models do not
     carry the cure, the CLI over SSH does the rest, with the same checks.
     """
-    options.start(given)
     if given["resume"] is None:
         options.one_or_many(given)
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):

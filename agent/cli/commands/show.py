@@ -16,13 +16,12 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
 
 @click.command("show")
 @options.target
-@click.option("--trustpoint", default="Trustpool", show_default=True, metavar="NAME", help="The trustpoint to show.")
+@options.option("--trustpoint", "The trustpoint to show.", default="Trustpool", metavar="NAME")
 @click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
-@click.option("--raw", is_flag=True, help="The device's own data as JSON, with secrets masked, not interpreted.")
+@options.flag("--raw", "The device's own data as JSON, with secrets masked, not interpreted.")
 @options.output
 def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
-    options.start(given)
     from contextlib import ExitStack
     from functools import partial
 

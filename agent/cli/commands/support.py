@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,49 +15,35 @@ if TYPE_CHECKING:
 
 
 @click.command("support")
-@click.option("--release", metavar="R", help="Only this release, e.g. 7.3.2.")
-@click.option("--platform", metavar="P", help="Only this platform, e.g. asr9k-x64.")
-@click.option("--hello", "hello", is_flag=True, help="Read captured <hello> messages from the FILEs, - for stdin.")
-@click.option("--strict-models", is_flag=True, help="Use no model whose revision is not known exactly.")
+@options.option("--release", "Only this release, e.g. 7.3.2.", metavar="R")
+@options.option("--platform", "Only this platform, e.g. asr9k-x64.", metavar="P")
+@options.flag("--hello", "Read captured <hello> messages from the FILEs, - for stdin.")
+@options.flag("--strict-models", "Use no model whose revision is not known exactly.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, allow_dash=True))
 @options.output
 def command(
-    form: str,
-    release: str | None,
-    platform: str | None,
-    hello: bool,
-    strict_models: bool,
-    files: tuple[Path, ...],
-    **given: Any,
+    form: str, release: str | None, platform: str | None, hello: bool, strict_models: bool, files: tuple[Path, ...]
 ) -> None:
     """Say by which model, which methods and with what evidence a device can be given its root.
 
     Without files: every release and platform whose hello was captured. No device is contacted. Exit code 1 where
     something announces nothing, or cannot be read as a hello.
     """
-    options.start(given)
     if bool(files) != hello or (hello and (release or platform)):
         raise click.UsageError("give --hello with FILEs, or --release and --platform", ctx=click.get_current_context())
     from agent.cli.view import render
     from agent.cli.view.output import emit_all
     from agent.fleet.results import objects
-
-    found = list(_captured(files, strict_models) if hello else _known(release, platform, strict_models))
-    emit_all(
-        form,
-        lambda: (objects.support_object(source, allowed) for source, allowed in found),
-        lambda: (render.support_view(found),),
-    )
-    if any(isinstance(allowed, str) or not allowed.methods for _, allowed in found):
-        click.get_current_context().exit(1)
-
-
-def _known(release: str | None, platform: str | None, strict: bool) -> Iterator[tuple[str, Access]]:
-    """One row for each kind of device."""
     from agent.remedy.support import kinds
 
-    for kind in kinds(release, platform, strict=strict):
-        yield ", ".join(kind.devices), kind.access
+    found: list[tuple[str, Access | str]]
+    if hello:
+        found = list(_captured(files, strict_models))
+    else:
+        found = [(", ".join(kind.devices), kind.access) for kind in kinds(release, platform, strict=strict_models)]
+    emit_all(form, found, lambda one: objects.support_object(*one), lambda found: (render.support_view(found),))
+    if any(isinstance(allowed, str) or not allowed.methods for _, allowed in found):
+        click.get_current_context().exit(1)
 
 
 def _captured(files: tuple[Path, ...], strict: bool) -> Iterator[tuple[str, Access | str]]:

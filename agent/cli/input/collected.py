@@ -54,7 +54,8 @@ def affected_hosts(path: Path, signatures: Signatures) -> tuple[Findings, InputE
     if not found.lines:
         raise InputError(f"{path}: there is no line in it", hint="name the file that the collector writes")
     raise InputError(
-        f"{path}: none of {counted(found.lines, 'line')} was understood; the first is: {_shown(found.first_line)}",
+        f"{path}: none of {counted(found.lines, 'line')} was understood; "
+        f"the first is: {without_secrets(found.first_line.strip())}",
         hint="write it with time and host before each message, or as JSON or CSV with named fields",
     )
 
@@ -69,12 +70,8 @@ def _scanned(stream: BinaryIO, path: Path, found: Findings, signatures: Signatur
                 failure = failure or text
                 continue
             counting = _Counting(text)
-            scan(
-                cast("BinaryIO", counting),
-                signatures,
-                found,
-                unknown=UNKNOWN if name == str(path) else f"{UNKNOWN} ({name})",
-            )
+            unknown = UNKNOWN if name == str(path) else f"{UNKNOWN} ({name})"
+            scan(cast("BinaryIO", counting), signatures, found, unknown=unknown)
             if counting.broken is not None:
                 failure = failure or _cut_off(name, counting.read_so_far, counting.broken)
     except DAMAGE as error:
@@ -89,25 +86,17 @@ def _cut_off(name: str, after: int, error: Exception) -> InputError:
     )
 
 
-def _shown(line: str) -> str:
-    return str(without_secrets(line.strip()))
-
-
 def summary(found: Findings) -> str:
     """In a line: how much was read and understood, and what became of the hosts."""
     hosts = found.hosts.values()
     recovered = sum(host.recovered for host in hosts)
-    parts = [
-        f"{found.understood:,} of {counted(found.lines, 'line')} understood",
-        f"{counted(len(hosts) - recovered, 'host')} lost the server",
-    ]
+    said = f"{found.understood:,} of {counted(found.lines, 'line')} understood"
+    said += f" · {counted(len(hosts) - recovered, 'host')} lost the server"
     if recovered:
-        parts.append(f"{counted(recovered, 'host')} recovered")
+        said += f" · {counted(recovered, 'host')} recovered"
     if found.utility:
-        parts.append(
-            f"{counted(found.utility, 'message')} about the Cisco Smart License Utility, no loss of the server"
-        )
-    return " · ".join(parts)
+        said += f" · {counted(found.utility, 'message')} about the Cisco Smart License Utility, no loss of the server"
+    return said
 
 
 def _opened(path: Path) -> BinaryIO:

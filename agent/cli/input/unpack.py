@@ -12,9 +12,15 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, cast
+from functools import partial
+from typing import Any, BinaryIO, cast
 
 from agent.model.errors import InputError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DAMAGE = (
     OSError,
@@ -23,6 +29,7 @@ DAMAGE = (
     NotImplementedError,
     zlib.error,
     lzma.LZMAError,
+    zstd.ZstdError,
     zipfile.BadZipFile,
     tarfile.TarError,
 )
@@ -32,6 +39,12 @@ _HEAD = 512
 _DEEPEST = 4
 _TAR = slice(257, 262)
 _ZIP = b"PK\x03\x04"
+_PACKERS: tuple[tuple[bytes, Callable[[BinaryIO], Any]], ...] = (
+    (b"\x1f\x8b", lambda stream: gzip.GzipFile(fileobj=stream)),
+    (b"BZh", bz2.BZ2File),
+    (b"\xfd7zXZ\0", partial(lzma.LZMAFile, format=lzma.FORMAT_XZ)),
+    (b"\x28\xb5\x2f\xfd", zstd.ZstdFile),
+)
 _MARKS = (  # the longer ones first
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -75,7 +88,7 @@ def texts(stream: BinaryIO, name: str) -> Iterator[Text]:
 def _texts(head: _Head, name: str, depth: int) -> Iterator[Text]:
     start = head.start
     unread = next(((form, hint) for mark, form, hint in _UNREAD if start.startswith(mark)), None)
-    unpacked = next((make for mark, make in _packers() if start.startswith(mark)), None)
+    unpacked = next((make for mark, make in _PACKERS if start.startswith(mark)), None)
     if unread is not None:
         yield name, InputError(f"{name}: it is {unread[0]}, which is not read", hint=unread[1])
     elif depth == 0:
@@ -101,58 +114,23 @@ def _member(stream: BinaryIO, name: str, depth: int) -> Iterator[Text]:
         yield name, InputError(f"{name}: damaged or cut off: {error}", hint="what the others have is listed")
 
 
-def _packers() -> tuple[tuple[bytes, Callable[[BinaryIO], BinaryIO]], ...]:
-    return (
-        (b"\x1f\x8b", lambda stream: cast("BinaryIO", gzip.GzipFile(fileobj=stream))),
-        (b"BZh", lambda stream: cast("BinaryIO", bz2.BZ2File(stream))),
-        (b"\xfd7zXZ\0", lambda stream: cast("BinaryIO", lzma.LZMAFile(stream, format=lzma.FORMAT_XZ))),
-        (b"\x28\xb5\x2f\xfd", _zstandard),
-    )
-
-
-def _zstandard(stream: BinaryIO) -> BinaryIO:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-
-    return cast("BinaryIO", _Zstandard(cast("BinaryIO", zstd.ZstdFile(stream)), zstd.ZstdError))
-
-
-class _Zstandard(io.RawIOBase):
-    """A stream whose library's own error is one of :data:`DAMAGE`."""
-
-    def __init__(self, stream: BinaryIO, error: type[Exception]) -> None:
-        self._stream, self._error = stream, error
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._stream.read(size)
-        except self._error as error:
-            raise OSError(str(error)) from error
-
-
 def _zipped(head: _Head, name: str, depth: int) -> Iterator[Text]:
     if head.at is None:
-        yield (
-            name,
-            InputError(f"{name}: a zip archive is not read from a pipe or another archive", hint="name the file"),
-        )
+        why = "a zip archive is not read from a pipe or another archive"
+        yield name, InputError(f"{name}: {why}", hint="name the file")
         return
     head.stream.seek(head.at)
     with zipfile.ZipFile(head.stream) as archive:
         for member in archive.infolist():
-            if not member.is_dir():
-                yield from _opened(archive, member, f"{name}: {member.filename}", depth)
-
-
-def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, depth: int) -> Iterator[Text]:
-    try:
-        inner = archive.open(member)
-    except DAMAGE as error:  # encrypted, or packed by a method that is not read
-        yield name, InputError(f"{name}: it is not read: {error}", hint="unpack it first")
-        return
-    yield from _member(cast("BinaryIO", inner), name, depth)
+            if member.is_dir():
+                continue
+            inner_name = f"{name}: {member.filename}"
+            try:
+                inner = archive.open(member)
+            except DAMAGE as error:  # encrypted, or packed by a method that is not read
+                yield inner_name, InputError(f"{inner_name}: it is not read: {error}", hint="unpack it first")
+            else:
+                yield from _member(cast("BinaryIO", inner), inner_name, depth)
 
 
 def _tarred(head: _Head, name: str, depth: int) -> Iterator[Text]:

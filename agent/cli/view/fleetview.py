@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from agent.cli.view.render import cell, columns, word
+from agent.cli.view.render import cell, columns, some, word
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
 from agent.fleet.results.structs import Plan
 from agent.model.masking.text import counted
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 
-_NAMED = 5
+T = TypeVar("T")
+
 _RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
+_ADVICE = 5
 _MOST = 40
 """Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
 
@@ -28,7 +30,7 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     if run.kind is Kind.PLAN:
         return Group(*plan_groups(devices))
     total = sum(run.counts.values())
-    rows: list[tuple[Text, ...]] = []
+    rows: list[tuple[object, ...]] = []
     hidden = well = 0
     notes = _Notes()
     for one in devices:
@@ -41,16 +43,9 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
         if len(rows) == _MOST:
             hidden += 1
             continue
-        rows.append(
-            (
-                cell(one.device, "bold"),
-                word(one.word),
-                cell(one.release),
-                cell(one.method and one.method.value),
-                cell(_why(one)),
-            )
-        )
-    parts: list[RenderableType] = [_counts(run)]
+        rows.append((cell(one.device, "bold"), word(one.word), one.release, one.method, _why(one)))
+    counts = (Text.assemble(f"{count:,} ", word(name)) for name, count in run.counts.items())
+    parts: list[RenderableType] = [Text(" · ").join((cell(f"run {run.run}", "bold"), *counts))]
     if rows:
         parts.append(columns(("device", "", "release", "method", "detail"), rows))
     if well:
@@ -64,20 +59,15 @@ def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
 class _Notes:
     """What is said once below the table, of however many routers."""
 
-    advice: Counter[str] = field(default_factory=Counter)
-    names: dict[str, list[str]] = field(default_factory=dict)
+    advice: dict[str, list[str]] = field(default_factory=dict)
     passing: int = 0
     unheard: int = 0
 
     def take(self, one: DeviceRecord) -> None:
-        """Count what is to be said of *one*."""
         self.passing += one.passing
         self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
         if one.error is not None and one.error.hint:
-            self.advice[one.error.hint] += 1
-            names = self.names.setdefault(one.error.hint, [])
-            if len(names) < _NAMED:
-                names.append(one.device)
+            self.advice.setdefault(one.error.hint, []).append(one.device)
 
     def lines(self, run: str) -> Iterator[Text]:
         """The lines, those that concern most routers first."""
@@ -87,19 +77,10 @@ class _Notes:
         if self.unheard:
             said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
             yield cell(f"{counted(self.unheard, 'router')}: {said}", "yellow")
-        for hint, count in self.advice.most_common(_NAMED):
-            more = ", …" if count > len(self.names[hint]) else ""
-            yield cell(f"next: {hint}  ({', '.join(self.names[hint])}{more})")
+        for hint, names in _largest(self.advice)[:_ADVICE]:
+            yield cell(f"next: {hint}  ({some(names)})")
         if self.advice:
             yield cell(f"the steps of one of them: xr-agent history {run} --device NAME", "dim")
-
-
-def _counts(run: RunRecord) -> Text:
-    parts = [
-        cell(f"run {run.run}", "bold"),
-        *(Text.assemble(f"{count:,} ", word(name)) for name, count in run.counts.items()),
-    ]
-    return Text(" · ").join(parts)
 
 
 def _why(one: DeviceRecord) -> str | None:
@@ -112,25 +93,19 @@ def _why(one: DeviceRecord) -> str | None:
 
 def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
     """Equal plans together: how many routers, by which method, and what is done to each; the largest group first."""
-    counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
-    first: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in devices:
-        key = _plan(one)
-        counts[key] += 1
-        names = first.setdefault(key, [])
-        if len(names) < 3:
-            names.append(one.device)
+        groups.setdefault(_plan(one), []).append(one.device)
     lines = []
-    for key, count in counts.most_common():
-        how, diff = key
-        more = ", …" if count > len(first[key]) else ""
-        lines.append(
-            Text.assemble(
-                cell(f"{counted(count, 'router')}: {how}", "bold"), cell(f"  ({', '.join(first[key])}{more})", "dim")
-            )
-        )
+    for (how, diff), names in _largest(groups):
+        head = cell(f"{counted(len(names), 'router')}: {how}", "bold")
+        lines.append(Text.assemble(head, cell(f"  ({some(names, 3)})", "dim")))
         lines += [cell(f"  {line}") for line in diff]
     return lines
+
+
+def _largest(groups: dict[T, list[str]]) -> list[tuple[T, list[str]]]:
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 
 def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:

@@ -1,11 +1,11 @@
-"""Tables of the journal: the runs, the routers of one run as they are read, and the steps of one router."""
+"""What the journal has: the runs, the routers of one run as they are read, and the steps of one router."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -13,9 +13,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.cli.view.render import cell, columns, grid, hexadecimal, word
+from agent.cli.view.output import emit_all
+from agent.cli.view.render import because, cell, columns, grid, hexadecimal, word
+from agent.cli.view.streams import errors
+from agent.fleet.journal.history import device_object, run_object, trail_object
 from agent.fleet.journal.rows import Trail
-from agent.fleet.results.record import DeviceRecord, RunRecord
+from agent.fleet.journal.store import Journal
+from agent.fleet.journal.tables import default_path
+from agent.fleet.report.shown import clock
+from agent.fleet.results.record import DeviceRecord, RunRecord, RunState
+from agent.model.errors import InputError
 from agent.model.masking.redact import masked
 from agent.model.pki.certificate import Evidence
 from agent.model.unfinished import Unfinished
@@ -25,45 +32,75 @@ _ROWS = 500
 """How many routers are drawn at once, so that no run is held as a whole."""
 
 
-def runs_view(runs: Iterable[RunRecord]) -> RenderableType:
+def say(form: str, run: str | None, device: str | None, path: Path | None, *, failed: bool, limit: int) -> None:
+    """Put on stdout the runs of the journal at *path*, the routers of *run*, or the trails of *device*.
+
+    Raises:
+        InputError: the journal cannot be read, or has nothing by that name.
+    """
+    if path is None and run is None and device is None and not default_path().exists():
+        errors().print(cell(f"no run yet: there is no {default_path()}"), soft_wrap=True)
+        emit_all(form, (), dict, lambda _: ())
+        return
+    journal = Journal.open(path, create=False)
+    if device is not None:
+        runs = [journal.run(run)] if run is not None else list(journal.runs(limit=limit, device=device))
+        if not runs:
+            raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
+        trails = ((one, *journal.trail(one.run, device)) for one in runs)
+        emit_all(form, trails, lambda found: trail_object(*found), lambda found: (_trail(*one) for one in found))
+    elif run is not None:
+        its = journal.run(run)
+        found = (one for one in journal.devices(its.run) if not failed or _needs_a_look(one, its))
+        emit_all(form, found, lambda one: device_object(its, one), lambda found: _devices(its, found))
+    else:
+        every = journal.runs(limit=limit)
+        emit_all(form, every, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (_runs(runs),))
+
+
+def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
+    """Whether it did not end well, or is in doubt and nobody works at it any more."""
+    if record.word == "doubtful":
+        return run.state is not RunState.RUNNING
+    return not record.well and record.word != "waiting"
+
+
+def _runs(runs: Iterable[RunRecord]) -> RenderableType:
     """The runs, the newest first."""
-    return columns(
-        ("run", "began (UTC)", "who", "command", "state", "routers", "change"),
+    rows = (
         (
-            (
-                cell(run.run, "bold"),
-                cell(_minute(run.began)),
-                cell(f"{run.user}@{run.host}"),
-                cell(run.kind.value),
-                word(run.state.value),
-                _counts(run.counts),
-                cell(run.change_ref),
-            )
-            for run in runs
-        ),
-        whole="run",
+            cell(run.run, "bold"),
+            clock(run.began)[:16],
+            f"{run.user}@{run.host}",
+            run.kind,
+            word(run.state),
+            _counts(run.counts),
+            run.change_ref,
+        )
+        for run in runs
     )
+    return columns(("run", "began (UTC)", "who", "command", "state", "routers", "change"), rows, whole="run")
 
 
-def run_view(run: RunRecord) -> RenderableType:
-    """A run in full, as the heading of its routers."""
+def _run(run: RunRecord) -> RenderableType:
     return grid(
         (
-            ("command", cell(run.kind.value)),
-            ("state", word(run.state.value)),
-            ("who", cell(f"{run.user}@{run.host}, xr-agent {run.version}")),
-            ("began", cell(_second(run.began))),
-            ("ended", cell(_second(run.ended) if run.ended else None)),
-            ("change", cell(run.change_ref)),
-            ("settings", cell(_settings(run.settings))),
+            ("command", run.kind),
+            ("state", word(run.state)),
+            ("who", f"{run.user}@{run.host}, xr-agent {run.version}"),
+            ("began", clock(run.began)),
+            ("ended", clock(run.ended)),
+            ("change", run.change_ref),
+            ("settings", _settings(run.settings)),
             ("routers", _counts(run.counts)),
         ),
         title=f"run {run.run}",
     )
 
 
-def devices_views(records: Iterable[DeviceRecord]) -> Iterator[Table]:
-    """The routers as tables of the same layout, the first with the heads."""
+def _devices(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[RenderableType]:
+    """The run in full, then its routers as tables of the same layout, the first with the heads."""
+    yield _run(run)
     left = iter(records)
     first = True
     while some := list(islice(left, _ROWS)):
@@ -72,56 +109,41 @@ def devices_views(records: Iterable[DeviceRecord]) -> Iterator[Table]:
             table.add_column(head, width=width, ratio=ratio, overflow="fold")
         for record in some:
             table.add_row(
-                cell(record.device, "bold"),
-                word(record.word),
-                cell(_minute(record.ended) if record.ended else None),
-                cell(_said(record)),
+                cell(record.device, "bold"), word(record.word), cell(clock(record.ended)[:16]), cell(_said(record))
             )
         yield table
         first = False
 
 
-def trail_view(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType:
+def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType:
     """One router in one run, step by step."""
     error = record.error
+    moments = (
+        (f"{one.time[:10]} {one.time[11:19]}", one.attempt, one.step, word(one.status), one.detail)
+        for one in trail.moments
+    )
     head = Text(" ").join((cell(record.device, "bold"), word(record.word), cell(f"· {run.kind.value} · run {run.run}")))
     return Group(
         grid(
             (
-                ("address", cell(record.address)),
-                ("release", cell(record.release)),
-                ("method", cell(record.method and record.method.value)),
-                ("evidence", cell(record.evidence and record.evidence.value)),
+                ("address", record.address),
+                ("release", record.release),
+                ("method", record.method),
+                ("evidence", record.evidence),
                 ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
-                ("batch", cell(record.batch)),
-                ("began", cell(_second(record.began) if record.began else None)),
-                ("ended", cell(_second(record.ended) if record.ended else None)),
-                *(("because" if index == 0 else "", cell(why)) for index, why in enumerate(record.reasons)),
+                ("batch", record.batch),
+                ("began", clock(record.began)),
+                ("ended", clock(record.ended)),
+                *because(record.reasons),
                 ("error", cell(error.message if error else None, "red")),
-                ("next", cell(error.hint if error else None)),
-                ("before", cell(_seen(trail.before))),
-                ("after", cell(_seen(trail.after))),
-                *(() if trail.unfinished is None else (("unfinished", cell(_unfinished(trail.unfinished))),)),
+                ("next", error.hint if error else None),
+                ("before", _seen(trail.before)),
+                ("after", _seen(trail.after)),
+                ("unfinished", _unfinished(trail.unfinished) if trail.unfinished else None),
             ),
             title=head,
         ),
-        *([_moments(trail)] if trail.moments else []),
-    )
-
-
-def _moments(trail: Trail) -> RenderableType:
-    return columns(
-        ("time (UTC)", "try", "step", "", "detail"),
-        (
-            (
-                cell(f"{one.time[:10]} {one.time[11:19]}"),
-                cell(one.attempt),
-                cell(one.step),
-                word(one.status.value),
-                cell(one.detail),
-            )
-            for one in trail.moments
-        ),
+        *([columns(("time (UTC)", "try", "step", "", "detail"), moments)] if trail.moments else []),
     )
 
 
@@ -158,7 +180,7 @@ def _unfinished(change: Unfinished) -> str:
     said = f"trustpoint {change.trustpoint} from {_line(change.before)} to {_line(change.wanted)}"
     if change.persist is None or change.until is None:
         return said
-    return f"{said}; on trial until {_second(change.until)}, persist-id {writeahead.shown(change).persist}"
+    return f"{said}; on trial until {clock(change.until)}, persist-id {writeahead.shown(change).persist}"
 
 
 def _line(enrollment: str | None) -> str:
@@ -174,11 +196,3 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 def _counts(counts: Mapping[str, int]) -> Text:
     return Text(", ").join([Text.assemble(f"{count} ", word(name)) for name, count in sorted(counts.items())])
-
-
-def _minute(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def _second(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

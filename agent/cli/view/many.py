@@ -5,17 +5,9 @@ from __future__ import annotations
 import threading
 from typing import NoReturn, Self
 
+from rich import progress
 from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -25,22 +17,23 @@ from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
 from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
+from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Run
+from agent.fleet.run.runner import Run, Watcher
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status
 
 _SHOWN = 12
 
 
-class Many:
-    """The watcher of a run over an inventory; :meth:`event` may be called from any thread."""
+class Many(Watcher):
+    """The watcher of a run over an inventory, which keeps and shows it; :meth:`event` may come from any thread."""
 
-    def __init__(self, job: Job, form: str, total: int, *, bundled: bool) -> None:
-        self._job, self._form = job, form
+    def __init__(self, job: Job, form: str, log: RunLog, total: int, *, bundled: bool) -> None:
+        self._job, self._form, self._log = job, form, log
         self._lines = Objects("jsonl")
         self._console = errors()
         self._console.print(anchor_lines(job.intent.anchor, bundled=bundled), soft_wrap=True)
@@ -48,31 +41,29 @@ class Many:
         self._total = total
         self._flying: dict[str, str] = {}
         self._count = self._retries = self._failures = 0
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+        self._bars = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=None),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
             console=self._console,
         )
-        self._bar: TaskID | None = None
+        self._bar: progress.TaskID | None = None
         terminal = self._console.is_terminal
         self._screen = Live(console=self._console, get_renderable=self._view, transient=True) if terminal else None
 
     def batch(self, batch: Batch) -> None:
-        """Its bar begins."""
         self._bar = self._bars.add_task(batch.name, total=batch.size)
         if self._screen is None:
             self._say(cell(f"{batch.name}: {batch.size} of {counted(self._total, 'router')}", "bold"))
 
-    def begun(self, target: Target, batch: Batch) -> None:  # noqa: ARG002 - a watcher's
-        """A router is in flight."""
+    def begun(self, target: Target, batch: Batch) -> None:
+        self._log.begun(target.name, batch.name)
         with self._lock:
             self._flying[target.name] = "reading"
 
     def event(self, event: Event) -> None:
-        """A step of a router in flight."""
         with self._lock:
             self._retries += event.status is Status.RETRY
             if event.device in self._flying and event.status in (Status.STARTED, Status.RETRY):
@@ -83,6 +74,7 @@ class Many:
 
     def ended(self, result: Result) -> None:
         """A router is done with; one that needs a look gets its line on a terminal, too."""
+        self._log.ended(result, self._job.intent.anchor)
         with self._lock:
             self._flying.pop(result.device, None)
             self._count += 1
@@ -97,24 +89,22 @@ class Many:
         if self._form == "jsonl":
             self._lines.add(result.plain(self._job.intent.anchor))
 
-    def leave(self, run: str) -> NoReturn:
+    def leave(self) -> NoReturn:
         """End the process at once: routers drop locks and candidates with their sessions; the journal has the rest."""
         doubt = f"interrupted at once; in doubt: {', '.join(list(self._flying)) or 'none'}"
-        leave_at_once(f"{doubt}; next: xr-agent push --resume {run}, which reads them first")
+        leave_at_once(f"{doubt}; next: xr-agent push --resume {self._log.run}, which reads them first")
 
-    def finish(self, journal: Journal, made: Run, run: str) -> int:
+    def finish(self, journal: Journal, made: Run) -> int:
         """Print what the journal has of it; the exit code.
 
         Raises:
             Interrupted: the user ended it.
         """
+        run = self._log.run
         record = journal.run(run)
         if self._form != "jsonl":
-            emit_all(
-                self._form,
-                lambda: (one.plain for one in journal.devices(run) if one.plain is not None),
-                lambda: (run_view(record, journal.devices(run)),),
-            )
+            devices = (one for one in journal.devices(run) if self._form == "table" or one.plain is not None)
+            emit_all(self._form, devices, lambda one: one.plain, lambda devices: (run_view(record, devices),))
         left, again = _to_do(record, journal)
         if made.state is RunState.INTERRUPTED:
             raise Interrupted("; next: ".join(filter(None, (f"interrupted; {left}", again))))

@@ -16,12 +16,13 @@ from agent.cli.view.progress import Progress
 from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.renewal import INSTALLING
+from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.results import objects
 from agent.fleet.results.record import Result, RunState
 from agent.fleet.run.job import Job, broken_off, ended_early
 from agent.fleet.run.rollout import Batch
-from agent.fleet.run.runner import Run
+from agent.fleet.run.runner import Run, Watcher
 from agent.model.errors import InputError
 from agent.model.errors import Interrupted as Ended
 from agent.model.outcome import Event, Failure, Status
@@ -31,32 +32,28 @@ _LICENCE = ("register-id-token", "renew-auth")
 _READS_FIRST = "push again: it reads what is there before it does anything"
 
 
-class One(Progress):
-    """The watcher of a run on one router."""
+class One(Progress, Watcher):
+    """The watcher of a run on one router, which keeps and shows it."""
 
-    def __init__(self, job: Job, form: str, *, bundled: bool) -> None:
+    def __init__(self, job: Job, form: str, log: RunLog, *, bundled: bool) -> None:
         super().__init__()
-        self._job, self._form, self._bundled = job, form, bundled
+        self._job, self._form, self._log, self._bundled = job, form, log, bundled
         self._anchored = False
         self._known: Result | None = None
         self._result: Result | None = None
         self._events: list[Event] = []
 
-    def batch(self, batch: Batch) -> None:
-        """There is but one."""
-
-    def begun(self, target: Target, batch: Batch) -> None:  # noqa: ARG002 - a watcher's
-        """The router is being read."""
+    def begun(self, target: Target, batch: Batch) -> None:
+        self._log.begun(target.name, batch.name)
         self._known = Result(target.name, self._job.kind)
         self.say(target.name, "connecting and reading")
 
     def event(self, event: Event) -> None:
-        """A step of the router."""
         self._events.append(event)
         super().event(event)
 
     def ended(self, result: Result) -> None:
-        """The router is done with."""
+        self._log.ended(result, self._job.intent.anchor)
         self._result = result
         self.finished(result.device)
 
@@ -88,7 +85,7 @@ class One(Progress):
             self._anchored = True
             errors().print(render.anchor_lines(self._job.intent.anchor, bundled=self._bundled), soft_wrap=True)
 
-    def leave(self, run: str) -> NoReturn:  # noqa: ARG002 - a view's
+    def leave(self) -> NoReturn:
         """End the process at once; its connections end with it, and with them the locks and the candidate."""
         known, failure = self._known, broken_off()
         if known is not None and known.plan is not None:
@@ -100,7 +97,7 @@ class One(Progress):
         said = "; next: ".join(filter(None, (failure.message, failure.hint)))
         leave_at_once(said, "" if plain is None else f"{objects.dump(plain, self._form)}\n")
 
-    def finish(self, journal: Journal, made: Run, run: str) -> int:  # noqa: ARG002 - a view's
+    def finish(self, journal: Journal, made: Run) -> int:  # noqa: ARG002 - a view's
         """Print the result; the exit code.
 
         Raises:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from rich.console import RenderableType
 
 from agent.cli.signals import whole
 from agent.cli.view.streams import console
 from agent.fleet.results import objects
+
+T = TypeVar("T")
 
 
 def emit(form: str, made: Callable[[], object], view: Callable[[], RenderableType]) -> None:
@@ -20,16 +23,18 @@ def emit(form: str, made: Callable[[], object], view: Callable[[], RenderableTyp
         print(objects.dump(made(), form))
 
 
-def emit_all(form: str, made: Callable[[], Iterable[object]], views: Callable[[], Iterable[RenderableType]]) -> None:
-    """Put many results on stdout, each as it comes: an array, a line for each, or tables."""
+def emit_all(
+    form: str, found: Iterable[T], made: Callable[[T], object], views: Callable[[Iterable[T]], Iterable[RenderableType]]
+) -> None:
+    """Put all that was *found* on stdout, each as it comes: an array or a line of what is *made* of each, or tables."""
     if form == "table":
         screen = console(sys.stdout)
-        for view in views():
+        for view in views(found):
             screen.print(view)
         return
     out = Objects(form)
-    for one in made():
-        out.add(one)
+    for one in found:
+        out.add(made(one))
     out.end()
 
 
@@ -44,7 +49,6 @@ class Objects:
         self._begun = False
 
     def add(self, item: object) -> None:
-        """One more, for the reader at once."""
         text = objects.dump(item, self._form)
         if self._form == "jsonl":
             print(text, flush=True)
@@ -61,5 +65,4 @@ class Objects:
         return "\n]\n" if self._begun else "[]\n"
 
     def end(self) -> None:
-        """Nothing more comes."""
         print(self.closing, end="", flush=True)

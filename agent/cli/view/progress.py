@@ -39,12 +39,9 @@ class Progress:
         elif event.status is Status.STARTED and event.step != "lease":
             self.say(event.device, " ".join(filter(None, (event.step, event.detail))))
         else:
-            self.line(event.device, event.step, event.status.value, event.detail)
-
-    def line(self, device: str, step: str, status: str, detail: str) -> None:
-        """One line above the spinner."""
-        with self._lock:
-            self._console.print(_line(device, step, status, detail), soft_wrap=not self._console.is_terminal)
+            line = _line(event.device, event.step, event.status, event.detail)
+            with self._lock:
+                self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -80,12 +77,12 @@ def say_wait(device: str, error: AgentError, seconds: float) -> None:
     """Say that *device* refuses sessions for now and is asked again in *seconds*; a running spinner stays below."""
     screen = errors()
     said = f"{error.message}; rate limit: trying again in {seconds:.0f} s"
-    screen.print(_line(device, "connect", Status.RETRY.value, said), soft_wrap=not screen.is_terminal)
+    screen.print(_line(device, "connect", Status.RETRY, said), soft_wrap=not screen.is_terminal)
 
 
-def _line(device: str, step: str, status: str, detail: str) -> Text:
+def _line(device: str, step: str, status: Status, detail: str) -> Text:
     said = word(status)
-    said.pad_right(max(0, 7 - len(status)))
+    said.pad_right(max(0, 7 - len(said)))
     parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), said]
     if detail:
         parts.append(cell(detail, "dim"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -17,53 +18,53 @@ from agent.model.outcome import Outcome
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip, Verdict
-from agent.model.state import Access, Licensing, Reading, State
+from agent.model.state import Access, DeviceTime, Entitlement, Licensing, Reading, State
 
 if TYPE_CHECKING:
+    from agent.remedy.notices.notice import Notice
     from agent.remedy.poll import Sample
     from agent.xr.logs.scan import Affected
 
 _STYLES = {
-    "remedied": "bold green",
-    "unchanged": "green",
-    "not-affected": "green",
-    "done": "green",
-    "as expected": "green",
-    "authorized": "green",
-    "complete": "green",
-    "contacted": "green",
-    "yes": "green",
-    "failed": "bold red",
-    "affected": "bold red",
-    "authorization-expired": "red",
-    "not as expected": "bold red",
-    "no": "red",
-    "not-contacted": "bold red",
-    "skipped": "yellow",
-    "unknown": "magenta",
-    "retry": "yellow",
-    "started": "dim",
-    "lost": "bold red",
-    "doubtful": "bold magenta",
-    "stopped": "yellow",
-    "interrupted": "yellow",
-    "waiting": "dim",
-    "out-of-compliance": "yellow",
-    "not-registered": "yellow",
+    word: style
+    for style, words in {
+        "bold green": ("remedied",),
+        "green": ("unchanged", "not-affected", "done", "as expected", "authorized", "complete", "contacted", "yes"),
+        "yellow": ("skipped", "retry", "stopped", "interrupted", "out-of-compliance", "not-registered"),
+        "red": ("authorization-expired", "no"),
+        "bold red": ("failed", "affected", "not as expected", "not-contacted", "lost"),
+        "magenta": ("unknown",),
+        "bold magenta": ("doubtful",),
+        "dim": ("started", "waiting"),
+    }.items()
+    for word in words
 }
 _LONGEST = 4000
 _DIFF = {"+": "green", "-": "red", ">": "cyan", "#": "dim"}
 
 
-def cell(text: object, style: str = "") -> Text:
-    """Text of any origin as a table cell: neutralised, shortened where it has no end, and never read as markup."""
-    shown = "—" if text is None or text == "" else shortened(str(text), _LONGEST)
-    return Text(neutralise(shown), style=style, overflow="fold")
+def cell(value: object, style: str = "") -> Text:
+    """A value of any origin as a table cell: neutralised, shortened where it has no end, and never read as markup."""
+    said = _said(value)
+    return Text(neutralise("—" if said == "" else shortened(said, _LONGEST)), style=style, overflow="fold")
 
 
-def word(text: str | None) -> Text:
+def _said(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "yes", False: "no"}[value]
+    if isinstance(value, DeviceTime):
+        return value.text
+    return str(value.value if isinstance(value, Enum) else value)
+
+
+def word(value: object) -> Text:
     """One of the closed sets' words in its colour."""
-    return cell(text, _STYLES.get(text or "", ""))
+    return cell(value, _STYLES.get(_said(value), ""))
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first *most* of them, and whether there are more."""
+    return ", ".join((*names[:most], *(["…"] if len(names) > most else [])))
 
 
 def hexadecimal(digits: str) -> str:
@@ -83,25 +84,30 @@ def anchor_lines(anchor: TrustAnchor, *, bundled: bool) -> Text:
     )
 
 
-def grid(rows: Iterable[tuple[str, Text]], *, title: str | Text) -> RenderableType:
-    """A heading with names and values below it; rows whose value is the dash stay out."""
+def grid(rows: Iterable[tuple[str, object]], *, title: str | Text) -> RenderableType:
+    """A heading with names and values below it, each as a :func:`cell`; rows without a value stay out."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        if value.plain != "—":
-            table.add_row(f"  {name}", value)
+        shown = _cell(value)
+        if shown.plain != "—":
+            table.add_row(f"  {name}", shown)
     return Group(title if isinstance(title, Text) else cell(title, "bold"), table)
 
 
-def columns(heads: Sequence[str], rows: Iterable[Sequence[RenderableType]], *, whole: str = "") -> Table:
-    """A table with a line below its head; the column *whole* is never broken, since it is there to be copied."""
+def columns(heads: Sequence[str], rows: Iterable[Sequence[object]], *, whole: str = "") -> Table:
+    """A table with a line below its head, each value a :func:`cell`; *whole* is never broken, to be copied."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head in heads:
         table.add_column(head, overflow="fold", no_wrap=head == whole)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value: object) -> Text:
+    return value if isinstance(value, Text) else cell(value)
 
 
 def show_view(state: State, address: str | None) -> RenderableType:
@@ -111,11 +117,11 @@ def show_view(state: State, address: str | None) -> RenderableType:
     return Group(
         grid(
             (
-                ("address", cell(address)),
-                ("release", cell(state.release)),
-                ("fixes", cell(", ".join(sorted(state.software.value.fixes)) if state.software.value else None)),
-                ("config model", cell(allowed.config_model.value)),
-                ("actions", cell(", ".join(name for name, there in offered if there) or "none")),
+                ("address", address),
+                ("release", state.release),
+                ("fixes", ", ".join(sorted(state.software.value.fixes)) if state.software.value else None),
+                ("config model", allowed.config_model),
+                ("actions", ", ".join(name for name, there in offered if there) or "none"),
                 *(("lacks", cell(reason, "yellow")) for reason in allowed.reasons),
                 ("note", cell(state.hidden, "yellow")),
                 *_origin(state.software),
@@ -124,19 +130,19 @@ def show_view(state: State, address: str | None) -> RenderableType:
         ),
         grid(
             (
-                ("configuration", cell(config.enrollment.cli if config else state.config.absent("not configured"))),
+                ("configuration", config.enrollment.cli if config else state.config.absent("not configured")),
                 *_origin(state.config),
             ),
             title=f"trustpoint {state.trustpoint}",
         ),
         grid(
             (
-                ("subject", cell(shown.subject if shown else state.certificate.absent("none"))),
-                ("issuer", cell(shown.issuer if shown else None)),
-                ("valid", cell(_span(shown.not_before, shown.not_after) if shown else None)),
-                ("serial", cell(shown.serial if shown else None)),
-                ("sha1", cell(hexadecimal(shown.sha1) if shown and shown.sha1 else None)),
-                ("pem", cell(f"{len(shown.pem)} characters (in --format json)" if shown and shown.pem else None)),
+                ("subject", shown.subject if shown else state.certificate.absent("none")),
+                ("issuer", shown.issuer if shown else None),
+                ("valid", _span(shown.not_before, shown.not_after) if shown else None),
+                ("serial", shown.serial if shown else None),
+                ("sha1", hexadecimal(shown.sha1) if shown and shown.sha1 else None),
+                ("pem", f"{len(shown.pem)} characters (in --format json)" if shown and shown.pem else None),
                 *_origin(state.certificate),
             ),
             title="CA certificate",
@@ -146,55 +152,53 @@ def show_view(state: State, address: str | None) -> RenderableType:
     )
 
 
-def _beside(state: State) -> Iterable[tuple[str, Text]]:
+def _beside(state: State) -> Iterable[tuple[str, object]]:
     """What a verdict needs besides; what was not read says why."""
     pool, places, offset = state.trustpool.value, state.transport.value, state.clock_offset.value
-    logged = state.syslog.value
-    report = state.reporting.value
+    logged, report = state.syslog.value, state.reporting.value
     running = state.licensing.value.transport if state.licensing.value else None
     return (
-        ("trustpool", cell(state.trustpool.absent("") if pool is None else counted(len(pool), "certificate"))),
-        ("configured url", cell(", ".join(places.destinations(running)) if places else None)),
-        ("syslog", cell_lines(f"{one.mnemonic} {one.count} times" for one in logged) if logged else cell(None)),
-        ("clock", cell(None if offset is None else f"{offset.total_seconds():+.0f} s against this machine's")),
+        ("trustpool", state.trustpool.absent("") if pool is None else counted(len(pool), "certificate")),
+        ("configured url", ", ".join(places.destinations(running)) if places else None),
+        ("syslog", cell_lines(f"{one.mnemonic} {one.count} times" for one in logged or ())),
+        ("clock", None if offset is None else f"{offset.total_seconds():+.0f} s against this machine's"),
         ("peer verification", _verified(state.peer_verification, "any certificate is accepted")),
         ("host verification", _verified(state.host_verification, "a certificate of any host is accepted")),
         ("name validation", _verified(state.name_validation, "a certificate of any name is accepted")),
-        ("last report", cell(report.last.text if report and report.last else None)),
-        ("next report", cell(report.next.text if report and report.next else None)),
-        ("CLI", cell(state.cli or "at hand")),
+        ("last report", report.last if report else None),
+        ("next report", report.next if report else None),
+        ("CLI", state.cli or "at hand"),
         *_notes(state.transport, state.syslog, state.peer_verification, state.reporting),
     )
 
 
-def _verified(reading: Reading[bool], otherwise: str) -> Text:
+def _verified(reading: Reading[bool], otherwise: str) -> str | None:
     on = "on, unless this user may not read that it is off" if reading.empty else "on"
-    return cell({True: on, False: f"off: {otherwise}", None: None}[reading.value])
+    return {True: on, False: f"off: {otherwise}", None: None}[reading.value]
 
 
-def _licensing(reading: Reading[Licensing]) -> Iterable[tuple[str, Text]]:
+def _licensing(reading: Reading[Licensing]) -> Iterable[tuple[str, object]]:
     seen = reading.value
     if seen is None:
-        return (("state", cell(reading.absent("none shown"))), *_origin(reading))
-    contact = {True: "yes", False: "no", None: None}[seen.last_comm_success]
+        return (("state", reading.absent("none shown")), *_origin(reading))
     left = None if seen.evaluation_left is None else f"{seen.evaluation_left // 86400} days"
     return (
-        ("registration", word(seen.registration.value if seen.registration else None)),
-        ("authorization", word(seen.authorization.value if seen.authorization else None)),
-        ("last contact good", word(contact)),
-        ("last contact", cell(seen.last_comm_time.text if seen.last_comm_time else None)),
-        ("next contact", cell(seen.next_comm_time.text if seen.next_comm_time else None)),
-        ("deadline", cell(seen.deadline.text if seen.deadline else None)),
+        ("registration", word(seen.registration)),
+        ("authorization", word(seen.authorization)),
+        ("last contact good", word(seen.last_comm_success)),
+        ("last contact", seen.last_comm_time),
+        ("next contact", seen.next_comm_time),
+        ("deadline", seen.deadline),
         ("failure", cell(seen.fail_message, "red")),
-        ("failed at", cell(seen.fail_time.text if seen.fail_time else None)),
-        ("transport", cell(seen.transport.value if seen.transport else None)),
-        ("url", cell(seen.url)),
-        ("proxy", cell(seen.proxy)),
-        ("evaluation", cell(_evaluation(seen))),
-        ("evaluation left", cell(left)),
-        ("accounts", cell(" / ".join(filter(None, (seen.smart_account, seen.virtual_account))))),
-        *(("licence", cell(_entitlement(entry.name, entry.count, entry.status))) for entry in seen.entitlements),
-        ("by policy", cell("yes: judged by its reports" if seen.policy_based else None)),
+        ("failed at", seen.fail_time),
+        ("transport", seen.transport),
+        ("url", seen.url),
+        ("proxy", seen.proxy),
+        ("evaluation", _evaluation(seen)),
+        ("evaluation left", left),
+        ("accounts", " / ".join(filter(None, (seen.smart_account, seen.virtual_account)))),
+        *(("licence", _entitlement(entry)) for entry in seen.entitlements),
+        ("by policy", "yes: judged by its reports" if seen.policy_based else None),
         *_origin(reading),
     )
 
@@ -205,19 +209,19 @@ def _evaluation(seen: Licensing) -> str | None:
     return {True: "in use", False: "not in use", None: None}[seen.evaluation_in_use]
 
 
-def _entitlement(name: str, count: int | None, status: str | None) -> str:
-    return f"{name}{'' if count is None else f' ({count})'}{f', {status}' if status else ''}"
+def _entitlement(entry: Entitlement) -> str:
+    count = "" if entry.count is None else f" ({entry.count})"
+    return f"{entry.name}{count}{f', {entry.status}' if entry.status else ''}"
 
 
-def _origin(reading: Reading[Any]) -> tuple[tuple[str, Text], ...]:
-    source = (("source", cell(reading.source, "dim")),) if reading.source else ()
-    return (*source, *_notes(reading))
+def _origin(reading: Reading[Any]) -> Iterable[tuple[str, Text]]:
+    return (("source", cell(reading.source, "dim")), *_notes(reading))
 
 
-def _notes(*readings: Reading[Any]) -> tuple[tuple[str, Text], ...]:
+def _notes(*readings: Reading[Any]) -> Iterable[tuple[str, Text]]:
     """What could not be read of the answers; each sentence once."""
     notes = dict.fromkeys(note for reading in readings for note in reading.notes)
-    return tuple(("note", cell(note, "yellow")) for note in notes)
+    return (("note", cell(note, "yellow")) for note in notes)
 
 
 def _span(start: datetime | None, end: datetime | None) -> str | None:
@@ -228,47 +232,31 @@ def _span(start: datetime | None, end: datetime | None) -> str | None:
 
 def verdict_view(verdict: Verdict, now: datetime) -> RenderableType:
     """The verdict, what led to it, and the deadlines with the days left."""
-    head = Text(" ").join((cell(verdict.device, "bold"), word(verdict.kind.value)))
-    return grid(
-        (
-            *(("because" if index == 0 else "", cell(reason)) for index, reason in enumerate(verdict.reasons)),
-            *(
-                (name.replace("_", " "), cell(f"{when:%Y-%m-%d} ({(when - now).days:+d} d)"))
-                for name, when in verdict.deadlines
-            ),
-        ),
-        title=head,
-    )
+    due = ((name.replace("_", " "), f"{when:%Y-%m-%d} ({(when - now).days:+d} d)") for name, when in verdict.deadlines)
+    head = Text(" ").join((cell(verdict.device, "bold"), word(verdict.kind)))
+    return grid((*because(verdict.reasons), *due), title=head)
 
 
-def support_view(found: Sequence[tuple[str, Access | str]]) -> RenderableType:
+def because(reasons: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """The rows of a :func:`grid` that say why."""
+    return (("" if index else "because", reason) for index, reason in enumerate(reasons))
+
+
+def support_view(found: Iterable[tuple[str, Access | str]]) -> RenderableType:
     """What each device allows, the best first."""
-    return columns(
-        ("device", "config model", "methods", "state by", "evidence", "remarks"),
-        [
-            (
-                cell(_short(source), "bold"),
-                *(
-                    (cell(""), cell(""), cell(""), cell(""), cell(allowed, "yellow"))
-                    if isinstance(allowed, str)
-                    else _support(allowed)
-                ),
-            )
-            for source, allowed in found
-        ],
-    )
+    heads = ("device", "config model", "methods", "state by", "evidence", "remarks")
+    return columns(heads, ((cell(_short(source), "bold"), *_support(allowed)) for source, allowed in found))
 
 
-def _support(allowed: Access) -> tuple[Text, ...]:
-    state = f"{allowed.trustpoint_state.value}, licensing {allowed.licensing_state.value}"
-    if not allowed.methods:
-        remark = f"unknown: {'; '.join(allowed.reasons)}"
-        return cell(""), cell(""), cell(""), cell(""), cell(remark, "yellow")
+def _support(allowed: Access | str) -> tuple[object, ...]:
+    if isinstance(allowed, str) or not allowed.methods:
+        remark = allowed if isinstance(allowed, str) else f"unknown: {'; '.join(allowed.reasons)}"
+        return (*4 * ("",), cell(remark, "yellow"))
     return (
-        cell(allowed.config_model.value),
-        cell(", ".join(method.value for method in allowed.methods)),
-        cell(state),
-        cell(allowed.evidence.value),
+        allowed.config_model,
+        ", ".join(method.value for method in allowed.methods),
+        f"{allowed.trustpoint_state.value}, licensing {allowed.licensing_state.value}",
+        allowed.evidence,
         cell_lines(reason for reason in allowed.reasons if "stands in" in reason or "--strict" in reason),
     )
 
@@ -286,19 +274,17 @@ def _short(source: str) -> str:
 
 def syslog_view(hosts: Iterable[Affected]) -> RenderableType:
     """The hosts that a collector's text names, with what they said and when."""
-    return columns(
-        ("host", "", "first", "last", "messages"),
+    rows = (
         (
-            (
-                cell(host.host, "bold"),
-                cell(_since(host)),
-                cell(host.first.text if host.first else None),
-                cell(host.last.text if host.last else None),
-                cell_lines(f"{name} {count} times" for name, count in sorted(host.counts.items())),
-            )
-            for host in hosts
-        ),
+            cell(host.host, "bold"),
+            _since(host),
+            host.first.text if host.first else None,
+            host.last.text if host.last else None,
+            cell_lines(f"{name} {count} times" for name, count in sorted(host.counts.items())),
+        )
+        for host in hosts
     )
+    return columns(("host", "", "first", "last", "messages"), rows)
 
 
 def _since(host: Affected) -> str:
@@ -308,12 +294,32 @@ def _since(host: Affected) -> str:
 
 
 def cell_lines(lines: Iterable[str]) -> Text:
-    """Several lines in one cell."""
     return Text("\n", overflow="fold").join([cell(line) for line in lines]) or cell(None)
 
 
+def notice_view(notice: Notice, now: datetime) -> RenderableType:
+    """Its root and whether that is valid at *now* (aware), its servers, what it says of releases, and of logs."""
+    root = notice.root
+    expired = "" if not root.expired(now) else ", not valid today"
+    servers = [f"{host}, changed on {day:%Y-%m-%d}" for host, day in notice.servers.items()]
+    listed = "all that are not fixed" if notice.affected is None else f"{len(notice.affected)} releases"
+    fixed = [*sorted(notice.first_fixed), *([f"all from {notice.fixed_since} on"] if notice.fixed_since else [])]
+    rows = [
+        ("root", f"{root.name}, {root.not_before:%Y-%m-%d} to {root.not_after:%Y-%m-%d}{expired}"),
+        ("SHA-256", root.sha256),
+        *(("server", server) for server in servers),
+        ("affected", f"{listed}, from line {'.'.join(map(str, notice.oldest))} on"),
+        ("fixed", ", ".join(fixed) or "no release"),
+        ("fixes", ", ".join(sorted(notice.fixes)) or "none"),
+        *((name.replace("_", " "), f"after {days} days without a contact") for name, days in notice.deadlines.items()),
+        *(("log", text) for text in notice.signatures.described()),
+    ]
+    if notice.piling_up is not None:
+        rows.append(("piling up", notice.piling_up.effect))
+    return grid(rows, title=cell(notice.name, "bold"))
+
+
 def plan_view(made: Plan | Skip) -> RenderableType:
-    """The diff under the device's name."""
     how = [made.device, f"release {made.release or 'unknown'}", made.config_model.value]
     if isinstance(made, Plan):
         how.append(f"method {made.method.value}")
@@ -322,24 +328,23 @@ def plan_view(made: Plan | Skip) -> RenderableType:
 
 
 def outcome_view(outcome: Outcome) -> RenderableType:
-    """How a push ended, and its steps."""
     head = Text.assemble(
         cell(outcome.device, "bold"),
         " ",
-        word(outcome.result.value),
+        word(outcome.result),
         cell(f" · release {outcome.release or 'unknown'} · {outcome.config_model.value} · {outcome.elapsed_s:.1f} s"),
     )
     unsaid = "no source says whether it outlives a reload" if outcome.evidence is not Evidence.NONE else None
     lasting = {True: "it outlives a reload", False: "it is lost at a reload: a permanent way must follow", None: unsaid}
-    steps = ((cell(step.step), word(step.status.value), cell(step.detail)) for step in outcome.steps)
+    steps = ((step.step, word(step.status), step.detail) for step in outcome.steps)
     return Group(
         head,
         *([columns(("step", "", "detail"), steps)] if outcome.steps else []),
         grid(
             (
-                ("evidence", cell(None if outcome.evidence.value == "none" else outcome.evidence.value)),
+                ("evidence", None if outcome.evidence is Evidence.NONE else outcome.evidence),
                 ("persistent", cell(lasting[outcome.persistent], "" if outcome.persistent else "yellow")),
-                ("retries", cell(outcome.retries or None)),
+                ("retries", outcome.retries or None),
             ),
             title=f"method {outcome.method.value}" if outcome.method else "no method",
         ),
@@ -357,11 +362,11 @@ def sample_text(sample: Sample) -> Text:
     if sample.licensing is None:
         return cell(sample.error or "nothing was read", "yellow")
     seen = sample.licensing
-    contact = {True: "yes", False: "no", None: None}[seen.last_comm_success]
+    when = cell(f" {seen.last_comm_time.text}" if seen.last_comm_time else " ")
     parts = [
-        Text.assemble("registration ", word(seen.registration.value if seen.registration else None)),
-        Text.assemble("authorization ", word(seen.authorization.value if seen.authorization else None)),
-        Text.assemble("contact ", word(contact), cell(f" {seen.last_comm_time.text}" if seen.last_comm_time else " ")),
+        Text.assemble("registration ", word(seen.registration)),
+        Text.assemble("authorization ", word(seen.authorization)),
+        Text.assemble("contact ", word(seen.last_comm_success), when),
     ]
     if sample.changed:
         parts.append(cell(f"changed: {', '.join(sample.changed)}", "bold cyan"))

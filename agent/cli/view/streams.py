@@ -66,13 +66,6 @@ def say_traceback(error: AgentError) -> None:
     print(neutralise("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
 
 
-def say_error(error: AgentError, *, debug: bool = False) -> None:
-    """An expected error as :func:`say_failure` says it, with its traceback ahead where *debug* is set."""
-    if debug:
-        say_traceback(error)
-    say_failure(error.message, device=error.device, hint=error.hint)
-
-
 class _Stderr(logging.StreamHandler[TextIO]):
     """Writes to what ``sys.stderr`` is at that moment: a running spinner puts itself in its place."""
 
@@ -88,8 +81,7 @@ class _Lines(logging.Formatter):
     """One neutralised line per record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        lines = record.exc_info is not None
-        return neutralise(super().format(record), lines=lines)
+        return neutralise(super().format(record), lines=record.exc_info is not None)
 
 
 class _Json(logging.Formatter):

@@ -88,13 +88,8 @@ def _fresh(path: Path) -> Iterator[tuple[TextIOBase, Path]]:
     fresh = path.with_name(f".xr-agent-{secrets.token_hex(8)}.tmp")
     try:
         # Not tempfile: its files are for their owner only, while a report is for whoever the umask lets read.
-        with os.fdopen(
-            os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644),
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            newline="",
-        ) as out:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as out:
             yield out, fresh
     finally:
         fresh.unlink(missing_ok=True)
@@ -106,13 +101,8 @@ def _write_html(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord]
 
     folder = directory("templates")
     style, script = ((folder / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    made = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    loader = FileSystemLoader(folder)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters.update(shown=shown, words=words, minute=minute, scalar=scalar)
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     out.writelines(

@@ -40,19 +40,12 @@ def run_object(run: RunRecord, now: datetime) -> ReportRun:
 def write_json(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
     """A :class:`Report`, a router a line; nothing is cut."""
     out.write(f'{{"run": {objects.dump(run_object(run, now), "jsonl")},\n"devices": [')
-    comma = ""
-    for device in devices:
-        out.write(f"{comma}\n{objects.dump(device, 'jsonl')}")
-        comma = ","
+    texts = (objects.dump(device, "jsonl") for device in devices)
+    out.writelines(f"{',' if number else ''}\n{text}" for number, text in enumerate(texts))
     out.write("\n]}\n")
 
 
-def write_csv(
-    out: TextIOBase,
-    run: RunRecord,  # noqa: ARG001 - a form is called like the others
-    devices: Iterable[DeviceRecord],
-    now: datetime,  # noqa: ARG001 - as run
-) -> None:
+def write_csv(out: TextIOBase, _run: RunRecord, devices: Iterable[DeviceRecord], _now: datetime) -> None:
     """RFC 4180, a router a line; a cell that a spreadsheet would calculate begins with an apostrophe."""
     table = csv.writer(out)
     table.writerow(_cells(DeviceRecord("", "")).keys())

@@ -70,7 +70,6 @@ class Rows:
 
     @property
     def total(self) -> int:
-        """How many there are."""
         return self._words.total()
 
     @property

@@ -101,10 +101,9 @@ class Deadlines:
         """All of them; None where there is none."""
         if not self._weeks:
             return None
-        weeks = [week for counted in self._weeks.values() for week in counted]
-        first, last = min(_BEFORE, *weeks), max(_AFTER, *weeks)
-        inner = [bar for counted in self._weeks.values() for bar in counted.items() if bar[0] not in _EDGES]
-        peak = max([_LEAST_PEAK, *(count for _, count in inner)])
+        found = [bar for counted in self._weeks.values() for bar in counted.items()]
+        first, last = min(_BEFORE, *(week for week, _ in found)), max(_AFTER, *(week for week, _ in found))
+        peak = max([_LEAST_PEAK, *(count for week, count in found if week not in _EDGES)])
         order = [*(name for name in _DAYS if name in self._weeks), *sorted(self._weeks.keys() - _DAYS.keys())]
         width = 100 / (last + 1 - first)
         lanes = []

@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from agent.fleet.results import observed
-from agent.fleet.results.structs import Anchor, Answer, Assess, Error, Plan, Poll, Push, Support, Syslog
+from agent.fleet.results.structs import Anchor, Answer, Assess, Error, Plan, Poll, Printed, Push, Support, Syslog
 from agent.fleet.results.structs import Skip as NoPlan
 from agent.model.errors import AgentError
 from agent.model.masking.text import without_secrets
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from agent.xr.logs.scan import Affected
 
 T = TypeVar("T")
-Object = Any
-"""A struct, or what JSON has for it, see :func:`plain`."""
+P = TypeVar("P", bound=Printed)
+C = TypeVar("C", bound=observed.Certificate)
 
 
 def dump(value: object, form: str) -> str:
@@ -72,9 +73,11 @@ def _builtins(value: object) -> Any:
     return msgspec.to_builtins(value, builtin_types=(datetime,))
 
 
-def made(source: object, kind: type[T]) -> T:
-    """A struct of the attributes of *source* that are named like its members."""
-    return msgspec.convert(source, kind, from_attributes=True)
+def made(source: object, kind: type[P], /, **said: Any) -> P:
+    """A struct of the attributes of *source* that are named like its members, but for those that are *said*."""
+    names = (name for name in kind.__struct_fields__ if name not in said and hasattr(source, name))
+    members = SimpleNamespace(**{name: getattr(source, name) for name in names}, **said)
+    return msgspec.convert(members, kind, from_attributes=True)
 
 
 def moment(value: datetime | None) -> str | None:
@@ -89,14 +92,7 @@ def failure(error: Failure | AgentError | None) -> Error | None:
 
 def anchor_object(anchor: TrustAnchor) -> Anchor:
     """Which certificate is wanted."""
-    return Anchor(
-        subject=str(anchor.subject),
-        serial=anchor.serial,
-        sha1=anchor.sha1,
-        sha256=anchor.sha256,
-        not_before=anchor.not_before,
-        not_after=anchor.not_after,
-    )
+    return made(anchor, Anchor, subject=str(anchor.subject))
 
 
 def push_object(outcome: Outcome) -> Push:
@@ -106,14 +102,7 @@ def push_object(outcome: Outcome) -> Push:
 
 def assess_object(verdict: Verdict) -> Assess:
     """A verdict; schema ``assess``."""
-    return Assess(
-        device=verdict.device,
-        kind=verdict.kind,
-        reasons=verdict.reasons,
-        warnings=verdict.warnings,
-        deadlines=dict(verdict.deadlines),
-        persistent=verdict.persistent,
-    )
+    return made(verdict, Assess, deadlines=dict(verdict.deadlines))
 
 
 def support_object(source: str, allowed: Access | str) -> Support:
@@ -122,15 +111,7 @@ def support_object(source: str, allowed: Access | str) -> Support:
         return Support(source=source, reasons=(allowed,))
     reasons = allowed.reasons if allowed.methods else tuple(f"unknown: {why}" for why in allowed.reasons)
     refused = tuple(f"method {method.value}: {reason}" for method, reason in allowed.refusals if allowed.methods)
-    return Support(
-        source=source,
-        config_model=allowed.config_model,
-        methods=allowed.methods,
-        trustpoint_state=allowed.trustpoint_state,
-        licensing_state=allowed.licensing_state,
-        evidence=allowed.evidence,
-        reasons=reasons + refused,
-    )
+    return made(allowed, Support, source=source, reasons=reasons + refused)
 
 
 def syslog_object(host: Affected) -> Syslog:
@@ -164,17 +145,8 @@ def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, erro
 def poll_object(sample: Sample, **inventory: bool | None) -> Poll:
     """One look at the licensing state; schema ``poll``. *inventory*: what is told of an inventory's routers besides."""
     seen = sample.licensing or Licensing()
-    return Poll(
-        time=sample.time,
-        device=sample.device,
-        registration=seen.registration,
-        authorization=seen.authorization,
-        last_comm_success=seen.last_comm_success,
-        last_comm_time=_text(seen.last_comm_time),
-        changed=sample.changed,
-        error=sample.error or None,
-        **inventory,
-    )
+    told = {"time": sample.time, "device": sample.device, "changed": sample.changed, "error": sample.error or None}
+    return made(seen, Poll, last_comm_time=_text(seen.last_comm_time), **told, **inventory)
 
 
 def show_object(state: State, *, address: str | None) -> observed.Show:
@@ -182,20 +154,19 @@ def show_object(state: State, *, address: str | None) -> observed.Show:
     config, pool, transport = state.config.value, state.trustpool.value, state.transport.value
     report, offset, logged = state.reporting.value, state.clock_offset.value, state.syslog.value
     running = state.licensing.value.transport if state.licensing.value else None
+    enrollments = tuple(sorted(state.access.enrollments, key=lambda kind: kind.value))
     return observed.Show(
         device=state.device,
         address=address,
         release=state.release,
-        access=_access(state.access),
+        access=made(state.access, observed.Access, enrollments=enrollments),
         trustpoint=observed.Trustpoint(
             name=state.trustpoint,
             enrollment=config.enrollment.cli if config else None,
             settings=_plain(without_secrets(config.settings)) if config else None,
             **_origin(state.config),
         ),
-        certificate=observed.TrustpointCertificate(
-            **_certificate(state.certificate.value), **_origin(state.certificate)
-        ),
+        certificate=_certificate(state.certificate.value, observed.TrustpointCertificate, **_origin(state.certificate)),
         licensing=licensing_object(state.licensing),
         software=observed.Software(
             release=state.release,
@@ -205,17 +176,14 @@ def show_object(state: State, *, address: str | None) -> observed.Show:
         trustpool=observed.Trustpool(
             certificates=None
             if pool is None
-            else tuple(
-                observed.PoolCertificate(**_certificate(entry.certificate), origin=entry.origin) for entry in pool
-            ),
+            else tuple(_certificate(one.certificate, observed.PoolCertificate, origin=one.origin) for one in pool),
             **_origin(state.trustpool),
         ),
-        transport=observed.Transport(
-            kind=transport.kind if transport else None,
+        transport=made(
+            transport,
+            observed.Transport,
             urls=transport.destinations(running) if transport else (),
             proxy=(transport.proxy or None) if transport else None,
-            vrf=transport.vrf if transport else None,
-            reservation=transport.reservation if transport else None,
             **_origin(state.transport),
         ),
         syslog=observed.Logged(
@@ -254,26 +222,12 @@ def licensing_object(reading: Reading[Licensing]) -> observed.Licensing:
     shown = {one.name: getattr(seen, one.name) for one in fields(seen)}
     texts = {name: value.text for name, value in shown.items() if isinstance(value, DeviceTime)}
     said = {name: shown[name] or None for name in ("fail_message", "url", "proxy")}
-    return made({**shown, **texts, **said, **_origin(reading)}, observed.Licensing)
+    return made(seen, observed.Licensing, **texts, **said, **_origin(reading))
 
 
-def _access(allowed: Access) -> observed.Access:
-    shown = made(allowed, observed.Access)
-    return shown.evolve(enrollments=tuple(sorted(shown.enrollments, key=lambda kind: kind.value)))
-
-
-def _certificate(shown: Certificate | None) -> dict[str, Any]:
-    if shown is None:
-        return {}
-    names = {name: str(value) for name in ("subject", "issuer") if (value := getattr(shown, name))}
-    return {
-        **names,
-        "not_before": shown.not_before,
-        "not_after": shown.not_after,
-        "serial": shown.serial,
-        "sha1": shown.sha1,
-        "pem": shown.pem,
-    }
+def _certificate(shown: Certificate | None, kind: type[C], /, **said: Any) -> C:
+    names = {name: str(value) if (value := getattr(shown, name, None)) else None for name in ("subject", "issuer")}
+    return made(shown, kind, **names, **said)
 
 
 def _verification(reading: Reading[bool]) -> observed.Verification:

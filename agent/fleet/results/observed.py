@@ -7,14 +7,7 @@ from typing import Annotated, Any
 from agent.fleet.results.structs import Error, Moment, Printed, Texts, about
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.state import (
-    AuthorizationState,
-    ConfigModel,
-    EnrollmentKind,
-    ReadBy,
-    RegistrationState,
-    TransportType,
-)
+from agent.model.state import AuthorizationState, ConfigModel, EnrollmentKind, ReadBy, RegistrationState, TransportType
 
 Source = Annotated[str | None, about("module@revision, with (nearest) or (device) behind it")]
 Missing = Annotated[str | None, about("why nothing could be read; null where the device answered")]

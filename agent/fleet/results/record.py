@@ -119,12 +119,6 @@ class Result:
         return self.outcome.error if self.outcome is not None else self.error
 
     @property
-    def _reasons(self) -> tuple[str, ...]:
-        if isinstance(self.plan, Skip):
-            return (self.plan.reason,)
-        return self.verdict.reasons if self.verdict else ()
-
-    @property
     def _polled_deadlines(self) -> tuple[tuple[str, datetime], ...]:
         """Those of the last look; of a router that needs none further only what is to come."""
         found, sample = deadlines_of(self._licensing), self.sample
@@ -153,6 +147,7 @@ class Result:
     def record(self, anchor: TrustAnchor) -> DeviceRecord:
         """As it is kept; *anchor* as of :meth:`plain`."""
         plain, outcome = self.plain(anchor), self.outcome
+        skipped = (self.plan.reason,) if isinstance(self.plan, Skip) else ()
         return DeviceRecord(
             device=self.device,
             address=self.address,
@@ -162,7 +157,7 @@ class Result:
             method=outcome.method if outcome else None,
             evidence=outcome.evidence if outcome else None,
             deadlines=dict(self.verdict.deadlines if self.verdict else self._polled_deadlines),
-            reasons=self._reasons,
+            reasons=self.verdict.reasons if self.verdict else skipped,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
             began=self.began,

@@ -17,12 +17,7 @@ from agent.model.method import Method
 from agent.model.outcome import Result, Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import VerdictKind
-from agent.model.state import (
-    AuthorizationState,
-    ConfigModel,
-    ReadBy,
-    RegistrationState,
-)
+from agent.model.state import AuthorizationState, ConfigModel, ReadBy, RegistrationState
 
 
 def about(text: str, **schema: Any) -> Meta:

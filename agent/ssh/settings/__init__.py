@@ -1,1 +1,1 @@
-"""What an SSH connection is made with, before there is one: ssh_config, known hosts, keys, a router's addresses."""
+"""What an SSH connection is made with, before there is one: the SSH configuration, host keys, the user's own keys."""

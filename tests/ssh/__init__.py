@@ -1,0 +1,1 @@
+"""agent/ssh: how a router is reached over SSH, and with what."""
