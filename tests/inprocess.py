@@ -19,7 +19,7 @@ from agent.netconf.retry import Policy
 from agent.netconf.session import Session
 from agent.netconf.transport import DirectSession
 from agent.simulator import Device, Fault, FaultKind, Persona, Simulator
-from agent.simulator.netconf.subsystem import NetconfSession
+from agent.simulator.netconf.rpcs import NetconfSession
 from agent.ssh.connection import Deadline
 from tests.support import Clock, DeviceClock, eventually
 

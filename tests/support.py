@@ -24,7 +24,7 @@ from agent.simulator.device.silence import Silence
 _TESTS = Path(__file__).parent
 _TURN = 0.01
 """Seconds between two looks at what another thread does."""
-_LONGEST = 60.0
+_LONGEST = 600.0
 """Seconds after which a test gives up that waits for what is sure to come; no test is to take them."""
 
 

@@ -15,11 +15,11 @@ the agent, so that a mistake in the agent is not repeated in its judge.
 
 from agent.simulator.datastores.rpcerrors import Refusal, rpc_error
 from agent.simulator.device.faults import Fault, FaultKind
-from agent.simulator.device.othersession import OtherSession
-from agent.simulator.device.simdevice import Device
+from agent.simulator.device.simdevice import Device, OtherSession
 from agent.simulator.personas.behaviour import CLIXON, NETOPEER2, Behaviour
 from agent.simulator.personas.mix import Kind, Member, alike, kinds, mix
-from agent.simulator.personas.persona import Persona, platforms, releases
+from agent.simulator.personas.persona import Persona
+from agent.simulator.personas.platforms import platforms, releases
 from agent.simulator.personas.quovadis import QUOVADIS
 from agent.simulator.servers.simulator import Simulator
 

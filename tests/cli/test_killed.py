@@ -47,7 +47,7 @@ def workers_of(client: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
-    process.wait(30)  # what outlives it has its streams
+    process.wait(600)  # what outlives it has its streams
 
 
 def once(device: Device) -> bool:
@@ -70,7 +70,7 @@ def test_a_worker_of_another_machine_that_outlives_its_client_is_waited_for(
         assert held.counters[operation] == 1
         orphan = dict(held.counters)
         held.release()
-        _, stderr = resumed.communicate(timeout=120)
+        _, stderr = resumed.communicate(timeout=600)
     assert resumed.returncode == 0, stderr
     assert once(held), orphan
     assert once(other)
@@ -93,7 +93,7 @@ def test_a_process_of_this_machine_that_outlives_its_client_is_waited_for(fleet:
             until(lambda: held.state.authenticates == 1)
             assert held.counters["lock"] == 2
             worker.resume()
-            _, stderr = resumed.communicate(timeout=120)
+            _, stderr = resumed.communicate(timeout=600)
     finally:
         if worker.is_running():
             worker.kill()
@@ -113,7 +113,7 @@ def test_a_run_in_processes_is_resumed_at_once_after_kill_9_and_writes_nothing_t
         workers = workers_of(client)
         kill(client)
     with fleet.started("push", "--resume", "last", "--yes", *resume_with, inventory=False) as resumed:
-        _, stderr = resumed.communicate(timeout=300)
+        _, stderr = resumed.communicate(timeout=600)
     assert resumed.returncode == 0, stderr
     assert {device.state.authenticates for device in fleet.devices} == {1}
     assert {device.config.commits for device in fleet.devices} == {1}
@@ -150,13 +150,13 @@ def test_a_second_interrupt_ends_at_once_and_what_was_under_way_is_gone_on_with(
         os.killpg(client.pid, signal.SIGINT)
         said(client, "once more ends at once")
         os.killpg(client.pid, signal.SIGINT)
-        _, stderr = client.communicate(timeout=60)
+        _, stderr = client.communicate(timeout=600)
     assert client.returncode == 130
     assert device.name in stderr.splitlines()[-1]
     device.release()
     until(lambda: not device.sessions)
     with fleet.started("push", "--resume", "last", "--yes", inventory=False) as resumed:
-        _, stderr = resumed.communicate(timeout=120)
+        _, stderr = resumed.communicate(timeout=600)
     assert resumed.returncode == 0, stderr
     assert once(device)
 
@@ -179,7 +179,7 @@ def test_where_the_scheduler_is_lost_the_run_stops_and_its_workers_send_nothing_
     with fleet.started("push", *PLAIN, "--scheduler", elsewhere.address) as client:
         until(lambda: bool(held.held))
         elsewhere.scheduler.kill()
-        _, stderr = client.communicate(timeout=120)
+        _, stderr = client.communicate(timeout=600)
         assert client.returncode == 1
         assert "stopped: the workers are lost" in stderr
         assert fleet.records()[held.name] == "unknown"
@@ -197,7 +197,7 @@ def test_the_first_interrupt_ends_the_steps_of_workers_in_order(fleet: Fleet, sc
         client.send_signal(signal.SIGINT)
         said(client, "ending in order")
         device.release()
-        _, stderr = client.communicate(timeout=60)
+        _, stderr = client.communicate(timeout=600)
     assert client.returncode == 130, stderr
     assert not device.sessions
     assert not device.config.locks

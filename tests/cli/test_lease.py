@@ -81,7 +81,7 @@ def test_the_push_of_one_router_waits_for_another_one_and_plans_anew(lab: Lab) -
         with agent.connect(reached(lab, device)) as session:
             assert agent.remediate(session).result is Result.REMEDIED
         other.release()
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert json.loads(stdout)["outcome"] == "unchanged"
     assert device.state.authenticates == 1
 
@@ -91,7 +91,7 @@ def test_a_wait_for_another_push_ends_with_an_interrupt(lab: Lab) -> None:
     with held(device), started(lab, "push", *lab.words(device), "--yes", "--format", "json") as process:
         said(process, "waiting for the push of")
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     made = json.loads(stdout)
     check("push", made)
@@ -149,7 +149,7 @@ def test_a_run_says_for_whom_it_waits_and_keeps_it(fleet: Fleet) -> None:
         line = said(process, "waiting for the push of")
         assert f"process {os.getpid()} by " in line
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert process.returncode == 130
     assert device.counters["connect"] == 0
     with Journal.open(fleet.journal) as journal:

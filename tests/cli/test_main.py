@@ -28,7 +28,7 @@ def run(*words: str, **environment: str) -> Any:
 
 def python(*words: str, code: str = "") -> subprocess.CompletedProcess[str]:
     head = ["-c", code] if code else ["-m", "agent.cli.main"]
-    return subprocess.run([sys.executable, *head, *words], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, *head, *words], capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_version() -> None:
@@ -280,7 +280,7 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 1
+        assert process.wait(600) == 1
 
 
 def test_without_a_command_there_is_the_help() -> None:

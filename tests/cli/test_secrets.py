@@ -277,7 +277,7 @@ def test_the_process_list_shows_no_secret(vault: Vault, monkeypatch: pytest.Monk
     with started(vault, "push", *vault.words(device), *words) as process:
         until(lambda: device.counters["register-id-token"] > 0)
         shown = Path(f"/proc/{process.pid}/cmdline").read_text()
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     assert "push" in shown
     assert not vault.leaks(shown)
@@ -298,7 +298,7 @@ def test_a_full_disk_ends_the_trace_and_not_the_push(vault: Vault, monkeypatch: 
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     words = ["--yes", "--format", "json", "--trace", str(vault.trace)]
     with started(vault, "push", *vault.words(device), *words, preexec_fn=small_files) as process:
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     assert '"outcome": "remedied"' in stdout
     assert vault.trace.stat().st_size == LIMIT

@@ -89,7 +89,7 @@ def test_a_fleet_tells_nornir_of_its_devices_and_gives_account_when_asked_and_at
         assert {name for name, one in made.items() if one["commits"]} == {"r0001"}
         assert push(folder, first).result is agent.Result.UNCHANGED
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(600) == 0
     ended = json.loads(account.read_text())
     assert (ended["written"], ended["devices"]["r0001"]["commits"]) == (3, 1)
     assert ended["devices"]["r0001"]["sessions"] > made["r0001"]["sessions"]

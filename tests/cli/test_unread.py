@@ -56,7 +56,7 @@ def state(fleet: Fleet) -> RunState:
 def test_a_push_outlives_the_reader_of_its_stderr(lab: Lab, device: Device, loud: tuple[str, ...]) -> None:
     with one_started(lab, "push", *lab.words(device), "--yes", "--format", "json", *loud) as process:
         deaf(process)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     assert json.loads(stdout)["outcome"] == "remedied"
 
@@ -65,7 +65,7 @@ def test_a_failed_push_has_its_exit_code_though_nobody_reads_why(lab: Lab, devic
     device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
     with one_started(lab, "push", *lab.words(device), "--yes", "--no-ssh", "--format", "json") as process:
         deaf(process)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 1
     assert json.loads(stdout)["outcome"] == "failed"
 
@@ -75,7 +75,7 @@ def test_a_run_outlives_the_reader_of_its_stderr(fleet: Fleet, words: tuple[str,
     fleet.add(3)
     with fleet.started(*words, "--format", "jsonl") as process:
         deaf(process)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert len(stdout.splitlines()) == 3
     assert process.returncode == code, stdout
     assert state(fleet) is RunState.DONE
@@ -89,7 +89,7 @@ def test_a_watch_outlives_the_reader_of_its_stderr(fleet: Fleet, form: str) -> N
         until(lambda: later.last_session >= 3)
         later.state.certificates["Trustpool"] = PEM
         later.state.contact()
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     assert done.name in stdout
     assert state(fleet) is RunState.DONE
@@ -102,7 +102,7 @@ def test_a_full_disk_under_stderr_ends_no_push(lab: Lab, device: Device) -> None
             stdout=subprocess.PIPE,
             stderr=full,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
             env={**os.environ, VARIABLE: lab.simulator.password},
         )
@@ -121,7 +121,7 @@ def test_an_unread_push_can_be_interrupted(lab: Lab, device: Device, signals: in
         if signals == 2:
             until(lambda: _taken(process.pid))
             process.send_signal(signal.SIGTERM)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert json.loads(stdout)["outcome"] == left
 
@@ -142,7 +142,7 @@ def test_a_watch_ends_in_order_where_nobody_reads_its_stdout(fleet: Fleet, form:
         process.stdout = None
         device.state.certificates["Trustpool"] = PEM  # something new for the table
         device.configure("Trustpool", "terminal")
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=600)
     assert process.returncode == 1
     assert "Traceback" not in stderr
     assert state(fleet) is RunState.INTERRUPTED
@@ -156,7 +156,7 @@ def test_the_array_of_a_long_watch_is_written_as_it_comes_and_whole_after_ctrl_c
             said += process.stdout.readline()
         process.send_signal(signal.SIGINT)
         said += process.stdout.read()
-        assert process.wait(60) == 130
+        assert process.wait(600) == 130
     assert len(json.loads(said)) >= 3
 
 
@@ -165,7 +165,7 @@ def test_an_interrupt_before_the_first_sample_leaves_an_empty_array(lab: Lab, de
     with one_started(lab, "poll", *lab.words(device), "--format", "json") as process:
         until(lambda: device.counters["get"] > 0)
         process.send_signal(signal.SIGINT)
-        stdout, _ = process.communicate(timeout=60)
+        stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert json.loads(stdout) == []
 

@@ -104,7 +104,7 @@ def test_an_interrupted_push_says_the_devices_words_neutralised(lab: Lab) -> Non
     with started(lab, "push", *lab.words(device), "--yes", "--method", "rpc") as process:
         until(lambda: device.counters["commit"] > 0)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "owned" in stderr.splitlines()[-1]
     assert all(line.isprintable() for line in (stdout + stderr).split("\n"))

@@ -30,7 +30,7 @@ FILES = (
 HOST_KEYS = ("ed25519", "rsa")
 
 _STARTS = 5
-_DEADLINE = 30.0
+_DEADLINE = 600.0
 _LAST_OF_LOG = 4000
 
 
@@ -83,7 +83,7 @@ class _Process:
             return
         self._running.terminate()
         try:
-            self._running.wait(5)
+            self._running.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -91,7 +91,7 @@ class _Process:
         """kill -9."""
         assert self._running is not None
         self._running.kill()
-        self._running.wait(5)
+        self._running.wait(600)
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ class Netconfd:
             use_agent=False,
             host_keys=HostKeys(known_hosts or self.known_hosts()),
             ssh_config=Path(os.devnull),
-            timeout=20,
-            open_timeout=20,
+            timeout=60,
+            open_timeout=60,
             label="netconfd",
         )
 

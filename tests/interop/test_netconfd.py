@@ -37,7 +37,7 @@ def stock(server: Netconfd) -> Iterator[Any]:
         hostkey_verify=False,
         look_for_keys=False,
         allow_agent=False,
-        timeout=20,
+        timeout=60,
     ) as opened:
         opened.raise_mode = RaiseMode.NONE
         time.sleep(0.2)  # see tests.interop.conftest

@@ -47,7 +47,7 @@ def test_a_formatter_with_defaults_prints_records_with_nothing_bound() -> None:
 
 
 def test_each_thread_has_its_own_and_inherits_nothing() -> None:
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=600)
 
     def work(device: str) -> list[dict[str, str]]:
         before = attributes()

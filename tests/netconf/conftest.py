@@ -35,7 +35,7 @@ def jump_host() -> Iterator[Callable[[Device], int]]:
             _Jump, "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")]
         )
 
-    listener = asyncio.run_coroutine_threadsafe(listen(), loop).result(10)
+    listener = asyncio.run_coroutine_threadsafe(listen(), loop).result(600)
 
     async def end() -> None:
         listener.close()
@@ -45,7 +45,7 @@ def jump_host() -> Iterator[Callable[[Device], int]]:
                 task.cancel()
 
     yield lambda device: listener.get_port()
-    asyncio.run_coroutine_threadsafe(end(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(end(), loop).result(600)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

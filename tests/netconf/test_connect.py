@@ -54,7 +54,7 @@ class Told(RouterClock):
         self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
     ) -> bool:
         assert message == "handshake"
-        assert self.silent.wait(60)
+        assert self.silent.wait(600)
         return answered.is_set()
 
 
@@ -169,12 +169,12 @@ def test_an_unreachable_port_says_what_to_check(lab: Lab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(agent.ConnectError, match=r"refused.*ssh server netconf"):
-        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=5))
+        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=60))
 
 
 def test_a_name_that_does_not_resolve_is_said() -> None:
     with pytest.raises(agent.ConnectError, match="cannot be resolved"):
-        agent.connect(Target("no-such-router.invalid", username="x", open_timeout=5))
+        agent.connect(Target("no-such-router.invalid", username="x", open_timeout=60))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_name_that_does_not_resolve_is_said() -> None:
 )
 def test_a_port_that_speaks_another_protocol_is_told_from_a_limit_of_new_sessions(words: bytes, limited: bool) -> None:
     with speaking(words) as port, pytest.raises(agent.ConnectError) as raised:
-        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=2))
+        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=60))
     assert "\n" not in str(raised.value)
     assert raised.value.rate_limited is limited
     assert ("60 new SSH sessions" in str(raised.value)) is limited

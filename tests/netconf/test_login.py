@@ -60,7 +60,7 @@ def server(*steps: str) -> Iterator[int]:
             transport = paramiko.Transport(connection)
             transport.add_server_key(HOST)
             transport.start_server(event=threading.Event(), server=Steps(*steps))
-            ended.wait(30)
+            ended.wait(600)
             transport.close()
 
         ended = threading.Event()

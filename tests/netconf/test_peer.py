@@ -52,7 +52,7 @@ def test_a_closed_port_of_the_cli_is_not_blamed_on_netconf(lab: Lab) -> None:
 def test_a_closed_port_of_netconf_is_named_as_it_was_given() -> None:
     port = closed_port()
     with pytest.raises(agent.ConnectError) as raised:
-        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=5))
+        agent.connect(Target("127.0.0.1", port, username="x", open_timeout=60))
     assert f"ssh server netconf port {port}'" in (raised.value.hint or "")
 
 

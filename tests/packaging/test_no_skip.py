@@ -25,7 +25,7 @@ def _pytest(folder: Path, source: str, ci: str) -> subprocess.CompletedProcess[s
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rs", "--rootdir", str(folder), str(folder)],
         cwd=folder,
         env=clean_environment(CI=ci),
-        timeout=60,
+        timeout=600,
         capture_output=True,
         text=True,
         check=False,

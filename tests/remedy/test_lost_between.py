@@ -110,7 +110,7 @@ def test_a_session_lost_before_the_confirming_commit_is_followed_by_another(lab:
 def test_a_server_that_ended_while_its_commit_was_on_trial_is_configured_anew(lab: Lab, clock: Clock) -> None:
     device = lab.add(terminal_rpc="installs")
     device.config.clock = lambda: clock.now
-    device.faults.append(Fault("connect", FaultKind.MEANWHILE, skip=1, act=device.end_server))
+    device.faults.append(Fault("connect", FaultKind.MEANWHILE, skip=1, act=device.crash))
     with lab.connect(device) as session:
         outcome = agent.remediate(session, policy=clock.policy(), connect=partial(lab.connect, device))
     assert outcome.result is agent.Result.REMEDIED, outcome

@@ -28,7 +28,7 @@ def connected(lab: Lab, device: Device) -> Any:
         hostkey_verify=False,
         allow_agent=False,
         look_for_keys=False,
-        timeout=10,
+        timeout=60,
     )
 
 

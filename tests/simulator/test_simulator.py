@@ -33,7 +33,7 @@ def client(lab: Lab, device: Device) -> Iterator[Any]:
         hostkey_verify=False,
         allow_agent=False,
         look_for_keys=False,
-        timeout=10,
+        timeout=60,
     ) as connected:
         yield connected
 
@@ -203,7 +203,7 @@ def test_a_device_refuses_new_sessions_until_its_clock_says_so(lab: Lab) -> None
         device.refuse_until = 60.0
         for port in (device.port, device.ssh_port):
             with pytest.raises((OSError, EOFError, paramiko.SSHException)):
-                paramiko.Transport(("127.0.0.1", port)).start_client(timeout=10)
+                paramiko.Transport(("127.0.0.1", port)).start_client(timeout=600)
         assert before.get_config("running").ok
         now[0] = 60.0
         with client(lab, device) as after:
@@ -230,7 +230,7 @@ def test_stopping_closes_what_clients_left_a_moment_before() -> None:
                 device = simulator.add()
                 for port in (device.port, device.ssh_port):
                     transport = paramiko.Transport(("127.0.0.1", port))
-                    transport.start_client(timeout=10)
+                    transport.start_client(timeout=600)
                     transport.auth_password(simulator.username, simulator.password)
                     transport.close()
             gc.collect()

@@ -348,7 +348,7 @@ class Routers:
         router = Router(folder, known_hosts=self._folder / "known_hosts", **settings)
         self._routers.append(router)
         key = asyncssh.generate_private_key("ssh-ed25519")
-        listener = asyncio.run_coroutine_threadsafe(self._listen(router, key), self._loop).result(10)
+        listener = asyncio.run_coroutine_threadsafe(self._listen(router, key), self._loop).result(600)
         self._listeners.append(listener)
         router.port = listener.get_port()
         name, public = key.export_public_key().decode().split()[:2]
@@ -381,7 +381,7 @@ class Routers:
         async def run() -> None:
             function()
 
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(run(), self._loop).result(600)
 
     async def _end(self) -> None:
         for listener in self._listeners:
@@ -405,7 +405,7 @@ class Routers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(600)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -11,16 +11,12 @@ the PEM was ``pasted``, when the certificate was ``accepted`` and is not yet ins
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from agent.model.errors import InputError
 from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.cli.printed import certificate
-from agent.simulator.cli.tty import Terminal
+from agent.simulator.cli.vty import Vty
 from agent.simulator.datastores import trustpoints
 from agent.simulator.device import actions
-from agent.simulator.device.simdevice import Device
-from agent.simulator.personas.persona import Noisy
 
 _PASTE = 'Enter the base 64 encoded certificate.\nEnd with a blank line or the word "quit" on a line by itself\n\n'
 _ACCEPT = "Do you accept this certificate? [yes/no]: "
@@ -29,50 +25,34 @@ _REPLACE = "Do you want to overwrite/replace it? [yes/no]: "
 _ODD = "Keep a copy in nvram: as well? [y/n]: "
 
 
-class Shell(Protocol):
-    """The CLI session that holds the dialog."""
-
-    device: Device
-    terminal: Terminal
-
-    async def ask(self, question: str) -> str:
-        """The answer to *question*."""
-
-    def logs(self, where: Noisy) -> str:
-        """The log lines that come there."""
-
-    def leave(self) -> None:
-        """End the connection without a word."""
-
-
 class _Broken(Exception):
     """The dialog ends here, as the persona says."""
 
 
-async def authenticate(shell: Shell, name: str) -> str | None:
+async def authenticate(vty: Vty, name: str) -> str | None:
     """The whole dialog; what is printed at its end."""
-    found = trustpoints.read(shell.device.config.running).get(name)
+    found = trustpoints.read(vty.device.config.running).get(name)
     if found is None:
         return f"% Trustpoint not found: {name}"
     if found.enrollment is None or found.enrollment == "local":
         return "% Enrollment is neither terminal nor a URL for this trustpoint"
     try:
-        return await _Dialog(shell, name).hold(found.enrollment)
+        return await _Dialog(vty, name).hold(found.enrollment)
     except _Broken:
         return None
 
 
 class _Dialog:
-    def __init__(self, shell: Shell, name: str) -> None:
-        self._shell, self._name = shell, name
-        self._device, self._persona, self._terminal = shell.device, shell.device.persona, shell.terminal
+    def __init__(self, vty: Vty, name: str) -> None:
+        self._vty, self._name = vty, name
+        self._device, self._persona, self._terminal = vty.device, vty.device.persona, vty.terminal
 
     async def hold(self, enrollment: str) -> str | None:
         await self._break("begin")
         if not await self._begin():
             return None
         if enrollment == "terminal":
-            self._terminal.write(_PASTE + self._shell.logs("question"))
+            self._terminal.write(_PASTE + self._vty.logs("question"))
             pem = await self._paste()
         else:
             pem = await actions.fetch_certificate(enrollment)
@@ -116,13 +96,12 @@ class _Dialog:
     def _print(self, anchor: TrustAnchor) -> None:
         other = self._persona.dialog_shows
         shown = TrustAnchor.from_pem(other) if other else anchor
-        fingerprint = self._persona.dialog_fingerprint
-        lines = certificate(shown, self._persona.print_style, shown.sha1 if fingerprint is None else fingerprint)
+        lines = certificate(shown, self._persona.print_style, self._persona.dialog_fingerprint)
         self._terminal.write("\n".join(lines) + "\n\n")
 
     async def _agrees(self, question: str) -> bool:
         while True:
-            answer = (await self._shell.ask(question)).lower()
+            answer = (await self._vty.ask(question)).lower()
             if answer in ("yes", "y"):
                 return True
             if answer in ("no", "n"):
@@ -134,7 +113,7 @@ class _Dialog:
         if planned != when:
             return
         if how == "drop":
-            self._shell.leave()
+            self._vty.leave()
         elif how == "hang":
             await self._terminal.hang()
         else:

@@ -6,14 +6,9 @@ that of a locked configuration is put together from the message that NETCONF giv
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-from agent.simulator.cli.tty import Terminal
+from agent.simulator.cli.vty import Handler, Vty
 from agent.simulator.datastores import trustpoints
 from agent.simulator.datastores.rpcerrors import Refusal
-from agent.simulator.device.simdevice import Device
 
 _OTHERS = """\
 One or more commits have occurred from other configuration sessions since this session started or since the last \
@@ -37,47 +32,25 @@ _SEMANTIC = """\
 """
 
 
-class Shell(Protocol):
-    """The CLI session that the mode is one of.
+class ConfigMode:
+    """From ``configure`` to ``end``, ``abort`` or the last ``exit``, after which it is ``over``.
 
-    Attributes:
-        name: of the session, as locks and commits have it; config: the mode one is in, None outside configuration.
+    ``typing`` takes the lines of configuration.
     """
 
-    device: Device
-    terminal: Terminal
-    name: str
-    config: ConfigMode | None
-
-    async def ask(self, question: str) -> str:
-        """The answer to *question*."""
-
-    async def obey(self, line: str) -> None:
-        """One command line."""
-
-    def refuses(self, command: str) -> bool:
-        """Whether the user may not do it."""
-
-    def complain(self, column: int | None) -> None:
-        """Say where a line goes wrong."""
-
-
-class ConfigMode:
-    """From ``configure`` to ``end``, ``abort`` or the last ``exit``."""
-
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-        self._device = shell.device
+    def __init__(self, vty: Vty) -> None:
+        self._vty, self._device = vty, vty.device
+        self.over = False
         self._seen = self._device.config.commits
         self._failed = ""
-        self._typing = trustpoints.Typing(self._device.home)
+        self.typing = trustpoints.Typing(self._device.home)
 
     @property
     def mode(self) -> str:
         """What the prompt says."""
-        return "config" if self._typing.name is None else "config-trustp"
+        return "config" if self.typing.name is None else "config-trustp"
 
-    def handlers(self) -> dict[str, Callable[..., Awaitable[str | None]]]:
+    def handlers(self) -> dict[str, Handler]:
         """The commands beside configuration itself."""
         return {
             "commit": self._commit,
@@ -89,82 +62,55 @@ class ConfigMode:
             "exit": self._exit,
             "show configuration": self._pending,
             "show configuration failed": self._show_failed,
-            "do <rest>": self._do,
         }
-
-    def take(self, line: str) -> None:
-        """A line of configuration."""
-        self._device.typed.append(" ".join(line.split()))
-        if self._shell.refuses(" ".join(line.split())):
-            self._shell.terminal.write("% This command is not authorized\n")
-            return
-        try:
-            self._typing.take(line)
-        except trustpoints.BadLine as bad:
-            columns = [found.start() for found in re.finditer(r"\S+", line)]
-            self._shell.complain(None if bad.incomplete else columns[min(bad.word, len(columns) - 1)])
 
     async def _commit(self, *_: str) -> str | None:
         config = self._device.config
-        if not self._typing.edits:
+        if not self.typing.edits:
             return "% No configuration changes to commit."
         asks = self._device.persona.commit_asks
-        if asks is not None and await self._shell.ask(asks) not in ("", "y", "yes"):
+        if asks is not None and await self._vty.ask(asks) not in ("", "y", "yes"):
             return None
         if config.commits != self._seen:
-            self._shell.terminal.write(_OTHERS)
-            if await self._shell.ask(_PROCEED) not in ("y", "yes"):
+            self._vty.terminal.write(_OTHERS)
+            if await self._vty.ask(_PROCEED) not in ("y", "yes"):
                 return None
         if self._device.persona.commit_error:
             self._failed = "\n".join(
-                [_SEMANTIC, *self._typing.lines[:-1], f"!!% {self._device.persona.commit_error}", "!", "end"]
+                [_SEMANTIC, *self.typing.lines[:-1], f"!!% {self._device.persona.commit_error}", "!", "end"]
             )
             return _FAILED
         try:
-            config.type(self._typing.edits, self._shell.name)
+            config.type(self.typing.edits, self._vty.name)
         except Refusal as refusal:
             return _LOCKED if "locked" in refusal.message else f"{_FAILED}\n{refusal.message}"
         self._seen = config.commits
-        name, self._typing = self._typing.name, trustpoints.Typing(self._device.home)
-        self._typing.name = name
+        self.typing = trustpoints.Typing(self._device.home, self.typing.name)
         return None
 
-    async def _abort(self) -> None:
-        self._shell.config = None
+    def _abort(self) -> None:
+        self.over = True
 
     async def _end(self) -> str | None:
-        if not self._typing.edits:
-            self._shell.config = None
-            return None
-        answer = await self._shell.ask(_UNCOMMITTED)
-        if answer in ("n", "no"):
-            self._shell.config = None
-        elif answer in ("y", "yes"):
+        answer = await self._vty.ask(_UNCOMMITTED) if self.typing.edits else "no"
+        if answer in ("y", "yes"):
             said = await self._commit()
-            if not self._typing.edits:
-                self._shell.config = None
+            self.over = not self.typing.edits
             return said
+        self.over = answer in ("n", "no")
         return None
 
-    async def _root(self) -> None:
-        self._typing.name = None
+    def _root(self) -> None:
+        self.typing.name = None
 
     async def _exit(self) -> str | None:
-        if self._typing.name is None:
+        if self.typing.name is None:
             return await self._end()
-        self._typing.name = None
+        self.typing.name = None
         return None
 
-    async def _pending(self) -> str:
-        return "\n".join(["Building configuration...", "!! IOS XR Configuration", *self._typing.lines, "end", ""])
+    def _pending(self) -> str:
+        return "\n".join(["Building configuration...", "!! IOS XR Configuration", *self.typing.lines, "end", ""])
 
-    async def _show_failed(self) -> str | None:
+    def _show_failed(self) -> str | None:
         return self._failed or None
-
-    async def _do(self, line: str) -> None:
-        """An exec command from here."""
-        mode, self._shell.config = self._shell.config, None
-        try:
-            await self._shell.obey(line)
-        finally:
-            self._shell.config = mode

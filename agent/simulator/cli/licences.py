@@ -6,8 +6,9 @@ guide to Smart Licensing Using Policy. Account names are made up.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from agent.simulator.device.operstate import State, shown
 from agent.simulator.device.simdevice import Device
@@ -16,29 +17,30 @@ _DEADLINE, _NEXT = timedelta(days=90), timedelta(days=30)
 _TRANSPORTS = {"callhome": "Callhome", "smart": "Smart", "clsu": "cslu", "transport-off": "Transport Off"}
 
 
-def commands(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
-    """What exec mode has: on 32-bit XR the same behind ``admin``."""
-    before = "admin " if device.persona.admin_plane else ""
-    return {f"{before}{words}": run for words, run in _shows(device).items()}
+def commands(device: Device) -> dict[str, Callable[[], str]]:
+    """The commands by their words."""
+    shows = {"status": _status, "all": _everything, "summary": _summary}
+    return {f"show license {word}": partial(show, device.state) for word, show in shows.items()}
 
 
-def admin(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
-    """What the admin plane has."""
-    return _shows(device) if device.persona.admin_plane else {}
-
-
-def _shows(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
-    async def status() -> str:
-        return _status(device.state)
-
-    async def everything() -> str:
-        title = "Smart Licensing Status\n======================\n\n"
-        return f"{title}{_status(device.state)}\n\nLicense Usage\n=============\n\n{_usage(device.state)}"
-
-    async def summary() -> str:
-        return _summary(device.state)
-
-    return {"show license status": status, "show license all": everything, "show license summary": summary}
+def _everything(state: State) -> str:
+    return "\n".join(
+        [
+            "Smart Licensing Status",
+            "======================",
+            "",
+            _status(state),
+            "",
+            "License Usage",
+            "=============",
+            "",
+            "(ESS-CA-100G-RTU-2):",
+            "  Description: SYNTHETIC entitlement of the simulator",
+            "  Count: 4",
+            "  Version: 1.0",
+            f"  Status: {_word(state)}",
+        ]
+    )
 
 
 def _status(state: State) -> str:
@@ -46,14 +48,7 @@ def _status(state: State) -> str:
         return _by_policy(state)
     return "\n".join(
         [
-            "Smart Licensing is ENABLED",
-            "",
-            "Registration:",
-            *_registration(state),
-            "",
-            "License Authorization: ",
-            *_authorization(state),
-            "",
+            *_head(_registration(state), _authorization(state)),
             "Utility:",
             "  Status: DISABLED",
             "",
@@ -62,6 +57,27 @@ def _status(state: State) -> str:
             *([f"  Registration URL: {state.url}"] if state.transport == "smart" else []),
         ]
     )
+
+
+def _summary(state: State) -> str:
+    return "\n".join(
+        [
+            *_head(_registration(state)[:3], _authorization(state)[:2]),
+            "License Usage:",
+            "  License                 Entitlement tag               Count Status",
+            "  -----------------------------------------------------------------------------",
+            f"  ESS-CA-100G-RTU-2       (ESS-CA-100G-RTU-2)               4 {_word(state)}",
+        ]
+    )
+
+
+def _head(registration: list[str], authorization: list[str]) -> list[str]:
+    enabled = ["Smart Licensing is ENABLED", "", "Registration:"]
+    return [*enabled, *registration, "", "License Authorization: ", *authorization, ""]
+
+
+def _word(state: State) -> str:
+    return state.authorization.replace("-", " ").upper()
 
 
 def _registration(state: State) -> list[str]:
@@ -84,7 +100,7 @@ def _registration(state: State) -> list[str]:
 
 def _authorization(state: State) -> list[str]:
     last = shown(state.last_contact)
-    word = state.authorization.replace("-", " ").upper()
+    word = _word(state)
     if state.authorization in ("authorized", "out-of-compliance", "authorization-expired"):
         outcome = "SUCCEEDED" if state.last_success else "FAILED"
         return [
@@ -132,37 +148,5 @@ def _by_policy(state: State) -> str:
             f"  Last report push: {last}",
             "",
             "Trust Code Installed: <none>",
-        ]
-    )
-
-
-def _usage(state: State) -> str:
-    return "\n".join(
-        [
-            "(ESS-CA-100G-RTU-2):",
-            "  Description: SYNTHETIC entitlement of the simulator",
-            "  Count: 4",
-            "  Version: 1.0",
-            f"  Status: {state.authorization.replace('-', ' ').upper()}",
-        ]
-    )
-
-
-def _summary(state: State) -> str:
-    return "\n".join(
-        [
-            "Smart Licensing is ENABLED",
-            "",
-            "Registration:",
-            *_registration(state)[:3],
-            "",
-            "License Authorization: ",
-            *_authorization(state)[:2],
-            "",
-            "License Usage:",
-            "  License                 Entitlement tag               Count Status",
-            "  -----------------------------------------------------------------------------",
-            "  ESS-CA-100G-RTU-2       (ESS-CA-100G-RTU-2)               4 "
-            + state.authorization.replace("-", " ").upper(),
         ]
     )

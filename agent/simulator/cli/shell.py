@@ -7,50 +7,45 @@ other errors are the simulator's own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Callable
+from functools import partial
+from inspect import isawaitable
 from typing import Any
 
 from agent.simulator.cli import authdialog, configmode, licences, shows
-from agent.simulator.cli.grammar import Command, NoCommand, understand
 from agent.simulator.cli.tty import Closed, Interrupted, Terminal
+from agent.simulator.cli.vty import Handler, Vty
+from agent.simulator.datastores.grammar import Command, NoCommand, understand
 from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.device import actions
 from agent.simulator.device.faults import Fault, FaultKind
+from agent.simulator.device.operstate import moment_of
 from agent.simulator.device.simdevice import Device
-from agent.simulator.personas.persona import Noisy
 
 UNAUTHORIZED = "% This command is not authorized"
 _PROMPT_ROOM = 39
 _CONFD = "root connected from 127.0.0.1 using console on {}\n{}^\nsyntax error: unknown argument"
-Handler = Callable[..., Awaitable[str | None]]
 
 
-class Shell:
-    """One CLI session."""
+class Shell(Vty):
+    """What is typed, and the mode it is typed in."""
 
     def __init__(self, device: Device, terminal: Terminal, drop: Callable[[], None]) -> None:
-        self.device, self.terminal, self.drop = device, terminal, drop
+        super().__init__(device, terminal, drop)
         self.admin = False
-        self.ended = False
         self.config: configmode.ConfigMode | None = None
         self.timestamps = device.persona.timestamps
-        device.last_session += 1
-        self.name = f"cli-{device.last_session}"
 
     async def run(self) -> None:
         """Prompt and obey until the session ends."""
         self.terminal.write("\n\n\n")
         line = "login"
-        try:
-            while not self.ended:
-                try:
-                    line = await self.terminal.line(self.prompt, self.logs("prompt") if line.strip() else "")
-                    await self.obey(line)
-                except Interrupted:
-                    continue
-        except Closed:
-            return
+        while not self.ended:
+            try:
+                line = await self.terminal.line(self.prompt, self.logs("prompt") if line.strip() else "")
+                await self.obey(line)
+            except Interrupted:
+                continue
 
     @property
     def prompt(self) -> str:
@@ -62,17 +57,6 @@ class Shell:
             name = name[: _PROMPT_ROOM - len(mode)]
         return f"RP/0/{card}/CPU0:{name}{mode}#"
 
-    def logs(self, where: Noisy) -> str:
-        """The log lines that come there."""
-        persona = self.device.persona
-        return "".join(f"{line}\n" for line in persona.logs) if where in persona.logs_at else ""
-
-    async def ask(self, question: str) -> str:
-        """The answer to *question*, which is noted."""
-        answer = (await self.terminal.line(question, self.logs("question"))).strip()
-        self.device.answers.append(answer)
-        return answer
-
     async def obey(self, line: str) -> None:
         """One command line."""
         if not line.strip() or line.strip().startswith("!"):
@@ -81,39 +65,50 @@ class Shell:
         try:
             command = understand(line, handlers)
         except NoCommand as error:
-            if self.config is None:
-                self.complain(error.column)
-            else:
-                self.config.take(line)
+            self.configure(line, error)
             return
-        self.device.typed.append(command.text)
-        if self.refuses(command.text):
-            self.terminal.write(f"{UNAUTHORIZED}\n")
+        if not self.allowed(command.text):
             return
         fault = self.device.cli_fault(command.text)
         if fault is not None and await self.strike(fault):
             return
         await self.perform(handlers[command.pattern], command)
+        if self.config is not None and self.config.over:
+            self.config = None
         if fault is not None and fault.kind is FaultKind.DROP_AFTER:
             self.leave()
 
-    def refuses(self, command: str) -> bool:
-        """Whether the user may not do it."""
-        return any(command.startswith(beginning) for beginning in self.device.persona.forbidden)
+    def allowed(self, command: str) -> bool:
+        """Whether the user may do it, who is told otherwise; it is noted either way."""
+        self.device.typed.append(command)
+        if any(command.startswith(beginning) for beginning in self.device.persona.forbidden):
+            self.terminal.write(f"{UNAUTHORIZED}\n")
+            return False
+        return True
 
-    def complain(self, column: int | None) -> None:
-        """Say where a line goes wrong."""
-        if column is None:
-            self.terminal.write("% Incomplete command.\n")
-        else:
-            self.terminal.write(f"{' ' * (len(self.prompt) + column)}^\n% Invalid input detected at '^' marker.\n")
+    def configure(self, line: str, unknown: NoCommand) -> None:
+        """Take a line of configuration, or say where the line goes wrong."""
+        try:
+            if self.config is None:
+                raise unknown
+            if self.allowed(" ".join(line.split())):
+                self.config.typing.take(line)
+        except NoCommand as wrong:
+            if wrong.column is None:
+                self.terminal.write("% Incomplete command.\n")
+            else:
+                marker = " " * (len(self.prompt) + wrong.column) + "^"
+                self.terminal.write(f"{marker}\n% Invalid input detected at '^' marker.\n")
 
     async def perform(self, handler: Handler, command: Command) -> None:
         """Print the time and what the command answers."""
         if self.timestamps and not command.pattern.startswith(("terminal", "exit", "end", "abort", "root")):
-            self.terminal.write(f"{stamp(self.device.state.now())}\n")
+            now = self.device.state.now()
+            self.terminal.write(f"{now:%a} {moment_of(now)} UTC\n")
         try:
-            said = await handler(*command.arguments)
+            said = handler(*command.arguments)
+            if isawaitable(said):
+                said = await said
         except Refusal as refusal:
             said = f"% {refusal.message}"
         except OSError as error:
@@ -136,82 +131,66 @@ class Shell:
                 return True
             case FaultKind.EMPTY:
                 return True
-            case FaultKind.MEANWHILE if fault.act is not None:
-                fault.act()
             case FaultKind.DELAY:
                 self.terminal.flush()
                 self.terminal.rests_until = self.device.config.clock() + fault.seconds
                 await self.device.pause(fault.seconds)
         return False
 
-    def leave(self) -> None:
-        """End the connection without a word."""
-        self.terminal.flush()
-        self.ended = True
-        self.drop()
-
     def handlers(self) -> dict[str, Handler]:
         """The commands of the mode one is in."""
         if self.config is not None:
-            return self.config.handlers()
+            return {**self.config.handlers(), "do <rest>": self._do}
+        shows, plane = licences.commands(self.device), self.device.persona.admin_plane
         if self.admin:
-            return {**licences.admin(self.device), "exit": self._leave_admin, "end": self._leave_admin}
-        return self.exec_handlers()
+            leave = partial(setattr, self, "admin", False)
+            return {**(shows if plane else {}), "exit": leave, "end": leave}
+        return {**self.exec_handlers(), **{f"admin {words}" if plane else words: show for words, show in shows.items()}}
 
     def exec_handlers(self) -> dict[str, Handler]:
         """The commands of exec mode."""
         device = self.device
         return {
             **shows.commands(device),
-            **licences.commands(device),
             "terminal length <lines>": self._length,
-            "terminal width <columns>": _nothing,
-            "terminal monitor": _nothing,
-            "terminal exec prompt no-timestamp": self._no_timestamp,
-            "exit": self._exit,
-            "quit": self._exit,
-            "logout": self._exit,
-            "admin": self._enter_admin,
+            "terminal width <columns>": lambda _: None,
+            "terminal monitor": lambda: None,
+            "terminal exec prompt no-timestamp": partial(setattr, self, "timestamps", False),
+            **dict.fromkeys(("exit", "quit", "logout"), partial(setattr, self, "ended", True)),
+            "admin": partial(setattr, self, "admin", True),
             **({} if device.persona.admin_plane else {"admin <rest>": self._confd}),
             "configure": self._configure,
             "configure terminal": self._configure,
             "crypto ca authenticate <name>": lambda name: authdialog.authenticate(self, name),
-            "crypto ca trustpool import url clean <url>": lambda url: self._import(url, clean=True),
-            "crypto ca trustpool import url <url>": self._import,
+            "crypto ca trustpool import url clean <url>": lambda url: actions.import_bundle(device, url, clean=True),
+            "crypto ca trustpool import url <url>": lambda url: actions.import_bundle(device, url),
             "run cp <source> <destination>": self._copy,
             "run rm -f <path>": self._remove,
             "show md5 file <path>": self._md5,
         }
 
-    async def _length(self, lines: str) -> str | None:
+    def _length(self, lines: str) -> str | None:
         if not lines.isdigit():
             return "% Invalid input detected"
         self.terminal.length = int(lines)
         return None
 
-    async def _no_timestamp(self) -> None:
-        self.timestamps = False
-
-    async def _exit(self) -> None:
-        self.ended = True
-
-    async def _enter_admin(self) -> None:
-        self.admin = True
-
-    async def _confd(self, rest: str) -> str:
+    def _confd(self, rest: str) -> str:
         """The admin plane of 64-bit XR, another CLI, which knows nothing of licences."""
         return _CONFD.format(self.device.name, "-" * len(rest.split()[0]))
 
-    async def _leave_admin(self) -> None:
-        self.admin = False
-
-    async def _configure(self) -> None:
+    def _configure(self) -> None:
         self.config = configmode.ConfigMode(self)
 
-    async def _import(self, url: str, *, clean: bool = False) -> None:
-        await actions.import_bundle(self.device, url, clean=clean)
+    async def _do(self, line: str) -> None:
+        """An exec command from configuration mode."""
+        mode, self.config = self.config, None
+        try:
+            await self.obey(line)
+        finally:
+            self.config = mode
 
-    async def _copy(self, source: str, destination: str) -> str | None:
+    def _copy(self, source: str, destination: str) -> str | None:
         """As the router's own shell says it."""
         try:
             self.device.disk.copy(source, destination)
@@ -219,7 +198,7 @@ class Shell:
             return f"cp: cannot copy '{source}' to '{destination}': {error.strerror}"
         return None
 
-    async def _remove(self, path: str) -> str | None:
+    def _remove(self, path: str) -> str | None:
         try:
             self.device.disk.remove(path)
         except FileNotFoundError:
@@ -228,7 +207,7 @@ class Shell:
             return f"rm: cannot remove '{path}': {error.strerror}"
         return None
 
-    async def _md5(self, path: str) -> str:
+    def _md5(self, path: str) -> str:
         return hashlib.md5(self.device.disk.use(path)).hexdigest()  # noqa: S324 - what routers print
 
 
@@ -250,12 +229,3 @@ async def serve(device: Device, stdin: Any, stdout: Any) -> None:
     terminal.flush()
     if not channel.is_closing():
         channel.exit(0)
-
-
-def stamp(moment: datetime) -> str:
-    """``Wed Feb 23 10:00:07.962 UTC``."""
-    return f"{moment:%a %b} {moment.day:2} {moment:%H:%M:%S}.{moment.microsecond // 1000:03} UTC"
-
-
-async def _nothing(*_: str) -> None:
-    return None

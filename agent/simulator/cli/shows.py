@@ -6,7 +6,8 @@ up, such as who built the software.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from agent.simulator.cli.printed import section
 from agent.simulator.datastores import licensingtransport
@@ -16,34 +17,23 @@ from agent.simulator.device.simdevice import Device
 _NOTHING = "% No such configuration item(s)\n"
 
 
-def commands(device: Device) -> dict[str, Callable[..., Awaitable[str]]]:
+def commands(device: Device) -> dict[str, Callable[..., str]]:
     """The commands by their words; each gives the text of its answer."""
-
-    def plain(show: Callable[..., str]) -> Callable[..., Awaitable[str]]:
-        async def run(*words: str) -> str:
-            return show(device, *words)
-
-        return run
-
-    return {
-        "show version": plain(_version),
-        "show clock": plain(_clock),
-        "show logging": plain(_logging),
-        "show install active summary": plain(_install),
-        "show crypto ca certificates": plain(_certificates),
-        "show crypto ca certificates <name>": plain(_certificates),
-        "show crypto ca trustpool": plain(_trustpool),
-        "show running-config": plain(_running),
-        "show running-config crypto ca": plain(_trustpoints),
-        "show running-config crypto ca trustpoint": plain(_trustpoints),
-        "show running-config crypto ca trustpoint <name>": plain(_trustpoints),
-        "show running-config call-home": plain(lambda one: licensingtransport.call_home(one.persona) or _NOTHING),
-        "show running-config license": plain(lambda one: licensingtransport.license_smart(one.persona) or _NOTHING),
-        "show running-config license smart": plain(
-            lambda one: licensingtransport.license_smart(one.persona) or _NOTHING
-        ),
-        "show running-config http client": plain(_http_client),
+    shows: dict[str, Callable[..., str]] = {
+        "version": _version,
+        "clock": _clock,
+        "logging": _logging,
+        "install active summary": _install,
+        "crypto ca certificates": _certificates,
+        "crypto ca certificates <name>": _certificates,
+        "crypto ca trustpool": _trustpool,
+        "running-config": _running,
+        "running-config crypto ca trustpoint": _trustpoints,
+        "running-config crypto ca trustpoint <name>": _trustpoints,
+        "running-config license smart": partial(_part, "license"),
+        **{f"running-config {name}": partial(_part, name) for name in _PARTS},
     }
+    return {f"show {words}": partial(show, device) for words, show in shows.items()}
 
 
 def _version(device: Device) -> str:
@@ -120,24 +110,21 @@ def _trustpoints(device: Device, name: str | None = None) -> str:
     return device.cli_text("running", name) or _NOTHING
 
 
-def _http_client(device: Device) -> str:
-    return licensingtransport.http_client(device.persona, device.models) or _NOTHING
-
-
 def _running(device: Device) -> str:
-    parts = (
-        licensingtransport.call_home(device.persona),
-        device.cli_text(),
-        licensingtransport.http_client(device.persona, device.models),
-        licensingtransport.license_smart(device.persona),
-    )
-    return "\n".join(
-        [
-            "Building configuration...",
-            f"!! IOS XR Configuration {device.persona.release}",
-            "!",
-            f"hostname {device.name}",
-            *(part for part in parts if part),
-            "end",
-        ]
-    )
+    """The whole configuration."""
+    parts = filter(None, (show(device) for show in _PARTS.values()))
+    head = ["Building configuration...", f"!! IOS XR Configuration {device.persona.release}", "!"]
+    return "\n".join([*head, f"hostname {device.name}", *parts, "end"])
+
+
+def _part(name: str, device: Device) -> str:
+    return _PARTS[name](device) or _NOTHING
+
+
+_PARTS: Mapping[str, Callable[[Device], str]] = {
+    "call-home": lambda device: licensingtransport.call_home(device.persona),
+    "crypto ca": lambda device: device.cli_text(),
+    "http client": lambda device: licensingtransport.http_client(device.persona, device.models),
+    "license": lambda device: licensingtransport.license_smart(device.persona),
+}
+"""Parts of the running configuration by the words that show each; empty where a device has none."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from agent.simulator.datastores.rpcerrors import Refusal, lock_denied, unknown_element
+from agent.simulator.datastores.rpcerrors import Refusal, lock_refused, unknown_element
 from agent.simulator.datastores.yangmodels import Model
 from agent.simulator.personas.behaviour import Behaviour
 
@@ -36,6 +36,7 @@ class Datastores:
     """The configuration of one device.
 
     Trees are never changed once they are in a datastore, since running and candidate share them until one is edited.
+    Where another session committed it is ``overtaken``: the candidate has to be discarded before it can be committed.
     *models* are its configuration modules by namespace; *translate* makes elements of another form into edits of
     those, such as CLI text, and leaves the rest as it is.
     """
@@ -56,7 +57,7 @@ class Datastores:
         self.trial: Trial | None = None
         self.clock: Callable[[], float] = time.monotonic
         self.commits = self.rollbacks = 0
-        self._overtaken = self._unnoticed = False
+        self.overtaken = self._unnoticed = False
 
     @property
     def running(self) -> list[etree._Element]:
@@ -81,29 +82,15 @@ class Datastores:
     def lock(self, target: str, session: str) -> None:
         """Lock *target* for *session*, or refuse."""
         if target in self.locks:
-            raise lock_denied(self.locks[target])
-        if target == "running" and self._pending(session):
-            self._refuse_trial_lock(session)
-        if target == "candidate" and self.dirty and not self._unnoticed:
-            self._refuse_dirty_lock()
+            raise lock_refused("lock-denied", self.locks[target])
+        behaviour = self._behaviour
+        if target == "running" and self._pending(session) and behaviour.trial_lock != "granted":
+            holder = session if behaviour.trial_lock_names_asker or self.trial is None else self.trial.session
+            message = _UNDERWAY if behaviour.trial_lock == "in-use" else _ONGOING
+            raise lock_refused(behaviour.trial_lock, holder, message)
+        if target == "candidate" and self.dirty and not self._unnoticed and behaviour.dirty_lock != "granted":
+            raise lock_refused(behaviour.dirty_lock, "0")
         self.locks[target] = session
-
-    def _refuse_trial_lock(self, asker: str) -> None:
-        match self._behaviour.trial_lock:
-            case "in-use":
-                raise Refusal("in-use", _UNDERWAY)
-            case "lock-denied":
-                trials = self.trial.session if self.trial is not None else "0"
-                raise lock_denied(asker if self._behaviour.trial_lock_names_asker else trials, _ONGOING)
-            case "operation-failed":
-                raise Refusal("operation-failed", _ONGOING)
-
-    def _refuse_dirty_lock(self) -> None:
-        match self._behaviour.dirty_lock:
-            case "lock-denied":
-                raise lock_denied("0")
-            case "resource-denied" | "operation-failed" as tag:
-                raise Refusal(tag)
 
     def unlock(self, target: str, session: str) -> None:
         """Give the lock back; an uncommitted candidate is discarded with it, unless the server leaves it."""
@@ -154,15 +141,18 @@ class Datastores:
                     self._apply(root, edit, default, [])
         return list(root)
 
-    def validate(self) -> None:
-        """Check the candidate against the modules."""
-        self._validate(self.candidate)
+    def validate(self, nodes: Iterable[etree._Element] | None = None) -> None:
+        """Check *nodes*, the candidate unless they are given, against the modules."""
+        for node in self.candidate if nodes is None else nodes:
+            wrong = self._models[etree.QName(node).namespace or ""].wrong(node)
+            if wrong:
+                raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
 
     def commit(self, session: str, persist: str | None = None) -> None:
         """Make the candidate the running configuration; *persist* is that of a trial which goes on."""
         self._committable(session, persist)
         self._unlocked("candidate", session, "in-use")
-        if self._overtaken:
+        if self.overtaken:
             raise Refusal("operation-failed", info=f"<commit-failure>{_OVERTAKEN}: 0x41866c00</commit-failure>")
         if not self.dirty and self.trial is None and not self._behaviour.commits_nothing:
             raise Refusal("operation-failed", "No configuration changes to commit")
@@ -232,9 +222,8 @@ class Datastores:
 
     def time_out(self) -> None:
         """The time of a trial, if there is one, is over."""
-        if self.trial is None:
-            return
-        if self.trial.persist is not None and self._behaviour.running_lock_binds_trial and "running" in self.locks:
+        bound = self._behaviour.running_lock_binds_trial and "running" in self.locks
+        if bound and self.trial is not None and self.trial.persist is not None:
             self.trial = None
         else:
             self.take_back()
@@ -258,21 +247,18 @@ class Datastores:
             return False
         return self.trial.persist != persist if self.trial.persist is not None else self.trial.session != session
 
-    def overtake(self) -> None:
-        """Another session committed: the candidate has to be discarded before it can be committed."""
-        self._overtaken = True
-
     def type(self, edits: Iterable[etree._Element], session: str) -> None:
-        """Commit edits made at the CLI, which has a candidate of its own.
-
-        The NETCONF candidate follows unless somebody changed it.
-        """
+        """Commit edits made at the CLI, which has a candidate of its own."""
         self._committable(session)
-        made = self._edited(self.running, edits, "merge")
-        self._validate(made)
-        follows = not self.dirty
-        self.running = made
+        made = self.with_edit(*edits)
+        self.validate(made)
+        self.replace(made)
         self.commits += 1
+
+    def replace(self, nodes: list[etree._Element]) -> None:
+        """Make *nodes* the running configuration; the candidate follows unless somebody changed it."""
+        follows = not self.dirty
+        self.running = nodes
         if follows:
             self.discard()
 
@@ -282,17 +268,11 @@ class Datastores:
         if self._pending(session, persist) and self._behaviour.trial_commit != "granted":
             raise Refusal(self._behaviour.trial_commit, _UNDERWAY)
 
-    def _validate(self, nodes: Iterable[etree._Element]) -> None:
-        for node in nodes:
-            wrong = self._models[etree.QName(node).namespace or ""].wrong(node)
-            if wrong:
-                raise Refusal("invalid-value", wrong, path=f"/{etree.QName(node).localname}")
-
     def discard(self, session: str | None = None) -> None:
         """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""
         if session is not None and self._behaviour.guards_discard:
             self.writable(session)
-        self._overtaken = self._unnoticed = False
+        self.overtaken = self._unnoticed = False
         self.candidate = list(self.running)
 
     def _apply(self, parent: etree._Element, node: etree._Element, inherited: str, above: list[str]) -> None:
@@ -347,8 +327,8 @@ def _match(parent: etree._Element, node: etree._Element, key: str | None) -> etr
 
 
 def _leaf(node: etree._Element, name: str) -> str | None:
-    found = next((child for child in node if etree.QName(child).localname == name), None)
-    return None if found is None else (found.text or "").strip()
+    text = node.findtext(f"{{*}}{name}")
+    return None if text is None else text.strip()
 
 
 def _differ(one: list[etree._Element], other: list[etree._Element]) -> bool:

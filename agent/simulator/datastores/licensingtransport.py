@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
+from agent.simulator.datastores.trustpoints import PREFIX
 from agent.simulator.datastores.yangmodels import Model
 from agent.simulator.personas.persona import Persona
 
-_PREFIX = "Cisco-IOS-XR-"
+_CALL_HOME = """\
+call-home
+ service active
+ contact smart-licensing
+ profile CiscoTAC-1
+  active
+  destination address http {}
+  destination transport-method http
+ !
+!"""
 
 
 def subtrees(persona: Persona, models: Mapping[str, Model]) -> Iterator[str]:
     """The XML subtrees that *persona* has configured, in the models that carry them."""
 
     def wrapped(module: str, root: str, inner: str, *needs: str) -> Iterator[str]:
-        one = models.get(_PREFIX + module)
+        one = models.get(PREFIX + module)
         if one is not None and one.node([root, *needs]) is not None:
             yield f'<{root} xmlns="{one.namespace}">{inner}</{root}>'
 
@@ -54,19 +64,7 @@ def call_home(persona: Persona) -> str:
     """``show running-config call-home``."""
     if not persona.transport_configured or persona.transport != "callhome":
         return ""
-    return "\n".join(
-        (
-            "call-home",
-            " service active",
-            " contact smart-licensing",
-            " profile CiscoTAC-1",
-            "  active",
-            f"  destination address http {persona.url}",
-            "  destination transport-method http",
-            " !",
-            "!",
-        )
-    )
+    return _CALL_HOME.format(persona.url)
 
 
 def license_smart(persona: Persona) -> str:
@@ -78,6 +76,6 @@ def license_smart(persona: Persona) -> str:
 
 def http_client(persona: Persona, models: Mapping[str, Model]) -> str:
     """``show running-config http client``; releases without a model of the line hide it."""
-    model = models.get(_PREFIX + "um-http-client-cfg")
+    model = models.get(PREFIX + "um-http-client-cfg")
     shown = model is not None and model.node(["http", "client", "secure-verify-peer"]) is not None
     return "http client secure-verify-peer disable" if shown and persona.verify_peer_off else ""

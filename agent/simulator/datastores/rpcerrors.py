@@ -8,19 +8,12 @@ from xml.sax.saxutils import escape
 class Refusal(Exception):
     """An rpc is answered with one rpc-error; at the CLI its ``message`` is printed."""
 
-    def __init__(
-        self,
-        tag: str,
-        message: str | None = None,
-        *,
-        kind: str = "application",
-        path: str | None = None,
-        info: str = "",
-    ) -> None:
+    def __init__(self, tag: str, message: str | None = None, **details: str) -> None:
+        """*details* are those of :func:`rpc_error`."""
         super().__init__(tag)
         self.tag = tag
         self.message = message or tag
-        self.xml = rpc_error(tag, message, kind=kind, path=path, info=info)
+        self.xml = rpc_error(tag, message, **details)
 
 
 def rpc_error(
@@ -48,6 +41,8 @@ def unknown_element(name: str) -> Refusal:
     return Refusal("unknown-element", kind="protocol", info=f"<bad-element>{escape(name)}</bad-element>")
 
 
-def lock_denied(session: str, message: str | None = None) -> Refusal:
-    """The lock is held; session 0 is none of NETCONF's, or a candidate that somebody left changed."""
-    return Refusal("lock-denied", message, kind="protocol", info=f"<session-id>{escape(session)}</session-id>")
+def lock_refused(tag: str, holder: str, message: str | None = None) -> Refusal:
+    """A lock that *holder* stands in the way of; session 0 is none of NETCONF's, or a candidate left changed."""
+    if tag != "lock-denied":
+        return Refusal(tag, message)
+    return Refusal(tag, message, kind="protocol", info=f"<session-id>{escape(holder)}</session-id>")

@@ -6,16 +6,16 @@ under a namespace of the simulator's own, which no NETCONF answer shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
+from agent.simulator.datastores.grammar import understand
 from agent.simulator.datastores.yangmodels import Model
 
 CONSOLE = "urn:xr-agent:simulator:console"
-_SETTINGS = ("enrollment", "crl", "vrf", "description")
 _NC = "urn:ietf:params:xml:ns:netconf:base:1.0"
 PREFIX = "Cisco-IOS-XR-"
 
@@ -69,7 +69,8 @@ class Home:
     @property
     def local(self) -> bool:
         """Whether ``enrollment local`` exists."""
-        return self.key == "trustpoint-name" and self._has("enrollment", "local")
+        leaf = [*self.path, "enrollment", "local"]
+        return self.key == "trustpoint-name" and self.model.node(leaf) is not None
 
     def edit(self, name: str, *inner: etree._Element, remove: bool = False) -> etree._Element:
         """The top-level element of an edit of one trustpoint."""
@@ -97,15 +98,12 @@ class Home:
     def set(self, leaf: str, value: str | None) -> etree._Element:
         """The edit of ``vrf``, ``description`` or ``crl``; None takes it away."""
         holder = {"crl": ("crl", "optional"), "vrf": ("vrf-table", "vrf") if self.key == "name" else ("vrf",)}
-        names = holder.get(leaf, (leaf,))
-        top = etree.Element(self._tag(names[0]))
-        if len(names) == 2:
-            self._leaf(top, names[1], value)
-        elif value is None:
-            top.set(f"{{{_NC}}}operation", "remove")
-        else:
-            top.text = value
-        return top
+        *above, last = holder.get(leaf, (leaf,))
+        root = node = etree.Element("root")
+        for step in above:
+            node = etree.SubElement(node, self._tag(step))
+        self._leaf(node, last, value)
+        return root[0]
 
     def _leaf(self, parent: etree._Element, name: str, value: str | None) -> None:
         leaf = etree.SubElement(parent, self._tag(name))
@@ -114,24 +112,22 @@ class Home:
         else:
             leaf.text = value or None
 
-    def _has(self, *names: str) -> bool:
-        return self.model.node([*self.path, *names]) is not None
-
     def _tag(self, name: str) -> str:
         return f"{{{self.model.namespace}}}{name}"
 
 
 def home(models: Mapping[str, Model]) -> Home:
     """The best place a device with *models* (by module name) has."""
-    um = models.get(f"{PREFIX}um-crypto-cfg")
     path = ("crypto", "ca", "trustpoint", "trustpoints", "trustpoint")
-    if um is not None and um.node(list(path)) is not None:
-        return Home(um, path, "trustpoint-name")
-    native = models.get(f"{PREFIX}crypto-cepki-cfg")
-    for root in ("crypto-ca", "crypto-cepki"):
-        below = (root, "certificate-authority", "trustpoints", "trustpoint")
-        if native is not None and native.node(list(below)) is not None:
-            return Home(native, below, "name")
+    native = ("certificate-authority", "trustpoints", "trustpoint")
+    for module, below, key in (
+        ("um-crypto-cfg", path, "trustpoint-name"),
+        ("crypto-cepki-cfg", ("crypto-ca", *native), "name"),
+        ("crypto-cepki-cfg", ("crypto-cepki", *native), "name"),
+    ):
+        model = models.get(PREFIX + module)
+        if model is not None and model.node(list(below)) is not None:
+            return Home(model, below, key)
     return Home(ConsoleModel(), path, "trustpoint-name")
 
 
@@ -140,10 +136,10 @@ def read(nodes: Iterable[etree._Element]) -> dict[str, Trustpoint]:
     found = {}
     for node in nodes:
         for entry in node.iter("{*}trustpoint"):
-            key = next((one for one in entry if etree.QName(one).localname in ("trustpoint-name", "name")), None)
+            key = entry.findtext("{*}trustpoint-name") or entry.findtext("{*}name")
             if key is not None:
-                found[str(key.text)] = Trustpoint(
-                    _enrollment(entry.find("{*}enrollment")),
+                found[key] = Trustpoint(
+                    _enrollment(entry),
                     entry.find("{*}crl/{*}optional") is not None,
                     entry.findtext("{*}vrf") or entry.findtext("{*}vrf-table/{*}vrf"),
                     entry.findtext("{*}description"),
@@ -151,14 +147,12 @@ def read(nodes: Iterable[etree._Element]) -> dict[str, Trustpoint]:
     return found
 
 
-def _enrollment(element: etree._Element | None) -> str | None:
-    for child in element if element is not None else ():
-        name = etree.QName(child).localname
-        if name in ("terminal", "local"):
-            return name
-        if name == "url":
-            return (child.text or "").strip()
-    return None
+def _enrollment(trustpoint: etree._Element) -> str | None:
+    for kind in ("terminal", "local"):
+        if trustpoint.find(f"{{*}}enrollment/{{*}}{kind}") is not None:
+            return kind
+    url = trustpoint.findtext("{*}enrollment/{*}url")
+    return None if url is None else url.strip()
 
 
 def text(nodes: Iterable[etree._Element], spelling: str = "terminal", only: str | None = None) -> str:
@@ -170,96 +164,63 @@ def text(nodes: Iterable[etree._Element], spelling: str = "terminal", only: str 
     return "\n".join(shown)
 
 
-class BadLine(Exception):
-    """A line of configuration that the device does not know; *word* is the number of the first wrong word."""
-
-    def __init__(self, line: str, word: int, *, incomplete: bool = False) -> None:
-        super().__init__(line)
-        self.line, self.word, self.incomplete = line, word, incomplete
-
-
 class Typing:
     """Configuration being typed: which trustpoint the lines are about, and the edits they make.
 
     Attributes:
         name: the trustpoint whose mode one is in, None at the top.
-        lines: what was typed, as ``show configuration`` shows it; edits: the same as XML.
+        edits: what was typed, as XML.
     """
 
-    def __init__(self, where: Home) -> None:
+    def __init__(self, where: Home, name: str | None = None) -> None:
         self._home = where
-        self.name: str | None = None
-        self.lines: list[str] = []
+        self.name = name
+        self._typed: dict[str, list[str]] = {}
         self.edits: list[etree._Element] = []
+
+    @property
+    def lines(self) -> list[str]:
+        """The same as ``show configuration`` shows it."""
+        return [line for head, below in self._typed.items() for line in (head, *below, "!")]
 
     def take(self, line: str) -> None:
         """One line.
 
         Raises:
-            BadLine: the device does not know it; nothing was taken.
+            NoCommand: the device does not know it; nothing was taken.
         """
-        words = line.split()
-        if not words or words[0].startswith("!"):
+        if not line.strip() or line.strip().startswith("!"):
             return
-        if self.name is not None and self._inside(words):
-            self._add(self.name, f" {' '.join(words)}")
-            return
-        removes = words[0] == "no"
-        words = words[removes:]
-        if self.name is not None and words and words[0] in _SETTINGS:
-            raise BadLine(line, removes + 1, incomplete=len(words) == 1)
-        wrong = _mismatch(words, ("crypto", "ca", "trustpoint"))
-        if wrong is not None or len(words) > 4:
-            raise BadLine(line, removes + (4 if wrong is None else wrong))
-        if len(words) < 4:
-            raise BadLine(line, removes + len(words), incomplete=True)
-        if removes:
-            self.lines += [f"no crypto ca trustpoint {words[3]}", "!"]
-            self.edits.append(self._home.edit(words[3], remove=True))
-            self.name = None
-        else:
-            self.name = words[3]
-            self.edits.append(self._home.edit(self.name))
-            self._add(self.name)
-
-    def _add(self, name: str, line: str | None = None) -> None:
-        head = f"crypto ca trustpoint {name}"
-        if head not in self.lines:
-            self.lines += [head, "!"]
-        if line is not None:
-            start = self.lines.index(head)
-            end = self.lines.index("!", start)
-            self.lines.insert(end, line)
-
-    def _inside(self, words: Sequence[str]) -> bool:
-        """Whether it is a line of the trustpoint's own mode; if so it is taken."""
-        removes = words[0] == "no"
-        edit = self._setting(list(words[removes:]), removes=removes)
-        if edit is not None:
+        inside = [one for one in _INSIDE if self._home.local or one != "enrollment local"] if self.name else []
+        command = understand(line, [*inside, _TRUSTPOINT, f"no {_TRUSTPOINT}"])
+        if command.pattern in inside:
+            edit = _INSIDE[command.pattern](self._home, *command.arguments)
             self.edits.append(self._home.edit(str(self.name), edit))
-        return edit is not None
-
-    def _setting(self, words: list[str], *, removes: bool) -> etree._Element | None:
-        match words:
-            case ["enrollment", *_] if removes:
-                return self._home.enroll(None)
-            case ["enrollment", "terminal"] | ["enrollment", "url", "terminal"]:
-                return self._home.enroll("terminal")
-            case ["enrollment", "local"] if self._home.local:
-                return self._home.enroll("local")
-            case ["enrollment", "url", url]:
-                return self._home.enroll(url)
-            case ["crl", "optional"] | ["crl", "optional", "true"]:
-                return self._home.set("crl", None if removes else "")
-            case ["vrf", *name] if len(name) == 1 or removes:
-                return self._home.set("vrf", None if removes else name[0])
-            case ["description", *rest] if rest or removes:
-                return self._home.set("description", None if removes else " ".join(rest))
-        return None
+            self._typed.setdefault(f"crypto ca trustpoint {self.name}", []).append(f" {command.text}")
+            return
+        removes, (name,) = command.pattern.startswith("no "), command.arguments
+        self.name = None if removes else name
+        self.edits.append(self._home.edit(name, remove=removes))
+        self._typed.setdefault(command.text, [])
 
 
-def _mismatch(words: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """The number of the first word that is not as wanted; an abbreviation is."""
-    return next(
-        (n for n, (word, full) in enumerate(zip(words, wanted, strict=False)) if not full.startswith(word)), None
-    )
+_TRUSTPOINT = "crypto ca trustpoint <name>"
+_INSIDE: Mapping[str, Callable[..., etree._Element]] = {
+    "enrollment terminal": lambda home: home.enroll("terminal"),
+    "enrollment url terminal": lambda home: home.enroll("terminal"),
+    "enrollment local": lambda home: home.enroll("local"),
+    "enrollment url <url>": lambda home, url: home.enroll(url),
+    "no enrollment": lambda home: home.enroll(None),
+    "no enrollment <rest>": lambda home, _: home.enroll(None),
+    "crl optional": lambda home: home.set("crl", ""),
+    "crl optional true": lambda home: home.set("crl", ""),
+    "no crl optional": lambda home: home.set("crl", None),
+    "no crl optional true": lambda home: home.set("crl", None),
+    "vrf <name>": lambda home, name: home.set("vrf", name),
+    "no vrf": lambda home: home.set("vrf", None),
+    "no vrf <rest>": lambda home, _: home.set("vrf", None),
+    "description <rest>": lambda home, text: home.set("description", text),
+    "no description": lambda home: home.set("description", None),
+    "no description <rest>": lambda home, _: home.set("description", None),
+}
+"""A trustpoint's own mode: each line, and the edit it makes."""

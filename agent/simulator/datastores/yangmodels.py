@@ -17,7 +17,7 @@ from yangson.enumerations import ContentType, ValidationScope
 from yangson.exceptions import YangsonException
 from yangson.instance import RootNode
 
-from agent.simulator.personas.persona import ModuleFile
+from agent.simulator.personas.platforms import ModuleFile
 
 
 class Model:
@@ -29,19 +29,8 @@ class Model:
         self._validating = threading.Lock()  # yangson keeps what a validation finds in the model
         first = next(line for line in file.path.read_text(encoding="utf-8").splitlines() if "revision" in line)
         revision = first.split()[1].strip('";{')
-        library = {
-            "ietf-yang-library:modules-state": {
-                "module-set-id": "simulator",
-                "module": [
-                    {
-                        "name": file.name,
-                        "revision": revision,
-                        "namespace": file.namespace,
-                        "conformance-type": "implement",
-                    }
-                ],
-            }
-        }
+        module = {"name": file.name, "revision": revision, "namespace": file.namespace, "conformance-type": "implement"}
+        library = {"ietf-yang-library:modules-state": {"module-set-id": "simulator", "module": [module]}}
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(file.path, Path(folder, f"{file.name}@{revision}.yang"))
             self._model = DataModel(json.dumps(library), (folder,))
@@ -66,18 +55,15 @@ class Model:
         keys = getattr(self.node(path), "keys", None)
         return str(keys[0][0]) if keys else None
 
-    def wrong(self, root: etree._Element) -> str | None:
-        """What is invalid about a tree of configuration, None if nothing is."""
-        return _wrong(self, etree.tostring(root))
-
-    def wrong_input(self, body: etree._Element) -> str | None:
-        """What is invalid about the input of an rpc."""
-        operation = etree.QName(body).localname
-        return None if self.node([operation, "input"]) is None else _wrong(self, etree.tostring(body), operation)
+    def wrong(self, root: etree._Element, operation: str | None = None) -> str | None:
+        """What is invalid about a tree of configuration or the input of rpc *operation*, None if nothing is."""
+        return _wrong(self, etree.tostring(root), operation)
 
     def validated(self, data: bytes, operation: str | None) -> str | None:
-        """What is invalid about a tree of configuration, or about the input of *operation*, as XML."""
+        """The same as XML."""
         schema = self.node([operation, "input"]) if operation else self._model.schema
+        if schema is None:
+            return None
         # It was parsed safely before.
         wrapped = ET.fromstring(data if operation else b"<data>" + data + b"</data>")  # noqa: S314
         try:
@@ -92,7 +78,7 @@ class Model:
 
 
 @lru_cache(maxsize=1024)
-def _wrong(model: Model, data: bytes, operation: str | None = None) -> str | None:
+def _wrong(model: Model, data: bytes, operation: str | None) -> str | None:
     """The same, remembered: most devices of a fleet are sent the same."""
     return model.validated(data, operation)
 

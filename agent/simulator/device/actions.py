@@ -87,25 +87,24 @@ def clear(device: Device, name: str) -> None:
     device.state.lasting.discard(name)
 
 
-async def import_bundle(device: Device, url: str, *, clean: bool = False) -> int:
-    """Import a bundle into the trustpool; how many certificates came.
+async def import_bundle(device: Device, url: str, *, clean: bool = False) -> None:
+    """Import a bundle into the trustpool.
 
     Every import is kept beside those before, with *clean* in place of them. A local path must be below /tmp.
     """
     if device.persona.imports == "refused":
         raise Refusal("operation-failed", "Trustpool import failed")
-    data = await fetch(url) if url.startswith("http://") else _local(device, url)
+    data = await asyncio.to_thread(_download, url) if url.startswith("http://") else _local(device, url)
     try:
         brought = certificates(data)
-    except ValueError as error:
+    except InputError as error:
         raise Refusal("operation-failed", f"{url}: no certificates in it") from error
     if device.persona.imports == "ok-without-certificates":
-        return 0
+        return
     if clean:
         device.state.trustpool.clear()
     device.state.trustpool.append(brought)
     device.state.imports += 1
-    return len(brought)
 
 
 def _local(device: Device, url: str) -> bytes:
@@ -139,14 +138,9 @@ def copy(device: Device, body: etree._Element) -> str:
 async def fetch_certificate(url: str) -> str:
     """The PEM at *url*, as a router fetches it for ``enrollment url``."""
     try:
-        return TrustAnchor.from_pem(await fetch(url)).pem
+        return TrustAnchor.from_pem(await asyncio.to_thread(_download, url)).pem
     except InputError as error:
         raise Refusal("operation-failed", f"Download failed, HTTP returned an error: {error}") from error
-
-
-async def fetch(url: str) -> bytes:
-    """What is at an http URL."""
-    return await asyncio.to_thread(_download, url)
 
 
 def _download(url: str) -> bytes:

@@ -8,7 +8,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from agent.model.errors import InputError
 from agent.model.pki import bundle
 
 
@@ -16,13 +15,9 @@ def certificates(data: bytes) -> tuple[str, ...]:
     """The certificates in *data* as PEM, without those that the simulator could not print.
 
     Raises:
-        ValueError: there is none, or one is damaged.
+        InputError: there is none, or one is damaged.
     """
-    try:
-        found = bundle.certificates(data)
-    except InputError as error:
-        raise ValueError(error.message) from error
-    return tuple(pem for der in found if (pem := _pem(der)) is not None)
+    return tuple(pem for der in bundle.certificates(data) if (pem := _pem(der)) is not None)
 
 
 def _pem(der: bytes) -> str | None:

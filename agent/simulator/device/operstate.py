@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from agent.model.pki.anchor import TrustAnchor
@@ -13,10 +12,10 @@ _FAILED = (
     "Communications failure with the Cisco Smart Software Manager (CSSM) : Fail to send out Call Home HTTP message"
 )
 _SERVERS = ("tools.cisco.com", "smartreceiver.cisco.com")
+# Defect CSCvx87275: these releases leave a prefix out.
 _WITHOUT_PREFIX = ("7.0.1", "7.0.2", "7.1.1", "7.1.2", "7.1.3", "7.2.0", "7.2.1", "7.2.2", "7.3.1")
 
 
-@dataclass
 class State:
     """The operational state; tests may set any of it.
 
@@ -27,51 +26,30 @@ class State:
         authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
         imports: how often something was imported into the trustpool.
         answers: return-codes that renew-auth and register-id-token give before they do their work.
-        tokens: every token that came in by register-id-token; reports: when usage was last reported by policy.
+        tokens: every token that came in by register-id-token.
         syslog: (time, mnemonic without ``%``, text) of the buffer, oldest first.
     """
 
-    persona: Persona
-    certificates: dict[str, str] = field(default_factory=dict)
-    lasting: set[str] = field(default_factory=set)
-    trustpool: list[tuple[str, ...]] = field(default_factory=list)
-    built_in: list[str] = field(default_factory=list)
-    answers: list[str] = field(default_factory=list)
-    tokens: list[str] = field(default_factory=list, repr=False)
-    last_contact: datetime = field(
-        default_factory=lambda: datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
-    )
-    last_success: bool = False
-    registration: str = ""
-    authorization: str = ""
-    transport: str = ""
-    url: str = ""
-    authenticates: int = 0
-    imports: int = 0
-    forgotten: int = 0
-    renewals: int = 0
-    syslog: list[tuple[datetime, str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        persona = self.persona
+    def __init__(self, persona: Persona) -> None:
+        self.persona = persona
+        self.certificates = {"Trustpool": persona.certificate} if persona.certificate else {}
+        self.lasting: set[str] = set()
+        self.trustpool: list[tuple[str, ...]] = []
         self.built_in = list(persona.built_in)
+        self.answers: list[str] = []
+        self.tokens: list[str] = []
         self.registration = "not-supported" if persona.policy else persona.registration
         self.authorization = "none" if persona.policy else persona.authorization
         self.transport = "clsu" if persona.policy else persona.transport
         self.url = "" if persona.policy else persona.url
-        if persona.certificate:
-            self.certificates["Trustpool"] = persona.certificate
+        self.authenticates = self.imports = self.forgotten = self.renewals = 0
+        self.last_contact = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
         self.last_success = self.trusts
-        if not self.last_success:
-            self.syslog = [
-                (self.now() - timedelta(days=days), f"{self._facility}-3-COMM_FAILED", _FAILED) for days in (2, 1)
-            ]
-
-    @property
-    def _facility(self) -> str:
-        """Defect CSCvx87275: these releases leave a prefix out."""
-        short = self.persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in self.persona.fixes
-        return "SMART_LIC" if short else "LICENSE-SMART_LIC"
+        prefix = "" if persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in persona.fixes else "LICENSE-"
+        self.syslog = [
+            (self.now() - timedelta(days=days), f"{prefix}SMART_LIC-3-COMM_FAILED", _FAILED)
+            for days in ((2, 1) if not self.last_success else ())
+        ]
 
     def now(self) -> datetime:
         """The device's clock."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -12,6 +12,7 @@ from lxml import etree
 
 from agent.simulator.datastores import trustpoints
 from agent.simulator.datastores.datastores import Datastores
+from agent.simulator.datastores.grammar import NoCommand
 from agent.simulator.datastores.licensingtransport import subtrees
 from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.datastores.yangmodels import Model, model
@@ -28,6 +29,7 @@ class Prototype:
 
     Attributes:
         models: by module name; configured: those of configuration by namespace; home: where trustpoints are.
+        translate: the edits that cli-cfg's text means; any other element as it is.
         hello: with ``%b`` for the session-id.
         config: the configuration a new device has.
     """
@@ -35,12 +37,9 @@ class Prototype:
     models: Mapping[str, Model]
     home: trustpoints.Home
     configured: Mapping[str, Any]
+    translate: Callable[[etree._Element], Iterable[etree._Element]]
     hello: bytes
     config: tuple[etree._Element, ...]
-
-    def translated(self, node: etree._Element) -> Iterable[etree._Element]:
-        """The edits that cli-cfg's text means; any other element as it is."""
-        return _translated(self.models, self.home, node)
 
 
 @lru_cache(maxsize=1024)
@@ -50,12 +49,13 @@ def prototype(persona: Persona) -> Prototype:
     home = trustpoints.home(models)
     configured: dict[str, Any] = {one.namespace: one for name, one in models.items() if name.endswith("-cfg")}
     configured[home.model.namespace] = home.model
-    config = Datastores(configured, translate=lambda node: _translated(models, home, node))
+    translate = partial(_translated, models, home)
+    config = Datastores(configured, translate=translate)
     first = [etree.fromstring(subtree) for subtree in (*subtrees(persona, models), *persona.config)]
     if persona.enrollment or persona.certificate:
         first.append(home.edit("Trustpool", home.enroll(persona.enrollment or "terminal")))
     config.edit(first, "merge", "console")
-    return Prototype(models, home, configured, _hello(persona), tuple(config.candidate))
+    return Prototype(models, home, configured, translate, _hello(persona), tuple(config.candidate))
 
 
 def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree._Element) -> Iterable[etree._Element]:
@@ -65,8 +65,8 @@ def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree
     try:
         for line in (node.text or "").splitlines():
             typing.take(line)
-    except trustpoints.BadLine as bad:
-        raise Refusal("operation-failed", f"% Invalid input detected at '^' marker: {bad.line.strip()}") from bad
+    except NoCommand as wrong:
+        raise Refusal("operation-failed", f"% Invalid input detected at '^' marker: {wrong.line.strip()}") from wrong
     return typing.edits
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Protocol
 
 from lxml import etree
@@ -16,7 +17,6 @@ from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.device.disk import Disk
 from agent.simulator.device.faults import Fault, FaultKind
 from agent.simulator.device.operstate import State
-from agent.simulator.device.othersession import OtherSession
 from agent.simulator.device.prototype import prototype
 from agent.simulator.device.silence import Silence
 from agent.simulator.personas.persona import Persona
@@ -63,7 +63,7 @@ class Device:
     answers: list[str] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     other_sessions: dict[str, str] = field(default_factory=dict)
-    held: list[asyncio.Future[None]] = field(default_factory=list, repr=False)
+    held: list[asyncio.Event] = field(default_factory=list, repr=False)
     connections: set[Any] = field(default_factory=set, repr=False)
     silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
@@ -75,7 +75,7 @@ class Device:
         self.disk = Disk(self.persona.file_faults)
         like = prototype(self.persona)
         self.models, self.home, self.hello = like.models, like.home, like.hello
-        self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translated)
+        self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translate)
         self.config.running, self.config.candidate = list(like.config), list(like.config)
 
     @property
@@ -134,19 +134,16 @@ class Device:
         """Let every rpc that a HELD fault holds back go on."""
 
         def go() -> None:
-            for one in self.held:
-                if not one.done():
-                    one.set_result(None)
-            self.held.clear()
+            while self.held:
+                self.held.pop(0).set()
 
         self.post(go)
 
     def crash(self) -> None:
         """End the NETCONF server alone: sessions, locks and any trial are gone, an edited candidate stays."""
-        self.post(self.end_server)
+        self.post(self._end_server)
 
-    def end_server(self) -> None:
-        """The same, in the simulator's thread."""
+    def _end_server(self) -> None:
         self.config.locks.clear()
         for session in list(self.sessions.values()):
             session.drop()
@@ -155,13 +152,12 @@ class Device:
         self.config.take_back()
 
     def reload(self) -> None:
-        """Start anew: sessions, locks, the candidate, /tmp and what terminal enrollment brought are gone."""
-        self.post(self.start_anew)
+        """Start anew: sessions, locks, the candidate, any trial, /tmp and what terminal enrollment brought are gone."""
+        self.post(self._start_anew)
 
-    def start_anew(self) -> None:
-        """The same, in the simulator's thread. What was committed on trial is taken back."""
+    def _start_anew(self) -> None:
         self.drop_all()
-        self.end_server()
+        self._end_server()
         self.config.discard()
         self.state.reload()
         self.disk.reload()
@@ -170,7 +166,7 @@ class Device:
         """Let another session commit a trustpoint ``OTHER``, which this one's candidate has not seen."""
         change = self.trustpoint_element("OTHER", "terminal")
         self.config.running = self.config.with_edit(change)
-        self.config.overtake()
+        self.config.overtaken = True
 
     def enrollment(self, name: str = "Trustpool") -> str | None:
         """The running enrollment of a trustpoint: ``terminal``, ``local``, a URL, or None."""
@@ -180,6 +176,30 @@ class Device:
     def trustpoints(self) -> list[str]:
         """The names of all configured trustpoints."""
         return list(trustpoints.read(self.config.running))
+
+    def ledger(self) -> dict[str, object]:
+        """What was written to the device, by which another process can tell that nothing was done twice.
+
+        ``commits``, ``rollbacks`` (of commits on trial), ``authenticates`` (certificates that a trustpoint was given),
+        ``imports`` (into the trustpool), ``renewals``, ``registrations``; ``sessions`` (NETCONF and CLI) and ``rpcs``
+        that came; ``open`` sessions, ``locked`` datastores, ``dirty`` candidate, ``files`` that were left.
+        """
+        state, config = self.state, self.config
+        return {
+            "release": self.persona.release,
+            "sessions": self.last_session,
+            "rpcs": sum(self.counters.values()),
+            "commits": config.commits,
+            "rollbacks": config.rollbacks,
+            "authenticates": state.authenticates,
+            "imports": state.imports,
+            "renewals": state.renewals,
+            "registrations": len(state.tokens),
+            "open": len(self.sessions),
+            "locked": sorted(config.locks),
+            "dirty": config.dirty,
+            "files": sorted(self.files),
+        }
 
     # --- what the servers need -----------------------------------------------------------------------------------
 
@@ -218,10 +238,7 @@ class Device:
 
     def _put(self, content: Iterable[etree._Element]) -> None:
         self.config.writable("console")
-        follows = not self.config.dirty
-        self.config.running = self.config.with_edit(*content)
-        if follows:
-            self.config.discard()
+        self.config.replace(self.config.with_edit(*content))
 
     def drop_all(self) -> None:
         """End every connection; in the simulator's thread."""
@@ -232,3 +249,94 @@ class Device:
 
     def trustpoint_element(self, name: str, enrollment: str) -> etree._Element:
         return self.home.edit(name, self.home.enroll(enrollment))
+
+
+class OtherSession:
+    """A session of *user*; it is listed with the others, holds locks as they do and ends when it is killed.
+
+    Every method but :meth:`authenticate` and :meth:`clear`, which are about certificates, is one NETCONF operation, and
+    raises :class:`Refusal` where the server answers with an rpc-error. Without a lock nothing keeps it out of the
+    candidate but the lock of others.
+    """
+
+    def __init__(self, device: Device, user: str) -> None:
+        self._device, self._config = device, device.config
+        self.session_id = next(n for n in map(str, count(9001)) if n not in device.other_sessions)
+        device.other_sessions[self.session_id] = user
+
+    @property
+    def alive(self) -> bool:
+        """Whether the session was neither ended nor killed."""
+        return self.session_id in self._device.other_sessions
+
+    def lock(self, target: str = "candidate") -> None:
+        """Lock a datastore."""
+        self._do(lambda: self._config.lock(target, self.session_id))
+
+    def unlock(self, target: str = "candidate") -> None:
+        """Give the lock back."""
+        self._do(lambda: self._config.unlock(target, self.session_id))
+
+    def edit(self, name: str, enrollment: str) -> None:
+        """Put a trustpoint into the candidate, or give it another enrollment."""
+        self._edit(self._device.trustpoint_element(name, enrollment))
+
+    def remove(self, name: str) -> None:
+        """Take a trustpoint out of the candidate."""
+        self._edit(self._device.home.edit(name, remove=True))
+
+    def discard(self) -> None:
+        """Discard the candidate's changes, whoever made them."""
+        self._do(lambda: self._config.discard(self.session_id))
+
+    def commit(self) -> None:
+        """Commit the candidate, whoever edited it."""
+        self._do(lambda: self._config.commit(self.session_id))
+
+    def commit_on_trial(self, timeout: float = 600.0, persist: str | None = None) -> None:
+        """Commit the candidate until *timeout* seconds of the device's clock have passed."""
+        self._do(lambda: self._config.commit_confirmed(self.session_id, timeout=timeout, persist=persist))
+
+    def confirm(self, persist: str) -> None:
+        """Confirm a commit on trial, by its persist-id."""
+        self._do(lambda: self._config.confirm(self.session_id, persist))
+
+    def cancel(self, persist: str | None = None) -> None:
+        """Take a commit on trial back; without *persist* it must be this session's own."""
+        self._do(lambda: self._config.cancel(self.session_id, persist))
+
+    def authenticate(self, name: str, pem: str) -> None:
+        """Give a configured trustpoint a certificate, in place of the one it has."""
+
+        def install() -> None:
+            enrollment = self._device.enrollment(name)
+            if enrollment is None:
+                raise Refusal("operation-failed", "Trustpoint not found")
+            self._device.state.install(name, pem, enrollment)
+
+        self._do(install)
+
+    def clear(self, name: str) -> None:
+        """Take a trustpoint's certificate away, if it has one."""
+        self._do(lambda: self._device.state.certificates.pop(name, None))
+
+    def kill(self, session: str) -> None:
+        """End another session, and with it its locks."""
+        self._do(lambda: self._device.kill(session, by=self.session_id))
+
+    def end(self) -> None:
+        """End this session as by close-session."""
+        self._do(lambda: self._device.kill(self.session_id, by=""))
+
+    def _edit(self, change: etree._Element) -> None:
+        self._do(lambda: self._config.edit([change], "merge", self.session_id))
+
+    def _do(self, work: Callable[[], object]) -> None:
+        """Run *work* in the simulator's thread, where nothing else happens meanwhile."""
+
+        def run() -> None:
+            if not self.alive:
+                raise ConnectionResetError(f"session {self.session_id} has ended")
+            work()
+
+        self._device.post(run)

@@ -6,7 +6,6 @@ import re
 
 _CHUNK = re.compile(rb"\n#([1-9]\d{0,9}|#)\n")
 
-
 END = b"]]>]]>"
 """What ends a message in the framing of base:1.0 (RFC 6242 section 4.3)."""
 
@@ -18,8 +17,8 @@ class FramingError(Exception):
 class Deframer:
     """Bytes in, messages out."""
 
-    def __init__(self) -> None:
-        self.chunked = False
+    def __init__(self, *, chunked: bool = False) -> None:
+        self.chunked = chunked
         self._held = b""
         self._parts: list[bytes] = []
 
@@ -66,9 +65,7 @@ def enframe(message: bytes, chunked: bool) -> bytes:
 
 def unfinished(data: bytes, *, chunked: bool) -> bool:
     """Whether *data* is the beginning of a message, or what may be one, so that its reader waits for the rest."""
-    frames = Deframer()
-    frames.chunked = chunked
     try:
-        return not frames.messages(data)
+        return not Deframer(chunked=chunked).messages(data)
     except FramingError:
         return False

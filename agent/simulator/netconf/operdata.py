@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 
@@ -14,32 +14,28 @@ from agent.simulator.datastores.yangmodels import Model
 from agent.simulator.device.operstate import State, moment_of, shown
 from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf.subtree import selects
-from agent.simulator.personas import yanglibrary
+from agent.simulator.personas.yanglibrary import DATASTORES, LIBRARY, Tree, library_trees
 
-Tree = Mapping[str, object]
-
-_SESSIONS = "netconf-state"
-_MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 
 
 def operational(device: Device, rule: etree._Element | None = None) -> list[etree._Element]:
     """Operational data of a device, in the modules it has: all of it, or the trees that *rule*, of a filter, names."""
-    found = [sessions(device)] if rule is None or selects(rule, _SESSIONS, _MONITORING) else []
-    found += [tree for tree in yanglibrary.trees(device.persona) if rule is None or _selects_root(rule, tree)]
+
+    def wanted(root: str, namespace: str) -> bool:
+        return rule is None or selects(rule, root, namespace)
+
+    found = [_sessions(device)] if wanted("netconf-state", MONITORING) else []
+    for root, tree in library_trees(device.persona).items():
+        found += [top(root, tree, LIBRARY, ds=DATASTORES)] if wanted(root, LIBRARY) else []
     for module, (root, make) in _TREES.items():
         model = device.models.get(PREFIX + module)
-        if model is not None and (rule is None or selects(rule, root, model.namespace)):
-            made = make(device, model)
-            found += [made] if made is not None else []
+        if model is not None and wanted(root, model.namespace) and (made := make(device, model)) is not None:
+            found.append(top(root, made, model.namespace))
     return found
 
 
-def _selects_root(rule: etree._Element, tree: etree._Element) -> bool:
-    name = etree.QName(tree)
-    return selects(rule, name.localname, name.namespace or "")
-
-
-def sessions(device: Device) -> etree._Element:
+def _sessions(device: Device) -> etree._Element:
     """netconf-state/sessions (RFC 6022 section 2.1.3): who is logged in by NETCONF, and from where."""
     known = [(number, "admin", "127.0.0.1") for number in device.sessions]
     known += [(number, user, "192.0.2.7") for number, user in device.other_sessions.items()]
@@ -47,7 +43,7 @@ def sessions(device: Device) -> etree._Element:
         {"session-id": number, "transport": "netconf-ssh", "username": user, "source-host": host}
         for number, user, host in known
     ]
-    return top(_SESSIONS, {"sessions": {"session": listed}}, _MONITORING)
+    return top("netconf-state", {"sessions": {"session": listed}}, MONITORING)
 
 
 def build(parent: etree._Element, name: str, value: object, namespace: str) -> None:
@@ -63,30 +59,29 @@ def build(parent: etree._Element, name: str, value: object, namespace: str) -> N
             element.text = str(entry)
 
 
-def top(name: str, tree: Tree, namespace: str) -> etree._Element:
-    """One top-level element."""
-    root = etree.Element("root", nsmap={None: namespace})  # type: ignore[dict-item]
+def top(name: str, tree: Tree, namespace: str, **prefixes: str) -> etree._Element:
+    """One top-level element; *prefixes* are those that its text names."""
+    root = etree.Element("root", nsmap={None: namespace, **prefixes})  # type: ignore[dict-item]
     build(root, name, tree, namespace)
     return root[0]
 
 
-def trustpoints(model: Model, state: State, names: Sequence[str]) -> etree._Element | None:
+def _trustpoints(device: Device, model: Model) -> Tree | None:
     """crypto-cepki-oper: every trustpoint with the CA certificate it holds, as far as the release shows it."""
+    held = device.state.certificates
     ca = ["crypto-certificate-authority", "trustpoints", "trustpoint", "certificate-authority-certificate"]
     entries = []
-    for name in dict.fromkeys([*names, *state.certificates]):
+    for name in dict.fromkeys([*device.trustpoints(), *held]):
         entry: dict[str, object] = {"name": name}
-        if name in state.certificates:
-            leaves = certificate(state.certificates[name])
+        if name in held:
+            leaves = _certificate(held[name])
             entry[ca[-1]] = {leaf: text for leaf, text in leaves.items() if model.node([*ca, leaf]) is not None}
         entries.append(entry)
-    if not entries:
-        return None
-    return top(ca[0], {"trustpoints": {"trustpoint": entries}}, model.namespace)
+    return {"trustpoints": {"trustpoint": entries}} if entries else None
 
 
 @lru_cache(maxsize=256)
-def certificate(pem: str) -> Tree:
+def _certificate(pem: str) -> Tree:
     """The leaves of a certificate container."""
     anchor = TrustAnchor.from_pem(pem)
     return {
@@ -100,8 +95,9 @@ def certificate(pem: str) -> Tree:
     }
 
 
-def licensing(namespace: str, state: State) -> etree._Element:
+def _licensing(device: Device, _: Model) -> Tree:
     """infra-smartlicense-oper: the licensing agent."""
+    state = device.state
     contact = {
         "last-comm-status-success": "yes" if state.last_success else "no",
         "fail-message": state.fail_message,
@@ -110,9 +106,7 @@ def licensing(namespace: str, state: State) -> etree._Element:
         "comm-deadline-time": shown(state.last_contact + timedelta(days=90)),
     }
     carries = state.authorization in ("authorized", "out-of-compliance", "authorization-expired")
-    authorization: dict[str, object] = {}
-    if carries:
-        authorization[f"authorization-{state.authorization}"] = {"authorization-info": contact}
+    authorization = {f"authorization-{state.authorization}": {"authorization-info": contact} if carries else None}
     info = {
         "registration": {**_registration(state), "registration-state": state.registration},
         "authorization": {**authorization, "authorization-state": state.authorization},
@@ -127,40 +121,39 @@ def licensing(namespace: str, state: State) -> etree._Element:
             }
         ],
     }
-    return top("smart-agent", {"licensing": {"state": {"state-info": info}}}, namespace)
+    return {"licensing": {"state": {"state-info": info}}}
 
 
 def _registration(state: State) -> dict[str, object]:
     failed = {"fail-time": shown(state.last_contact), "fail-message": state.fail_message}
-    match state.registration:
-        case "complete":
-            done = {
-                "complete-time": "Jan 10 2022 08:00:00 UTC",
-                "last-renew-success": "yes",
-                "smart-account": "Example",
-                "virtual-account": "Simulated",
-            }
-            return {"registration-complete": done}
-        case "retry":
-            return {"registration-retry": {"registration-info": failed}}
-        case "failed":
-            return {"registration-failed": failed}
-    return {}
+    done = {
+        "complete-time": "Jan 10 2022 08:00:00 UTC",
+        "last-renew-success": "yes",
+        "smart-account": "Example",
+        "virtual-account": "Simulated",
+    }
+    detail: dict[str, dict[str, object]] = {
+        "complete": {"registration-complete": done},
+        "retry": {"registration-retry": {"registration-info": failed}},
+        "failed": {"registration-failed": failed},
+    }
+    return detail.get(state.registration, {})
 
 
-def reporting(namespace: str, state: State) -> etree._Element | None:
+def _reporting(device: Device, _: Model) -> Tree | None:
     """smart-license-platform-oper: when usage is reported, where licensing is by policy."""
-    if not state.persona.policy:
+    if not device.persona.policy:
         return None
-    times = {"last": shown(state.last_contact), "next": shown(state.last_contact + timedelta(days=30))}
+    last = device.state.last_contact
+    times = {"last": shown(last), "next": shown(last + timedelta(days=30))}
     both = {"collection": times, "reporting": times}
-    return top("plat-smart-license", {"detail": both, "summary": both}, namespace)
+    return {"detail": both, "summary": both}
 
 
-def syslog(namespace: str, state: State) -> etree._Element | None:
+def _syslog(device: Device, _: Model) -> Tree | None:
     """infra-syslog-oper: the buffer."""
     entries = []
-    for number, (when, mnemonic, message) in enumerate(state.syslog, 1):
+    for number, (when, mnemonic, message) in enumerate(device.state.syslog, 1):
         *where, severity, name = mnemonic.split("-")
         entries.append(
             {
@@ -177,7 +170,7 @@ def syslog(namespace: str, state: State) -> etree._Element | None:
                 "text": f"%{mnemonic} : {message}",
             }
         )
-    return top("syslog", {"messages": {"message": entries}}, namespace) if entries else None
+    return {"messages": {"message": entries}} if entries else None
 
 
 _SEVERITIES = {
@@ -188,34 +181,24 @@ _SEVERITIES = {
 }
 
 
-def instmgr(model: Model, state: State) -> etree._Element | None:
+def _label(device: Device, model: Model) -> Tree | None:
     """spirit-install-instmgr-oper: the release, as far as the revision shows it."""
-    if model.node(["install", "version", "label"]) is None:
-        return None
-    return top("install", {"version": {"label": state.persona.release}}, model.namespace)
+    there = model.node(["install", "version", "label"]) is not None
+    return {"version": {"label": device.persona.release}} if there else None
 
 
-def install(namespace: str, state: State) -> etree._Element:
+def _install(device: Device, _: Model) -> Tree:
     """install-oper: the release and the fixes that are active."""
-    fixes = [{"ddts": ddts} for ddts in state.persona.fixes]
-    tree: dict[str, object] = {"version": {"label": state.persona.release}}
-    if fixes:
-        tree["fixes"] = {"active": {"fixes": fixes}}
-    return top("install", tree, namespace)
+    fixes = [{"ddts": ddts} for ddts in device.persona.fixes]
+    return {"version": {"label": device.persona.release}, "fixes": {"active": {"fixes": fixes}} if fixes else None}
 
 
-_TREES: Mapping[str, tuple[str, Callable[[Device, Model], etree._Element | None]]] = {
-    "crypto-cepki-oper": (
-        "crypto-certificate-authority",
-        lambda device, model: trustpoints(model, device.state, device.trustpoints()),
-    ),
-    "infra-smartlicense-oper": ("smart-agent", lambda device, model: licensing(model.namespace, device.state)),
-    "smart-license-platform-oper": (
-        "plat-smart-license",
-        lambda device, model: reporting(model.namespace, device.state),
-    ),
-    "install-oper": ("install", lambda device, model: install(model.namespace, device.state)),
-    "spirit-install-instmgr-oper": ("install", lambda device, model: instmgr(model, device.state)),
-    "infra-syslog-oper": ("syslog", lambda device, model: syslog(model.namespace, device.state)),
+_TREES: Mapping[str, tuple[str, Callable[[Device, Model], Tree | None]]] = {
+    "crypto-cepki-oper": ("crypto-certificate-authority", _trustpoints),
+    "infra-smartlicense-oper": ("smart-agent", _licensing),
+    "smart-license-platform-oper": ("plat-smart-license", _reporting),
+    "install-oper": ("install", _install),
+    "spirit-install-instmgr-oper": ("install", _label),
+    "infra-syslog-oper": ("syslog", _syslog),
 }
-"""By module: the tree it has, and what makes it."""
+"""By module: the tree it has, and what is in it; None where that is left out."""

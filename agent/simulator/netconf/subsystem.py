@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Any, Protocol
 
@@ -11,7 +12,6 @@ import asyncssh
 from agent.simulator.device.faults import Fault, FaultKind
 from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf.framing import Deframer, FramingError, enframe, unfinished
-from agent.simulator.netconf.rpcs import Rpcs
 from agent.simulator.personas.persona import BASE
 
 
@@ -25,8 +25,13 @@ class Connection(Protocol):
         """End it by a TCP reset."""
 
 
-class NetconfSession(asyncssh.SSHServerSession[bytes]):
-    """One channel with the netconf subsystem; rpcs are answered one after the other, as RFC 6241 asks."""
+class Channel(ABC, asyncssh.SSHServerSession[bytes]):
+    """One channel with the netconf subsystem; rpcs are answered one after the other, as RFC 6241 asks.
+
+    Attributes:
+        busy: it has begun what it finishes even if its client is gone; dropped: it has ended, and nothing is answered.
+        closing, dropping: it ends behind the answer, in order or without a word.
+    """
 
     def __init__(self, device: Device, connection: Connection) -> None:
         self._device = device
@@ -40,10 +45,12 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._gone = False
         device.last_session += 1
         self.session_id = str(device.last_session)
-        self._rpcs = Rpcs(device, self)
+
+    @abstractmethod
+    async def answer(self, message: bytes) -> bytes | None:
+        """The reply to one rpc; None where none is sent."""
 
     def connection_made(self, chan: Any) -> None:
-        """The channel is open."""
         self._channel = chan
 
     def subsystem_requested(self, subsystem: str) -> bool:
@@ -73,7 +80,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER:
                 self.drop()
             case FaultKind.RESET:
-                self.reset()
+                self._connection.reset()
             case FaultKind.SILENT:
                 self._device.silence.swallow_hello()
             case _:
@@ -98,7 +105,7 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
     async def _work(self) -> None:
         try:
             while self._waiting and not self._channel.is_closing():
-                answer = await self._rpcs.answer(self._waiting.popleft())
+                answer = await self.answer(self._waiting.popleft())
                 if answer is not None and not self._channel.is_closing():
                     self._channel.write(enframe(answer, self._frames.chunked))
                 if self.dropping:
@@ -109,10 +116,6 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
             self._task = None
             if self._gone:
                 self._leave()
-
-    def eof_received(self) -> bool:
-        """The client will send no more."""
-        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what the session held; where it is busy, once it has done what it is about."""
@@ -145,7 +148,3 @@ class NetconfSession(asyncssh.SSHServerSession[bytes]):
         self._channel.write(framed[: len(framed) // 2])
         self._channel.write_eof()
         self._channel.close()
-
-    def reset(self) -> None:
-        """Reset the TCP connection."""
-        self._connection.reset()

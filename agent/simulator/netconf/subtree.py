@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 from lxml import etree
 
 
-def select(data: list[etree._Element], wanted: etree._Element) -> list[etree._Element]:
-    """Copies of what the children of the ``<filter>`` element *wanted* select among *data*."""
-    found = []
-    for rule in _elements(wanted):
-        for node in data:
-            if _same_name(rule, node):
-                kept = _keep(node, rule)
-                if kept is not None:
-                    found.append(kept)
-    return found
+def select(data: Iterable[etree._Element], rules: Iterable[etree._Element]) -> list[etree._Element]:
+    """Copies of what *rules*, the children of a ``<filter>``, select among *data*."""
+    kept = [_keep(node, rule) for rule in rules for node in data if _same_name(rule, node)]
+    return [node for node in kept if node is not None]
 
 
 def selects(rule: etree._Element, name: str, namespace: str) -> bool:
@@ -26,15 +21,10 @@ def selects(rule: etree._Element, name: str, namespace: str) -> bool:
 
 
 def _keep(node: etree._Element, rule: etree._Element) -> etree._Element | None:
-    rules = _elements(rule)
-    if not rules:
-        return copy.deepcopy(node)
-    matches = [one for one in rules if not len(one) and (one.text or "").strip()]
-    for match in matches:
-        if not any(
-            _same_name(match, child) and (child.text or "").strip() == (match.text or "").strip() for child in node
-        ):
-            return None
+    rules = list(rule.iterchildren("*"))
+    matches = [one for one in rules if not len(one) and _text(one)]
+    if not all(any(_same_name(one, child) and _text(child) == _text(one) for child in node) for one in matches):
+        return None
     selections = [one for one in rules if one not in matches]
     if not selections:
         return copy.deepcopy(node)
@@ -42,20 +32,14 @@ def _keep(node: etree._Element, rule: etree._Element) -> etree._Element | None:
     for child in node:
         if any(_same_name(match, child) for match in matches):
             kept.append(copy.deepcopy(child))
-        for rule_below in selections:
-            if _same_name(rule_below, child):
-                below = _keep(child, rule_below)
-                if below is not None:
-                    kept.append(below)
+        kept.extend(select([child], selections))
     return kept if len(kept) else None
 
 
-def _elements(element: etree._Element) -> list[etree._Element]:
-    return list(element.iterchildren("*"))
+def _text(element: etree._Element) -> str:
+    return (element.text or "").strip()
 
 
 def _same_name(rule: etree._Element, node: etree._Element) -> bool:
-    if rule.tag == node.tag:
-        return True
     name = etree.QName(node)
     return selects(rule, name.localname, name.namespace or "")

@@ -59,15 +59,18 @@ def kinds() -> tuple[Kind, ...]:
     new = ("7.8.1 8000", "24.1.1 ncs540", "25.2.1 ncs5700", "24.4.1 8000")
     both = (QUOVADIS, root)
     no_rpc = {"terminal_rpc": "refused"}
+    wrong_root = {"terminal_rpc": "installs", "installs": QUOVADIS}
+    url = "https://ssm.example.net/SmartTransport"
+    own_server = {"transport": "smart", "url": url, "transport_configured": True}
     return (
         Kind("affected", "lack the root", 44, affected, {"transport_configured": True}),
         Kind("remedied", "were given the root before", 16, affected[:6], {"certificate": root}),
         Kind("shipped", "have the root built in", 8, new, {"built_in": both}),
-        Kind("on-prem", "license from a server of their own", 10, affected[:5], _own_server()),
+        Kind("on-prem", "license from a server of their own", 10, affected[:5], own_server),
         Kind("policy", "license by policy", 6, new[1:], {"built_in": both, "policy": True}),
         Kind("dialog", "lack the root and refuse rpc ca-authenticate", 8, affected[:4], no_rpc),
         Kind("console", "lack the root and have no model of trustpoints", 4, ("6.6.3 asr9k-x64", "6.6.3 ncs5500")),
-        Kind("wrong-root", "take another root in its place", 1, ("7.5.1 ncs5500",), _wrong_root()),
+        Kind("wrong-root", "take another root in its place", 1, ("7.5.1 ncs5500",), wrong_root),
         Kind("no-way", "lack the root, refuse the rpc and have no CLI", 1, ("7.4.1 ncs540",), {**no_rpc, "ssh": False}),
         Kind("unreachable", "answer nothing", 2, ("7.3.2 asr9k-x64",), {"reachable": False, "ssh": False}),
     )
@@ -75,30 +78,19 @@ def kinds() -> tuple[Kind, ...]:
 
 def mix(number: int, like: Persona) -> list[Member]:
     """*number* devices of every kind; what a kind does not say is as of *like*, release and platform aside."""
-    personas = _hundred(like)
-    width = max(4, len(str(number)))
-    return [Member(f"r{n + 1:0{width}}", *personas[n * _STRIDE % 100]) for n in range(number)]
+    hundred = []
+    for kind in kinds():
+        for n in range(kind.share):
+            release, platform = kind.likes[n % len(kind.likes)].split()
+            hundred.append((kind.name, replace(like, release=release, platform=platform, **kind.differs)))
+    return [Member(name, *hundred[n * _STRIDE % 100]) for n, name in enumerate(_names(number))]
 
 
 def alike(number: int, persona: Persona) -> list[Member]:
     """*number* devices of one persona."""
+    return [Member(name, "alike", persona) for name in _names(number)]
+
+
+def _names(number: int) -> list[str]:
     width = max(4, len(str(number)))
-    return [Member(f"r{n + 1:0{width}}", "alike", persona) for n in range(number)]
-
-
-def _hundred(like: Persona) -> list[tuple[str, Persona]]:
-    found = []
-    for kind in kinds():
-        for n in range(kind.share):
-            release, platform = kind.likes[n % len(kind.likes)].split()
-            found.append((kind.name, replace(like, release=release, platform=platform, **kind.differs)))
-    return found
-
-
-def _own_server() -> dict[str, Any]:
-    url = "https://ssm.example.net/SmartTransport"
-    return {"transport": "smart", "url": url, "transport_configured": True}
-
-
-def _wrong_root() -> dict[str, Any]:
-    return {"terminal_rpc": "installs", "installs": QUOVADIS}
+    return [f"r{n:0{width}}" for n in range(1, number + 1)]

@@ -8,10 +8,8 @@ from typing import Literal
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.personas.behaviour import Behaviour
-from agent.simulator.personas.platforms import Announced, ModuleFile, announced, platforms, releases
+from agent.simulator.personas.platforms import Announced, ModuleFile, announced
 from agent.simulator.personas.quovadis import QUOVADIS
-
-__all__ = ["BASE", "ModuleFile", "Persona", "platforms", "releases"]
 
 TerminalRpc = Literal["ok-without-certificate", "refused", "installs"]
 Imports = Literal["imports", "refused", "ok-without-certificates"]
@@ -21,10 +19,6 @@ Noisy = Literal["prompt", "question", "output"]
 FileFault = Literal["full", "denied", "corrupt", "vanish", "stuck", "drop"]
 
 BASE = "urn:ietf:params:netconf:base"
-_PROTOCOL = tuple(
-    f"urn:ietf:params:netconf:capability:{name}"
-    for name in ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
-)
 _MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring?module=ietf-netconf-monitoring&revision=2010-10-04"
 _NO_GET_SCHEMA = "&deviations=cisco-xr-ietf-netconf-monitoring-deviations"
 _32_BIT = ("-px", "xrvr", "crs", "c12k")
@@ -155,13 +149,14 @@ class Persona:
 
     def capabilities(self) -> list[str]:
         """What the device has: capabilities of the protocol, and modules, which the hello may leave to a library."""
-        listed = [f"{BASE}:1.0", *([f"{BASE}:1.1"] if self.base_11 else []), *_PROTOCOL]
-        if not self.candidate:
-            listed = [uri for uri in listed if ":candidate:" not in uri]
-        if not (self.candidate and self.confirmed_commit):
-            listed = [uri for uri in listed if ":confirmed-commit:" not in uri]
-        if not self.behaviour.rollback_on_error:
-            listed = [uri for uri in listed if ":rollback-on-error:" not in uri]
+        optional = {
+            "candidate:1.0": self.candidate,
+            "confirmed-commit:1.1": self.candidate and self.confirmed_commit,
+            "rollback-on-error:1.0": self.behaviour.rollback_on_error,
+            "validate:1.1": True,
+        }
+        listed = [f"{BASE}:1.0", *([f"{BASE}:1.1"] if self.base_11 else [])]
+        listed += [f"urn:ietf:params:netconf:capability:{name}" for name, there in optional.items() if there]
         listed.append(_MONITORING + ("" if self.offers_get_schema else _NO_GET_SCHEMA))
         listed += self._announced.capabilities
         for number in range(self.pad_hello - len(listed)):

@@ -43,13 +43,13 @@ class Announced:
 
 def releases() -> list[str]:
     """Every release there is a persona for, oldest first."""
-    return list(_index()["releases"])
+    return list(_read("releases.json")["releases"])
 
 
 @cache
 def platforms() -> tuple[tuple[str, str], ...]:
     """Every (release, platform) there is a persona for: those whose captured hello announces something."""
-    return tuple(_split(name) for name, modules in _hellos().items() if modules)
+    return tuple(name for name, modules in _hellos().items() if modules)
 
 
 @cache
@@ -59,51 +59,54 @@ def announced(release: str, platform: str | None) -> Announced:
     Raises:
         InputError: no such release or platform, or its captured hello is empty.
     """
-    if release not in (known := list(_index()["releases"])):
+    if release not in (known := list(_read("releases.json")["releases"])):
         near = ", ".join(get_close_matches(release, known, n=4, cutoff=0.5))
         hint = f"did you mean {near}?" if near else f"there are {known[0]} to {known[-1]}"
         raise InputError(f"release {release} is not known", hint=hint)
     if platform is None:
         modules = _of_release(release)
         return Announced(modules, tuple(_uri(one.name, one.revision, one.namespace) for one in modules.values()), False)
-    name = f"{release} {platform}"
-    if name not in _hellos():
-        captured = ", ".join(sorted(one.split()[1] for one in _hellos() if one.split()[0] == release))
+    if (release, platform) not in _hellos():
+        captured = ", ".join(sorted(other for one, other in _hellos() if one == release))
         raise InputError(f"no hello of {release} on {platform} was captured", hint=f"captured: {captured or 'none'}")
-    if not _hellos()[name]:
+    if not _hellos()[release, platform]:
         raise InputError(
             f"the captured hello of {release} on {platform} announces nothing", hint="it is no persona; take another"
         )
-    return _of_platform(name)
+    return _of_platform(release, platform)
 
 
-def _of_platform(name: str) -> Announced:
-    release = _split(name)[0]
+def _of_platform(release: str, platform: str) -> Announced:
     modules: dict[str, ModuleFile] = {}
     capabilities = []
-    for module, revision in _hellos()[name].items():
+    for module, revision in _hellos()[release, platform].items():
         file = _file(module, revision, release)
         if file is not None:
             modules[module] = file
         capabilities.append(_uri(module, revision, file.namespace if file else _NAMESPACE + module))
-    return Announced(modules, tuple(capabilities), name in _captured()["no_get_schema"])
+    return Announced(modules, tuple(capabilities), f"{release} {platform}" in _read("hellos.json")["no_get_schema"])
 
 
 def _file(module: str, revision: str, release: str) -> ModuleFile | None:
     """The file of this release, else of any with the same revision, else None."""
-    about = _index()["modules"].get(module, {"files": {}})
-    found = [(file, on[revision]) for file, on in about["files"].items() if revision in on]
+    found = _files().get((module, revision), [])
     own = [file for file, on in found if release in on] or [file for file, _ in found]
-    return ModuleFile(module, revision, str(about["namespace"]), directory("yang") / own[0]) if own else None
+    return own[0] if own else None
 
 
 def _of_release(release: str) -> Mapping[str, ModuleFile]:
-    found = {}
-    for name, about in _index()["modules"].items():
+    return {file.name: file for found in _files().values() for file, on in found if release in on}
+
+
+@cache
+def _files() -> Mapping[tuple[str, str], list[tuple[ModuleFile, list[str]]]]:
+    """By module and revision: the files there are, each with the releases that have it."""
+    found: dict[tuple[str, str], list[tuple[ModuleFile, list[str]]]] = {}
+    for name, about in _read("releases.json")["modules"].items():
         for file, revisions in about["files"].items():
             for revision, on in revisions.items():
-                if release in on:
-                    found[name] = ModuleFile(name, revision, str(about["namespace"]), directory("yang") / file)
+                made = ModuleFile(name, revision, str(about["namespace"]), directory("yang") / file)
+                found.setdefault((name, revision), []).append((made, on))
     return found
 
 
@@ -111,21 +114,16 @@ def _uri(name: str, revision: str, namespace: str) -> str:
     return f"{namespace}?module={name}&revision={revision}"
 
 
-def _split(name: str) -> tuple[str, str]:
-    release, _, platform = name.partition(" ")
-    return release, platform
+@cache
+def _read(name: str) -> Any:
+    return json.loads((directory("yang") / name).read_text(encoding="utf-8"))
 
 
 @cache
-def _index() -> Any:
-    return json.loads((directory("yang") / "releases.json").read_text(encoding="utf-8"))
-
-
-@cache
-def _captured() -> Any:
-    return json.loads((directory("yang") / "hellos.json").read_text(encoding="utf-8"))
-
-
-@cache
-def _hellos() -> Mapping[str, Mapping[str, str]]:
-    return {name: group["modules"] for group in _captured()["groups"] for name in group["hellos"]}
+def _hellos() -> Mapping[tuple[str, str], Mapping[str, str]]:
+    found = {}
+    for group in _read("hellos.json")["groups"]:
+        for name in group["hellos"]:
+            release, platform = name.split()
+            found[release, platform] = group["modules"]
+    return found

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import parse_qs
 
-from lxml import etree
-
 from agent.simulator.personas.persona import Persona
 
-_NS = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
-_DATASTORES = "urn:ietf:params:xml:ns:yang:ietf-datastores"
+Tree = Mapping[str, object]
+"""What an element contains, by name: text, a tree, or a list of either."""
+
+LIBRARY = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
+DATASTORES = "urn:ietf:params:xml:ns:yang:ietf-datastores"
 _CAPABILITY = "urn:ietf:params:netconf:capability:yang-library"
 _IMPORTED = {
     "name": "ietf-inet-types",
@@ -22,14 +24,14 @@ _IMPORTED = {
 _REVISIONS = {"1.0": "2016-06-21", "1.1": "2019-01-04"}
 
 
-def trees(persona: Persona) -> list[etree._Element]:
-    """The top-level elements; an RFC 8525 server has both, and a device that lists its modules in the hello none."""
+def library_trees(persona: Persona) -> dict[str, Tree]:
+    """The top-level nodes; an RFC 8525 server has both, and a device that lists its modules in the hello none."""
     match persona.behaviour.library:
         case "1.1":
-            return [_yang_library(persona), _modules_state(persona)]
+            return {"yang-library": _yang_library(persona), "modules-state": _modules_state(persona)}
         case "1.0":
-            return [_modules_state(persona)]
-    return []
+            return {"modules-state": _modules_state(persona)}
+    return {}
 
 
 def capabilities(persona: Persona) -> list[str]:
@@ -60,60 +62,33 @@ def _modules(persona: Persona) -> list[dict[str, list[str]]]:
                 "name": given["module"],
                 "revision": given.get("revision", []),
                 "namespace": [namespace],
-                "feature": ",".join(given.get("features", [])).split(","),
-                "deviation": ",".join(given.get("deviations", [])).split(","),
+                "feature": _words(given, "features"),
+                "deviation": _words(given, "deviations"),
             }
     return list(found.values())
 
 
-def _top(name: str) -> etree._Element:
-    return etree.Element(f"{{{_NS}}}{name}", nsmap={None: _NS, "ds": _DATASTORES})  # type: ignore[dict-item] # None is the default
+def _words(given: Mapping[str, list[str]], key: str) -> list[str]:
+    return [word for value in given.get(key, []) for word in value.split(",") if word]
 
 
-def _add(parent: etree._Element, name: str, text: str | None = None) -> etree._Element:
-    element = etree.SubElement(parent, f"{{{_NS}}}{name}")
-    element.text = text
-    return element
+def _yang_library(persona: Persona) -> Tree:
+    return {
+        "module-set": {"name": "complete", "module": _modules(persona), "import-only-module": _IMPORTED},
+        "schema": {"name": "complete", "module-set": "complete"},
+        "datastore": [{"name": f"ds:{name}", "schema": "complete"} for name in ("running", "candidate", "operational")],
+        "content-id": _content_id(persona),
+    }
 
 
-def _yang_library(persona: Persona) -> etree._Element:
-    library = _top("yang-library")
-    module_set = _add(library, "module-set")
-    _add(module_set, "name", "complete")
-    for about in _modules(persona):
-        module = _add(module_set, "module")
-        for leaf, values in about.items():
-            for value in filter(None, values):
-                _add(module, leaf, value)
-    imported = _add(module_set, "import-only-module")
-    for leaf, value in _IMPORTED.items():
-        _add(imported, leaf, value)
-    schema = _add(library, "schema")
-    _add(schema, "name", "complete")
-    _add(schema, "module-set", "complete")
-    for name in ("running", "candidate", "operational"):
-        datastore = _add(library, "datastore")
-        _add(datastore, "name", f"ds:{name}")
-        _add(datastore, "schema", "complete")
-    _add(library, "content-id", _content_id(persona))
-    return library
-
-
-def _modules_state(persona: Persona) -> etree._Element:
-    state = _top("modules-state")
-    _add(state, "module-set-id", _content_id(persona))
-    for about in _modules(persona):
-        module = _add(state, "module")
-        for leaf in ("name", "revision", "namespace", "feature"):
-            for value in filter(None, about[leaf]):
-                _add(module, leaf, value)
-        for name in filter(None, about["deviation"]):
-            deviation = _add(module, "deviation")
-            _add(deviation, "name", name)
-            _add(deviation, "revision", "")
-        _add(module, "conformance-type", "implement")
-    imported = _add(state, "module")
-    for leaf, value in _IMPORTED.items():
-        _add(imported, leaf, value)
-    _add(imported, "conformance-type", "import")
-    return state
+def _modules_state(persona: Persona) -> Tree:
+    modules: list[Tree] = [
+        {
+            **about,
+            "deviation": [{"name": name, "revision": ""} for name in about["deviation"]],
+            "conformance-type": "implement",
+        }
+        for about in _modules(persona)
+    ]
+    imported = {**_IMPORTED, "conformance-type": "import"}
+    return {"module-set-id": _content_id(persona), "module": [*modules, imported]}

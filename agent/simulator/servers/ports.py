@@ -14,15 +14,15 @@ them are taken, and clients would find none.
 """
 
 
-def bound(port: int) -> socket.socket:
-    """A socket that does not listen yet on *port*, on any free one for 0.
+def bound(port: int, *, again: bool = True) -> socket.socket:
+    """A socket that does not listen yet on *port*, on any free one for 0; *again* if it was somebody's a moment ago.
 
     Raises:
         OSError: the port is taken, or no free one is left.
     """
     sock = socket.socket()
     try:
-        if port:
+        if port and again:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))
     except BaseException:
@@ -38,11 +38,9 @@ def free(ports: Iterable[int]) -> Iterator[socket.socket]:
         OSError: nobody has none of those that are left, or there are no file descriptors.
     """
     for port in ports:
-        sock = socket.socket()
         try:
-            sock.bind(("127.0.0.1", port))
+            sock = bound(port, again=False)
         except OSError as error:
-            sock.close()
             if error.errno != errno.EADDRINUSE:
                 raise
         else:

@@ -28,11 +28,10 @@ class SftpServer(asyncssh.SFTPServer):
             self._disk.read(path.decode())
             return self._disk.path(path.decode())
         there = self._disk.writable(path.decode(), new=bool(pflags & FXF_EXCL))
-        if there not in self._disk.files:
-            if not pflags & FXF_CREAT:
-                raise asyncssh.SFTPNoSuchFile("No such file")
-            self._disk.files[there] = b""
-        if pflags & FXF_TRUNC:
+        new = there not in self._disk.files
+        if new and not pflags & FXF_CREAT:
+            raise asyncssh.SFTPNoSuchFile("No such file")
+        if new or pflags & FXF_TRUNC:
             self._disk.files[there] = b""
         return there
 
@@ -44,14 +43,12 @@ class SftpServer(asyncssh.SFTPServer):
         return self._disk.read(str(file_obj))[offset : offset + size]
 
     def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        """Put bytes into a file."""
         if "drop" in self._disk.faults:
             self._abort()
         self._disk.write(str(file_obj), offset, data)
         return len(data)
 
     def stat(self, path: bytes) -> Any:
-        """Size and kind."""
         there = self._disk.path(path.decode())
         if there in self._disk.folders:
             return SFTPAttrs(size=0, permissions=stat.S_IFDIR | 0o755, uid=0, gid=0, atime=0, mtime=0)
@@ -61,7 +58,6 @@ class SftpServer(asyncssh.SFTPServer):
     lstat = stat
 
     def fstat(self, file_obj: object) -> Any:
-        """The same by handle."""
         return self.stat(str(file_obj).encode())
 
     def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
@@ -72,7 +68,6 @@ class SftpServer(asyncssh.SFTPServer):
         """The same by handle."""
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
-        """The files of a folder."""
         folder = self._disk.path(path.decode())
         if folder not in self._disk.folders:
             raise asyncssh.SFTPNoSuchFile("No such file")
@@ -82,14 +77,12 @@ class SftpServer(asyncssh.SFTPServer):
                 yield SFTPName(name.encode(), name.encode(), self.stat(one.encode()))
 
     def remove(self, path: bytes) -> None:
-        """Take a file away."""
         self._disk.remove(path.decode())
 
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Move a file onto a name that is free."""
-        there = self._disk.writable(newpath.decode(), new=True)
-        self._disk.files[there] = self._disk.read(oldpath.decode())
-        self._disk.remove(oldpath.decode())
+        self._disk.writable(newpath.decode(), new=True)
+        self.posix_rename(oldpath, newpath)
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         """Move a file onto a name, free or not."""
@@ -98,16 +91,13 @@ class SftpServer(asyncssh.SFTPServer):
         self._disk.remove(oldpath.decode())
 
     def realpath(self, path: bytes) -> bytes:
-        """The absolute path."""
         return self._disk.path(path.decode()).encode()
 
-    def mkdir(self, path: bytes, attrs: SFTPAttrs) -> None:
+    def mkdir(self, path: bytes, *_: SFTPAttrs) -> None:
         """Folders are fixed."""
         raise asyncssh.SFTPPermissionDenied("Permission denied")
 
-    def rmdir(self, path: bytes) -> None:
-        """Folders are fixed."""
-        raise asyncssh.SFTPPermissionDenied("Permission denied")
+    rmdir = mkdir
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:
         """There are no links."""

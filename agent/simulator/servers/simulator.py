@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Self
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, Self, TypeVar
 
 import asyncssh
 from asyncssh.stream import SSHServerStreamSession
 
 from agent.simulator.cli import shell
 from agent.simulator.device.faults import FaultKind
-from agent.simulator.device.ledger import ledger
 from agent.simulator.device.simdevice import Device
-from agent.simulator.netconf.subsystem import NetconfSession
+from agent.simulator.netconf.rpcs import NetconfSession
 from agent.simulator.personas.persona import Persona
 from agent.simulator.servers.ports import MANY, bound, free
 from agent.simulator.servers.sftpserver import SftpServer
@@ -25,6 +24,7 @@ from agent.simulator.servers.sshconnection import Connection
 USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
 
+T = TypeVar("T")
 _BACKLOG = 100
 _OPENING = 600
 """Seconds for opening the ports of ten thousand devices on a slow machine; two are usual."""
@@ -51,13 +51,12 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 
 
 class Server(asyncssh.SSHServer):
+    _connection: Connection  # the one it is for, as soon as that is made
+
     def __init__(self, password: str, keys: list[asyncssh.SSHKey], connections: list[Connection]) -> None:
         self._password, self._keys, self._connections = password, keys, connections
-        self._connection: Connection | None = None
 
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        if not isinstance(conn, Connection):
-            raise TypeError(f"{conn!r} is no connection of the simulator's")
+    def connection_made(self, conn: Any) -> None:
         self._connection = conn
         self._connections[:] = [one for one in self._connections if one.socket.fileno() != -1]
         self._connections.append(conn)
@@ -70,8 +69,7 @@ class Server(asyncssh.SSHServer):
             conn.device.connections.add(conn)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._connection is not None:
-            self._connection.device.connections.discard(self._connection)
+        self._connection.device.connections.discard(self._connection)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -86,11 +84,8 @@ class Server(asyncssh.SSHServer):
         return username == USERNAME and key in self._keys
 
     def session_requested(self) -> NetconfSession | ConsoleSession:
-        if self._connection is None:
-            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "no connection")
-        if not self._connection.netconf:
-            return ConsoleSession(self._connection.device)
-        return NetconfSession(self._connection.device, self._connection)
+        device = self._connection.device
+        return NetconfSession(device, self._connection) if self._connection.netconf else ConsoleSession(device)
 
 
 class Simulator:
@@ -121,8 +116,13 @@ class Simulator:
             login_timeout=60,
         )
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, name="simulator", daemon=True)
+        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=self._serve_until_over, name="simulator", daemon=True)
         self._thread.start()
+
+    def _serve_until_over(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._over.wait())
 
     def add(
         self, persona: Persona | None = None, *, name: str | None = None, port: int = 0, ssh_port: int = 0
@@ -155,37 +155,29 @@ class Simulator:
         return "".join(device.known_hosts() for device in self.devices.values())
 
     def ledgers(self) -> dict[str, dict[str, object]]:
-        """What was written to each device by now, by its name; see :func:`agent.simulator.device.ledger.ledger`."""
-
-        async def read() -> dict[str, dict[str, object]]:
-            return {name: ledger(device) for name, device in self.devices.items()}
-
-        found: dict[str, dict[str, object]] = self._run(read())
-        return found
+        """What was written to each device by now, by its name; see :meth:`Device.ledger`."""
+        return self.post(lambda: {name: device.ledger() for name, device in self.devices.items()})
 
     def stop(self) -> None:
         """End all connections, listeners and the thread."""
         if self.loop.is_closed():
             return
         self._run(self._end())
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
-        self.loop.close()
 
-    def _run(self, work: Any, *, wait: float = 30) -> Any:
+    def _run(self, work: Coroutine[Any, Any, T], *, wait: float = 30) -> T:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(wait)
 
-    def post(self, work: Callable[[], None]) -> None:
+    def post(self, work: Callable[[], T]) -> T:
         """Run *work* in the simulator's thread and wait for it."""
-
         if threading.current_thread() is self._thread:
-            work()
-            return
+            return work()
 
-        async def run() -> None:
-            work()
+        async def run() -> T:
+            return work()
 
-        self._run(run())
+        return self._run(run())
 
     async def _open(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
         """Listen on both ports of each device, or on none of any; the CLI's port is 0 where nothing listens."""
@@ -218,13 +210,6 @@ class Simulator:
         await self._hang_up()
         for listener in self._listeners:
             await listener.wait_closed()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        for task in others:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await self.loop.shutdown_default_executor()
 
     async def _accept_no_more(self) -> None:
         """Close the listeners; connections that are being accepted are first, since asyncio would leave them open."""

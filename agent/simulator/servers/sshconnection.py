@@ -37,7 +37,6 @@ class Connection(asyncssh.SSHServerConnection):
         self._on_the_way: deque[bytes | None] = deque()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The client is connected."""
         self.socket = transport.get_extra_info("socket")
         super().connection_made(transport)
 
@@ -48,10 +47,8 @@ class Connection(asyncssh.SSHServerConnection):
 
     def reset(self) -> None:
         """End by a TCP reset, as a device does that refuses the connection."""
-        sock = self.get_extra_info("socket")
-        if sock is not None:  # None: it has ended already
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):  # it may have ended already
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.abort()
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:

@@ -28,7 +28,7 @@ def make_driver(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
 
     def make(device: Device, **options: Any) -> Any:
         options |= {"port": device.port, "allow_agent": False, "look_for_keys": False}
-        return driver("127.0.0.1", lab.simulator.username, lab.simulator.password, timeout=20, optional_args=options)
+        return driver("127.0.0.1", lab.simulator.username, lab.simulator.password, timeout=60, optional_args=options)
 
     return make
 
