@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _KEY, _PASSWORD, _KEYBOARD = "publickey", "password", "keyboard-interactive"
 METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
+_IGNORE = 2  # SSH_MSG_IGNORE (RFC 4253 section 12)
 _MOST_SAID = 2000
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
@@ -98,6 +99,7 @@ class Login(asyncssh.SSHClient):
     def connection_made(self, conn: Any) -> None:
         """Listen to what asyncssh tells nothing of: what the server says in the clear, and what it takes in part."""
         self._connection = conn
+        _send_less(conn)
         receive = conn.data_received
 
         def listened(data: bytes, datatype: Any = None) -> None:
@@ -411,6 +413,20 @@ class Login(asyncssh.SSHClient):
         error = SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
         error.methods = self.methods
         return error
+
+
+def _send_less(conn: Any) -> None:
+    """Send no SSH_MSG_IGNORE where that is of no use: asyncssh puts one ahead of each packet, in a send of its own.
+
+    It is for CBC, whose initialisation vector would be known else (RFC 4251 section 9.3.1).
+    """
+    send = conn.send_packet
+
+    def sent(kind: int, *data: bytes, **more: Any) -> None:
+        if kind != _IGNORE or str(conn.get_extra_info("send_cipher")).endswith("-cbc"):
+            send(kind, *data, **more)
+
+    conn.send_packet = sent
 
 
 def asks_password(prompt: str, echo: bool) -> bool:
