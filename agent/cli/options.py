@@ -115,7 +115,7 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         option("--port", "NETCONF port.", type=PORT, default=830),
         option(
             "--ssh-port",
-            "SSH port of the CLI and SFTP; opened only where NETCONF does not reach.",
+            "SSH port of the CLI and SFTP; opened only where NETCONF does not reach, or may not.",
             type=PORT,
             default=22,
         ),

@@ -43,6 +43,7 @@ from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
 from agent.remedy.apply import failed
+from agent.remedy.check.preflight import preflight
 from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe, read_licensing
@@ -141,10 +142,10 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
     try:
         with _reached(task, ssh) as (device, session, cli):
             state = observe(session, intent.trustpoint, policy=policy, ssh=cli, trustpool=intent.has_bundle)
+            made = completed(preflight(plan(intent, state), state, cli), policy or Policy())
     except AgentError as error:
         unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
         return _result(task, unread, failed=True)
-    made = plan(intent, state)
     skipped = isinstance(made, Skip)
     answer = objects.plan_object(made, intent.anchor, address=device.address)
     diff = "\n".join(neutralise(line) for line in made.diff())

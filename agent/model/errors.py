@@ -152,6 +152,7 @@ class SSHAuthenticationError(TransportError):
         refused: whether the device was given a key or password and did not take it, which a locking AAA server counts;
             False where nothing was given, or where it was taken and a further one is wanted.
         at_jump: whether it befell the jump host, and with it that one's credentials.
+        methods: those that the server offered first, by their names on the wire.
     """
 
     kind = "authentication"
@@ -162,6 +163,7 @@ class SSHAuthenticationError(TransportError):
         super().__init__(message, device=device, hint=hint)
         self.refused = refused
         self.at_jump = False
+        self.methods: tuple[str, ...] = ()
 
 
 class LoginWithheld(TransportError):

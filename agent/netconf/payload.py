@@ -229,7 +229,7 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
     words = {word for _, word, _ in slots}
     if words != values.keys():
         raise KeyError(f"template {template_name}: {sorted(words ^ values.keys())} does not fit its placeholders")
-    root: Element = copy.deepcopy(source)
+    root: Element = copy.copy(source)  # deep all the same, as lxml copies
     if not slots:
         return root
     elements = list(root.iter())

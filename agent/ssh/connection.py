@@ -268,6 +268,7 @@ class _Opening:
             client_keys=None,
             agent_path=None,
             x509_trusted_certs=None,
+            x509_trusted_cert_paths=[],
             gss_host=None,
             host_based_auth=False,
             preferred_auth=METHODS,

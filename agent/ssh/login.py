@@ -19,7 +19,8 @@ import asyncssh
 from agent.model.device import Question
 from agent.model.errors import AgentError, SSHAuthenticationError
 from agent.model.masking.text import neutralise
-from agent.ssh.negotiation import Offer, offer, signatures
+from agent.ssh.hearing import Hearing, NotSSH
+from agent.ssh.negotiation import Offer, signatures
 from agent.ssh.peer import Service
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import Settings
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 _KEY, _PASSWORD, _KEYBOARD = "publickey", "password", "keyboard-interactive"
 METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
-_MOST_HEARD = 1 << 16
+_IGNORE = 2  # SSH_MSG_IGNORE (RFC 4253 section 12)
 _MOST_SAID = 2000
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
@@ -71,7 +72,7 @@ class Login(asyncssh.SSHClient):
         self._settings, self._service = settings, service
         self._signatures = tuple(name for name in _RSA if name.decode() in signatures(settings))
         self._connection: Any = None
-        self._heard = b""
+        self._heard, self._hearing = b"", Hearing()
         self._keys: AsyncGenerator[asyncssh.SSHKeyPair, None] | None = None
         self._pair: asyncssh.SSHKeyPair | None = None
         self._good: list[asyncssh.SSHKeyPair] = []  # that were taken in part
@@ -98,12 +99,11 @@ class Login(asyncssh.SSHClient):
     def connection_made(self, conn: Any) -> None:
         """Listen to what asyncssh tells nothing of: what the server says in the clear, and what it takes in part."""
         self._connection = conn
+        _send_less(conn)
         receive = conn.data_received
 
         def listened(data: bytes, datatype: Any = None) -> None:
-            self._heard += data
-            self.offer = offer(self._heard)
-            if (self.offer is not None and self.offer.algorithms) or len(self._heard) > _MOST_HEARD:
+            if self._hears_all(data):
                 del conn.data_received
             receive(data, datatype)
 
@@ -118,6 +118,17 @@ class Login(asyncssh.SSHClient):
         process, conn.process_packet = conn.process_packet, seen
         conn.data_received = listened
 
+    def _hears_all(self, data: bytes) -> bool:
+        """Whether nothing more than *data* is to be listened to: its algorithms have come, or never will."""
+        self._heard += data
+        try:
+            whole, ended = self._hearing.feed(data), False
+        except (NotSSH, ConnectionResetError):  # asyncssh says so, too
+            whole, ended = None, True
+        if self._hearing.version:
+            self.offer = whole or Offer(self._hearing.version)
+        return ended or whole is not None
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended, by whomever."""
         self.ended = True
@@ -128,6 +139,11 @@ class Login(asyncssh.SSHClient):
     def heard(self) -> bytes:
         """The first bytes of the connection."""
         return self._heard
+
+    @property
+    def by(self) -> str | None:
+        """The method by which something was given last, by its name on the wire; None for none."""
+        return self._given[-1] if self._given else None
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Whether the host key is the one on record."""
@@ -394,7 +410,23 @@ class Login(asyncssh.SSHClient):
         )
 
     def _error(self, message: str, hint: str | None, *, refused: bool = False) -> SSHAuthenticationError:
-        return SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error = SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error.methods = self.methods
+        return error
+
+
+def _send_less(conn: Any) -> None:
+    """Send no SSH_MSG_IGNORE where that is of no use: asyncssh puts one ahead of each packet, in a send of its own.
+
+    It is for CBC, whose initialisation vector would be known else (RFC 4251 section 9.3.1).
+    """
+    send = conn.send_packet
+
+    def sent(kind: int, *data: bytes, **more: Any) -> None:
+        if kind != _IGNORE or str(conn.get_extra_info("send_cipher")).endswith("-cbc"):
+            send(kind, *data, **more)
+
+    conn.send_packet = sent
 
 
 def asks_password(prompt: str, echo: bool) -> bool:

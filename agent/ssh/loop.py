@@ -8,7 +8,8 @@ import os
 import threading
 import warnings
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,7 +27,9 @@ class EventLoop:
         warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields", module="asyncssh")
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_unexpected)
-        self._loop.set_default_executor(ThreadPoolExecutor(1, "xr-agent-ssh-options"))
+        self._loop.set_default_executor(_AtOnce())
+        self._guard = threading.Lock()
+        self._calls: list[tuple[Context, Callable[..., object], tuple[object, ...]]] = []
         threading.Thread(target=self._loop.run_forever, name="xr-agent-ssh", daemon=True).start()
 
     def run(
@@ -64,8 +67,40 @@ class EventLoop:
         return future.result()
 
     def soon(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call it in the loop's thread; returns at once. What it raises is logged."""
-        self._loop.call_soon_threadsafe(function, *arguments)
+        """Call it in the loop's thread; returns at once. What it raises is logged.
+
+        Several threads' calls that come before the loop looks wake it once, since that costs more than most of them.
+        """
+        call = copy_context(), function, arguments
+        with self._guard:
+            first = not self._calls
+            self._calls.append(call)
+        if first:
+            self._loop.call_soon_threadsafe(self._called)
+
+    def _called(self) -> None:
+        with self._guard:
+            calls, self._calls = self._calls, []
+        for context, function, arguments in calls:
+            try:
+                context.run(function, *arguments)
+            except Exception as error:  # noqa: BLE001 - it is told as the loop tells what its own calls raise
+                self._loop.call_exception_handler({"message": "a call failed", "exception": error})
+
+
+class _AtOnce(ThreadPoolExecutor):
+    """Makes a call where it is asked for: asyncssh has its options made by an executor, since they may read files.
+
+    Those given here read none, and making them takes less than handing them to another thread and back.
+    """
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
+            future.set_exception(error)
+        return future
 
 
 class _Shared:

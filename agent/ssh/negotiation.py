@@ -93,11 +93,6 @@ _SIGNATURE = Kind(
     "",
 )
 
-_KEXINIT = 20
-_MARKS = ("ext-info-s", "kex-strict-s-v00@openssh.com")  # said among the key exchanges (RFC 8308), and none
-_COOKIE = 16
-_LONGEST = 35000  # bytes of a packet that every implementation takes (RFC 4253 section 6.1)
-
 
 def offered(settings: Settings) -> dict[str, tuple[str, ...]]:
     """What is offered of each kind, by asyncssh's names of the arguments; of host keys first those that are on record.
@@ -130,29 +125,6 @@ class Offer:
 
     version: str = ""
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def offer(heard: bytes) -> Offer | None:
-    """What the first bytes of a connection say; None as long as there is no identification string among them."""
-    begin = 0 if heard.startswith(b"SSH-") else heard.find(b"\nSSH-") + 1
-    line, newline, packet = heard[begin:].partition(b"\n")
-    if not line.startswith(b"SSH-") or not newline:
-        return None
-    return Offer(line.rstrip(b"\r").decode("ascii", "replace"), _lists(packet))
-
-
-def _lists(packet: bytes) -> dict[str, tuple[str, ...]]:
-    """The name-lists of a KEXINIT (RFC 4253 section 7.1), those from the server to the client; none of what is none."""
-    length = int.from_bytes(packet[:4])
-    if not 0 < length <= _LONGEST or len(packet) < 4 + length or packet[5:6] != bytes([_KEXINIT]):
-        return {}
-    rest, found = packet[6 + _COOKIE : 4 + length], []
-    for _ in range(6):
-        size = int.from_bytes(rest[:4])
-        found.append(tuple(rest[4 : 4 + size].decode("ascii", "replace").split(",")))
-        rest = rest[4 + size :]
-    kex, host_keys, _, ciphers, _, macs = (tuple(name for name in names if name not in _MARKS) for names in found)
-    return {KEX.name: kex, HOST_KEY.name: host_keys, CIPHER.name: ciphers, MAC.name: macs}
 
 
 def nothing_in_common(

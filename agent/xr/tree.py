@@ -48,7 +48,7 @@ def at(tree: Tree, path: str) -> object:
     """What stands at *path* (names separated by ``/``), None where any part of it is absent."""
     found: object = tree
     for step in path.strip("/").split("/"):
-        found = found.get(step) if isinstance(found, Mapping) else None
+        found = found.get(step) if isinstance(found, dict) else None
     return found
 
 

@@ -19,6 +19,7 @@ from agent.netconf.payload import parse, template
 from agent.netconf.session import Session
 from agent.netconf.transport import DirectSession
 from agent.simulator import Fault, FaultKind, rpc_error
+from agent.ssh.loop import event_loop
 from tests.support import Clock, DeviceClock, Lab, eventually, logged, read
 
 
@@ -32,6 +33,7 @@ def reply(content: str) -> bytes:
 
 def test_a_session_reads_and_closes_without_leaving_a_thread(lab: Lab) -> None:
     device = lab.add()
+    event_loop()  # of all sessions, which stays
     before = set(threading.enumerate())
     with lab.connect(device) as session:
         assert read(session) == "smart-agent"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,13 +13,16 @@ from rich.text import Text
 from agent.cli.view.render import cell, columns, some, word
 from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
-from agent.fleet.results.structs import Plan
+from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan
+from agent.model.check import Standing
 from agent.model.errors import LoginWithheld
 from agent.model.masking.text import counted
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 
 T = TypeVar("T")
+_Alike = tuple[str, tuple[str, ...]]
+"""What routers come to, in a line, and the lines below it."""
 
 _RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
 _ADVICE = 5
@@ -30,8 +33,9 @@ _MOST = 40
 def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     """Counts, then every router, or those that need a look where there are many."""
     notes = _Notes()
-    if run.kind is Kind.PLAN:
-        return Group(*plan_groups(map(notes.seen, devices)), *notes.old())
+    if run.kind in (Kind.PLAN, Kind.CHECK):
+        alike = _check if run.kind is Kind.CHECK else _plan
+        return Group(*_grouped(map(notes.seen, devices), alike), *notes.old())
     total = sum(run.counts.values())
     rows: list[tuple[object, ...]] = []
     hidden = well = 0
@@ -107,10 +111,15 @@ def _why(one: DeviceRecord) -> str | None:
 
 
 def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
-    """Equal plans together: how many routers, by which method, and what is done to each; the largest group first."""
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    """Equal plans together: how many routers, by which method, and what is done to each."""
+    return _grouped(devices, _plan)
+
+
+def _grouped(devices: Iterable[DeviceRecord], alike: Callable[[DeviceRecord], _Alike]) -> list[Text]:
+    """What comes to the same together: how many routers, and what that is; the largest group first."""
+    groups: dict[_Alike, list[str]] = {}
     for one in devices:
-        groups.setdefault(_plan(one), []).append(one.device)
+        groups.setdefault(alike(one), []).append(one.device)
     lines = []
     for (how, diff), names in _largest(groups):
         head = cell(f"{counted(len(names), 'router')}: {how}", "bold")
@@ -138,7 +147,26 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff
 
 
+def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
+    """What a check comes to: by which methods a push could go, and what is not as it should be."""
+    found = one.plain
+    if not isinstance(found, Check):
+        return f"no check: {one.word}", ()
+    if found.error is not None:
+        return f"could not be looked at: {_unnamed(found.error.message, one)}", ()
+    possible = ", ".join(way.method.value for way in found.methods if way.standing is Standing.OK)
+    points = (_point(point.topic.value, point) for point in found.points if point.standing is not Standing.OK)
+    methods = (_point(f"method {way.method.value}", way) for way in found.methods if way.standing is not Standing.OK)
+    return " by ".join(filter(None, (one.word, possible))), tuple(_unnamed(line, one) for line in (*points, *methods))
+
+
+def _point(about: str, point: CheckPoint | CheckMethod) -> str:
+    cure = f"; next: {point.hint}" if point.hint else ""
+    return f"{about} {point.standing.value.replace('-', ' ')}: {point.detail}{cure}"
+
+
 def _unnamed(text: str, one: DeviceRecord) -> str:
     """*text* without what differs from router to router."""
     host = (one.address or one.device).rpartition(":")[0] or one.device
-    return re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    text = re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    return re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…", text)

@@ -11,6 +11,7 @@ from rich.console import RenderableType
 
 from agent.cli.signals import Interrupted, keep_whole, leave_at_once
 from agent.cli.view import render
+from agent.cli.view.checkview import check_view
 from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress, say_legacy
 from agent.cli.view.streams import errors, say_failure
@@ -124,6 +125,8 @@ class One(Progress, Watcher):
 
 
 def _view(result: Result) -> RenderableType:
+    if result.check is not None:
+        return check_view(result.check)
     if result.verdict is not None:
         return render.verdict_view(result.verdict, result.ended or datetime.now(UTC))
     if result.plan is not None:

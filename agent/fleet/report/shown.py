@@ -34,6 +34,7 @@ class End(Enum):
 _ENDS = {
     "failed": End.BAD,
     "affected": End.BAD,
+    "not-ready": End.BAD,
     "unknown": End.DOUBT,
     "doubtful": End.DOUBT,
     "skipped": End.HELD,

@@ -13,6 +13,7 @@ from agent.fleet.results import objects
 from agent.fleet.results.structs import (
     Answer,
     Assess,
+    Check,
     Count,
     Deadlines,
     Error,
@@ -23,6 +24,8 @@ from agent.fleet.results.structs import (
     Texts,
     about,
 )
+from agent.model.check import Check as Checked
+from agent.model.check import Readiness
 from agent.model.errors import LoginWithheld
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome
@@ -47,6 +50,7 @@ _EXPIRED = (
 class Kind(Enum):
     """What a run does with each router."""
 
+    CHECK = "check"
     ASSESS = "assess"
     PLAN = "plan"
     PUSH = "push"
@@ -65,7 +69,7 @@ class RunState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one router; exactly one of *verdict*, *plan*, *outcome*, *sample* and *error* is set.
+    """What came of one router; exactly one of *check*, *verdict*, *plan*, *outcome*, *sample* and *error* is set.
 
     ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
@@ -77,6 +81,7 @@ class Result:
     kind: Kind
     address: str | None = None
     release: str | None = None
+    check: Checked | None = None
     verdict: Verdict | None = None
     plan: Planned | Skip | None = None
     outcome: Outcome | None = None
@@ -88,9 +93,11 @@ class Result:
 
     @property
     def word(self) -> str:
-        """The verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or ``unknown`` of
-        one that could not be read, ``skipped`` of one that was not tried. Of a poll ``contacted``, ``not-contacted``,
-        ``policy-based``, or the authorization state that knows no contact."""
+        """The readiness, the verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or
+        ``unknown`` of one that could not be read, ``skipped`` of one that was not tried. Of a poll ``contacted``,
+        ``not-contacted``, ``policy-based``, or the authorization state that knows no contact."""
+        if self.check is not None:
+            return self.check.readiness.value
         if self._licensing is not None:
             return _contact(self._licensing)
         if self.verdict is not None:
@@ -101,11 +108,13 @@ class Result:
             return PushResult.SKIPPED.value
         if self.plan is not None:
             return "planned" if self.plan else "nothing-to-do"
-        return VerdictKind.UNKNOWN.value if self.kind is Kind.ASSESS else self._unread.value
+        return VerdictKind.UNKNOWN.value if self.kind in (Kind.ASSESS, Kind.CHECK) else self._unread.value
 
     @property
     def well(self) -> bool:
         """Whether nobody has to look at the router."""
+        if self.check is not None:
+            return self.check.readiness is Readiness.READY
         if self._licensing is not None:
             return self._licensing.last_comm_success is not False and self._licensing.authorization not in _EXPIRED
         if self.verdict is not None:
@@ -146,16 +155,28 @@ class Result:
             return objects.plan_object(self.plan, anchor, address=self.address)
         if self.kind is Kind.PLAN:
             return objects.unplanned_object(self.device, self.address, anchor, self.error)
+        if self.kind is Kind.CHECK:
+            if self.check is not None:
+                return objects.check_object(self.check)
+            return Check(device=self.device, address=self.address, error=objects.failure(self.error))
         if self.kind is Kind.ASSESS:
             said = (self.error.message,) if self.error else ()
             return objects.assess_object(self.verdict or Verdict(self.device, VerdictKind.UNKNOWN, said))
         unread = Outcome(self.device, self._unread, address=self.address, error=self.error)
         return objects.push_object(self.outcome or unread)
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is so: of the verdict, of a plan that was skipped, of a check the points that are not ok."""
+        if self.check is not None:
+            return self.check.reasons
+        if self.verdict is not None:
+            return self.verdict.reasons
+        return (self.plan.reason,) if isinstance(self.plan, Skip) else ()
+
     def record(self, anchor: TrustAnchor) -> DeviceRecord:
         """As it is kept; *anchor* as of :meth:`plain`."""
         plain, outcome = self.plain(anchor), self.outcome
-        skipped = (self.plan.reason,) if isinstance(self.plan, Skip) else ()
         return DeviceRecord(
             device=self.device,
             address=self.address,
@@ -165,7 +186,7 @@ class Result:
             method=outcome.method if outcome else None,
             evidence=outcome.evidence if outcome else None,
             deadlines=dict(self.verdict.deadlines if self.verdict else self._polled_deadlines),
-            reasons=self.verdict.reasons if self.verdict else skipped,
+            reasons=self.reasons,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
             legacy_ssh=self.legacy_ssh,
@@ -185,14 +206,14 @@ def _contact(seen: Licensing) -> str:
 
 _WORDS = sorted(
     {"planned", "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
-        word.value for words in (VerdictKind, PushResult, AuthorizationState) for word in words
+        word.value for words in (Readiness, VerdictKind, PushResult, AuthorizationState) for word in words
     )
 )
 Word = Annotated[
     str,
     about(
-        "the verdict, the push's outcome, planned, nothing-to-do, skipped or failed; of a poll the contact, else the "
-        "authorization; doubtful where it was begun and nothing came of it, waiting where it was not",
+        "the readiness, the verdict, the push's outcome, planned, nothing-to-do, skipped or failed; of a poll the "
+        "contact, else the authorization; doubtful where it was begun and nothing came of it, waiting where it was not",
         enum=_WORDS,
     ),
 ]
@@ -223,7 +244,7 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
     began: Moment | None = None
     ended: Moment | None = None
     plain: Annotated[
-        Answer | None, about("what the command for one router prints: schema assess, plan, push or poll")
+        Answer | None, about("what the command for one router prints: schema check, assess, plan, push or poll")
     ] = None
 
     @property
@@ -240,7 +261,9 @@ class Router(DeviceRecord, frozen=True, kw_only=True):
     word: Word = field(name="result")
     plain: Annotated[
         Answer | None,
-        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
+        about(
+            "what the command printed for the router: schema check, assess, plan, push or poll; null before it ended"
+        ),
     ] = field(name="object")
 
 

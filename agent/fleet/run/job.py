@@ -21,10 +21,12 @@ from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess_by
+from agent.remedy.check.points import check
+from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
@@ -121,6 +123,8 @@ class _Work:
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        if self._job.kind is Kind.CHECK:
+            return self._checked(stack)
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
@@ -131,7 +135,7 @@ class _Work:
         state = self._observed(session)
         if self._job.kind is Kind.ASSESS:
             return replace(self.result, verdict=self._judged(state))
-        made = plan(self._intent, state)
+        made = self._planned(state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
@@ -141,8 +145,14 @@ class _Work:
             lease, waited = self._leased(stack)
             session = session if session.connected else stack.enter_context(router.first())
             if waited:
-                made = plan(self._intent, state := self._observed(session))
+                made = self._planned(state := self._observed(session))
         return replace(self.result, outcome=self._push(session, made, state, lease))
+
+    def _checked(self, stack: ExitStack) -> Result:
+        router, policy = self._router, self._hooks.policy
+        ssh = stack.enter_context(router.shell())
+        found = check(router.device, router.first, ssh, self._intent, policy, turn=router.turn)
+        return replace(self.result, check=found, release=found.release)
 
     def _observed(self, session: Session, policy: Policy | None = None) -> State:
         state = observe(
@@ -156,6 +166,11 @@ class _Work:
         )
         self.result = replace(self.result, release=state.release)
         return state
+
+    def _planned(self, state: State) -> Plan | Skip:
+        """The plan, the ways that it needs beside NETCONF tried."""
+        policy = self._hooks.policy
+        return completed(preflight(plan(self._intent, state), state, self._ssh), policy)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices

@@ -67,7 +67,7 @@ class Capabilities:
 
     def announces(self, capability: str) -> bool:
         """Whether the protocol capability *capability* is there, e.g. ``yang-library:1.1``."""
-        return any(uri.partition("?")[0] == f"{_CAPABILITY}:{capability}" for uri in self.uris)
+        return f"{_CAPABILITY}:{capability}" in _without_parameters(self.uris)
 
     @property
     def candidate(self) -> bool:
@@ -103,6 +103,11 @@ class Capabilities:
     def module(self, name: str) -> Module | None:
         """The module *name* as announced."""
         return self.modules.get(name)
+
+
+@lru_cache(maxsize=64)
+def _without_parameters(uris: frozenset[str]) -> frozenset[str]:
+    return frozenset(uri.partition("?")[0] for uri in uris)
 
 
 @lru_cache(maxsize=64)

@@ -55,6 +55,7 @@ class Model:
         }
         self.namespace = self._namespaces[module]
         self._children: dict[Any, Mapping[str, Any]] = {}
+        self._found: dict[str, Any] = {}
         self._complete(self.schema)
 
     def _complete(self, node: Any) -> None:
@@ -87,10 +88,12 @@ class Model:
 
     def find(self, path: str) -> Any:
         """The schema node at *path* (names of the module's own namespace, separated by ``/``), or None."""
-        node = self.schema
-        for name in path.strip("/").split("/"):
-            node = self.child(node, qname(self.namespace, name))
-        return node
+        if path not in self._found:
+            node = self.schema
+            for name in path.strip("/").split("/"):
+                node = self.child(node, qname(self.namespace, name))
+            self._found[path] = node
+        return self._found[path]
 
     def output(self, tag: str) -> Any:
         """The output node of the first rpc that has a child *tag* there, or None."""

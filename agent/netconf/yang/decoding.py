@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 from yangson.schemanode import AnyContentNode, LeafListNode, LeafNode, ListNode
@@ -28,6 +29,12 @@ def decoded(model: Model, data: Element) -> tuple[dict[str, Any], list[str]]:
     return tree, reading.notes()
 
 
+@cache
+def _shape(bases: tuple[type, ...]) -> type | None:
+    """Which of those that are read in their own way a class of nodes is, None for containers and the like."""
+    return next((one for one in (ListNode, LeafListNode, LeafNode, AnyContentNode) if one in bases), None)
+
+
 class _Reading:
     """One reply on its way to values."""
 
@@ -51,16 +58,17 @@ class _Reading:
             return
         name = str(node.name)
         path = f"{path}/{name}"
-        if isinstance(node, ListNode):
+        shape = _shape(type(node).__mro__)
+        if shape is ListNode:
             into.setdefault(name, []).append(self._children(element, node, path, {}))
-        elif isinstance(node, LeafListNode):
+        elif shape is LeafListNode:
             into.setdefault(name, []).append(self._leaf(element, node, path))
-        elif isinstance(node, LeafNode):
+        elif shape is LeafNode:
             value = self._leaf(element, node, path)
             if name in into and into[name] != value:
                 value = self._unreadable(path, element, "twice, and not the same")
             into[name] = value
-        elif isinstance(node, AnyContentNode):
+        elif shape is AnyContentNode:
             into[name] = "".join(serialize(child).decode() for child in element) or element.text or ""
         else:
             self._children(element, node, path, into.setdefault(name, {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import cache
 from typing import Any
 
 from yangson.datatype import (
@@ -24,6 +25,10 @@ from agent.netconf.yang.yangtext import UNMEANT
 
 RAISED = (YangsonException, NotImplementedError, *UNMEANT)
 """What yangson raises over modules and data that are not ours: its own errors, and what it did not think of."""
+_SHAPES = (
+    *(LeafrefType, UnionType, StringType, BinaryType, IdentityrefType),
+    *(EmptyType, BitsType, InstanceIdentifierType),
+)
 _LONGEST = 40
 
 
@@ -61,23 +66,30 @@ def read(kind: DataType[Any, Any], element: Element) -> tuple[DataType[Any, Any]
 
 def plain(kind: DataType[Any, Any], value: Any) -> Any:
     """yangson's *value* as str, int, bool, Decimal or bytes; an empty leaf is True, an identity ``module:name``."""
-    if isinstance(kind, EmptyType):
+    shape = _shape(type(kind).__mro__)
+    if shape is EmptyType:
         return True
-    spelled = isinstance(kind, BitsType | IdentityrefType | InstanceIdentifierType)
-    return kind.canonical_string(value) if spelled else value
+    return kind.canonical_string(value) if shape in (BitsType, IdentityrefType, InstanceIdentifierType) else value
+
+
+@cache
+def _shape(bases: tuple[type, ...]) -> type | None:
+    """Which of those that are read in their own way a class of types is: isinstance takes long, since they are ABCs."""
+    return next((one for one in _SHAPES if one in bases), None)
 
 
 def _read(kind: DataType[Any, Any], text: str, element: Element) -> tuple[DataType[Any, Any], Any]:
-    if isinstance(kind, LeafrefType):
-        return _read(kind.ref_type, text, element)
-    if isinstance(kind, UnionType):
-        return _member(kind, text, element)
-    if isinstance(kind, StringType):
+    shape = _shape(type(kind).__mro__)
+    if shape is StringType:
         return kind, text
+    if shape is LeafrefType:
+        return _read(kind.ref_type, text, element)
+    if shape is UnionType:
+        return _member(kind, text, element)
     text = text.strip()
-    if isinstance(kind, BinaryType):
+    if shape is BinaryType:
         return kind, base64.b64decode("".join(text.split()), validate=True)
-    if isinstance(kind, IdentityrefType):
+    if shape is IdentityrefType:
         return kind, _identity(kind, text, element)
     value = None if "_" in text and kind.yang_type().startswith(("int", "uint")) else kind.parse_value(text)
     if value is None or not _contains(kind, value):
@@ -98,9 +110,10 @@ def _member(kind: UnionType, text: str, element: Element) -> tuple[DataType[Any,
 
 
 def _contains(kind: DataType[Any, Any], value: Any) -> bool:
-    if isinstance(kind, BitsType):
+    shape = _shape(type(kind).__mro__)
+    if shape is BitsType:
         return all(bit in kind.bit for bit in value)
-    return isinstance(kind, InstanceIdentifierType) or value in kind
+    return shape is InstanceIdentifierType or value in kind
 
 
 def _identity(kind: IdentityrefType, text: str, element: Element) -> tuple[str, str]:
