@@ -42,9 +42,9 @@ _FACE = {
     "agent.xr.cli.sshport": "Ssh",
     "agent.model.errors": (
         "AgentError AccessDenied AnchorMismatch CapabilityMissing CertificateMissing ConnectError ConsoleError "
-        "FileError HostKeyError InputError Interrupted JournalError LockDenied OutcomeUnknown PolicyRefused "
-        "ProtocolError RPCError ReplyTimeout SSHAuthenticationError SSHNegotiationError SchemaError SessionLost "
-        "TransportError TrustError"
+        "FileError HostKeyError InputError Interrupted JournalError LockDenied LoginWithheld OutcomeUnknown "
+        "PolicyRefused ProtocolError RPCError ReplyTimeout SSHAuthenticationError SSHNegotiationError SchemaError "
+        "SessionLost TransportError TrustError"
     ),
 }
 """The names of the library's face, by their modules."""

@@ -13,12 +13,13 @@ from agent.fleet.journal import history
 from agent.fleet.report.exports import Report
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
-from agent.fleet.results.structs import Assess, Plan, Poll, Push, Support, Syslog
+from agent.fleet.results.structs import Assess, Check, Plan, Poll, Push, Support, Syslog
 
 WIDTH = 120
 FOLDER = Path(__file__).resolve().parents[1] / "agent" / "cli" / "schemas"
 KINDS: dict[str, tuple[type, ...]] = {
     "assess": (Assess,),
+    "check": (Check,),
     "history": (history.Run, Router, history.RouterTrail),
     "plan": (Plan,),
     "poll": (Poll,),

@@ -16,6 +16,7 @@ import agent
 from agent.cli.options import DEBUG, Options
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
+from agent.cli.view.asking import asker
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
@@ -26,7 +27,9 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.executors import Inline
-from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.job import Job, perform
+from agent.fleet.run.logins import Logins
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
@@ -125,7 +128,8 @@ def _carry_out(
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
-        hooks = Hooks(log=log, policy=policy, on_event=view.event, trace=request.trace)
+        logins = Logins(request.given["max_refused_logins"])
+        hooks = Hooks(log=log, policy=policy, logins=logins, on_event=view.event, trace=request.trace)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
         made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)
@@ -144,7 +148,8 @@ def _carry_out(
 def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Backend:
     """This thread, for one router: a signal breaks reading off."""
     policy = replace(hooks.policy, told=partial(say_wait, name))
-    hooks = replace(hooks, policy=policy, begins=view.begins, approve=view.approve if ask else None)
+    approve = view.approve if ask else None
+    hooks = replace(hooks, policy=policy, begins=view.begins, approve=approve, ask=asker(view.paused))
 
     def work(job: Job, target: Target) -> Result:
         with breakable():

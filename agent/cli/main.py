@@ -19,7 +19,7 @@ import click
 import agent
 from agent.cli.view import unread
 
-_COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "support", "notice", "simulate", "demo")
+_COMMANDS = ("show", "check", "assess", "plan", "push", "poll", "history", "support", "notice", "simulate", "demo")
 
 
 class Program(click.Group):

@@ -115,7 +115,7 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         option("--port", "NETCONF port.", type=PORT, default=830),
         option(
             "--ssh-port",
-            "SSH port of the CLI and SFTP; opened only where NETCONF does not reach.",
+            "SSH port of the CLI and SFTP; opened only where NETCONF does not reach, or may not.",
             type=PORT,
             default=22,
         ),
@@ -138,8 +138,17 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         ),
         option("--jump", "Go through this SSH host.", metavar="[USER@]HOST[:PORT]"),
         file("--ssh-config", "OpenSSH client configuration [default: ~/.ssh/config]."),
+        flag("--legacy-ssh", "Offer SHA-1, CBC and DSS as well, for routers whose SSH has nothing better."),
         option(f"{timeout} timeout", "Seconds for one operation.", type=SECONDS, default=60.0),
         option("--open-timeout", "Seconds for opening the session.", type=SECONDS, default=30.0),
+        option("--login-timeout", "Seconds for the login, which slow AAA servers take.", type=SECONDS, default=30.0),
+        option(
+            "--max-refused-logins",
+            "After so many refusals of one credential without a success in between, try nothing more with it.",
+            type=click.IntRange(1),
+            default=3,
+            metavar="N",
+        ),
         file("--trace", "Append all that is sent and received to FILE, readable by you alone, secrets masked."),
         option(
             "--connect-wait",

@@ -21,9 +21,10 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
 from agent.model.plan import Intent

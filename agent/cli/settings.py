@@ -86,7 +86,7 @@ def reach(given: Options) -> Reach:
         host_keys=keys,
         ssh=not given["no_ssh"],
         **_same(given, "port", "ssh_port", "jump", "ssh_config"),
-        **_same(given, "timeout", "open_timeout", "connect_wait", "strict_models"),
+        **_same(given, "timeout", "open_timeout", "login_timeout", "connect_wait", "strict_models", "legacy_ssh"),
     )
 
 

@@ -14,6 +14,7 @@ from agent.cli.execution import begin, write_report
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
+from agent.cli.view.asking import asker
 from agent.cli.view.output import Objects
 from agent.cli.view.render import cell, sample_line, sample_text, some
 from agent.cli.view.streams import console, errors, say_failure
@@ -23,8 +24,9 @@ from agent.fleet.poll import Look, Stopped, watch
 from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
-from agent.fleet.run.job import Hooks
+from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import Hooks
 from agent.model.errors import AgentError, InputError
 from agent.model.errors import Interrupted as Ended
 from agent.model.masking.text import counted
@@ -74,7 +76,9 @@ def _looks(stack: ExitStack, sink: _Sink, request: RunRequest) -> Generator[Look
         hooks=Hooks(
             policy=Policy(stop=stop),
             limiter=Limiter(Rate(given["rate"], given["rate_per_jump"])),
+            logins=Logins(given["max_refused_logins"], rest=Rest()),
             trace=request.trace,
+            ask=asker() if request.one else None,
         ),
         executor=Inline() if request.one else None,
     )
@@ -144,7 +148,10 @@ class _Sink:
         sample, name = look.sample, look.target.name
         status = Status.DONE if sample.error is None else Status.FAILED
         log.event(Event(name, "look", status, Text.assemble(sample_text(sample), _root(look)).plain))
-        log.ended(Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time), self._anchor)
+        log.ended(
+            Result(name, Kind.POLL, sample=sample, began=sample.time, ended=sample.time, legacy_ssh=look.legacy_ssh),
+            self._anchor,
+        )
 
     def end(self) -> None:
         if self._objects is not None:

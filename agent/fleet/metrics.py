@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import agent
 from agent.fleet.poll import Look
-from agent.model.errors import InputError
+from agent.model.errors import InputError, LoginWithheld
 from agent.remedy.assess import last_contact
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _KINDS = (
     "console",
     "host-key",
     "input",
+    "login-withheld",
+    "negotiation",
     "no-data",
     "protocol",
     "rpc-error",
@@ -41,6 +43,7 @@ _KINDS = (
 _GAUGES = (
     ("up", "Whether the last look at the router worked."),
     ("last_look_timestamp_seconds", "When the router was last looked at."),
+    ("login_withheld_until_timestamp_seconds", "When a login that was refused is tried again."),
     ("watch_ended", "The router is looked at no more.", "reason"),
     ("licensing_registration", "The registration state it is in.", "state"),
     ("licensing_authorization", "The authorization state it is in.", "state"),
@@ -60,6 +63,7 @@ class Metrics:
     | ``xr_agent_build_info`` | version | 1 |
     | ``xr_agent_up`` | device | 1 where the last look worked, else 0 |
     | ``xr_agent_last_look_timestamp_seconds`` | device | when that was |
+    | ``xr_agent_login_withheld_until_timestamp_seconds`` | device | when a login that was refused is tried again |
     | ``xr_agent_watch_ended`` | device, reason | 1 where the router is looked at no more; it has no other series then |
     | ``xr_agent_licensing_registration`` | device, state | 1 for the state it is in |
     | ``xr_agent_licensing_authorization`` | device, state | the same |
@@ -165,6 +169,8 @@ class _Families:
             return
         tell("up", look.sample.error is None)
         tell("last_look_timestamp_seconds", look.sample.time.timestamp())
+        if isinstance(look.cause, LoginWithheld) and look.cause.retry_in is not None:
+            tell("login_withheld_until_timestamp_seconds", look.sample.time.timestamp() + look.cause.retry_in)
         tell("anchor_present", look.anchor_present)
         for deadline, when in look.deadlines:
             tell("licensing_deadline_timestamp_seconds", when.timestamp(), deadline)

@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agent.fleet.inventory.target import Target
-from agent.fleet.run.job import BUG, BUGS_IN_TURN, Hooks, Job, Router, bug
+from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job, bug
+from agent.fleet.run.logins import Logins, Rest
+from agent.fleet.run.router import Hooks, Router
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.state import Licensing, Reading
@@ -49,6 +51,7 @@ class Look:
         anchor_present: as of :meth:`agent.remedy.observe.Glance.shows`; None also where the look failed.
         deadlines: as of :func:`agent.remedy.assess.deadlines_of`.
         last: no further look follows: what was waited for is reached, or there is nothing to poll.
+        legacy_ssh: whether the router was reached with legacy SSH algorithms.
         cause: the error that waiting does not cure, such as a refused login; a further look follows all the same, for
             it may be cured at the router.
     """
@@ -59,6 +62,7 @@ class Look:
     anchor_present: bool | None = None
     deadlines: tuple[tuple[str, datetime], ...] = ()
     last: bool = False
+    legacy_ssh: bool = False
     cause: AgentError | None = None
 
 
@@ -87,7 +91,7 @@ def watch(
         Interrupted: it was cancelled; by the generator.
         Stopped: several looks in turn ran into a bug; by the generator, behind the last of them.
     """
-    hooks = hooks or Hooks()
+    hooks = hooks or Hooks(logins=Logins(rest=Rest()))
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
@@ -107,16 +111,16 @@ def _refuse_too_many(sessions: int, workers: int) -> None:
 class _Watched:
     """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
 
-    __slots__ = ("_glance", "_hooks", "_job", "_keep", "target", "watch")
+    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_legacy", "target", "watch")
 
     def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
         self._glance: Glance | None = None
+        self._legacy = False
         self.watch = Watch(
             self._connect,
             self._read,
             until,
-            turn=self._turn,
             interval=interval,
             policy=hooks.policy,
             now=hooks.now,
@@ -152,7 +156,7 @@ class _Watched:
             self.watch.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
-        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, cause)
+        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, self._legacy, cause)
 
     def _after_bug(self, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
@@ -168,11 +172,10 @@ class _Watched:
         """The router, its secrets read anew: they may be other ones by now."""
         return Router(self.target, self._job.reach, self._hooks, waits=False)
 
-    def _connect(self) -> Session:
-        return self._router().opened()
-
-    def _turn(self) -> float:
-        return self._hooks.limiter.turn(self.target.reach(self._job.reach).jump, self._hooks.policy.clock)
+    def _connect(self) -> Waits[Session]:
+        session = yield from self._router().opening()
+        self._legacy = session.legacy_ssh
+        return session
 
     def _read(self, session: Session) -> Waits[Reading[Licensing]]:
         policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint

@@ -10,7 +10,8 @@ Each task returns a ``Result`` whose ``result`` is the JSON object that the comm
 wrong on a host is in that object and in ``failed``; no task raises an expected error. The connection stays open.
 
 What lies beside NETCONF, the CLI and SFTP, goes by the host's ``hostname``, ``username`` and ``password``, by the
-``key_filename`` of its connection options, and by ``ssh_port`` of its data (else 22). Its host key is always checked.
+``key_filename`` of its connection options, and by ``ssh_port`` (else 22), ``login_timeout`` and ``legacy_ssh`` of its
+data. Its host key is always checked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nornir.core.exceptions import PluginNotRegistered
 from nornir.core.inventory import Host
@@ -42,6 +43,7 @@ from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session
 from agent.remedy import assess as judge
 from agent.remedy.apply import failed
+from agent.remedy.check.preflight import preflight
 from agent.remedy.notices.folder import bundled
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe, read_licensing
@@ -53,6 +55,8 @@ __all__ = ["assess", "licensing", "push"]
 
 Connect = Callable[[Device], Session]
 Shell = Callable[[Device], Ssh]
+
+T = TypeVar("T")
 
 _CONNECTION = "netconf"
 
@@ -138,10 +142,10 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
     try:
         with _reached(task, ssh) as (device, session, cli):
             state = observe(session, intent.trustpoint, policy=policy, ssh=cli, trustpool=intent.has_bundle)
+            made = completed(preflight(plan(intent, state), state, cli), policy or Policy())
     except AgentError as error:
         unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
         return _result(task, unread, failed=True)
-    made = plan(intent, state)
     skipped = isinstance(made, Skip)
     answer = objects.plan_object(made, intent.anchor, address=device.address)
     diff = "\n".join(neutralise(line) for line in made.diff())
@@ -192,7 +196,7 @@ def _router(task: Task) -> Device:
     """The host as our own connections need it.
 
     Raises:
-        InputError: its entry has a host name, port or ``ssh_port`` that cannot be used.
+        InputError: its entry has a host name, port or a value of ours in its data that cannot be used.
     """
     host: Host = task.host
     given = host.get_connection_parameters(_CONNECTION)
@@ -202,7 +206,9 @@ def _router(task: Task) -> Device:
         return Device(
             host=given.hostname or host.name,
             port=given.port or 830,
-            ssh_port=_ssh_port(host),
+            ssh_port=_ours(host, "ssh_port", 22, int),
+            login_timeout=_ours(host, "login_timeout", 30.0, float, int),
+            legacy_ssh=_ours(host, "legacy_ssh", False, bool),
             username=given.username,
             password=Secret(given.password) if given.password else None,
             key_file=Path(key) if isinstance(key, str) else None,
@@ -215,10 +221,10 @@ def _router(task: Task) -> Device:
         raise
 
 
-def _ssh_port(host: Host) -> int:
-    port = host.get("ssh_port")
-    if port is None:
-        return 22
-    if not isinstance(port, int):
-        raise InputError(f"the ssh_port of its data is no number: {port!r}")
-    return port
+def _ours(host: Host, key: str, default: T, *kinds: type) -> T:
+    value: T | None = host.get(key)
+    if value is None:
+        return default
+    if type(value) not in kinds:
+        raise InputError(f"the {key} of its data is no {'number' if bool not in kinds else 'true or false'}: {value!r}")
+    return value

@@ -4,7 +4,8 @@
 
     AgentError
     ├─ InputError            inventory, PEM, options: before any connection
-    ├─ TransportError        ConnectError · HostKeyError · SSHNegotiationError · SSHAuthenticationError · SessionLost
+    ├─ TransportError        ConnectError · HostKeyError · SSHNegotiationError · SSHAuthenticationError ·
+    │                        LoginWithheld · SessionLost
     ├─ CapabilityMissing     what is missing, and which method would need it
     ├─ SchemaError           a payload the device's models do not allow (never sent)
     ├─ ProtocolError         the peer's bytes are no NETCONF: framing, XML, bounds
@@ -39,6 +40,7 @@ __all__ = [
     "Interrupted",
     "JournalError",
     "LockDenied",
+    "LoginWithheld",
     "OutcomeUnknown",
     "PolicyRefused",
     "ProtocolError",
@@ -150,6 +152,7 @@ class SSHAuthenticationError(TransportError):
         refused: whether the device was given a key or password and did not take it, which a locking AAA server counts;
             False where nothing was given, or where it was taken and a further one is wanted.
         at_jump: whether it befell the jump host, and with it that one's credentials.
+        methods: those that the server offered first, by their names on the wire.
     """
 
     kind = "authentication"
@@ -160,6 +163,23 @@ class SSHAuthenticationError(TransportError):
         super().__init__(message, device=device, hint=hint)
         self.refused = refused
         self.at_jump = False
+        self.methods: tuple[str, ...] = ()
+
+
+class LoginWithheld(TransportError):
+    """Nothing was sent: the same credential was refused before, and a further refusal might lock an account.
+
+    Attributes:
+        retry_in: seconds after which it is tried again all the same; None where it is not.
+    """
+
+    kind = "login-withheld"
+
+    def __init__(
+        self, message: str, *, device: str | None = None, hint: str | None = None, retry_in: float | None = None
+    ) -> None:
+        super().__init__(message, device=device, hint=hint)
+        self.retry_in = retry_in
 
 
 class SessionLost(TransportError):

@@ -260,6 +260,20 @@ Step = ConfigureTrustpoint | Installation | Register | RenewAuthorization | Note
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A way beside NETCONF that was tried before anything is changed: ``CLI`` or ``SFTP``, and what came of it."""
+
+    way: str
+    works: bool
+    detail: str
+    hint: str | None = None
+
+    def diff(self) -> list[str]:
+        """It as a comment."""
+        return [f"# tried: {self.way}{'' if self.works else ' failed'}: {self.detail}"]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The steps for one device, in order; falsy when no step changes anything.
 
@@ -268,6 +282,7 @@ class Plan:
         persistent: whether what was there before outlives a reload; None where nothing was, or no source says.
         fallbacks: the methods that are tried after this one is refused or brings no certificate; each is planned anew
             from the state that is read then.
+        tried: the ways beside NETCONF that it and its fallbacks need, as they were tried.
         state: what the plan is made from: a claim that is held against the device before anything is written to it.
             None, as in a plan that travelled, makes it planned anew.
     """
@@ -281,6 +296,7 @@ class Plan:
     present: Evidence = Evidence.NONE
     persistent: bool | None = None
     fallbacks: tuple[Method, ...] = ()
+    tried: tuple[Tried, ...] = ()
     state: State | None = field(default=None, compare=False, repr=False)
 
     def __bool__(self) -> bool:
@@ -292,7 +308,8 @@ class Plan:
         if not self:
             return ["# nothing to do", *lines]
         after = " then ".join(method.value for method in self.fallbacks)
-        return [*lines, *([f"# if that is refused or brings no certificate: {after}"] if after else [])]
+        tried = [line for one in self.tried for line in one.diff()]
+        return [*lines, *([f"# if that is refused or brings no certificate: {after}"] if after else []), *tried]
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,13 +321,15 @@ class Skip:
     hint: str | None = None
     release: str | None = None
     config_model: ConfigModel = ConfigModel.NONE
+    tried: tuple[Tried, ...] = ()
 
     def __bool__(self) -> bool:
         return False
 
     def diff(self) -> list[str]:
         """The reason as comments."""
-        return [f"# skipped: {self.reason}", *([f"# {self.hint}"] if self.hint else [])]
+        tried = [line for one in self.tried for line in one.diff()]
+        return [f"# skipped: {self.reason}", *([f"# {self.hint}"] if self.hint else []), *tried]
 
 
 class VerdictKind(Enum):

@@ -340,6 +340,7 @@ class State:
         name_validation: whether TLS applications validate the name of their peer, which 26.3.1 can switch off.
         reporting: for policy-based licensing.
         cli: None where the CLI over SSH is at hand, else why not.
+        sftp: why no file can be put on the device; None where nothing speaks against it.
     """
 
     device: str
@@ -358,6 +359,7 @@ class State:
     name_validation: Reading[bool] = Reading(missing="not read")
     reporting: Reading[Reporting] = Reading(missing="not read")
     cli: str | None = "there is no SSH access to the CLI"
+    sftp: str | None = None
 
     @property
     def release(self) -> str | None:

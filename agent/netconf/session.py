@@ -46,6 +46,7 @@ from agent.netconf.yang.capability import Capabilities
 
 if TYPE_CHECKING:
     from agent.netconf.yang.schema import Schema
+    from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -212,6 +213,17 @@ class Session:
         """The device's session-id."""
         number = self._transport.id
         return str(number) if number else None
+
+    @property
+    def connection(self) -> Connection | None:
+        """The SSH connection below a session of our own; None below a borrowed one."""
+        found: Connection | None = getattr(self._transport, "connection", None)
+        return found
+
+    @property
+    def legacy_ssh(self) -> bool:
+        """Whether it goes by legacy SSH algorithms; of a borrowed session that is not known, and False."""
+        return bool(self.connection and self.connection.legacy)
 
     @property
     def connected(self) -> bool:

@@ -109,7 +109,9 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             )
         except SessionLost as error:
             raise self._ended_early() from error
-        except (ConnectError, ReplyTimeout) as error:
+        except ReplyTimeout as error:
+            raise self._no_hello() from error
+        except ConnectError as error:
             raise ConnectError(
                 f"{device.address} answers SSH, but has no netconf subsystem: {error.message}",
                 device=device.name,
@@ -129,11 +131,12 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if refused is not None:
             raise self._ended_early() from refused
         if not answered:
-            raise ConnectError(
-                f"{device.address}: no NETCONF hello within {device.open_timeout:g} s",
-                device=device.name,
-                hint=_SESSION_LIMIT,
-            )
+            raise self._no_hello()
+
+    def _no_hello(self) -> ConnectError:
+        device = self._device
+        said = f"{device.address}: no NETCONF hello within {device.open_timeout:g} s"
+        return ConnectError(said, device=device.name, hint=_SESSION_LIMIT)
 
     def _ended_early(self) -> ConnectError:
         """How a router refuses more NETCONF sessions than its limit."""

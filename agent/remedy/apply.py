@@ -28,6 +28,7 @@ from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session
+from agent.remedy.check.preflight import preflight
 from agent.remedy.commit.change import begun_anew
 from agent.remedy.commit.claim import Installing, claim, tidy
 from agent.remedy.commit.configure import change_of, configure
@@ -92,6 +93,13 @@ def carry_out(
     breaks a wait off, the driver throws into it.
     """
     log = log or Memory()
+    if isinstance(plan, Plan):
+        try:
+            plan = yield from _ready(plan, ssh)
+        except Interrupted as error:
+            outcome = failed(plan.device, error, session.address)
+            yield _last(outcome)
+            return outcome
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
         if (left := log.unfinished()) is not None:
@@ -103,7 +111,21 @@ def carry_out(
         yield _last(outcome)
         return outcome
     run = Run(session, plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
+    run.records += _failed_ways(plan)
     return (yield from _logged(run, _carried_out(run, at_end)))
+
+
+def _ready(made: Plan, ssh: Ssh | None) -> Steps[Plan | Skip]:
+    """*made* with the ways that it needs beside NETCONF tried, before anything is locked or edited."""
+    found = yield from preflight(made, made.state, ssh)
+    for one in _failed_ways(found):
+        yield Event(found.device, one.step, one.status, one.detail)
+    return found
+
+
+def _failed_ways(made: Plan | Skip) -> list[StepRecord]:
+    """What failed of what was tried, and is gone without."""
+    return [StepRecord("preflight", Status.FAILED, f"{one.way}: {one.detail}") for one in made.tried if not one.works]
 
 
 def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
@@ -296,7 +318,7 @@ def skipped(skip: Skip, address: str | None = None) -> Outcome:
         address=address,
         release=skip.release,
         config_model=skip.config_model,
-        steps=(StepRecord("plan", Status.SKIPPED, skip.reason),),
+        steps=(*_failed_ways(skip), StepRecord("plan", Status.SKIPPED, skip.reason)),
         error=Failure("skipped", skip.reason, skip.hint),
     )
 

@@ -41,7 +41,11 @@ def fall_back(run: Run, error: AgentError) -> Steps[Plan | None]:
     """
     if run.evidence is not Evidence.NONE or not _may_go_on(error):
         return None  # the certificate is there, or the error is one that no other method cures
-    refused: list[str] = []
+    refused = [
+        f"no method that needs {one.way} could follow: {one.detail}{f' ({one.hint})' if one.hint else ''}"
+        for one in run.plan.tried
+        if not one.works
+    ]
     for place, method in enumerate(run.plan.fallbacks):
         following = yield from _planned(run, method)
         if isinstance(following, Plan):
@@ -63,6 +67,7 @@ def _may_go_on(error: AgentError) -> bool:
 def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
     intent = replace(run.plan.intent, method=method)
     try:
+        run.policy.check()  # where the preflight opened the CLI nothing below may have to wait
         if METHODS[method].by_cli:
             (yield from run.cli()).console()
         session = yield from run.alive()

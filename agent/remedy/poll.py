@@ -12,7 +12,7 @@ from functools import partial
 from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ReplyTimeout, SessionLost
 from agent.model.outcome import Waiting
 from agent.model.state import AuthorizationState, Licensing, Reading
-from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify, completed
 from agent.netconf.session import Connector, Session
 from agent.remedy.observe import read_licensing
 from agent.xr.cli.sshport import Ssh
@@ -79,7 +79,7 @@ def poll(
     policy = policy or Policy()
     end = None if timeout is None else policy.clock() + timeout
     read = partial(read_licensing, policy=policy, ssh=ssh)
-    watch = Watch(connect, read, until, interval=interval, policy=policy, now=now, device=device)
+    watch = Watch(lambda: at_once(connect), read, until, interval=interval, policy=policy, now=now, device=device)
     try:
         while True:
             sample = completed(watch.sample(), policy)
@@ -96,7 +96,7 @@ class Watch:
 
     def __init__(
         self,
-        connect: Connector,
+        connect: Callable[[], Waits[Session]],
         read: Callable[[Session], Waits[Reading[Licensing]]],
         until: Until,
         *,
@@ -104,10 +104,8 @@ class Watch:
         policy: Policy,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         device: str = "device",
-        turn: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._interval = self.wait = interval
-        self._turn = turn
         self._connect, self._read, self._until, self._policy = connect, read, until, policy
         self._now, self._device = now, device
         self._session: Session | None = None
@@ -150,8 +148,7 @@ class Watch:
     def _connected(self) -> Waits[Session]:
         if self._session is None or not self._session.connected:
             self.close()
-            yield from self._policy.pause(self._turn(), Waiting.TURN)
-            self._session = self._connect()
+            self._session = yield from self._connect()
             self._device = self._session.device
         return self._session
 

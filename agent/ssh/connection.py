@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, TypeVar
 
@@ -29,7 +30,7 @@ from agent.ssh.channel import Channel
 from agent.ssh.localuser import STAND_IN
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
-from agent.ssh.negotiation import nothing_in_common, offered, signatures
+from agent.ssh.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer import Service, not_forwarded, of_jump
 from agent.ssh.settings.config import Settings, settings
 
@@ -74,11 +75,13 @@ class Connection:
 
     Attributes:
         login: what was said on the way to it.
+        legacy: the algorithms it goes by that are offered only where the user wants them.
     """
 
     def __init__(self, device: Device, ssh: asyncssh.SSHClientConnection, login: Login, below: ExitStack) -> None:
         self._device, self.ssh, self.login = device, ssh, login
         self._loop = event_loop()
+        self.legacy: tuple[str, ...] = ()
         self._below = below
         self._port = (ssh.get_extra_info("sockname") or ("", 0))[1]
         self._opened = 0
@@ -190,12 +193,16 @@ class _Opening:
         self._algorithms = offered(self._settings)
         self._login = Login(self._settings, service)
         self._stderr: IO[bytes] | None = None
+        self._outer: Connection | None = None
 
     def connection(self) -> Connection:
         with ExitStack() as undo:
             way = self._way(undo)
             ssh = self._reached(way)
-            return Connection(self._device, ssh, self._login, undo.pop_all())
+            made = Connection(self._device, ssh, self._login, undo.pop_all())
+            if (said := self._login.offer) is not None:
+                made.legacy = tuple(name for kind, name in taken(said, self._algorithms).items() if name in kind.legacy)
+            return made
 
     # --- below SSH -----------------------------------------------------------------------------------------------
 
@@ -203,11 +210,14 @@ class _Opening:
         """What asyncssh goes by: a jump host, a command, or a socket."""
         device, options = self._device, self._settings
         if device.jump is not None:
+            waits = max(device.login_timeout, device.jump.login_timeout)
+            jump = replace(device.jump, login_timeout=waits, ask=device.jump.ask or device.ask)
             try:
-                outer = open_ssh(device.jump, self._deadline, Service.JUMP)
+                outer = open_ssh(jump, self._deadline, Service.JUMP)
             except TransportError as error:
-                raise of_jump(error, device.jump, device)  # noqa: B904 - it is the same error
+                raise of_jump(error, jump, device)  # noqa: B904 - it is the same error
             undo.callback(outer.close)
+            self._outer = outer
             return {"tunnel": outer.ssh}
         if options.proxy_command:
             # By the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
@@ -264,6 +274,7 @@ class _Opening:
             preferred_auth=METHODS,
             signature_algs=signatures(self._settings),
             compression_algs=["none"],
+            utf8_decode_errors="replace",
             connect_timeout=None,
             login_timeout=0,
             keepalive_interval=self._device.keepalive,
@@ -281,11 +292,13 @@ class _Opening:
         except TimeoutError as error:
             raise self._late() from error
         except asyncssh.ChannelOpenError as error:
+            self._see_that_the_jump_host_is_there(error)
             jump = self._device.jump
             hint = not_forwarded(error.code, self._service, self._device)
             where = f"{self._device.address} through the jump host {jump.name if jump else ''}".strip()
             raise ConnectError(f"{where}: {error.reason}", device=self._device.name, hint=hint) from error
         except (asyncssh.Error, EOFError, OSError, ValueError, UnicodeError) as error:
+            self._see_that_the_jump_host_is_there(error)
             failure = self._failure(error)
             raise failure from (None if isinstance(failure, SSHAuthenticationError) else error)
         except BaseException:
@@ -333,6 +346,16 @@ class _Opening:
 
     # --- failures ------------------------------------------------------------------------------------------------
 
+    def _see_that_the_jump_host_is_there(self, error: Exception) -> None:
+        """Raise a ConnectError where *error* came by the end of the connection to the jump host."""
+        jump, outer = self._device.jump, self._outer
+        if jump is not None and outer is not None and not outer.alive:
+            raise ConnectError(
+                f"the jump host {jump.name} ended the connection",
+                device=self._device.name,
+                hint="see to the jump host, then try again",
+            ) from error
+
     def _late(self) -> AgentError:
         device = self._device
         if self._login.begun:
@@ -354,7 +377,8 @@ class _Opening:
         if login.refused is not None:
             return login.refused
         if login.begun:
-            return login.failure(said)
+            ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, OSError))
+            return login.failure("" if ended else said)
         if login.offer is not None:
             common = nothing_in_common(login.offer, self._algorithms, device, service)
             if common is not None:

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import asyncssh
@@ -18,7 +19,8 @@ import asyncssh
 from agent.model.device import Question
 from agent.model.errors import AgentError, SSHAuthenticationError
 from agent.model.masking.text import neutralise
-from agent.ssh.negotiation import Offer, offer
+from agent.ssh.hearing import Hearing, NotSSH
+from agent.ssh.negotiation import Offer, signatures
 from agent.ssh.peer import Service
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import Settings
@@ -28,11 +30,12 @@ log = logging.getLogger(__name__)
 _KEY, _PASSWORD, _KEYBOARD = "publickey", "password", "keyboard-interactive"
 METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
-_MOST_HEARD = 1 << 16
 _IGNORE = 2  # SSH_MSG_IGNORE (RFC 4253 section 12)
 _MOST_SAID = 2000
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
-_SHA2 = (b"rsa-sha2-256", b"rsa-sha2-512")
+_SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
+# The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
+_RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
 _ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
 # "(current) UNIX password:" begins the dialog by which an expired one is changed.
 _ASKS_ANOTHER = re.compile(
@@ -41,7 +44,11 @@ _ASKS_ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
-_EXPIRED = re.compile(r"expired|new password|must change|change (?:your|the) password|\(current\)", re.IGNORECASE)
+_EXPIRED = re.compile(
+    r"expired|new password|(?:must|required to) change|chang\w+ (?:\w+ )?password|\(?current\)? (?:\w+ )?password",
+    re.IGNORECASE,
+)
+_OF_ALL = re.compile(r"\b(?:will|may|can|are|after|attempts?)\b", re.IGNORECASE)  # how notices speak of accounts
 _LOCKED = re.compile(
     r"lock(?:ed)?[ -]?out|\b(?:account|user)\b.{0,40}\b(?:locked|disabled|suspended|blocked)|\bis locked\b"
     r"|temporarily locked",
@@ -53,7 +60,7 @@ class Login(asyncssh.SSHClient):
     """asyncssh's questions of one connection, answered in the loop's thread; what came of them is for the caller's.
 
     Attributes:
-        begun: whether the host key is accepted, from when on the time is the login's.
+        begun: whether the server lets one log in, from when on the time is the login's.
         news: set whenever the caller should look: the login has begun, a question waits, the connection has ended.
         question: what a person is asked, and who takes the answer in the loop's thread.
         offer: what the server said before the key exchange.
@@ -63,12 +70,15 @@ class Login(asyncssh.SSHClient):
 
     def __init__(self, settings: Settings, service: Service) -> None:
         self._settings, self._service = settings, service
+        self._signatures = tuple(name for name in _RSA if name.decode() in signatures(settings))
         self._connection: Any = None
-        self._heard = b""
-        self._keys: AsyncIterator[asyncssh.SSHKeyPair] | None = None
+        self._heard, self._hearing = b"", Hearing()
+        self._keys: AsyncGenerator[asyncssh.SSHKeyPair, None] | None = None
         self._pair: asyncssh.SSHKeyPair | None = None
-        self._signed = False
+        self._good: list[asyncssh.SSHKeyPair] = []  # that were taken in part
+        self._partial = False  # whether what was sent last was taken, and is not enough
         self._offered = 0  # keys
+        self._rsa = False  # whether any of them is
         self._waiting_for: str | None = "none"  # the method by which something was sent and is not answered yet
         self._given: list[str] = []  # what was sent
         self._taken: list[str] = []  # what of it was accepted in part
@@ -87,19 +97,37 @@ class Login(asyncssh.SSHClient):
     # --- the connection ------------------------------------------------------------------------------------------
 
     def connection_made(self, conn: Any) -> None:
-        """Listen to what the server says in the clear, of which asyncssh tells nothing."""
+        """Listen to what asyncssh tells nothing of: what the server says in the clear, and what it takes in part."""
         self._connection = conn
         _send_less(conn)
         receive = conn.data_received
 
         def listened(data: bytes, datatype: Any = None) -> None:
-            self._heard += data
-            self.offer = offer(self._heard)
-            if (self.offer is not None and self.offer.algorithms) or len(self._heard) > _MOST_HEARD:
+            if self._hears_all(data):
                 del conn.data_received
             receive(data, datatype)
 
+        def seen(kind: int, number: int, packet: Any) -> Any:
+            if kind == _SERVICE_ACCEPT:
+                self.begun = True
+                self.news.set()
+            if kind == _USERAUTH_FAILURE:
+                self._partial = packet.get_full_payload()[-1:] == b"\x01"
+            return process(kind, number, packet)
+
+        process, conn.process_packet = conn.process_packet, seen
         conn.data_received = listened
+
+    def _hears_all(self, data: bytes) -> bool:
+        """Whether nothing more than *data* is to be listened to: its algorithms have come, or never will."""
+        self._heard += data
+        try:
+            whole, ended = self._hearing.feed(data), False
+        except (NotSSH, ConnectionResetError):  # asyncssh says so, too
+            whole, ended = None, True
+        if self._hearing.version:
+            self.offer = whole or Offer(self._hearing.version)
+        return ended or whole is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It has ended, by whomever."""
@@ -111,6 +139,11 @@ class Login(asyncssh.SSHClient):
     def heard(self) -> bytes:
         """The first bytes of the connection."""
         return self._heard
+
+    @property
+    def by(self) -> str | None:
+        """The method by which something was given last, by its name on the wire; None for none."""
+        return self._given[-1] if self._given else None
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Whether the host key is the one on record."""
@@ -126,26 +159,40 @@ class Login(asyncssh.SSHClient):
         except AgentError as error:
             self.refused = error
             return False
-        self.begun = True
-        self.news.set()
         return True
 
     # --- the methods ---------------------------------------------------------------------------------------------
 
     async def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
-        """The next key; what it has signed for and was not enough was accepted in part."""
+        """The next key."""
         self._answered()
         if self._keys is None:
-            self._keys = keys.key_pairs(self._settings)
+            self._keys = self._offers()
         try:
             self._pair = await anext(self._keys, None)
         except AgentError as error:
             self.refused, self._pair = error, None
         if self._pair is not None:
-            self._offered += 1
-            self._prepare(self._pair)
             self._waiting_for = _KEY
         return self._pair
+
+    async def _offers(self) -> AsyncGenerator[asyncssh.SSHKeyPair, None]:
+        """Each key; at last those of RSA by each further way to sign, since a server may take others than it says."""
+        again: list[tuple[asyncssh.SSHKeyPair, bytes]] = []
+        async with aclosing(keys.key_pairs(self._settings)) as pairs:
+            async for pair in pairs:
+                rsa = pair.algorithm == _RSA[-1]
+                if rsa and not self._signatures:
+                    continue
+                self._offered += 1
+                self._rsa = self._rsa or rsa
+                self._prepare(pair, self._signatures if rsa else ())
+                yield pair
+                if rsa and pair not in self._good:
+                    again += ((pair, name) for name in self._signatures if name != pair.sig_algorithm)
+            for pair, name in again:
+                self._prepare(pair, (name,))
+                yield pair
 
     def password_auth_requested(self) -> str | None:
         """The password, once."""
@@ -202,34 +249,34 @@ class Login(asyncssh.SSHClient):
 
     def auth_completed(self) -> None:
         """Logged in; a key that did it is offered first from now on."""
-        if self._pair is not None and self._signed:
+        if self._pair is not None and self._waiting_for == _KEY:
             keys.accepted(self._pair)
 
     async def ended_asking(self) -> None:
         """Give back what asking for keys holds, such as the connection to ssh-agent."""
-        close = getattr(self._keys, "aclose", None)
-        if close is not None:
-            await close()
+        if self._keys is not None:
+            await self._keys.aclose()
 
-    def _prepare(self, pair: asyncssh.SSHKeyPair) -> None:
-        """See when *pair* signs, which asyncssh has it do only for a server that would take it.
+    def _prepare(self, pair: asyncssh.SSHKeyPair, signatures: tuple[bytes, ...]) -> None:
+        """Have *pair* sign by one of *signatures*, where any are named, and see when it does.
 
-        A server that does not say by what an RSA key may sign is given SHA-2, but where legacy algorithms are allowed.
+        asyncssh has it sign only for a server that would take it.
         """
-        self._signed = False
-        beyond: Any = getattr(pair, "sign_async", None)  # ssh-agent's
+        own: Any = pair
+        beyond = vars(type(pair)).get("sign_async")  # ssh-agent's
 
         async def signed(data: bytes) -> bytes:
-            self._signed = True
             if _KEY not in self._given[-1:]:
                 self._given.append(_KEY)
-            made: bytes = await beyond(data) if beyond is not None else pair.sign(data)
+            made: bytes = await beyond(pair, data) if beyond is not None else pair.sign(data)
             return made
 
-        vars(pair)["sign_async"] = signed
-        if pair.algorithm == b"ssh-rsa" and not self._settings.device.legacy_ssh:
-            pair.sig_algorithms = _SHA2
-            pair.set_sig_algorithm(_SHA2[-1])
+        own.sign_async = signed
+        if signatures:
+            if hasattr(own, "_flags"):
+                own._flags = 0  # what ssh-agent is asked by; asyncssh adds to it
+            pair.sig_algorithms = signatures
+            pair.set_sig_algorithm(signatures[-1])
 
     def _sends(self, method: str) -> None:
         self._password_sent = True
@@ -242,11 +289,14 @@ class Login(asyncssh.SSHClient):
         left = tuple(self._connection.get_server_auth_methods()) if self._connection is not None else ()
         if method == "none":
             self.methods = left
-        elif (method == _KEY and self._signed) or (method in (_PASSWORD, _KEYBOARD) and method not in left):
+        elif method is not None and self._partial:
+            if method == _KEY and self._pair is not None:
+                self._good.append(self._pair)
+                keys.accepted(self._pair)
             self._taken.append(_name(method))
             self._wanted, self._given = left, []
             self._password_sent = self._keyboard_tried = False
-        self._signed = False
+        self._partial = False
 
     async def _asked(self, text: str, echo: bool) -> str | None:
         """What a person answers, asked in the thread that waits for the login."""
@@ -263,13 +313,15 @@ class Login(asyncssh.SSHClient):
         return await answer
 
     def _hears(self, text: str) -> None:
+        if not self._given:
+            text = "\n".join(line for line in text.splitlines() if not _OF_ALL.search(line))
         self._said = f"{self._said}\n{text}"[-_MOST_SAID:]
         self._expired = self._expired or _EXPIRED.search(text) is not None
 
     # --- what came of it -----------------------------------------------------------------------------------------
 
     def failure(self, reason: str) -> AgentError:
-        """Why the login failed, where the server said *reason* at last."""
+        """Why the login failed, where the server said *reason* at last; nothing where it just ended the connection."""
         if self.refused is not None:
             return self.refused
         device, who, user = self._settings.device, self._service.who, self._settings.username
@@ -290,15 +342,6 @@ class Login(asyncssh.SSHClient):
             )
         if self._taken and not given:
             return self._accepted_in_part()
-        if self._given:
-            # Otherwise asyncssh would have asked on: what the server wants now is none of METHODS.
-            other = self._waiting_for is not None and reason.startswith(_NO_MORE)
-            enough = ", or not enough: it wants what cannot be given here" if other else _because(reason)
-            return self._error(
-                f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{enough}",
-                self._service.login,
-                refused=True,
-            )
         if self._unanswered is not None:
             return self._error(
                 f"{who} asks at the login: {neutralise(self._unanswered)}",
@@ -306,17 +349,46 @@ class Login(asyncssh.SSHClient):
                 "logs in by key or password alone"
                 if device.ask is None
                 else "it was not answered",
+                refused=given,
             )
+        if self._given:
+            # Otherwise asyncssh would have asked on: what the server wants now is none of METHODS.
+            other = self._waiting_for is not None and reason.startswith(_NO_MORE)
+            enough = _because(reason) or ("" if reason else "; it ended the connection")
+            enough = ", or not enough: it wants what cannot be given here" if other else enough
+            return self._error(
+                f"{who} refused the login: {_name(self._given[-1])} of {user} was not accepted{enough}",
+                self._service.login,
+                refused=True,
+            )
+        return self._nothing_given(reason)
+
+    def _nothing_given(self, reason: str) -> SSHAuthenticationError:
+        """Why nothing was asked for that there is."""
+        device, who = self._settings.device, self._service.who
         if self._offered:
-            return self._error(f"{who} accepted no key of {user}{_because(reason)}", self._key_hint(), refused=True)
+            said = f"{who} accepted no key of {self._settings.username}{_because(reason)}"
+            return self._error(said, self._key_hint(), refused=True)
+        if not reason.startswith(_NO_MORE):
+            return self._error(
+                f"{who} ended the connection at the login{_because(reason)}",
+                "its AAA server may be down: see its log, then try again",
+            )
         if self.methods and device.password is not None and not {_PASSWORD, _KEYBOARD} & set(self.methods):
             return self._error(f"{who} takes no password, only {', '.join(self.methods)}", self._service.key)
+        if self.methods and _KEY not in self.methods and device.key_file is not None:
+            return self._error(f"{who} takes no key, only {', '.join(self.methods)}", self._service.password)
         return self._error("there is no key and no password", self._service.key)
 
     def _key_hint(self) -> str:
+        said = [self._service.key]
         if self._offered > 1:
-            return f"{self._service.key}; {self._offered} keys were offered: name the right one, or set IdentitiesOnly"
-        return self._service.key
+            said.append(f"{self._offered} keys were offered: name the right one, or set IdentitiesOnly")
+        if self._rsa and _RSA[-1] not in self._signatures:
+            way = "'PubkeyAcceptedAlgorithms +ssh-rsa' in the SSH configuration"
+            way = way if self._service is Service.JUMP else f"--legacy-ssh, or {way}"
+            said.append(f"where it takes RSA keys by SHA-1 alone: another kind of key, or {way}")
+        return "; ".join(said)
 
     def _accepted_in_part(self) -> SSHAuthenticationError:
         """What the server took, and what it wants besides, by the names of RFC 4252 section 5."""
@@ -338,7 +410,9 @@ class Login(asyncssh.SSHClient):
         )
 
     def _error(self, message: str, hint: str | None, *, refused: bool = False) -> SSHAuthenticationError:
-        return SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error = SSHAuthenticationError(message, device=self._settings.device.name, hint=hint, refused=refused)
+        error.methods = self.methods
+        return error
 
 
 def _send_less(conn: Any) -> None:
@@ -368,4 +442,4 @@ def _name(method: str) -> str:
 def _because(reason: str) -> str:
     """What the server said when it ended the connection, if that says anything."""
     said = neutralise(reason).strip()
-    return f"; it said: {said}" if said and not said.startswith((_NO_MORE, "Connection lost")) else ""
+    return f"; it said: {said}" if said and not said.startswith(_NO_MORE) else ""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -22,6 +23,8 @@ class EventLoop:
     """A running asyncio loop, whose thread ends with the process."""
 
     def __init__(self) -> None:
+        # cryptography's, of what asyncssh calls for servers that have nothing else: nobody here could do otherwise.
+        warnings.filterwarnings("ignore", message="Diffie-Hellman over finite fields", module="asyncssh")
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(_unexpected)
         self._loop.set_default_executor(_AtOnce())

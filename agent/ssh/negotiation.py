@@ -93,10 +93,6 @@ _SIGNATURE = Kind(
     "",
 )
 
-_KEXINIT = 20
-_COOKIE = 16
-_LONGEST = 35000  # bytes of a packet that every implementation takes (RFC 4253 section 6.1)
-
 
 def offered(settings: Settings) -> dict[str, tuple[str, ...]]:
     """What is offered of each kind, by asyncssh's names of the arguments; of host keys first those that are on record.
@@ -131,29 +127,6 @@ class Offer:
     algorithms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def offer(heard: bytes) -> Offer | None:
-    """What the first bytes of a connection say; None as long as there is no identification string among them."""
-    begin = 0 if heard.startswith(b"SSH-") else heard.find(b"\nSSH-") + 1
-    line, newline, packet = heard[begin:].partition(b"\n")
-    if not line.startswith(b"SSH-") or not newline:
-        return None
-    return Offer(line.rstrip(b"\r").decode("ascii", "replace"), _lists(packet))
-
-
-def _lists(packet: bytes) -> dict[str, tuple[str, ...]]:
-    """The name-lists of a KEXINIT (RFC 4253 section 7.1), those from the server to the client; none of what is none."""
-    length = int.from_bytes(packet[:4])
-    if not 0 < length <= _LONGEST or len(packet) < 4 + length or packet[5:6] != bytes([_KEXINIT]):
-        return {}
-    rest, found = packet[6 + _COOKIE : 4 + length], []
-    for _ in range(6):
-        size = int.from_bytes(rest[:4])
-        found.append(tuple(rest[4 : 4 + size].decode("ascii", "replace").split(",")))
-        rest = rest[4 + size :]
-    kex, host_keys, _, ciphers, _, macs = found
-    return {KEX.name: kex, HOST_KEY.name: host_keys, CIPHER.name: ciphers, MAC.name: macs}
-
-
 def nothing_in_common(
     theirs: Offer, ours: Mapping[str, Sequence[str]], device: Device, service: Service
 ) -> SSHNegotiationError | None:
@@ -173,6 +146,16 @@ def nothing_in_common(
     return None
 
 
+def taken(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> dict[Kind, str]:
+    """What two offers come to (RFC 4253 section 7.1): of each kind the first of *ours* that the server has."""
+    found = {}
+    for kind in KINDS:
+        name = next((name for name in ours[kind.argument] if name in theirs.algorithms.get(kind.name, ())), None)
+        if name is not None and not (kind is MAC and _needs_no_mac(theirs, ours)):
+            found[kind] = name
+    return found
+
+
 def _needs_no_mac(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> bool:
     """Whether the cipher that is taken brings its own."""
     taken = next((name for name in ours[CIPHER.argument] if name in theirs.algorithms[CIPHER.name]), "")
@@ -181,7 +164,7 @@ def _needs_no_mac(theirs: Offer, ours: Mapping[str, Sequence[str]]) -> bool:
 
 def _advice(kind: Kind, theirs: Sequence[str], device: Device, service: Service) -> str:
     usable = [name for name in theirs if _known(kind, name)]
-    if not device.legacy_ssh and set(usable) & set(kind.legacy):
+    if service is not Service.JUMP and not device.legacy_ssh and set(usable) & set(kind.legacy):
         here = "here, for a server that cannot: --legacy-ssh"
     elif usable:
         here = f"here: '{kind.option} +{','.join(usable)}' in the SSH configuration"

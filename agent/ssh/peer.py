@@ -53,6 +53,13 @@ class Service(Enum):
             return _JUMP_KEY
         return "give --key, --password-env or --ask-password, or load a key into ssh-agent"
 
+    @property
+    def password(self) -> str:
+        """What to give where a key is not asked for; a jump host is never given a password."""
+        if self is Service.JUMP:
+            return "let it take a key of this user: a jump host is sent no password"
+        return "give --password-env, --password-file or --ask-password"
+
 
 _JUMP_KEY = (
     "the router's password and --key are not for it: load its key into ssh-agent, or name it by IdentityFile in the "

@@ -1,4 +1,4 @@
-"""A push inside a script that owns its ncclient session: plain_ncclient.py HOST [PORT]."""
+"""A push inside a script that owns its ncclient session: plain_ncclient.py HOST [PORT [SSH_PORT]]."""
 
 import os
 import sys
@@ -7,9 +7,10 @@ from ncclient import manager
 
 import agent
 
-host, port = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 830
+host = sys.argv[1]
+port, ssh_port = (int(word) for word in (sys.argv[2:] + ["830", "22"][len(sys.argv) - 2 :]))
 # For what the session lacks: a second one that sees the commit before it is confirmed, the CLI and SFTP where needed.
-router = agent.Device(host, port, username="admin", password=agent.Secret.from_env("XR_PASSWORD"))
+router = agent.Device(host, port, ssh_port, username="admin", password=agent.Secret.from_env("XR_PASSWORD"))
 
 with manager.connect(
     host=host, port=port, username="admin", password=os.environ["XR_PASSWORD"], hostkey_verify=True

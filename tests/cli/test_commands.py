@@ -616,6 +616,8 @@ def test_the_library_reaches_the_same_device(lab: Lab, tmp_path: Path) -> None:
         "ssh_config": Path("/dev/null"),
         "timeout": 5.0,
         "open_timeout": 5.0,
+        "login_timeout": 5.0,
+        "legacy_ssh": False,
         "connect_wait": 0.0,
         "no_ssh": False,
         "strict_models": False,

@@ -122,7 +122,25 @@ def test_plan_groups_equal_plans(fleet: Fleet) -> None:
     assert done.exit_code == 1
 
 
-@pytest.mark.parametrize("command", ["assess", "plan", "push"])
+def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
+    fleet.add(3)
+    fleet.add(2, sftp=False)
+    (away,) = fleet.add(reachable=False)
+    done = fleet.run("check", "--method", "rpc")
+    assert "3 routers: ready by trustpool" not in done.stdout
+    assert "3 routers: ready by rpc, dialog" in done.stdout
+    assert "2 routers: ready by rpc, dialog" in done.stdout
+    assert "sftp not ok: the router has no SFTP" in done.stdout
+    assert f"1 router: not-ready  ({away.name})" in done.stdout
+    assert "port not ok: Connection refused; next: check the address, and " in done.stdout.replace("\n", " ")
+    assert done.exit_code == 1
+    assert not any(device.counters["lock"] for device in fleet.devices)
+    assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr
+    told = ["history", "last", "--device", away.name, "--journal", str(fleet.journal)]
+    assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
+
+
+@pytest.mark.parametrize("command", ["check", "assess", "plan", "push"])
 def test_all_that_is_printed_and_written_of_many_is_as_its_schema_says(fleet: Fleet, command: str) -> None:
     fleet.add()
     (away,) = fleet.add(release="6.6.3", ssh=False)

@@ -31,7 +31,7 @@ from tests.cli.test_fleetpoll import _metrics
 from tests.cli.test_processes import COMMAND, started, until
 
 PEM = TrustAnchor.bundled().pem
-READS = [("assess",), ("plan",), ("push", "--dry-run"), ("poll", "--until", "contacted")]
+READS = [("check",), ("assess",), ("plan",), ("push", "--dry-run"), ("poll", "--until", "contacted")]
 
 
 @pytest.fixture(autouse=True)
@@ -176,7 +176,7 @@ def test_a_journal_that_was_asked_for_must_be_kept(lab: Lab, tmp_path: Path, wor
 # --- signals and questions --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [*READS[:2], ("push", "--yes")], ids=" ".join)
+@pytest.mark.parametrize("words", [*READS[:3], ("push", "--yes")], ids=" ".join)
 def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...]) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.SILENT, times=100))
@@ -190,7 +190,8 @@ def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...
     assert stderr.splitlines()[-1] == "interrupted; nothing was changed, nothing is locked"
     until(lambda: not device.sessions)
     run, record = kept()
-    assert (run.state, record.word) == (RunState.INTERRUPTED, "unknown" if words[0] == "assess" else "failed")
+    word = "unknown" if words[0] in ("check", "assess") else "failed"
+    assert (run.state, record.word) == (RunState.INTERRUPTED, word)
     assert record.error is not None
     assert record.error.kind == "interrupted"
 

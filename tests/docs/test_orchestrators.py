@@ -28,7 +28,7 @@ def agents_logger() -> Iterator[logging.Logger]:
 
 def test_the_script_with_its_own_session_prints_what_the_page_says(lab: Lab, tmp_path: Path) -> None:
     device = lab.add(release="7.4.1", terminal_rpc="installs")
-    found = printed("plain_ncclient.py", "127.0.0.1", str(device.port), lab=lab, home=tmp_path)
+    found = printed("plain_ncclient.py", "127.0.0.1", str(device.port), str(device.ssh_port), lab=lab, home=tmp_path)
     assert found == documented("plain_ncclient.py")
 
 

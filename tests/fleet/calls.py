@@ -8,12 +8,17 @@ from pathlib import Path
 import agent
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.credential import Credential
+from agent.fleet.run.job import Job
+from agent.fleet.run.logins import turn
+from agent.fleet.run.router import Hooks
+from agent.model.errors import SSHAuthenticationError
 from agent.model.outcome import Event, Status
 from agent.model.pki.bundle import Bundle
 from agent.model.plan import Authenticate, ImportBundle, Plan
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Unfinished
+from agent.netconf.retry import completed
 from agent.simulator import QUOVADIS
 
 ANCHOR = agent.TrustAnchor.bundled()
@@ -57,6 +62,17 @@ def tell(job: Job, target: Target, hooks: Hooks) -> str:
 
 def fail(job: Job, target: Target, hooks: Hooks) -> None:
     raise LookupError("no such thing")
+
+
+def log_in_and_end(job: Job, target: Target, hooks: Hooks) -> bool:
+    """Whether it may log in; it ends without a word of how that went, as a call does whose worker dies."""
+    return hooks.logins.begin((Credential("admin"),), target.name) is not None
+
+
+def refused(job: Job, target: Target, hooks: Hooks) -> None:
+    """Log in, in vain."""
+    with completed(turn(hooks.logins, (Credential("admin"),), target.name, hooks.policy), hooks.policy):
+        raise SSHAuthenticationError("it refused the login", device=target.name, refused=True)
 
 
 def give_what_cannot_travel(job: Job, target: Target, hooks: Hooks) -> object:

@@ -58,7 +58,7 @@ class Stage:
     def set(cls, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Stage:
         """Put it in the place of the routers."""
         stage = cls(clock)
-        monkeypatch.setattr("agent.fleet.run.job.connect", stage.connect)
+        monkeypatch.setattr("agent.fleet.run.router.connect", stage.connect)
         monkeypatch.setattr("agent.fleet.poll.glance", stage.glance)
         return stage
 
@@ -82,7 +82,8 @@ class Stage:
             with self.lock:
                 self._flying -= 1
         self.opened += 1
-        return SimpleNamespace(device=device.name, connected=True, leave=self.leave, close=self.close)
+        calls = {"leave": self.leave, "close": self.close}
+        return SimpleNamespace(device=device.name, connected=True, legacy_ssh=False, **calls)
 
     def leave(self) -> None:
         self.left += 1

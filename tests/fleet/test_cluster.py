@@ -6,7 +6,7 @@ import pickle
 import socket
 import ssl
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import closing
@@ -22,8 +22,9 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
 from agent.fleet.run import cluster as module
 from agent.fleet.run.executors import cluster, processes, reach
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.rate import Rate
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError, JournalError
 from agent.model.outcome import Event
@@ -158,6 +159,18 @@ def test_what_cannot_be_kept_is_raised_where_it_was_told(scheduler: str) -> None
             call(executor, calls.tell, "r1").result(60)
         made.close()
     assert caught.value.hint == "see to it"
+
+
+def test_a_login_whose_call_ended_without_a_word_keeps_no_other_waiting(backend: Backend) -> None:
+    with backend.open(JOB) as executor:
+        assert [call(executor, calls.log_in_and_end, name).result(60) for name in ("r1", "r2")] == [True, True]
+
+
+def test_refusals_are_counted_over_all_workers(backend: Backend) -> None:
+    with backend.open(JOB) as executor:
+        ends = [call(executor, calls.refused, f"r{number}") for number in range(12)]
+        errors = Counter(type(one.exception(60)).__name__ for one in ends)
+    assert errors == {"SSHAuthenticationError": 3, "LoginWithheld": 9}
 
 
 def test_a_bug_of_whoever_is_told_is_one_of_the_call(scheduler: str) -> None:

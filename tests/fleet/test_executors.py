@@ -16,7 +16,8 @@ from agent.fleet.inventory.target import Reach
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run import executors
 from agent.fleet.run.executors import cluster, processes, threads
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.caution import Caution, CommitMode
 from agent.model.outcome import Event

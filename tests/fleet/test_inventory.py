@@ -93,6 +93,8 @@ zeta:
       key: keys/zeta
       key_passphrase: file:secrets/zeta
       jump: ops@bastion.example:2200,inner.example
+      login_timeout: 45
+      legacy_ssh: true
       trustpoint: OWN
       method: rpc
 alpha: {}
@@ -110,6 +112,8 @@ alpha: {}
         key_file=folder / "keys" / "zeta",
         key_passphrase=Reference.parse(f"file:{folder}/secrets/zeta"),
         jump="ops@bastion.example:2200,inner.example",
+        login_timeout=45.0,
+        legacy_ssh=True,
         platform="iosxr",
         trustpoint="OWN",
         method=Method.RPC,
@@ -551,6 +555,14 @@ def test_a_port_in_nornirs_hostname_means_what_its_port_means(
         ("r1:\n data:\n  xr_agent: {jump: '@h'}\n", 3, "r1", "there is no user before the @", ""),
         ("r1:\n data:\n  xr_agent: {jump: 'h:x'}\n", 3, "r1", "what follows the host is no port in", ""),
         ("r1:\n data:\n  xr_agent: {jump: ''}\n", 3, "r1", "a jump host is empty", "leave the key out"),
+        *(
+            (f"r1:\n data:\n  xr_agent: {{login_timeout: {value}}}\n", 3, "r1", "no number of seconds above 0", "")
+            for value in ("0", "-1", "soon", ".nan", ".inf", "true", "[30]")
+        ),
+        *(
+            (f"r1:\n data:\n  xr_agent: {{legacy_ssh: {value}}}\n", 3, "r1", "neither true nor false", "")
+            for value in ("1", "0", "perhaps", "[true]", "'true '")
+        ),
         ("r1:\n data:\n  xr_agent: {key: '~nobody-here/k'}\n", 3, "r1", "there is no such home", ""),
         ('r1:\n username: "a\\eb"\n', 2, "r1", "has control characters", ""),
         ('r1:\n data:\n  a: {b: "x\\e[2J"}\n', 3, "r1", "the value has control characters", ""),

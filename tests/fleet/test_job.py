@@ -15,8 +15,9 @@ import agent
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.results.record import Kind
-from agent.fleet.run.job import ClientLost, Hooks, Job, perform
+from agent.fleet.run.job import Job, perform
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import ClientLost, Hooks
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status

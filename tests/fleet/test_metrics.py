@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 import agent
 from agent.fleet.metrics import Metrics
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, LoginWithheld
 from agent.model.state import AuthorizationState, DeviceTime
 from tests.fleet.looks import NOW, contacted, failed, look
 from tests.fleet.prometheus import promtool
@@ -43,7 +43,10 @@ def saw(*looks: agent.fleet.poll.Look) -> Metrics:
 
 def full() -> Metrics:
     """One of everything."""
-    return saw(look("r1", contacted(10), anchor_present=True, seconds=0.3), failed("r2"), look("r3", last=True))
+    withheld = failed("r4", "login-withheld", cause=LoginWithheld("not tried", retry_in=60.0))
+    return saw(
+        look("r1", contacted(10), anchor_present=True, seconds=0.3), failed("r2"), look("r3", last=True), withheld
+    )
 
 
 def test_the_table_of_the_docstring_is_what_is_told() -> None:
@@ -109,6 +112,15 @@ def test_a_router_that_is_away_is_down_and_tells_nothing_else() -> None:
     assert series(metrics, "up") == {("r1",): 0}
     told = {one.name for family in parsed(text(metrics)) for one in family.samples if "device" in one.labels}
     assert told == {"xr_agent_up", "xr_agent_last_look_timestamp_seconds"}
+
+
+def test_when_a_refused_login_is_tried_again_is_told_until_it_is() -> None:
+    withheld = failed("r1", "login-withheld", cause=LoginWithheld("not tried", retry_in=3000.0))
+    name = "login_withheld_until_timestamp_seconds"
+    assert series(saw(withheld), name) == {("r1",): NOW.timestamp() + 3000}
+    assert series(saw(withheld), "up") == {("r1",): 0}
+    assert series(saw(withheld, failed("r1", "authentication")), name) == {}
+    assert series(saw(withheld, look("r1", contacted(0))), name) == {}
 
 
 def test_a_router_that_left_the_watch_tells_only_that() -> None:

@@ -15,8 +15,9 @@ from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach
 from agent.fleet.poll import Look, watch
 from agent.fleet.results.record import Kind
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import Hooks
 from agent.model.errors import Interrupted
 from agent.remedy.poll import Until
 from agent.simulator import QUOVADIS, Device, Fault, FaultKind

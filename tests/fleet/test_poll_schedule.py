@@ -12,7 +12,8 @@ import pytest
 import agent
 from agent.fleet.poll import MOST_KEPT, Look, Stopped, watch
 from agent.fleet.results.record import Kind
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
+from agent.fleet.run.router import Hooks
 from agent.model.errors import Interrupted
 from tests.fleet.routers import Stage, many
 from tests.support import Clock, logged

@@ -19,7 +19,8 @@ from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.metrics import Metrics
 from agent.fleet.poll import watch
 from agent.fleet.results.record import Kind
-from agent.fleet.run.job import Hooks, Job
+from agent.fleet.run.job import Job
+from agent.fleet.run.router import Hooks
 from agent.model.local.resources import directory
 from tests.fleet.looks import contacted, failed, look
 from tests.fleet.prometheus import Prometheus, promtool, scraping

@@ -15,7 +15,10 @@ from agent.fleet.inventory.target import Target
 from agent.model.errors import InputError
 from agent.model.method import Method
 
-HEADER = "name,host,port,ssh_port,username,password,key,key_passphrase,jump,platform,trustpoint,method,groups,site\n"
+HEADER = (
+    "name,host,port,ssh_port,username,password,key,key_passphrase,jump,login_timeout,legacy_ssh,platform,trustpoint,"
+    "method,groups,site\n"
+)
 
 
 def table(folder: Path, text: str | bytes) -> str:
@@ -29,7 +32,7 @@ def listed(text: str) -> list[Target]:
 
 
 def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
-    row = 'r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,iosxr,OWN,file,core; edge,"London, UK"\n'
+    row = "r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,45,yes,iosxr,OWN,file,core; edge,London\n"
     (target,) = load(table(tmp_path, HEADER + row))
     assert target == Target(
         "r1",
@@ -41,11 +44,13 @@ def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
         key_file=tmp_path / "keys" / "r1",
         key_passphrase=Reference.parse(f"file:{tmp_path}/secret"),
         jump="b.example",
+        login_timeout=45.0,
+        legacy_ssh=True,
         platform="iosxr",
         trustpoint="OWN",
         method=Method.FILE,
         groups=("core", "edge"),
-        data={"site": "London, UK"},
+        data={"site": "London"},
     )
 
 
@@ -112,6 +117,8 @@ def test_a_column_that_looks_like_one_of_ours_is_not_taken_for_data(tmp_path: Pa
         ('name,site\nr1,"x\n', 2, None, "no valid CSV"),
         ("name,port\nr1,83O\n", 2, "r1", "port: this is no port in 1..65535"),
         ("name,method\nr1,magic\n", 2, "r1", "method: this is no method"),
+        ("name,legacy_ssh\nr1,perhaps\n", 2, "r1", "legacy_ssh: this is neither true nor false"),
+        ("name,login_timeout\nr1,soon\n", 2, "r1", "login_timeout: this is no number of seconds above 0"),
         ("name,password\nr1,hunter2\n", 2, "r1", "password: a secret is given as a reference, never by itself"),
         ("name,host\nr1,a b\n", 2, "r1", "host: 'a b' is no host name or address"),
         ("name,username\nr1,a\x1bb\n", 2, "r1", "username: the value has control characters"),

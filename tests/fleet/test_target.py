@@ -94,6 +94,13 @@ def test_a_secret_that_is_not_there_names_the_router(monkeypatch: pytest.MonkeyP
     assert "XR_PASSWORD is not set" in str(missing.value)
 
 
+@pytest.mark.parametrize("own, legacy", [(None, True), (False, False), (True, True)])
+def test_legacy_algorithms_and_the_time_of_a_login_are_each_routers_own(own: bool | None, legacy: bool) -> None:
+    reach = Reach(legacy_ssh=True, login_timeout=45.0)
+    device = Target("r1", "r1.example", legacy_ssh=own, login_timeout=None if own is None else 5.0).device(reach)
+    assert (device.legacy_ssh, device.login_timeout) == (legacy, 45.0 if own is None else 5.0)
+
+
 def test_an_entry_counts_before_the_settings_of_the_run() -> None:
     reach = Reach(port=22, username="ops", jump="bastion.example")
     device = Target("r1", "r1.example", port=8300, jump="me@other.example:2222").device(reach)

@@ -14,16 +14,17 @@ import pytest
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run import worker as module
-from agent.fleet.run.job import ClientLost, Hooks, Job
+from agent.fleet.run.job import Job
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import ClientLost, Hooks
 from agent.fleet.run.worker import Bring, Link, alone, answer, carry_out, stop
 from agent.model.errors import Interrupted, JournalError
 from tests.fleet.calls import JOB
 from tests.support import Clock, eventually
 from tests.threads import at_once
 
-LINK = Link("topic", Parcel(JOB).key, Rate(), shared=True)
+LINK = Link("topic", Parcel(JOB).key, Rate(), shared=True, key=b"key")
 
 
 @dataclass
@@ -51,7 +52,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
 
 
 def test_a_call_begins_and_tells_when_its_client_answers(worker: Worker) -> None:
-    call = module._Call(LINK)
+    call = module._Call(LINK, "r1")
     with call.under_way():
         call.unfinished("r1", None)
     assert worker.said == [("begin", ()), ("unfinished", ("r1", None))]
@@ -85,7 +86,7 @@ def test_all_calls_of_a_process_have_one_limiter(monkeypatch: pytest.MonkeyPatch
         return id(used[0])
 
     for tenths in range(1, 101):
-        link = Link("topic", parcel.key, Rate(tenths / 10), shared=False)
+        link = Link("topic", parcel.key, Rate(tenths / 10), shared=False, key=b"key")
 
         def work(_: int, link: Link = link) -> int:
             return limiter_of(link)
@@ -97,7 +98,7 @@ def test_all_calls_of_a_process_have_one_limiter(monkeypatch: pytest.MonkeyPatch
 def test_a_call_whose_client_does_not_answer_does_not_begin(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ANSWERED_WITHIN", 0.01)
     worker.client = lambda: None
-    call = module._Call(LINK)
+    call = module._Call(LINK, "r1")
     with pytest.raises(ClientLost, match="nothing more is sent"), call.under_way():
         raise AssertionError("it began")
     assert call.stop.is_set()
@@ -107,7 +108,7 @@ def test_a_call_whose_client_does_not_answer_does_not_begin(worker: Worker, monk
 
 
 def test_what_could_not_be_kept_is_raised_and_the_next_is_told_again(worker: Worker) -> None:
-    call = module._Call(LINK)
+    call = module._Call(LINK, "r1")
     with call.under_way():
         worker.client = lambda: answer([("key", JournalError("the disk is full"), True)])
         with pytest.raises(JournalError, match="the disk is full"):
@@ -129,7 +130,7 @@ def torn_down(call: module._Call) -> None:
 def test_a_call_whose_client_is_gone_is_told_so_while_it_waits(
     worker: Worker, end: Callable[[module._Call], None]
 ) -> None:
-    call, waits = module._Call(LINK), threading.Event()
+    call, waits = module._Call(LINK, "r1"), threading.Event()
     ended: list[BaseException] = []
 
     def tell() -> None:
@@ -150,7 +151,7 @@ def test_a_call_whose_client_is_gone_is_told_so_while_it_waits(
 
 
 def test_only_the_calls_of_a_run_are_stopped(worker: Worker) -> None:
-    call = module._Call(LINK)
+    call = module._Call(LINK, "r1")
     with call.under_way():
         stop("another topic")
         Bring(Parcel(JOB), own=False).transition("another key", "executing", "released")

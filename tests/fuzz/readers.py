@@ -95,17 +95,14 @@ def model(release: str) -> Model:
     return Model(release)
 
 
-class _Pieces:
-    """A channel on which these pieces come, and then nothing more."""
-
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        self._pieces = list(pieces)
-
-    def recv(self, size: int) -> bytes:
-        return self._pieces.pop(0)[:size] if self._pieces else b""
+class _Nowhere:
+    """A channel that takes everything to nowhere."""
 
     def sendall(self, data: bytes) -> None:
         """What is sent goes nowhere."""
+
+    def close(self) -> None:
+        """There is nothing to end."""
 
 
 def cut(data: bytes, size: int) -> list[bytes]:
@@ -122,11 +119,12 @@ def heard(pieces: Sequence[bytes], *, base_11: bool = True) -> tuple[DirectSessi
 
 def _run(pieces: Sequence[bytes]) -> tuple[DirectSession, Pending]:
     direct = DirectSession(Device("router"))
-    channel: Any = _Pieces(pieces)
+    channel: Any = _Nowhere()
     direct.use(channel)
     session = Session(direct, device="router")
     pending = session.send(template("get"), operation="get", timeout=0.0)
-    direct.run()
+    for piece in (*pieces, b""):
+        direct.received(piece)
     return direct, pending
 
 

@@ -13,6 +13,7 @@ import agent
 from agent.model.device import Device
 from agent.simulator import Persona, Simulator
 from tests.interop.netconfd import Netconfd, missing, running
+from tests.interop.sshd import Keys
 
 _GAP = 0.2
 """Seconds after the hello: netconfd drops an rpc that arrives in the same read as the client's hello."""
@@ -51,6 +52,12 @@ def netconfd(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
     with running(tmp_path_factory.mktemp("netconfd")) as server:
         request.session.stash[_RUNNING] = server
         yield server
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Key pairs of further servers before netconfd, and of their user."""
+    return Keys.made(tmp_path_factory.mktemp("keys"))
 
 
 def netconfd_session(server: Netconfd, target: Device | None = None) -> agent.Session:

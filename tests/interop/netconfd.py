@@ -34,7 +34,7 @@ _DEADLINE = 600.0
 _LAST_OF_LOG = 4000
 
 
-class _PortTaken(Exception):
+class PortTaken(Exception):
     """Somebody bound the port between its choice and sshd's start."""
 
 
@@ -45,7 +45,7 @@ def missing() -> list[str]:
     return absent if shutil.which("ssh-keygen") else [*absent, "ssh-keygen"]
 
 
-class _Process:
+class Process:
     """A server that can be started again."""
 
     def __init__(self, words: list[str], log: Path, ready: Callable[[str], bool]) -> None:
@@ -71,7 +71,7 @@ class _Process:
             if not ended and self._ready(said):
                 return
             if ended and "Address already in use" in said:
-                raise _PortTaken
+                raise PortTaken
             if ended or time.monotonic() > deadline:
                 how = f"ended with {process.returncode}" if ended else f"is not ready after {_DEADLINE:g} s"
                 raise RuntimeError(f"{self._words[0]} {how}; it said:\n{said[-_LAST_OF_LOG:]}")
@@ -105,8 +105,8 @@ class Netconfd:
     port: int
     folder: Path
     stop: Callable[[], None]
-    netconfd: _Process
-    sshd: _Process
+    netconfd: Process
+    sshd: Process
     socket: Path
 
     def crash(self) -> None:
@@ -136,6 +136,18 @@ class Netconfd:
     def known_hosts(self, kind: str = "ed25519") -> Path:
         """A file with the server's host key of one kind of :data:`HOST_KEYS`; the server has them all."""
         return self.folder / f"known_hosts.{kind}"
+
+    @property
+    def subsystem(self) -> Path:
+        """What brings a session to netconfd from a server on whatever port; netconfd takes none but its sshd's own."""
+        script = self.folder / "subsystem"
+        connection = f"SSH_CONNECTION='127.0.0.1 1 127.0.0.1 {self.port}'"
+        script.write_text(
+            f"#!/bin/sh\n{connection} USER={self.username} "
+            f"exec {SUBSYSTEM} --ncxserver-sockname={self.port}@{self.socket}\n"
+        )
+        script.chmod(0o755)
+        return script
 
     def target(self, *, key: Path | None = None, known_hosts: Path | None = None) -> Device:
         """How the agent reaches it; neither the user's SSH configuration nor ssh-agent has a say."""
@@ -172,16 +184,17 @@ def running(folder: Path) -> Iterator[Netconfd]:
         with ExitStack() as end:
             try:
                 server = _started(end, folder / str(attempt))
-            except _PortTaken:
+            except PortTaken:
                 continue
             yield server
             return
     raise RuntimeError(f"{_STARTS} free ports were each taken before sshd had them")
 
 
-def keygen(file: Path, kind: str = "ed25519") -> None:
+def keygen(file: Path, kind: str = "ed25519", *options: str) -> None:
     """A new key pair without passphrase in *file* and *file*.pub."""
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(file)], check=True, stdin=subprocess.DEVNULL)
+    words = ["ssh-keygen", "-q", "-t", kind, *options, "-N", "", "-f", str(file)]
+    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
 
 
 def _user() -> pwd.struct_passwd:
@@ -223,9 +236,9 @@ def _started(end: ExitStack, folder: Path) -> Netconfd:
     ]
     sshd = [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")]
     servers = (
-        _Process(netconfd, folder / "netconfd.log", lambda log: sock.exists()),
+        Process(netconfd, folder / "netconfd.log", lambda log: sock.exists()),
         # The log, not a connection, tells: a stranger on the same port would answer as well.
-        _Process(sshd, folder / "sshd.log", lambda log: f"listening on 127.0.0.1 port {port}" in log),
+        Process(sshd, folder / "sshd.log", lambda log: f"listening on 127.0.0.1 port {port}" in log),
     )
     for server in servers:
         end.callback(server.end)

@@ -39,6 +39,7 @@ FITS = {
     "edit-trustpoint.crypto-cepki-cfg.crypto-ca": 5,
     "edit-trustpoint.crypto-cepki-cfg.crypto-cepki": 5,
     "edit-trustpoint.um-crypto-cfg": 11,
+    "filter-filesystem": 2,
     "filter-http-client": 5,
     "filter-install-fixes": 5,
     "filter-install-version": 5,

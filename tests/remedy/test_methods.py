@@ -105,11 +105,11 @@ def test_a_file_that_vanishes_before_the_rpc_fails_with_the_routers_words(lab: L
 def test_without_sftp_the_file_method_says_so(lab: Lab, clock: Clock) -> None:
     device = lab.add(release="25.2.1", sftp=False)
     outcome = push(lab, device, clock, method=Method.FILE)
-    assert outcome.result is Result.FAILED
+    assert outcome.result is Result.SKIPPED
     assert outcome.error is not None
     assert "SFTP" in outcome.error.message
     assert "may still be there" not in said(outcome)
-    assert [one.step for one in outcome.steps if one.status is Status.FAILED] == ["sftp"]
+    assert [one.step for one in outcome.steps if one.status is Status.FAILED] == ["preflight"]
     assert left_clean(device)
 
 
@@ -252,21 +252,18 @@ def test_a_closed_ssh_port_keeps_the_error_of_the_method_before(lab: Lab, clock:
     assert outcome.result is Result.FAILED
     assert outcome.error is not None
     assert outcome.error.kind == "certificate-missing"
-    assert "method dialog" in said(outcome, Status.SKIPPED)
-    assert "method dialog, which would have followed, was not possible" in (outcome.error.hint or "")
+    assert "preflight: CLI: " in said(outcome, Status.FAILED)
+    assert "no method that needs CLI could follow: " in (outcome.error.hint or "")
     assert "--ssh-port" in (outcome.error.hint or "")
 
 
 @pytest.mark.parametrize("release", ["7.8.1", "7.2.1"])
-def test_a_closed_ssh_port_fails_the_dialog_and_no_step_before_it(lab: Lab, clock: Clock, release: str) -> None:
+def test_a_closed_ssh_port_refuses_the_dialog_and_no_step_comes_before_it(lab: Lab, clock: Clock, release: str) -> None:
     device = lab.add(release=release, ssh=False)
     outcome = push(lab, device, clock, method=Method.DIALOG)
-    assert outcome.result is Result.FAILED
-    failed = [one.step for one in outcome.steps if one.status is Status.FAILED]
-    assert failed[0] == "dialog"
-    steps = [one.step for one in outcome.steps if one.step in ("commit", "confirm", "read back", "dialog")]
-    assert steps.count("confirm") == len([one for one in steps if one == "commit"])
-    assert [one.status for one in outcome.steps if one.step == "confirm"] in ([], [Status.DONE], [Status.DONE] * 2)
+    assert outcome.result is Result.SKIPPED
+    assert [one.step for one in outcome.steps if one.step != "safeguards"] == ["preflight", "plan"]
+    assert not device.counters["lock"]
 
 
 # --- trustpool -------------------------------------------------------------------------------------------------------

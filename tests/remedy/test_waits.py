@@ -30,7 +30,7 @@ STEPS = [
     AGENT / "netconf" / "query.py",
     AGENT / "xr" / "cli" / "sshport.py",
 ]
-PLAIN = {"take", "apply", "observe", "poll", "_abandoned", "_transport"}
+PLAIN = {"take", "check", "apply", "observe", "poll", "_abandoned", "_open"}
 """The functions that are for callers without a driver of their own, or behind whom nobody listens any more."""
 
 

@@ -191,7 +191,7 @@ def test_a_far_device_notices_that_its_client_is_gone(lab: Lab) -> None:
     with lab.below(device) as (session, transport):
         operations.send_lock(session, "candidate").result()
         assert device.config.locks
-        transport.transport.sock.shutdown(socket.SHUT_RDWR)
+        transport.connection.ssh.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         assert eventually(lambda: not device.sessions)
         assert not device.config.locks
 

@@ -27,10 +27,12 @@ def command(form: str, raw: bool, **given: Any) -> None:
 
     from agent.cli import settings
     from agent.cli.view import render
+    from agent.cli.view.asking import asker
     from agent.cli.view.output import emit
-    from agent.cli.view.progress import Progress, say_wait
+    from agent.cli.view.progress import Progress, say_legacy, say_wait
     from agent.fleet.results import objects
-    from agent.fleet.run.job import Hooks, Router
+    from agent.fleet.run.logins import Logins
+    from agent.fleet.run.router import Hooks, Router
     from agent.model.errors import AgentError
     from agent.netconf.retry import Policy
     from agent.remedy.observe import observe
@@ -38,12 +40,15 @@ def command(form: str, raw: bool, **given: Any) -> None:
     target, name = settings.host(given), settings.trustpoint(given)
     with ExitStack() as stack:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
-        router = Router(target, reach, Hooks(policy=policy, trace=settings.trace(given, stack)))
+        logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
+        progress = Progress()
+        router = Router(target, reach, Hooks(policy=policy, logins=logins, trace=trace, ask=asker(progress.paused)))
         address = router.device.address
         try:
-            with Progress() as progress, ExitStack() as there:
+            with progress, ExitStack() as there:
                 progress.say(target.name, f"connecting to {address}")
                 session, ssh = there.enter_context(router.first()), there.enter_context(router.shell())
+                say_legacy(target.name, legacy=session.legacy_ssh)
                 progress.say(target.name, "reading")
                 if raw:
                     views = raw_views(session, name)

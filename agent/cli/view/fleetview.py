@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,13 +11,18 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agent.cli.view.render import cell, columns, some, word
+from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
-from agent.fleet.results.structs import Plan
+from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan
+from agent.model.check import Standing
+from agent.model.errors import LoginWithheld
 from agent.model.masking.text import counted
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 
 T = TypeVar("T")
+_Alike = tuple[str, tuple[str, ...]]
+"""What routers come to, in a line, and the lines below it."""
 
 _RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
 _ADVICE = 5
@@ -27,12 +32,13 @@ _MOST = 40
 
 def run_view(run: RunRecord, devices: Iterable[DeviceRecord]) -> RenderableType:
     """Counts, then every router, or those that need a look where there are many."""
-    if run.kind is Kind.PLAN:
-        return Group(*plan_groups(devices))
+    notes = _Notes()
+    if run.kind in (Kind.PLAN, Kind.CHECK):
+        alike = _check if run.kind is Kind.CHECK else _plan
+        return Group(*_grouped(map(notes.seen, devices), alike), *notes.old())
     total = sum(run.counts.values())
     rows: list[tuple[object, ...]] = []
     hidden = well = 0
-    notes = _Notes()
     for one in devices:
         if one.word == "waiting":
             continue
@@ -62,8 +68,20 @@ class _Notes:
     advice: dict[str, list[str]] = field(default_factory=dict)
     passing: int = 0
     unheard: int = 0
+    legacy: int = 0
+
+    def seen(self, one: DeviceRecord) -> DeviceRecord:
+        """*one* again, counted where it was reached with legacy algorithms."""
+        self.legacy += one.legacy_ssh
+        return one
+
+    def old(self) -> Iterator[Text]:
+        """The line about :meth:`seen`."""
+        if self.legacy:
+            yield cell(f"{counted(self.legacy, 'router')}: {LEGACY}", "yellow")
 
     def take(self, one: DeviceRecord) -> None:
+        self.seen(one)
         self.passing += one.passing
         self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
         if one.error is not None and one.error.hint:
@@ -77,6 +95,7 @@ class _Notes:
         if self.unheard:
             said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
             yield cell(f"{counted(self.unheard, 'router')}: {said}", "yellow")
+        yield from self.old()
         for hint, names in _largest(self.advice)[:_ADVICE]:
             yield cell(f"next: {hint}  ({some(names)})")
         if self.advice:
@@ -92,10 +111,15 @@ def _why(one: DeviceRecord) -> str | None:
 
 
 def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
-    """Equal plans together: how many routers, by which method, and what is done to each; the largest group first."""
-    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    """Equal plans together: how many routers, by which method, and what is done to each."""
+    return _grouped(devices, _plan)
+
+
+def _grouped(devices: Iterable[DeviceRecord], alike: Callable[[DeviceRecord], _Alike]) -> list[Text]:
+    """What comes to the same together: how many routers, and what that is; the largest group first."""
+    groups: dict[_Alike, list[str]] = {}
     for one in devices:
-        groups.setdefault(_plan(one), []).append(one.device)
+        groups.setdefault(alike(one), []).append(one.device)
     lines = []
     for (how, diff), names in _largest(groups):
         head = cell(f"{counted(len(names), 'router')}: {how}", "bold")
@@ -114,7 +138,8 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     if not isinstance(plan, Plan):
         return f"no plan: {one.word}", ()
     if plan.error is not None:
-        return f"could not be read: {_unnamed(plan.error.message, one)}", ()
+        what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
+        return f"{what}{_unnamed(plan.error.message, one)}", (f"next: {plan.error.hint}",) if plan.error.hint else ()
     if plan.skip is not None:
         return f"nothing possible because {_unnamed(plan.skip.reason, one)}", ()
     if not plan.changes or plan.method is None:
@@ -122,7 +147,26 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff
 
 
+def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
+    """What a check comes to: by which methods a push could go, and what is not as it should be."""
+    found = one.plain
+    if not isinstance(found, Check):
+        return f"no check: {one.word}", ()
+    if found.error is not None:
+        return f"could not be looked at: {_unnamed(found.error.message, one)}", ()
+    possible = ", ".join(way.method.value for way in found.methods if way.standing is Standing.OK)
+    points = (_point(point.topic.value, point) for point in found.points if point.standing is not Standing.OK)
+    methods = (_point(f"method {way.method.value}", way) for way in found.methods if way.standing is not Standing.OK)
+    return " by ".join(filter(None, (one.word, possible))), tuple(_unnamed(line, one) for line in (*points, *methods))
+
+
+def _point(about: str, point: CheckPoint | CheckMethod) -> str:
+    cure = f"; next: {point.hint}" if point.hint else ""
+    return f"{about} {point.standing.value.replace('-', ' ')}: {point.detail}{cure}"
+
+
 def _unnamed(text: str, one: DeviceRecord) -> str:
     """*text* without what differs from router to router."""
     host = (one.address or one.device).rpartition(":")[0] or one.device
-    return re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    text = re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    return re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…", text)

@@ -20,7 +20,7 @@ from agent.fleet.journal.history import device_object, run_object, trail_object
 from agent.fleet.journal.rows import Trail
 from agent.fleet.journal.store import Journal
 from agent.fleet.journal.tables import default_path
-from agent.fleet.report.shown import clock
+from agent.fleet.report.shown import LEGACY, clock
 from agent.fleet.results.record import DeviceRecord, RunRecord, RunState
 from agent.model.errors import InputError
 from agent.model.masking.redact import masked
@@ -131,6 +131,7 @@ def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType
                 ("method", record.method),
                 ("evidence", record.evidence),
                 ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
+                ("ssh", cell(LEGACY if record.legacy_ssh else None, "yellow")),
                 ("batch", record.batch),
                 ("began", clock(record.began)),
                 ("ended", clock(record.ended)),

@@ -115,7 +115,7 @@ class Many(Watcher):
 
     def _line(self, result: Result) -> Text:
         failure = result.failure
-        why = failure.message if failure else next(iter(result.verdict.reasons if result.verdict else ()), "")
+        why = failure.message if failure else next(iter(result.reasons), "")
         said = word(result.word)
         parts = [cell(f"{self._count}/{self._total}", "dim"), cell(result.device, "bold"), said]
         return Text(" ").join([*parts, *([cell(why)] if why and not result.well else [])])

@@ -11,8 +11,9 @@ from rich.console import RenderableType
 
 from agent.cli.signals import Interrupted, keep_whole, leave_at_once
 from agent.cli.view import render
+from agent.cli.view.checkview import check_view
 from agent.cli.view.output import emit
-from agent.cli.view.progress import Progress
+from agent.cli.view.progress import Progress, say_legacy
 from agent.cli.view.streams import errors, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.renewal import INSTALLING
@@ -109,6 +110,7 @@ class One(Progress, Watcher):
         failure = result.failure
         if result.error is None:
             self._say_anchor()
+        say_legacy(result.device, legacy=result.legacy_ssh)
         if result.error is None or self._form != "table":  # what could not be read has no table, only its error
             emit(self._form, lambda: result.plain(self._job.intent.anchor), lambda: _view(result))
         if made.state is RunState.INTERRUPTED or (failure is not None and failure.kind == Ended.kind):
@@ -123,6 +125,8 @@ class One(Progress, Watcher):
 
 
 def _view(result: Result) -> RenderableType:
+    if result.check is not None:
+        return check_view(result.check)
     if result.verdict is not None:
         return render.verdict_view(result.verdict, result.ended or datetime.now(UTC))
     if result.plan is not None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from agent.cli.view.render import cell, word
 from agent.cli.view.streams import errors
+from agent.fleet.report.shown import LEGACY
 from agent.model.errors import AgentError
 from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Status
@@ -71,6 +72,12 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._spinner is not None:
             self._spinner.stop()
+
+
+def say_legacy(device: str, *, legacy: bool) -> None:
+    """Say by which SSH algorithms it was reached, where they are *legacy* ones."""
+    if legacy:
+        errors().print(Text.assemble(cell(f"{device}: ", "bold"), cell(LEGACY, "yellow")), soft_wrap=True)
 
 
 def say_wait(device: str, error: AgentError, seconds: float) -> None:

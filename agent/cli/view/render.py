@@ -29,10 +29,21 @@ _STYLES = {
     word: style
     for style, words in {
         "bold green": ("remedied",),
-        "green": ("unchanged", "not-affected", "done", "as expected", "authorized", "complete", "contacted", "yes"),
+        "green": (
+            "unchanged",
+            "not-affected",
+            "done",
+            "as expected",
+            "authorized",
+            "complete",
+            "contacted",
+            "yes",
+            "ok",
+            "ready",
+        ),
         "yellow": ("skipped", "retry", "stopped", "interrupted", "out-of-compliance", "not-registered"),
         "red": ("authorization-expired", "no"),
-        "bold red": ("failed", "affected", "not as expected", "not-contacted", "lost"),
+        "bold red": ("failed", "affected", "not as expected", "not-contacted", "lost", "not ok", "not-ready"),
         "magenta": ("unknown",),
         "bold magenta": ("doubtful",),
         "dim": ("started", "waiting"),

@@ -15,6 +15,7 @@ key. What ``port`` of an entry itself means depends on who wrote it: see :meth:`
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,6 +43,7 @@ _HINTS = {
 }
 _BLANKS = str.maketrans("\t\r\n", "   ")
 _COMMENTS = ("#", ";", "!", "//")
+_SWITCHES = {"true": True, "yes": True, "false": False, "no": False}
 _DEEPEST = 40
 _MOST_VALUES = 100_000
 
@@ -275,6 +277,27 @@ def _port(value: object) -> int:
     return number
 
 
+def _seconds(value: object) -> float:
+    number = math.nan if isinstance(value, bool) else _number(value)
+    if not 0 < number < math.inf:
+        raise BadValue("this is no number of seconds above 0")
+    return number
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _switch(value: object) -> bool:
+    found = _SWITCHES.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise BadValue("this is neither true nor false")
+    return found
+
+
 def _reference(value: object, folder: Path) -> Reference:
     try:
         reference = Reference.parse(str(value))
@@ -330,6 +353,8 @@ _READERS: Mapping[str, Callable[[object, Path], Any]] = {
     "key_file": _path,
     "key_passphrase": _reference,
     "jump": _anywhere(_jump),
+    "login_timeout": _anywhere(_seconds),
+    "legacy_ssh": _anywhere(_switch),
     "platform": _anywhere(_text),
     "trustpoint": _anywhere(_trustpoint),
     "method": _anywhere(_method),

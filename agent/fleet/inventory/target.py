@@ -22,6 +22,7 @@ class Reach:
         ssh: whether the CLI and SFTP may be opened; strict_models: whether only models known exactly are used.
         connect_wait: seconds for which a router that limits new sessions is waited for.
         jump: the SSH host to go through, ``[user@]host[:port]``, or a list of them.
+        login_timeout, legacy_ssh: as of :class:`agent.model.device.Device`.
     """
 
     port: int = 830
@@ -35,6 +36,8 @@ class Reach:
     ssh_config: Path | None = None
     timeout: float = 60.0
     open_timeout: float = 30.0
+    login_timeout: float = 30.0
+    legacy_ssh: bool = False
     connect_wait: float = 120.0
     keepalive: int = 30
     ssh: bool = True
@@ -60,6 +63,8 @@ class Target:
     key_file: Path | None = None
     key_passphrase: Reference | None = None
     jump: str | None = None
+    login_timeout: float | None = None
+    legacy_ssh: bool | None = None
     platform: str | None = None
     trustpoint: str | None = None
     method: Method | None = None

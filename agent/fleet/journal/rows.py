@@ -221,6 +221,7 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
         reasons=read(found["reasons"], Texts),
         steps=steps,
         error=read(found["error"], Error) if found["error"] else None,
+        legacy_ssh=bool(found["legacy_ssh"]),
         began=_maybe(found["began"]),
         ended=_maybe(found["ended"]),
         plain=plain,

@@ -25,11 +25,12 @@ _READS = frozenset({"lease", "read back", "contact"})
 
 _BEGUN = """
     UPDATE device SET word = 'doubtful', well = 0, batch = ?, began = ?, ended = NULL, address = NULL, release = NULL,
-        method = NULL, evidence = NULL, deadlines = '[]', reasons = '[]', error = NULL, plain = '{}'
+        method = NULL, evidence = NULL, deadlines = '[]', reasons = '[]', error = NULL, plain = '{}',
+        legacy_ssh = 0
     WHERE id = ?"""
 _ENDED = """
     UPDATE device SET word = ?, well = ?, began = coalesce(?, began), ended = ?, address = ?, release = ?, method = ?,
-        evidence = ?, deadlines = ?, reasons = ?, error = ?, plain = ?
+        evidence = ?, deadlines = ?, reasons = ?, error = ?, plain = ?, legacy_ssh = ?
     WHERE id = ?"""
 _STEP = "INSERT INTO step (device, attempt, time, step, status, detail) VALUES (?, ?, ?, ?, ?, ?)"
 _SEEN = {
@@ -114,13 +115,13 @@ class RunLog:
         return [name for name in self._names("well = 1") if name not in owed]
 
     def left(self) -> list[str]:
-        """All others in the inventory's order: those not begun, then those not ended well or before the renewal.
+        """All others in the inventory's order: those not begun, those skipped, those not ended well or not renewed.
 
         So that one that fails again and again, and stops the run by that, does not keep the others from their turn.
         """
         done = set(self.proven())
-        others = [name for name in self._names("word NOT IN ('doubtful', 'waiting')") if name not in done]
-        return [*self._names("word = 'waiting'"), *others]
+        others = [name for name in self._names("word NOT IN ('doubtful', 'waiting', 'skipped')") if name not in done]
+        return [*self._names("word = 'waiting'"), *self._names("word = 'skipped'"), *others]
 
     def unrenewed(self) -> frozenset[str]:
         """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""
@@ -186,4 +187,5 @@ def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...
         kept(record.reasons, "reasons"),
         kept(plain(record.error), "error") if record.error else None,
         kept(plain(record.plain), "result"),
+        record.legacy_ssh,
     )

@@ -76,6 +76,7 @@ MIGRATIONS: tuple[Script, ...] = (
     ),
     # What a push has begun at the configuration and has not seen the end of.
     ("ALTER TABLE device ADD COLUMN unfinished TEXT",),
+    ("ALTER TABLE device ADD COLUMN legacy_ssh INTEGER NOT NULL DEFAULT 0",),
 )
 """What leads from each version of the tables to the next; the file's ``user_version`` counts those carried out."""
 

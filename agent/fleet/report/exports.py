@@ -64,6 +64,7 @@ def _cells(device: DeviceRecord) -> dict[str, str | None]:
         "evidence": device.evidence.value if device.evidence else None,
         "persistent": None if lasts is None else scalar(lasts),
         "batch": device.batch,
+        "legacy_ssh": scalar(device.legacy_ssh),
         **{name: objects.moment(device.deadlines.get(name)) for name in _DEADLINES},
         "began": objects.moment(device.began),
         "ended": objects.moment(device.ended),

@@ -14,7 +14,7 @@ from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
 from agent.fleet.report.exports import run_object
-from agent.fleet.report.shown import NAME, TEXT, End, end, seconds, shown, step_lines, why
+from agent.fleet.report.shown import LEGACY, NAME, TEXT, End, end, seconds, shown, step_lines, why
 from agent.fleet.results.objects import plain
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.fleet.results.structs import Error
@@ -69,9 +69,10 @@ def _case(xml: XMLGenerator, run: RunRecord, device: DeviceRecord) -> None:
             told = [said.message, *([said.hint] if said.hint else []), *device.reasons]
             with _element(xml, element, {"message": said.message, "type": said.kind}):
                 xml.characters("\n".join(shown(line) for line in dict.fromkeys(told)))
-        if device.steps:
+        lines = [*([LEGACY] if device.legacy_ssh else []), *step_lines(device)]
+        if lines:
             with _element(xml, "system-out"):
-                xml.characters("\n".join(step_lines(device)))
+                xml.characters("\n".join(lines))
 
 
 @contextmanager

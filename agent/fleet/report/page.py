@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agent.fleet.report.shown import (
+    LEGACY,
     NAME,
     RANK,
     End,
@@ -164,6 +165,7 @@ def _facts(device: DeviceRecord) -> list[list[str]]:
         "method": method(device),
         "evidence": device.evidence and device.evidence.value,
         "batch": device.batch,
+        "ssh": LEGACY if device.legacy_ssh else None,
         "began": clock(device.began),
         "ended": clock(device.ended),
         **{name: value for name, value in told.items() if name not in _TOLD | _LONG and not isinstance(value, Mapping)},

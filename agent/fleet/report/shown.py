@@ -17,6 +17,7 @@ from agent.model.masking.text import neutralise
 # No character by Unicode and none that XML 1.0 can carry.
 _NO_CHARACTER = re.compile("[\ufffe\uffff]")
 PERMANENT = "import it into the trustpool, which lasts: xr-agent push with --bundle FILE --then trustpool"
+LEGACY = "reached with legacy SSH algorithms"
 NAME, TEXT = 256, 2000  # characters of a name, and of a sentence
 
 
@@ -33,6 +34,7 @@ class End(Enum):
 _ENDS = {
     "failed": End.BAD,
     "affected": End.BAD,
+    "not-ready": End.BAD,
     "unknown": End.DOUBT,
     "doubtful": End.DOUBT,
     "skipped": End.HELD,

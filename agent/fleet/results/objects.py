@@ -12,8 +12,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from agent.fleet.results import observed
-from agent.fleet.results.structs import Anchor, Answer, Assess, Error, Plan, Poll, Printed, Push, Support, Syslog
+from agent.fleet.results.structs import (
+    Anchor,
+    Answer,
+    Assess,
+    Check,
+    Error,
+    Plan,
+    Poll,
+    Printed,
+    Push,
+    Support,
+    Syslog,
+    Tried,
+)
 from agent.fleet.results.structs import Skip as NoPlan
+from agent.model.check import Check as Checked
 from agent.model.errors import AgentError
 from agent.model.masking.text import without_secrets
 from agent.model.outcome import Failure, Outcome
@@ -62,7 +76,13 @@ def read_answer(text: str) -> Answer:
     """What a command of a run printed of a router, told apart by the member that only it has; errors as of
     :func:`read`."""
     found = read(text, dict[str, Any])
-    kinds: dict[str, type[Answer]] = {"outcome": Push, "verdict": Assess, "anchor": Plan, "time": Poll}
+    kinds: dict[str, type[Answer]] = {
+        "outcome": Push,
+        "verdict": Assess,
+        "anchor": Plan,
+        "time": Poll,
+        "readiness": Check,
+    }
     kind = next((kind for name, kind in kinds.items() if name in found), None)
     if kind is None:
         raise ValueError("it is no result of a run")
@@ -105,6 +125,11 @@ def assess_object(verdict: Verdict) -> Assess:
     return made(verdict, Assess, deadlines=dict(verdict.deadlines))
 
 
+def check_object(found: Checked) -> Check:
+    """Every point of a device; schema ``check``."""
+    return made(found, Check)
+
+
 def support_object(source: str, allowed: Access | str) -> Support:
     """What a device that announces this allows, or why its hello could not be read; schema ``support``."""
     if isinstance(allowed, str):
@@ -129,7 +154,8 @@ def syslog_object(host: Affected) -> Syslog:
 def plan_object(plan: Planned | Skip, anchor: TrustAnchor, *, address: str | None) -> Plan:
     """What a push would do; schema ``plan``."""
     common = {"device": plan.device, "address": address, "release": plan.release, "config_model": plan.config_model}
-    about: dict[str, Any] = {**common, "anchor": anchor_object(anchor), "diff": tuple(plan.diff())}
+    tried = tuple(Tried(one.way, one.works, one.detail, one.hint) for one in plan.tried)
+    about: dict[str, Any] = {**common, "anchor": anchor_object(anchor), "diff": tuple(plan.diff()), "tried": tried}
     if isinstance(plan, Skip):
         return Plan(**about, skip=NoPlan(plan.reason, plan.hint))
     if not plan:

@@ -13,6 +13,7 @@ from agent.fleet.results import objects
 from agent.fleet.results.structs import (
     Answer,
     Assess,
+    Check,
     Count,
     Deadlines,
     Error,
@@ -23,6 +24,9 @@ from agent.fleet.results.structs import (
     Texts,
     about,
 )
+from agent.model.check import Check as Checked
+from agent.model.check import Readiness
+from agent.model.errors import LoginWithheld
 from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
@@ -46,6 +50,7 @@ _EXPIRED = (
 class Kind(Enum):
     """What a run does with each router."""
 
+    CHECK = "check"
     ASSESS = "assess"
     PLAN = "plan"
     PUSH = "push"
@@ -64,10 +69,11 @@ class RunState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one router; exactly one of *verdict*, *plan*, *outcome*, *sample* and *error* is set.
+    """What came of one router; exactly one of *check*, *verdict*, *plan*, *outcome*, *sample* and *error* is set.
 
     ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
+    ``legacy_ssh``: whether it was reached with legacy SSH algorithms.
     ``began``, ``ended``: UTC, by this machine's clock.
     """
 
@@ -75,19 +81,23 @@ class Result:
     kind: Kind
     address: str | None = None
     release: str | None = None
+    check: Checked | None = None
     verdict: Verdict | None = None
     plan: Planned | Skip | None = None
     outcome: Outcome | None = None
     sample: Sample | None = None
     error: Failure | None = None
+    legacy_ssh: bool = False
     began: datetime | None = None
     ended: datetime | None = None
 
     @property
     def word(self) -> str:
-        """The verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or ``unknown`` of
-        one that could not be read. Of a poll ``contacted``, ``not-contacted``, ``policy-based``, or the authorization
-        state that knows no contact."""
+        """The readiness, the verdict, the push's result, ``planned``, ``nothing-to-do`` or ``skipped``; ``failed`` or
+        ``unknown`` of one that could not be read, ``skipped`` of one that was not tried. Of a poll ``contacted``,
+        ``not-contacted``, ``policy-based``, or the authorization state that knows no contact."""
+        if self.check is not None:
+            return self.check.readiness.value
         if self._licensing is not None:
             return _contact(self._licensing)
         if self.verdict is not None:
@@ -98,11 +108,13 @@ class Result:
             return PushResult.SKIPPED.value
         if self.plan is not None:
             return "planned" if self.plan else "nothing-to-do"
-        return VerdictKind.UNKNOWN.value if self.kind is Kind.ASSESS else PushResult.FAILED.value
+        return VerdictKind.UNKNOWN.value if self.kind in (Kind.ASSESS, Kind.CHECK) else self._unread.value
 
     @property
     def well(self) -> bool:
         """Whether nobody has to look at the router."""
+        if self.check is not None:
+            return self.check.readiness is Readiness.READY
         if self._licensing is not None:
             return self._licensing.last_comm_success is not False and self._licensing.authorization not in _EXPIRED
         if self.verdict is not None:
@@ -117,6 +129,11 @@ class Result:
         if self.sample is not None and self.sample.error is not None:
             return Failure(self.sample.kind or "error", self.sample.error)
         return self.outcome.error if self.outcome is not None else self.error
+
+    @property
+    def _unread(self) -> PushResult:
+        untried = self.error is not None and self.error.kind == LoginWithheld.kind
+        return PushResult.SKIPPED if untried else PushResult.FAILED
 
     @property
     def _polled_deadlines(self) -> tuple[tuple[str, datetime], ...]:
@@ -138,16 +155,28 @@ class Result:
             return objects.plan_object(self.plan, anchor, address=self.address)
         if self.kind is Kind.PLAN:
             return objects.unplanned_object(self.device, self.address, anchor, self.error)
+        if self.kind is Kind.CHECK:
+            if self.check is not None:
+                return objects.check_object(self.check)
+            return Check(device=self.device, address=self.address, error=objects.failure(self.error))
         if self.kind is Kind.ASSESS:
             said = (self.error.message,) if self.error else ()
             return objects.assess_object(self.verdict or Verdict(self.device, VerdictKind.UNKNOWN, said))
-        failed = Outcome(self.device, PushResult.FAILED, address=self.address, error=self.error)
-        return objects.push_object(self.outcome or failed)
+        unread = Outcome(self.device, self._unread, address=self.address, error=self.error)
+        return objects.push_object(self.outcome or unread)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is so: of the verdict, of a plan that was skipped, of a check the points that are not ok."""
+        if self.check is not None:
+            return self.check.reasons
+        if self.verdict is not None:
+            return self.verdict.reasons
+        return (self.plan.reason,) if isinstance(self.plan, Skip) else ()
 
     def record(self, anchor: TrustAnchor) -> DeviceRecord:
         """As it is kept; *anchor* as of :meth:`plain`."""
         plain, outcome = self.plain(anchor), self.outcome
-        skipped = (self.plan.reason,) if isinstance(self.plan, Skip) else ()
         return DeviceRecord(
             device=self.device,
             address=self.address,
@@ -157,9 +186,10 @@ class Result:
             method=outcome.method if outcome else None,
             evidence=outcome.evidence if outcome else None,
             deadlines=dict(self.verdict.deadlines if self.verdict else self._polled_deadlines),
-            reasons=self.verdict.reasons if self.verdict else skipped,
+            reasons=self.reasons,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
+            legacy_ssh=self.legacy_ssh,
             began=self.began,
             ended=self.ended,
             plain=plain,
@@ -176,14 +206,14 @@ def _contact(seen: Licensing) -> str:
 
 _WORDS = sorted(
     {"planned", "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
-        word.value for words in (VerdictKind, PushResult, AuthorizationState) for word in words
+        word.value for words in (Readiness, VerdictKind, PushResult, AuthorizationState) for word in words
     )
 )
 Word = Annotated[
     str,
     about(
-        "the verdict, the push's outcome, planned, nothing-to-do, skipped or failed; of a poll the contact, else the "
-        "authorization; doubtful where it was begun and nothing came of it, waiting where it was not",
+        "the readiness, the verdict, the push's outcome, planned, nothing-to-do, skipped or failed; of a poll the "
+        "contact, else the authorization; doubtful where it was begun and nothing came of it, waiting where it was not",
         enum=_WORDS,
     ),
 ]
@@ -210,10 +240,11 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
         tuple[Step, ...], about("those of the outcome; of a router in doubt what was written down until then")
     ] = ()
     error: Error | None = None
+    legacy_ssh: Annotated[bool, about("whether it was reached with legacy SSH algorithms")] = False
     began: Moment | None = None
     ended: Moment | None = None
     plain: Annotated[
-        Answer | None, about("what the command for one router prints: schema assess, plan, push or poll")
+        Answer | None, about("what the command for one router prints: schema check, assess, plan, push or poll")
     ] = None
 
     @property
@@ -230,7 +261,9 @@ class Router(DeviceRecord, frozen=True, kw_only=True):
     word: Word = field(name="result")
     plain: Annotated[
         Answer | None,
-        about("what the command printed for the router: schema assess, plan, push or poll; null before it ended"),
+        about(
+            "what the command printed for the router: schema check, assess, plan, push or poll; null before it ended"
+        ),
     ] = field(name="object")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import asdict, force_setattr
 
+from agent.model.check import Readiness, Standing, Topic
 from agent.model.masking.redact import masked
 from agent.model.method import Method
 from agent.model.outcome import Result, Status
@@ -172,6 +173,15 @@ class Skip(Printed, frozen=True):
     hint: str | None = None
 
 
+class Tried(Printed, frozen=True):
+    """A way beside NETCONF that was tried, since the plan or what may follow it needs it."""
+
+    way: Annotated[str, about("", enum=["CLI", "SFTP"])]
+    works: bool
+    detail: str
+    hint: Annotated[str | None, about("what to do next")] = None
+
+
 class Plan(Printed, frozen=True, kw_only=True):
     """What a push would do on one device."""
 
@@ -189,6 +199,7 @@ class Plan(Printed, frozen=True, kw_only=True):
         tuple[Method, ...], about("the methods tried after this one is refused or brings no certificate")
     ] = ()
     diff: Annotated[Texts, about("one line each: + added, - removed, > an action, # a remark, blank for context")] = ()
+    tried: Annotated[tuple[Tried, ...], about("what was tried beside NETCONF; nothing where nothing needs it")] = ()
     skip: Skip | None = None
     error: Error | None = None
 
@@ -210,8 +221,76 @@ class Poll(Printed, frozen=True, kw_only=True):
     ] = UNSET
 
 
+class CheckPoint(Printed, frozen=True, kw_only=True):
+    """One point."""
+
+    topic: Topic = field(name="point")
+    standing: Standing = field(name="state")
+    detail: str
+    hint: Annotated[str | None, about("what to do next")] = None
+    own: Annotated[str | None, about("what only this device has of it, such as an address or a fingerprint")] = None
+
+
+class CheckMethod(Printed, frozen=True, kw_only=True):
+    """What the points mean for one method."""
+
+    method: Method
+    standing: Standing = field(name="state")
+    detail: str
+    hint: str | None = None
+
+
+class SSHServer(Printed, frozen=True):
+    """What the SSH server offers, by the names on the wire."""
+
+    version: Annotated[str, about("its identification, e.g. SSH-2.0-Cisco-2.0")]
+    kex: Texts = ()
+    host_algorithms: Texts = ()
+    ciphers: Texts = ()
+    macs: Texts = ()
+    taken: Annotated[
+        Texts,
+        about(
+            "the first of ours that it has: key exchange, host key, encryption, MAC; none where the cipher needs none"
+        ),
+    ] = ()
+
+
+class HostKey(Printed, frozen=True):
+    """The host key that the device showed, and that was accepted."""
+
+    algorithm: str
+    fingerprint: Annotated[str, about("", pattern="^SHA256:")]
+
+
+class FileSystem(Printed, frozen=True):
+    """One file system."""
+
+    prefixes: Annotated[Texts, about("the names it goes by, e.g. harddisk:")]
+    size: Annotated[int | None, about("bytes")] = None
+    free: Annotated[int | None, about("bytes")] = None
+
+
+class Check(Printed, frozen=True, kw_only=True):
+    """Whether a push would find a device ready."""
+
+    device: str
+    address: str | None = None
+    release: str | None = None
+    readiness: Annotated[Readiness, about("ready where some method is possible by all that can be seen")] = (
+        Readiness.UNKNOWN
+    )
+    points: tuple[CheckPoint, ...] = ()
+    methods: Annotated[tuple[CheckMethod, ...], about("in the order in which auto takes them")] = ()
+    server: SSHServer | None = None
+    identity: Annotated[HostKey | None, about("the host key that the device showed, where it was accepted")] = None
+    login_methods: Annotated[Texts, about("those that the device offered first, by their names on the wire")] = ()
+    file_systems: tuple[FileSystem, ...] = ()
+    error: Annotated[Error | None, about("why the device was not looked at")] = None
+
+
 if TYPE_CHECKING:
-    Answer = Assess | Plan | Poll | Push
+    Answer = Assess | Check | Plan | Poll | Push
 else:
     Answer = dict[str, Any]  # as the schemas have it: msgspec tells no structs apart that have no tag
 """What a command of a run prints of one router."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import pickle
+import secrets
 import signal
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -21,9 +22,12 @@ from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoWorkerError
 
 from agent.fleet.run import worker
-from agent.fleet.run.job import Hooks, Job, perform
+from agent.fleet.run.credential import Credential
+from agent.fleet.run.job import Job, perform
+from agent.fleet.run.logins import Attempt, Judged
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Rate
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import AgentError, InputError
 
@@ -125,12 +129,13 @@ def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rat
 
 
 class _Run:
-    """One run over a cluster: keeps what its calls tell, and answers each once that is done."""
+    """One run over a cluster: keeps what calls tell, says whether they may log in, and answers when that is done."""
 
     def __init__(self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate) -> None:
         self._open, self._hooks, self._rate = open_cluster, hooks, rate
         self._stopped = self._held = False
         self._answers: defaultdict[str, list[worker.Answer]] = defaultdict(list)
+        self._attempts: dict[str, Attempt] = {}
         self._sending = threading.Lock()
         self._ending = ExitStack()
 
@@ -157,8 +162,9 @@ class _Run:
                     f"the Dask scheduler cannot be reached any more: {error}", hint="see to it, then resume the run"
                 ) from error
             ending.callback(_unregister, client, plugin.name)
-            link = worker.Link(topic, brought.key, self._rate.part(cluster.workers), shared=not cluster.own)
-            executor = _Calls(client.get_executor(pure=False), brought, link)
+            rate, key = self._rate.part(cluster.workers), secrets.token_bytes(16)
+            link = worker.Link(topic, brought.key, rate, shared=not cluster.own, key=key)
+            executor = _Calls(client.get_executor(pure=False), brought, link, self._over)
             self._ending = ending.pop_all()
         return executor
 
@@ -182,20 +188,39 @@ class _Run:
 
     def _answer(self, told: dict[str, Any]) -> None:
         what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
-        error: Exception | None = None
+        made: object = None
         cancelled = self._hooks.policy.stop
         stopped = self._stopped or (cancelled is not None and cancelled(0)) or (self._held and what == worker.BEGIN)
         try:
             if what == "event":
                 self._hooks.event(*given)
+            elif what == worker.LOGIN:
+                made = self._may_log_in(*given)
+            elif what == worker.LOGGED_IN:
+                self._logged_in(*given)
             elif what != worker.BEGIN and self._hooks.log is not None:
                 getattr(self._hooks.log, what)(*given)
         except AgentError as raised:
-            error = raised
+            made = raised
         except Exception as bug:
             log.exception("%s: what a worker told could not be taken", told["call"])
-            error = RuntimeError(f"{type(bug).__name__} where the client takes what it is told")  # it may not travel
-        self._answered(told["from"], (told["call"], error, stopped))
+            made = RuntimeError(f"{type(bug).__name__} where the client takes what it is told")  # it may not travel
+        self._answered(told["from"], (told["call"], made, stopped))
+
+    def _may_log_in(self, device: str, credentials: Sequence[Credential], router: str, accepted: bool) -> bool:
+        attempt = self._hooks.logins.begin(credentials, router, accepted=accepted)
+        if attempt is not None:
+            self._attempts[device] = attempt
+        return attempt is not None
+
+    def _logged_in(self, device: str, judged: Judged) -> None:
+        attempt = self._attempts.pop(device, None)
+        if attempt is not None:
+            attempt.end(judged)
+
+    def _over(self, device: str) -> None:
+        """The call for *device* ended; the login of a worker that died in it told nothing."""
+        self._logged_in(device, Judged())
 
     def _answered(self, address: str, made: worker.Answer) -> None:
         """Send the answer; those that come while another is on its way to that worker go together behind it."""
@@ -226,8 +251,8 @@ def _unregister(client: Any, plugin: str) -> None:
 class _Calls(Executor):
     """Dask's *executor*, to whose workers the job was brought."""
 
-    def __init__(self, executor: Any, brought: Parcel, link: worker.Link) -> None:
-        self._executor, self._parcel, self._link = executor, brought, link
+    def __init__(self, executor: Any, brought: Parcel, link: worker.Link, ended: Callable[[str], None]) -> None:
+        self._executor, self._parcel, self._link, self._ended = executor, brought, link, ended
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Make the call ``fn(job, target, hooks)`` with the job that is there already, and the hooks of its worker.
@@ -241,21 +266,21 @@ class _Calls(Executor):
         made: Future[Any] = Future()
         made.set_running_or_notify_cancel()
         call = self._executor.submit(worker.carry_out, fn, self._link, target)
-        call.add_done_callback(lambda ended: _hand_on(ended, made, self._parcel))
+        call.add_done_callback(lambda ended: self._hand_on(ended, made, target.name))
         return made
+
+    def _hand_on(self, call: Future[bytes], made: Future[Any], device: str) -> None:
+        self._ended(device)
+        try:
+            value = self._parcel.unpack(call.result())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
+            made.set_exception(error)
+        else:
+            made.set_result(value)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - the interface's
         """What is under way is waited for, not cancelled."""
         self._executor.shutdown(wait=wait)
-
-
-def _hand_on(ended: Future[bytes], made: Future[Any], brought: Parcel) -> None:
-    try:
-        value = brought.unpack(ended.result())
-    except BaseException as error:  # noqa: BLE001 - it is raised where the answer is waited for
-        made.set_exception(error)
-    else:
-        made.set_result(value)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.fleet.run.job import Hooks, perform
+from agent.fleet.run.job import perform
 from agent.fleet.run.rate import Rate
+from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
 

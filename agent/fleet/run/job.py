@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import Hooks, Router
 from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
-from agent.model.outcome import Event, Failure, Outcome, Status, Waiting, steps_of
+from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy, Waits, completed
-from agent.netconf.session import Session, connect
-from agent.netconf.trace import Trace
+from agent.netconf.retry import Policy, completed
+from agent.netconf.session import Session
 from agent.remedy.apply import apply
 from agent.remedy.assess import assess_by
+from agent.remedy.check.points import check
+from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observe
 from agent.remedy.plan import plan
 from agent.ssh.settings.identity import addresses
-from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 
@@ -59,133 +58,6 @@ class Job:
     token: Reference | None = None
     notices: tuple[Notice, ...] = ()
     run: str | None = None
-
-
-class Log(Protocol):
-    """What keeps a run: a journal's ``RunLog``, or nothing."""
-
-    def event(self, event: Event) -> None:
-        """A step begins or ended; a write is kept for good before this returns, and it is sent only then."""
-
-    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
-        """What was read of the router before the first step and after the last."""
-
-    def unfinished(self, device: str, change: Unfinished | None) -> None:
-        """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""
-
-
-class ClientLost(JournalError):
-    """The client that keeps the run is gone: nothing more is sent to the router, not even to take something back."""
-
-
-Told = Callable[[str], None]
-Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
-
-
-def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
-    """For a run that no other machine takes part in."""
-    return nullcontext(False)
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """What the caller's process has: it stays there.
-
-    Attributes:
-        approve: asks whoever pushes about the plan, before the router is held; None where nobody is asked.
-        begins: is told what is known of the router, with its plan, right before a push writes: a signal must not break
-            it off from then on.
-        on_error: is told the error that ends one router's job, as an exception with its traceback.
-        alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
-            waited for; it is told for whom.
-        before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
-    """
-
-    log: Log | None = None
-    policy: Policy = field(default_factory=Policy)
-    limiter: Limiter = field(default_factory=lambda: Limiter(Rate()))
-    on_event: Callable[[Event], None] | None = None
-    trace: Trace | None = None
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    approve: Callable[[Plan], bool] | None = None
-    begins: Callable[[Result], None] = lambda _known: None
-    on_error: Callable[[AgentError], None] = lambda _error: None
-    alone: Alone = unshared
-    before_write: Callable[[], None] = lambda: None
-
-    def event(self, event: Event) -> None:
-        """Keep it, then show it."""
-        if self.log is not None:
-            self.log.event(event)
-        if self.on_event is not None:
-            self.on_event(event)
-
-
-class Router:
-    """One router as a run reaches it: every connection in its turn, with its messages traced.
-
-    One that limits new sessions is waited for as the reach says, unless not *waits*.
-
-    Raises:
-        InputError: its entry or a secret cannot be used.
-    """
-
-    def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
-        self.device = target.device(reach)
-        self._reach, self._hooks = target.reach(reach), hooks
-        self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
-        self._opened: list[Session | Ssh] = []
-        self._lost: ClientLost | None = None
-
-    @contextmanager
-    def fenced(self) -> Iterator[None]:
-        """Where the client is lost in the block, the connections end first, so that nothing else is sent; with them the
-        router drops locks and candidate."""
-        try:
-            yield
-        except ClientLost as error:
-            self._lost = error
-            for one in self._opened:
-                one.close()
-            raise
-
-    def first(self) -> Session:
-        """The first session; an interrupt breaks off the wait for it."""
-        self._hooks.policy.wait(self.turn())
-        return completed(self._opening.opening().repeated(self._tried, Waiting.SESSION), self._opening)
-
-    def _tried(self, number: int) -> Waits[Session]:
-        """One try to open it; each further one takes a turn as well."""
-        if number > 1:
-            yield from self._hooks.policy.pause(self.turn(), Waiting.TURN)
-        return self.opened()
-
-    def turn(self) -> float:
-        """Takes a turn to open a session, and says in how many seconds it comes."""
-        self._still_kept()
-        return self._hooks.limiter.turn(self._reach.jump, self._hooks.policy.clock)
-
-    def _still_kept(self) -> None:
-        if self._lost is not None:
-            raise self._lost
-
-    def opened(self) -> Session:
-        """A session at once, for whoever waits for the turn and decides whether it is tried again."""
-        self._still_kept()
-        session = connect(self.device, strict_models=self._reach.strict_models, trace=self._hooks.trace)
-        session.before_write = self._hooks.before_write
-        self._opened.append(session)
-        return session
-
-    @contextmanager
-    def shell(self) -> Iterator[Ssh | None]:
-        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out."""
-        if not self._reach.ssh:
-            yield None
-            return
-        with Ssh(self.device, self._opening, trace=self._hooks.trace, turn=self.turn) as ssh:
-            self._opened.append(ssh)
-            yield ssh
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
@@ -251,16 +123,19 @@ class _Work:
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        if self._job.kind is Kind.CHECK:
+            return self._checked(stack)
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
         lease = self._leased(stack)[0] if self._job.kind is Kind.PUSH and approve is None else None
         session = stack.enter_context(router.first())
+        self.result = replace(self.result, legacy_ssh=session.legacy_ssh)
         self._ssh = stack.enter_context(router.shell())
         state = self._observed(session)
         if self._job.kind is Kind.ASSESS:
             return replace(self.result, verdict=self._judged(state))
-        made = plan(self._intent, state)
+        made = self._planned(state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
@@ -270,8 +145,14 @@ class _Work:
             lease, waited = self._leased(stack)
             session = session if session.connected else stack.enter_context(router.first())
             if waited:
-                made = plan(self._intent, state := self._observed(session))
+                made = self._planned(state := self._observed(session))
         return replace(self.result, outcome=self._push(session, made, state, lease))
+
+    def _checked(self, stack: ExitStack) -> Result:
+        router, policy = self._router, self._hooks.policy
+        ssh = stack.enter_context(router.shell())
+        found = check(router.device, router.first, ssh, self._intent, policy, turn=router.turn)
+        return replace(self.result, check=found, release=found.release)
 
     def _observed(self, session: Session, policy: Policy | None = None) -> State:
         state = observe(
@@ -285,6 +166,11 @@ class _Work:
         )
         self.result = replace(self.result, release=state.release)
         return state
+
+    def _planned(self, state: State) -> Plan | Skip:
+        """The plan, the ways that it needs beside NETCONF tried."""
+        policy = self._hooks.policy
+        return completed(preflight(plan(self._intent, state), state, self._ssh), policy)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices

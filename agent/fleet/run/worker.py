@@ -9,34 +9,37 @@ import pickle
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from distributed import Semaphore, WorkerPlugin, get_worker
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
-from agent.fleet.run.job import ClientLost, Hooks, Job, unshared
+from agent.fleet.run.credential import Credential, shared
+from agent.fleet.run.job import Job
+from agent.fleet.run.logins import Attempt
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
+from agent.fleet.run.router import ClientLost, Hooks, unshared
 from agent.model.outcome import Event
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy
 
 Perform = Callable[[Job, Target, Hooks], Result]
-Answer = tuple[str, Exception | None, bool]
-"""The key of a call, why what it told could not be kept, and whether it shall end."""
+Answer = tuple[str, object, bool]
+"""The key of a call, what it is answered, an exception to be raised, and whether it shall end."""
 
 TERMINAL = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-BEGIN = "begin"
+BEGIN, LOGIN, LOGGED_IN = "begin", "login", "logged in"
 
 _ANSWERED_WITHIN = 60.0
 """Seconds in which the client keeps what it is told; one that is gone is noticed earlier, by the scheduler."""
 _RESUME = "see to the scheduler and the network; xr-agent push --resume reads what is there first"
 _TURN = 1.0
-"""Seconds between two tries to have a router's lease of the scheduler."""
+"""Seconds between two tries to have a router's lease of the scheduler, and at most between two to log in."""
 
 _calls: dict[str, _Call] = {}
 """The calls under way in this process, by their keys."""
@@ -53,12 +56,14 @@ class Link:
         parcel: the key of the job that was brought here.
         rate: this process's part of it.
         shared: whether other clients' pushes come through the same scheduler, or did before they died.
+        key: what passwords are compared by within the run.
     """
 
     topic: str
     parcel: str
     rate: Rate
     shared: bool
+    key: bytes = field(repr=False)
 
 
 class Bring(WorkerPlugin):
@@ -101,13 +106,14 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
         ClientLost: whoever began the run is gone.
     """
     brought = parcel(link.parcel)
-    call = _Call(link)
+    call = _Call(link, target.name)
     with _making:  # one for all calls of this process, however many begin at once
         limiter = _limiters.setdefault(link.rate, Limiter(link.rate))
     hooks = Hooks(
         log=call,
         policy=Policy(stop=call.stop.wait),
         limiter=limiter,
+        logins=call,
         alone=alone if link.shared else unshared,
         before_write=call.has_client,
     )
@@ -117,9 +123,9 @@ def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
 
 def answer(answers: Iterable[Answer]) -> None:
     """The client's answers to what calls told it."""
-    for key, error, stopped in answers:
+    for key, made, stopped in answers:
         if (call := _calls.get(key)) is not None:
-            call.answered(error, stopped=stopped)
+            call.answered(made, stopped=stopped)
 
 
 def stop(topic: str) -> None:
@@ -130,15 +136,17 @@ def stop(topic: str) -> None:
 
 
 class _Call:
-    """A call under way, and what keeps its router's journal: the client, asked over the scheduler; from one thread."""
+    """A call under way, what keeps its router's journal and whom it asks for a login: the client, over the scheduler;
+    from one thread."""
 
-    def __init__(self, link: Link) -> None:
-        self.link = link
+    def __init__(self, link: Link, device: str) -> None:
+        self.link, self._device = link, device
         self.stop = threading.Event()
         self._worker: Any = get_worker()
         self._key = str(self._worker.get_current_task())
         self._lost = False
-        self._answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self.digest, self.longest_wait = shared(link.key), _TURN
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -159,11 +167,22 @@ class _Call:
     def unfinished(self, device: str, change: Unfinished | None) -> None:
         self._tell("unfinished", device, change)
 
-    def answered(self, error: Exception | None, *, stopped: bool) -> None:
+    def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
+        """As of :meth:`agent.fleet.run.logins.Guard.begin`: the client's guard is that of all workers."""
+        if not self._tell(LOGIN, self._device, tuple(credentials), router, accepted):
+            return None
+
+        def ended(*judged: object) -> None:
+            with suppress(ClientLost):  # what is told next says so
+                self._tell(LOGGED_IN, self._device, *judged)
+
+        return Attempt(ended)
+
+    def answered(self, made: object, *, stopped: bool) -> None:
         """What was told is kept, or could not be."""
         if stopped:
             self.stop.set()
-        self._answers.put(error)
+        self._answers.put(made)
 
     def lose(self) -> None:
         """The client is gone."""
@@ -181,24 +200,26 @@ class _Call:
             said = "whoever began this run is gone, or cannot be reached; nothing more is sent to the router"
             raise ClientLost(said, hint=_RESUME)
 
-    def _tell(self, what: str, *given: object) -> None:
-        """Return once the client has kept it.
+    def _tell(self, what: str, *given: object) -> object:
+        """What the client answers, once it has kept it.
 
         Raises:
             ClientLost: it is gone, or does not answer.
             JournalError: it could not be kept.
+            LoginWithheld: as of :meth:`begin`.
         """
+        made: object = None
         if not self._lost:
             said = pickle.dumps((what, given))
             self._worker.log_event(self.link.topic, {"from": self._worker.address, "call": self._key, "said": said})
             try:
-                error = self._answers.get(timeout=_ANSWERED_WITHIN)
+                made = self._answers.get(timeout=_ANSWERED_WITHIN)
             except queue.Empty:
                 self.lose()
-            else:
-                if error is not None:
-                    raise error
+            if isinstance(made, Exception):
+                raise made
         self.has_client()
+        return made
 
 
 @contextmanager

@@ -29,6 +29,7 @@ S = TypeVar("S", bound=Installation)
 OPEN_SSH = (
     "make the router's SSH port reachable (--ssh-port, without --no-ssh): the CLI shows and does what its models do not"
 )
+OPEN_SFTP = "on the router: 'ssh server v2', and its SFTP; or name the other --storage"
 _NO_CHANGE = "without it nobody can say what a change would replace"
 _NO_PROOF = "without them a push can neither tell whether it is needed nor prove its success"
 
@@ -39,6 +40,13 @@ class Refused:
 
     reason: str
     hint: str | None = None
+
+
+def no_file(method: Method, state: State) -> Refused | None:
+    """Why *method*, which needs one, can put no file on the device, where that was tried."""
+    if state.sftp is None:
+        return None
+    return Refused(f"method {method.value} puts a file on the router: {state.sftp}", OPEN_SFTP)
 
 
 class InstallMethod(ABC, Generic[S]):

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 from agent.model.method import Method
 from agent.model.plan import Authenticate, Intent
-from agent.model.state import Access, Enrollment, EnrollmentKind
+from agent.model.state import Access, Enrollment, EnrollmentKind, State
+from agent.remedy.methods.base import Refused, no_file
 from agent.remedy.methods.by_rpc import RpcMethod
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.upload import put
@@ -29,6 +30,10 @@ class FileMethod(RpcMethod):
         if not access.file_path:
             return _NO_FILE
         return None if _LOCAL.kind in access.enrollments else f"{access.config_model.value} cannot set '{_LOCAL.cli}'"
+
+    def refusal(self, intent: Intent, state: State) -> Refused | None:
+        """Besides, where no file can be put."""
+        return super().refusal(intent, state) or no_file(self.method, state)
 
     def enrollment(self, intent: Intent) -> Enrollment:  # noqa: ARG002 - whatever is wanted
         return _LOCAL

@@ -14,7 +14,7 @@ from agent.model.state import State
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy import read
-from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused
+from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused, no_file
 from agent.remedy.notices.folder import bundled
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.upload import left_behind, put
@@ -110,6 +110,8 @@ def _refused(intent: Intent, state: State) -> Refused | None:
         return Refused(
             f"a trustpool import needs SSH beside NETCONF, only the CLI shows the trustpool: {state.cli}", OPEN_SSH
         )
+    if intent.bundle is not None and (no_way := no_file(Method.TRUSTPOOL, state)) is not None:
+        return no_way
     if state.trustpool.missing is not None:
         return Refused(
             f"the trustpool could not be read: {state.trustpool.missing}",

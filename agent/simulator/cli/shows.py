@@ -22,6 +22,7 @@ def commands(device: Device) -> dict[str, Callable[..., str]]:
     shows: dict[str, Callable[..., str]] = {
         "version": _version,
         "clock": _clock,
+        "filesystem": _filesystem,
         "logging": _logging,
         "install active summary": _install,
         "crypto ca certificates": _certificates,
@@ -66,6 +67,12 @@ def _version(device: Device) -> str:
 def _clock(device: Device) -> str:
     now = device.state.now()
     return f"{now:%H:%M:%S}.{now.microsecond // 1000:03} UTC {now:%a %b} {now.day:02} {now.year}"
+
+
+def _filesystem(device: Device) -> str:
+    rows = ((f"{size}", f"{free}", "harddisk", "rw", f"{prefix}") for prefix, size, free in device.disk.space())
+    lines = ("{:>12} {:>12} {:>10} {:>6}  {}".format(*row) for row in (*rows, ("-", "-", "network", "rw", "tftp:")))
+    return "File Systems:\n\n     Size(b)      Free(b)       Type  Flags  Prefixes\n" + "\n".join(lines)
 
 
 def _logging(device: Device) -> str:

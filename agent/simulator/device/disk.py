@@ -12,6 +12,7 @@ import posixpath
 
 _PLACES = {"harddisk:": "/misc/disk1", "disk0:": "/misc/scratch"}
 _HOME = "/misc/scratch"
+_SIZES = {"harddisk:": 6_004_539_392, "disk0:": 2_369_216_512}
 
 
 class Disk:
@@ -27,6 +28,15 @@ class Disk:
     def __init__(self, faults: tuple[str, ...] = ()) -> None:
         self.files: dict[str, bytes] = {}
         self.faults = set(faults)
+
+    def space(self) -> list[tuple[str, int, int]]:
+        """The prefix, the size and the free bytes of each file system."""
+        used = {
+            prefix: sum(len(data) for path, data in self.files.items() if path.startswith(f"{folder}/"))
+            for prefix, folder in _PLACES.items()
+        }
+        full = "full" in self.faults
+        return [(prefix, size, 0 if full else size // 2 - used[prefix]) for prefix, size in _SIZES.items()]
 
     @staticmethod
     def path(name: str) -> str:

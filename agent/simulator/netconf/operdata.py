@@ -124,6 +124,15 @@ def _licensing(device: Device, _: Model) -> Tree:
     return {"licensing": {"state": {"state-info": info}}}
 
 
+def _filesystems(device: Device, _: Model) -> Tree:
+    """shellutil-filesystem-oper: the file systems of the one node that there is."""
+    listed = [
+        {"size": size, "free": free, "type": "harddisk", "flags": "rw", "prefixes": prefix}
+        for prefix, size, free in device.disk.space()
+    ]
+    return {"node": {"node-name": "0/RP0/CPU0", "file-system": listed}}
+
+
 def _registration(state: State) -> dict[str, object]:
     failed = {"fail-time": shown(state.last_contact), "fail-message": state.fail_message}
     done = {
@@ -199,6 +208,7 @@ _TREES: Mapping[str, tuple[str, Callable[[Device, Model], Tree | None]]] = {
     "smart-license-platform-oper": ("plat-smart-license", _reporting),
     "install-oper": ("install", _install),
     "spirit-install-instmgr-oper": ("install", _label),
+    "shellutil-filesystem-oper": ("file-system", _filesystems),
     "infra-syslog-oper": ("syslog", _syslog),
 }
 """By module: the tree it has, and what is in it; None where that is left out."""

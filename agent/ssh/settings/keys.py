@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from pathlib import Path
 
 import asyncssh
@@ -43,7 +43,7 @@ _public: FileCache[asyncssh.SSHKey | None] = FileCache()
 _certificates: FileCache[asyncssh.SSHCertificate | None] = FileCache()
 
 
-async def key_pairs(settings: Settings) -> AsyncIterator[asyncssh.SSHKeyPair]:
+async def key_pairs(settings: Settings) -> AsyncGenerator[asyncssh.SSHKeyPair, None]:
     """Keys to log in with, each once: those that logged in before in this process, files that are named, those files'
     keys in the agent, its others, default files.
 

@@ -6,14 +6,14 @@ import copy
 import logging
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent.model.device import Device
 from agent.model.errors import AgentError, Interrupted, SessionLost
 from agent.model.outcome import Waiting
-from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
+from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify, completed
 from agent.netconf.trace import Channel, Tap, Trace
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class Ssh:
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
     once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
     open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked; *turn* says,
-    before a connection is opened, in how many seconds it may be.
+    before a connection is opened, in how many seconds it may be; *login* waits, by the policy it is given, for whatever
+    else comes before, and the connection is opened in the context that it returns.
 
     Attributes:
         policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
@@ -47,9 +48,10 @@ class Ssh:
         *,
         trace: Trace | None = None,
         turn: Callable[[], float] = lambda: 0.0,
+        login: Callable[[Policy], Waits[AbstractContextManager[None]]] = lambda _: at_once(nullcontext),
     ) -> None:
         self.device = replace(device, port=device.ssh_port)
-        self._turn = turn
+        self._turn, self._login = turn, login
         self.policy = policy or Policy(attempts=1)
         self._tap = None if trace is None else Tap(trace, device, Channel.CLI)
         self._connection: Connection | None = None
@@ -142,7 +144,8 @@ class Ssh:
         from agent.ssh.peer import Service
 
         yield from self.policy.pause(self._turn(), Waiting.TURN)
-        return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now), Service.CLI)
+        with (yield from self._login(self.policy)):
+            return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now), Service.CLI)
 
     @contextmanager
     def _remembered(self, what: str) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import socket
 import subprocess
 from dataclasses import replace
@@ -134,7 +135,7 @@ def test_each_host_of_a_run_has_its_own_end(
     assert not results[refusing.name][0].changed
 
     print_result(results, severity_level=logging.WARNING)
-    printed = capsys.readouterr().out
+    printed = re.sub(r"[\"']\n\s+[\"']", "", capsys.readouterr().out)  # pprint breaks a long text into several
     assert "the user lacks a task group" in printed
     assert "Traceback" not in printed
     assert good.name not in [line.split()[1] for line in printed.splitlines() if line.startswith("----")]
@@ -149,6 +150,8 @@ def test_every_error_of_a_connection_is_a_failure_with_its_hint(lab: Lab, make_n
         ({"hostname": "no-such-router.invalid"}, "connect", "check the address"),
         ({"port": 70000}, "input", None),
         ({"data": {"ssh_port": "a"}}, "input", None),
+        ({"data": {"login_timeout": True}}, "input", None),
+        ({"data": {"legacy_ssh": "yes"}}, "input", None),
     ):
         device = lab.add()
         result = only(make_nornir(device, **changes).run(task=push))
@@ -158,6 +161,19 @@ def test_every_error_of_a_connection_is_a_failure_with_its_hint(lab: Lab, make_n
         assert hint is None or hint in error["hint"]
         assert "\n" not in error["message"]
         assert operations(device) == []
+
+
+def test_the_hosts_data_say_how_connections_beside_nornirs_are_made(lab: Lab, make_nornir: MakeNornir) -> None:
+    device = lab.add()
+    asked: list[agent.Device] = []
+
+    def shell(router: agent.Device) -> agent.Ssh:
+        asked.append(router)
+        return agent.Ssh(router)
+
+    data = {"ssh_port": device.ssh_port, "login_timeout": 45, "legacy_ssh": True}
+    assert not only(make_nornir(device, data=data).run(task=assess, ssh=shell)).failed
+    assert [(one.ssh_port, one.login_timeout, one.legacy_ssh) for one in asked] == [(device.ssh_port, 45, True)]
 
 
 def test_an_unknown_host_key_is_a_failure_and_no_password_is_sent(

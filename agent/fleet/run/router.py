@@ -1,0 +1,199 @@
+"""One router as a run reaches it: every connection and login in its turn, by what the caller's process has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Literal, Protocol
+
+from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.results.record import Result
+from agent.fleet.run.credential import presented
+from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
+from agent.fleet.run.rate import Limiter, Rate
+from agent.model.device import Question
+from agent.model.errors import AgentError, JournalError, LoginWithheld, SSHAuthenticationError
+from agent.model.outcome import Event, Waiting
+from agent.model.plan import Plan
+from agent.model.unfinished import Unfinished
+from agent.netconf.retry import Policy, Waits, completed
+from agent.netconf.session import Session, connect
+from agent.netconf.trace import Trace
+from agent.xr.cli.sshport import Ssh
+
+
+class Log(Protocol):
+    """What keeps a run: a journal's ``RunLog``, or nothing."""
+
+    def event(self, event: Event) -> None:
+        """A step begins or ended; a write is kept for good before this returns, and it is sent only then."""
+
+    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
+        """What was read of the router before the first step and after the last."""
+
+    def unfinished(self, device: str, change: Unfinished | None) -> None:
+        """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""
+
+
+class ClientLost(JournalError):
+    """The client that keeps the run is gone: nothing more is sent to the router, not even to take something back."""
+
+
+_CLI = " (CLI)"
+
+Told = Callable[[str], None]
+Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
+
+
+def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
+    """For a run that no other machine takes part in."""
+    return nullcontext(False)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the caller's process has: it stays there.
+
+    Attributes:
+        approve: asks whoever pushes about the plan, before the router is held; None where nobody is asked.
+        begins: is told what is known of the router, with its plan, right before a push writes: a signal must not break
+            it off from then on.
+        on_error: is told the error that ends one router's job, as an exception with its traceback.
+        alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
+            waited for; it is told for whom.
+        logins: decides whether a login may be tried.
+        ask: as of ``Device``; for a run on one router, with a person at the terminal.
+        before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
+    """
+
+    log: Log | None = None
+    policy: Policy = field(default_factory=Policy)
+    limiter: Limiter = field(default_factory=lambda: Limiter(Rate()))
+    logins: Guard = field(default_factory=Logins)
+    on_event: Callable[[Event], None] | None = None
+    trace: Trace | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    approve: Callable[[Plan], bool] | None = None
+    ask: Callable[[Question], str | None] | None = None
+    begins: Callable[[Result], None] = lambda _known: None
+    on_error: Callable[[AgentError], None] = lambda _error: None
+    alone: Alone = unshared
+    before_write: Callable[[], None] = lambda: None
+
+    def event(self, event: Event) -> None:
+        """Keep it, then show it."""
+        if self.log is not None:
+            self.log.event(event)
+        if self.on_event is not None:
+            self.on_event(event)
+
+
+class Router:
+    """One router as a run reaches it: every connection and login in its turn, with its messages traced.
+
+    One that limits new sessions is waited for as the reach says, unless not *waits*.
+
+    Raises:
+        InputError: its entry or a secret cannot be used.
+    """
+
+    def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
+        self.device = replace(target.device(reach), ask=hooks.ask)
+        self._reach, self._hooks = target.reach(reach), hooks
+        self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
+        self._credentials = presented(self.device, hooks.logins.digest)
+        self._accepted = False
+        self._opened: list[Session | Ssh] = []
+        self._lost: ClientLost | None = None
+
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """Where the client is lost in the block, the connections end first, so that nothing else is sent; with them the
+        router drops locks and candidate."""
+        try:
+            yield
+        except ClientLost as error:
+            self._lost = error
+            for one in self._opened:
+                one.close()
+            raise
+
+    def first(self) -> Session:
+        """The first session; an interrupt breaks off the wait for it."""
+        login = completed(self._login(self._hooks.policy), self._hooks.policy)
+        tries = self._opening.opening().repeated(partial(self._tried, login), Waiting.SESSION)
+        return completed(tries, self._opening)
+
+    def _tried(self, login: AbstractContextManager[None], number: int) -> Waits[Session]:
+        """One try to open it; each further one takes a turn as well."""
+        with login if number == 1 else (yield from self._login(self._hooks.policy)):
+            return self._session()
+
+    def opening(self) -> Waits[Session]:
+        """One try to open a session, in its turn."""
+        with (yield from self._login(self._hooks.policy)):
+            return self._session()
+
+    def turn(self) -> float:
+        """Takes a turn to open a session, and says in how many seconds it comes."""
+        self._still_kept()
+        return self._hooks.limiter.turn(self._reach.jump, self._hooks.policy.clock)
+
+    def _still_kept(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+
+    def opened(self) -> Session:
+        """A further session at once, for whoever waits for the turn and decides whether it is tried again."""
+        policy = self._hooks.policy.unstopped()
+        with self._judged(completed(self._attempt(policy), policy)):
+            return self._session()
+
+    def _session(self) -> Session:
+        self._still_kept()
+        session = connect(self.device, strict_models=self._reach.strict_models, trace=self._hooks.trace)
+        session.before_write = self._hooks.before_write
+        self._opened.append(session)
+        return session
+
+    def _login(self, policy: Policy, way: str = "") -> Waits[AbstractContextManager[None]]:
+        """Wait until it may be logged in to by that *way*; the connection is to be opened in the block at once."""
+        attempt = yield from self._attempt(policy, way)
+        try:
+            yield from policy.pause(self.turn(), Waiting.TURN)
+        except BaseException:
+            attempt.end(Judged())
+            raise
+        return self._judged(attempt)
+
+    def _attempt(self, policy: Policy, way: str = "") -> Waits[Attempt]:
+        self._still_kept()
+        name, logins = self.device.name, self._hooks.logins
+        try:
+            return (yield from turn(logins, self._credentials, name + way, policy, accepted=self._accepted))
+        except LoginWithheld as error:
+            error.device = name
+            raise
+
+    @contextmanager
+    def _judged(self, attempt: Attempt) -> Iterator[None]:
+        try:
+            with attempt:
+                yield
+        except SSHAuthenticationError:
+            self._accepted = False
+            raise
+        self._accepted = True
+
+    @contextmanager
+    def shell(self) -> Iterator[Ssh | None]:
+        """The CLI and SFTP, opened when first used and closed with the block; None where the user ruled them out."""
+        if not self._reach.ssh:
+            yield None
+            return
+        with Ssh(self.device, self._opening, trace=self._hooks.trace, login=partial(self._login, way=_CLI)) as ssh:
+            self._opened.append(ssh)
+            yield ssh

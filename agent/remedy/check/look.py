@@ -1,0 +1,186 @@
+"""Look at a router in all the ways that a push may take to it, and change nothing; what fails there is what is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from agent.model.check import FileSystem, HostKey, SSHServer
+from agent.model.device import Device
+from agent.model.errors import AgentError, ConnectError, InputError, Interrupted, SSHAuthenticationError
+from agent.model.outcome import Waiting
+from agent.model.plan import Intent
+from agent.model.state import Reading, State
+from agent.netconf.query import ask
+from agent.netconf.retry import Policy, Waits
+from agent.netconf.session import Session
+from agent.netconf.yang.capability import Capabilities
+from agent.remedy.check import filesystems
+from agent.remedy.notices.folder import bundled
+from agent.remedy.observe import observation
+from agent.xr.cli import show
+
+if TYPE_CHECKING:
+    from agent.ssh.connection import Connection
+    from agent.ssh.negotiation import Offer
+    from agent.ssh.probe import Probed
+    from agent.xr.cli.sshport import Ssh
+
+_UNREAD: Reading[Any] = Reading(missing="not read")
+NO_SSH = "the CLI and SFTP are ruled out (--no-ssh)"
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a look saw; what it did not come to is as it is here.
+
+    Attributes:
+        refused: why there is no NETCONF session, or why it was lost.
+        probed: of a device without one: what its port says by itself.
+        address: the router's, as this machine reached it.
+        server: what its SSH server offers; host_key, login: those by which the connection stands.
+        cli, sftp: None where they work, else why not.
+        folder: whether the folder in which a file would be put is there.
+    """
+
+    device: Device
+    intent: Intent
+    now: datetime
+    refused: AgentError | None = None
+    probed: Probed | None = None
+    address: str | None = None
+    server: SSHServer | None = None
+    host_key: HostKey | None = None
+    login: str | None = None
+    login_methods: tuple[str, ...] = ()
+    capabilities: Capabilities | None = None
+    state: State | None = None
+    cli: str | None = "not tried"
+    sftp: str | None = "not tried"
+    folder: bool = False
+    space: Reading[tuple[FileSystem, ...]] = _UNREAD
+    clock: Reading[timedelta] = _UNREAD
+
+
+def look(
+    device: Device,
+    first: Callable[[], Session],
+    ssh: Ssh | None,
+    intent: Intent,
+    policy: Policy,
+    *,
+    turn: Callable[[], float] = lambda: 0.0,
+) -> Waits[Seen]:
+    """See what can be seen: by NETCONF, by the CLI and SFTP behind *ssh*, and where the first fails by a probe.
+
+    *first* opens a session, which is closed again; *turn* says in how many seconds a further connection may be opened.
+
+    Raises:
+        InputError: a key, known_hosts or SSH configuration file that cannot be used.
+        Interrupted: it was cancelled.
+    """
+    seen = Seen(device, intent, policy.now())
+    with ExitStack() as stack:
+        try:
+            session = stack.enter_context(first())
+            _by_connection(seen, session)
+            yield from _by_netconf(seen, session, ssh, policy)
+        except (InputError, Interrupted):
+            raise
+        except AgentError as error:
+            seen.refused = error
+            if isinstance(error, SSHAuthenticationError) and not error.at_jump:
+                seen.login_methods = error.methods
+            if seen.server is None and not (isinstance(error, ConnectError) and error.rate_limited):
+                yield from policy.pause(turn(), Waiting.TURN)
+                _by_probe(seen)
+        if ssh is None:
+            seen.cli = seen.sftp = NO_SSH
+        elif isinstance(seen.refused, SSHAuthenticationError) and seen.refused.refused:
+            seen.cli = seen.sftp = "not tried, since the login was refused"  # a second time may lock the account
+        else:
+            yield from _by_ssh(seen, ssh)
+    return seen
+
+
+def _by_connection(seen: Seen, session: Session) -> None:
+    """What an SSH connection of our own tells by standing."""
+    seen.capabilities = session.capabilities
+    connection = session.connection
+    if connection is None:
+        return
+    seen.address = _peer(seen.device, connection)
+    seen.login, seen.login_methods = connection.login.by, connection.login.methods
+    shown = connection.ssh.get_server_host_key()
+    if shown is not None:
+        seen.host_key = HostKey(shown.get_algorithm(), shown.get_fingerprint("sha256"))
+    seen.server = _server(seen.device, connection.login.offer)
+
+
+def _peer(device: Device, connection: Connection) -> str | None:
+    """The router's address where this machine is connected to it, rather than a jump host or a ProxyCommand."""
+    from agent.ssh.settings.config import destination
+
+    to, name = destination(device), connection.ssh.get_extra_info("peername")
+    return str(name[0]) if name and to.jump is None and to.proxy_command is None else None
+
+
+def _server(device: Device, offer: Offer | None) -> SSHServer | None:
+    """What a server offers, and what is taken of it."""
+    from agent.ssh.negotiation import KINDS, offered, taken
+    from agent.ssh.settings.config import settings
+
+    if offer is None:
+        return None
+    kex, host, ciphers, macs = (offer.algorithms.get(kind.name, ()) for kind in KINDS)
+    return SSHServer(
+        offer.version, kex, host, ciphers, macs, taken=tuple(taken(offer, offered(settings(device))).values())
+    )
+
+
+def _by_probe(seen: Seen) -> None:
+    from agent.ssh.peer import Service
+    from agent.ssh.probe import probe
+
+    seen.probed = probe(seen.device, Service.NETCONF)
+    seen.address = seen.probed.address
+    seen.server = _server(seen.device, seen.probed.offer)
+
+
+def _by_netconf(seen: Seen, session: Session, ssh: Ssh | None, policy: Policy) -> Waits[None]:
+    name, signatures = seen.intent.trustpoint, bundled().signatures
+    seen.state = yield from observation(session, name, policy, ssh=ssh, judged_by=signatures)
+    seen.clock = seen.state.clock_offset
+    try:
+        (seen.space,) = yield from ask(session, [filesystems.query(session.schema)], policy)
+    except Interrupted:
+        raise
+    except AgentError as error:
+        seen.space = Reading(missing=f"file systems: {error.message}")
+
+
+def _by_ssh(seen: Seen, ssh: Ssh) -> Waits[None]:
+    yield from ssh.opening()
+    try:
+        console, seen.cli = ssh.console(), None
+        if not seen.space.answered:
+            by_cli = filesystems.by_cli(ssh)
+            seen.space = by_cli if by_cli.answered else Reading(missing=f"{seen.space.missing}; {by_cli.missing}")
+        if seen.state is None:
+            shown = show.clock(console.show("show clock"))
+            seen.clock = Reading(shown - seen.now if shown else None, "console")
+    except Interrupted:
+        raise
+    except AgentError as error:
+        if seen.cli is not None:
+            seen.cli = error.message
+    try:
+        seen.folder = ssh.files().exists(seen.intent.storage.folder)
+        seen.sftp = None
+    except Interrupted:
+        raise
+    except AgentError as error:
+        seen.sftp = error.message

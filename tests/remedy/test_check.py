@@ -1,0 +1,333 @@
+"""A check sees what can be seen of a router without a change, whatever fails, and says what follows for each method."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import agent
+from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
+from agent.model.device import Device as Target
+from agent.model.method import Method
+from agent.netconf.retry import Policy
+from agent.remedy.check.filesystems import of_text
+from agent.remedy.check.look import NO_SSH
+from agent.remedy.check.points import check
+from agent.simulator import Device, Fault, FaultKind
+from tests.netconf.conftest import jump_host as jump_host
+from tests.properties.conftest import steady
+from tests.ssh.test_probe import sshd
+from tests.support import DeviceClock, Lab
+
+OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
+
+
+def checked(
+    target: Target, intent: agent.Intent | None = None, *, ssh: bool = True, turn: Callable[[], float] = lambda: 0.0
+) -> Check:
+    with agent.Ssh(target) as way:
+        return check(
+            target, lambda: agent.connect(target), way if ssh else None, intent or agent.Intent(), Policy(), turn=turn
+        )
+
+
+def point(found: Check, topic: Topic) -> Point:
+    (one,) = (point for point in found.points if point.topic is topic)
+    return one
+
+
+def standings(found: Check) -> dict[Topic, Standing]:
+    return {one.topic: one.standing for one in found.points}
+
+
+def methods(found: Check) -> dict[Method, Standing]:
+    return {one.method: one.standing for one in found.methods}
+
+
+def why(found: Check, method: Method) -> str:
+    return next(one.detail for one in found.methods if one.method is method)
+
+
+def unchanged(device: Device) -> bool:
+    """Whether nothing was locked or written, neither by rpc nor at the CLI."""
+    reads = ("get", "get-config", "get-schema", "close-session", "hello")
+    rpcs = {operation.partition(":")[0] for _, operation in device.log}
+    return (
+        not device.config.locks
+        and rpcs <= set(reads)
+        and all(line.startswith(("show", "term")) for line in device.typed)
+    )
+
+
+# --- a router that answers -----------------------------------------------------------------------------------------
+
+
+def test_a_router_that_lacks_nothing_is_ready(lab: Lab) -> None:
+    device = lab.add(release="25.2.1", platform="8000")
+    found = checked(lab.target(device))
+    assert set(standings(found).values()) == {OK}, found.points
+    assert [one.topic for one in found.points] == list(Topic)
+    assert found.readiness is Readiness.READY
+    assert methods(found) == {Method.TRUSTPOOL: NOT_OK, Method.FILE: OK, Method.RPC: OK, Method.DIALOG: OK}
+    assert why(found, Method.TRUSTPOOL) == "a trustpool import needs a bundle"
+    assert found.release == "25.2.1"
+    assert unchanged(device)
+
+
+def test_what_was_seen_is_kept_as_data(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    found = checked(lab.target(device))
+    assert found.server is not None
+    assert found.identity is not None
+    assert found.server.version.startswith("SSH-2.0-AsyncSSH")
+    lists = (found.server.kex, found.server.host_algorithms, found.server.ciphers)
+    assert all(name in theirs for name, theirs in zip(found.server.taken, lists, strict=True))
+    assert (found.identity.algorithm, found.identity.fingerprint[:7]) == ("ssh-ed25519", "SHA256:")
+    assert "password" in found.login_methods
+    assert pickle.loads(pickle.dumps(found)) == found, "as a worker sends it"  # noqa: S301 - our own
+    assert point(found, Topic.LOGIN).detail.startswith("logged in by password; it offers ")
+    assert FileSystem(("harddisk:",), 6_004_539_392, 3_002_269_696) in found.file_systems
+
+
+@pytest.mark.parametrize("release", ["6.7.1", "7.3.2", "26.3.1"])
+def test_file_systems_are_read_by_either_revision_of_their_model_else_over_the_cli(lab: Lab, release: str) -> None:
+    device = lab.add(release=release)
+    found = checked(lab.target(device))
+    assert {name for one in found.file_systems for name in one.prefixes} >= {"harddisk:", "disk0:"}
+    by_cli = "show filesystem" in device.typed
+    assert by_cli is (release == "26.3.1")  # whose module is not in what is known of it
+
+
+def test_a_router_of_old_is_ready_by_the_cli_alone(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="6.5.3", platform="ncs5500")))
+    assert point(found, Topic.MODELS).standing is NOT_OK
+    assert methods(found)[Method.DIALOG] is OK
+    assert methods(found)[Method.RPC] is NOT_OK
+    assert found.readiness is Readiness.READY
+
+
+def test_a_full_disk_rules_out_what_needs_a_file(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="25.2.1", file_faults=("full",))))
+    assert point(found, Topic.SPACE).standing is NOT_OK
+    assert point(found, Topic.SPACE).own == "0.0 MB free"
+    assert methods(found)[Method.FILE] is NOT_OK
+    assert "it needs space: harddisk: has no room" in why(found, Method.FILE)
+    assert methods(found)[Method.RPC] is OK
+
+
+def test_no_sftp_rules_out_what_needs_a_file(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="25.2.1", sftp=False)))
+    assert point(found, Topic.SFTP).standing is NOT_OK
+    assert "no SFTP" in point(found, Topic.SFTP).detail
+    assert (methods(found)[Method.FILE], methods(found)[Method.DIALOG]) == (NOT_OK, OK)
+
+
+def test_a_storage_that_is_not_there_is_said(lab: Lab) -> None:
+    device = lab.add(release="25.2.1")
+    vars(device.disk)["folders"] = ("/", "/misc", "/misc/scratch")
+    found = checked(lab.target(device))
+    assert (point(found, Topic.SFTP).detail, point(found, Topic.SFTP).hint) == (
+        "there is no folder /misc/disk1",
+        "name the other --storage",
+    )
+
+
+def test_a_clock_that_is_off_is_said(lab: Lab) -> None:
+    device = lab.add(release="7.4.1", clock_offset=7200)
+    found = checked(lab.target(device))
+    assert point(found, Topic.CLOCK).standing is NOT_OK
+    assert (point(found, Topic.CLOCK).own or "").startswith("+7")
+    assert found.readiness is Readiness.READY, "the root can be brought; it is TLS that may fail"
+
+
+def test_reads_that_are_refused_are_named(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    denied = (
+        b"<error-type>application</error-type><error-tag>access-denied</error-tag>"
+        b"<error-severity>error</error-severity>"
+    )
+    device.faults.append(
+        Fault("get-config:crypto", FaultKind.ERROR, b"<rpc-error>" + denied + b"</rpc-error>", times=9)
+    )
+    found = checked(lab.target(device))
+    assert point(found, Topic.READS).standing is NOT_OK
+    assert "trustpoint: " in point(found, Topic.READS).detail
+    assert found.readiness is Readiness.NOT_READY
+    assert point(found, Topic.CLI).standing is OK, "a point that fails does not end the check"
+
+
+# --- ways that do not lead there -----------------------------------------------------------------------------------
+
+
+def test_nobody_at_the_netconf_port_leaves_the_cli_to_be_looked_at(lab: Lab) -> None:
+    device = lab.add(release="7.4.1", reachable=False)
+    found = checked(lab.target(device))
+    seen = standings(found)
+    assert (seen[Topic.NAME], seen[Topic.PORT], seen[Topic.SSH], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN, UNKNOWN)
+    assert "Connection refused" in point(found, Topic.PORT).detail
+    assert "netconf-yang agent ssh" in (point(found, Topic.PORT).hint or "")
+    assert (seen[Topic.CLI], seen[Topic.SFTP], seen[Topic.SPACE], seen[Topic.CLOCK]) == (OK, OK, OK, OK)
+    assert found.readiness is Readiness.NOT_READY
+    assert all(one.detail.startswith("no NETCONF session: ") for one in found.methods)
+    assert unchanged(device)
+
+
+def test_a_name_without_an_address_is_the_first_point() -> None:
+    found = checked(Target("no-such-host.invalid", username="admin", password=agent.Secret("x")))
+    assert point(found, Topic.NAME).standing is NOT_OK
+    assert "cannot be resolved" in point(found, Topic.NAME).detail
+    assert standings(found)[Topic.PORT] is UNKNOWN
+
+
+def test_an_unknown_host_key_leaves_known_what_ssh_offers(lab: Lab, tmp_path: Path) -> None:
+    device = lab.add(release="7.4.1")
+    found = checked(lab.target(device, host_keys=agent.HostKeys(tmp_path / "none")))
+    seen = standings(found)
+    assert (seen[Topic.PORT], seen[Topic.SSH], seen[Topic.HOST_KEY], seen[Topic.LOGIN]) == (OK, OK, NOT_OK, UNKNOWN)
+    assert "ssh-ed25519 SHA256:" in point(found, Topic.HOST_KEY).detail
+    assert not device.sessions
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_refused_login_is_not_repeated_at_the_cli(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    found = checked(lab.target(device, password=agent.Secret("wrong")))
+    seen = standings(found)
+    assert (seen[Topic.SSH], seen[Topic.LOGIN], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN)
+    assert (seen[Topic.CLI], seen[Topic.SFTP]) == (UNKNOWN, UNKNOWN)
+    assert found.login_methods == ("publickey", "password", "keyboard-interactive")
+    assert "; it offers publickey, password" in point(found, Topic.LOGIN).detail
+    assert point(found, Topic.CLI).detail == "not tried, since the login was refused"
+    assert device.counters["connect-ssh"] == 0
+
+
+def test_no_hello_is_a_point_of_netconf(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("hello", FaultKind.SILENT))
+    found = checked(lab.target(device, clock=DeviceClock.of(device)))
+    assert point(found, Topic.NETCONF).standing is NOT_OK
+    assert "no NETCONF hello" in point(found, Topic.NETCONF).detail
+    assert standings(found)[Topic.SSH] is OK
+    assert standings(found)[Topic.CLI] is OK
+
+
+def test_a_port_of_another_protocol_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        listener.close()
+        found = checked(Target("127.0.0.1", port, ssh_port=port, username="x", password=agent.Secret("x")))
+    assert point(found, Topic.PORT).standing is NOT_OK
+
+
+def test_without_ssh_nobody_says_that_the_cli_is_well(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="7.4.1")), ssh=False)
+    assert (point(found, Topic.CLI).standing, point(found, Topic.CLI).detail) == (UNKNOWN, NO_SSH)
+    assert methods(found)[Method.RPC] is OK
+    assert methods(found)[Method.DIALOG] is not OK
+
+
+def test_a_cli_that_hangs_costs_itself_alone(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("cli:terminal", FaultKind.SILENT, times=9))
+    found = checked(lab.target(device, clock=DeviceClock.of(device)))
+    assert point(found, Topic.CLI).standing is NOT_OK
+    assert standings(found)[Topic.NETCONF] is OK
+    assert methods(found)[Method.DIALOG] is NOT_OK
+
+
+def test_algorithms_that_have_nothing_in_common_are_said_of_both_sides(tmp_path: Path) -> None:
+    with sshd(tmp_path, "KexAlgorithms diffie-hellman-group14-sha1", "HostKeyAlgorithms ssh-rsa") as device:
+        found = checked(replace(device, ssh_port=device.port, username="admin", password=agent.Secret("x")))
+    ssh = point(found, Topic.SSH)
+    assert (ssh.standing, point(found, Topic.PORT).standing) == (NOT_OK, OK)
+    assert "diffie-hellman-group14-sha1" in ssh.detail
+    assert "curve25519-sha256" in ssh.detail
+    assert "--legacy-ssh" in (ssh.hint or "")
+    assert found.server is not None
+    assert found.server.host_algorithms == ("ssh-rsa",)
+    assert found.server.taken == ("aes128-gcm@openssh.com",)
+    assert point(found, Topic.LOGIN).standing is UNKNOWN
+
+
+def test_behind_a_jump_host_name_and_port_are_its_to_see(
+    lab: Lab, jump_host: Callable[[Device], int], tmp_path: Path
+) -> None:
+    device = lab.add(release="7.4.1")
+    keys = agent.HostKeys(lab.known_hosts, accept_new=True)
+    outer = Target("127.0.0.1", jump_host(device), username="jump", password=agent.Secret("jump"), host_keys=keys)
+    found = checked(lab.target(device, jump=outer))
+    seen = standings(found)
+    assert (seen[Topic.NAME], seen[Topic.PORT]) == (UNKNOWN, UNKNOWN)
+    assert point(found, Topic.PORT).detail == "seen only by the jump host"
+    assert {seen[topic] for topic in Topic if topic not in (Topic.NAME, Topic.PORT)} == {OK}
+    wrong = checked(lab.target(device, jump=replace(outer, password=agent.Secret("wrong"))))
+    assert point(wrong, Topic.LOGIN).standing is NOT_OK
+    assert "jump host" in point(wrong, Topic.LOGIN).detail
+    assert point(wrong, Topic.CLI).detail == "not tried, since the login was refused"
+
+
+def test_a_router_that_limits_sessions_is_not_probed_besides(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("connect", FaultKind.RESET, times=9))
+    turns: list[float] = []
+
+    def turn() -> float:
+        turns.append(0.0)
+        return 0.0
+
+    found = checked(lab.target(device), turn=turn)
+    assert not turns
+    assert point(found, Topic.PORT).standing is UNKNOWN
+    assert "wait a minute" in (point(found, Topic.PORT).hint or "")
+    assert found.readiness is Readiness.UNKNOWN
+
+
+def test_an_interrupt_ends_it(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    target = lab.target(device)
+    stopped = Policy(stop=lambda _: True)
+    with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
+        check(target, lambda: agent.connect(target), ssh, agent.Intent(), stopped)
+
+
+# --- what the CLI prints of file systems ---------------------------------------------------------------------------
+
+SHOWN = """\
+File Systems:
+
+     Size(b)      Free(b)        Type  Flags  Prefixes
+  3997155328   3996975104  flash-disk     rw  disk0: compactflash:
+ 37854306304  36956061696    harddisk     rw  harddisk:
+           -            -     network     rw  qsm/dev/fs/tftp: ftp: rcp:
+"""  # SYNTHETIC, in the form of Cisco's command reference
+
+
+def test_show_filesystem_is_read_row_by_row() -> None:
+    assert of_text(SHOWN) == (
+        FileSystem(("disk0:", "compactflash:"), 3997155328, 3996975104),
+        FileSystem(("harddisk:",), 37854306304, 36956061696),
+        FileSystem(("qsm/dev/fs/tftp:", "ftp:", "rcp:")),
+    )
+
+
+def test_of_two_nodes_with_the_same_name_the_fuller_comes_first() -> None:
+    rows = "100 50 harddisk rw harddisk:\n100 7 harddisk rw harddisk:\n100 - harddisk rw harddisk:\n"
+    assert [one.free for one in of_text(rows)] == [7, 50, None]
+
+
+@steady
+@given(
+    st.text(st.characters(codec="utf-8"), max_size=400)
+    | st.lists(st.sampled_from(SHOWN.split(" ")), max_size=60).map(" ".join)
+)
+def test_any_text_is_rows_or_none(text: str) -> None:
+    for one in of_text(text):
+        assert one.prefixes
+        assert all(value is None or value >= 0 for value in (one.size, one.free))
