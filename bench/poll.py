@@ -1,10 +1,10 @@
 """A thousand kept sessions: what ``xr-agent poll --keep-sessions`` takes in threads, memory and CPU.
 
 ``python -m bench.poll [--sessions N] [--interval S] [--against REV] [--json]`` prints for the command, as a process of
-its own, the most threads and files that it had open while it held all sessions, its peak memory, and its CPU seconds
-for a router over the whole run: one session opened, two looks, one session closed. With ``--against REV`` the same by
-xr-agent as of that git revision, in turn, and ``threads_vs_REV``, ``peak_memory_vs_REV`` and ``cpu_per_router_vs_REV``,
-its divided by ours. A run in which not every router was looked at twice, or not every session was kept, is no run.
+its own, the most threads and open files that it had at any time, its peak memory, and its CPU seconds for a router over
+the whole run: one session opened, two looks or three, one session closed. With ``--against REV`` the same by xr-agent
+as of that git revision, in turn, and ``threads_vs_REV``, ``peak_memory_vs_REV`` and ``cpu_per_router_vs_REV``, its
+divided by ours. A run in which not every session was kept at one time is no run.
 
 The figures are from ``/proc``, so it runs on Linux alone. A revision's environment is made as ``bench.fleet`` does.
 """
@@ -17,7 +17,6 @@ import os
 import resource
 import subprocess
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,13 +87,9 @@ def _run(place: Place, sessions: int, interval: float) -> Run:
         with Path(folder, "looks").open("w+", encoding="utf-8") as looks:
             run = _watched(_command(place, at, folder, interval), place, at, folder, looks.fileno())
             looks.seek(0)
-            seen = Counter(json.loads(line)["device"] for line in looks)
-    if len(seen) < sessions or min(seen.values()) < 2:
-        raise SystemExit(
-            f"{len(seen)} of {sessions} routers were looked at, the least {min(seen.values(), default=0)}x"
-        )
-    if run.files < sessions:
-        raise SystemExit(f"only {run.files} files were open: the sessions were not kept")
+            seen = {json.loads(line)["device"] for line in looks}
+    if len(seen) < sessions or run.files < sessions:
+        raise SystemExit(f"{len(seen)} of {sessions} routers looked at, and {run.files} files open: not all were kept")
     return run
 
 

@@ -29,7 +29,7 @@ from agent.remedy.poll import Sample, Until, Watch
 log = logging.getLogger(__name__)
 
 MOST_KEPT = 1000
-"""Sessions that may be kept open at once: each has a socket and two threads here, and one of the router's sessions."""
+"""Sessions that may be kept open at once: each has a socket here, but no thread, and is one of a router's."""
 _OTHER_FILES = 64
 """Files that the process may have open beside its sessions."""
 _LOOK = 0.5
@@ -189,6 +189,15 @@ class _Watched:
             return (yield from read_licensing(session, policy, ssh))
 
 
+def _close(kept: Sequence[Watch]) -> None:
+    """End them all. A router that does not answer takes seconds: all are asked before the first is waited for."""
+    with ExitStack() as closing:
+        for one in kept:
+            closing.callback(one.close)
+        for one in kept:
+            one.leave()
+
+
 class _Schedule:
     """When each router is looked at; the looks under way, with the time at which each was due."""
 
@@ -208,8 +217,7 @@ class _Schedule:
                 yield from self._looks(timeout, pool)
             finally:
                 wait(self._flying)
-                # Routers that do not answer take seconds each: all at once.
-                list(pool.map(Watch.close, [one.watch for one in self._routers if one.watch.connected]))
+                _close([one.watch for one in self._routers if one.watch.connected])
 
     def _looks(self, timeout: float | None, pool: Executor) -> Generator[Look, None, None]:
         start, apart = self._policy.clock(), self._interval / max(1, len(self._routers))

@@ -184,6 +184,7 @@ class Session:
         self._writing: Pending | None = None
         self.before_write: Callable[[], None] = lambda: None
         self._closed = False
+        self._leaving: Pending | None = None
         self._schema: Schema | None = None
 
     @classmethod
@@ -314,15 +315,25 @@ class Session:
         """Send one rpc as :meth:`send` does and wait for its reply; errors as of :meth:`Pending.result`."""
         return self.send(body, operation=operation, writes=writes, timeout=timeout, unlogged=unlogged).result()
 
+    def leave(self) -> None:
+        """Ask the device to end a session of our own, without waiting as :meth:`close` does then. Never raises."""
+        if self._closed or self._leaving is not None or not self.owned or not self._transport.connected:
+            return
+        wait = min(_CLOSE_TIMEOUT, self.timeout)
+        try:
+            self._leaving = self.send(payload.template("close-session"), operation="close-session", timeout=wait)
+        except AgentError as error:
+            log.debug("%s: close-session: %s", self.device, error.message)
+
     def close(self) -> None:
         """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
         if self._closed:
             return
         self._schema = None  # it may ask the device through this session, and would keep it alive with itself
-        if self.owned and self._transport.connected:
+        self.leave()
+        if self._leaving is not None:
             try:
-                wait = min(_CLOSE_TIMEOUT, self.timeout)
-                self.call(payload.template("close-session"), operation="close-session", timeout=wait)
+                self._leaving.result()
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
         self._closed = True

@@ -166,6 +166,11 @@ class Watch:
         self.wait = max(grown, self._policy.jittered(self._policy.slow)) if limited else grown
         return f"{error.message}; rate limit: trying again in {self.wait:.0f} s" if limited else error.message
 
+    def leave(self) -> None:
+        """Ask the device to end the session, which :meth:`close` then waits for. Never raises."""
+        if self._session is not None:
+            self._session.leave()
+
     def close(self) -> None:
         """End the session; the next look opens another. Never raises."""
         session, self._session = self._session, None

@@ -41,13 +41,14 @@ class Stage:
     Attributes:
         times: when each was connected to, by the clock.
         act: what happens on that occasion: it may let time pass, wait or raise.
-        opened, closed: sessions; most: looks that were under way at the same time.
+        opened, closed: sessions; left: those that were asked to end; most: looks that were under way at the same time.
     """
 
     clock: Clock
     act: Callable[[str], None] = lambda name: None
     times: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     opened: int = 0
+    left: int = 0
     closed: int = 0
     most: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -81,7 +82,11 @@ class Stage:
             with self.lock:
                 self._flying -= 1
         self.opened += 1
-        return SimpleNamespace(device=device.name, connected=True, legacy_ssh=False, close=self.close)
+        calls = {"leave": self.leave, "close": self.close}
+        return SimpleNamespace(device=device.name, connected=True, legacy_ssh=False, **calls)
+
+    def leave(self) -> None:
+        self.left += 1
 
     def close(self) -> None:
         with self.lock:

@@ -47,6 +47,21 @@ def test_a_session_reads_and_closes_without_leaving_a_thread(lab: Lab) -> None:
     assert ours <= before
 
 
+def test_sessions_asked_to_end_are_waited_for_together(lab: Lab) -> None:
+    devices = [lab.add() for _ in range(2)]
+    for device in devices:
+        device.faults.append(Fault("close-session", FaultKind.SILENT))
+    sessions = [lab.connect(device) for device in devices]
+    for session in sessions:
+        session.leave()
+        session.leave()
+    assert eventually(lambda: all(device.counters["close-session"] == 1 for device in devices))
+    for session in sessions:
+        session.close()
+        session.leave()
+    assert [device.counters["close-session"] for device in devices] == [1, 1]
+
+
 def test_who_waits_for_an_answer_is_told_when_this_side_ends_the_session(lab: Lab) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.SILENT))
