@@ -12,12 +12,13 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import asyncssh
 
 from agent.model.device import Question
-from agent.model.errors import AgentError, SSHAuthenticationError
+from agent.model.errors import AgentError, HostKeyError, SSHAuthenticationError
 from agent.model.masking.text import neutralise
 from agent.ssh.hearing import Hearing, NotSSH
 from agent.ssh.negotiation import Offer, signatures
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 _KEY, _PASSWORD, _KEYBOARD = "publickey", "password", "keyboard-interactive"
 METHODS = (_KEY, _PASSWORD, _KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
+_CERTIFICATE = "ssh-keygen -L shows for whom and until when a certificate is; let its authority sign another one"
+_X509 = b"x509v3-"
 _IGNORE = 2  # SSH_MSG_IGNORE (RFC 4253 section 12)
 _MOST_SAID = 2000
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
@@ -117,6 +120,10 @@ class Login(asyncssh.SSHClient):
 
         process, conn.process_packet = conn.process_packet, seen
         conn.data_received = listened
+        validate, conn.validate_server_host_key = (
+            conn.validate_server_host_key,
+            lambda data: self._valid(validate, data),
+        )
 
     def _hears_all(self, data: bytes) -> bool:
         """Whether nothing more than *data* is to be listened to: its algorithms have come, or never will."""
@@ -152,6 +159,25 @@ class Login(asyncssh.SSHClient):
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """Whether a certificate authority on record vouches for the host key."""
         return self._judged(lambda: self._settings.check.verify_authority(key.get_algorithm(), key.public_data))
+
+    def _valid(self, validate: Callable[[bytes], asyncssh.SSHKey], data: bytes) -> asyncssh.SSHKey:
+        """The host key in *data*, which may be a certificate: asyncssh tells nothing of what is wrong with that itself.
+
+        Raises:
+            asyncssh.HostKeyNotVerifiable: it is not taken; why is in ``refused``.
+        """
+        try:
+            if data[4:].startswith(_X509):  # asyncssh would look at it whether it was offered or not
+                raise asyncssh.HostKeyNotVerifiable("X.509 certificates are not taken")
+            key = validate(data)
+        except asyncssh.HostKeyNotVerifiable as error:
+            if self.refused is None:
+                said = f"its host key or host certificate does not hold: {error.reason}"
+                self.refused = HostKeyError(said, device=self._settings.device.name, hint=_CERTIFICATE)
+            raise
+        if not self._judged(lambda: self._settings.check.see_not_revoked(key.public_data)):
+            raise asyncssh.HostKeyNotVerifiable("revoked")
+        return key
 
     def _judged(self, judge: Callable[[], None]) -> bool:
         try:

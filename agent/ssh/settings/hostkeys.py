@@ -20,7 +20,11 @@ _RSA = ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")
 
 
 class HostKeyCheck:
-    """The judgement over one host's key: what to prefer in the key exchange, and whether the key shown is right."""
+    """The judgement over one host's key: what to prefer in the key exchange, and whether the key shown is right.
+
+    Attributes:
+        principal: whom a host certificate has to be for, the alias where there is one.
+    """
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class HostKeyCheck:
         self._policy = policy
         self._device = device
         own = [policy.known_hosts] if policy.known_hosts is not None else list(files)
+        self.principal = alias or host
         self._new = next(iter(own), None)
         self._files = (*own, *global_files)
         self._name = alias.lower() if alias else host if port == 22 else f"[{host}]:{port}"
@@ -97,8 +102,7 @@ class HostKeyCheck:
                 new keys are not accepted.
         """
         shown = fingerprint(blob)
-        if blob in self._revoked:
-            raise HostKeyError(f"its host key {shown} is revoked in {self._revoked[blob]}", device=self._device)
+        self.see_not_revoked(blob)
         if self._policy.pinned is not None:
             if not _is_pinned(self._policy.pinned, blob):
                 raise HostKeyError(
@@ -113,6 +117,16 @@ class HostKeyCheck:
         if known:
             raise self._changed(kind, shown, next(iter(known.values())))
         self._unknown(kind, blob, shown)
+
+    def see_not_revoked(self, blob: bytes) -> None:
+        """Refuse a key that is revoked, also one that an authority certified.
+
+        Raises:
+            HostKeyError: it is.
+        """
+        if blob in self._revoked:
+            said = f"its host key {fingerprint(blob)} is revoked in {self._revoked[blob]}"
+            raise HostKeyError(said, device=self._device)
 
     @property
     def _authorities(self) -> dict[tuple[str, bytes], Place]:
