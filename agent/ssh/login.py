@@ -120,10 +120,7 @@ class Login(asyncssh.SSHClient):
 
         process, conn.process_packet = conn.process_packet, seen
         conn.data_received = listened
-        validate, conn.validate_server_host_key = (
-            conn.validate_server_host_key,
-            lambda data: self._valid(validate, data),
-        )
+        conn.validate_server_host_key = partial(self._valid, conn.validate_server_host_key)
 
     def _hears_all(self, data: bytes) -> bool:
         """Whether nothing more than *data* is to be listened to: its algorithms have come, or never will."""

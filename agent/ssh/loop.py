@@ -73,10 +73,9 @@ class EventLoop:
         """
         call = copy_context(), function, arguments
         with self._guard:
-            first = not self._calls
+            if not self._calls:  # first: an interrupt in between keeps no later call from waking it
+                self._loop.call_soon_threadsafe(self._called)
             self._calls.append(call)
-        if first:
-            self._loop.call_soon_threadsafe(self._called)
 
     def _called(self) -> None:
         with self._guard:

@@ -18,7 +18,7 @@ from agent.ssh.hearing import Hearing, NotSSH
 from agent.ssh.loop import event_loop
 from agent.ssh.negotiation import Offer
 from agent.ssh.peer import Service
-from agent.ssh.settings.config import Destination, destination
+from agent.ssh.settings.config import destination
 
 _LONGEST_QUOTE = 80
 _OURS = b"SSH-2.0-xr_agent\r\n"
@@ -61,7 +61,10 @@ def probe(device: Device, service: Service) -> Probed:
         return device.clock.wait(done, device.open_timeout, message="handshake")
 
     try:
-        event_loop().run(_look(to, found, heard), ended)
+        # Here, not in the loop: whoever resolves may be slow, and every connection would wait.
+        infos = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
+        found.addresses = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
+        event_loop().run(_look(infos, found, heard), ended)
     except TimeoutError:
         found.error = _late(device, service, found, heard)
     except (socket.gaierror, UnicodeError) as error:
@@ -77,9 +80,7 @@ def probe(device: Device, service: Service) -> Probed:
     return found
 
 
-async def _look(to: Destination, found: Probed, heard: Hearing) -> None:
-    infos = await asyncio.get_running_loop().getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
-    found.addresses = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
+async def _look(infos: list[tuple[Any, ...]], found: Probed, heard: Hearing) -> None:
     reader, writer = await _connected(infos)
     try:
         found.address = str(writer.get_extra_info("peername")[0])

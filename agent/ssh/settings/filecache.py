@@ -44,10 +44,14 @@ class FileCache(Generic[T]):
             return held[1]
 
     def held(self, path: Path, variant: Hashable = None) -> T | None:
-        """What is held of the file as it is now, without reading it."""
-        with self.lock:
+        """What is held of the file as it is now, without reading it; None as well while another thread reads one."""
+        if not self.lock.acquire(blocking=False):
+            return None
+        try:
             held = self._held.get((path, variant))
             return held[1] if held is not None and held[0] == mark(path.stat()) else None
+        finally:
+            self.lock.release()
 
     def keep(self, path: Path, seen: Mark, made: T, variant: Hashable = None) -> None:
         """Hold *made* as what the file says while it looks as it was *seen*; under the lock."""

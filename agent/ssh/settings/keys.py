@@ -7,7 +7,8 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncssh
@@ -104,11 +105,20 @@ async def _loaded(path: Path, passphrase: Secret | None) -> _Key:
         held = _keys.held(path, variant)
         if held is not None:
             return held
-        return await asyncio.to_thread(_keys.get, path, lambda path: _read(path, passphrase), variant)
+        return await _beside(lambda: _keys.get(path, lambda path: _read(path, passphrase), variant))
     except InputError as error:
         return _Unusable(error.message.removeprefix(f"{path}: "), error.hint or "")
     except (OSError, ValueError) as error:
         return _Unusable(str(getattr(error, "strerror", None) or error), "name a readable file")
+
+
+async def _beside(make: Callable[[], _Key]) -> _Key:
+    """What *make* gives, in a thread of its own: the loop's executor makes at once what it is given."""
+    executor = ThreadPoolExecutor(1, thread_name_prefix="xr-agent-key")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, make)
+    finally:
+        executor.shutdown(wait=False)
 
 
 def _read(path: Path, passphrase: Secret | None) -> _Key:
