@@ -198,7 +198,11 @@ class _Opening:
     def connection(self) -> Connection:
         with ExitStack() as undo:
             way = self._way(undo)
-            ssh = self._reached(way)
+            try:
+                ssh = self._reached(way)
+            except BaseException:
+                self._loop.soon(self._give_up, way.get("sock"))
+                raise
             made = Connection(self._device, ssh, self._login, undo.pop_all())
             if (said := self._login.offer) is not None:
                 made.legacy = tuple(name for kind, name in taken(said, self._algorithms).items() if name in kind.legacy)
@@ -286,7 +290,6 @@ class _Opening:
 
     def _reached(self, way: dict[str, Any]) -> asyncssh.SSHClientConnection:
         done = threading.Event()
-        sock = way.get("sock")
         try:
             with STAND_IN.here():
                 return self._loop.run(self._connect(way, done), self._waited, done)
@@ -302,18 +305,21 @@ class _Opening:
             self._see_that_the_jump_host_is_there(error)
             failure = self._failure(error)
             raise failure from (None if isinstance(failure, SSHAuthenticationError) else error)
-        except BaseException:
-            if sock is not None:
-                sock.close()
-            raise
+
+    def _give_up(self, sock: socket.socket | None) -> None:
+        """End what nobody waits for any more, in the loop's thread; one whose login had succeeded by then, too."""
+        if not self._login.abort() and sock is not None:
+            sock.close()
 
     async def _connect(self, way: dict[str, Any], done: threading.Event) -> asyncssh.SSHClientConnection:
         try:
             return await asyncssh.connect(self._settings.host, self._settings.port, **self._options(), **way)
         finally:
-            await self._login.ended_asking()
-            done.set()
-            self._login.news.set()
+            try:
+                await self._login.ended_asking()
+            finally:
+                done.set()
+                self._login.news.set()
 
     def _waited(self, done: threading.Event) -> bool:
         """Wait until it is open or has failed: for the handshake, then, by a time of its own, for the login."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncssh
 
-from agent.model.device import Question
+from agent.model.device import Question, Secret
 from agent.model.errors import AgentError, HostKeyError, SSHAuthenticationError
 from agent.model.masking.text import neutralise
 from agent.ssh.hearing import Hearing, NotSSH
@@ -77,6 +77,7 @@ class Login(asyncssh.SSHClient):
         self._connection: Any = None
         self._heard, self._hearing = b"", Hearing()
         self._keys: AsyncGenerator[asyncssh.SSHKeyPair, None] | None = None
+        self._asking = asyncio.Lock()  # held while a key is asked for
         self._pair: asyncssh.SSHKeyPair | None = None
         self._good: list[asyncssh.SSHKeyPair] = []  # that were taken in part
         self._partial = False  # whether what was sent last was taken, and is not enough
@@ -87,6 +88,7 @@ class Login(asyncssh.SSHClient):
         self._taken: list[str] = []  # what of it was accepted in part
         self._wanted: tuple[str, ...] = ()
         self._password_sent = self._keyboard_tried = False
+        self._took_password: set[str] = set()  # methods that took it in part
         self._unanswered: str | None = None
         self._expired = False
         self._said = ""
@@ -139,6 +141,13 @@ class Login(asyncssh.SSHClient):
         self._connection = None
         self.news.set()
 
+    def abort(self) -> bool:
+        """End the connection in the loop's thread, however far it has come; whether there was one."""
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
+        return connection is not None
+
     @property
     def heard(self) -> bytes:
         """The first bytes of the connection."""
@@ -189,12 +198,13 @@ class Login(asyncssh.SSHClient):
     async def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
         """The next key."""
         self._answered()
-        if self._keys is None:
-            self._keys = self._offers()
-        try:
-            self._pair = await anext(self._keys, None)
-        except AgentError as error:
-            self.refused, self._pair = error, None
+        async with self._asking:
+            if self._keys is None:
+                self._keys = self._offers()
+            try:
+                self._pair = await anext(self._keys, None)
+            except AgentError as error:
+                self.refused, self._pair = error, None
         if self._pair is not None:
             self._waiting_for = _KEY
         return self._pair
@@ -220,8 +230,8 @@ class Login(asyncssh.SSHClient):
     def password_auth_requested(self) -> str | None:
         """The password, once."""
         self._answered()
-        password = self._settings.device.password
-        if password is None or self._password_sent:
+        password = self._password_for(_PASSWORD)
+        if password is None:
             return None
         self._sends(_PASSWORD)
         return password.reveal()
@@ -229,9 +239,8 @@ class Login(asyncssh.SSHClient):
     def kbdint_auth_requested(self) -> str | None:
         """Begin a dialog where there is anything to answer it with."""
         self._answered()
-        device = self._settings.device
-        useful = (device.password is not None and not self._password_sent) or device.ask is not None
-        if not useful or self._keyboard_tried:
+        useful = self._password_for(_KEYBOARD) is not None or self._settings.device.ask is not None
+        if not useful or self._keyboard_tried or self.refused is not None:
             return None
         self._keyboard_tried = True
         self._waiting_for = "dialog"
@@ -244,8 +253,8 @@ class Login(asyncssh.SSHClient):
         self._hears(f"{name}\n{instructions}\n{' '.join(text for text, _ in prompts)}")
         if not prompts:
             return []
-        password = self._settings.device.password
-        if len(prompts) == 1 and password is not None and not self._password_sent and asks_password(*prompts[0]):
+        password = self._password_for(_KEYBOARD)
+        if len(prompts) == 1 and password is not None and asks_password(*prompts[0]):
             self._sends(_KEYBOARD)
             return [password.reveal()]
         self._unanswered = " ".join(text.strip() for text, _ in prompts)
@@ -277,8 +286,9 @@ class Login(asyncssh.SSHClient):
 
     async def ended_asking(self) -> None:
         """Give back what asking for keys holds, such as the connection to ssh-agent."""
-        if self._keys is not None:
-            await self._keys.aclose()
+        async with self._asking:  # what was broken off gives it back itself, which takes a while
+            if self._keys is not None:
+                await self._keys.aclose()
 
     def _prepare(self, pair: asyncssh.SSHKeyPair, signatures: tuple[bytes, ...]) -> None:
         """Have *pair* sign by one of *signatures*, where any are named, and see when it does.
@@ -301,6 +311,11 @@ class Login(asyncssh.SSHClient):
             pair.sig_algorithms = signatures
             pair.set_sig_algorithm(signatures[-1])
 
+    def _password_for(self, method: str) -> Secret | None:
+        """The password, while it may be given to *method*: once, and not where a key that was named cannot be used."""
+        spent = self._password_sent or method in self._took_password or self.refused is not None
+        return None if spent else self._settings.device.password
+
     def _sends(self, method: str) -> None:
         self._password_sent = True
         self._waiting_for = method
@@ -318,6 +333,8 @@ class Login(asyncssh.SSHClient):
                 keys.accepted(self._pair)
             self._taken.append(_name(method))
             self._wanted, self._given = left, []
+            if self._password_sent:
+                self._took_password.add(method)
             self._password_sent = self._keyboard_tried = False
         self._partial = False
 
