@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import socket
 import threading
 import time
@@ -46,6 +45,9 @@ _NEVER = 2.0**31
 _WIDTH, _HEIGHT = 511, 1000
 _WINDOW = 2**21
 _MOST_SAID = 4096
+# asyncssh takes stderr for SSH's own bytes, and its end for that of the connection: 9 holds it open. The user's shell
+# may be one that redirects by other words, such as csh or fish.
+_BESIDE = 'exec 9>&2 2>"$1"; exec "$2" -c "$3"'
 
 
 class Deadline:
@@ -225,11 +227,9 @@ class _Opening:
             return {"tunnel": outer.ssh}
         if options.proxy_command:
             # By the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
-            # asyncssh takes stderr for SSH's own bytes, and its end for that of the connection: 9 holds it open.
             self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))  # noqa: SIM115 - undo closes it
             shell = os.environ.get("SHELL") or "/bin/sh"
-            command = f"exec 9>&2 2>{shlex.quote(self._stderr.name)}; {options.proxy_command}"
-            return {"proxy_command": [shell, "-c", command]}
+            return {"proxy_command": ["/bin/sh", "-c", _BESIDE, "sh", self._stderr.name, shell, options.proxy_command]}
         return {"sock": self._socket()}
 
     def _socket(self) -> socket.socket:

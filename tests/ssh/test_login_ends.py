@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,17 @@ from agent.ssh.peer import Service
 from tests.ssh.server import PASSWORD, device, served
 
 SURE = 60.0
+RELAY = """
+import socket, sys, threading, os
+router = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def back():
+    while data := router.recv(65536):
+        os.write(1, data)
+    os._exit(0)
+threading.Thread(target=back, daemon=True).start()
+while data := os.read(0, 65536):
+    router.sendall(data)
+"""
 
 
 class Takes(asyncssh.SSHServer):
@@ -165,3 +177,18 @@ def test_a_password_that_was_taken_in_part_is_not_given_to_the_same_method_again
     assert takes.given == [PASSWORD]
     assert not raised.value.refused
     assert "accepted the password of ops, and wants" in raised.value.message
+
+
+def test_a_proxy_command_goes_as_it_is_to_a_shell_that_need_not_be_of_bournes_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell, relay, config = tmp_path / "my shell", tmp_path / "relay.py", tmp_path / "config"
+    relay.write_text(RELAY)
+    shell.write_text(f'#!/bin/sh\nprintf %s "$2" > "{tmp_path}/told"\nexec /bin/sh "$@"\n')
+    shell.chmod(0o755)
+    monkeypatch.setenv("SHELL", str(shell))
+    with served(lambda: Takes(keys=False)) as port:
+        command = f"echo 'it''s said' >&2; {sys.executable} {relay} {port}"
+        config.write_text(f"ProxyCommand {command}\n")
+        open_ssh(device(port, ssh_config=config), Deadline(60), Service.NETCONF).close()
+    assert (tmp_path / "told").read_text() == command
