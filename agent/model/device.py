@@ -18,11 +18,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Secret:
-    """A value that never shows itself: not in repr, str, formatting or pickles; only :meth:`reveal` gives it."""
+    """A value that never shows itself: not in repr, str, formatting or pickles; only :meth:`reveal` gives it.
+
+    Raises:
+        InputError: it is no text that could be sent, as what an environment variable has in another coding than UTF-8.
+    """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
+        if not _sendable(value):
+            del value  # which the error would keep
+            raise InputError("a password or secret is no text in UTF-8", hint="give it in UTF-8")
         self._value = value
 
     @classmethod
@@ -30,12 +37,15 @@ class Secret:
         """The value of the environment variable *name*.
 
         Raises:
-            InputError: the variable is unset or empty.
+            InputError: the variable is unset or empty, or is no text in UTF-8.
         """
         value = os.environ.get(name)
         if not value:
             raise InputError(f"the environment variable {name} is not set", hint=f"export {name}=…")
-        return cls(value)
+        try:
+            return cls(value)
+        finally:
+            del value
 
     @classmethod
     def from_file(cls, path: str | Path) -> Secret:
@@ -61,6 +71,15 @@ class Secret:
 
     def __reduce__(self) -> str:
         raise TypeError("a Secret is not pickled: pass a reference to it and resolve it where it is used")
+
+
+def _sendable(value: str) -> bool:
+    """Whether it can be coded; the error of what cannot is caught here, since it keeps the value."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _first_line(path: str | Path) -> Secret | None:

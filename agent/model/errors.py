@@ -71,9 +71,11 @@ class AgentError(Exception):
         message: one sentence in plain words, without the device's name, shortened to 2000 characters.
         device: the name the user gave the device, or None before one is known.
         hint: the next thing to do, or None where the message says it.
+        logged_in: whether no session came of a connection whose login had succeeded.
     """
 
     kind: ClassVar[str] = "error"
+    logged_in = False
 
     def __init__(self, message: str, *, device: str | None = None, hint: str | None = None) -> None:
         self.message = shortened(message)

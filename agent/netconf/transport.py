@@ -88,8 +88,12 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         with ExitStack() as undo:
             self._connection = open_ssh(device, deadline, Service.NETCONF)
             undo.callback(self.close)
-            self.use(self._subsystem(self._connection, deadline))
-            self._exchange_hellos(deadline)
+            try:
+                self.use(self._subsystem(self._connection, deadline))
+                self._exchange_hellos(deadline)
+            except AgentError as error:
+                error.logged_in = True
+                raise
             undo.pop_all()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from pathlib import Path
 
@@ -36,6 +37,13 @@ def test_a_secret_of_the_environment_must_be_there(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv("XR_SECRET", value)
         with pytest.raises(InputError, match="XR_SECRET is not set"):
             Secret.from_env("XR_SECRET")
+
+
+def test_a_secret_in_another_coding_is_refused_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"XR_SECRET", WORD.encode() + b"\xff")
+    with pytest.raises(InputError, match="no text in UTF-8") as raised:
+        Secret.from_env("XR_SECRET")
+    assert WORD not in all_of(raised.value)
 
 
 @pytest.mark.parametrize("content", [f"{WORD}\n", WORD, f"{WORD}\r\nmore\n", f"{WORD}\n" + "x" * 10_000])

@@ -15,6 +15,7 @@ import asyncssh
 import pytest
 
 import agent
+from agent.fleet.run.logins import Judged
 from agent.model.local.clock import Clock
 from agent.ssh import login as logins
 from agent.ssh.connection import Deadline, open_ssh
@@ -192,3 +193,9 @@ def test_a_proxy_command_goes_as_it_is_to_a_shell_that_need_not_be_of_bournes_ki
         config.write_text(f"ProxyCommand {command}\n")
         open_ssh(device(port, ssh_config=config), Deadline(60), Service.NETCONF).close()
     assert (tmp_path / "told").read_text() == command
+
+
+def test_a_login_without_a_netconf_session_behind_it_is_a_success_to_who_counts_refusals() -> None:
+    with served(lambda: Takes(keys=False)) as port, pytest.raises(agent.ConnectError) as raised:
+        agent.connect(device(port))
+    assert Judged.by(raised.value) == Judged(router=True, jump=True)

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from agent.fleet.run.credential import Credential, Digest, keyed
-from agent.model.errors import LoginWithheld, SSHAuthenticationError
+from agent.model.errors import AgentError, LoginWithheld, SSHAuthenticationError
 from agent.model.masking.text import counted
 from agent.model.outcome import Waiting
 from agent.netconf.retry import Policy, Waits
@@ -49,6 +49,8 @@ class Judged:
                 return cls(jump=False if error.refused else None)
             case SSHAuthenticationError():
                 return cls(router=False if error.refused else None, jump=True)
+            case AgentError(logged_in=True):
+                return cls(router=True, jump=True)
         return cls()
 
 
