@@ -122,8 +122,10 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         self._end()
 
     def pause_writing(self) -> None:
-        """More is waiting to be read by the peer than should be."""
-        self._writable.clear()
+        """More is waiting to be read by the peer than should be; after the end nobody is kept waiting for that."""
+        with self._guard:
+            if not self._ended:
+                self._writable.clear()
 
     def resume_writing(self) -> None:
         """It has read on."""
@@ -143,6 +145,6 @@ class Channel(asyncssh.SSHClientSession[bytes]):
                 return
             self._ended = True
             self._arrived.set()
-        self._writable.set()
+            self._writable.set()
         if self._receive is not None:
             self._receive(b"")

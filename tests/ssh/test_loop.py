@@ -14,7 +14,9 @@ import asyncssh
 import pytest
 
 import agent
+from agent.model.local.clock import Clock
 from agent.ssh import probe as probing
+from agent.ssh.channel import Channel
 from agent.ssh.loop import EventLoop, event_loop
 from agent.ssh.peer import Service
 from agent.ssh.settings import keys
@@ -100,3 +102,13 @@ def test_a_name_that_is_slow_to_resolve_keeps_no_connection_waiting(monkeypatch:
     assert isinstance(error, agent.ConnectError)
     assert "cannot be resolved" in error.message
     assert turned == [True]
+
+
+def test_a_channel_that_was_closed_while_the_peer_did_not_read_says_so_at_once() -> None:
+    """The loop may be in the middle of writing, and tell of what waits, when another thread closes it."""
+    channel = Channel(event_loop(), (0, 0), clock=Clock(), timeout=SURE)
+    channel.close()
+    channel.pause_writing()
+    assert channel._writable.is_set()
+    with pytest.raises(EOFError):
+        channel.sendall(b"x")
