@@ -43,9 +43,13 @@ _ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
 # "(current) UNIX password:" begins the dialog by which an expired one is changed.
 _ASKS_ANOTHER = re.compile(
     r"\bnew\b|\bagain\b|re-?(?:enter|type)|\bcurrent\b|\bold\b|chang|confirm|verif|one.?time|\botp\b|pass ?code|\bpin\b"
-    r"|token|\bcode\b|challenge|response|secur\w* ?(?:id|code)|enable|\bnext\b|\bkey\b",
+    r"|token|\bcode\b|challenge|response|secur\w* ?(?:id|code)|enable|\bnext\b|\bkey\b|yubikey|\breset"
+    r"|\bset\b|expired|\bhint\b|temporary|dynamic|\bsms\b|\b[2m]fa\b|factor|authenticator|\brsa\b|\bduo\b"
+    r"|\bneu|einmal|wiederhol|erneut|\balte|aktuell|nouve|usage unique|ancien|actue|nuev|actual|anterior|solo uso",
     re.IGNORECASE,
 )
+# Whatever its prompt is then: what a round is for may stand ahead of it.
+_FOR_ANOTHER = re.compile(r"new password|one.?time (?:pass|code)|\botp\b|pass ?code|verification code", re.IGNORECASE)
 _OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
 _EXPIRED = re.compile(
     r"expired|new password|(?:must|required to) change|chang\w+ (?:\w+ )?password|\(?current\)? (?:\w+ )?password",
@@ -253,11 +257,13 @@ class Login(asyncssh.SSHClient):
         self._hears(f"{name}\n{instructions}\n{' '.join(text for text, _ in prompts)}")
         if not prompts:
             return []
-        password = self._password_for(_KEYBOARD)
-        if len(prompts) == 1 and password is not None and asks_password(*prompts[0]):
+        password, own = self._password_for(_KEYBOARD), self._settings.username
+        lines = f"{name}\n{instructions}".splitlines()
+        other = [line.strip() for line in lines if _FOR_ANOTHER.search(line) and not _OF_ALL.search(line)]
+        if len(prompts) == 1 and password is not None and not other and asks_password(*prompts[0], own):
             self._sends(_KEYBOARD)
             return [password.reveal()]
-        self._unanswered = " ".join(text.strip() for text, _ in prompts)
+        self._unanswered = " ".join([*other, *(text.strip() for text, _ in prompts)])
         if self._settings.device.ask is None:
             return None
         answers = [await self._asked(text, echo) for text, echo in prompts]
@@ -469,9 +475,10 @@ def _send_less(conn: Any) -> None:
     conn.send_packet = sent
 
 
-def asks_password(prompt: str, echo: bool) -> bool:
+def asks_password(prompt: str, echo: bool, username: str) -> bool:
     """Whether a prompt of keyboard-interactive asks for the user's password, and for nothing else."""
-    text = _OF_WHOM.sub("", prompt)
+    own = re.escape(username)
+    text = re.sub(rf"\bfor [`'\"]?{own}\b|(?<!\w){own}'s\b", "", _OF_WHOM.sub("", prompt))
     return not echo and _ASKS.search(text) is not None and _ASKS_ANOTHER.search(text) is None
 
 

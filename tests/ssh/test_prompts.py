@@ -44,6 +44,18 @@ OTHERS = (
     "Enable password: ",
     "Username: ",
     "login: ",
+    "Einmalpasswort: ",
+    "Mot de passe à usage unique : ",
+    "Password hint: ",
+    "Two-factor password: ",
+    "2FA password: ",
+    "SMS password: ",
+    "Dynamic password: ",
+    "Yubikey password: ",
+    "Neues Passwort: ",
+    "Nouveau mot de passe : ",
+    "Contraseña nueva: ",
+    "Passwort wiederholen: ",
     "Press 1 for a push: ",
     "",
 )
@@ -100,6 +112,14 @@ def test_a_question_for_the_password_gets_it(prompt: str) -> None:
     assert asks.answered == [[PASSWORD]]
 
 
+@pytest.mark.parametrize("prompt", ["key's password: ", "Password for `key': ", "Password for key@r1: ", "Passwort:"])
+def test_a_users_name_may_be_any_word(prompt: str) -> None:
+    asks = Asks([(prompt, False)])
+    with served(lambda: asks) as port:
+        open_ssh(device(port, username="key"), Deadline(60), Service.NETCONF).close()
+    assert asks.answered == [[PASSWORD]]
+
+
 @pytest.mark.parametrize("prompt", OTHERS)
 @pytest.mark.parametrize("echo", [False, True])
 def test_any_other_question_is_named_and_gets_nothing(prompt: str, echo: bool) -> None:
@@ -110,6 +130,32 @@ def test_any_other_question_is_named_and_gets_nothing(prompt: str, echo: bool) -
     assert error.hint is not None
     assert error.hint.startswith("it is not answered with the password; give one HOST at a terminal, where it is asked")
     assert not error.refused
+
+
+@pytest.mark.parametrize(
+    "instruction", ["Enter your one-time password", "RSA\nEnter PASSCODE", "Give the OTP that was sent to you"]
+)
+def test_a_round_that_says_ahead_of_its_prompt_what_it_is_for_gets_nothing_else(instruction: str) -> None:
+    asks = Asks([("Password: ", False)], instruction=instruction)
+    error = refused(asks)
+    assert asks.answered == []
+    assert error.message == f"the device asks at the login: {instruction.splitlines()[-1]} Password:"
+
+
+def test_a_round_for_a_new_password_is_not_given_the_old_one() -> None:
+    asks = Asks([("Password: ", False)], instruction="Choose a new password")
+    assert "has expired, or has to be changed" in refused(asks).message
+    assert asks.answered == []
+
+
+@pytest.mark.parametrize(
+    "notice", ["Your password will expire in 5 days.", "Authorized users only. Changes are logged.", "core-1, rack 7"]
+)
+def test_a_notice_ahead_of_the_prompt_keeps_no_password_back(notice: str) -> None:
+    asks = Asks([("Password: ", False)], instruction=notice)
+    with served(lambda: asks) as port:
+        open_ssh(device(port), Deadline(60), Service.NETCONF).close()
+    assert asks.answered == [[PASSWORD]]
 
 
 @pytest.mark.parametrize("prompt", CHANGES)
