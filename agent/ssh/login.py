@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -23,6 +22,7 @@ from agent.model.masking.text import neutralise
 from agent.ssh.hearing import Hearing, NotSSH
 from agent.ssh.negotiation import Offer, signatures
 from agent.ssh.peer import Service
+from agent.ssh.questions import asks_password, expired, for_another, locked, of_one
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import Settings
 
@@ -39,28 +39,6 @@ _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is l
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
-_ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
-# "(current) UNIX password:" begins the dialog by which an expired one is changed.
-_ASKS_ANOTHER = re.compile(
-    r"\bnew\b|\bagain\b|re-?(?:enter|type)|\bcurrent\b|\bold\b|chang|confirm|verif|one.?time|\botp\b|pass ?code|\bpin\b"
-    r"|token|\bcode\b|challenge|response|secur\w* ?(?:id|code)|enable|\bnext\b|\bkey\b|yubikey|\breset"
-    r"|\bset\b|expired|\bhint\b|temporary|dynamic|\bsms\b|\b[2m]fa\b|factor|authenticator|\brsa\b|\bduo\b"
-    r"|\bneu|einmal|wiederhol|erneut|\balte|aktuell|nouve|usage unique|ancien|actue|nuev|actual|anterior|solo uso",
-    re.IGNORECASE,
-)
-# Whatever its prompt is then: what a round is for may stand ahead of it.
-_FOR_ANOTHER = re.compile(r"new password|one.?time (?:pass|code)|\botp\b|pass ?code|verification code", re.IGNORECASE)
-_OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
-_EXPIRED = re.compile(
-    r"expired|new password|(?:must|required to) change|chang\w+ (?:\w+ )?password|\(?current\)? (?:\w+ )?password",
-    re.IGNORECASE,
-)
-_OF_ALL = re.compile(r"\b(?:will|may|can|are|after|attempts?)\b", re.IGNORECASE)  # how notices speak of accounts
-_LOCKED = re.compile(
-    r"lock(?:ed)?[ -]?out|\b(?:account|user)\b.{0,40}\b(?:locked|disabled|suspended|blocked)|\bis locked\b"
-    r"|temporarily locked",
-    re.IGNORECASE,
-)
 
 
 class Login(asyncssh.SSHClient):
@@ -258,8 +236,7 @@ class Login(asyncssh.SSHClient):
         if not prompts:
             return []
         password, own = self._password_for(_KEYBOARD), self._settings.username
-        lines = f"{name}\n{instructions}".splitlines()
-        other = [line.strip() for line in lines if _FOR_ANOTHER.search(line) and not _OF_ALL.search(line)]
+        other = for_another(f"{name}\n{instructions}")
         if len(prompts) == 1 and password is not None and not other and asks_password(*prompts[0], own):
             self._sends(_KEYBOARD)
             return [password.reveal()]
@@ -360,9 +337,9 @@ class Login(asyncssh.SSHClient):
 
     def _hears(self, text: str) -> None:
         if not self._given:
-            text = "\n".join(line for line in text.splitlines() if not _OF_ALL.search(line))
+            text = "\n".join(of_one(text))
         self._said = f"{self._said}\n{text}"[-_MOST_SAID:]
-        self._expired = self._expired or _EXPIRED.search(text) is not None
+        self._expired = self._expired or expired(text)
 
     # --- what came of it -----------------------------------------------------------------------------------------
 
@@ -372,9 +349,8 @@ class Login(asyncssh.SSHClient):
             return self.refused
         device, who, user = self._settings.device, self._service.who, self._settings.username
         given = bool(self._given)
-        locked = _LOCKED.search(f"{self._said}\n{reason}")
-        if locked:
-            line = next(line for line in f"{self._said}\n{reason}".splitlines() if _LOCKED.search(line))
+        line = locked(f"{self._said}\n{reason}")
+        if line is not None:
             return self._error(
                 f"{who} refused the login: {user} is locked out, it says: {neutralise(line).strip()}",
                 "unlock the account at the router or the AAA server before anything is tried again",
@@ -473,13 +449,6 @@ def _send_less(conn: Any) -> None:
             send(kind, *data, **more)
 
     conn.send_packet = sent
-
-
-def asks_password(prompt: str, echo: bool, username: str) -> bool:
-    """Whether a prompt of keyboard-interactive asks for the user's password, and for nothing else."""
-    own = re.escape(username)
-    text = re.sub(rf"\bfor [`'\"]?{own}\b|(?<!\w){own}'s\b", "", _OF_WHOM.sub("", prompt))
-    return not echo and _ASKS.search(text) is not None and _ASKS_ANOTHER.search(text) is None
 
 
 def _name(method: str) -> str:

@@ -379,3 +379,9 @@ def test_without_a_password_and_without_a_person_no_dialog_is_begun() -> None:
     with served(lambda: asks) as port, pytest.raises(agent.SSHAuthenticationError, match="no key and no password"):
         open_ssh(replace(device(port), password=None), Deadline(60), Service.NETCONF)
     assert asks.answered == []
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x85", "\u2028"])
+def test_a_line_that_ends_in_any_way_breaks_no_judgement(end: str) -> None:
+    asks = Asks([("Password: ", False)], [("OTP: ", False)], instruction=f"user{end}blocked")
+    assert refused(asks).message == "the device asks at the login: OTP:"
