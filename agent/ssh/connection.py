@@ -269,7 +269,7 @@ class _Opening:
             username=self._settings.username,
             client_factory=lambda login=self._login: login,
             known_hosts=_NO_RECORDS,
-            host_key_alias=self._settings.check.principal,
+            host_key_alias=self._settings.check.alias,
             client_keys=None,
             agent_path=None,
             x509_trusted_certs=None,

@@ -23,7 +23,7 @@ class HostKeyCheck:
     """The judgement over one host's key: what to prefer in the key exchange, and whether the key shown is right.
 
     Attributes:
-        principal: whom a host certificate has to be for, the alias where there is one.
+        alias: ``HostKeyAlias``, whom a host certificate has to be for as well; None where there is none.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class HostKeyCheck:
         self._policy = policy
         self._device = device
         own = [policy.known_hosts] if policy.known_hosts is not None else list(files)
-        self.principal = alias or host
+        self.alias = alias
         self._new = next(iter(own), None)
         self._files = (*own, *global_files)
         self._name = alias.lower() if alias else host if port == 22 else f"[{host}]:{port}"
