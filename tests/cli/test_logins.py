@@ -20,7 +20,7 @@ from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.test_fleet import Fleet
 
 LEGACY = "reached with legacy SSH algorithms"
-CONNECTING = ("show", "assess", "plan", "push", "poll")
+CONNECTING = ("show", "check", "assess", "plan", "push", "poll")
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_the_option_is_kept_for_a_resumption(fleet: Fleet) -> None:
     assert f"2 routers: {LEGACY}" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["show", "assess", "plan", "push"])
+@pytest.mark.parametrize("command", ["show", "check", "assess", "plan", "push"])
 def test_of_one_router_it_is_said_on_stderr(lab: Lab, tmp_path: Path, command: str) -> None:
     device = lab.add(enrollment="terminal")
     words = [] if command == "show" else ["--journal", str(tmp_path / "journal.db")]
