@@ -133,6 +133,9 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert "sftp not ok: the router has no SFTP" in done.stdout
     assert f"1 router: not-ready  ({away.name})" in done.stdout
     assert "port not ok: Connection refused; next: check the address, and " in done.stdout.replace("\n", " ")
+    assert "  host-key, login, netconf, models, reads unknown: not reached\n" in done.stdout.replace("ssh, ", "")
+    assert done.stdout.count("no NETCONF session: ") == 1
+    assert "  method trustpool, file, rpc, dialog not ok: no NETCONF session: " in done.stdout
     assert done.exit_code == 1
     assert not any(device.counters["lock"] for device in fleet.devices)
     assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr

@@ -98,7 +98,8 @@ def test_an_old_router_is_reached_with_the_option_and_every_view_says_so(fleet: 
         assert "--legacy-ssh" in done.stdout + done.stderr
         report = fleet.folder / "report.json"
         done = run(fleet, "assess", "--legacy-ssh", "--report", str(report))
-    assert f"2 routers: {LEGACY}" in done.stdout
+    names = ", ".join(sorted(fleet.records()))
+    assert f"2 routers: {LEGACY}  ({names})" in done.stdout
     assert [one["legacy_ssh"] for one in json.loads(report.read_text())["devices"]] == [True, True]
     assert LEGACY not in run(fleet, "assess", "--legacy-ssh").stdout
 
