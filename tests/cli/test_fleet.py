@@ -25,7 +25,7 @@ from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator
 from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.schemas import check
-from tests.cli.test_processes import COMMAND, until
+from tests.cli.test_processes import COMMAND, answered, until
 
 PEM = agent.TrustAnchor.bundled().pem
 
@@ -141,6 +141,43 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr
     told = ["history", "last", "--device", away.name, "--journal", str(fleet.journal)]
     assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
+
+
+def test_a_push_and_its_resumption_ask_on_a_terminal_of_how_many_routers(fleet: Fleet) -> None:
+    fleet.add(2)
+    first, question = fleet.words("push"), b"Push to 2 routers?"
+    code, seen, _ = answered(first, fleet.environment, question, "n\n")
+    assert (code, "not confirmed; nothing was changed" in seen) == (1, True)
+    wrong = CliRunner().invoke(program, [*first, "--yes"], env={VARIABLE: "wrong"}, catch_exceptions=False)
+    assert wrong.exit_code == 1
+    again = fleet.words("push", "--resume", "last", inventory=False)
+    code, seen, _ = answered(again, fleet.environment, question, "n\n")
+    assert (code, "not confirmed; nothing was changed" in seen) == (1, True)
+    assert "xr-agent history " in seen
+    assert set(fleet.records().values()) == {"failed"}, "the run is as it was"
+    assert not any(device.config.commits for device in fleet.devices)
+    assert answered(again, fleet.environment, question, "y\n")[0] == 0
+    assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_a_resumption_is_not_sent_to_options_that_it_has_not(fleet: Fleet) -> None:
+    fleet.add()
+    assert fleet.run("plan").exit_code == 0
+    planned = fleet.run("push", "--resume", run_of(fleet), "--yes")
+    assert (planned.exit_code, "resume it with" in planned.stderr) == (2, False)
+    assert "next: xr-agent history lists the runs; a push is resumed\n" in planned.stderr
+    assert fleet.run("push", "--yes").exit_code == 0
+    nobody = fleet.run("push", "--resume", "last")
+    assert (nobody.exit_code, "--dry-run" in nobody.stderr) == (2, False)
+    assert "next: see what is left with xr-agent history RUN, then push with --yes\n" in nobody.stderr
+    dry = fleet.run("push", "--resume", "last", "--dry-run")
+    assert dry.exit_code == 2
+    assert "error: --dry-run and --resume exclude each other\n" in dry.stderr
+
+
+def run_of(fleet: Fleet) -> str:
+    with Journal.open(fleet.journal) as journal:
+        return journal.run("last").run
 
 
 @pytest.mark.parametrize("command", ["check", "assess", "plan", "push"])
