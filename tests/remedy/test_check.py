@@ -199,9 +199,12 @@ def test_an_unknown_host_key_leaves_known_what_ssh_offers(lab: Lab, tmp_path: Pa
 
 
 def test_a_cli_that_is_out_of_reach_says_what_to_look_at(lab: Lab) -> None:
-    device = lab.add(release="7.4.1")
+    device = lab.add(release="7.3.2")
     found = checked(lab.target(device, ssh_port=1))
     assert standings(found)[Topic.NETCONF] is OK
+    assert point(found, Topic.READS).standing is NOT_OK
+    assert "licensing: no model of this device" in point(found, Topic.READS).detail
+    assert "over the CLI, which is not at hand (point cli)" in (point(found, Topic.READS).hint or "")
     for topic in (Topic.CLI, Topic.SFTP):
         assert "'ssh server v2'" in (point(found, topic).hint or "")
 
@@ -238,6 +241,7 @@ def test_a_login_that_is_withheld_leaves_unknown_what_the_router_allows(lab: Lab
     assert point(found, Topic.CLI).hint == withheld.hint
     assert set(methods(found).values()) == {UNKNOWN}
     assert found.readiness is Readiness.UNKNOWN
+    assert found.reasons[0] == f"login unknown: {withheld.message}", "what tells most comes first"
     assert device.counters["connect-ssh"] == 0
 
 

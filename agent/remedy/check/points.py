@@ -199,6 +199,8 @@ def _reads(seen: Seen) -> Point:
     empty = [name for name, reading in areas if reading.answered and reading.empty]
     if refused:
         hint = "task groups crypto and config-services let a user read them, and NACM where it is used"
+        if seen.cli is not None:
+            hint = f"what no model shows is read over the CLI, which is not at hand (point cli); else {hint}"
         return Point(Topic.READS, NOT_OK, "; ".join(refused), hint)
     if state.hidden is not None:
         return Point(Topic.READS, UNKNOWN, state.hidden)
