@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
+from agent.model.pki.anchor import TrustAnchor
 from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.test_fleet import Fleet
 
@@ -113,10 +114,12 @@ def test_the_option_is_kept_for_a_resumption(fleet: Fleet) -> None:
     assert f"2 routers: {LEGACY}" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["show", "check", "assess", "plan", "push"])
+@pytest.mark.parametrize("command", CONNECTING)
 def test_of_one_router_it_is_said_on_stderr(lab: Lab, tmp_path: Path, command: str) -> None:
-    device = lab.add(enrollment="terminal")
+    device = lab.add(certificate=TrustAnchor.bundled().pem)
     words = [] if command == "show" else ["--journal", str(tmp_path / "journal.db")]
+    words += {"push": ["--yes"], "poll": ["--until", "contacted"]}.get(command, [])
     with loggers_restored(), old_routers(lab):
-        done = lab.run(command, device, "--legacy-ssh", *words, *(["--yes"] if command == "push" else []))
-    assert LEGACY in done.stderr
+        done = lab.run(command, device, "--legacy-ssh", *words)
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.count(f"127.0.0.1: {LEGACY}") == 1
