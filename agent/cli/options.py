@@ -163,7 +163,7 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
 _run = together(
     file(
         "--inventory -i",
-        "In place of HOST: Nornir's hosts.yaml, a .csv, or a list of hosts; - for a list on stdin.",
+        "In place of HOST: Nornir's hosts.yaml or its folder, a .csv, or a list of hosts; - for a list on stdin.",
         allow_dash=True,
     ),
     file("--nornir-config", "The inventory that this Nornir configuration names."),
