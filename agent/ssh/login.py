@@ -263,7 +263,7 @@ class Login(asyncssh.SSHClient):
         asyncssh has it sign only for a server that would take it.
         """
         own: Any = pair
-        beyond = vars(type(pair)).get("sign_async")  # ssh-agent's
+        beyond = getattr(type(pair), "sign_async", None)  # ssh-agent's
 
         async def signed(data: bytes) -> bytes:
             if _KEY not in self._given[-1:]:

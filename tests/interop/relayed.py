@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +19,22 @@ from tests.ssh.server import served
 
 
 async def _pumped(source: Any, sink: Any) -> None:
-    with suppress(asyncssh.Error, OSError):
-        while data := await source.read(65536):
-            sink.write(data)
-    sink.close()
+    try:
+        with suppress(asyncssh.Error, OSError):
+            while data := await source.read(65536):
+                sink.write(data)
+    finally:
+        sink.close()
+
+
+@contextmanager
+def _subsystem(netconfd: Netconfd) -> Iterator[socket.socket]:
+    ours, theirs = socket.socketpair()
+    with theirs, subprocess.Popen([netconfd.subsystem], stdin=theirs.fileno(), stdout=theirs.fileno()) as process:
+        try:
+            yield ours
+        finally:
+            process.kill()
 
 
 @contextmanager
@@ -29,16 +43,9 @@ def by_asyncssh(netconfd: Netconfd, keys: Keys, folder: Path, host_key: str) -> 
     key = asyncssh.generate_private_key(host_key)
 
     async def process(channel: asyncssh.SSHServerProcess[bytes]) -> None:
-        pipe = asyncio.subprocess.PIPE
-        below = await asyncio.create_subprocess_exec(netconfd.subsystem, stdin=pipe, stdout=pipe)
-        assert below.stdin is not None
-        assert below.stdout is not None
-        try:
-            await asyncio.gather(_pumped(channel.stdin, below.stdin), _pumped(below.stdout, channel.stdout))
-        finally:
-            with suppress(ProcessLookupError):
-                below.kill()
-            await below.wait()
+        with _subsystem(netconfd) as below:
+            reader, writer = await asyncio.open_connection(sock=below)
+            await asyncio.gather(_pumped(channel.stdin, writer), _pumped(reader, channel.stdout))
         channel.exit(0)
 
     options: dict[str, Any] = {

@@ -328,8 +328,7 @@ def test_an_account_that_the_banner_says_is_locked_is_said(words: str) -> None:
     assert error.refused
 
 
-def test_another_user_is_asked_for_by_no_question() -> None:
-    """A device that is asked about without a password is asked nothing at all."""
+def test_without_a_password_and_without_a_person_no_dialog_is_begun() -> None:
     asks = Asks([("Password: ", False)])
     with served(lambda: asks) as port, pytest.raises(agent.SSHAuthenticationError, match="no key and no password"):
         open_ssh(replace(device(port), password=None), Deadline(60), Service.NETCONF)
