@@ -163,7 +163,7 @@ def _number_left(targets: list[Target], journal: Journal, run: str) -> int:
     """How many routers *run* has left among *targets*; 0 only where it has none left at all.
 
     Raises:
-        InputError: it has not: the run would end as done by doing nothing.
+        InputError: it has, and none among them: the run would end as done by doing nothing.
     """
     left = journal.left(run)
     found = left.intersection(target.name for target in targets)

@@ -118,6 +118,7 @@ def test_plan_groups_equal_plans(fleet: Fleet) -> None:
     done = fleet.run("plan")
     assert "3 routers: um-crypto-cfg, rpc" in done.stdout
     assert "1 router: nothing possible because" in done.stdout
+    assert "  next: make the router's SSH port reachable" in done.stdout
     assert "1 router: nothing to do" in done.stdout
     assert done.exit_code == 1
 
@@ -141,6 +142,16 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr
     told = ["history", "last", "--device", away.name, "--journal", str(fleet.journal)]
     assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_secret_that_one_router_lacks_is_said_with_what_to_do(fleet: Fleet, command: str) -> None:
+    (device,) = fleet.add()
+    fleet.inventory.write_text(f"name,host,port,password\n{device.name},127.0.0.1,{device.port},file:none\nb,b,1,\n")
+    done = fleet.run(command, "--limit", f"{device.name},b", "--open-timeout", "5")
+    said = " ".join(done.stdout.split())
+    assert f"No such file or directory ({device.name}) next: name a readable file" in said
+    assert device.last_session == 0
 
 
 def test_a_push_and_its_resumption_ask_on_a_terminal_of_how_many_routers(fleet: Fleet) -> None:

@@ -142,9 +142,9 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
         return f"no plan: {one.word}", ()
     if plan.error is not None:
         what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
-        return f"{what}{_unnamed(plan.error.message, one)}", (f"next: {plan.error.hint}",) if plan.error.hint else ()
+        return f"{what}{_unnamed(plan.error.message, one)}", _next(plan.error.hint)
     if plan.skip is not None:
-        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", ()
+        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", _next(plan.skip.hint)
     if not plan.changes or plan.method is None:
         return "nothing to do", ()
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff
@@ -156,11 +156,15 @@ def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     if not isinstance(found, Check):
         return f"no check: {one.word}", ()
     if found.error is not None:
-        return f"could not be looked at: {_unnamed(found.error.message, one)}", ()
+        return f"could not be looked at: {_unnamed(found.error.message, one)}", _next(found.error.hint)
     possible = ", ".join(way.method.value for way in found.methods if way.standing is Standing.OK)
     points = _amiss(found.points, lambda one: one.topic.value)
     methods = (f"method {line}" for line in _amiss(found.methods, lambda one: one.method.value))
     return " by ".join(filter(None, (one.word, possible))), tuple(_unnamed(line, one) for line in (*points, *methods))
+
+
+def _next(hint: str | None) -> tuple[str, ...]:
+    return (f"next: {hint}",) if hint else ()
 
 
 def _amiss(found: Iterable[Said], name: Callable[[Said], str]) -> Iterator[str]:
