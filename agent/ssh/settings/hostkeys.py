@@ -126,7 +126,8 @@ class HostKeyCheck:
         """
         if blob in self._revoked:
             said = f"its host key {fingerprint(blob)} is revoked in {self._revoked[blob]}"
-            raise HostKeyError(said, device=self._device)
+            hint = "see who may hold that key, and make a new key on the host"
+            raise HostKeyError(said, device=self._device, hint=hint)
 
     @property
     def _authorities(self) -> dict[tuple[str, bytes], Place]:
@@ -174,7 +175,8 @@ class HostKeyCheck:
                 device=self._device,
                 hint=name_one,
             ) from error
-        log.warning("%s: stored new host key %s %s in %s", self._device, kind, fingerprint(blob), self._new)
+        shown = f"{kind} {fingerprint(blob)} of {self._name}"
+        log.warning("%s: stored new host key %s in %s", self._device, shown, self._new)
 
 
 def fingerprint(blob: bytes) -> str:
