@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +19,7 @@ from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.logging_ import SessionLoggerAdapter
 from ncclient.operations.errors import OperationError
+from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
 from ncclient.transport.session import Session as NcclientSession
@@ -262,6 +263,12 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
                 f"a reply has the message-id {message_id!r}, by which nothing was asked", device=self._device.name
             ) from error
         self._answered.append(message_id)
+
+    def _dispatch_error(self, err: Exception) -> None:
+        """As ncclient's, which tells nobody further once another thread adds an rpc to those that it goes through."""
+        listener = self.get_listener_instance(RPCReplyListener)
+        with listener._lock if listener is not None else nullcontext():
+            super()._dispatch_error(err)
 
     def close(self) -> None:
         """End the session; closing again does nothing."""
