@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import threading
+import unicodedata
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -36,14 +37,20 @@ _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is l
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
-_ASKS = re.compile(r"pass ?word|passwort|mot de passe|contrase", re.IGNORECASE)
-# "(current) UNIX password:" begins the dialog by which an expired one is changed.
-_ASKS_ANOTHER = re.compile(
-    r"\bnew\b|\bagain\b|re-?(?:enter|type)|\bcurrent\b|\bold\b|chang|confirm|verif|one.?time|\botp\b|pass ?code|\bpin\b"
-    r"|token|\bcode\b|challenge|response|secur\w* ?(?:id|code)|enable|\bnext\b|\bkey\b",
-    re.IGNORECASE,
+_ASKS = re.compile(
+    r"pass ?word|passwort|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord|пароль|パスワード|密码", re.IGNORECASE
 )
-_OF_WHOM = re.compile(r"\S+@\S+")  # a user's and a host's names may be any words
+# What may stand beside it: please, and whose it is. Every other word makes it another question, in whatever language.
+_WORD = re.compile(r"\w+")
+_BESIDE = frozenset(
+    _WORD.findall(
+        "a the your my s is please enter type input give provide for of on at to by user username login logon account "
+        "tacacs radius ldap ad active directory kerberos aaa sso ise acs nis pam unix windows domain network corporate "
+        "company enterprise local remote ssh cli netconf router switch device host server system cisco ios xr "
+        "bitte eingeben ihr das für le la votre pour el su de del para di per voor van von"
+    )
+)
+_OF_WHOM = re.compile(r"\S+@\S+")
 _EXPIRED = re.compile(
     r"expired|new password|(?:must|required to) change|chang\w+ (?:\w+ )?password|\(?current\)? (?:\w+ )?password",
     re.IGNORECASE,
@@ -222,10 +229,15 @@ class Login(asyncssh.SSHClient):
         if not prompts:
             return []
         password = self._settings.device.password
-        if len(prompts) == 1 and password is not None and not self._password_sent and asks_password(*prompts[0]):
+        names = self._settings.username, self._settings.host, self._settings.device.name
+        for_password = len(prompts) == 1 and password is not None and asks_password(*prompts[0], names=names)
+        if for_password and password is not None and not self._password_sent:
             self._sends(_KEYBOARD)
             return [password.reveal()]
-        self._unanswered = " ".join(text.strip() for text, _ in prompts)
+        if for_password:  # the one that was given was refused
+            self._waiting_for = None
+        else:
+            self._unanswered = " ".join(text.strip() for text, _ in prompts)[:_MOST_SAID]
         if self._settings.device.ask is None:
             return None
         answers = [await self._asked(text, echo) for text, echo in prompts]
@@ -429,10 +441,17 @@ def _send_less(conn: Any) -> None:
     conn.send_packet = sent
 
 
-def asks_password(prompt: str, echo: bool) -> bool:
-    """Whether a prompt of keyboard-interactive asks for the user's password, and for nothing else."""
-    text = _OF_WHOM.sub("", prompt)
-    return not echo and _ASKS.search(text) is not None and _ASKS_ANOTHER.search(text) is None
+def asks_password(prompt: str, echo: bool, *, names: Sequence[str] = ()) -> bool:
+    """Whether a prompt of keyboard-interactive asks for the user's password, and for nothing else.
+
+    Arguments:
+        names: the user's and the device's, which may be any words.
+    """
+    text = _OF_WHOM.sub(" ", unicodedata.normalize("NFKC", prompt))
+    for name in names:
+        text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", " ", text, flags=re.IGNORECASE)
+    beside, asked = _ASKS.subn(" ", text)
+    return not echo and asked == 1 and _BESIDE.issuperset(_WORD.findall(beside.lower()))
 
 
 def _name(method: str) -> str:
