@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from tempfile import TemporaryFile
 
 from agent.model.masking.text import neutralise
@@ -71,6 +72,8 @@ class ProxyCommand:
     def close(self) -> None:
         """End it with all that it began."""
         if self._process.returncode is None:  # until it is waited for, its number is nobody else's
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            with suppress(PermissionError):  # that of sudo(8) is another user's, and ends with what it reads
+                os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_PATIENCE)
         self._stderr.close()

@@ -228,6 +228,20 @@ def test_nothing_of_a_proxy_command_is_left_behind(lab: Lab, tmp_path: Path) -> 
         assert file.read() == b"relay of admin\n"
 
 
+def test_a_proxy_command_of_another_user_ends_with_the_connection(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_allowed(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", not_allowed)
+    (tmp_path / "relay").write_text(RELAY)
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host *\n  ProxyCommand {sys.executable} {tmp_path}/relay %h %p %r\n")
+    with lab.connect(lab.add(), ssh_config=config) as session:
+        assert read(session)
+
+
 def test_a_shell_that_is_not_there_is_an_error_by_its_name(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
