@@ -42,15 +42,16 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             journal = stack.enter_context(Journal.open(given["journal"], create=False))
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
-            _some_left(request.targets, journal, before.run)
+            number = _number_left(request.targets, journal, before.run)
+            if ask and number:
+                _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
             log = stack.enter_context(journal.resume(before.run, kind=kind))
             targets = _left(request.targets, log, quiet=request.one)
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
-            if ask and not request.one and not _confirmed(request):
-                say_failure("not confirmed; nothing was changed")
-                click.get_current_context().exit(1)
+            if ask:
+                _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
         view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
@@ -158,17 +159,18 @@ def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Backend:
     return Backend(1, lambda _job: Inline(), work)
 
 
-def _some_left(targets: list[Target], journal: Journal, run: str) -> None:
-    """See that *run* has something left among *targets*, where it has anything left at all.
+def _number_left(targets: list[Target], journal: Journal, run: str) -> int:
+    """How many routers *run* has left among *targets*; 0 only where it has none left at all.
 
     Raises:
-        InputError: it has not: the run would end as done by doing nothing.
+        InputError: it has, and none among them: the run would end as done by doing nothing.
     """
-    names = {target.name for target in targets}
     left = journal.left(run)
-    if left and names.isdisjoint(left):
+    found = left.intersection(target.name for target in targets)
+    if left and not found:
         hint = f"what is left: xr-agent history {run} --failed"
         raise InputError(f"none of the routers chosen is left in run {run}", hint=hint)
+    return len(found)
 
 
 def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
@@ -187,8 +189,13 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
 
 
-def _confirmed(request: RunRequest) -> bool:
-    given, number = request.given, counted(len(request.targets), "router")
+def _confirm(request: RunRequest, number: int, look: str) -> None:
+    """Ask whether *number* routers are to be pushed to, and end the command where not; one HOST is asked its plan."""
+    if request.one:
+        return
+    given, routers = request.given, counted(number, "router")
     order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
-    errors().print("xr-agent plan shows what is done to each", soft_wrap=True)
-    return click.confirm(f"Push to {number}{f' ({order})' if order else ''}?", err=True)
+    errors().print(look, soft_wrap=True)
+    if not click.confirm(f"Push to {routers}{f' ({order})' if order else ''}?", err=True):
+        say_failure("not confirmed; nothing was changed")
+        click.get_current_context().exit(1)

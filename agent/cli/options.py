@@ -115,7 +115,7 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         option("--port", "NETCONF port.", type=PORT, default=830),
         option(
             "--ssh-port",
-            "SSH port of the CLI and SFTP; opened only where NETCONF does not reach, or may not.",
+            "SSH port of the CLI and SFTP, for what NETCONF does not do.",
             type=PORT,
             default=22,
         ),
@@ -163,7 +163,7 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
 _run = together(
     file(
         "--inventory -i",
-        "In place of HOST: Nornir's hosts.yaml, a .csv, or a list of hosts; - for a list on stdin.",
+        "In place of HOST: Nornir's hosts.yaml or its folder, a .csv, or a list of hosts; - for a list on stdin.",
         allow_dash=True,
     ),
     file("--nornir-config", "The inventory that this Nornir configuration names."),
@@ -195,7 +195,7 @@ rollout = together(
     option("--max-failures", "When more failed than that, begin no further router.", metavar="N|%"),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
     option("--stop-at", "Begin no router after this: HH:MM by this machine's clock, or ISO 8601.", metavar="TIME"),
-    option("--resume", "Go on with this run: doubtful routers first, proven ones not.", metavar="RUN"),
+    option("--resume", "Go on with this run, or the last: doubtful routers first, proven ones not.", metavar="RUN"),
 )
 """In which order, and when to stop."""
 

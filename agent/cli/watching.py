@@ -16,6 +16,7 @@ from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
 from agent.cli.view.asking import asker
 from agent.cli.view.output import Objects
+from agent.cli.view.progress import say_legacy
 from agent.cli.view.render import cell, sample_line, sample_text, some
 from agent.cli.view.streams import console, errors, say_failure
 from agent.fleet.journal.runlog import RunLog
@@ -127,6 +128,7 @@ class _Sink:
         name, before = look.target.name, self.last.get(look.target.name)
         shown = look.anchor_present is not None and look.anchor_present != self._shown.get(name)
         self.last[name] = look
+        say_legacy(name, legacy=look.legacy_ssh and not (before is not None and before.legacy_ssh))
         if self.metrics is not None:
             self.metrics.saw(look)
         if look.anchor_present is not None:

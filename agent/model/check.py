@@ -117,8 +117,8 @@ class Check:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The points that are not as they should be, those that are not ok first."""
-        found = sorted(self.points, key=lambda one: one.standing is not Standing.NOT_OK)
+        """The points that are not as they should be: not ok, then unknown with something to do, then the rest."""
+        found = sorted(self.points, key=lambda one: one.standing is not Standing.NOT_OK and 1 + (one.hint is None))
         return tuple(
             f"{one.topic.value} {one.standing.value.replace('-', ' ')}: {one.detail}"
             for one in found

@@ -109,7 +109,7 @@ class Device:
 
     Attributes:
         host: a name or an address and nothing besides; ``Endpoint`` reads ``user@host:port``.
-        ssh_port: where the CLI and SFTP are; opened only where NETCONF does not reach.
+        ssh_port: where the CLI and SFTP are, for what NETCONF does not do.
         timeout: seconds one operation may take.
         open_timeout: seconds from the first packet to the device's hello, the login left out.
         login_timeout: seconds that the login may take, for AAA servers that are slow to answer.

@@ -331,9 +331,10 @@ class Session:
             return
         self._schema = None  # it may ask the device through this session, and would keep it alive with itself
         self.leave()
-        if self._leaving is not None:
+        leaving, self._leaving = self._leaving, None
+        if leaving is not None:
             try:
-                self._leaving.result()
+                leaving.result()
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
         self._closed = True

@@ -28,6 +28,9 @@ def test_what_is_not_ok_says_what_to_do_and_the_exit_code_is_1(lab: Lab) -> None
     assert "not-ready" in done.stdout
     assert "netconf-yang agent ssh" in done.stdout.replace("\n", " ")
     assert not done.stderr.count("Traceback")
+    methods = [line for line in done.stdout.splitlines() if line.startswith(("trustpool", "file", "rpc", "dialog"))]
+    assert [line.split("  ")[0] for line in methods] == ["trustpool, file, rpc, dialog"], "they lack the same"
+    assert done.stdout.count("no NETCONF session: ") == 1
 
 
 def test_the_object_is_as_its_schema_says_and_is_kept(lab: Lab) -> None:

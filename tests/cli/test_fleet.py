@@ -25,7 +25,7 @@ from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator
 from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.schemas import check
-from tests.cli.test_processes import COMMAND, until
+from tests.cli.test_processes import COMMAND, answered, until
 
 PEM = agent.TrustAnchor.bundled().pem
 
@@ -118,6 +118,7 @@ def test_plan_groups_equal_plans(fleet: Fleet) -> None:
     done = fleet.run("plan")
     assert "3 routers: um-crypto-cfg, rpc" in done.stdout
     assert "1 router: nothing possible because" in done.stdout
+    assert "  next: make the router's SSH port reachable" in done.stdout
     assert "1 router: nothing to do" in done.stdout
     assert done.exit_code == 1
 
@@ -133,11 +134,61 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert "sftp not ok: the router has no SFTP" in done.stdout
     assert f"1 router: not-ready  ({away.name})" in done.stdout
     assert "port not ok: Connection refused; next: check the address, and " in done.stdout.replace("\n", " ")
+    assert "  host-key, login, netconf, models, reads unknown: not reached\n" in done.stdout.replace("ssh, ", "")
+    assert done.stdout.count("no NETCONF session: ") == 1
+    assert "  method trustpool, file, rpc, dialog not ok: no NETCONF session: " in done.stdout
     assert done.exit_code == 1
     assert not any(device.counters["lock"] for device in fleet.devices)
     assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr
     told = ["history", "last", "--device", away.name, "--journal", str(fleet.journal)]
     assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_secret_that_one_router_lacks_is_said_with_what_to_do(fleet: Fleet, command: str) -> None:
+    (device,) = fleet.add()
+    fleet.inventory.write_text(f"name,host,port,password\n{device.name},127.0.0.1,{device.port},file:none\nb,b,1,\n")
+    done = fleet.run(command, "--limit", f"{device.name},b", "--open-timeout", "5")
+    said = " ".join(done.stdout.split())
+    assert f"No such file or directory ({device.name}) next: name a readable file" in said
+    assert device.last_session == 0
+
+
+def test_a_push_and_its_resumption_ask_on_a_terminal_of_how_many_routers(fleet: Fleet) -> None:
+    fleet.add(2)
+    first, question = fleet.words("push"), b"Push to 2 routers?"
+    code, seen, _ = answered(first, fleet.environment, question, "n\n")
+    assert (code, "not confirmed; nothing was changed" in seen) == (1, True)
+    wrong = CliRunner().invoke(program, [*first, "--yes"], env={VARIABLE: "wrong"}, catch_exceptions=False)
+    assert wrong.exit_code == 1
+    again = fleet.words("push", "--resume", "last", inventory=False)
+    code, seen, _ = answered(again, fleet.environment, question, "n\n")
+    assert (code, "not confirmed; nothing was changed" in seen) == (1, True)
+    assert "xr-agent history " in seen
+    assert set(fleet.records().values()) == {"failed"}, "the run is as it was"
+    assert not any(device.config.commits for device in fleet.devices)
+    assert answered(again, fleet.environment, question, "y\n")[0] == 0
+    assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_a_resumption_is_not_sent_to_options_that_it_has_not(fleet: Fleet) -> None:
+    fleet.add()
+    assert fleet.run("plan").exit_code == 0
+    planned = fleet.run("push", "--resume", run_of(fleet), "--yes")
+    assert (planned.exit_code, "resume it with" in planned.stderr) == (2, False)
+    assert "next: xr-agent history lists the runs; a push is resumed\n" in planned.stderr
+    assert fleet.run("push", "--yes").exit_code == 0
+    nobody = fleet.run("push", "--resume", "last")
+    assert (nobody.exit_code, "--dry-run" in nobody.stderr) == (2, False)
+    assert "next: see what is left with xr-agent history RUN, then push with --yes\n" in nobody.stderr
+    dry = fleet.run("push", "--resume", "last", "--dry-run")
+    assert dry.exit_code == 2
+    assert "error: --dry-run and --resume exclude each other\n" in dry.stderr
+
+
+def run_of(fleet: Fleet) -> str:
+    with Journal.open(fleet.journal) as journal:
+        return journal.run("last").run
 
 
 @pytest.mark.parametrize("command", ["check", "assess", "plan", "push"])

@@ -17,6 +17,9 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, RunState
 from agent.fleet.results.record import Result as Planned
 from agent.fleet.run.job import seen
+from agent.model.outcome import Outcome
+from agent.model.outcome import Result as PushResult
+from agent.model.pki.certificate import Evidence
 from agent.model.plan import Skip
 from tests.cli.schemas import check
 from tests.fleet.journals import ANCHOR, Ticks, away, begin, done, remedied, started
@@ -128,6 +131,15 @@ def test_the_tables_say_who_what_and_when(path: Path, runs: list[str], monkeypat
     steps = run(path, runs[1], "--device", "r1").stdout
     for word in ("19:30:1", "commit", "on trial for 120 s", "started", "canary", "DF:71:7E:AA", "certificate none"):
         assert word in steps
+
+
+def test_a_router_that_had_the_root_is_listed_with_its_evidence_and_what_a_reload_does(path: Path) -> None:
+    had = Outcome("r1", PushResult.UNCHANGED, evidence=Evidence.SUBJECT_VALIDITY, persistent=False)
+    with Journal.open(path) as journal, begin(journal, ["r1"]) as log:
+        log.begun("r1")
+        log.ended(Planned("r1", Kind.PUSH, outcome=had), ANCHOR)
+    (row,) = [line for line in run(path, "last").stdout.splitlines() if line.startswith("r1 ")]
+    assert row.rstrip().endswith("by subject+validity, until a reload")
 
 
 def test_a_planned_router_shows_why_nothing_is_possible_and_no_empty_table_of_steps(path: Path) -> None:

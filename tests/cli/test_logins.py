@@ -16,11 +16,12 @@ from click.testing import CliRunner
 
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
+from agent.model.pki.anchor import TrustAnchor
 from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.test_fleet import Fleet
 
 LEGACY = "reached with legacy SSH algorithms"
-CONNECTING = ("show", "assess", "plan", "push", "poll")
+CONNECTING = ("show", "check", "assess", "plan", "push", "poll")
 
 
 @pytest.fixture
@@ -98,7 +99,8 @@ def test_an_old_router_is_reached_with_the_option_and_every_view_says_so(fleet: 
         assert "--legacy-ssh" in done.stdout + done.stderr
         report = fleet.folder / "report.json"
         done = run(fleet, "assess", "--legacy-ssh", "--report", str(report))
-    assert f"2 routers: {LEGACY}" in done.stdout
+    names = ", ".join(sorted(fleet.records()))
+    assert f"2 routers: {LEGACY}  ({names})" in done.stdout
     assert [one["legacy_ssh"] for one in json.loads(report.read_text())["devices"]] == [True, True]
     assert LEGACY not in run(fleet, "assess", "--legacy-ssh").stdout
 
@@ -112,10 +114,12 @@ def test_the_option_is_kept_for_a_resumption(fleet: Fleet) -> None:
     assert f"2 routers: {LEGACY}" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["show", "assess", "plan", "push"])
+@pytest.mark.parametrize("command", CONNECTING)
 def test_of_one_router_it_is_said_on_stderr(lab: Lab, tmp_path: Path, command: str) -> None:
-    device = lab.add(enrollment="terminal")
+    device = lab.add(certificate=TrustAnchor.bundled().pem)
     words = [] if command == "show" else ["--journal", str(tmp_path / "journal.db")]
+    words += {"push": ["--yes"], "poll": ["--until", "contacted"]}.get(command, [])
     with loggers_restored(), old_routers(lab):
-        done = lab.run(command, device, "--legacy-ssh", *words, *(["--yes"] if command == "push" else []))
-    assert LEGACY in done.stderr
+        done = lab.run(command, device, "--legacy-ssh", *words)
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.count(f"127.0.0.1: {LEGACY}") == 1

@@ -11,7 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,30 +156,35 @@ def test_a_terminal_that_is_gone_ends_a_push_in_order(lab: Lab, tmp_path: Path) 
     assert device.config.trial is None
 
 
-def on_a_terminal(lab: Lab, device: Device, answer: str) -> tuple[int, str]:
-    """A push without --yes whose stdin and stderr are a terminal: exit code, and what was on it."""
+def answered(words: list[str], environment: dict[str, str], question: bytes, answer: str) -> tuple[int, str, bytes]:
+    """The command with stdin and stderr on a terminal: exit code, what was on it, and stdout."""
     master, slave = pty.openpty()
-    environment = {**os.environ, VARIABLE: lab.simulator.password, "TERM": "dumb", "COLUMNS": "100"}
-    words = [*COMMAND, "push", *lab.words(device), "--format", "json"]
-    process = subprocess.Popen(words, stdin=slave, stderr=slave, stdout=subprocess.PIPE, env=environment)
+    environment = {**os.environ, **environment, "TERM": "dumb", "COLUMNS": "100"}
+    process = subprocess.Popen([*COMMAND, *words], stdin=slave, stderr=slave, stdout=subprocess.PIPE, env=environment)
     os.close(slave)
     seen = b""
     try:
-        while b"Apply?" not in seen:
-            seen += os.read(master, 4096)
-        os.write(master, answer.encode())
-        while True:
-            try:
+        with suppress(OSError):  # the terminal ends with its last user
+            while question not in seen:
                 seen += os.read(master, 4096)
-            except OSError:  # the terminal ends with its last user
-                break
+            os.write(master, answer.encode())
+            while True:
+                seen += os.read(master, 4096)
         stdout, _ = process.communicate(timeout=600)
     finally:
         process.kill()
         process.wait()
         os.close(master)
+    assert question in seen
+    return process.returncode, seen.decode(), stdout
+
+
+def on_a_terminal(lab: Lab, device: Device, answer: str) -> tuple[int, str]:
+    """A push without --yes whose stdin and stderr are a terminal: exit code, and what was on it."""
+    words = ["push", *lab.words(device), "--format", "json"]
+    code, seen, stdout = answered(words, {VARIABLE: lab.simulator.password}, b"Apply?", answer)
     check("push", json.loads(stdout))
-    return process.returncode, seen.decode()
+    return code, seen
 
 
 def test_push_asks_on_a_terminal_and_takes_no_for_an_answer(lab: Lab) -> None:

@@ -61,7 +61,7 @@ def only_cbc(lab: Lab) -> Iterator[None]:
         lab.simulator._options = before
 
 
-@pytest.mark.parametrize("kind", [Kind.ASSESS, Kind.PLAN, Kind.PUSH])
+@pytest.mark.parametrize("kind", [Kind.CHECK, Kind.ASSESS, Kind.PLAN, Kind.PUSH])
 def test_a_result_says_by_what_algorithms_the_router_was_reached(lab: Lab, reach: Reach, kind: Kind) -> None:
     router, job = target(lab.add()), Job(kind, replace(reach, legacy_ssh=True))
     with only_cbc(lab):

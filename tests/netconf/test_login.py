@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
+import asyncssh
 import paramiko
 import pytest
 from paramiko.common import AUTH_FAILED, AUTH_PARTIALLY_SUCCESSFUL, AUTH_SUCCESSFUL
 
 import agent
 from agent.model.device import Device, HostKeys
+from agent.ssh import login
+from tests.support import Lab
 
 HOST = paramiko.RSAKey.generate(2048)
 USER = paramiko.RSAKey.generate(2048)
@@ -128,3 +133,25 @@ def test_a_password_that_is_accepted_in_part_asks_for_a_key(tmp_path: Path) -> N
 def test_a_wrong_password_behind_an_accepted_key_is_a_refused_login(tmp_path: Path) -> None:
     with server("publickey", "password") as port:
         assert refusal(tmp_path, port, "wrong").message.startswith("the device refused the login")
+
+
+def test_nothing_to_be_ignored_is_sent_but_with_cbc(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    """A method of asyncssh's own is stood in for: this holds for each version of it that is allowed."""
+    asyncssh.set_debug_level(3)  # packets
+    try:
+        with caplog.at_level(logging.DEBUG, "asyncssh"), lab.connect(lab.add()):
+            pass
+    finally:
+        asyncssh.set_debug_level(1)
+    said = " ".join(caplog.messages)
+    assert "Sent MSG_CHANNEL_DATA" in said
+    assert "Sent MSG_IGNORE" not in said
+    sent: list[tuple[str, int]] = []
+    for cipher in ("aes128-gcm@openssh.com", "aes128-ctr", "aes128-cbc"):
+        connection = SimpleNamespace(
+            send_packet=lambda kind, *_, cipher=cipher, **__: sent.append((cipher, kind)),
+            get_extra_info=lambda _, cipher=cipher: cipher,
+        )
+        login._send_less(connection)
+        connection.send_packet(2, b"")
+    assert sent == [("aes128-cbc", 2)]

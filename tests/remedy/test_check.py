@@ -194,6 +194,19 @@ def test_an_unknown_host_key_leaves_known_what_ssh_offers(lab: Lab, tmp_path: Pa
     assert "ssh-ed25519 SHA256:" in point(found, Topic.HOST_KEY).detail
     assert not device.sessions
     assert found.readiness is Readiness.NOT_READY
+    for topic in (Topic.HOST_KEY, Topic.CLI, Topic.SFTP):
+        assert "--accept-new-host-keys" in (point(found, topic).hint or ""), "nothing is amiss with the router's SSH"
+
+
+def test_a_cli_that_is_out_of_reach_says_what_to_look_at(lab: Lab) -> None:
+    device = lab.add(release="7.3.2")
+    found = checked(lab.target(device, ssh_port=1))
+    assert standings(found)[Topic.NETCONF] is OK
+    assert point(found, Topic.READS).standing is NOT_OK
+    assert "licensing: no model of this device" in point(found, Topic.READS).detail
+    assert "over the CLI, which is not at hand (point cli)" in (point(found, Topic.READS).hint or "")
+    for topic in (Topic.CLI, Topic.SFTP):
+        assert "'ssh server v2'" in (point(found, topic).hint or "")
 
 
 def test_a_refused_login_is_not_repeated_at_the_cli(lab: Lab) -> None:
@@ -202,9 +215,33 @@ def test_a_refused_login_is_not_repeated_at_the_cli(lab: Lab) -> None:
     seen = standings(found)
     assert (seen[Topic.SSH], seen[Topic.LOGIN], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN)
     assert (seen[Topic.CLI], seen[Topic.SFTP]) == (UNKNOWN, UNKNOWN)
+    assert (seen[Topic.HOST_KEY], point(found, Topic.HOST_KEY).detail) == (OK, "it is on record")
     assert found.login_methods == ("publickey", "password", "keyboard-interactive")
     assert "; it offers publickey, password" in point(found, Topic.LOGIN).detail
-    assert point(found, Topic.CLI).detail == "not tried, since the login was refused"
+    for topic in (Topic.CLI, Topic.SFTP):
+        assert point(found, topic).detail == "not tried, since the login was refused"
+        assert point(found, topic).hint == point(found, Topic.LOGIN).hint == "check user, key and password"
+    assert device.counters["connect-ssh"] == 0
+
+
+def test_a_login_that_is_withheld_leaves_unknown_what_the_router_allows(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    withheld = agent.LoginWithheld("not tried: the login as admin was refused 3 times", hint="see that it is right")
+
+    def first() -> agent.Session:
+        raise withheld
+
+    with agent.Ssh(lab.target(device)) as way:
+        found = check(lab.target(device), first, way, agent.Intent(), Policy())
+    seen = standings(found)
+    assert (seen[Topic.PORT], seen[Topic.SSH], seen[Topic.HOST_KEY]) == (OK, OK, UNKNOWN)
+    assert (point(found, Topic.LOGIN).detail, point(found, Topic.LOGIN).hint) == (withheld.message, withheld.hint)
+    assert {seen[topic] for topic in (Topic.LOGIN, Topic.NETCONF, Topic.CLI, Topic.SFTP)} == {UNKNOWN}
+    assert point(found, Topic.NETCONF).detail == "not reached"
+    assert point(found, Topic.CLI).hint == withheld.hint
+    assert set(methods(found).values()) == {UNKNOWN}
+    assert found.readiness is Readiness.UNKNOWN
+    assert found.reasons[0] == f"login unknown: {withheld.message}", "what tells most comes first"
     assert device.counters["connect-ssh"] == 0
 
 

@@ -75,12 +75,17 @@ def test_a_changed_key_is_always_refused(tmp_path: Path, accept: bool) -> None:
 
 
 def test_a_revoked_key_is_refused_even_where_it_is_recorded(tmp_path: Path) -> None:
-    with pytest.raises(HostKeyError, match="revoked"):
+    with pytest.raises(HostKeyError, match="revoked") as caught:
         check(tmp_path, line("r1.example") + "@revoked " + line("*"), accept=True).verify(ED, KEY)
+    assert "a new key" in (caught.value.hint or "")
 
 
-def test_a_new_key_is_stored_on_request_and_known_from_then_on(tmp_path: Path) -> None:
+def test_a_new_key_is_stored_on_request_and_known_from_then_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     check(tmp_path, "no newline at the end", accept=True).verify(ED, KEY)
+    (said,) = caplog.messages
+    assert " of [r1.example]:830 in " in said, "a router has one port for NETCONF and another for the CLI"
     check(tmp_path, None).verify(ED, KEY)
     with pytest.raises(HostKeyError, match="changed"):
         check(tmp_path, None, accept=True).verify(ED, OTHER)

@@ -9,6 +9,8 @@ import click
 
 from agent.cli import options
 
+_LEFT = "see what is left with xr-agent history RUN"
+
 
 @click.command("push")
 @options.targets
@@ -25,17 +27,19 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     Each router: lock, edit, commit, authenticate, read back, renew.
 
     A second run finds nothing to do. Without --yes the plan is shown and confirmed first, of an
-    inventory the number of routers: plan -i FILE shows what is done to each. Where the models do not
+    inventory the number of routers, also by --resume: plan -i FILE shows what is done to each. Where the models do not
     carry the cure, the CLI over SSH does the rest, with the same checks.
     """
+    from agent.model.errors import InputError
+
     if given["resume"] is None:
         options.one_or_many(given)
+    elif dry_run:
+        raise InputError("--dry-run and --resume exclude each other", hint=f"{_LEFT}, and what would be done with plan")
     if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
-        from agent.model.errors import InputError
-
         raise InputError(
             "push changes routers, and there is no terminal to confirm on",
-            hint="look first with --dry-run, then push with --yes",
+            hint=f"{'look first with --dry-run' if given['resume'] is None else _LEFT}, then push with --yes",
         )
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind

@@ -10,6 +10,7 @@ from typing import TypeVar
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from agent.cli.view.checkview import together
 from agent.cli.view.render import cell, columns, some, word
 from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
@@ -21,6 +22,7 @@ from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 
 T = TypeVar("T")
+Said = TypeVar("Said", CheckPoint, CheckMethod)
 _Alike = tuple[str, tuple[str, ...]]
 """What routers come to, in a line, and the lines below it."""
 
@@ -68,17 +70,18 @@ class _Notes:
     advice: dict[str, list[str]] = field(default_factory=dict)
     passing: int = 0
     unheard: int = 0
-    legacy: int = 0
+    legacy: list[str] = field(default_factory=list)
 
     def seen(self, one: DeviceRecord) -> DeviceRecord:
         """*one* again, counted where it was reached with legacy algorithms."""
-        self.legacy += one.legacy_ssh
+        if one.legacy_ssh:
+            self.legacy.append(one.device)
         return one
 
     def old(self) -> Iterator[Text]:
         """The line about :meth:`seen`."""
         if self.legacy:
-            yield cell(f"{counted(self.legacy, 'router')}: {LEGACY}", "yellow")
+            yield cell(f"{counted(len(self.legacy), 'router')}: {LEGACY}  ({some(self.legacy)})", "yellow")
 
     def take(self, one: DeviceRecord) -> None:
         self.seen(one)
@@ -139,9 +142,9 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
         return f"no plan: {one.word}", ()
     if plan.error is not None:
         what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
-        return f"{what}{_unnamed(plan.error.message, one)}", (f"next: {plan.error.hint}",) if plan.error.hint else ()
+        return f"{what}{_unnamed(plan.error.message, one)}", _next(plan.error.hint)
     if plan.skip is not None:
-        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", ()
+        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", _next(plan.skip.hint)
     if not plan.changes or plan.method is None:
         return "nothing to do", ()
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff
@@ -153,16 +156,24 @@ def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     if not isinstance(found, Check):
         return f"no check: {one.word}", ()
     if found.error is not None:
-        return f"could not be looked at: {_unnamed(found.error.message, one)}", ()
+        return f"could not be looked at: {_unnamed(found.error.message, one)}", _next(found.error.hint)
     possible = ", ".join(way.method.value for way in found.methods if way.standing is Standing.OK)
-    points = (_point(point.topic.value, point) for point in found.points if point.standing is not Standing.OK)
-    methods = (_point(f"method {way.method.value}", way) for way in found.methods if way.standing is not Standing.OK)
+    points = _amiss(found.points, lambda one: one.topic.value)
+    methods = (f"method {line}" for line in _amiss(found.methods, lambda one: one.method.value))
     return " by ".join(filter(None, (one.word, possible))), tuple(_unnamed(line, one) for line in (*points, *methods))
 
 
-def _point(about: str, point: CheckPoint | CheckMethod) -> str:
-    cure = f"; next: {point.hint}" if point.hint else ""
-    return f"{about} {point.standing.value.replace('-', ' ')}: {point.detail}{cure}"
+def _next(hint: str | None) -> tuple[str, ...]:
+    return (f"next: {hint}",) if hint else ()
+
+
+def _amiss(found: Iterable[Said], name: Callable[[Said], str]) -> Iterator[str]:
+    """What is not as it should be, in one line for all by *name* of which the same is said."""
+    for group in together(found):
+        one = group[0]
+        if one.standing is not Standing.OK:
+            cure = f"; next: {one.hint}" if one.hint else ""
+            yield f"{', '.join(map(name, group))} {one.standing.value.replace('-', ' ')}: {one.detail}{cure}"
 
 
 def _unnamed(text: str, one: DeviceRecord) -> str:

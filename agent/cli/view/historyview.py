@@ -152,9 +152,10 @@ def _said(record: DeviceRecord) -> str | None:
     """What tells most about how it came out."""
     if record.error is not None:
         return record.error.message
-    if record.method is not None:
-        proof = "" if record.evidence in (None, Evidence.NONE) else f", by {record.evidence.value}"
-        return f"{record.method.value}{proof}{', until a reload' if record.passing else ''}"
+    proof = None if record.evidence in (None, Evidence.NONE) else f"by {record.evidence.value}"
+    if record.method is not None or proof is not None:
+        method = record.method.value if record.method is not None else None
+        return ", ".join(filter(None, (method, proof, "until a reload" if record.passing else None)))
     if record.ended is None and record.steps:
         last = record.steps[-1]
         return f"{last.step} {last.status.value}"

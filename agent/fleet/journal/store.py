@@ -131,7 +131,7 @@ class Journal:
         if kind is not None and row.kind is not kind:
             raise InputError(
                 f"run {row.run} is of the command {row.kind.value}, not {kind.value}",
-                hint=f"resume it with xr-agent {row.kind.value}",
+                hint=f"xr-agent history lists the runs; a {kind.value} is resumed",
             )
         return row
 

@@ -129,8 +129,7 @@ class _Work:
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
         lease = self._leased(stack)[0] if self._job.kind is Kind.PUSH and approve is None else None
-        session = stack.enter_context(router.first())
-        self.result = replace(self.result, legacy_ssh=session.legacy_ssh)
+        session = stack.enter_context(self._first())
         self._ssh = stack.enter_context(router.shell())
         state = self._observed(session)
         if self._job.kind is Kind.ASSESS:
@@ -148,10 +147,15 @@ class _Work:
                 made = self._planned(state := self._observed(session))
         return replace(self.result, outcome=self._push(session, made, state, lease))
 
+    def _first(self) -> Session:
+        session = self._router.first()
+        self.result = replace(self.result, legacy_ssh=session.legacy_ssh)
+        return session
+
     def _checked(self, stack: ExitStack) -> Result:
         router, policy = self._router, self._hooks.policy
         ssh = stack.enter_context(router.shell())
-        found = check(router.device, router.first, ssh, self._intent, policy, turn=router.turn)
+        found = check(router.device, self._first, ssh, self._intent, policy, turn=router.turn)
         return replace(self.result, check=found, release=found.release)
 
     def _observed(self, session: Session, policy: Policy | None = None) -> State:

@@ -244,7 +244,7 @@ def _withheld(why: str, left: float) -> LoginWithheld:
         return LoginWithheld(
             f"not tried: {why}",
             hint="see that user name, password and key are right and the account is not locked, then run it again "
-            "(push --resume goes on with those not tried); --max-refused-logins allows more refusals",
+            "(of a push, push --resume goes on with those not tried); --max-refused-logins allows more refusals",
         )
     hours, minutes = round(left / 3600), max(1, round(left / 60))
     when = counted(hours, "hour") if hours > 1 else counted(minutes, "minute")

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model.check import FileSystem, HostKey, SSHServer
 from agent.model.device import Device
-from agent.model.errors import AgentError, ConnectError, InputError, Interrupted, SSHAuthenticationError
+from agent.model.errors import (
+    AgentError,
+    ConnectError,
+    InputError,
+    Interrupted,
+    LoginWithheld,
+    SSHAuthenticationError,
+)
 from agent.model.outcome import Waiting
 from agent.model.plan import Intent
 from agent.model.state import Reading, State
@@ -31,6 +38,15 @@ if TYPE_CHECKING:
 
 _UNREAD: Reading[Any] = Reading(missing="not read")
 NO_SSH = "the CLI and SFTP are ruled out (--no-ssh)"
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Why a way does not lead to the router, what to do next, and whether it was *tried* at all."""
+
+    why: str
+    hint: str | None = None
+    tried: bool = False
 
 
 @dataclass(slots=True)
@@ -58,8 +74,8 @@ class Seen:
     login_methods: tuple[str, ...] = ()
     capabilities: Capabilities | None = None
     state: State | None = None
-    cli: str | None = "not tried"
-    sftp: str | None = "not tried"
+    cli: Closed | None = Closed("not tried")
+    sftp: Closed | None = Closed("not tried")
     folder: bool = False
     space: Reading[tuple[FileSystem, ...]] = _UNREAD
     clock: Reading[timedelta] = _UNREAD
@@ -98,9 +114,12 @@ def look(
                 yield from policy.pause(turn(), Waiting.TURN)
                 _by_probe(seen)
         if ssh is None:
-            seen.cli = seen.sftp = NO_SSH
+            seen.cli = seen.sftp = Closed(NO_SSH)
         elif isinstance(seen.refused, SSHAuthenticationError) and seen.refused.refused:
-            seen.cli = seen.sftp = "not tried, since the login was refused"  # a second time may lock the account
+            # a second time may lock the account
+            seen.cli = seen.sftp = Closed("not tried, since the login was refused", seen.refused.hint)
+        elif isinstance(seen.refused, LoginWithheld):
+            seen.cli = seen.sftp = _closed(seen.refused)
         else:
             yield from _by_ssh(seen, ssh)
     return seen
@@ -176,11 +195,15 @@ def _by_ssh(seen: Seen, ssh: Ssh) -> Waits[None]:
         raise
     except AgentError as error:
         if seen.cli is not None:
-            seen.cli = error.message
+            seen.cli = _closed(error)
     try:
         seen.folder = ssh.files().exists(seen.intent.storage.folder)
         seen.sftp = None
     except Interrupted:
         raise
     except AgentError as error:
-        seen.sftp = error.message
+        seen.sftp = _closed(error)
+
+
+def _closed(error: AgentError) -> Closed:
+    return Closed(error.message, error.hint, tried=not isinstance(error, LoginWithheld))

@@ -12,6 +12,7 @@ from agent.model.errors import (
     AgentError,
     ConnectError,
     HostKeyError,
+    LoginWithheld,
     ReplyTimeout,
     SessionLost,
     SSHAuthenticationError,
@@ -24,7 +25,7 @@ from agent.model.state import ConfigModel, Reading
 from agent.netconf.retry import Policy, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy.assess import CLOCK_TOLERANCE
-from agent.remedy.check.look import NO_SSH, Seen, look
+from agent.remedy.check.look import Closed, Seen, look
 from agent.remedy.check.preflight import Needs, needs
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, offered
@@ -122,9 +123,11 @@ def _ssh(seen: Seen) -> Point:
 def _host_key(seen: Seen) -> Point:
     if isinstance(seen.refused, HostKeyError):
         return _failed(Topic.HOST_KEY, seen.refused)
+    how = "is the pinned one" if seen.device.host_keys.pinned else "is on record"
     if seen.host_key is not None:
-        how = "is the pinned one" if seen.device.host_keys.pinned else "is on record"
         return Point(Topic.HOST_KEY, OK, f"{seen.host_key.algorithm} {how}", own=seen.host_key.fingerprint)
+    if seen.login_methods:  # which a server says only where its key was accepted
+        return Point(Topic.HOST_KEY, OK, f"it {how}")
     return Point(Topic.HOST_KEY, UNKNOWN, _UNREACHED)
 
 
@@ -132,6 +135,8 @@ def _login(seen: Seen) -> Point:
     methods = f"; it offers {', '.join(seen.login_methods)}" if seen.login_methods else ""
     if isinstance(seen.refused, SSHAuthenticationError):
         return Point(Topic.LOGIN, NOT_OK, f"{seen.refused.message}{methods}", seen.refused.hint)
+    if isinstance(seen.refused, LoginWithheld):
+        return Point(Topic.LOGIN, UNKNOWN, seen.refused.message, seen.refused.hint)
     if seen.host_key is None:
         return Point(Topic.LOGIN, UNKNOWN, _UNREACHED)
     by = f"by {seen.login}" if seen.login else "without a key or password"
@@ -154,7 +159,7 @@ def _netconf(seen: Seen) -> Point:
 
 def _behind_ssh(seen: Seen, refused: AgentError) -> bool:
     """Whether what failed is NETCONF, and not the way to it: its port speaks SSH, and that is not what went wrong."""
-    if isinstance(refused, HostKeyError | SSHNegotiationError | SSHAuthenticationError):
+    if isinstance(refused, HostKeyError | SSHNegotiationError | SSHAuthenticationError | LoginWithheld):
         return False
     return seen.server is not None or not isinstance(refused, ConnectError) or _through(seen)
 
@@ -194,6 +199,8 @@ def _reads(seen: Seen) -> Point:
     empty = [name for name, reading in areas if reading.answered and reading.empty]
     if refused:
         hint = "task groups crypto and config-services let a user read them, and NACM where it is used"
+        if seen.cli is not None:
+            hint = f"what no model shows is read over the CLI, which is not at hand (point cli); else {hint}"
         return Point(Topic.READS, NOT_OK, "; ".join(refused), hint)
     if state.hidden is not None:
         return Point(Topic.READS, UNKNOWN, state.hidden)
@@ -202,26 +209,22 @@ def _reads(seen: Seen) -> Point:
 
 
 def _cli(seen: Seen) -> Point:
-    if seen.cli is None:
-        return Point(Topic.CLI, OK, "logged in, prompt seen")
-    return Point(Topic.CLI, _tried(seen.cli), seen.cli, None if seen.cli == NO_SSH else _SSH_HINT)
+    if seen.cli is not None:
+        return _shut(Topic.CLI, seen.cli)
+    return Point(Topic.CLI, OK, "logged in, prompt seen")
 
 
 def _sftp(seen: Seen) -> Point:
     folder = seen.intent.storage.folder
     if seen.sftp is not None:
-        return Point(Topic.SFTP, _tried(seen.sftp), seen.sftp, None if seen.sftp == NO_SSH else _SFTP_HINT)
+        return _shut(Topic.SFTP, seen.sftp)
     if not seen.folder:
         return Point(Topic.SFTP, NOT_OK, f"there is no folder {folder}", "name the other --storage")
     return Point(Topic.SFTP, OK, f"{folder} is there")
 
 
-_SSH_HINT = "on the router: 'ssh server v2'; here --ssh-port"
-_SFTP_HINT = "on the router: 'ssh server v2', and its SFTP"
-
-
-def _tried(why: str) -> Standing:
-    return UNKNOWN if why == NO_SSH or why.startswith("not tried") else NOT_OK
+def _shut(topic: Topic, closed: Closed) -> Point:
+    return Point(topic, NOT_OK if closed.tried else UNKNOWN, closed.why, closed.hint)
 
 
 def _space(seen: Seen) -> Point:
@@ -290,8 +293,10 @@ def _method(method: Method, seen: Seen, points: tuple[Point, ...]) -> MethodPoin
 
 
 def _passes(error: AgentError) -> bool:
-    """Whether it may be another one in a minute: a limit of new sessions, a session that was lost, no answer."""
-    return isinstance(error, SessionLost | ReplyTimeout) or (isinstance(error, ConnectError) and error.rate_limited)
+    """Whether it says nothing of the router, or not for long: a limit of new sessions, a session that was lost."""
+    return isinstance(error, LoginWithheld | SessionLost | ReplyTimeout) or (
+        isinstance(error, ConnectError) and error.rate_limited
+    )
 
 
 def _needed(needed: Needs, points: tuple[Point, ...]) -> Iterator[Point]:

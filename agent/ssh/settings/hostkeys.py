@@ -98,7 +98,11 @@ class HostKeyCheck:
         """
         shown = fingerprint(blob)
         if blob in self._revoked:
-            raise HostKeyError(f"its host key {shown} is revoked in {self._revoked[blob]}", device=self._device)
+            raise HostKeyError(
+                f"its host key {shown} is revoked in {self._revoked[blob]}",
+                device=self._device,
+                hint="see who may hold that key, and make a new key on the host",
+            )
         if self._policy.pinned is not None:
             if not _is_pinned(self._policy.pinned, blob):
                 raise HostKeyError(
@@ -160,7 +164,8 @@ class HostKeyCheck:
                 device=self._device,
                 hint=name_one,
             ) from error
-        log.warning("%s: stored new host key %s %s in %s", self._device, kind, fingerprint(blob), self._new)
+        shown = f"{kind} {fingerprint(blob)} of {self._name}"
+        log.warning("%s: stored new host key %s in %s", self._device, shown, self._new)
 
 
 def fingerprint(blob: bytes) -> str:
