@@ -227,8 +227,9 @@ class _Opening:
         try:
             return ProxyCommand(command)
         except OSError as error:
-            said = f"the ProxyCommand cannot be run by {error.filename}: {error.strerror}"
-            raise ConnectError(said, device=self._device.name, hint="mend SHELL in the environment") from error
+            by, hint = (f" by {error.filename}", "mend SHELL in the environment") if error.filename else ("", None)
+            said = f"the ProxyCommand cannot be run{by}: {error.strerror or error}"
+            raise ConnectError(said, device=self._device.name, hint=hint) from error
 
     def _socket(self) -> socket.socket:
         device, service = self._device, self._service

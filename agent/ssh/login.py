@@ -38,7 +38,7 @@ _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 sect
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
 _ASKS = re.compile(
-    r"pass ?word|passwort|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord|пароль|パスワード|密码", re.IGNORECASE
+    r"pass ?word|passwort|kennwort|mot de passe|contrase[ñn]a|senha|wachtwoord|пароль|パスワード|密码", re.IGNORECASE
 )
 # What may stand beside it: please, and whose it is. Every other word makes it another question, in whatever language.
 _WORD = re.compile(r"\w+")

@@ -18,10 +18,8 @@ _PATIENCE = 2.0
 class ProxyCommand:
     """A command that runs until it is closed, with the other end of *sock* as its stdin and stdout.
 
+    It is run by the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
     asyncssh's own would take its stderr for SSH's bytes, and end with it: ssh(1) closes all but the first three files.
-
-    Attributes:
-        shell: the user's, by which it is run as with ssh(1), which puts "exec" in front: "cd / && nc" would fail then.
     """
 
     def __init__(self, command: str) -> None:
@@ -30,14 +28,14 @@ class ProxyCommand:
         Raises:
             OSError: there is no such shell.
         """
-        self.shell = os.environ.get("SHELL") or "/bin/sh"
+        shell = os.environ.get("SHELL") or "/bin/sh"
         # A bash with a socket for its stdin takes that for rshd's, and reads ~/.bashrc, unless a shell is around it.
         environment = {"SHLVL": "1", **os.environ}
         self._stderr = TemporaryFile(prefix="xr-agent-proxy-")  # noqa: SIM115 - close() closes it
         self.sock, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(  # noqa: S603 - it is the user's own, its tokens are checked
-                [self.shell, "-c", command],
+                [shell, "-c", command],
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=self._stderr,
@@ -59,7 +57,7 @@ class ProxyCommand:
         except subprocess.TimeoutExpired:
             return None
         if status < 0:
-            return f"was ended by {signal.Signals(-status).name}"
+            return f"was ended by signal {-status}"
         return f"ended with status {status}" if status else None
 
     def says(self) -> str:

@@ -169,7 +169,7 @@ def test_a_proxy_command_is_run_by_a_shell_with_what_it_is_for(lab: Lab, tmp_pat
     [
         ("echo cannot >&2; exit 3", "the ProxyCommand ended with status 3, it says: cannot"),
         ("no-such-command %h", "the ProxyCommand ended with status 127, it says: "),
-        ("kill -9 $$", "the ProxyCommand was ended by SIGKILL, it says: nothing"),
+        ("kill -9 $$", "the ProxyCommand was ended by signal 9, it says: nothing"),
     ],
 )
 def test_a_proxy_command_that_fails_is_said_at_once_by_its_status(
