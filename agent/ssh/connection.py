@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from tempfile import NamedTemporaryFile
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -24,13 +22,13 @@ from agent.model.errors import (
     SSHAuthenticationError,
     TransportError,
 )
-from agent.model.masking.text import neutralise
 from agent.ssh.channel import Channel
 from agent.ssh.localuser import STAND_IN
 from agent.ssh.login import METHODS, Login
 from agent.ssh.loop import EventLoop, event_loop
 from agent.ssh.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer import Service, not_forwarded, of_jump
+from agent.ssh.proxy import ProxyCommand
 from agent.ssh.settings.config import Settings, settings
 
 log = logging.getLogger(__name__)
@@ -39,15 +37,13 @@ T = TypeVar("T")
 
 _NOT_SSH = "; or the port is not SSH's"
 _LIMIT_WORDS = (b"rate limit", b"exceeded")  # "Exceeded MaxStartups" is OpenSSH's, which jump hosts run
+_CLOSED_EARLY = "_exchange_identification:"  # by which ssh(1) in a ProxyCommand says the same
 _UNBOUNDED = 2**31 - 1
 _NO_RECORDS: tuple[tuple[()], ...] = ((),) * 7
 _NEVER = 2.0**31
 _WIDTH, _HEIGHT = 511, 1000
 _WINDOW = 2**21
-_MOST_SAID = 4096
-# asyncssh takes stderr for SSH's own bytes, and its end for that of the connection: 9 holds it open. The user's shell
-# may be one that redirects by other words, such as csh or fish.
-_BESIDE = 'exec 9>&2 2>"$1"; exec "$2" -c "$3"'
+_BY_HAND = "run the ProxyCommand of the SSH configuration by hand"
 
 
 class Deadline:
@@ -194,7 +190,7 @@ class _Opening:
         self._loop: EventLoop = event_loop()
         self._algorithms = offered(self._settings)
         self._login = Login(self._settings, service)
-        self._stderr: IO[bytes] | None = None
+        self._proxy: ProxyCommand | None = None
         self._outer: Connection | None = None
 
     def connection(self) -> Connection:
@@ -226,11 +222,18 @@ class _Opening:
             self._outer = outer
             return {"tunnel": outer.ssh}
         if options.proxy_command:
-            # By the user's shell as with ssh(1), which puts "exec" in front: then "exec nc" and "cd / && nc" fail.
-            self._stderr = undo.enter_context(NamedTemporaryFile(prefix="xr-agent-proxy-"))  # noqa: SIM115 - undo closes it
-            shell = os.environ.get("SHELL") or "/bin/sh"
-            return {"proxy_command": ["/bin/sh", "-c", _BESIDE, "sh", self._stderr.name, shell, options.proxy_command]}
+            self._proxy = self._commanded(options.proxy_command)
+            undo.callback(self._proxy.close)
+            return {"sock": self._proxy.sock}
         return {"sock": self._socket()}
+
+    def _commanded(self, command: str) -> ProxyCommand:
+        try:
+            return ProxyCommand(command)
+        except OSError as error:
+            by, hint = (f" by {error.filename}", "mend SHELL in the environment") if error.filename else ("", None)
+            said = f"the ProxyCommand cannot be run{by}: {error.strerror or error}"
+            raise ConnectError(said, device=self._device.name, hint=hint) from error
 
     def _socket(self) -> socket.socket:
         device, service = self._device, self._service
@@ -399,9 +402,15 @@ class _Opening:
         """
         device, service, heard = self._device, self._service, self._login.heard
         via, proxied = f" through the jump host {device.jump.name}" if device.jump else "", ""
-        if self._settings.proxy_command:
+        ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, ConnectionError))
+        if self._proxy is not None:
             via, proxied = " through ProxyCommand", "; or the ProxyCommand failed"
-            said = f"{said}; the command says: {self._command_says()}"
+            how = self._proxy.failure() if ended else None
+            says = self._proxy.says()
+            if how is not None and _CLOSED_EARLY not in says:
+                failed = f"{device.address}: the ProxyCommand {how}, it says: {says}"
+                return ConnectError(failed, device=device.name, hint=_BY_HAND)
+            said = f"{said}; the command says: {says}"
         if self._login.offer is None:
             limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
             return ConnectError(
@@ -412,18 +421,12 @@ class _Opening:
                 else f"it speaks another protocol: {service.unreachable(device)}",
                 rate_limited=limited,
             )
-        ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, ConnectionError))
         return ConnectError(
             f"{device.address}{via}: the SSH handshake failed: {said}",
             device=device.name,
             hint=f"{service.limit}{proxied}" if ended else service.unreachable(device),
             rate_limited=ended,
         )
-
-    def _command_says(self) -> str:
-        """The last line that the ProxyCommand wrote to its stderr."""
-        lines = self._stderr.read(_MOST_SAID).decode("utf-8", "replace").split("\n") if self._stderr else []
-        return next((neutralise(line).strip() for line in reversed(lines) if line.strip()), "nothing")
 
 
 def _said(error: Exception) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
+import unicodedata
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -22,7 +24,6 @@ from agent.model.masking.text import neutralise
 from agent.ssh.hearing import Hearing, NotSSH
 from agent.ssh.negotiation import Offer, signatures
 from agent.ssh.peer import Service
-from agent.ssh.questions import asks_password, expired, for_another, locked, of_one
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import Settings
 
@@ -39,6 +40,32 @@ _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is l
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
+_ASKS = re.compile(
+    r"pass ?word|passwort|kennwort|mot de passe|contrase[ñn]a|senha|wachtwoord|пароль|パスワード|密码", re.IGNORECASE
+)
+# What may stand beside it: please, and whose it is. Every other word makes it another question, in whatever language.
+_WORD = re.compile(r"\w+")
+_BESIDE = frozenset(
+    _WORD.findall(
+        "a the your my s is please enter type input give provide for of on at to by user username login logon account "
+        "tacacs radius ldap ad active directory kerberos aaa sso ise acs nis pam unix windows domain network corporate "
+        "company enterprise local remote ssh cli netconf router switch device host server system cisco ios xr "
+        "bitte eingeben ihr das für le la votre pour el su de del para di per voor van von"
+    )
+)
+_OF_WHOM = re.compile(r"\S+@\S+")
+_EXPIRED = re.compile(
+    r"expired|new password|(?:must|required to) change|chang\w+ (?:\w+ )?password|\(?current\)? (?:\w+ )?password",
+    re.IGNORECASE,
+)
+_OF_ALL = re.compile(r"\b(?:will|may|can|are|after|attempts?)\b", re.IGNORECASE)  # how notices speak of accounts
+_LOCKED = re.compile(
+    r"lock(?:ed)?[ -]?out|\b(?:account|user)\b.{0,40}\b(?:locked|disabled|suspended|blocked)|\bis locked\b"
+    r"|temporarily locked",
+    re.IGNORECASE,
+)
+# Whatever its prompt is then: what a round is for may stand ahead of it.
+_FOR_ANOTHER = re.compile(r"new password|one.?time (?:pass|code)|\botp\b|pass ?code|verification code", re.IGNORECASE)
 
 
 class Login(asyncssh.SSHClient):
@@ -235,12 +262,17 @@ class Login(asyncssh.SSHClient):
         self._hears(f"{name}\n{instructions}\n{' '.join(text for text, _ in prompts)}")
         if not prompts:
             return []
-        password, own = self._password_for(_KEYBOARD), self._settings.username
-        other = for_another(f"{name}\n{instructions}")
-        if len(prompts) == 1 and password is not None and not other and asks_password(*prompts[0], own):
+        password = self._password_for(_KEYBOARD)
+        names = self._settings.username, self._settings.host, self._settings.device.name
+        other = [line.strip() for line in _of_one(f"{name}\n{instructions}") if _FOR_ANOTHER.search(line)]
+        for_password = len(prompts) == 1 and not other and asks_password(*prompts[0], names=names)
+        if for_password and password is not None:
             self._sends(_KEYBOARD)
             return [password.reveal()]
-        self._unanswered = " ".join([*other, *(text.strip() for text, _ in prompts)])
+        if for_password and self._settings.device.password is not None:  # the one that was given was refused
+            self._waiting_for = None
+        else:
+            self._unanswered = " ".join([*other, *(text.strip() for text, _ in prompts)])[:_MOST_SAID]
         if self._settings.device.ask is None:
             return None
         answers = [await self._asked(text, echo) for text, echo in prompts]
@@ -337,9 +369,9 @@ class Login(asyncssh.SSHClient):
 
     def _hears(self, text: str) -> None:
         if not self._given:
-            text = "\n".join(of_one(text))
+            text = "\n".join(_of_one(text))
         self._said = f"{self._said}\n{text}"[-_MOST_SAID:]
-        self._expired = self._expired or expired(text)
+        self._expired = self._expired or _EXPIRED.search(text) is not None
 
     # --- what came of it -----------------------------------------------------------------------------------------
 
@@ -349,7 +381,8 @@ class Login(asyncssh.SSHClient):
             return self.refused
         device, who, user = self._settings.device, self._service.who, self._settings.username
         given = bool(self._given)
-        line = locked(f"{self._said}\n{reason}")
+        lines = f"{self._said}\n{reason}".splitlines()
+        line = next((line for line in lines if _LOCKED.search(line)), None)
         if line is not None:
             return self._error(
                 f"{who} refused the login: {user} is locked out, it says: {neutralise(line).strip()}",
@@ -449,6 +482,24 @@ def _send_less(conn: Any) -> None:
             send(kind, *data, **more)
 
     conn.send_packet = sent
+
+
+def asks_password(prompt: str, echo: bool, *, names: Sequence[str] = ()) -> bool:
+    """Whether a prompt of keyboard-interactive asks for the user's password, and for nothing else.
+
+    Arguments:
+        names: the user's and the device's, which may be any words.
+    """
+    text = _OF_WHOM.sub(" ", unicodedata.normalize("NFKC", prompt))
+    for name in names:
+        text = re.sub(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", " ", text, flags=re.IGNORECASE)
+    beside, asked = _ASKS.subn(" ", text)
+    return not echo and asked == 1 and _BESIDE.issuperset(_WORD.findall(beside.lower()))
+
+
+def _of_one(text: str) -> list[str]:
+    """The lines but those that speak of accounts and passwords to everybody."""
+    return [line for line in text.splitlines() if not _OF_ALL.search(line)]
 
 
 def _name(method: str) -> str:

@@ -138,6 +138,7 @@ def test_a_proxy_command_that_cannot_be_run_is_an_error_by_its_name(lab: Lab, tm
 
 RELAY = """
 import os, socket, sys, threading
+os.closerange(3, 256)  # as ssh(1) does
 peer = socket.create_connection((sys.argv[1], int(sys.argv[2])))
 def up():
     while data := os.read(0, 65536):
@@ -161,6 +162,94 @@ def test_a_proxy_command_is_run_by_a_shell_with_what_it_is_for(lab: Lab, tmp_pat
         assert read(session)
     with lab.ssh(device, ssh_config=config) as ssh:
         assert ssh.console().show("show version")
+
+
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        ("echo cannot >&2; exit 3", "the ProxyCommand ended with status 3, it says: cannot"),
+        ("no-such-command %h", "the ProxyCommand ended with status 127, it says: "),
+        ("kill -9 $$", "the ProxyCommand was ended by signal 9, it says: nothing"),
+    ],
+)
+def test_a_proxy_command_that_fails_is_said_at_once_by_its_status(
+    lab: Lab, tmp_path: Path, command: str, said: str
+) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host *\n  ProxyCommand {command}\n")
+    with pytest.raises(agent.ConnectError) as raised:
+        lab.connect(lab.add(), ssh_config=config)
+    assert said in raised.value.message
+    assert not raised.value.rate_limited
+    assert "IOS XR takes" not in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "true",
+        "echo 'kex_exchange_identification: Connection closed by remote host' >&2; exit 255",
+        "echo 'ssh_exchange_identification: read: Connection reset by peer' >&2; exit 255",
+    ],
+)
+def test_a_proxy_command_whose_other_end_was_closed_may_be_a_limit(lab: Lab, tmp_path: Path, command: str) -> None:
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host *\n  ProxyCommand {command}\n")
+    with pytest.raises(agent.ConnectError) as raised:
+        lab.connect(lab.add(), ssh_config=config)
+    assert raised.value.rate_limited
+
+
+def test_a_proxy_command_is_not_run_as_a_login_by_rsh(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "relay").write_text(RELAY)
+    (tmp_path / ".bashrc").write_text("echo welcome\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SHELL", "/bin/bash")
+    monkeypatch.delenv("SHLVL", raising=False)
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host *\n  ProxyCommand {sys.executable} {tmp_path}/relay %h %p %r\n")
+    with lab.connect(lab.add(), ssh_config=config) as session:
+        assert read(session)
+
+
+def test_nothing_of_a_proxy_command_is_left_behind(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "relay").write_text(RELAY)
+    os.mkfifo(tmp_path / "held")
+    config = tmp_path / "ssh_config"
+    relay = f"{sys.executable} {tmp_path}/relay %h %p %r"
+    config.write_text(f"Host *\n  ProxyCommand ({relay}; sleep 1000) 2>{tmp_path}/held\n")
+    held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(held, True)
+    with os.fdopen(held, "rb") as file:
+        with lab.connect(lab.add(), ssh_config=config) as session:
+            assert read(session)
+        assert file.read() == b"relay of admin\n"
+
+
+def test_a_proxy_command_of_another_user_ends_with_the_connection(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_allowed(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "killpg", not_allowed)
+    (tmp_path / "relay").write_text(RELAY)
+    config = tmp_path / "ssh_config"
+    config.write_text(f"Host *\n  ProxyCommand {sys.executable} {tmp_path}/relay %h %p %r\n")
+    with lab.connect(lab.add(), ssh_config=config) as session:
+        assert read(session)
+
+
+def test_a_shell_that_is_not_there_is_an_error_by_its_name(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHELL", "/no/such/shell")
+    config = tmp_path / "ssh_config"
+    config.write_text("Host *\n  ProxyCommand nc %h %p\n")
+    with pytest.raises(agent.ConnectError, match="ProxyCommand cannot be run by /no/such/shell"):
+        lab.connect(lab.add(), ssh_config=config)
 
 
 def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(

@@ -22,6 +22,7 @@ CORPUS = {
     "another host": "Host r2.example\n  HostName 192.0.2.2\n",
     "the first value counts": "Host r1*\n User first\nHost *\n User second\n Port 22\n",
     "host with equals sign": "Host=r1.example\nUser=netops\nPort = 99\nHostName =192.0.2.1\n",
+    "a port by the name of its service": "Port ssh\nHost r1.example\n User hit\n",
     "patterns": "Host r?.exam*\n User hit\nHost r??.example\n User miss\n",
     "several patterns": "Host r0.example r1.example\n User hit\n",
     "a comma is no separator of Host": "Host r0.example,r1.example\n User miss\n",
@@ -223,6 +224,14 @@ def test_a_configuration_says_what_it_says_to_ssh(tmp_path: Path, text: str | by
     ours, theirs = compared(path, options, options.one("user") or pwd.getpwuid(os.getuid()).pw_name, ssh)
     assert ours == theirs
     assert not (tmp_path / "touched").exists()
+
+
+def test_a_port_may_be_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "Host r1.example\n Port smtp\n")
+    assert Options("r1.example", path).one("port") == "25"
+    ssh = by_ssh(path, "r1.example")
+    assert ssh is not None
+    assert ssh["port"] == ["25"]
 
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in WRONG.items()])

@@ -25,6 +25,17 @@ PASSWORDS = (
     "Password for ops@token-3.example: ",
     "Enter your TACACS+ Password: ",
     "Passwort:",
+    "Password for ops: ",
+    "ops's password: ",
+    "Please enter the RADIUS password of user ops: ",
+    "[LDAP] Password",
+    "r1 password: ",
+    "Kennwort: ",
+    "Mot de passe : ",
+    "Contraseña de ops: ",
+    "Contrasen\u0303a: ",
+    "Пароль: ",
+    "密码\uff1a",
 )
 OTHERS = (
     "OTP: ",
@@ -44,20 +55,37 @@ OTHERS = (
     "Enable password: ",
     "Username: ",
     "login: ",
-    "Einmalpasswort: ",
-    "Mot de passe à usage unique : ",
     "Password hint: ",
     "Two-factor password: ",
     "2FA password: ",
-    "SMS password: ",
-    "Dynamic password: ",
     "Yubikey password: ",
-    "Neues Passwort: ",
-    "Nouveau mot de passe : ",
     "Contraseña nueva: ",
-    "Passwort wiederholen: ",
     "Press 1 for a push: ",
     "",
+    "Dynamic password: ",
+    "SMS password: ",
+    "Second password: ",
+    "Password 2: ",
+    "Duo password: ",
+    "TOTP password: ",
+    "Previous password: ",
+    "Password from your phone: ",
+    "Did you forget your password? [y/n] ",
+    "Passphrase: ",
+    "Password for the keystore: ",
+    "Neues Passwort: ",
+    "Altes Passwort: ",
+    "Einmalpasswort: ",
+    "Einmal-Passwort: ",
+    "Passwort wiederholen: ",
+    "Nouveau mot de passe : ",
+    "Mot de passe à usage unique : ",
+    "Nueva contraseña: ",
+    "Contraseña anterior: ",
+    "Nuova password: ",
+    "Новый пароль: ",
+    "新密码\uff1a",
+    "Password, and the password of last month: ",
 )
 
 CHANGES = ("New password: ", "Retype new password: ", "(current) UNIX password: ", "Current password: ")
@@ -112,11 +140,11 @@ def test_a_question_for_the_password_gets_it(prompt: str) -> None:
     assert asks.answered == [[PASSWORD]]
 
 
-@pytest.mark.parametrize("prompt", ["key's password: ", "Password for `key': ", "Password for key@r1: ", "Passwort:"])
-def test_a_users_name_may_be_any_word(prompt: str) -> None:
-    asks = Asks([(prompt, False)])
+@pytest.mark.parametrize("user", ["token-3", "new.pin", "otp", "r1@corp"])
+def test_the_name_of_a_user_may_be_any_words(user: str) -> None:
+    asks = Asks([(f"Password for {user}: ", False)])
     with served(lambda: asks) as port:
-        open_ssh(device(port, username="key"), Deadline(60), Service.NETCONF).close()
+        open_ssh(device(port, username=user), Deadline(60), Service.NETCONF).close()
     assert asks.answered == [[PASSWORD]]
 
 
@@ -180,6 +208,25 @@ def test_a_password_goes_to_no_round_that_asks_for_more_or_would_show_it(prompts
     error = refused(asks)
     assert asks.answered == []
     assert error.message == f"the device asks at the login: {' '.join(text.strip() for text, _ in prompts)}"
+
+
+def test_a_password_that_is_wanted_again_was_refused() -> None:
+    asks = Asks([("Password: ", False)], [("Password: ", False)])
+    error = refused(asks)
+    assert asks.answered == [[PASSWORD]]
+    assert error.message == "the device refused the login: the password of ops was not accepted"
+    assert error.refused
+
+
+def test_a_password_that_is_wanted_again_is_asked_of_the_person() -> None:
+    asks = Asks([("Password: ", False)], [("Password: ", False)])
+    with served(lambda: asks) as port:
+        open_ssh(device(port, ask=lambda _: "typed"), Deadline(60), Service.NETCONF).close()
+    assert asks.answered == [[PASSWORD], ["typed"]]
+
+
+def test_a_question_without_end_is_not_said_in_full() -> None:
+    assert len(refused(Asks([("OTP " * 9000, False)])).message) < 2100
 
 
 def test_a_code_that_is_wanted_behind_the_password_is_named_and_counts_as_a_try() -> None:

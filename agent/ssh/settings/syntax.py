@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -191,6 +192,8 @@ def _line(number: int, text: str) -> Line | None:
     if keyword in _COMMANDS:
         rest = rest.lstrip(_SPACE + "=")
         words = [rest if keyword == "proxycommand" else rest.partition("#")[0].rstrip(_SPACE)]
+    if keyword == "port" and len(words) == 1 and not words[0].isdigit():
+        words = [_port(words[0])]
     if keyword in _READ:
         _check(keyword, beginning[1], words)
     return Line(number, keyword, tuple(words), tuple(_criteria(words)) if keyword == "match" else ())
@@ -232,6 +235,14 @@ def _check(keyword: str, written: str, words: Sequence[str]) -> None:
     if keyword == "proxyjump" and words[0].lower() != "none" and "%" not in words[0]:
         for hop in words[0].split(","):
             Endpoint.parse(hop)
+
+
+def _port(service: str) -> str:
+    """The port of a service that this machine knows by name, else *service*."""
+    try:
+        return str(socket.getservbyname(service, "tcp"))
+    except OSError:
+        return service
 
 
 def _criteria(words: Sequence[str]) -> Iterator[Criterion]:
