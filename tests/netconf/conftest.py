@@ -13,6 +13,12 @@ from agent.simulator import Device
 
 
 class _Jump(asyncssh.SSHServer):
+    def __init__(self, connections: list[asyncssh.SSHServerConnection]) -> None:
+        self._connections = connections
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connections.append(conn)
+
     def password_auth_supported(self) -> bool:
         return True
 
@@ -26,13 +32,14 @@ class _Jump(asyncssh.SSHServer):
 @pytest.fixture
 def jump_host() -> Iterator[Callable[[Device], int]]:
     """An SSH server that forwards TCP connections; gives its port."""
+    connections: list[asyncssh.SSHServerConnection] = []
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 
     async def listen() -> asyncssh.SSHAcceptor:
         return await asyncssh.create_server(
-            _Jump, "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")]
+            lambda: _Jump(connections), "127.0.0.1", 0, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")]
         )
 
     listener = asyncio.run_coroutine_threadsafe(listen(), loop).result(600)
@@ -40,6 +47,10 @@ def jump_host() -> Iterator[Callable[[Device], int]]:
     async def end() -> None:
         listener.close()
         await listener.wait_closed()
+        for connection in connections:
+            connection.abort()
+            await connection.wait_closed()
+        await asyncio.sleep(0.1)  # what they forwarded ends a few turns of the loop later
         for task in asyncio.all_tasks():
             if task is not asyncio.current_task():
                 task.cancel()

@@ -22,7 +22,9 @@ from agent.ssh.connection import Deadline, open_ssh
 from agent.ssh.peer import Service
 from tests.ssh.server import PASSWORD, device, served
 
-GIVE_UP = 60.0
+LEAST = 0.001
+"""Seconds that a deadline has left when it is over."""
+GIVE_UP = 600.0
 """Seconds after which a test ends that waits for what is sure to come."""
 
 
@@ -206,6 +208,7 @@ class Passing(Clock):
 
     def __init__(self) -> None:
         self.time = 0.0
+        self.at_login = threading.Event()
 
     def now(self) -> float:
         return self.time
@@ -214,10 +217,12 @@ class Passing(Clock):
         self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
     ) -> bool:
         begun = self.time
+        if message == "login":
+            self.at_login.set()
         for _ in range(int(GIVE_UP / 0.01)):
             if answered.wait(0.01):
                 return True
-            if self.time - begun >= seconds:
+            if self.time - begun >= seconds or seconds <= LEAST:
                 return False
         raise AssertionError(f"no end to the wait for {message}")
 
@@ -232,6 +237,8 @@ class Late(Mute):
     async def validate_password(  # type: ignore[override] # asyncssh takes either
         self, username: str, password: str
     ) -> bool:
+        while not self._clock.at_login.is_set():
+            await asyncio.sleep(0.01)
         self._clock.time += self._seconds
         if self._seconds > 30:
             await asyncio.Event().wait()
