@@ -237,8 +237,7 @@ class Late(Mute):
     async def validate_password(  # type: ignore[override] # asyncssh takes either
         self, username: str, password: str
     ) -> bool:
-        while not self._clock.at_login.is_set():
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(self._clock.at_login.wait, GIVE_UP)
         self._clock.time += self._seconds
         if self._seconds > 30:
             await asyncio.Event().wait()
