@@ -43,7 +43,7 @@ def two(lab: Lab, slow: Device) -> Iterator[tuple[Neighbour, Neighbour]]:
 
 
 def begin(client: Neighbour, device: Device) -> None:
-    """Edit, and send a commit that is under way when this returns."""
+    """Edit, and send a commit that is under way by the time that another rpc is answered."""
     before = device.counters["commit"]
     client.edit("T", "terminal")
     client.begin_commit()
@@ -276,6 +276,7 @@ def test_a_login_under_way_keeps_no_other_session_waiting(lab: Lab, clock: Clock
     with paramiko.Transport(("127.0.0.1", slow.port)) as transport:
         transport.start_client(timeout=60)
         transport.auth_password("admin", lab.simulator.password, event=threading.Event())
+        assert eventually(lambda: slow.silence.of(None, "login", clock.now))
         with lab.connect(quick) as session:
             assert read(session) == "smart-agent"
         assert not transport.is_authenticated()
