@@ -83,6 +83,18 @@ class Hanging(asyncssh.SFTPServer):
         return 0
 
 
+class HangingBack(asyncssh.SFTPServer):
+    """Takes the file, and says nothing when it is read back."""
+
+    router: Router
+
+    async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        with file_obj:
+            self.router.silence.opened(self.channel, Mute())
+            await asyncio.Event().wait()
+        return b""
+
+
 class Dying(asyncssh.SFTPServer):
     """Hangs up in the middle."""
 
@@ -168,12 +180,16 @@ def test_what_may_not_be_removed_or_looked_at_is_an_error(routers: Routers) -> N
             ssh.files().exists("/misc/secret")
 
 
-def test_a_server_that_hangs_times_out_and_the_next_try_has_a_session_of_its_own(routers: Routers) -> None:
-    router = routers.add(sftp=Hanging)
+@pytest.mark.parametrize("server", [Hanging, HangingBack])
+def test_a_server_that_hangs_times_out_once_and_the_next_try_has_a_session_of_its_own(
+    routers: Routers, server: Any
+) -> None:
+    router = routers.add(sftp=server)
     with router.ssh() as ssh:
         with pytest.raises(ReplyTimeout) as caught:
             ssh.files().put(DATA, PATH)
         assert PATH in str(caught.value.hint)
+        assert router.time.now == 60.0
         ssh.files().remove(PATH)
     assert not on_disk(router)
     assert router.logins == 1
