@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import socket
 import threading
 import time
@@ -30,8 +30,6 @@ from agent.ssh.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer import Service, not_forwarded, of_jump
 from agent.ssh.proxy import ProxyCommand
 from agent.ssh.settings.config import Settings, settings
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -114,13 +112,11 @@ class Connection:
             return made[-1]
 
         terminal: dict[str, Any] = {"term_type": "vt100", "term_size": (_WIDTH, _HEIGHT)} if not subsystem else {}
+        opening = self.ssh.create_session(
+            session, subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal
+        )
         try:
-            self.run(
-                self.ssh.create_session(
-                    session, subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal
-                ),
-                seconds,
-            )
+            self._opening(opening, seconds, lambda opened: opened[0].abort())
         except BaseException:
             for channel in made:
                 channel.close()
@@ -156,7 +152,29 @@ class Connection:
     def sftp(self, seconds: float) -> asyncssh.SFTPClient:
         """SFTP on a channel of its own; errors as of :meth:`run`."""
         self._numbered()
-        return self.run(self.ssh.start_sftp_client(), seconds)
+        return self._opening(self.ssh.start_sftp_client(), seconds, asyncssh.SFTPClient.exit)
+
+    def _opening(self, opening: Awaitable[T], seconds: float, end: Callable[[T], object]) -> T:
+        """As :meth:`run`; what is opened after that was given up, which asyncssh would forget, is handed to *end*."""
+        begun: list[asyncio.Future[T]] = []
+
+        async def opened() -> T:
+            begun.append(asyncio.ensure_future(opening))
+            return await asyncio.shield(begun[0])
+
+        def given_up() -> None:
+            for one in begun:
+                one.add_done_callback(late)
+
+        def late(one: asyncio.Future[T]) -> None:
+            if not one.cancelled() and one.exception() is None:
+                end(one.result())
+
+        try:
+            return self.run(opened(), seconds)
+        except BaseException:
+            self._loop.soon(given_up)
+            raise
 
     def _numbered(self) -> int:
         """How many channels there were before."""

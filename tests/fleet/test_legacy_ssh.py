@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import asyncssh
 import pytest
 
 from agent.fleet.inventory.target import Reach
@@ -20,7 +17,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer, taken
 from tests.fleet.records import NOW
 from tests.fleet.routers import target
-from tests.support import Lab
+from tests.support import Lab, only_cbc
 
 OURS = {
     KEX.argument: ("curve25519-sha256", "diffie-hellman-group14-sha1"),
@@ -48,17 +45,6 @@ def test_the_first_of_ours_that_the_server_has_is_taken() -> None:
 
 def test_a_cipher_that_needs_no_mac_takes_none() -> None:
     assert MAC not in taken(offer("curve25519-sha256", cipher="aes128-gcm@openssh.com"), OURS)
-
-
-@contextmanager
-def only_cbc(lab: Lab) -> Iterator[None]:
-    """Let the simulator's servers encrypt by CBC alone, as old releases of IOS XR may."""
-    before = lab.simulator._options
-    lab.simulator._options = asyncssh.SSHServerConnectionOptions(options=before, encryption_algs=["aes128-cbc"])
-    try:
-        yield
-    finally:
-        lab.simulator._options = before
 
 
 @pytest.mark.parametrize("kind", [Kind.CHECK, Kind.ASSESS, Kind.PLAN, Kind.PUSH])

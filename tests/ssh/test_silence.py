@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncssh
@@ -18,7 +19,7 @@ import pytest
 import agent
 from agent.model.local.clock import Clock
 from agent.netconf.retry import Policy
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connection import Connection, Deadline, open_ssh
 from agent.ssh.peer import Service
 from tests.ssh.server import PASSWORD, device, served
 
@@ -107,11 +108,17 @@ class Mute(asyncssh.SSHServer):
 class Says(asyncssh.SSHServerSession[str]):
     """A subsystem that says something at once."""
 
+    def __init__(self, closed: threading.Event | None = None) -> None:
+        self._closed = closed or threading.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
     def connection_made(self, chan: Any) -> None:
         self._channel = chan
 
     def subsystem_requested(self, subsystem: str) -> bool:
-        return subsystem == "netconf"
+        return subsystem in ("netconf", "sftp")
 
     def session_started(self) -> None:
         self._channel.write("<")
@@ -174,6 +181,7 @@ def test_a_server_that_stops_before_its_first_message_is_given_up_at_the_open_ti
         thread.join()
     assert isinstance(error, agent.ConnectError)
     assert error.message.endswith("the SSH handshake did not end within 17 s")
+    assert not error.rate_limited
     assert clock.waited == [("handshake", 17.0)]
 
 
@@ -198,6 +206,58 @@ def test_a_session_that_does_not_come_is_no_failed_login(message: str) -> None:
     assert isinstance(error, agent.ConnectError)
     assert error.message == f"127.0.0.1:{port}: no NETCONF hello within 17 s"
     assert [seconds for _, seconds in clock.waited] == [17.0]
+
+
+class Belated(Mute):
+    """Keeps its first message *last* back until it is let go; *closed* is set when its channel is closed again."""
+
+    def __init__(self, silent: threading.Event, last: int, closed: threading.Event, *, sftp: bool) -> None:
+        super().__init__(silent, last)
+        self._closed, self._sftp = closed, sftp
+
+    def connection_made(self, conn: Any) -> None:
+        send = conn.send_packet
+
+        def sent(kind: int, *arguments: bytes, **options: Any) -> None:
+            if kind != self._last or self._silent.is_set():
+                send(kind, *arguments, **options)
+                return
+            self._kept = partial(send, kind, *arguments, **options)
+            self._silent.set()
+
+        conn.send_packet = sent
+        self._connection, self._loop = conn, asyncio.get_running_loop()
+
+    def session_requested(self) -> Any:
+        return not self._sftp and Says(self._closed)
+
+    def let_go(self) -> None:
+        self._loop.call_soon_threadsafe(self._kept)
+
+
+@pytest.mark.parametrize("last", [91, 99], ids=["CHANNEL_OPEN_CONFIRMATION", "CHANNEL_SUCCESS"])
+@pytest.mark.parametrize("what", ["netconf", "sftp"])
+def test_a_channel_that_comes_after_it_was_given_up_is_closed_and_the_connection_serves_on(
+    what: str, last: int
+) -> None:
+    clock, closed = Told(), threading.Event()
+    server = Belated(clock.silent, last, closed, sftp=what == "sftp")
+
+    class Files(asyncssh.SFTPServer):
+        def exit(self) -> None:
+            closed.set()
+
+    def opened(connection: Connection) -> object:
+        return connection.sftp(60.0) if what == "sftp" else connection.channel(subsystem=what, seconds=60, timeout=60)
+
+    with served(lambda: server, sftp_factory=Files) as port:
+        connection = open_ssh(device(port, clock=clock), Deadline(60, clock=clock.now), Service.CLI)
+        with pytest.raises(agent.ReplyTimeout):
+            opened(connection)
+        server.let_go()
+        assert closed.wait(GIVE_UP)
+        assert connection.alive
+        connection.close()
 
 
 # --- a slow AAA server -----------------------------------------------------------------------------------------------
