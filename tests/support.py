@@ -154,14 +154,14 @@ class Lab:
 
 
 @contextmanager
-def only_cbc(lab: Lab) -> Iterator[None]:
+def only_cbc(simulator: Simulator) -> Iterator[None]:
     """Let the simulated routers encrypt by CBC alone, as old releases of IOS XR may."""
-    before = lab.simulator._options
-    lab.simulator._options = asyncssh.SSHServerConnectionOptions(options=before, encryption_algs=["aes128-cbc"])
+    before = simulator._options
+    simulator._options = asyncssh.SSHServerConnectionOptions(options=before, encryption_algs=["aes128-cbc"])
     try:
         yield
     finally:
-        lab.simulator._options = before
+        simulator._options = before
 
 
 def read(session: agent.Session, timeout: float | None = None) -> str:

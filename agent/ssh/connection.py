@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 import time
@@ -25,6 +24,7 @@ from agent.model.errors import (
 from agent.ssh.channel import Channel
 from agent.ssh.login import Login
 from agent.ssh.loop import EventLoop, event_loop
+from agent.ssh.opening import ChannelOpening
 from agent.ssh.peer.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer.service import Service, not_forwarded, of_jump
 from agent.ssh.proxy import ProxyCommand
@@ -105,24 +105,16 @@ class Connection:
             ConnectError: the server refuses it.
             SessionLost, ReplyTimeout: the connection has ended, or gives no answer.
         """
-        made: list[Channel] = []
 
         def session() -> Channel:
             key = self._port, self._numbered()
-            made.append(Channel(self._loop, key, clock=self._device.clock, timeout=timeout, receive=receive))
-            return made[-1]
+            return Channel(self._loop, key, clock=self._device.clock, timeout=timeout, receive=receive)
 
         terminal: dict[str, Any] = {"term_type": "vt100", "term_size": (_WIDTH, _HEIGHT)} if not subsystem else {}
-        opening = self.ssh.create_session(
-            session, subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal
-        )
-        try:
-            self._opening(opening, seconds, lambda opened: opened[0].abort())
-        except BaseException:
-            for channel in made:
-                channel.close()
-            raise
-        return made[0]
+        options = dict(subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal)
+        made: Channel
+        _, made = self._opened_by(lambda opening: opening.create_session(session, **options), seconds)
+        return made
 
     def run(self, coroutine: Awaitable[T], seconds: float) -> T:
         """The result of *coroutine* on this connection, within *seconds*.
@@ -153,28 +145,15 @@ class Connection:
     def sftp(self, seconds: float) -> asyncssh.SFTPClient:
         """SFTP on a channel of its own; errors as of :meth:`run`."""
         self._numbered()
-        return self._opening(self.ssh.start_sftp_client(), seconds, asyncssh.SFTPClient.exit)
+        return self._opened_by(ChannelOpening.start_sftp_client, seconds)
 
-    def _opening(self, opening: Awaitable[T], seconds: float, end: Callable[[T], object]) -> T:
-        """As :meth:`run`; what is opened after that was given up, which asyncssh would forget, is handed to *end*."""
-        begun: list[asyncio.Future[T]] = []
-
-        async def opened() -> T:
-            begun.append(asyncio.ensure_future(opening))
-            return await asyncio.shield(begun[0])
-
-        def given_up() -> None:
-            for one in begun:
-                one.add_done_callback(late)
-
-        def late(one: asyncio.Future[T]) -> None:
-            if not one.cancelled() and one.exception() is None:
-                end(one.result())
-
+    def _opened_by(self, opened: Callable[[ChannelOpening], Awaitable[T]], seconds: float) -> T:
+        """What *opened* opens, by a channel that does not outlive a failure; errors as of :meth:`run`."""
+        opening = ChannelOpening(self.ssh)
         try:
-            return self.run(opened(), seconds)
+            return self.run(opened(opening), seconds)
         except BaseException:
-            self._loop.soon(given_up)
+            self._loop.soon(opening.give_up)
             raise
 
     def _numbered(self) -> int:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 _OPEN_WAIT = 30.0
 _PART = 32768
-_LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.SFTPBadMessage)
+_LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
 
 
 def fresh_name(suffix: str) -> str:
@@ -145,7 +145,8 @@ class Files:
             )
         file = self._run(self._client.open(path, "rb"))
         with self._closed_behind(file):
-            arrived = hashlib.sha256(self._run(file.read(len(data) + 1)))
+            content: bytes = self._run(file.read(len(data) + 1))
+        arrived = hashlib.sha256(content)
         if arrived.digest() != hashlib.sha256(data).digest():
             raise FileError(
                 f"{path} is not what was sent: sha256 {arrived.hexdigest()}",
@@ -172,7 +173,8 @@ class Files:
             raise ReplyTimeout(
                 f"{path} could not be {doing} within {self._timeout:g} s", device=self.device, hint=hint
             ) from error
-        except (SessionLost, *_LOST) as error:
+        except (SessionLost, *_LOST, asyncssh.SFTPBadMessage) as error:
+            self.close()
             raise SessionLost(f"SFTP ended before {path} was {doing}", device=self.device, hint=hint) from error
         except asyncssh.SFTPError as error:
             raise FileError(

@@ -81,7 +81,7 @@ def test_a_poll_says_that_a_router_is_not_tried(fleet: Fleet) -> None:
 
 def test_an_old_router_is_reached_with_the_option_and_every_view_says_so(fleet: Fleet) -> None:
     fleet.add(2)
-    with only_cbc(fleet.lab):
+    with only_cbc(fleet.lab.simulator):
         done = run(fleet, "plan")
         assert done.exit_code == 1
         assert "--legacy-ssh" in done.stdout + done.stderr
@@ -95,7 +95,7 @@ def test_an_old_router_is_reached_with_the_option_and_every_view_says_so(fleet: 
 
 def test_the_option_is_kept_for_a_resumption(fleet: Fleet) -> None:
     fleet.add(2)
-    with only_cbc(fleet.lab):
+    with only_cbc(fleet.lab.simulator):
         assert run(fleet, "push", "--yes", "--legacy-ssh", password="wrong").exit_code == 1
         done = run(fleet, "push", "--resume", "last", "--yes")
     assert done.exit_code == 0, done.stderr
@@ -107,7 +107,7 @@ def test_of_one_router_it_is_said_on_stderr(lab: Lab, tmp_path: Path, command: s
     device = lab.add(certificate=TrustAnchor.bundled().pem)
     words = [] if command == "show" else ["--journal", str(tmp_path / "journal.db")]
     words += {"push": ["--yes"], "poll": ["--until", "contacted"]}.get(command, [])
-    with loggers_restored(), only_cbc(lab):
+    with loggers_restored(), only_cbc(lab.simulator):
         done = lab.run(command, device, "--legacy-ssh", *words)
     assert done.exit_code == 0, done.stderr
     assert done.stderr.count(f"127.0.0.1: {LEGACY}") == 1

@@ -50,13 +50,13 @@ def test_a_cipher_that_needs_no_mac_takes_none() -> None:
 @pytest.mark.parametrize("kind", [Kind.CHECK, Kind.ASSESS, Kind.PLAN, Kind.PUSH])
 def test_a_result_says_by_what_algorithms_the_router_was_reached(lab: Lab, reach: Reach, kind: Kind) -> None:
     router, job = target(lab.add()), Job(kind, replace(reach, legacy_ssh=True))
-    with only_cbc(lab):
+    with only_cbc(lab.simulator):
         assert perform(job, router).legacy_ssh
     assert not perform(job, router).legacy_ssh  # it has better ones, and those were taken
 
 
 def test_without_leave_it_is_not_reached_and_the_failure_names_the_option(lab: Lab, reach: Reach) -> None:
-    with only_cbc(lab):
+    with only_cbc(lab.simulator):
         result = perform(Job(Kind.PLAN, reach), target(lab.add()))
     assert result.error is not None
     assert (result.error.kind, result.legacy_ssh) == ("negotiation", False)
@@ -66,7 +66,7 @@ def test_without_leave_it_is_not_reached_and_the_failure_names_the_option(lab: L
 
 def test_what_a_routers_own_entry_says_counts_before_the_option(lab: Lab, reach: Reach) -> None:
     router = target(lab.add())
-    with only_cbc(lab):
+    with only_cbc(lab.simulator):
         assert perform(Job(Kind.PLAN, reach), replace(router, legacy_ssh=True)).legacy_ssh
         job = Job(Kind.PLAN, replace(reach, legacy_ssh=True))
         result = perform(job, replace(router, legacy_ssh=False))

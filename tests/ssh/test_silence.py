@@ -6,10 +6,12 @@ No time-out passes by itself: the server says when it has gone silent, and only 
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -63,6 +65,17 @@ class Told(Clock):
         return event.is_set()
 
 
+class Interrupted(Told):
+    """One by which Ctrl-C is pressed where the time for something on a channel is over."""
+
+    def heard(
+        self, arrived: threading.Event, seconds: float, channel: tuple[int, int], *, typed: int = 0, read: int = 0
+    ) -> bool:
+        if not super().heard(arrived, seconds, channel):
+            raise KeyboardInterrupt
+        return True
+
+
 class Mute(asyncssh.SSHServer):
     """Sends nothing any more from its *nth* message *last* on, by number (RFC 4250 section 4.1)."""
 
@@ -106,22 +119,17 @@ class Mute(asyncssh.SSHServer):
 
 
 class Says(asyncssh.SSHServerSession[str]):
-    """A subsystem that says something at once."""
-
-    def __init__(self, closed: threading.Event | None = None) -> None:
-        self._closed = closed or threading.Event()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed.set()
+    """A subsystem that says something at once: that of SFTP the version, and nothing else."""
 
     def connection_made(self, chan: Any) -> None:
         self._channel = chan
 
     def subsystem_requested(self, subsystem: str) -> bool:
-        return subsystem in ("netconf", "sftp")
+        self._first = {"netconf": "<", "sftp": "\0\0\0\5\2\0\0\0\3"}.get(subsystem, "")
+        return bool(self._first)
 
     def session_started(self) -> None:
-        self._channel.write("<")
+        self._channel.write(self._first)
 
 
 HANDSHAKE = {"KEXINIT": 20, "KEX_ECDH_REPLY": 31, "NEWKEYS": 21, "SERVICE_ACCEPT": 6}
@@ -209,55 +217,70 @@ def test_a_session_that_does_not_come_is_no_failed_login(message: str) -> None:
 
 
 class Belated(Mute):
-    """Keeps its first message *last* back until it is let go; *closed* is set when its channel is closed again."""
+    """Keeps its first message *last* back until it is let go, or the channel is closed, of which *closed* tells."""
 
-    def __init__(self, silent: threading.Event, last: int, closed: threading.Event, *, sftp: bool) -> None:
+    def __init__(self, silent: threading.Event, last: int) -> None:
         super().__init__(silent, last)
-        self._closed, self._sftp = closed, sftp
+        self.closed = threading.Event()
+        self._kept: Callable[[], object] | None = None
 
     def connection_made(self, conn: Any) -> None:
         send = conn.send_packet
 
         def sent(kind: int, *arguments: bytes, **options: Any) -> None:
-            if kind != self._last or self._silent.is_set():
-                send(kind, *arguments, **options)
+            if kind == self._last and self._kept is None:
+                self._kept = partial(send, kind, *arguments, **options)
+                self._silent.set()
                 return
-            self._kept = partial(send, kind, *arguments, **options)
-            self._silent.set()
+            if kind == CLOSE:
+                self._let_go()
+                self.closed.set()
+            send(kind, *arguments, **options)
 
         conn.send_packet = sent
         self._connection, self._loop = conn, asyncio.get_running_loop()
 
-    def session_requested(self) -> Any:
-        return not self._sftp and Says(self._closed)
-
     def let_go(self) -> None:
-        self._loop.call_soon_threadsafe(self._kept)
+        self._loop.call_soon_threadsafe(self._let_go)
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, lambda: None
+        assert kept is not None
+        kept()
 
 
-@pytest.mark.parametrize("last", [91, 99], ids=["CHANNEL_OPEN_CONFIRMATION", "CHANNEL_SUCCESS"])
-@pytest.mark.parametrize("what", ["netconf", "sftp"])
-def test_a_channel_that_comes_after_it_was_given_up_is_closed_and_the_connection_serves_on(
-    what: str, last: int
+CLOSE = 97
+CONFIRMATION, DATA, SUCCESS = 91, 94, 99
+
+
+@pytest.mark.parametrize("clock_of, error", [(Told, agent.ReplyTimeout), (Interrupted, KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    "what, last",
+    [("netconf", CONFIRMATION), ("netconf", SUCCESS), ("sftp", CONFIRMATION), ("sftp", SUCCESS), ("sftp", DATA)],
+)
+def test_a_channel_that_was_given_up_is_closed_whatever_comes_of_it_and_the_connection_serves_on(
+    what: str, last: int, clock_of: type[Told], error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock, closed = Told(), threading.Event()
-    server = Belated(clock.silent, last, closed, sftp=what == "sftp")
-
-    class Files(asyncssh.SFTPServer):
-        def exit(self) -> None:
-            closed.set()
+    clock = clock_of()
+    server = Belated(clock.silent, last)
 
     def opened(connection: Connection) -> object:
         return connection.sftp(60.0) if what == "sftp" else connection.channel(subsystem=what, seconds=60, timeout=60)
 
-    with served(lambda: server, sftp_factory=Files) as port:
-        connection = open_ssh(device(port, clock=clock), Deadline(60, clock=clock.now), Service.CLI)
-        with pytest.raises(agent.ReplyTimeout):
+    with (
+        caplog.at_level(logging.DEBUG, "agent.ssh.loop"),
+        served(lambda: server) as port,
+        closing(open_ssh(device(port, clock=clock), Deadline(60, clock=clock.now), Service.CLI)) as connection,
+    ):
+        with pytest.raises(error):
             opened(connection)
-        server.let_go()
-        assert closed.wait(GIVE_UP)
-        assert connection.alive
-        connection.close()
+        if last == CONFIRMATION:
+            server.let_go()
+        assert server.closed.wait(GIVE_UP)
+        clock.silent.clear()
+        opened(connection)
+    gc.collect()
+    assert caplog.messages == []
 
 
 # --- a slow AAA server -----------------------------------------------------------------------------------------------
