@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -143,10 +143,9 @@ class Files:
             raise FileError(
                 f"{path} has {size} bytes, and {len(data)} were sent", device=self.device, hint="is the disk full?"
             )
-        file = self._run(self._client.open(path, "rb"))
+        file: Any = self._run(self._client.open(path, "rb"))  # typed as one that may be of text
         with self._closed_behind(file):
-            content: bytes = self._run(file.read(len(data) + 1))
-        arrived = hashlib.sha256(content)
+            arrived = hashlib.sha256(self._run(file.read(len(data) + 1)))
         if arrived.digest() != hashlib.sha256(data).digest():
             raise FileError(
                 f"{path} is not what was sent: sha256 {arrived.hexdigest()}",

@@ -56,6 +56,13 @@ class NoModes(asyncssh.SFTPServer):
         raise asyncssh.SFTPOpUnsupported("no modes here")
 
 
+class KnowsNoModes(asyncssh.SFTPServer):
+    """One that takes what sets a mode for a mistake."""
+
+    def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs, *, follow_symlinks: bool = True) -> None:
+        raise asyncssh.SFTPBadMessage("what is that?")
+
+
 class Denying(asyncssh.SFTPServer):
     """Nothing may be written or removed."""
 
@@ -164,8 +171,11 @@ def test_a_folder_that_is_not_there_is_named(routers: Routers) -> None:
     assert "no such folder" in str(caught.value.hint)
 
 
-def test_a_disk_without_modes_takes_the_file_all_the_same(routers: Routers, caplog: pytest.LogCaptureFixture) -> None:
-    router = routers.add(sftp=NoModes)
+@pytest.mark.parametrize("server", [NoModes, KnowsNoModes])
+def test_a_disk_without_modes_takes_the_file_all_the_same(
+    routers: Routers, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = routers.add(sftp=server)
     with caplog.at_level("INFO", "agent.ssh.sftp"), router.ssh() as ssh:
         ssh.files().put(DATA, PATH)
     assert [path.read_bytes() for path in on_disk(router)] == [DATA]
