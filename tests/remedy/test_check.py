@@ -6,27 +6,28 @@ import pickle
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import agent
 from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
 from agent.model.device import Device as Target
 from agent.model.method import Method
 from agent.netconf.retry import Policy
-from agent.remedy.check.filesystems import of_text
 from agent.remedy.check.look import NO_SSH
 from agent.remedy.check.points import check
 from agent.simulator import Device, Fault, FaultKind
 from tests.netconf.conftest import jump_host as jump_host
-from tests.properties.conftest import steady
 from tests.ssh.test_probe import sshd
 from tests.support import DeviceClock, Lab
 
 OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
+DENIED = (
+    b"<rpc-error><error-type>application</error-type><error-tag>access-denied</error-tag>"
+    b"<error-severity>error</error-severity></rpc-error>"
+)
 
 
 def checked(
@@ -147,15 +148,60 @@ def test_a_clock_that_is_off_is_said(lab: Lab) -> None:
     assert found.readiness is Readiness.READY, "the root can be brought; it is TLS that may fail"
 
 
+def test_a_clock_that_only_the_cli_shows_is_compared_with_the_time_of_then(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    target, behind = lab.target(device), [timedelta(hours=1)]
+
+    def first() -> agent.Session:
+        behind.clear()  # an hour has passed until nobody answered there
+        raise agent.ConnectError("no answer within 3600 s")
+
+    policy = Policy(now=lambda: datetime.now(UTC) - sum(behind, timedelta(0)))
+    with agent.Ssh(target, policy) as way:
+        found = check(target, first, way, agent.Intent(), policy)
+    assert point(found, Topic.CLOCK).standing is OK, point(found, Topic.CLOCK)
+
+
+def test_a_clock_that_the_cli_does_not_show_says_why(lab: Lab) -> None:
+    device = lab.add(release="7.4.1", reachable=False, forbidden=("show clock",))
+    found = checked(lab.target(device))
+    assert standings(found)[Topic.CLI] is OK
+    assert point(found, Topic.CLOCK).standing is UNKNOWN
+    assert "show clock: " in point(found, Topic.CLOCK).detail
+    assert "not authorized" in point(found, Topic.CLOCK).detail
+
+
+def test_file_systems_that_neither_model_nor_cli_shows_are_unknown_for_both_reasons(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="26.3.1", forbidden=("show filesystem",))))
+    assert point(found, Topic.SPACE).standing is UNKNOWN
+    assert "no model of this device shows its file systems" in point(found, Topic.SPACE).detail
+    assert "not authorized" in point(found, Topic.SPACE).detail
+
+
+@pytest.mark.parametrize("fault", [(FaultKind.EMPTY, b""), (FaultKind.ERROR, DENIED)])
+def test_file_systems_that_the_model_does_not_show_are_read_over_the_cli(
+    lab: Lab, fault: tuple[FaultKind, bytes]
+) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("get:file-system", *fault, times=9))
+    found = checked(lab.target(device))
+    assert point(found, Topic.SPACE).standing is OK
+    assert "show filesystem" in device.typed
+
+
+@pytest.mark.parametrize("ssh", [True, False])
+def test_a_router_that_shows_no_file_system_is_not_said_to_have_none(lab: Lab, ssh: bool) -> None:
+    device = lab.add(release="7.4.1", forbidden=("show filesystem",))
+    device.faults.append(Fault("get:file-system", FaultKind.EMPTY, times=9))
+    found = checked(lab.target(device), ssh=ssh)
+    assert point(found, Topic.SPACE).standing is UNKNOWN
+    assert "shows no file systems, or this user may not read it" in point(found, Topic.SPACE).detail
+    assert ("not authorized" in point(found, Topic.SPACE).detail) is ssh
+
+
 def test_reads_that_are_refused_are_named(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
-    denied = (
-        b"<error-type>application</error-type><error-tag>access-denied</error-tag>"
-        b"<error-severity>error</error-severity>"
-    )
-    device.faults.append(
-        Fault("get-config:crypto", FaultKind.ERROR, b"<rpc-error>" + denied + b"</rpc-error>", times=9)
-    )
+    device.faults.append(Fault("get-config:crypto", FaultKind.ERROR, DENIED, times=9))
     found = checked(lab.target(device))
     assert point(found, Topic.READS).standing is NOT_OK
     assert "trustpoint: " in point(found, Topic.READS).detail
@@ -302,9 +348,15 @@ def test_behind_a_jump_host_name_and_port_are_its_to_see(
     found = checked(lab.target(device, jump=outer))
     seen = standings(found)
     assert (seen[Topic.NAME], seen[Topic.PORT]) == (UNKNOWN, UNKNOWN)
-    assert point(found, Topic.PORT).detail == "seen only by the jump host"
+    assert point(found, Topic.PORT).detail == "seen only by the jump host 127.0.0.1"
     assert {seen[topic] for topic in Topic if topic not in (Topic.NAME, Topic.PORT)} == {OK}
+    device.faults.append(Fault("get", FaultKind.DROP_BEFORE, times=9))
+    lost = checked(lab.target(device, jump=outer))
+    assert point(lost, Topic.NETCONF).standing is NOT_OK
+    assert [point(lost, topic) for topic in (Topic.NAME, Topic.PORT)] == list(found.points[:2])
+    device.faults.clear()
     wrong = checked(lab.target(device, jump=replace(outer, password=agent.Secret("wrong"))))
+    assert [point(wrong, topic) for topic in (Topic.NAME, Topic.PORT)] == list(found.points[:2])
     assert point(wrong, Topic.LOGIN).standing is NOT_OK
     assert "jump host" in point(wrong, Topic.LOGIN).detail
     assert point(wrong, Topic.CLI).detail == "not tried, since the login was refused"
@@ -332,39 +384,3 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     stopped = Policy(stop=lambda _: True)
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
         check(target, lambda: agent.connect(target), ssh, agent.Intent(), stopped)
-
-
-# --- what the CLI prints of file systems ---------------------------------------------------------------------------
-
-SHOWN = """\
-File Systems:
-
-     Size(b)      Free(b)        Type  Flags  Prefixes
-  3997155328   3996975104  flash-disk     rw  disk0: compactflash:
- 37854306304  36956061696    harddisk     rw  harddisk:
-           -            -     network     rw  qsm/dev/fs/tftp: ftp: rcp:
-"""  # SYNTHETIC, in the form of Cisco's command reference
-
-
-def test_show_filesystem_is_read_row_by_row() -> None:
-    assert of_text(SHOWN) == (
-        FileSystem(("disk0:", "compactflash:"), 3997155328, 3996975104),
-        FileSystem(("harddisk:",), 37854306304, 36956061696),
-        FileSystem(("qsm/dev/fs/tftp:", "ftp:", "rcp:")),
-    )
-
-
-def test_of_two_nodes_with_the_same_name_the_fuller_comes_first() -> None:
-    rows = "100 50 harddisk rw harddisk:\n100 7 harddisk rw harddisk:\n100 - harddisk rw harddisk:\n"
-    assert [one.free for one in of_text(rows)] == [7, 50, None]
-
-
-@steady
-@given(
-    st.text(st.characters(codec="utf-8"), max_size=400)
-    | st.lists(st.sampled_from(SHOWN.split(" ")), max_size=60).map(" ".join)
-)
-def test_any_text_is_rows_or_none(text: str) -> None:
-    for one in of_text(text):
-        assert one.prefixes
-        assert all(value is None or value >= 0 for value in (one.size, one.free))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.errors import AgentError, ConsoleError, Interrupted
 from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
-from agent.xr import destination, httpclient
+from agent.xr import destination, filesystems, httpclient
 from agent.xr.cli import show
 from agent.xr.cli.listening import one_line
+from agent.xr.filesystems import FileSystems
 from agent.xr.httpclient import HttpClient
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ def http_client(ssh: Ssh) -> Reading[HttpClient]:
     Below 7.5.2 that proves nothing: the lines that switch verification off are hidden in the configuration.
     """
     return _reading(ssh, httpclient.of_text, "show running-config http client")
+
+
+def file_systems(ssh: Ssh) -> Reading[FileSystems]:
+    """The file systems; a router has some, so an answer without any is not understood."""
+    return _reading(ssh, filesystems.of_text, "show filesystem", says_nothing=lambda _: False)
 
 
 def _reading(
