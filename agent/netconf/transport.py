@@ -31,7 +31,7 @@ from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
 from agent.netconf.trace import Tap
 from agent.ssh.channel import Channel
 from agent.ssh.connection import Connection, Deadline, open_ssh
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 
 log = logging.getLogger(__name__)
 _ncclient_log = logging.getLogger("ncclient.transport.ssh")

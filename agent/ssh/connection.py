@@ -23,13 +23,14 @@ from agent.model.errors import (
     TransportError,
 )
 from agent.ssh.channel import Channel
-from agent.ssh.localuser import STAND_IN
-from agent.ssh.login import METHODS, Login
+from agent.ssh.login import Login
 from agent.ssh.loop import EventLoop, event_loop
-from agent.ssh.negotiation import nothing_in_common, offered, signatures, taken
-from agent.ssh.peer import Service, not_forwarded, of_jump
+from agent.ssh.peer.negotiation import nothing_in_common, offered, signatures, taken
+from agent.ssh.peer.service import Service, not_forwarded, of_jump
 from agent.ssh.proxy import ProxyCommand
+from agent.ssh.refusal import METHODS
 from agent.ssh.settings.config import Settings, settings
+from agent.ssh.settings.localuser import STAND_IN
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from agent.model.device import Device
 from agent.model.errors import ConnectError, shortened
-from agent.ssh.hearing import Hearing, NotSSH
 from agent.ssh.loop import event_loop
-from agent.ssh.negotiation import Offer
-from agent.ssh.peer import Service
+from agent.ssh.peer.hearing import Hearing, NotSSH
+from agent.ssh.peer.negotiation import Offer
+from agent.ssh.peer.service import Service
 from agent.ssh.settings.config import destination
 
 _LONGEST_QUOTE = 80

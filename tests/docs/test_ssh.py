@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ssh.negotiation import HOST_KEY, KINDS, Kind
+from agent.ssh.peer.negotiation import HOST_KEY, KINDS, Kind
 from tests.interop.rows import ROWS, table
 
 ROOT = Path(__file__).resolve().parents[2]

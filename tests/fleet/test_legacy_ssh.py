@@ -17,7 +17,7 @@ from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import Job, perform
 from agent.model.outcome import Failure
 from agent.model.pki.anchor import TrustAnchor
-from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer, taken
+from agent.ssh.peer.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer, taken
 from tests.fleet.records import NOW
 from tests.fleet.routers import target
 from tests.support import Lab

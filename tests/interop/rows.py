@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from agent.ssh.negotiation import CIPHER, KEX, KINDS, MAC, Kind
+from agent.ssh.peer.negotiation import CIPHER, KEX, KINDS, MAC, Kind
 
 _NO_AEAD = "Ciphers aes128-ctr"  # which needs a MAC
 

@@ -11,7 +11,7 @@ import pytest
 
 import agent
 from agent.model.device import Device
-from agent.ssh.negotiation import HOST_KEY, KINDS, Kind
+from agent.ssh.peer.negotiation import HOST_KEY, KINDS, Kind
 from tests.interop.conftest import netconfd_session
 from tests.interop.netconfd import Netconfd
 from tests.interop.relayed import by_asyncssh

@@ -15,8 +15,8 @@ import pytest
 import agent
 from agent.model.device import Device as Target
 from agent.simulator import Device, Fault, FaultKind
-from agent.ssh import negotiation
-from agent.ssh.peer import Service, not_forwarded
+from agent.ssh.peer import negotiation
+from agent.ssh.peer.service import Service, not_forwarded
 from agent.ssh.settings.config import jump_host as parsed
 from tests.netconf.test_connect import speaking
 from tests.support import Lab, read

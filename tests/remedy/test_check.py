@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -302,11 +304,22 @@ def test_no_hello_is_a_point_of_netconf(lab: Lab) -> None:
 
 
 def test_a_port_of_another_protocol_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(web, listener)
         port = listener.getsockname()[1]
-        listener.close()
         found = checked(Target("127.0.0.1", port, ssh_port=port, username="x", password=agent.Secret("x")))
-    assert point(found, Topic.PORT).standing is NOT_OK
+        listener.shutdown(socket.SHUT_RDWR)
+    assert [point(found, topic).standing for topic in (Topic.PORT, Topic.SSH)] == [OK, NOT_OK]
+    assert "the port is not SSH's" in point(found, Topic.SSH).detail
+    assert point(found, Topic.CLI).standing is NOT_OK
+
+
+def web(listener: socket.socket) -> None:
+    """Answer every connection as a web server does, until *listener* is shut down."""
+    with suppress(OSError):
+        while True:
+            with listener.accept()[0] as taken:
+                taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def test_without_ssh_nobody_says_that_the_cli_is_well(lab: Lab) -> None:

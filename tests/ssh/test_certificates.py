@@ -13,7 +13,7 @@ import agent
 from agent.netconf.retry import Disposition, classify
 from agent.ssh.connection import Deadline, open_ssh
 from agent.ssh.login import Login
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 from agent.ssh.settings.config import settings
 from tests.ssh.server import PASSWORD, device, host_key, served
 

@@ -8,7 +8,7 @@ import pytest
 
 import agent
 from agent.ssh import connection
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 
 
 @pytest.mark.parametrize("own, of_jump, given", [(90.0, 30.0, 90.0), (5.0, 30.0, 30.0)])

@@ -14,7 +14,7 @@ import pytest
 
 import agent
 from agent.ssh.connection import Deadline, open_ssh
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 from tests.ssh.test_prompts import Asks
 from tests.support import Lab, eventually, read

@@ -19,8 +19,9 @@ from agent.fleet.run.logins import Judged
 from agent.model.local.clock import Clock
 from agent.ssh import login as logins
 from agent.ssh.connection import Deadline, open_ssh
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
+from tests.support import eventually
 
 SURE = 60.0
 RELAY = """
@@ -158,7 +159,7 @@ def test_a_socket_is_closed_where_asyncssh_does_not_come_to_it(monkeypatch: pyte
     monkeypatch.setattr(socket, "create_connection", kept)
     with served() as port, pytest.raises(agent.AgentError):
         open_ssh(device(port, keepalive=-1), Deadline(60), Service.NETCONF)
-    assert [one.fileno() for one in made] == [-1]
+    assert eventually(lambda: [one.fileno() for one in made] == [-1])
 
 
 def test_no_password_is_sent_where_the_key_that_was_named_cannot_be_used(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from agent.model.local.clock import Clock
 from agent.ssh import probe as probing
 from agent.ssh.channel import Channel
 from agent.ssh.loop import EventLoop, event_loop
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import settings
 from tests.ssh.server import device

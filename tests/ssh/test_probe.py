@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import agent
 from agent.model.device import Device
 from agent.model.local.clock import Clock
-from agent.ssh.hearing import LARGEST, Hearing, NotSSH
-from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
-from agent.ssh.peer import Service
+from agent.ssh.peer.hearing import LARGEST, Hearing, NotSSH
+from agent.ssh.peer.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
+from agent.ssh.peer.service import Service
 from agent.ssh.probe import Probed, probe
 from tests.interop.netconfd import SSHD
 from tests.properties.conftest import steady

@@ -12,7 +12,7 @@ import pytest
 import agent
 from agent.model.device import Question
 from agent.ssh.connection import Deadline, open_ssh
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 from tests.support import all_of
 

@@ -16,7 +16,7 @@ from agent.model.device import Device, HostKeys, Secret
 from agent.model.errors import HostKeyError, InputError
 from agent.model.local.files import read_start
 from agent.model.local.user import user_name
-from agent.ssh.negotiation import signatures
+from agent.ssh.peer.negotiation import signatures
 from agent.ssh.settings import lookup, syntax
 from agent.ssh.settings.config import destination, jump_host, settings
 from agent.ssh.settings.lookup import Options

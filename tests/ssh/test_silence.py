@@ -19,7 +19,7 @@ import agent
 from agent.model.local.clock import Clock
 from agent.netconf.retry import Policy
 from agent.ssh.connection import Deadline, open_ssh
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 
 LEAST = 0.001

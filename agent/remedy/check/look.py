@@ -32,7 +32,7 @@ from agent.remedy.observe import observation
 from agent.xr import filesystems
 
 if TYPE_CHECKING:
-    from agent.ssh.negotiation import Offer
+    from agent.ssh.peer.negotiation import Offer
     from agent.ssh.probe import Probed
     from agent.xr.cli.sshport import Ssh
 
@@ -135,7 +135,7 @@ def _by_connection(seen: Seen, session: Session) -> None:
         return
     name = connection.ssh.get_extra_info("peername")
     seen.address = str(name[0]) if name and seen.through is None else None
-    seen.login, seen.login_methods = connection.login.by, connection.login.methods
+    seen.login, seen.login_methods = connection.login.by, connection.login.seen.methods
     shown = connection.ssh.get_server_host_key()
     if shown is not None:
         seen.host_key = HostKey(shown.get_algorithm(), shown.get_fingerprint("sha256"))
@@ -144,7 +144,7 @@ def _by_connection(seen: Seen, session: Session) -> None:
 
 def _server(device: Device, offer: Offer | None) -> SSHServer | None:
     """What a server offers, and what is taken of it."""
-    from agent.ssh.negotiation import KINDS, offered, taken
+    from agent.ssh.peer.negotiation import KINDS, offered, taken
     from agent.ssh.settings.config import settings
 
     if offer is None:
@@ -156,7 +156,7 @@ def _server(device: Device, offer: Offer | None) -> SSHServer | None:
 
 
 def _by_probe(seen: Seen) -> None:
-    from agent.ssh.peer import Service
+    from agent.ssh.peer.service import Service
     from agent.ssh.probe import probe
 
     seen.probed = probe(seen.device, Service.NETCONF)

@@ -141,7 +141,7 @@ class Ssh:
 
     def _connect(self, _: int) -> Waits[Connection]:
         from agent.ssh.connection import Deadline, open_ssh
-        from agent.ssh.peer import Service
+        from agent.ssh.peer.service import Service
 
         yield from self.policy.pause(self._turn(), Waiting.TURN)
         with (yield from self._login(self.policy)):

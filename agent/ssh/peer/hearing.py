@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.ssh.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
+from agent.ssh.peer.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
 
 LARGEST = 1 << 16
 """Bytes that a server may say up to the end of its KEXINIT; real ones need some 2,000."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent.model.device import Device
 from agent.model.errors import InputError, SSHNegotiationError
-from agent.ssh.localuser import STAND_IN
-from agent.ssh.peer import Service
+from agent.ssh.peer.service import Service
+from agent.ssh.settings.localuser import STAND_IN
 
 if TYPE_CHECKING:
     from agent.ssh.settings.config import Settings
