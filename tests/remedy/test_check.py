@@ -9,17 +9,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import agent
-from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
+from agent.model.check import Check, FileSystem, HostKey, Point, Readiness, Standing, Topic
 from agent.model.device import Device as Target
 from agent.model.method import Method
+from agent.model.pki.bundle import Bundle
+from agent.model.state import Reading
 from agent.netconf.retry import Policy
-from agent.remedy.check.look import NO_SSH
-from agent.remedy.check.points import check
+from agent.remedy.check.look import NO_SSH, Seen
+from agent.remedy.check.points import check, judged
 from agent.simulator import Device, Fault, FaultKind
 from tests.netconf.conftest import jump_host as jump_host
 from tests.ssh.test_probe import sshd
@@ -201,6 +205,46 @@ def test_a_router_that_shows_no_file_system_is_not_said_to_have_none(lab: Lab, s
     assert ("not authorized" in point(found, Topic.SPACE).detail) is ssh
 
 
+def test_a_session_that_is_lost_over_the_file_systems_costs_them_alone(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("get:file-system", FaultKind.DROP_BEFORE))
+    found = checked(lab.target(device), ssh=False)
+    assert (point(found, Topic.SPACE).standing, point(found, Topic.NETCONF).standing) == (UNKNOWN, OK)
+    assert "file systems: " in point(found, Topic.SPACE).detail
+    assert methods(found)[Method.RPC] is OK
+
+
+def test_a_method_whose_need_is_unknown_is_unknown(lab: Lab) -> None:
+    device = lab.add(release="25.2.1", forbidden=("show filesystem",))
+    device.faults.append(Fault("get:file-system", FaultKind.EMPTY, times=9))
+    found = checked(lab.target(device))
+    assert methods(found)[Method.FILE] is UNKNOWN
+    assert why(found, Method.FILE).startswith("it needs space: ")
+
+
+def test_without_a_candidate_nothing_can_be_configured(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="7.4.1", candidate=False)), ssh=False)
+    assert point(found, Topic.NETCONF).standing is NOT_OK
+    assert ":candidate" in point(found, Topic.NETCONF).detail
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_read_that_came_back_empty_is_said_to_prove_nothing(lab: Lab) -> None:
+    reads = point(checked(lab.target(lab.add(release="7.4.1"))), Topic.READS)
+    assert (reads.standing, reads.detail.partition("; ")[2]) == (
+        OK,
+        "empty, which may also be hidden: trustpoint, certificate",
+    )
+
+
+def test_a_user_who_is_shown_nothing_is_not_said_to_read_well(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults += [Fault(operation, FaultKind.EMPTY, times=99) for operation in ("get", "get-config")]
+    found = checked(lab.target(device), ssh=False)
+    assert point(found, Topic.READS).standing is UNKNOWN
+    assert "may not be allowed to read" in point(found, Topic.READS).detail
+
+
 def test_reads_that_are_refused_are_named(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
     device.faults.append(Fault("get-config:crypto", FaultKind.ERROR, DENIED, times=9))
@@ -216,7 +260,9 @@ def test_reads_that_are_refused_are_named(lab: Lab) -> None:
 
 def test_nobody_at_the_netconf_port_leaves_the_cli_to_be_looked_at(lab: Lab) -> None:
     device = lab.add(release="7.4.1", reachable=False)
-    found = checked(lab.target(device))
+    turns = count()
+    found = checked(lab.target(device), turn=lambda: float(next(turns) * 0))
+    assert next(turns) == 1, "the probe is a further connection, and takes its turn"
     seen = standings(found)
     assert (seen[Topic.NAME], seen[Topic.PORT], seen[Topic.SSH], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN, UNKNOWN)
     assert "Connection refused" in point(found, Topic.PORT).detail
@@ -373,6 +419,11 @@ def test_behind_a_jump_host_name_and_port_are_its_to_see(
     assert point(wrong, Topic.LOGIN).standing is NOT_OK
     assert "jump host" in point(wrong, Topic.LOGIN).detail
     assert point(wrong, Topic.CLI).detail == "not tried, since the login was refused"
+    assert wrong.login_methods == (), "those were the jump host's"
+    assert point(wrong, Topic.HOST_KEY).standing is UNKNOWN
+    unreached = checked(lab.target(device, jump=outer, port=1))
+    assert point(unreached, Topic.NETCONF).standing is NOT_OK
+    assert [point(unreached, topic) for topic in (Topic.NAME, Topic.PORT)] == list(found.points[:2])
 
 
 def test_a_router_that_limits_sessions_is_not_probed_besides(lab: Lab) -> None:
@@ -397,3 +448,49 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     stopped = Policy(stop=lambda _: True)
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
         check(target, lambda: agent.connect(target), ssh, agent.Intent(), stopped)
+
+
+# --- what was seen, judged -----------------------------------------------------------------------------------------
+
+
+def seen(**what: Any) -> Seen:
+    """A look at a device that saw nothing but that."""
+    device = what.pop("device", Target("192.0.2.1", username="admin", password=agent.Secret("x")))
+    return Seen(device, what.pop("intent", agent.Intent()), datetime(2026, 11, 29, tzinfo=UTC), **what)
+
+
+@pytest.mark.parametrize("free, standing", [(None, UNKNOWN), (2_000, NOT_OK), (40_000, NOT_OK), (60_000, OK)])
+def test_there_is_room_where_the_bundle_fits(free: int | None, standing: Standing) -> None:
+    bundle = Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode() + b" " * 50_000)
+    shown = Reading((FileSystem(("harddisk:",), 1_000_000, free),))
+    assert point(judged(seen(space=shown, intent=agent.Intent(bundle=bundle))), Topic.SPACE).standing is standing
+
+
+def test_a_storage_that_is_not_among_the_file_systems_is_said_with_those_there_are() -> None:
+    space = point(judged(seen(space=Reading((FileSystem(("disk0:", "flash:"), 9, 9),)))), Topic.SPACE)
+    assert (space.standing, space.detail) == (NOT_OK, "there is no harddisk:")
+    assert "there are disk0:, flash:" in (space.hint or "")
+
+
+def test_a_clock_outside_the_roots_validity_is_said_as_such() -> None:
+    clock = point(judged(seen(clock=Reading(timedelta(days=9 * 365)))), Topic.CLOCK)
+    assert clock.standing is NOT_OK
+    assert "outside the validity of IdenTrust Commercial Root CA 1" in clock.detail
+
+
+@pytest.mark.parametrize(
+    "error, standing",
+    [
+        (agent.SessionLost("the session was lost"), UNKNOWN),
+        (agent.ReplyTimeout("no answer within 30 s"), UNKNOWN),
+        (agent.ConnectError("Connection refused"), NOT_OK),
+    ],
+)
+def test_what_passes_leaves_every_method_unknown(error: agent.AgentError, standing: Standing) -> None:
+    assert set(methods(judged(seen(refused=error))).values()) == {standing}
+
+
+def test_a_pinned_host_key_is_said_to_be_so() -> None:
+    pinned = Target("192.0.2.1", username="x", host_keys=agent.HostKeys(pinned="SHA256:AAAA"))
+    found = judged(seen(device=pinned, host_key=HostKey("ssh-ed25519", "SHA256:AAAA")))
+    assert point(found, Topic.HOST_KEY).detail == "ssh-ed25519 is the pinned one"
