@@ -70,8 +70,9 @@ def file_systems(ssh: Ssh, reading: Reading[FileSystems]) -> Reading[FileSystems
     if reading.value is not None:
         return reading
     shown = cliread.file_systems(ssh)
-    missing = f"{reading.absent('the device shows no file systems')}; {shown.missing}"
-    return shown if shown.answered else Reading(missing=missing)
+    if shown.answered:
+        return shown
+    return Reading(missing=f"{reading.absent('the device shows no file systems')}; {shown.missing}")
 
 
 def clock_offset(ssh: Ssh, now: Callable[[], datetime]) -> Reading[timedelta]:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import pickle
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import agent
-from agent.model.check import Check, FileSystem, HostKey, Point, Readiness, Standing, Topic
+from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
 from agent.model.device import Device as Target
 from agent.model.method import Method
-from agent.model.pki.bundle import Bundle
-from agent.model.state import Reading
 from agent.netconf.retry import Policy
-from agent.remedy.check.look import NO_SSH, Seen
-from agent.remedy.check.points import check, judged
+from agent.remedy.check.look import NO_SSH
+from agent.remedy.check.points import check
 from agent.simulator import Device, Fault, FaultKind
 from tests.netconf.conftest import jump_host as jump_host
 from tests.ssh.test_probe import sshd
@@ -260,9 +257,9 @@ def test_reads_that_are_refused_are_named(lab: Lab) -> None:
 
 def test_nobody_at_the_netconf_port_leaves_the_cli_to_be_looked_at(lab: Lab) -> None:
     device = lab.add(release="7.4.1", reachable=False)
-    turns = count()
-    found = checked(lab.target(device), turn=lambda: float(next(turns) * 0))
-    assert next(turns) == 1, "the probe is a further connection, and takes its turn"
+    turn = Mock(return_value=0.0)
+    found = checked(lab.target(device), turn=turn)
+    turn.assert_called_once_with()  # the probe is a further connection
     seen = standings(found)
     assert (seen[Topic.NAME], seen[Topic.PORT], seen[Topic.SSH], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN, UNKNOWN)
     assert "Connection refused" in point(found, Topic.PORT).detail
@@ -350,22 +347,33 @@ def test_no_hello_is_a_point_of_netconf(lab: Lab) -> None:
 
 
 def test_a_port_of_another_protocol_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        threads.submit(web, listener)
-        port = listener.getsockname()[1]
+    with web() as port:
         found = checked(Target("127.0.0.1", port, ssh_port=port, username="x", password=agent.Secret("x")))
-        listener.shutdown(socket.SHUT_RDWR)
     assert [point(found, topic).standing for topic in (Topic.PORT, Topic.SSH)] == [OK, NOT_OK]
     assert "the port is not SSH's" in point(found, Topic.SSH).detail
     assert point(found, Topic.CLI).standing is NOT_OK
 
 
-def web(listener: socket.socket) -> None:
-    """Answer every connection as a web server does, until *listener* is shut down."""
-    with suppress(OSError):
-        while True:
-            with listener.accept()[0] as taken:
-                taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+@contextmanager
+def web() -> Iterator[int]:
+    """The port of a server that takes whatever is sent for a bad request of HTTP."""
+
+    def serve() -> None:
+        with suppress(OSError):  # it is shut down
+            while True:
+                peer, _ = listener.accept()
+                with peer, suppress(OSError):
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    peer.shutdown(socket.SHUT_WR)
+                    while peer.recv(4096):  # else closing would reset the connection, and the answer be lost
+                        pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(serve)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_without_ssh_nobody_says_that_the_cli_is_well(lab: Lab) -> None:
@@ -398,45 +406,46 @@ def test_algorithms_that_have_nothing_in_common_are_said_of_both_sides(tmp_path:
     assert point(found, Topic.LOGIN).standing is UNKNOWN
 
 
-def test_behind_a_jump_host_name_and_port_are_its_to_see(
-    lab: Lab, jump_host: Callable[[Device], int], tmp_path: Path
-) -> None:
-    device = lab.add(release="7.4.1")
+def jump(lab: Lab, port: int, password: str = "jump") -> Target:
+    """The jump host at *port*."""
     keys = agent.HostKeys(lab.known_hosts, accept_new=True)
-    outer = Target("127.0.0.1", jump_host(device), username="jump", password=agent.Secret("jump"), host_keys=keys)
+    return Target("127.0.0.1", port, username="jump", password=agent.Secret(password), host_keys=keys)
+
+
+def test_behind_a_jump_host_name_and_port_are_its_to_see(lab: Lab, jump_host: Callable[[Device], int]) -> None:
+    device = lab.add(release="7.4.1")
+    outer = jump(lab, jump_host(device))
     found = checked(lab.target(device, jump=outer))
     seen = standings(found)
     assert (seen[Topic.NAME], seen[Topic.PORT]) == (UNKNOWN, UNKNOWN)
     assert point(found, Topic.PORT).detail == "seen only by the jump host 127.0.0.1"
     assert {seen[topic] for topic in Topic if topic not in (Topic.NAME, Topic.PORT)} == {OK}
     device.faults.append(Fault("get", FaultKind.DROP_BEFORE, times=9))
-    lost = checked(lab.target(device, jump=outer))
-    assert point(lost, Topic.NETCONF).standing is NOT_OK
-    assert [point(lost, topic) for topic in (Topic.NAME, Topic.PORT)] == list(found.points[:2])
-    device.faults.clear()
-    wrong = checked(lab.target(device, jump=replace(outer, password=agent.Secret("wrong"))))
-    assert [point(wrong, topic) for topic in (Topic.NAME, Topic.PORT)] == list(found.points[:2])
-    assert point(wrong, Topic.LOGIN).standing is NOT_OK
-    assert "jump host" in point(wrong, Topic.LOGIN).detail
-    assert point(wrong, Topic.CLI).detail == "not tried, since the login was refused"
-    assert wrong.login_methods == (), "those were the jump host's"
-    assert point(wrong, Topic.HOST_KEY).standing is UNKNOWN
-    unreached = checked(lab.target(device, jump=outer, port=1))
-    assert point(unreached, Topic.NETCONF).standing is NOT_OK
-    assert [point(unreached, topic) for topic in (Topic.NAME, Topic.PORT)] == list(found.points[:2])
+    for port in (device.port, 1):  # a session that is lost, and none
+        failed = checked(lab.target(device, jump=outer, port=port))
+        assert point(failed, Topic.NETCONF).standing is NOT_OK
+        assert failed.points[:2] == found.points[:2]
+
+
+def test_a_login_that_a_jump_host_refuses_says_nothing_of_the_router(
+    lab: Lab, jump_host: Callable[[Device], int]
+) -> None:
+    device = lab.add(release="7.4.1")
+    found = checked(lab.target(device, jump=jump(lab, jump_host(device), "wrong")))
+    assert point(found, Topic.PORT).detail == "seen only by the jump host 127.0.0.1"
+    assert point(found, Topic.LOGIN).standing is NOT_OK
+    assert "jump host" in point(found, Topic.LOGIN).detail
+    assert point(found, Topic.CLI).detail == "not tried, since the login was refused"
+    assert found.login_methods == (), "those were the jump host's"
+    assert point(found, Topic.HOST_KEY).standing is UNKNOWN
 
 
 def test_a_router_that_limits_sessions_is_not_probed_besides(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
     device.faults.append(Fault("connect", FaultKind.RESET, times=9))
-    turns: list[float] = []
-
-    def turn() -> float:
-        turns.append(0.0)
-        return 0.0
-
+    turn = Mock(return_value=0.0)
     found = checked(lab.target(device), turn=turn)
-    assert not turns
+    turn.assert_not_called()
     assert point(found, Topic.PORT).standing is UNKNOWN
     assert "wait a minute" in (point(found, Topic.PORT).hint or "")
     assert found.readiness is Readiness.UNKNOWN
@@ -448,49 +457,3 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     stopped = Policy(stop=lambda _: True)
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
         check(target, lambda: agent.connect(target), ssh, agent.Intent(), stopped)
-
-
-# --- what was seen, judged -----------------------------------------------------------------------------------------
-
-
-def seen(**what: Any) -> Seen:
-    """A look at a device that saw nothing but that."""
-    device = what.pop("device", Target("192.0.2.1", username="admin", password=agent.Secret("x")))
-    return Seen(device, what.pop("intent", agent.Intent()), datetime(2026, 11, 29, tzinfo=UTC), **what)
-
-
-@pytest.mark.parametrize("free, standing", [(None, UNKNOWN), (2_000, NOT_OK), (40_000, NOT_OK), (60_000, OK)])
-def test_there_is_room_where_the_bundle_fits(free: int | None, standing: Standing) -> None:
-    bundle = Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode() + b" " * 50_000)
-    shown = Reading((FileSystem(("harddisk:",), 1_000_000, free),))
-    assert point(judged(seen(space=shown, intent=agent.Intent(bundle=bundle))), Topic.SPACE).standing is standing
-
-
-def test_a_storage_that_is_not_among_the_file_systems_is_said_with_those_there_are() -> None:
-    space = point(judged(seen(space=Reading((FileSystem(("disk0:", "flash:"), 9, 9),)))), Topic.SPACE)
-    assert (space.standing, space.detail) == (NOT_OK, "there is no harddisk:")
-    assert "there are disk0:, flash:" in (space.hint or "")
-
-
-def test_a_clock_outside_the_roots_validity_is_said_as_such() -> None:
-    clock = point(judged(seen(clock=Reading(timedelta(days=9 * 365)))), Topic.CLOCK)
-    assert clock.standing is NOT_OK
-    assert "outside the validity of IdenTrust Commercial Root CA 1" in clock.detail
-
-
-@pytest.mark.parametrize(
-    "error, standing",
-    [
-        (agent.SessionLost("the session was lost"), UNKNOWN),
-        (agent.ReplyTimeout("no answer within 30 s"), UNKNOWN),
-        (agent.ConnectError("Connection refused"), NOT_OK),
-    ],
-)
-def test_what_passes_leaves_every_method_unknown(error: agent.AgentError, standing: Standing) -> None:
-    assert set(methods(judged(seen(refused=error))).values()) == {standing}
-
-
-def test_a_pinned_host_key_is_said_to_be_so() -> None:
-    pinned = Target("192.0.2.1", username="x", host_keys=agent.HostKeys(pinned="SHA256:AAAA"))
-    found = judged(seen(device=pinned, host_key=HostKey("ssh-ed25519", "SHA256:AAAA")))
-    assert point(found, Topic.HOST_KEY).detail == "ssh-ed25519 is the pinned one"

@@ -93,7 +93,8 @@ def attempt(way: str, ssh: Ssh, folder: str) -> Tried:
     """What comes of trying *way*: log in to the CLI until its prompt is seen, or look *folder* up by SFTP.
 
     Raises:
-        AgentError: it does not lead to the router; Interrupted: it was cancelled.
+        AgentError: it does not lead to the router.
+        Interrupted: it was cancelled.
     """
     if way == CLI:
         ssh.console()

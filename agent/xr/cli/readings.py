@@ -121,7 +121,8 @@ def _reading(
     found = parse(*texts)
     odd = [text for text in texts if not says_nothing(text)]
     if not found and odd:
-        words = "; ".join([*refusals, f"not understood: {one_line(odd[0], end=False)}"])
+        printed = one_line(odd[0], end=False) or "nothing was printed"
+        words = "; ".join([*refusals, f"not understood: {printed}"])
         return Reading(source=CONSOLE, missing=f"{what}: {words}")
     return Reading(found, CONSOLE)
 
