@@ -27,6 +27,7 @@ class State:
         built_in: the PEMs that came with the software.
         authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
         imports: how often something was imported into the trustpool.
+        contacts: how often the licensing server was reached.
         answers: return-codes that renew-auth and register-id-token give before they do their work.
         tokens: every token that came in by register-id-token.
         syslog: (time, mnemonic without ``%``, text) of the buffer, oldest first.
@@ -46,7 +47,7 @@ class State:
         self.authorization = "none" if persona.policy else persona.authorization
         self.transport = "clsu" if persona.policy else persona.transport
         self.url = "" if persona.policy else persona.url
-        self.authenticates = self.imports = self.forgotten = self.renewals = 0
+        self.authenticates = self.imports = self.forgotten = self.renewals = self.contacts = 0
         self._last_contact = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
         self._last_success = self.trusts
         prefix = "" if persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in persona.fixes else "LICENSE-"
@@ -110,6 +111,7 @@ class State:
         """Talk to the licensing server, now or as if it were that time."""
         self._last_success = self.trusts
         if self._last_success:
+            self.contacts += 1
             when = when or self.now()
             # A device's clock moves on between two contacts; here both may fall into one second.
             self._last_contact = max(when.replace(microsecond=0), self._last_contact + timedelta(seconds=1))

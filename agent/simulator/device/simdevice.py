@@ -49,6 +49,7 @@ class Device:
         refuse_until: new connections are reset until ``config.clock`` says so.
         silence: what it does not answer, for the clock of a test.
         other_sessions: session-id → user of sessions that a test made up.
+        session_seconds: how long its NETCONF sessions were open, those aside that still are.
         held: an entry for each rpc that waits for :meth:`release`.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
@@ -69,6 +70,7 @@ class Device:
     connections: set[Any] = field(default_factory=set, repr=False)
     silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
+    session_seconds: float = 0.0
     _drawn: Counter[str] = field(default_factory=Counter, repr=False)
     refuse_until: float = 0.0
     post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
@@ -188,8 +190,9 @@ class Device:
         """What was written to the device, by which another process can tell that nothing was done twice.
 
         ``commits``, ``rollbacks`` (of commits on trial), ``authenticates`` (certificates that a trustpoint was given),
-        ``imports`` (into the trustpool), ``renewals``, ``registrations``; ``sessions`` (NETCONF and CLI) and ``rpcs``
-        that came; ``open`` sessions, ``locked`` datastores, ``dirty`` candidate, ``files`` that were left.
+        ``imports`` (into the trustpool), ``renewals``, ``contacts`` (of the licensing server, one that somebody looked
+        for once it had come), ``registrations``; ``sessions`` (NETCONF and CLI) and
+        ``rpcs`` that came; ``open`` sessions, ``locked`` datastores, ``dirty`` candidate, ``files`` that were left.
         """
         state, config = self.state, self.config
         return {
@@ -201,6 +204,7 @@ class Device:
             "authenticates": state.authenticates,
             "imports": state.imports,
             "renewals": state.renewals,
+            "contacts": state.contacts,
             "registrations": len(state.tokens),
             "open": len(self.sessions),
             "locked": sorted(config.locks),
