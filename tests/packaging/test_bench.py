@@ -31,13 +31,37 @@ def test_the_fleet_bench_pushes_with_its_peer_and_tells_its_ratios_and_what_boun
 
 
 def test_the_poll_bench_tells_what_kept_sessions_take() -> None:
-    words = ("--sessions", "3", "--interval", "2", "--json")
+    words = ("--sessions", "3", "--interval", "2", "--full", "--routers", "20", "--speed", "60", "--json")
 
     output = run(sys.executable, "-m", "bench.poll", *words, cwd=ROOT, timeout=120)
 
     told = json.loads(output)
-    assert told.keys() == {"threads"}
+    assert told.keys() == {"threads", "looks", "latest_by_s", "cpu_ms_per_look", "cores", "peak_mb", "most_threads"}
     assert told["threads"]["xr-agent"] > 1
+    assert told["looks"] >= 60
+
+
+BEATS = {f"r{number}": [beat * 300.0 + number * 100.0 + 5.0 for beat in range(3)] for number in range(3)}
+
+
+def test_a_look_is_as_late_as_it_comes_behind_its_own_beat() -> None:
+    routers = sorted(BEATS)
+    assert poll.latest(BEATS, routers, 300.0) == pytest.approx(0)
+    assert poll.latest({**BEATS, "r1": [105.0, 412.0, 705.0]}, routers, 300.0) == pytest.approx(7)
+    assert poll.latest({**BEATS, "r0": [905.0, 605.0, 305.0, 5.0]}, routers, 300.0) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    "seen, said",
+    [
+        ([105.0, 405.0], "r1 was looked at 2 times in 3 intervals"),
+        ([], "r1 was looked at 0 times"),
+        ([105.0, 705.0, 1005.0], "the latest look came 300 s late"),
+    ],
+)
+def test_a_poll_that_misses_a_beat_is_no_run(seen: list[float], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        poll.latest({**BEATS, "r1": seen}, sorted(BEATS), 300.0)
 
 
 def ran(cpu: float, seconds: float, peak: float, workers: int | None = None) -> fleet.Run:
