@@ -207,6 +207,26 @@ def test_a_trial_lasts_from_its_commit_on_and_its_confirmation_takes_its_time_to
     assert (slow.config.rollbacks, slow.config.trial) == (0, None)
 
 
+def test_a_trial_is_not_confirmed_while_it_is_being_extended(
+    slow: Device, two: tuple[Neighbour, Neighbour], clock: Clock
+) -> None:
+    ours, theirs = two
+    ours.edit("T", "terminal")
+    ours._netconf.async_mode = True
+    ours.commit_on_trial(persist="p")
+    assert eventually(lambda: slow.counters["commit"] == 1)
+    assert refusal(lambda: theirs.confirm("p"))[0] == "in-use"
+    clock.now += 2
+    assert eventually(lambda: slow.config.trial is not None)
+    ours.commit_on_trial(persist="p", persist_id="p")
+    assert eventually(lambda: slow.counters["confirm"] == 2)
+    for refused in (lambda: theirs.confirm("p"), lambda: theirs.cancel("p")):
+        assert refusal(refused)[0] == "in-use"
+    clock.now += 2
+    theirs.lock("candidate")
+    assert (slow.config.trial is not None, slow.config.rollbacks) == (True, 0)
+
+
 def test_a_commit_at_the_cli_takes_its_time_and_names_no_session_of_netconf(
     lab: Lab, slow: Device, clock: Clock
 ) -> None:
@@ -319,11 +339,11 @@ def test_a_contact_counts_what_was_trusted_when_it_was_due_and_a_reload_ends_it(
     state.renew(20.0)
     clock.now += 20
     assert contact(device)[0] is True
-    before = state.last_contact
+    before = contact(device)
     state.renew(20.0)
-    device.reload()
+    device.reload()  # which takes the certificate, so that a contact would fail
     clock.now += 20
-    assert state.last_contact == before
+    assert contact(device) == before
 
 
 def test_a_push_waits_for_a_contact_that_takes_its_time(lab: Lab, clock: Clock) -> None:
