@@ -4,7 +4,8 @@
 its own, the most threads and open files that it had at any time, its peak memory, and its CPU seconds for a router over
 the whole run, which ends when each router was looked at twice: one session opened, two looks or three, one session
 closed. With ``--against REV`` the same by xr-agent as of that git revision, in turn, and ``threads_vs_REV``,
-``peak_memory_vs_REV`` and ``cpu_per_router_vs_REV``, its divided by ours. A run in which not every session was kept at one time is no run.
+``peak_memory_vs_REV`` and ``cpu_per_router_vs_REV``, its divided by ours. A run in which not every session was kept at
+one time is no run.
 
 With ``--full`` 10,000 routers besides, 50 ms away, with hellos of 120 KB, of which each is looked at every 300 s for
 15 minutes, each time by a session of its own (``--routers N``, ``--speed K``): the looks, by how many seconds the
