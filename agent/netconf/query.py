@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -65,6 +66,36 @@ class Query(Generic[T]):
                 value, missing = None, f"{self.what}: {error.message}"
         empty = missing is None and (data is None or not len(data) or (found.foreign and not found.own))
         return Reading(value, self.source, missing, empty, tuple(found.notes))
+
+
+class Behind(Generic[T]):
+    """A read that goes right behind a write, whose answer it does not wait for: a server does and answers what it is
+    asked in order (RFC 6241 section 4.5).
+    """
+
+    def __init__(self, query: Query[T]) -> None:
+        self.query = query
+        self._sent: tuple[Session, Pending | None] | None = None
+
+    def send(self, session: Session) -> None:
+        """Send it over the session of the write; one that is lost by now says so to who reads the write's answer."""
+        self._sent = None
+        with suppress(SessionLost):
+            self._sent = session, self.query.send(session)
+
+    def drop(self) -> None:
+        """Its answer is of no use."""
+        self._sent = None
+
+    def reading(self, session: Session, policy: Policy) -> Waits[Reading[T] | None]:
+        """What it brought, to be asked for once the write is answered; None where nothing was sent over *session*.
+
+        What it does not show is to be read again before anybody goes by that. Errors as of :func:`ask`.
+        """
+        sent, self._sent = self._sent, None
+        if sent is None or sent[0] is not session or sent[1] is None:
+            return None
+        return (yield from settle(session, self.query, sent[1], policy))
 
 
 def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> Waits[list[Reading[Any]]]:

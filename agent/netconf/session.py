@@ -80,53 +80,85 @@ class Reply:
 
 
 class Pending:
-    """A request on its way; :meth:`result` waits for its answer."""
+    """A request on its way; :meth:`result` waits for its answer.
+
+    Attributes:
+        again: whether it may be made any number of times, since it but reads.
+        early: whether it was answered ahead of something else than a read that it was sent behind.
+    """
 
     def __init__(
-        self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str, quiet: Unlogged | None
+        self,
+        session: Session,
+        body: Element,
+        *,
+        operation: str,
+        writes: bool,
+        again: bool,
+        timeout: float,
+        message_id: str,
+        then: Callable[[], object],
     ) -> None:
-        self.operation = operation
-        self.writes = writes
-        self._session = session
-        self._message_id = message_id
-        self._until = session.clock.now() + timeout
-        self._timeout = timeout
-        self._answered = threading.Event()
+        self.operation, self.writes, self.again = operation, writes, again
+        self.early = False
+        self._session, self._body, self._message_id = session, body, message_id
+        self._timeout, self._then = timeout, then
+        self._over = threading.Event()
         self._raw: str | None = None
         self._lost: Exception | None = None
-        self._quiet = quiet  # until the request is answered, however late that is
+        self.timed_anew()
+
+    def timed_anew(self) -> None:
+        """Its time begins now: until now the server was at what it was sent behind."""
+        self._until = self._session.clock.now() + self._timeout
 
     def deliver_reply(self, raw: str) -> None:
-        """Called by ncclient's reply listener, in the session's thread."""
+        """Called by ncclient's reply listener, in the loop's thread."""
+        self._session._replied(self)
         self._raw = raw
         self._settle()
 
     def deliver_error(self, error: Exception) -> None:
         """Called by ncclient's reply listener when the session ends first."""
+        self._session._gone(self)
         self._lost = error
         self._settle()
 
     def _settle(self) -> None:
-        if self._quiet is not None:
-            self._quiet.end()
-        self._answered.set()
+        self._then()
+        self._over.set()
+
+    def overtaken(self) -> None:
+        """What was sent behind it was answered first: it is not waited for any longer, but made again."""
+        self._over.set()
 
     def answered(self) -> bool:
         """Whether an answer came, however late, or the session ended: :meth:`result` then waits for nothing."""
-        return self._answered.is_set()
+        return self._raw is not None or self._lost is not None
+
+    def wait(self) -> bool:
+        """Wait until it is answered, or need not be waited for; whether that came in time."""
+        clock, session = self._session.clock, self._session
+        while not clock.wait(self._over, self._until - clock.now(), session.session_id, self._message_id):
+            if clock.now() >= self._until:
+                session._unanswered(self)
+                return False
+        return True
 
     def result(self) -> Reply:
         """The reply; asked for again after a time-out, that of an answer which came since.
+
+        Where the server does not answer in order, a read is made once more, alone: this one was dropped, or done ahead
+        of what it was to see.
 
         Raises:
             RPCError, LockDenied, AccessDenied: the device refused; every rpc-error is in it.
             ReplyTimeout, SessionLost, ProtocolError: no usable answer to a request that changes nothing.
             OutcomeUnknown: no usable answer to a request that changes something.
         """
-        device, clock = self._session.device, self._session.clock
+        device = self._session.device
         try:
-            left = self._until - clock.now()
-            if not clock.wait(self._answered, left, self._session.session_id, self._message_id):
+            if not self.wait():
                 hint = "the device is busy or hangs; try again, or give a longer --timeout"
                 said = f"{self.operation} got no answer within {self._timeout:g} s"
                 raise ReplyTimeout(said, device=device, hint=hint)
@@ -134,6 +166,8 @@ class Pending:
                 # What ncclient says when a session ends quotes the bytes on their way, secrets included.
                 told = self._lost if isinstance(self._lost, AgentError | OSError) else None
                 raise _lost(self._lost, self.operation, device) from told
+            if self.again and (self.early or self._raw is None):
+                return self._session.call(self._body, operation=self.operation, again=True, timeout=self._timeout)
             return _judge(self._raw or "", self.operation, device)
         except UNANSWERED as error:
             if not self.writes:
@@ -153,6 +187,8 @@ class Session:
         strict_models: whether only models known exactly are used; else the nearest older variant stands in.
         owned: whether :meth:`close` ends the NETCONF session; False for a borrowed one.
         clock: what its time-outs go by.
+        in_order: whether the server answers in the order in which it is asked (RFC 6241 section 4.5), as far as is
+            known; where it does not, nothing is sent before all else was answered.
         before_write: called ahead of each rpc that changes something, which is not sent where it raises.
     """
 
@@ -179,12 +215,15 @@ class Session:
         self._transport = transport
         self._listener = RPCReplyListener(transport, handler or transport._device_handler)
         self._message_ids = itertools.count(1)
+        self.in_order = True
+        self._flying: list[Pending] = []
+        self._guard = threading.Lock()  # of what is flying
+        self._sending = threading.Lock()  # so that it flies in that order
         # Message-ids must not meet those of an orchestrator's own rpcs on a borrowed session.
         self._prefix = "" if owned else f"xr-agent-{uuid.uuid4().hex[:12]}-"
         self._writing: Pending | None = None
         self.before_write: Callable[[], None] = lambda: None
-        self._closed = False
-        self._leaving: Pending | None = None
+        self._closed = self._silent = False
         self._schema: Schema | None = None
 
     @classmethod
@@ -270,12 +309,21 @@ class Session:
         *,
         operation: str,
         writes: bool = False,
+        again: bool = False,
         timeout: float | None = None,
         unlogged: bool = False,
+        then: Callable[[], object] = lambda: None,
     ) -> Pending:
         """Put one rpc on the wire and return without waiting; *body* is the operation element.
 
-        *unlogged*: a secret is in it, which ncclient must not log on a borrowed session.
+        Where the server is known not to answer in order, what was sent before is waited for first.
+
+        Arguments:
+            writes: it changes something; again: it but reads, and may be made any number of times.
+            timeout: seconds for its answer, which begin once a write ahead of it was answered.
+            unlogged: a secret is in it, which ncclient must not log on a borrowed session.
+            then: called once it is answered, however late, or the session has ended; maybe in the loop's thread, and
+                must wait for nothing.
 
         Raises:
             SessionLost: the session is closed; nothing was sent.
@@ -288,19 +336,33 @@ class Session:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
         if writes:
             self.before_write()
-        message_id = f"{self._prefix}{next(self._message_ids)}"
-        longest = self.timeout if timeout is None else timeout
-        message = _rpc(body, message_id)
+        if not self.in_order:
+            for earlier in self._in_flight():
+                earlier.wait()
         quiet = Unlogged(self._transport) if unlogged else None
-        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id, quiet=quiet)
-        self._listener.register(message_id, pending)
-        if writes:
-            self._writing = pending
-        try:
-            self._transport.send(message)
-        except NcclientTransportError as error:
-            # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
-            pending.deliver_error(error)
+        with self._sending:
+            message_id = f"{self._prefix}{next(self._message_ids)}"
+            pending = Pending(
+                self,
+                body,
+                operation=operation,
+                writes=writes,
+                again=again,
+                timeout=self.timeout if timeout is None else timeout,
+                message_id=message_id,
+                then=then if quiet is None else quiet.end,
+            )
+            message = _rpc(body, message_id)
+            with self._guard:
+                self._flying.append(pending)
+            self._listener.register(message_id, pending)
+            if writes:
+                self._writing = pending
+            try:
+                self._transport.send(message)
+            except NcclientTransportError as error:
+                # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
+                pending.deliver_error(error)
         return pending
 
     def call(
@@ -309,38 +371,75 @@ class Session:
         *,
         operation: str,
         writes: bool = False,
+        again: bool = False,
         timeout: float | None = None,
         unlogged: bool = False,
     ) -> Reply:
         """Send one rpc as :meth:`send` does and wait for its reply; errors as of :meth:`Pending.result`."""
-        return self.send(body, operation=operation, writes=writes, timeout=timeout, unlogged=unlogged).result()
-
-    def leave(self) -> None:
-        """Ask the device to end a session of our own, without waiting as :meth:`close` does then. Never raises."""
-        if self._closed or self._leaving is not None or not self.owned or not self._transport.connected:
-            return
-        wait = min(_CLOSE_TIMEOUT, self.timeout)
-        try:
-            self._leaving = self.send(payload.template("close-session"), operation="close-session", timeout=wait)
-        except AgentError as error:
-            log.debug("%s: close-session: %s", self.device, error.message)
+        sent = self.send(body, operation=operation, writes=writes, again=again, timeout=timeout, unlogged=unlogged)
+        return sent.result()
 
     def close(self) -> None:
-        """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
+        """End a session of our own; a borrowed one is left alone. Waits for nothing, never raises.
+
+        The device is asked to end it, and a few seconds later the connection ends however that was answered; at once
+        where the device did not answer what it was asked last.
+        """
         if self._closed:
             return
         self._schema = None  # it may ask the device through this session, and would keep it alive with itself
-        self.leave()
-        leaving, self._leaving = self._leaving, None
-        if leaving is not None:
+        answers = not self._silent and (self.in_order or not self._flying)
+        if self.owned and self._transport.connected and answers:
+            end = self._transport.ending(_CLOSE_TIMEOUT, self._end)
             try:
-                leaving.result()
+                self.send(payload.template("close-session"), operation="close-session", then=end)
+                self._closed = True
+                return
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
         self._closed = True
         if self.owned:
-            self._transport.close()
-            self._transport.remove_listener(self._listener)
+            self._end()
+
+    def _end(self) -> None:
+        self._transport.close()
+        self._transport.remove_listener(self._listener)
+
+    # --- what is flying, asked and told from any thread ----------------------------------------------------------
+
+    def _in_flight(self) -> list[Pending]:
+        with self._guard:
+            return list(self._flying)
+
+    def _gone(self, pending: Pending) -> None:
+        """It is answered, or waited for no more, by whom or for whatever."""
+        with self._guard:
+            if pending in self._flying:
+                self._flying.remove(pending)
+
+    def _unanswered(self, pending: Pending) -> None:
+        self._silent = True
+        self._gone(pending)
+
+    def _replied(self, pending: Pending) -> None:
+        """It is being answered: see whether in order, and let the time begin of what was sent behind a write."""
+        flying, self._silent = self._in_flight(), False
+        if pending not in flying:
+            return
+        place = flying.index(pending)
+        ahead, behind = flying[:place], flying[place + 1 :]
+        if ahead and self.in_order:
+            self.in_order = False
+            said = "%s: %s was answered before %s, which was asked first: from now on one rpc at a time is sent"
+            log.warning(said, self.device, pending.operation, ahead[0].operation)
+        pending.early = any(not one.again for one in ahead)
+        self._gone(pending)
+        for one in ahead:
+            if one.again:
+                self._gone(one)
+                one.overtaken()
+        for one in behind if pending.writes else ():
+            one.timed_anew()
 
     def _settled(self, pending: Pending) -> None:
         if self._writing is pending:

@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -269,6 +270,10 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         listener = self.get_listener_instance(RPCReplyListener)
         with listener._lock if listener is not None else nullcontext():
             super()._dispatch_error(err)
+
+    def ending(self, seconds: float, end: Callable[[], object]) -> Callable[[], object]:
+        """As of :meth:`agent.ssh.connection.Connection.ending`; at once where there is no connection."""
+        return end if self._connection is None else self._connection.ending(seconds, end)
 
     def close(self) -> None:
         """End the session; closing again does nothing."""

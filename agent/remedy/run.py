@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
-from agent.model.pki.certificate import Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.plan import ConfigureTrustpoint, Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
+from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Connector, Pending, Session
 
@@ -76,6 +77,7 @@ class Run:
         log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locks: the locks that this run was granted, and on which session.
+        behind: the certificate as read behind the last write, ahead of the step that is to see it.
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
             policy's clock.
         acted: whether an action that installs a certificate was begun.
@@ -100,6 +102,7 @@ class Run:
     changed: bool = False
     configured: bool = False
     locks: Locks = field(default_factory=Locks)
+    behind: Behind[Certificate] | None = None
     on_trial: str | None = None
     trial_ends: float | None = None
     acted: bool = False
@@ -299,7 +302,9 @@ class Run:
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
-            return connect()
+            session = connect()
+            session.in_order = session.in_order and self.session.in_order
+            return session
 
         return (yield from policy.repeated(attempt, Waiting.SESSION))
 

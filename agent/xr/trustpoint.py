@@ -8,7 +8,7 @@ YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from agent.model.errors import SchemaError
@@ -209,15 +209,19 @@ def authenticate_request(schema: Schema, name: str, file_path: str | None = None
     return body
 
 
-def authenticate(session: Session, name: str, file_path: str | None = None) -> Reply:
+def authenticate(
+    session: Session, name: str, file_path: str | None = None, *, behind: Callable[[Session], object] = lambda _: None
+) -> Reply:
     """Ask the device to authenticate the CA of trustpoint *name*; ``<ok/>`` proves nothing, read the state back.
+
+    *behind* as of :func:`agent.netconf.operations.action`.
 
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :func:`authenticate_request` and
             :meth:`agent.netconf.session.Pending.result`.
     """
     body = authenticate_request(session.schema, name, file_path)
-    return operations.action(session, body, operation="ca-authenticate")
+    return operations.action(session, body, operation="ca-authenticate", behind=behind)
 
 
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:

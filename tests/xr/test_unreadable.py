@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pytest
 
@@ -197,7 +197,10 @@ class _Session:
             f'<rpc-reply xmlns="{NETCONF}"><response xmlns="{NS}{licensing.ACT}">{response}</response></rpc-reply>'
         )
 
-    def call(self, *given: object, **named: object) -> Reply:
+    def send(self, *given: object, **named: object) -> Self:
+        return self
+
+    def result(self) -> Reply:
         return Reply(self._root)
 
 
