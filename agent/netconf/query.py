@@ -78,9 +78,9 @@ class Behind(Generic[T]):
         self._sent: tuple[Session, Pending | None] | None = None
 
     def send(self, session: Session) -> None:
-        """Send it over the session of the write; one that is lost by now says so to who reads the write's answer."""
+        """Send it over the session of the write, or not: what is wrong is told to whoever reads the write's answer."""
         self._sent = None
-        with suppress(SessionLost):
+        with suppress(AgentError):
             self._sent = session, self.query.send(session)
 
     def drop(self) -> None:

@@ -218,6 +218,7 @@ def _answered(run: Run, sent: _Commit) -> Steps[str]:
     except OutcomeUnknown:
         if not (yield from answered_late(run, sent.pending)):
             raise
+    sent.unread()  # what was sent behind it had no time of its own
     return f"{sent.answer()}; answered late"
 
 

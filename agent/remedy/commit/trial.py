@@ -73,6 +73,7 @@ def _confirmed(run: Run, change: Change, persist: str, second: Session, *, acts:
             yield from run.persist("confirm", send)
         return "confirmed"
     except (OutcomeUnknown, SessionLost) as error:
+        run.behind = None
         if (yield from answered_late(run, pending)) and _ok(run, pending):
             return "confirmed; answered late"
         lost: AgentError = error
