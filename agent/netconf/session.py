@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -115,6 +116,11 @@ class Pending:
         """Whether an answer came, however late, or the session ended: :meth:`result` then waits for nothing."""
         return self._answered.is_set()
 
+    def wait(self) -> bool:
+        """Wait for an answer or the session's end as long as :meth:`result` does; whether either came."""
+        left = self._until - self._session.clock.now()
+        return self._session.clock.wait(self._answered, left, self._session.session_id, self._message_id)
+
     def result(self) -> Reply:
         """The reply; asked for again after a time-out, that of an answer which came since.
 
@@ -123,10 +129,9 @@ class Pending:
             ReplyTimeout, SessionLost, ProtocolError: no usable answer to a request that changes nothing.
             OutcomeUnknown: no usable answer to a request that changes something.
         """
-        device, clock = self._session.device, self._session.clock
+        device = self._session.device
         try:
-            left = self._until - clock.now()
-            if not clock.wait(self._answered, left, self._session.session_id, self._message_id):
+            if not self.wait():
                 hint = "the device is busy or hangs; try again, or give a longer --timeout"
                 said = f"{self.operation} got no answer within {self._timeout:g} s"
                 raise ReplyTimeout(said, device=device, hint=hint)
@@ -303,6 +308,12 @@ class Session:
             pending.deliver_error(error)
         return pending
 
+    def together(self) -> AbstractContextManager[None]:
+        """What this thread sends in the block goes to the device in one piece at its end; on a borrowed session each by
+        itself."""
+        together: Callable[[], AbstractContextManager[None]] = getattr(self._transport, "together", nullcontext)
+        return together()
+
     def call(
         self,
         body: Element,
@@ -390,6 +401,18 @@ def connect(
 
 
 Connector = Callable[[], Session]
+
+
+def await_last(pendings: Iterable[Pending | None]) -> None:
+    """Wait for the last answer of several, ahead of taking each: a device gives them in order (RFC 6241 section 4.5).
+
+    To wait for the first wakes this thread for each of them anew.
+    """
+    last = None
+    for pending in pendings:
+        last = pending or last
+    if last is not None:
+        last.wait()
 
 
 def _rpc(body: Element, message_id: str) -> str:

@@ -23,7 +23,7 @@ from agent.model.plan import ConfigureTrustpoint
 from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.retry import Disposition, Waits, classify
-from agent.netconf.session import Pending
+from agent.netconf.session import Pending, await_last
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget
@@ -89,12 +89,15 @@ def commit(run: Run, change: Change) -> Steps[None]:
 def _edit(run: Run, change: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
-    edit = operations.send_edit_config(session, change.content(session.schema))
-    try:
-        validate = operations.send_validate(session) if session.capabilities.validate else None
-    except SessionLost:
-        edit.result()  # it is lost as well, and says so
-        raise
+    content, validate = change.content(session.schema), None
+    with session.together():
+        edit = operations.send_edit_config(session, content)
+        try:
+            validate = operations.send_validate(session) if session.capabilities.validate else None
+        except SessionLost:
+            edit.result()  # it is lost as well, and says so
+            raise
+    await_last((edit, validate))
     try:
         edit.result()
     except AgentError:
