@@ -105,8 +105,9 @@ def action(
 
     *behind* sends what is to be read behind it, before its answer is waited for.
     """
-    sent = session.send(body, operation=operation, writes=True, unlogged=unlogged)
-    behind(session)
+    with session.together():
+        sent = session.send(body, operation=operation, writes=True, unlogged=unlogged)
+        behind(session)
     return sent.result()
 
 

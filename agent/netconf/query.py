@@ -14,7 +14,7 @@ from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.retry import Policy, Waits, at_once
-from agent.netconf.session import Pending, Session
+from agent.netconf.session import Pending, Session, await_last
 from agent.netconf.yang.schema import findings
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,9 @@ def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> Wait
     Raises:
         AgentError: the session was lost, nothing was answered, or a transient failure outlasted the policy.
     """
-    return (yield from collect(session, queries, [query.send(session) for query in queries], policy))
+    with session.together():
+        flying = [query.send(session) for query in queries]
+    return (yield from collect(session, queries, flying, policy))
 
 
 def collect(
@@ -125,6 +127,7 @@ def collect(
     """
     found: list[Reading[Any]] = []
     silent: ReplyTimeout | None = None
+    await_last(flying)
     for query, pending in zip(queries, flying, strict=True):
         try:
             found.append((yield from settle(session, query, pending, policy)))

@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -218,7 +219,8 @@ class Session:
         self.in_order = True
         self._flying: list[Pending] = []
         self._guard = threading.Lock()  # of what is flying
-        self._sending = threading.Lock()  # so that it flies in that order
+        self._sending = threading.RLock()  # so that it flies in that order
+        self._held = 0  # blocks in which what is sent is held back, so that nothing is to be waited for
         # Message-ids must not meet those of an orchestrator's own rpcs on a borrowed session.
         self._prefix = "" if owned else f"xr-agent-{uuid.uuid4().hex[:12]}-"
         self._writing: Pending | None = None
@@ -336,7 +338,7 @@ class Session:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
         if writes:
             self.before_write()
-        if not self.in_order:
+        if not (self.in_order or self._held):
             for earlier in self._in_flight():
                 earlier.wait()
         quiet = Unlogged(self._transport) if unlogged else None
@@ -364,6 +366,21 @@ class Session:
                 # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
                 pending.deliver_error(error)
         return pending
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread sends in the block goes to the device in one piece at its end; on a borrowed session each by
+        itself, as where the server is known not to answer in order."""
+        if not self.in_order:
+            yield
+            return
+        together: Callable[[], AbstractContextManager[None]] = getattr(self._transport, "together", nullcontext)
+        with self._sending, together():
+            self._held += 1
+            try:
+                yield
+            finally:
+                self._held -= 1
 
     def call(
         self,
@@ -489,6 +506,18 @@ def connect(
 
 
 Connector = Callable[[], Session]
+
+
+def await_last(pendings: Iterable[Pending | None]) -> None:
+    """Wait for the last answer of several, ahead of taking each: a device gives them in order (RFC 6241 section 4.5).
+
+    To wait for the first wakes this thread for each of them anew.
+    """
+    last = None
+    for pending in pendings:
+        last = pending or last
+    if last is not None:
+        last.wait()
 
 
 def _rpc(body: Element, message_id: str) -> str:

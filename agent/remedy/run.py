@@ -246,10 +246,11 @@ class Run:
         session, held = self.locks.session, self.locks.held
         if session is not None and session.connected:
             try:
-                if self.locks.edited:
-                    self.loose.append(("discard-changes", operations.send_discard_changes(session)))
-                for target in reversed(held):
-                    self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
+                with session.together():
+                    if self.locks.edited:
+                        self.loose.append(("discard-changes", operations.send_discard_changes(session)))
+                    for target in reversed(held):
+                        self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
             except AgentError as error:
                 log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
         self.locks.forget()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 import agent
@@ -148,3 +151,37 @@ def test_nothing_is_read_behind_a_write_that_lost_the_session(lab: Lab, device: 
             trustpoint.authenticate(session, "Trustpool", behind=behind.send)
         with lab.connect(device) as other:
             assert completed(behind.reading(other, Policy()), Policy()) is None
+
+
+def test_threads_that_send_together_and_alone_wait_for_neither_each_other_nor_the_order(
+    lab: Lab, device: Device
+) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with lab.connect(device) as session, ThreadPoolExecutor(4) as pool:
+
+            def together() -> list[Pending]:
+                with session.together():
+                    return [licensing(session) for _ in range(3)]
+
+            def alone() -> list[Pending]:
+                return [licensing(session)]
+
+            sent = [pool.submit(send) for _ in range(30) for send in (together, alone)]
+            assert [shown(pending) for one in sent for pending in one.result()] == [["smart-agent"]] * 120
+            assert session.in_order
+    finally:
+        sys.setswitchinterval(interval)
+    assert device.counters["get"] == 120
+
+
+def test_what_is_sent_together_is_not_waited_for_before_it_is_sent(lab: Lab, device: Device) -> None:
+    """The server is found out by an answer that comes while the next rpcs are held back."""
+    device.faults.append(Fault("get", FaultKind.OVERTAKEN))
+    with lab.connect(device) as session:
+        with session.together():
+            first, second = licensing(session), licensing(session)
+            session.in_order = False
+            third = licensing(session)
+        assert [shown(pending) for pending in (first, second, third)] == [["smart-agent"]] * 3

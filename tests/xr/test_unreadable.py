@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self, cast
 
 import pytest
@@ -196,6 +197,9 @@ class _Session:
         self._root = parse(
             f'<rpc-reply xmlns="{NETCONF}"><response xmlns="{NS}{licensing.ACT}">{response}</response></rpc-reply>'
         )
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def send(self, *given: object, **named: object) -> Self:
         return self

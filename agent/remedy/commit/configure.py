@@ -25,7 +25,7 @@ from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.query import Behind
 from agent.netconf.retry import Disposition, Waits, classify
-from agent.netconf.session import Pending
+from agent.netconf.session import Pending, await_last
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget
@@ -95,12 +95,15 @@ def commit(run: Run, change: Change, *, acts: bool = False) -> Steps[None]:
 def _edit(run: Run, change: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
-    edit = operations.send_edit_config(session, change.content(session.schema))
-    try:
-        validate = operations.send_validate(session) if session.capabilities.validate else None
-    except SessionLost:
-        edit.result()  # it is lost as well, and says so
-        raise
+    content, validate = change.content(session.schema), None
+    with session.together():
+        edit = operations.send_edit_config(session, content)
+        try:
+            validate = operations.send_validate(session) if session.capabilities.validate else None
+        except SessionLost:
+            edit.result()  # it is lost as well, and says so
+            raise
+    await_last((edit, validate))
     try:
         edit.result()
     except AgentError:
@@ -133,10 +136,11 @@ class _Commit:
         run, seconds = self._run, self._run.caution.confirm_timeout
         try:
             if self._persist is None:
-                self.pending = operations.send_commit(self._session)
-                self.behind.send(self._session)
-                if self._acts:
-                    look_behind(run, self._session)
+                with self._session.together():
+                    self.pending = operations.send_commit(self._session)
+                    self.behind.send(self._session)
+                    if self._acts:
+                        look_behind(run, self._session)
             else:
                 run.log.begin(self._change.unfinished(run, self._persist))
                 run.trial_ends = run.policy.clock() + seconds + LATE

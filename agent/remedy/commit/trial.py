@@ -63,9 +63,10 @@ def _confirmed(run: Run, change: Change, persist: str, second: Session, *, acts:
 
     def send() -> Reply:
         nonlocal pending
-        pending = operations.send_confirm(run.session, persist=persist)
-        if acts:
-            look_behind(run, run.session)
+        with run.session.together():
+            pending = operations.send_confirm(run.session, persist=persist)
+            if acts:
+                look_behind(run, run.session)
         return pending.result()
 
     try:
