@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from agent.netconf.payload import Element, template
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.pending import Pending, Reply
+from agent.netconf.session import Session
 
 Datastore = Literal["running", "candidate"]
 

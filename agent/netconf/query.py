@@ -13,8 +13,9 @@ from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
+from agent.netconf.pending import Pending, await_last
 from agent.netconf.retry import Policy, Waits, at_once
-from agent.netconf.session import Pending, Session, await_last
+from agent.netconf.session import Session
 from agent.netconf.yang.schema import findings
 
 log = logging.getLogger(__name__)

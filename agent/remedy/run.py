@@ -16,9 +16,10 @@ from agent.model.plan import ConfigureTrustpoint, Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
+from agent.netconf.pending import Pending
 from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits
-from agent.netconf.session import Connector, Pending, Session
+from agent.netconf.session import Connector, Session
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library

@@ -17,8 +17,9 @@ from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.payload import NETCONF_NS, Element, qname, template
+from agent.netconf.pending import Reply
 from agent.netconf.query import Query
-from agent.netconf.session import Reply, Session
+from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.xr.cli import show
 from agent.xr.tree import Tree, entries, queried, readable, text

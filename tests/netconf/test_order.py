@@ -10,9 +10,9 @@ import pytest
 import agent
 from agent.netconf import operations
 from agent.netconf.payload import template
+from agent.netconf.pending import Pending
 from agent.netconf.query import Behind, Query
 from agent.netconf.retry import Policy, completed
-from agent.netconf.session import Pending
 from agent.simulator import Device, Fault, FaultKind
 from agent.xr import trustpoint
 from tests.support import Clock, DeviceClock, Lab, eventually

@@ -63,7 +63,7 @@ def test_no_write_is_sent_ahead_of_an_answer_that_it_depends_on(
 
     def noted(session: agent.Session, body: Any, *, operation: str, writes: bool = False, **more: Any) -> Any:
         if writes:
-            beside[operation] = [one.operation for one in session._in_flight()]
+            beside[operation] = [one.operation for one in session._flying.pending]
         return send(session, body, operation=operation, writes=writes, **more)
 
     monkeypatch.setattr(agent.Session, "send", noted)

@@ -11,8 +11,9 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, EnrollmentKind, RegistrationState
 from agent.netconf.payload import parse
+from agent.netconf.pending import Pending, Reply
 from agent.netconf.query import Query
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.notices.folder import bundled

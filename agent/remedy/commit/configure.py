@@ -23,9 +23,9 @@ from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.payload import Element
+from agent.netconf.pending import Pending, await_last
 from agent.netconf.query import Behind
 from agent.netconf.retry import Disposition, Waits, classify
-from agent.netconf.session import Pending, await_last
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget

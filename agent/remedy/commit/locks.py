@@ -12,9 +12,9 @@ from agent.model.outcome import Status, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.monitoring import holder
+from agent.netconf.pending import Pending, await_last
 from agent.netconf.query import Query, collect
 from agent.netconf.retry import Policy, Waits, awaits_confirmation, bare
-from agent.netconf.session import Pending, await_last
 from agent.remedy.commit.leftover import ours, same_elsewhere
 from agent.remedy.run import ENDLESS, Run, Steps
 

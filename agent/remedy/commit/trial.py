@@ -8,8 +8,9 @@ from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, RPCError
 from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
+from agent.netconf.pending import Pending, Reply
 from agent.netconf.retry import Waits
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.session import Session
 from agent.remedy.commit.change import Change, NotCommitted, cancel, discard_edit, holds, running
 from agent.remedy.commit.uncertain import Fate, answered_late, fate
 from agent.remedy.run import LATE, Run, Steps
