@@ -190,15 +190,6 @@ class _Watched:
             return (yield from read_licensing(session, policy, ssh))
 
 
-def _close(kept: Sequence[Watch]) -> None:
-    """End them all. A router that does not answer takes seconds: all are asked before the first is waited for."""
-    with ExitStack() as closing:
-        for one in kept:
-            closing.callback(one.close)
-        for one in kept:
-            one.leave()
-
-
 class _Schedule:
     """When each router is looked at; the looks under way, with the time at which each was due."""
 
@@ -218,7 +209,8 @@ class _Schedule:
                 yield from self._looks(timeout, pool)
             finally:
                 wait(self._flying)
-                _close([one.watch for one in self._routers if one.watch.connected])
+                for one in self._routers:
+                    own.callback(one.watch.close)
 
     def _looks(self, timeout: float | None, pool: Executor) -> Generator[Look, None, None]:
         start, apart = self._policy.clock(), self._interval / max(1, len(self._routers))

@@ -285,13 +285,18 @@ class Policy:
         *told* says what is yielded of a failed try ahead of the wait for the next; errors that are *never* tried again,
         permanent ones and that of the last try are raised.
         """
+        started = self.clock()
+        try:
+            return (yield from attempt(1))
+        except AgentError as error:
+            first = error
         from tenacity import retry_if_exception, retry_if_not_exception_type
 
         failed: list[AgentError] = []
         again = retry_if_exception(lambda error: classify(error) in self.repeats) & retry_if_not_exception_type(never)
         for current in _tenacious()(
             retry=again,
-            stop=self._stop(),
+            stop=self._stop(started),
             wait=self._wait,
             before_sleep=lambda state: failed.append(_error(state)),
             sleep=lambda _: None,  # but yielded here
@@ -301,6 +306,8 @@ class Policy:
                 yield from told(failed[-1])
                 yield from self._waited(failed[-1], current.retry_state.upcoming_sleep, why)
             with current:
+                if not failed:
+                    raise first  # tenacity costs more than most tries, so it is told of one that failed alone
                 return (yield from attempt(current.retry_state.attempt_number))
         raise AssertionError("a try neither returned nor raised, and none followed")
 
@@ -321,14 +328,14 @@ class Policy:
         grown = wait_exponential(multiplier=self.first, exp_base=self.factor, max=self.longest, min=least)
         return self.jittered(grown(state))
 
-    def _stop(self) -> Callable[[RetryCallState], bool]:
+    def _stop(self, started: float) -> Callable[[RetryCallState], bool]:
         """Whether a failed try was the last: too many, a second bare failure, or the next would begin too late.
 
         By the policy's clock; tenacity's own ``stop_before_delay`` knows the machine's alone.
         """
         from tenacity import stop_after_attempt
 
-        started, seen, attempts = self.clock(), list[Disposition](), stop_after_attempt(self.attempts)
+        seen, attempts = list[Disposition](), stop_after_attempt(self.attempts)
 
         def stop(state: RetryCallState) -> bool:
             seen.append(classify(_error(state)))

@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 from collections import deque
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -65,7 +66,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
         self._device = device
         self._frames = FrameReader()
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._held: bytearray | None = None
         self._taking = threading.RLock()
         self._ended = False
         self._closing = threading.Event()
@@ -179,9 +181,37 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if self._tap is not None:
             self._tap.sent(message, session_id)
         data = frame(message.encode(), chunked=chunked)
+        with self._writing:
+            if self._held is None:
+                self._put(channel, data)
+            else:
+                self._held += data
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread sends in the block is written at its end, in one piece; other threads wait until then.
+
+        Where it cannot be written, everyone who waits for a reply is told.
+        """
+        with self._writing:
+            if self._held is not None:
+                yield
+                return
+            self._held = bytearray()
+            try:
+                yield
+            finally:
+                data, self._held = bytes(self._held), None
+                channel = self._channel
+                try:
+                    if data and channel is not None:  # else it was closed, of which they were told
+                        self._put(channel, data)
+                except TransportError as error:
+                    self._dispatch_error(error)
+
+    def _put(self, channel: Channel, data: bytes) -> None:
         try:
-            with self._writing:
-                channel.sendall(data)
+            channel.sendall(data)
         except (EOFError, OSError) as error:
             self._connected = False
             said = str(error) or "the connection ended"
@@ -269,6 +299,10 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         listener = self.get_listener_instance(RPCReplyListener)
         with listener._lock if listener is not None else nullcontext():
             super()._dispatch_error(err)
+
+    def ending(self, seconds: float, end: Callable[[], object]) -> Callable[[], object]:
+        """As of :meth:`agent.ssh.connection.Connection.ending`; at once where there is no connection."""
+        return end if self._connection is None else self._connection.ending(seconds, end)
 
     def close(self) -> None:
         """End the session; closing again does nothing."""

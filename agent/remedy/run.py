@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
-from agent.model.pki.certificate import Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.plan import ConfigureTrustpoint, Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
+from agent.netconf.pending import Pending
+from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits
-from agent.netconf.session import Connector, Pending, Session
+from agent.netconf.session import Connector, Session
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
@@ -76,6 +78,7 @@ class Run:
         log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locks: the locks that this run was granted, and on which session.
+        behind: the certificate as read behind the last write, ahead of the step that is to see it.
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
             policy's clock.
         acted: whether an action that installs a certificate was begun.
@@ -100,6 +103,7 @@ class Run:
     changed: bool = False
     configured: bool = False
     locks: Locks = field(default_factory=Locks)
+    behind: Behind[Certificate] | None = None
     on_trial: str | None = None
     trial_ends: float | None = None
     acted: bool = False
@@ -243,10 +247,11 @@ class Run:
         session, held = self.locks.session, self.locks.held
         if session is not None and session.connected:
             try:
-                if self.locks.edited:
-                    self.loose.append(("discard-changes", operations.send_discard_changes(session)))
-                for target in reversed(held):
-                    self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
+                with session.together():
+                    if self.locks.edited:
+                        self.loose.append(("discard-changes", operations.send_discard_changes(session)))
+                    for target in reversed(held):
+                        self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
             except AgentError as error:
                 log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
         self.locks.forget()
@@ -299,7 +304,9 @@ class Run:
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
-            return connect()
+            session = connect()
+            session.in_order = session.in_order and self.session.in_order
+            return session
 
         return (yield from policy.repeated(attempt, Waiting.SESSION))
 
