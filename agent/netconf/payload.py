@@ -103,13 +103,13 @@ def _parsed(data: bytes | str, limit: int) -> Element:
     return root
 
 
-def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, str]]:
+def root_of(message: bytes, *, device: str | None = None) -> tuple[str, dict[str, str]]:
     """Tag and attributes of a document's root element, read no further than that.
 
     Raises:
         ProtocolError: a DOCTYPE, or no root element within 64 KiB.
     """
-    raw = message[:_ROOT_WITHIN].encode()
+    raw = message[:_ROOT_WITHIN]
     parser = expat.ParserCreate("utf-8", "}")
     parser.StartElementHandler = _stop
     with _of(device):
@@ -121,7 +121,7 @@ def root_of(message: str, *, device: str | None = None) -> tuple[str, dict[str, 
             return found.tag, found.attributes
         except expat.ExpatError as error:
             raise _broken(str(error)) from error
-        raise _no_xml(message)
+        raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"))
 
 
 class _Found(Exception):

@@ -245,11 +245,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             if not self._greeted.is_set():
                 self._greet(message)
                 continue
-            try:
-                text = message.decode("utf-8").strip()
-            except UnicodeDecodeError as error:
-                raise ProtocolError(f"a message is not UTF-8: {error}", device=self._device.name) from error
-            self._dispatch_message(text)
+            self._dispatch(message.strip())
 
     def _greet(self, message: bytes) -> None:
         """Take the device's hello (RFC 6241 section 8.1); the framing may change right behind it."""
@@ -272,8 +268,12 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             self._frames.chunked = True
         self._greeted.set()
 
-    def _dispatch_message(self, raw: str) -> None:
-        root = root_of(raw, device=self._device.name)
+    def _dispatch(self, message: bytes) -> None:
+        try:
+            raw = message.decode()
+        except UnicodeDecodeError as error:
+            raise ProtocolError(f"a message is not UTF-8: {error}", device=self._device.name) from error
+        root = root_of(message, device=self._device.name)
         if root[0].endswith("}notification"):
             log.debug("%s: a notification nobody subscribed to", self._device.name)
             return

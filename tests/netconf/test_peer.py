@@ -283,7 +283,8 @@ def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    negotiation._known.cache_clear()  # asked of asyncssh again, as in a new process
+    for made in (negotiation._known, negotiation._available):
+        made.cache_clear()  # asked of asyncssh again, as in a new process
     device = lab.add()
     before = dict(os.environ)
 
