@@ -17,7 +17,7 @@ from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.retry import Policy, Waits
-from agent.netconf.session import Connector, Pending, Session
+from agent.netconf.session import Pending, Session
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
@@ -33,6 +33,8 @@ PUSH = "push"
 _LONGEST_WAIT = 5.0
 
 T = TypeVar("T")
+Opener = Callable[[], Session | Waits[Session]]
+"""Opens a further session: at once, or by steps that may have to wait for their turn."""
 Steps = Generator[Event | Wait, None, T]
 """What is done on a device: it yields what happens, and waits for whoever drives it to let pass, on its way to a value.
 
@@ -91,7 +93,7 @@ class Run:
     session: Session
     plan: Plan
     policy: Policy
-    connect: Connector | None = None
+    connect: Opener | None = None
     ssh: Ssh | None = None
     log: WriteAheadLog = field(default_factory=Memory)
     turn: Callable[[], float] = lambda: 0.0
@@ -299,7 +301,8 @@ class Run:
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
-            return connect()
+            opened = connect()
+            return (yield from opened) if isinstance(opened, Generator) else opened
 
         return (yield from policy.repeated(attempt, Waiting.SESSION))
 

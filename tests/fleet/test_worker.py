@@ -20,6 +20,7 @@ from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import ClientLost, Hooks
 from agent.fleet.run.worker import Bring, Link, alone, answer, carry_out, stop
 from agent.model.errors import Interrupted, JournalError
+from agent.netconf.retry import completed
 from tests.fleet.calls import JOB
 from tests.support import Clock, eventually
 from tests.threads import at_once
@@ -190,13 +191,15 @@ def test_a_router_is_held_by_all_its_addresses_and_given_back(monkeypatch: pytes
     leases = Leases(b=2)
     told: list[str] = []
     monkeypatch.setattr(module, "Semaphore", leases)
-    with alone(("b", "a"), clock.policy(), told.append) as waited:
+    held, waited = completed(alone(("b", "a"), clock.policy(), told.append), clock.policy())
+    with held:
         assert waited
         assert leases.log == ["has a", "has b"]
     assert leases.log[2:] == ["gives b", "forgets b", "gives a", "forgets a"]
     assert told == ["waiting for another push over this scheduler, or for its lease to end"]
     assert clock.slept == [1.0, 1.0]
-    with alone(("a",), clock.policy(), told.append) as waited:
+    held, waited = completed(alone(("a",), clock.policy(), told.append), clock.policy())
+    with held:
         assert not waited
 
 
@@ -206,8 +209,8 @@ def test_a_wait_for_a_router_ends_with_a_cancellation_and_holds_nothing(
     leases = Leases(b=1000)
     monkeypatch.setattr(module, "Semaphore", leases)
     policy = clock.policy(stop=lambda seconds: seconds > 0)
-    with pytest.raises(Interrupted), alone(("a", "b"), policy, lambda text: None):
-        raise AssertionError("it is another's")
+    with pytest.raises(Interrupted):
+        completed(alone(("a", "b"), policy, lambda text: None), policy)
     assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]
 
 
@@ -224,7 +227,6 @@ def test_without_its_scheduler_a_call_holds_no_router(monkeypatch: pytest.Monkey
         raise OSError("the connection is closed")
 
     monkeypatch.setattr(module, "Semaphore", lost)
-    held = alone(("a", "b"), clock.policy(), lambda text: None)
-    with pytest.raises(ClientLost, match="the scheduler cannot be reached"), held:
-        raise AssertionError("nobody gave it")
+    with pytest.raises(ClientLost, match="the scheduler cannot be reached"):
+        completed(alone(("a", "b"), clock.policy(), lambda text: None), clock.policy())
     assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]

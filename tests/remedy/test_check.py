@@ -6,6 +6,7 @@ import pickle
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import agent
 from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
 from agent.model.device import Device as Target
 from agent.model.method import Method
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, at_once, completed
 from agent.remedy.check.filesystems import of_text
 from agent.remedy.check.look import NO_SSH
 from agent.remedy.check.points import check
@@ -33,8 +34,9 @@ def checked(
     target: Target, intent: agent.Intent | None = None, *, ssh: bool = True, turn: Callable[[], float] = lambda: 0.0
 ) -> Check:
     with agent.Ssh(target) as way:
-        return check(
-            target, lambda: agent.connect(target), way if ssh else None, intent or agent.Intent(), Policy(), turn=turn
+        first, policy = partial(at_once, partial(agent.connect, target)), Policy()
+        return completed(
+            check(target, first, way if ssh else None, intent or agent.Intent(), policy, turn=turn), policy
         )
 
 
@@ -232,7 +234,7 @@ def test_a_login_that_is_withheld_leaves_unknown_what_the_router_allows(lab: Lab
         raise withheld
 
     with agent.Ssh(lab.target(device)) as way:
-        found = check(lab.target(device), first, way, agent.Intent(), Policy())
+        found = completed(check(lab.target(device), lambda: at_once(first), way, agent.Intent(), Policy()), Policy())
     seen = standings(found)
     assert (seen[Topic.PORT], seen[Topic.SSH], seen[Topic.HOST_KEY]) == (OK, OK, UNKNOWN)
     assert (point(found, Topic.LOGIN).detail, point(found, Topic.LOGIN).hint) == (withheld.message, withheld.hint)
@@ -330,8 +332,9 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
     target = lab.target(device)
     stopped = Policy(stop=lambda _: True)
+    first = partial(at_once, partial(agent.connect, target))
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
-        check(target, lambda: agent.connect(target), ssh, agent.Intent(), stopped)
+        completed(check(target, first, ssh, agent.Intent(), stopped), stopped)
 
 
 # --- what the CLI prints of file systems ---------------------------------------------------------------------------

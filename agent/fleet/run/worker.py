@@ -23,10 +23,10 @@ from agent.fleet.run.job import Job
 from agent.fleet.run.logins import Attempt
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
-from agent.fleet.run.router import ClientLost, Hooks, unshared
-from agent.model.outcome import Event
+from agent.fleet.run.router import ClientLost, Held, Hooks, unshared
+from agent.model.outcome import Event, Waiting
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 
 Perform = Callable[[Job, Target, Hooks], Result]
 Answer = tuple[str, object, bool]
@@ -222,9 +222,8 @@ class _Call:
         return made
 
 
-@contextmanager
-def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the router among all that comes through this scheduler; whether it was waited for.
+def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None]) -> Waits[Held]:
+    """Hold the router among all that comes through this scheduler.
 
     The scheduler takes a lease back from a worker that it has not heard of for a while (Dask's
     ``distributed.scheduler.locks.lease-timeout``); such a worker's writes find no client by then.
@@ -242,9 +241,10 @@ def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None])
                 if not waited:
                     told("waiting for another push over this scheduler, or for its lease to end")
                     waited = True
-                policy.wait(_TURN)
+                yield from policy.pause(_TURN, Waiting.PUSH)
             undo.callback(lease.release)
-        yield waited
+        held = undo.pop_all()
+    return held, waited
 
 
 def _acquired(lease: Any) -> bool:
