@@ -20,7 +20,7 @@ from agent.model.method import Method
 from agent.netconf.retry import Policy, at_once, completed
 from agent.remedy.check.filesystems import of_text
 from agent.remedy.check.look import NO_SSH
-from agent.remedy.check.points import check
+from agent.remedy.check.points import checked as steps
 from agent.simulator import Device, Fault, FaultKind
 from tests.netconf.conftest import jump_host as jump_host
 from tests.properties.conftest import steady
@@ -36,7 +36,7 @@ def checked(
     with agent.Ssh(target) as way:
         first, policy = partial(at_once, partial(agent.connect, target)), Policy()
         return completed(
-            check(target, first, way if ssh else None, intent or agent.Intent(), policy, turn=turn), policy
+            steps(target, first, way if ssh else None, intent or agent.Intent(), policy, turn=turn), policy
         )
 
 
@@ -234,7 +234,7 @@ def test_a_login_that_is_withheld_leaves_unknown_what_the_router_allows(lab: Lab
         raise withheld
 
     with agent.Ssh(lab.target(device)) as way:
-        found = completed(check(lab.target(device), lambda: at_once(first), way, agent.Intent(), Policy()), Policy())
+        found = completed(steps(lab.target(device), lambda: at_once(first), way, agent.Intent(), Policy()), Policy())
     seen = standings(found)
     assert (seen[Topic.PORT], seen[Topic.SSH], seen[Topic.HOST_KEY]) == (OK, OK, UNKNOWN)
     assert (point(found, Topic.LOGIN).detail, point(found, Topic.LOGIN).hint) == (withheld.message, withheld.hint)
@@ -334,7 +334,7 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     stopped = Policy(stop=lambda _: True)
     first = partial(at_once, partial(agent.connect, target))
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
-        completed(check(target, first, ssh, agent.Intent(), stopped), stopped)
+        completed(steps(target, first, ssh, agent.Intent(), stopped), stopped)
 
 
 # --- what the CLI prints of file systems ---------------------------------------------------------------------------

@@ -29,8 +29,9 @@ STEPS = [
     *sorted((AGENT / "remedy").rglob("*.py")),
     AGENT / "netconf" / "query.py",
     AGENT / "xr" / "cli" / "sshport.py",
+    *(AGENT / "fleet" / "run" / name for name in ("job.py", "router.py")),
 ]
-PLAIN = {"take", "check", "apply", "observe", "poll", "_abandoned", "_open"}
+PLAIN = {"take", "perform", "apply", "observe", "poll", "_abandoned", "_open"}
 """The functions that are for callers without a driver of their own, or behind whom nobody listens any more."""
 
 

@@ -25,7 +25,7 @@ from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy.apply import carry_out
 from agent.remedy.assess import assess_by
-from agent.remedy.check.points import check
+from agent.remedy.check.points import checked
 from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of
@@ -163,7 +163,7 @@ class _Work:
     def _checked(self, stack: ExitStack) -> Waits[Result]:
         router, policy = self._router, self._hooks.policy
         ssh = stack.enter_context(router.shell())
-        found = yield from check(router.device, self._first, ssh, self._intent, policy, turn=router.turn)
+        found = yield from checked(router.device, self._first, ssh, self._intent, policy, turn=router.turn)
         return replace(self.result, check=found, release=found.release)
 
     def _observed(self, session: Session, policy: Policy) -> Waits[State]:

@@ -38,7 +38,7 @@ _UNREACHED = "not reached"
 _MEGA = 1_000_000
 
 
-def check(
+def checked(
     device: Device,
     first: Callable[[], Waits[Session]],
     ssh: Ssh | None,
