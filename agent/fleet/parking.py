@@ -5,21 +5,56 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
+import resource
 import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
 from agent.model.errors import Interrupted
-from agent.model.outcome import Wait
+from agent.model.outcome import Wait, Waiting
 from agent.netconf.retry import Policy, Waits, interrupted
 
 log = logging.getLogger(__name__)
 
+MOST = 1000
+"""Routers in flight where nobody says how many, and those among them that wait and keep their sessions open."""
+_OTHER_FILES = 64
+"""Files that the process may have open beside those of routers."""
+_AT_WORK, _PARKED = 3, 2
+"""Files of a router that is at work, two sessions and the CLI; and of any in flight besides: its leases, by address."""
+
 T = TypeVar("T")
+
+
+class Parked:
+    """Which routers wait, and for what; told by any thread.
+
+    Attributes:
+        changed: called when one more waits, and another may begin in its place.
+    """
+
+    def __init__(self) -> None:
+        self._waits: dict[str, Wait] = {}
+        self._lock = threading.Lock()
+        self.changed: Callable[[], None] = lambda: None
+
+    def __call__(self, device: str, wait: Wait | None) -> None:
+        """It waits, or with None is at work, or done with."""
+        with self._lock:
+            self._waits.pop(device, None)
+            if wait is None or wait.why is Waiting.TURN:
+                return  # whoever began meanwhile would wait for its turn as well
+            self._waits[device] = wait
+        self.changed()
+
+    def __len__(self) -> int:
+        return len(self._waits)
 
 
 class _Flight:
@@ -68,13 +103,39 @@ class _Flight:
         return next(self._steps) if broken is None else self._steps.throw(broken)
 
 
+def files() -> float:
+    """How many files this process may have open."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if most == resource.RLIM_INFINITY else most
+
+
+def allow_files(workers: int, in_flight: int) -> None:
+    """Let this process open as many as so many routers take, where the system lets it."""
+    wanted = _OTHER_FILES + _AT_WORK * workers + (_PARKED + 1) * in_flight
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def most_in_flight(workers: int) -> int:
+    """How many routers are in flight where nobody says: as many as the limit of open files has room for."""
+    return max(workers, int(min(MOST, (files() - _OTHER_FILES - _AT_WORK * workers) // (_PARKED + 1))))
+
+
+def most_open(workers: int, in_flight: int) -> int:
+    """How many of them may keep sessions open while they wait."""
+    return max(0, int(min(MOST, files() - _OTHER_FILES - _AT_WORK * workers - _PARKED * in_flight)))
+
+
 class Parking(Executor):
     """*workers* threads, started as they are needed, for any number of steps: what is due first, then what is new.
 
     Of those that are parked, *most_open* keep connections that their wait could do without.
     """
 
-    def __init__(self, workers: int, policy: Policy | None = None, *, most_open: int = 1000) -> None:
+    def __init__(self, workers: int, policy: Policy | None = None, *, most_open: int = MOST) -> None:
         self._workers, self._policy, self._most_open = workers, policy or Policy(), most_open
         self._lock = threading.Lock()
         self._work, self._watch = threading.Condition(self._lock), threading.Condition(self._lock)

@@ -306,6 +306,17 @@ class Run:
 
         return (yield from policy.repeated(attempt, Waiting.SESSION))
 
+    def pause(self, seconds: float, why: Waiting) -> Waits[None]:
+        """A wait that needs no connection: where no lock hangs on those of now, whoever drives may end them."""
+        free = self.connect is not None and self.session.owned and not self.locks.held and self.trial_ends is None
+        return self.policy.pause(seconds, why, release=self._leave if free else None)
+
+    def _leave(self) -> None:
+        self.settle()
+        self.session.close()
+        if self.ssh is not None:
+            self.ssh.close()
+
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""
         self.close_reopened()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.fleet.run.job import perform
+from agent.fleet.parking import Parked, Parking, most_in_flight, most_open
+from agent.fleet.run.job import Job, performed
 from agent.fleet.run.rate import Rate
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
+from agent.model.outcome import Wait
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -32,13 +35,36 @@ class Inline(Executor):
         return future
 
 
-def threads(workers: int, hooks: Hooks | None = None) -> Backend:
-    """Threads in this process, which share *hooks*."""
+def threads(workers: int, hooks: Hooks | None = None, *, in_flight: int | None = None) -> Backend:
+    """Threads in this process, which share *hooks*; by default as many routers are in flight as may be."""
+    hooks, most, parked, opened = hooks or Hooks(), in_flight or most_in_flight(workers), Parked(), list[Parking]()
+
+    def open_them(_: Job) -> Executor:
+        opened.append(Parking(workers, hooks.policy, most_open=most_open(workers, most)))
+        return opened[-1]
+
+    def interrupt() -> None:
+        for parking in opened:
+            parking.interrupt()
+
     return Backend(
         workers,
-        lambda _job: ThreadPoolExecutor(workers, thread_name_prefix="router"),
-        partial(perform, hooks=hooks or Hooks()),
+        open_them,
+        partial(performed, hooks=told_by(hooks, parked)),
+        in_flight=most,
+        parked=parked,
+        interrupt=interrupt,
     )
+
+
+def told_by(hooks: Hooks, parked: Parked) -> Hooks:
+    """*hooks* that tell *parked*, too, which routers wait."""
+
+    def waits(device: str, wait: Wait | None) -> None:
+        parked(device, wait)
+        hooks.on_wait(device, wait)
+
+    return replace(hooks, on_wait=waits)
 
 
 def processes(count: int, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None) -> Backend:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -74,7 +74,18 @@ def performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
     Raises:
         JournalError: the run cannot be kept any more, so it must not go on.
     """
-    return relayed(_performed(job, target, hooks), around=lambda: bound(run=job.run, device=target.name))
+
+    @contextmanager
+    def at_work() -> Iterator[None]:
+        hooks.on_wait(target.name, None)
+        with bound(run=job.run, device=target.name):
+            yield
+
+    def waits(wait: Wait) -> bool:
+        hooks.on_wait(target.name, wait)
+        return False
+
+    return relayed(_performed(job, target, hooks), around=at_work, done=waits)
 
 
 def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:

@@ -16,7 +16,7 @@ from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.device import Question
 from agent.model.errors import AgentError, JournalError, LoginWithheld, SSHAuthenticationError
-from agent.model.outcome import Event, Waiting
+from agent.model.outcome import Event, Wait, Waiting
 from agent.model.plan import Plan
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, at_once
@@ -63,6 +63,7 @@ class Hooks:
         approve: asks whoever pushes about the plan, before the router is held; None where nobody is asked.
         begins: is told what is known of the router, with its plan, right before a push writes: a signal must not break
             it off from then on.
+        on_wait: is told, from any thread, for what a router waits, and None when it is at work.
         on_error: is told the error that ends one router's job, as an exception with its traceback.
         alone: holds a router beyond this machine, by its addresses, while a push is at it; it is told whom it waits
             for.
@@ -81,6 +82,7 @@ class Hooks:
     approve: Callable[[Plan], bool] | None = None
     ask: Callable[[Question], str | None] | None = None
     begins: Callable[[Result], None] = lambda _known: None
+    on_wait: Callable[[str, Wait | None], None] = lambda _device, _wait: None
     on_error: Callable[[AgentError], None] = lambda _error: None
     alone: Alone = unshared
     before_write: Callable[[], None] = lambda: None
