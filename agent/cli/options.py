@@ -103,10 +103,10 @@ def no_router(given: Options, option: str) -> None:
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
     """Refuse those of the options *names* that were given and would go unheeded."""
-    for name in names:
-        if source(name) is Source.COMMANDLINE:
-            option = "--" + name.rstrip("s" if name == "groups" else "").replace("_", "-")
-            raise click.UsageError(f"{option} {why}", ctx=click.get_current_context())
+    context = click.get_current_context()
+    for one in context.command.params:
+        if one.name in names and source(one.name) is Source.COMMANDLINE:
+            raise click.UsageError(f"{one.opts[0]} {why}", ctx=context)
 
 
 def _target(timeout: str, *, required: bool = True) -> Decorator:

@@ -19,6 +19,7 @@ from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.router import Hooks, Router
 from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
+from agent.model.masking.logged import textless
 from agent.model.state import Licensing, Reading
 from agent.netconf.retry import Policy, Waits, completed
 from agent.netconf.session import Session
@@ -164,8 +165,8 @@ class _Watched:
         self._glance = None
         try:
             self.watch.close()
-        except Exception:
-            log.exception("%s: its session was given up, not closed", self.target.name)
+        except Exception as further:
+            log.error("%s: its session was given up, not closed", self.target.name, exc_info=textless(further))
         return Look(self.target, Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind))
 
     def _router(self) -> Router:

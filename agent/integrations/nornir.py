@@ -22,12 +22,13 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from nornir.core.exceptions import PluginNotRegistered
 from nornir.core.inventory import Host
 from nornir.core.task import Result, Task
 
+from agent.fleet.inventory.entry import BadValue, Layer, parsed
 from agent.fleet.results import objects
 from agent.model.context import bound
 from agent.model.device import Device, Secret
@@ -55,8 +56,6 @@ __all__ = ["assess", "licensing", "push"]
 
 Connect = Callable[[Device], Session]
 Shell = Callable[[Device], Ssh]
-
-T = TypeVar("T")
 
 _CONNECTION = "netconf"
 
@@ -206,25 +205,23 @@ def _router(task: Task) -> Device:
         return Device(
             host=given.hostname or host.name,
             port=given.port or 830,
-            ssh_port=_ours(host, "ssh_port", 22, int),
-            login_timeout=_ours(host, "login_timeout", 30.0, float, int),
-            legacy_ssh=_ours(host, "legacy_ssh", False, bool),
             username=given.username,
             password=Secret(given.password) if given.password else None,
             key_file=Path(key) if isinstance(key, str) else None,
             use_agent=bool(extras.get("allow_agent", True)),
             ssh_config=config if config.exists() else None,
             label=host.name,
+            **_ours(host),
         )
     except InputError as error:
         error.device = host.name
         raise
 
 
-def _ours(host: Host, key: str, default: T, *kinds: type) -> T:
-    value: T | None = host.get(key)
-    if value is None:
-        return default
-    if type(value) not in kinds:
-        raise InputError(f"the {key} of its data is no {'number' if bool not in kinds else 'true or false'}: {value!r}")
-    return value
+def _ours(host: Host) -> Layer:
+    """What its data say of our own connections, as an inventory of ours reads it."""
+    names = {name: name for name in ("ssh_port", "login_timeout", "legacy_ssh")}
+    try:
+        return parsed({name: host.get(name) for name in names}, names, Path())
+    except BadValue as error:
+        raise InputError(f"the {error.path[-1]} of its data: {error.message}", hint=error.hint) from error

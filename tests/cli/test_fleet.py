@@ -367,7 +367,15 @@ def test_wishes_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str]
     assert device.log == []
 
 
-@pytest.mark.parametrize("words", [["--canary", "1"], ["--group", "core"], ["--workers", "2"], ["--stop-at", "23:59"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--limit", "r1"], ["--group", "core"], ["--where", "site=a"], ["--workers", "2"], ["--processes", "2"]),
+        *(["--scheduler", "tcp://s:1"], ["--rate", "2"], ["--rate-per-jump", "2"], ["--canary", "1"], ["--batch", "2"]),
+        *(["--max-failures", "1"], ["--pause", "1"], ["--stop-at", "23:59"]),
+    ],
+    ids=" ".join,
+)
 def test_what_is_for_an_inventory_is_not_silently_ignored_with_one_host(fleet: Fleet, words: list[str]) -> None:
     (device,) = fleet.add(1)
     done = fleet.lab.run("push", device, "--yes", *words)

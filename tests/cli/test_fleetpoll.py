@@ -24,6 +24,7 @@ from tests.cli.test_processes import until
 
 PEM = agent.TrustAnchor.bundled().pem
 DONE: dict[str, Any] = {"enrollment": "terminal", "certificate": PEM}
+TOKEN = "token=s3cr3t"
 QUICK = ("--interval", "0.2", "--timeout", "60")
 
 
@@ -278,21 +279,28 @@ def test_a_second_interrupt_does_not_wait_for_a_router_that_hangs(fleet: Fleet) 
     assert json.loads(stdout)
 
 
-def test_a_watch_that_runs_into_one_bug_after_the_other_is_stopped(
-    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("words", [(), ("--log-json",)], ids=" ".join)
+def test_a_watch_that_runs_into_one_bug_after_the_other_is_stopped_and_each_is_logged_with_its_traceback(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     def buggy(*_: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError(TOKEN)
 
     monkeypatch.setattr("agent.fleet.poll.glance", buggy)
     fleet.add(4)
-    done = fleet.run("poll", *QUICK, "--format", "json")
+    done = fleet.run("poll", *QUICK, "--format", "json", *words)
     assert done.exit_code == 1
     assert "error: 3 looks in turn ran into a bug in xr-agent" in done.stderr
     looks = json.loads(done.stdout)
     assert len(looks) == 3
     assert all(look["error"].startswith("a bug in xr-agent: ZeroDivisionError at") for look in looks)
     assert _state(fleet) is RunState.STOPPED
+    logged = [json.loads(line)["exception"] for line in done.stderr.splitlines() if line.startswith("{")]
+    lines = "\n".join(logged or [done.stderr]).splitlines()
+    assert len(logged) == (3 if words else 0)
+    assert len([line for line in lines if re.fullmatch(r'  File ".+", line \d+, in buggy', line)]) == 3
+    assert len([line for line in lines if line.endswith("Textless: ZeroDivisionError")]) == 3
+    assert TOKEN not in done.stderr + done.stdout
 
 
 def test_a_reader_who_goes_away_ends_the_watch(fleet: Fleet) -> None:

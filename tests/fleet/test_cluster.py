@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import socket
 import ssl
@@ -36,6 +37,7 @@ from tests.fleet.clusters import THREADS, local_cluster
 from tests.support import eventually, logged
 
 ALL = 2 * THREADS
+TOKEN = "token=s3cr3t"
 
 
 @pytest.fixture(scope="module")
@@ -178,14 +180,26 @@ def test_a_bug_of_whoever_is_told_is_one_of_the_call(scheduler: str) -> None:
         """It cannot be pickled."""
 
     def refuse(event: Event) -> None:
-        raise Odd
+        raise Odd(TOKEN)
 
     with closing(reach(scheduler)) as reached, logged() as records:
         made = cluster(reached, 1, Hooks(log=Kept(), on_event=refuse))
         with made.open(JOB) as executor, pytest.raises(RuntimeError, match="Odd where the client"):
             call(executor, calls.tell, "r1").result(60)
         made.close()
-    assert [record.exc_info[0] for record in records if record.exc_info] == [Odd]
+    (said,) = [logging.Formatter().format(record) for record in records if record.levelno >= logging.ERROR]
+    assert "in refuse" in said
+    assert said.endswith("Odd")
+    assert TOKEN not in said
+
+
+def test_what_the_client_cannot_read_is_one_of_the_call_at_once(scheduler: str) -> None:
+    with closing(reach(scheduler)) as reached, logged() as records:
+        made = cluster(reached, 1, Hooks(log=Kept()))
+        with made.open(JOB) as executor, pytest.raises(RuntimeError, match="ZeroDivisionError where the client"):
+            call(executor, calls.tell_what_cannot_be_read, "r1").result(60)
+        made.close()
+    assert [record.levelno for record in records if record.levelno >= logging.ERROR] == [logging.ERROR]
 
 
 def test_a_scheduler_that_is_gone_when_the_run_begins_is_said() -> None:

@@ -123,7 +123,15 @@ def test_poll_object() -> None:
     check("poll", made)
     assert made["time"] == "2026-11-01T12:00:00Z"
     assert made["last_comm_time"] == "Oct 22 2026 10:00:00 UTC"
+    assert "anchor_present" not in made
     check("poll", objects.poll_object(Sample(at, "r1", error="the session is lost")))
+
+
+@pytest.mark.parametrize("present", [True, False, None])
+def test_poll_object_of_an_inventorys_router_says_of_the_root_what_was_seen(present: bool | None) -> None:
+    made = objects.plain(objects.poll_object(Sample(datetime.now(UTC), "r1", LICENSING), present))
+    check("poll", made)
+    assert made["anchor_present"] is present
 
 
 @pytest.mark.parametrize(

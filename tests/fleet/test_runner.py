@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +19,11 @@ from agent.fleet.run.runner import Backend, Run, Watcher
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy
-from tests.support import Clock
+from tests.support import Clock, logged
 
 NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
 PUSH = Job(Kind.PUSH)
+TOKEN = "token=s3cr3t"
 
 
 def targets(number: int) -> list[Target]:
@@ -243,12 +245,36 @@ def test_a_watcher_that_fails_at_the_end_is_told_of_the_others_all_the_same() ->
         def ended(self, result: Result) -> None:
             told.append(result.device)
             gate.set()
-            raise OSError("no space left")
+            raise OSError(f"no space left for {TOKEN}")
 
     work = Work(gate=lambda name: None if name == "r0" else assert_set(gate))
-    with pytest.raises(OSError, match="no space left"):
+    with logged() as records, pytest.raises(OSError, match="no space left"):
         list(Run(targets(6), PUSH, pool(work, 6), watcher=Watch()).results())
     assert sorted(told) == [f"r{number}" for number in range(6)]
+    said = [logging.Formatter().format(record) for record in records]
+    assert len(said) == 5
+    assert all("ended remedied, which could not be kept" in one and "in ended" in one for one in said)
+    assert TOKEN not in "".join(said)
+
+
+def test_a_bug_of_one_in_flight_is_told_at_the_end_without_its_text() -> None:
+    gate = threading.Event()
+
+    def buggy(job: Job, target: Target) -> Result:
+        if target.name == "r0":
+            return done(target.name)
+        assert_set(gate)
+        raise ZeroDivisionError(TOKEN)
+
+    results = Run(targets(3), PUSH, pool(buggy, 3)).results()
+    next(results)
+    gate.set()
+    with logged() as records:
+        results.close()
+    said = [logging.Formatter().format(record) for record in records]
+    assert len(said) == 2
+    assert all("it is in doubt" in one and "ZeroDivisionError" in one and "in buggy" in one for one in said)
+    assert TOKEN not in "".join(said)
 
 
 def test_what_is_in_flight_when_the_taker_goes_is_told_to_the_watcher() -> None:

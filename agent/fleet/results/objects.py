@@ -168,11 +168,12 @@ def unplanned_object(device: str, address: str | None, anchor: TrustAnchor, erro
     return Plan(device=device, address=address, anchor=anchor_object(anchor), error=failure(error))
 
 
-def poll_object(sample: Sample, **inventory: bool | None) -> Poll:
-    """One look at the licensing state; schema ``poll``. *inventory*: what is told of an inventory's routers besides."""
+def poll_object(sample: Sample, anchor_present: bool | msgspec.UnsetType | None = msgspec.UNSET) -> Poll:
+    """One look at the licensing state; schema ``poll``. Without *anchor_present* it has no such member."""
     seen = sample.licensing or Licensing()
     told = {"time": sample.time, "device": sample.device, "changed": sample.changed, "error": sample.error or None}
-    return made(seen, Poll, last_comm_time=_text(seen.last_comm_time), **told, **inventory)
+    poll = made(seen, Poll, last_comm_time=_text(seen.last_comm_time), **told)
+    return msgspec.structs.replace(poll, anchor_present=anchor_present)
 
 
 def show_object(state: State, *, address: str | None) -> observed.Show:

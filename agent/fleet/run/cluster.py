@@ -30,6 +30,7 @@ from agent.fleet.run.rate import Rate
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import AgentError, InputError
+from agent.model.masking.logged import textless
 
 log = logging.getLogger(__name__)
 if not dask.config.get("logging", None):
@@ -187,11 +188,12 @@ class _Run:
             self._keepers.submit(self._answer, event[1])
 
     def _answer(self, told: dict[str, Any]) -> None:
-        what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, whose results are pickled as well
         made: object = None
         cancelled = self._hooks.policy.stop
-        stopped = self._stopped or (cancelled is not None and cancelled(0)) or (self._held and what == worker.BEGIN)
+        stopped = self._stopped or (cancelled is not None and cancelled(0))
         try:
+            what, given = pickle.loads(told["said"])  # noqa: S301 - of our own workers, as their pickled results are
+            stopped = stopped or (self._held and what == worker.BEGIN)
             if what == "event":
                 self._hooks.event(*given)
             elif what == worker.LOGIN:
@@ -203,7 +205,7 @@ class _Run:
         except AgentError as raised:
             made = raised
         except Exception as bug:
-            log.exception("%s: what a worker told could not be taken", told["call"])
+            log.error("%s: what a worker told could not be taken", told["call"], exc_info=textless(bug))
             made = RuntimeError(f"{type(bug).__name__} where the client takes what it is told")  # it may not travel
         self._answered(told["from"], (told["call"], made, stopped))
 
@@ -239,7 +241,7 @@ class _Run:
         try:
             self._client.run(*of, on_error="ignore", **named)
         except Exception as error:  # noqa: BLE001 - a call that gets no answer sends nothing
-            log.warning("a worker does not hear: %s", str(error) or type(error).__name__)
+            log.warning("a worker does not hear: %s", type(error).__name__)
 
 
 def _unregister(client: Any, plugin: str) -> None:

@@ -16,6 +16,7 @@ from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.router import Hooks, Router
 from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
+from agent.model.masking.logged import textless
 from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
@@ -117,7 +118,7 @@ def bug(device: str, error: Exception) -> Failure:
     """A failure by *error*, logged: where it happened, and not what it says, which may quote a secret."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     said = f"a bug in xr-agent: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-    log.critical("%s: %s\n%s", device, said, "".join(traceback.format_tb(error.__traceback__)).rstrip())
+    log.critical("%s: %s", device, said, exc_info=textless(error))
     return Failure(BUG, said, "read the router before anything else; please report it with the traceback logged")
 
 

@@ -20,6 +20,7 @@ from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job
 from agent.fleet.run.rollout import Batch, Rollout
 from agent.model.errors import Interrupted
+from agent.model.masking.logged import textless
 from agent.model.masking.text import counted
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
@@ -135,8 +136,9 @@ class Run:
         """Tell the watcher while another error is on its way: one that it raises keeps no other result from it."""
         try:
             self.watcher.ended(self._judged(result))
-        except Exception:
-            log.exception("%s: it ended %s, which could not be kept", result.device, result.word)
+        except Exception as further:
+            said = "%s: it ended %s, which could not be kept"
+            log.error(said, result.device, result.word, exc_info=textless(further))
 
     def _may_begin(self) -> bool:
         if self.policy.stop is not None and self.policy.stop(0):
@@ -269,7 +271,7 @@ class _Pool:
             if error is None:
                 yield future.result()
             else:
-                log.error("%s: it is in doubt", self.flying[future].name, exc_info=error)
+                log.error("%s: it is in doubt", self.flying[future].name, exc_info=textless(error))
         self.flying.clear()
 
     def alone(self, job: Job, target: Target, look: Callable[[], object]) -> Result:

@@ -149,9 +149,6 @@ def test_every_error_of_a_connection_is_a_failure_with_its_hint(lab: Lab, make_n
         ({"port": closed}, "connect", "netconf-yang agent ssh"),
         ({"hostname": "no-such-router.invalid"}, "connect", "check the address"),
         ({"port": 70000}, "input", None),
-        ({"data": {"ssh_port": "a"}}, "input", None),
-        ({"data": {"login_timeout": True}}, "input", None),
-        ({"data": {"legacy_ssh": "yes"}}, "input", None),
     ):
         device = lab.add()
         result = only(make_nornir(device, **changes).run(task=push))
@@ -163,7 +160,31 @@ def test_every_error_of_a_connection_is_a_failure_with_its_hint(lab: Lab, make_n
         assert operations(device) == []
 
 
-def test_the_hosts_data_say_how_connections_beside_nornirs_are_made(lab: Lab, make_nornir: MakeNornir) -> None:
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        *(("ssh_port", value) for value in ("s3cr3t", 70000, True, 22.5)),
+        *(("login_timeout", value) for value in ("s3cr3t", 0, -1, True, "nan", "inf")),
+        *(("legacy_ssh", value) for value in ("s3cr3t", 1, ["s3cr3t"])),
+    ],
+)
+def test_a_value_of_the_hosts_data_that_cannot_be_used_is_said_by_its_key_and_not_quoted(
+    lab: Lab, make_nornir: MakeNornir, key: str, value: object
+) -> None:
+    device = lab.add()
+    result = only(make_nornir(device, data={key: value}).run(task=push))
+    check("push", result.result)
+    error = result.result["error"]
+    assert (result.failed, result.changed, error["kind"]) == (True, False, "input")
+    assert error["message"].startswith(f"the {key} of its data: this is n")
+    assert "s3cr3t" not in str(result.result)
+    assert operations(device) == []
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_the_hosts_data_say_how_connections_beside_nornirs_are_made(
+    lab: Lab, make_nornir: MakeNornir, quoted: bool
+) -> None:
     device = lab.add()
     asked: list[agent.Device] = []
 
@@ -171,7 +192,9 @@ def test_the_hosts_data_say_how_connections_beside_nornirs_are_made(lab: Lab, ma
         asked.append(router)
         return agent.Ssh(router)
 
-    data = {"ssh_port": device.ssh_port, "login_timeout": 45, "legacy_ssh": True}
+    data: dict[str, object] = {"ssh_port": device.ssh_port, "login_timeout": 45, "legacy_ssh": True}
+    if quoted:
+        data = {"ssh_port": str(device.ssh_port), "login_timeout": "45", "legacy_ssh": "yes"}
     assert not only(make_nornir(device, data=data).run(task=assess, ssh=shell)).failed
     assert [(one.ssh_port, one.login_timeout, one.legacy_ssh) for one in asked] == [(device.ssh_port, 45, True)]
 
