@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from agent.model.errors import Interrupted
+from agent.model.masking.logged import textless
 from agent.model.outcome import Wait, Waiting
 from agent.netconf.retry import Policy, Waits, interrupted
 
@@ -251,8 +252,8 @@ class Parking(Executor):
         if wait.release is not None and not self._keeps(flight):
             try:
                 flight.context.run(wait.release)
-            except Exception:
-                log.exception("connections were given up, not closed")
+            except Exception as error:
+                log.error("connections were given up, not closed", exc_info=textless(error))
         with self._lock:
             now = self._policy.clock()
             due = now if self._breaks(flight) else now + wait.seconds
