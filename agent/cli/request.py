@@ -157,10 +157,10 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
     if given["scheduler"]:
         reached = reach(given["scheduler"])
         stack.callback(reached.close)
-        return lambda hooks: cluster(reached, workers, hooks, rate=rate)
+        return lambda hooks: cluster(reached, workers, hooks, rate=rate, in_flight=in_flight)
     if count:
         require_dask()
-        return lambda hooks: processes(count, workers, hooks, rate=rate)
+        return lambda hooks: processes(count, workers, hooks, rate=rate, in_flight=in_flight)
     return lambda hooks: threads(workers, dataclasses.replace(hooks, limiter=Limiter(rate)), in_flight=in_flight)
 
 

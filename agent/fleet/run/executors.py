@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.fleet.parking import Parked, Parking, most_in_flight, most_open
 from agent.fleet.run.job import Job, performed
 from agent.fleet.run.rate import Rate
-from agent.fleet.run.router import Hooks
+from agent.fleet.run.router import Hooks, told_by
 from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
-from agent.model.outcome import Wait
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -57,17 +55,9 @@ def threads(workers: int, hooks: Hooks | None = None, *, in_flight: int | None =
     )
 
 
-def told_by(hooks: Hooks, parked: Parked) -> Hooks:
-    """*hooks* that tell *parked*, too, which routers wait."""
-
-    def waits(device: str, wait: Wait | None) -> None:
-        parked(device, wait)
-        hooks.on_wait(device, wait)
-
-    return replace(hooks, on_wait=waits)
-
-
-def processes(count: int, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None) -> Backend:
+def processes(
+    count: int, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None, in_flight: int | None = None
+) -> Backend:
     """*workers* threads in all, in *count* processes of a local Dask cluster, which is there while the run lasts.
 
     Raises:
@@ -75,7 +65,8 @@ def processes(count: int, workers: int, hooks: Hooks | None = None, *, rate: Rat
     """
     dask = require_dask()
     each = -(-workers // count)
-    made: Backend = dask.backend(partial(dask.Cluster.started, count, each), workers, hooks or Hooks(), rate or Rate())
+    opened = partial(dask.Cluster.started, count, each)
+    made: Backend = dask.backend(opened, workers, hooks or Hooks(), rate or Rate(), in_flight)
     return made
 
 
@@ -89,10 +80,17 @@ def reach(scheduler: str) -> Cluster:
     return made
 
 
-def cluster(reached: Cluster, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None) -> Backend:
-    """The workers of a Dask cluster; secrets are resolved there. No more routers than they have threads are begun."""
+def cluster(
+    reached: Cluster,
+    workers: int,
+    hooks: Hooks | None = None,
+    *,
+    rate: Rate | None = None,
+    in_flight: int | None = None,
+) -> Backend:
+    """The workers of a Dask cluster; secrets are resolved there. No more routers than it has threads are at work."""
     most = min(workers, reached.threads) or workers
-    made: Backend = require_dask().backend(lambda: reached, most, hooks or Hooks(), rate or Rate())
+    made: Backend = require_dask().backend(lambda: reached, most, hooks or Hooks(), rate or Rate(), in_flight)
     return made
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.parking import Parked
 from agent.fleet.results.record import Result
 from agent.fleet.run.credential import presented
 from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
@@ -93,6 +94,16 @@ class Hooks:
             self.log.event(event)
         if self.on_event is not None:
             self.on_event(event)
+
+
+def told_by(hooks: Hooks, parked: Parked) -> Hooks:
+    """*hooks* that tell *parked* as well which routers wait."""
+
+    def waits(device: str, wait: Wait | None) -> None:
+        parked(device, wait)
+        hooks.on_wait(device, wait)
+
+    return replace(hooks, on_wait=waits)
 
 
 class Router:
