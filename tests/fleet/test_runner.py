@@ -382,7 +382,8 @@ def test_one_that_waits_makes_room_for_another_and_for_none_that_would_wait_for_
         return done(target.name)
 
     policy = Policy(stop=stop)
-    backend = Backend(2, lambda _: Parking(2, policy), steps, in_flight=5, parked=parked)
+    parking = Parking(2, policy)
+    backend = Backend(2, lambda _: parking, steps, in_flight=5, parked=parked, interrupt=parking.interrupt)
     run = Run(targets(20), PUSH, backend, policy=policy)
     assert len(list(run.results())) == begun == len(handed)
     assert (run.state, len(parked)) == (RunState.INTERRUPTED, 0)
