@@ -166,7 +166,7 @@ class Process:
         device = Device("router", Persona(**settings), post=simulator.post)
         return cls(simulator, device), device
 
-    def push(self, wish: agent.Intent) -> Outcome | agent.AgentError | None:
+    def push(self, intent: agent.Intent) -> Outcome | agent.AgentError | None:
         """One push; the error where no session came up, None where it was killed. The router's faults are over then."""
         self.log.dead = False
         device, target = self._device, self._target
@@ -175,7 +175,7 @@ class Process:
             with self.connect() as session, agent.Ssh(target, turn=self._turn) as ssh:
                 reached = ssh if device.ssh_port else None
                 end = agent.remediate(
-                    session, wish, policy=self.policy, connect=self.connect, ssh=reached, log=self.log
+                    session, intent, policy=self.policy, connect=self.connect, ssh=reached, log=self.log
                 )
         except Killed:
             end = None

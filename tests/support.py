@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import asyncssh
+
 import agent
 from agent.model.device import Device as Target
 from agent.model.local.clock import Clock as RouterClock
@@ -153,6 +155,17 @@ class Lab:
                 yield session, transport
         finally:
             transport.close()
+
+
+@contextmanager
+def only_cbc(simulator: Simulator) -> Iterator[None]:
+    """Let the simulated routers encrypt by CBC alone, as old releases of IOS XR may."""
+    before = simulator._options
+    simulator._options = asyncssh.SSHServerConnectionOptions(options=before, encryption_algs=["aes128-cbc"])
+    try:
+        yield
+    finally:
+        simulator._options = before
 
 
 def read(session: agent.Session, timeout: float | None = None) -> str:

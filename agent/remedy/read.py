@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
@@ -15,6 +16,7 @@ from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import ConfigModel, Reading, TrustpointConfig, lists
 from agent.netconf.retry import Waits
 from agent.xr.cli import readings as cliread
+from agent.xr.filesystems import FileSystems
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh
@@ -61,6 +63,21 @@ def config(
 def config_untold(reading: Reading[Any], model: ConfigModel | None) -> bool:
     """Whether :func:`config` takes the CLI's word."""
     return not reading.answered and model in _BY_TEXT
+
+
+def file_systems(ssh: Ssh, reading: Reading[FileSystems]) -> Reading[FileSystems]:
+    """The file systems; the CLI is asked whatever keeps the model from showing any, since every router has some."""
+    if reading.value is not None:
+        return reading
+    shown = cliread.file_systems(ssh)
+    if shown.answered:
+        return shown
+    return Reading(missing=f"{reading.absent('the device shows no file systems')}; {shown.missing}")
+
+
+def clock_offset(ssh: Ssh, now: Callable[[], datetime]) -> Reading[timedelta]:
+    """The device's clock minus ours, *now*, which no model shows."""
+    return cliread.clock_offset(ssh, now)
 
 
 def listed(ssh: Ssh, anchor: TrustAnchor) -> Waits[Reading[bool]]:

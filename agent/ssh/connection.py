@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 import threading
 import time
@@ -25,14 +24,13 @@ from agent.model.errors import (
 from agent.ssh.channel import Channel
 from agent.ssh.login import Login
 from agent.ssh.loop import EventLoop, event_loop
+from agent.ssh.opening import ChannelOpening
 from agent.ssh.peer.negotiation import nothing_in_common, offered, signatures, taken
 from agent.ssh.peer.service import Service, not_forwarded, of_jump
 from agent.ssh.proxy import ProxyCommand
 from agent.ssh.refusal import METHODS
 from agent.ssh.settings.config import Settings, settings
 from agent.ssh.settings.localuser import STAND_IN
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -107,26 +105,16 @@ class Connection:
             ConnectError: the server refuses it.
             SessionLost, ReplyTimeout: the connection has ended, or gives no answer.
         """
-        made: list[Channel] = []
 
         def session() -> Channel:
             key = self._port, self._numbered()
-            made.append(Channel(self._loop, key, clock=self._device.clock, timeout=timeout, receive=receive))
-            return made[-1]
+            return Channel(self._loop, key, clock=self._device.clock, timeout=timeout, receive=receive)
 
         terminal: dict[str, Any] = {"term_type": "vt100", "term_size": (_WIDTH, _HEIGHT)} if not subsystem else {}
-        try:
-            self.run(
-                self.ssh.create_session(
-                    session, subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal
-                ),
-                seconds,
-            )
-        except BaseException:
-            for channel in made:
-                channel.close()
-            raise
-        return made[0]
+        options = dict(subsystem=subsystem, request_pty=not subsystem, encoding=None, window=_WINDOW, **terminal)
+        made: Channel
+        _, made = self._opened_by(lambda opening: opening.create_session(session, **options), seconds)
+        return made
 
     def run(self, coroutine: Awaitable[T], seconds: float) -> T:
         """The result of *coroutine* on this connection, within *seconds*.
@@ -157,7 +145,16 @@ class Connection:
     def sftp(self, seconds: float) -> asyncssh.SFTPClient:
         """SFTP on a channel of its own; errors as of :meth:`run`."""
         self._numbered()
-        return self.run(self.ssh.start_sftp_client(), seconds)
+        return self._opened_by(ChannelOpening.start_sftp_client, seconds)
+
+    def _opened_by(self, opened: Callable[[ChannelOpening], Awaitable[T]], seconds: float) -> T:
+        """What *opened* opens, by a channel that does not outlive a failure; errors as of :meth:`run`."""
+        opening = ChannelOpening(self.ssh)
+        try:
+            return self.run(opened(opening), seconds)
+        except BaseException:
+            self._loop.soon(opening.give_up)
+            raise
 
     def _numbered(self) -> int:
         """How many channels there were before."""

@@ -18,6 +18,7 @@ import asyncssh
 from agent.model.device import Question, Secret
 from agent.model.errors import AgentError, HostKeyError
 from agent.model.masking.text import neutralise
+from agent.ssh.keepalive import one_outstanding
 from agent.ssh.peer.hearing import Hearing, NotSSH
 from agent.ssh.peer.negotiation import Offer, signatures
 from agent.ssh.peer.prompts import asks_password, expired, for_another, of_one
@@ -72,6 +73,7 @@ class Login(asyncssh.SSHClient):
         """Listen to what asyncssh tells nothing of: what the server says in the clear, and what it takes in part."""
         self._connection = conn
         _send_less(conn)
+        one_outstanding(conn)
         receive = conn.data_received
 
         def listened(data: bytes, datatype: Any = None) -> None:

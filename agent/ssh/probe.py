@@ -52,9 +52,9 @@ def probe(device: Device, service: Service) -> Probed:
     Raises:
         InputError: an SSH configuration that cannot be read.
     """
-    to, found, heard = destination(device), Probed(), Hearing()
-    if to.jump is not None or to.proxy_command is not None:
-        found.through = f"the jump host {to.jump.name}" if to.jump is not None else "a ProxyCommand"
+    to, heard = destination(device), Hearing()
+    found = Probed(through=to.through)
+    if found.through is not None:
         return found
 
     def ended(done: Event) -> bool:

@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _OPEN_WAIT = 30.0
 _PART = 32768
+_LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
 
 
 def fresh_name(suffix: str) -> str:
@@ -65,12 +66,9 @@ class Files:
                 raise FileError(f"{path} exists already", device=self.device, hint="nothing was changed") from error
             raise
         try:
-            with self._mapped(path, "written"):
-                try:
-                    for begin in range(0, len(data), _PART):  # each is acknowledged: a full disk has its own error
-                        self._run(file.write(data[begin : begin + _PART]))
-                finally:
-                    self._run(file.close())
+            with self._mapped(path, "written"), self._closed_behind(file):
+                for begin in range(0, len(data), _PART):  # each is acknowledged: a full disk has its own error
+                    self._run(file.write(data[begin : begin + _PART]))
             with self._mapped(path, "read back"):
                 self._private(path)
                 self._compare(data, path)
@@ -114,12 +112,26 @@ class Files:
             ) from error
 
     def _run(self, coroutine: Awaitable[T]) -> T:
-        return self._connection.run(coroutine, self._timeout)
+        """One answer; where none comes the session is closed, since it may still come, and is asked nothing more."""
+        try:
+            return self._connection.run(coroutine, self._timeout)
+        except (ReplyTimeout, SessionLost, *_LOST):
+            self.close()
+            raise
+
+    @contextmanager
+    def _closed_behind(self, file: asyncssh.SFTPClientFile) -> Iterator[None]:
+        """Close *file* at the end of the block, however that ends, if anybody is there to do it."""
+        try:
+            yield
+        finally:
+            if not self._lost:
+                self._run(file.close())
 
     def _private(self, path: str) -> None:
         try:
             self._run(self._client.chmod(path, 0o600))
-        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+        except _LOST:
             raise
         except asyncssh.SFTPError as error:
             # Certificates are public, and some file systems of routers know no modes.
@@ -131,18 +143,15 @@ class Files:
             raise FileError(
                 f"{path} has {size} bytes, and {len(data)} were sent", device=self.device, hint="is the disk full?"
             )
-        arrived = hashlib.sha256(self._run(self._content(path, len(data) + 1)))
+        file: Any = self._run(self._client.open(path, "rb"))  # typed as one that may be of text
+        with self._closed_behind(file):
+            arrived = hashlib.sha256(self._run(file.read(len(data) + 1)))
         if arrived.digest() != hashlib.sha256(data).digest():
             raise FileError(
                 f"{path} is not what was sent: sha256 {arrived.hexdigest()}",
                 device=self.device,
                 hint="the disk or the transfer is damaged",
             )
-
-    async def _content(self, path: str, most: int) -> bytes:
-        async with self._client.open(path, "rb") as file:
-            content: bytes = await file.read(most)
-            return content
 
     def _undo(self, path: str) -> None:
         """Remove a file that is not as it should be; the failure that led here is the one to tell."""
@@ -155,16 +164,6 @@ class Files:
 
     @contextmanager
     def _mapped(self, path: str, doing: str) -> Iterator[None]:
-        """As :meth:`_named`; a session that gave no answer is closed, since that answer may still come."""
-        try:
-            with self._named(path, doing):
-                yield
-        except (ReplyTimeout, SessionLost):
-            self.close()
-            raise
-
-    @contextmanager
-    def _named(self, path: str, doing: str) -> Iterator[None]:
         """Give every failure of SFTP its name in the error tree."""
         hint = f"{path} may be there, in part or whole"
         try:
@@ -173,7 +172,8 @@ class Files:
             raise ReplyTimeout(
                 f"{path} could not be {doing} within {self._timeout:g} s", device=self.device, hint=hint
             ) from error
-        except (SessionLost, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.SFTPBadMessage) as error:
+        except (SessionLost, *_LOST, asyncssh.SFTPBadMessage) as error:
+            self.close()
             raise SessionLost(f"SFTP ended before {path} was {doing}", device=self.device, hint=hint) from error
         except asyncssh.SFTPError as error:
             raise FileError(

@@ -361,7 +361,7 @@ def test_a_report_that_cannot_be_written_is_said_before_any_connection(fleet: Fl
         ["--processes", "2", "--scheduler", "tcp://127.0.0.1:1"],
     ],
 )
-def test_wishes_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str]) -> None:
+def test_options_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str]) -> None:
     (device,) = fleet.add(1)
     assert fleet.run("push", "--yes", *words).exit_code == 2
     assert device.log == []

@@ -323,7 +323,7 @@ def test_a_reader_who_goes_away_ends_the_watch(fleet: Fleet) -> None:
         (["--trustpoint", "a b"], "trustpoint"),
     ],
 )
-def test_wishes_that_cannot_be_met_are_said_before_any_look(fleet: Fleet, words: list[str], said: str) -> None:
+def test_options_that_cannot_be_met_are_said_before_any_look(fleet: Fleet, words: list[str], said: str) -> None:
     (device,) = fleet.add()
     done = fleet.run("poll", *words)
     assert done.exit_code == 2

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 import click
 import pytest
 from click.testing import CliRunner
@@ -19,6 +17,7 @@ from agent.fleet.journal.store import Journal
 from agent.model.pki.anchor import TrustAnchor
 from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.test_fleet import Fleet
+from tests.support import only_cbc
 
 LEGACY = "reached with legacy SSH algorithms"
 CONNECTING = ("show", "check", "assess", "plan", "push", "poll")
@@ -33,17 +32,6 @@ def fleet(lab: Lab, tmp_path: Path) -> Iterator[Fleet]:
 def run(fleet: Fleet, *words: str, password: str | None = None) -> Any:
     environment = {VARIABLE: password or fleet.lab.simulator.password}
     return CliRunner().invoke(program, fleet.words(*words), env=environment, catch_exceptions=False)
-
-
-@contextmanager
-def old_routers(lab: Lab) -> Iterator[None]:
-    """Let the routers encrypt by CBC alone, as old releases of IOS XR may."""
-    before = lab.simulator._options
-    lab.simulator._options = asyncssh.SSHServerConnectionOptions(options=before, encryption_algs=["aes128-cbc"])
-    try:
-        yield
-    finally:
-        lab.simulator._options = before
 
 
 @pytest.mark.parametrize("name", CONNECTING)
@@ -93,7 +81,7 @@ def test_a_poll_says_that_a_router_is_not_tried(fleet: Fleet) -> None:
 
 def test_an_old_router_is_reached_with_the_option_and_every_view_says_so(fleet: Fleet) -> None:
     fleet.add(2)
-    with old_routers(fleet.lab):
+    with only_cbc(fleet.lab.simulator):
         done = run(fleet, "plan")
         assert done.exit_code == 1
         assert "--legacy-ssh" in done.stdout + done.stderr
@@ -107,7 +95,7 @@ def test_an_old_router_is_reached_with_the_option_and_every_view_says_so(fleet: 
 
 def test_the_option_is_kept_for_a_resumption(fleet: Fleet) -> None:
     fleet.add(2)
-    with old_routers(fleet.lab):
+    with only_cbc(fleet.lab.simulator):
         assert run(fleet, "push", "--yes", "--legacy-ssh", password="wrong").exit_code == 1
         done = run(fleet, "push", "--resume", "last", "--yes")
     assert done.exit_code == 0, done.stderr
@@ -119,7 +107,7 @@ def test_of_one_router_it_is_said_on_stderr(lab: Lab, tmp_path: Path, command: s
     device = lab.add(certificate=TrustAnchor.bundled().pem)
     words = [] if command == "show" else ["--journal", str(tmp_path / "journal.db")]
     words += {"push": ["--yes"], "poll": ["--until", "contacted"]}.get(command, [])
-    with loggers_restored(), old_routers(lab):
+    with loggers_restored(), only_cbc(lab.simulator):
         done = lab.run(command, device, "--legacy-ssh", *words)
     assert done.exit_code == 0, done.stderr
     assert done.stderr.count(f"127.0.0.1: {LEGACY}") == 1

@@ -16,7 +16,7 @@ from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKi
 from tests.inprocess import Process
 
 ROOT = agent.TrustAnchor.bundled().pem
-WISH = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
+INTENT = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
 SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 STEPS = {
     "connect": "connect",
@@ -108,7 +108,7 @@ def test_a_neighbour_at_any_step_finds_everything_as_it_was_left(
         done.append(deed)
 
     device.faults.append(Fault(STEPS[step], FaultKind.MEANWHILE, act=act))
-    end = process.push(WISH)
+    end = process.push(INTENT)
     said = str(end)
     edited, committed = "edits" in deed and done, "commits" in deed and done
     assert _theirs(device, "running") == bool(committed), said
@@ -134,7 +134,7 @@ def test_a_push_that_is_killed_at_any_step_and_repeated_ends_well(
     record_property("cell", (step, f"{server}: killed {'behind' if answered else 'before'} it, and repeated"))
     process, device = Process.at(simulator, behaviour=SERVERS[server], terminal_rpc="installs")
     device.faults.append(process.death(STEPS[step], answered=answered))
-    assert process.push(WISH) is None
+    assert process.push(INTENT) is None
     assert not device.config.locks
     _converges(process, device)
     assert device.state.authenticates == 1
@@ -152,7 +152,7 @@ def _true(process: Process, device: Device, end: Outcome | agent.AgentError | No
 
 
 def _converges(process: Process, device: Device) -> None:
-    second = process.push(WISH)
+    second = process.push(INTENT)
     assert isinstance(second, Outcome)
     assert second.well, second
     _true(process, device, second)

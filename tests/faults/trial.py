@@ -48,7 +48,7 @@ class Trial:
         reach: dict[str, Any] = {"timeout": TIMEOUT, "clock": self.waits}
         target = partial(self.lab.connect, self.device, **reach)
         bundle = agent.Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode())
-        wish = agent.Intent(
+        intent = agent.Intent(
             method=agent.Method(self.cell.method),
             bundle=bundle if self.cell.method == "trustpool" else None,
             contact_wait=5,
@@ -57,7 +57,7 @@ class Trial:
         ssh = self.lab.ssh(self.device, **reach)
         try:
             with target() as session, ssh:
-                return agent.remediate(session, wish, policy=self.policy, connect=target, ssh=ssh)
+                return agent.remediate(session, intent, policy=self.policy, connect=target, ssh=ssh)
         except agent.AgentError as error:
             return error
 

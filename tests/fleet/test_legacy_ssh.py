@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import asyncssh
 import pytest
 
 from agent.fleet.inventory.target import Reach
@@ -20,7 +17,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.ssh.peer.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer, taken
 from tests.fleet.records import NOW
 from tests.fleet.routers import target
-from tests.support import Lab
+from tests.support import Lab, only_cbc
 
 OURS = {
     KEX.argument: ("curve25519-sha256", "diffie-hellman-group14-sha1"),
@@ -50,27 +47,16 @@ def test_a_cipher_that_needs_no_mac_takes_none() -> None:
     assert MAC not in taken(offer("curve25519-sha256", cipher="aes128-gcm@openssh.com"), OURS)
 
 
-@contextmanager
-def only_cbc(lab: Lab) -> Iterator[None]:
-    """Let the simulator's servers encrypt by CBC alone, as old releases of IOS XR may."""
-    before = lab.simulator._options
-    lab.simulator._options = asyncssh.SSHServerConnectionOptions(options=before, encryption_algs=["aes128-cbc"])
-    try:
-        yield
-    finally:
-        lab.simulator._options = before
-
-
 @pytest.mark.parametrize("kind", [Kind.CHECK, Kind.ASSESS, Kind.PLAN, Kind.PUSH])
 def test_a_result_says_by_what_algorithms_the_router_was_reached(lab: Lab, reach: Reach, kind: Kind) -> None:
     router, job = target(lab.add()), Job(kind, replace(reach, legacy_ssh=True))
-    with only_cbc(lab):
+    with only_cbc(lab.simulator):
         assert perform(job, router).legacy_ssh
     assert not perform(job, router).legacy_ssh  # it has better ones, and those were taken
 
 
 def test_without_leave_it_is_not_reached_and_the_failure_names_the_option(lab: Lab, reach: Reach) -> None:
-    with only_cbc(lab):
+    with only_cbc(lab.simulator):
         result = perform(Job(Kind.PLAN, reach), target(lab.add()))
     assert result.error is not None
     assert (result.error.kind, result.legacy_ssh) == ("negotiation", False)
@@ -80,7 +66,7 @@ def test_without_leave_it_is_not_reached_and_the_failure_names_the_option(lab: L
 
 def test_what_a_routers_own_entry_says_counts_before_the_option(lab: Lab, reach: Reach) -> None:
     router = target(lab.add())
-    with only_cbc(lab):
+    with only_cbc(lab.simulator):
         assert perform(Job(Kind.PLAN, reach), replace(router, legacy_ssh=True)).legacy_ssh
         job = Job(Kind.PLAN, replace(reach, legacy_ssh=True))
         result = perform(job, replace(router, legacy_ssh=False))

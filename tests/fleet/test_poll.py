@@ -203,23 +203,23 @@ def test_secrets_are_read_anew_for_each_look(
 @pytest.mark.parametrize("keep", [True, False])
 def test_an_interrupt_ends_in_order_with_every_session_closed(lab: Lab, reach: Reach, clock: Clock, keep: bool) -> None:
     devices = [lab.add(**DONE) for _ in range(3)]
-    wish = threading.Event()
-    hooks = Hooks(policy=clock.policy(attempts=1, stop=_passing(clock, wish)))
+    cancelled = threading.Event()
+    hooks = Hooks(policy=clock.policy(attempts=1, stop=_passing(clock, cancelled)))
     looks = begin(reach, clock, *devices, keep_sessions=keep, hooks=hooks)
     for _ in range(4):
         next(looks)
-    wish.set()
+    cancelled.set()
     with pytest.raises(Interrupted):
         list(looks)
     assert eventually(lambda: not any(device.sessions for device in devices))
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("poll")]
 
 
-def _passing(clock: Clock, wish: threading.Event) -> Callable[[float], bool]:
+def _passing(clock: Clock, cancelled: threading.Event) -> Callable[[float], bool]:
     def stop(seconds: float) -> bool:
         if seconds:
             clock.sleep(seconds)
-        return wish.is_set()
+        return cancelled.is_set()
 
     return stop
 

@@ -136,7 +136,7 @@ def test_looks_that_are_due_but_wait_for_a_worker_are_not_begun_any_more(stage: 
     assert len(seen(stage, 10, interval=10, timeout=35, workers=1)) == 4
 
 
-def test_a_wish_to_end_ends_the_watch_and_closes_what_is_kept(stage: Stage) -> None:
+def test_a_cancellation_ends_the_watch_and_closes_what_is_kept(stage: Stage) -> None:
     hooks = Hooks(policy=stage.clock.policy(stop=_after(stage.clock, 1000)))
     with pytest.raises(Interrupted):
         seen(stage, 20, interval=100, keep_sessions=True, hooks=hooks)
@@ -144,7 +144,7 @@ def test_a_wish_to_end_ends_the_watch_and_closes_what_is_kept(stage: Stage) -> N
     assert (stage.opened, stage.closed) == (20, 20)
 
 
-def test_no_look_begins_after_the_wish_to_end(stage: Stage) -> None:
+def test_no_look_begins_after_a_cancellation(stage: Stage) -> None:
     def act(name: str) -> None:
         stage.clock.now += 100
 

@@ -107,8 +107,8 @@ def test_an_entry_counts_before_the_settings_of_the_run() -> None:
     assert (device.port, device.username, device.name) == (8300, "ops", "r1")
     assert device.jump is not None
     assert (device.jump.host, device.jump.port, device.jump.username) == ("other.example", 2222, "me")
-    wish = Target("r1", "r1.example", trustpoint="OWN", method=Method.RPC).intent(agent.Intent())
-    assert (wish.trustpoint, wish.method) == ("OWN", Method.RPC)
+    intent = Target("r1", "r1.example", trustpoint="OWN", method=Method.RPC).intent(agent.Intent())
+    assert (intent.trustpoint, intent.method) == ("OWN", Method.RPC)
 
 
 def test_a_method_that_does_not_go_with_the_run_names_the_router() -> None:

@@ -24,7 +24,7 @@ from tests.interop.test_faults import cleaned
 from tests.interop.test_scenarios import TERMINAL, edit, enrollment
 from tests.support import Clock, eventually
 
-WISH = agent.Intent(renew=False, caution=agent.Caution(rollback=False, lock_wait=20))
+INTENT = agent.Intent(renew=False, caution=agent.Caution(rollback=False, lock_wait=20))
 EVENTS = [("commit", Status.STARTED), ("commit", Status.DONE), ("confirm", Status.STARTED)]
 TARGETS: tuple[operations.Datastore, ...] = ("running", "candidate")
 BOOTS = pytest.mark.parametrize("boots", [False, True], ids=["sshd", "netconfd"])
@@ -51,7 +51,7 @@ def push(netconfd: Netconfd, connect: Connector, at: tuple[str, Status], breaks:
     with connect() as session:
         serving = netconfd.connections() - others
         assert len(serving) == 1
-        plan = agent.plan(WISH, agent.observe(session))
+        plan = agent.plan(INTENT, agent.observe(session))
         for event in agent.apply(session, plan, Patient().policy(), connect=connect):
             outcome = event.outcome or outcome
             if (event.step, event.status) == at and serving:
@@ -114,7 +114,7 @@ def as_said(connect: Connector, outcome: Outcome) -> None:
 def converges(connect: Connector) -> None:
     """A further push, which nothing disturbs, does what can be done here: the trustpoint, once."""
     with connect() as session:
-        outcome = agent.remediate(session, WISH, policy=Patient().policy(), connect=connect)
+        outcome = agent.remediate(session, INTENT, policy=Patient().policy(), connect=connect)
     assert got_through(outcome), outcome
     with connect() as after:
         assert configured(after) == ["Trustpool"]

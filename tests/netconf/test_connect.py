@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ import pytest
 
 import agent
 from agent.model.device import Device as Target
-from agent.model.local.clock import Clock as RouterClock
 from agent.simulator import Device, Fault, FaultKind, Simulator
 from agent.simulator.servers import simulator as servers
 from tests.support import Clock, Lab, all_of, eventually, read
@@ -42,44 +41,6 @@ def speaking(words: bytes) -> Iterator[int]:
 def test_a_cipher_that_authenticates_by_itself_is_preferred(lab: Lab) -> None:
     with lab.below(lab.add()) as (_, transport):
         assert transport.connection.ssh.get_extra_info("send_cipher") == "aes128-gcm@openssh.com"
-
-
-class Told(RouterClock):
-    """A clock for which the time of a wait is over as soon as it is told that the peer is silent."""
-
-    def __init__(self) -> None:
-        self.silent = threading.Event()
-
-    def wait(
-        self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
-    ) -> bool:
-        assert message == "handshake"
-        assert self.silent.wait(600)
-        return answered.is_set()
-
-
-def test_a_peer_that_stops_in_the_middle_of_the_handshake_is_given_up_at_the_timeout() -> None:
-    clock = Told()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            peer, _ = listener.accept()
-            with peer:
-                peer.sendall(b"SSH-2.0-Hangs\r\n")
-                peer.recv(4096)
-                clock.silent.set()
-                with suppress(ConnectionError):
-                    while peer.recv(4096):
-                        pass
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        target = Target("127.0.0.1", port=listener.getsockname()[1], open_timeout=17, clock=clock)
-        with pytest.raises(agent.ConnectError) as caught:
-            agent.connect(target)
-        thread.join()
-    assert caught.value.message.endswith("the SSH handshake did not end within 17 s")
-    assert not caught.value.rate_limited
 
 
 def test_a_script_without_logging_gets_an_error_by_its_name_and_nothing_else_on_stderr() -> None:

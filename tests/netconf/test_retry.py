@@ -341,7 +341,7 @@ def test_only_a_wait_for_a_limit_is_told_and_before_it_begins() -> None:
     assert told == [("reset", 63, 1)]
 
 
-def test_the_wish_to_end_ends_the_wait_for_a_limit() -> None:
+def test_a_cancellation_ends_the_wait_for_a_limit() -> None:
     asked: list[float] = []
 
     def stop(seconds: float) -> bool:
@@ -469,7 +469,7 @@ def test_the_plain_driver_sleeps_the_waits_and_passes_everything_else_on() -> No
 
 
 @pytest.mark.parametrize("breakable", [True, False])
-def test_the_wish_to_end_is_raised_where_the_steps_wait_unless_they_see_something_through(breakable: bool) -> None:
+def test_a_cancellation_is_raised_where_the_steps_wait_unless_they_see_something_through(breakable: bool) -> None:
     time, said = Time(), list[str]()
 
     def steps() -> Waits[str]:
@@ -501,7 +501,7 @@ def test_a_driver_that_is_closed_closes_the_steps_where_they_are() -> None:
     assert said == ["closed", "cleaned up"]
 
 
-def test_a_pause_of_no_time_yields_nothing_and_looks_for_the_wish_to_end() -> None:
+def test_a_pause_of_no_time_yields_nothing_and_looks_for_a_cancellation() -> None:
     policy = Time().policy()
     assert list(policy.pause(0, Waiting.TURN)) == []
     with pytest.raises(Interrupted):

@@ -238,10 +238,10 @@ class World:
         before = self.device.enrollment(), self.there, self.state.authenticates
         target = self.target
         connect = partial(agent.connect, target)
-        wish = agent.Intent(method=self.story.method, contact_wait=5, caution=agent.Caution(lock_wait=20))
+        intent = agent.Intent(method=self.story.method, contact_wait=5, caution=agent.Caution(lock_wait=20))
         try:
             with connect() as session, agent.Ssh(target) as ssh:
-                outcome = agent.remediate(session, wish, policy=self.clock.policy(), connect=connect, ssh=ssh)
+                outcome = agent.remediate(session, intent, policy=self.clock.policy(), connect=connect, ssh=ssh)
                 there, told = self.there, _told(outcome)
                 self.said += f"\n{told}"
                 # Not only once the session has ended: it may be somebody else's. An unlock that failed is named.

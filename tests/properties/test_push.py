@@ -43,7 +43,7 @@ PERSONAS = st.builds(
     print_style=st.sampled_from(["sha1", "attributes"]),
     lists_terminal=st.booleans(),
 )
-WISHES = st.fixed_dictionaries(
+INTENTS = st.fixed_dictionaries(
     {
         "method": st.sampled_from([method for method in agent.Method if method is not agent.Method.TRUSTPOOL]),
         "replace": st.booleans(),
@@ -59,11 +59,11 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-def push(lab: Lab, device: Device, wish: dict[str, Any]) -> Outcome:
+def push(lab: Lab, device: Device, intent: dict[str, Any]) -> Outcome:
     policy = Clock().policy()
     with lab.connect(device) as session, lab.ssh(device) as ssh:
-        state = agent.observe(session, policy=policy, ssh=ssh, trustpool=wish["bundle"] is not None)
-        made = agent.plan(agent.Intent(**wish), state)
+        state = agent.observe(session, policy=policy, ssh=ssh, trustpool=intent["bundle"] is not None)
+        made = agent.plan(agent.Intent(**intent), state)
         with closing(agent.apply(session, made, policy, ssh=ssh, connect=lambda: lab.connect(device))) as events:
             outcomes = [event.outcome for event in events if event.outcome is not None]
     assert len(outcomes) == 1
@@ -83,13 +83,13 @@ def imports(device: Device) -> int:
 
 
 @settings(steady, max_examples=100, phases=(Phase.generate, Phase.shrink))
-@given(PERSONAS, WISHES)
+@given(PERSONAS, INTENTS)
 def test_a_second_push_installs_nothing_again(
-    simulator: Simulator, tmp_path_factory: pytest.TempPathFactory, persona: Persona, wish: dict[str, Any]
+    simulator: Simulator, tmp_path_factory: pytest.TempPathFactory, persona: Persona, intent: dict[str, Any]
 ) -> None:
     lab = Lab(simulator, tmp_path_factory.mktemp("hosts"))
     device = lab.add(persona)
-    first = push(lab, device, wish)
+    first = push(lab, device, intent)
     event(first.result.value)
     assert left_clean(device)
     assert not device.files
@@ -99,9 +99,9 @@ def test_a_second_push_installs_nothing_again(
         return
     assert ANCHOR.pem in device.state.trusted()
     before = installs(device), imports(device)
-    second = push(lab, device, wish)
+    second = push(lab, device, intent)
     assert installs(device) == before[0]
-    if wish["bundle"] is None or device.state.trustpool:
+    if intent["bundle"] is None or device.state.trustpool:
         assert second.well
         assert imports(device) == before[1]
     # Else the import failed, and auto did it another way; a bundle that is given again is tried again.

@@ -1,4 +1,4 @@
-"""How carefully a router is changed: commits on trial, undo, locks of others, and a wish to end in the middle."""
+"""How carefully a router is changed: commits on trial, undo, locks of others, and a cancellation in the middle."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PEM = agent.TrustAnchor.bundled().pem
 
 
 def push(lab: Lab, device: Device, clock: Clock, *, connect: bool = True, **caution: Any) -> Outcome:
-    wish = agent.Intent(renew=False, caution=agent.Caution(**caution))
+    intent = agent.Intent(renew=False, caution=agent.Caution(**caution))
     device.config.clock = lambda: clock.now
     again = partial(lab.connect, device) if connect else None
     with lab.connect(device) as session:
-        return agent.remediate(session, wish, policy=clock.policy(), connect=again)
+        return agent.remediate(session, intent, policy=clock.policy(), connect=again)
 
 
 def step(outcome: Outcome, name: str) -> Status | None:
@@ -51,7 +51,7 @@ def test_a_commit_is_on_trial_until_a_second_session_saw_it_and_the_first_confir
 
 
 @pytest.mark.parametrize("settings, caution", [({"confirmed_commit": False}, "auto"), ({}, "plain")])
-def test_without_the_capability_or_by_wish_a_commit_is_plain(
+def test_without_the_capability_or_by_choice_a_commit_is_plain(
     lab: Lab, clock: Clock, settings: dict[str, Any], caution: str
 ) -> None:
     device = lab.add(**settings, **INSTALLS)
@@ -151,8 +151,8 @@ def test_a_commit_that_stays_although_it_was_cancelled_is_not_called_taken_back(
     with lab.connect(device) as owner:
         send_lock(owner, "running").result()
         owner.owned = False  # the owner's lock stays the owner's
-        wish = agent.Intent(renew=False, caution=agent.Caution(rollback=False))
-        outcome = agent.remediate(owner, wish, policy=clock.policy(), connect=refused)
+        intent = agent.Intent(renew=False, caution=agent.Caution(rollback=False))
+        outcome = agent.remediate(owner, intent, policy=clock.policy(), connect=refused)
         owner.owned = True
     assert outcome.error is not None
     assert "yet running has it" in outcome.error.message
@@ -171,9 +171,9 @@ def test_a_device_that_limits_new_sessions_is_asked_again_within_a_short_trial(l
             raise agent.ConnectError("no SSH banner", device=device.name, rate_limited=True)
         return lab.connect(device)
 
-    wish = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30))
+    intent = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30))
     with lab.connect(device) as session:
-        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=connect)
+        outcome = agent.remediate(session, intent, policy=clock.policy(), connect=connect)
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert not refusals
     assert clock.now < 30
@@ -213,8 +213,8 @@ def test_what_somebody_elses_trial_leaves_in_the_candidate_is_not_committed(
     device.other_session().edit("THEIRS", "terminal")
     device.other_session().commit_on_trial(60, persist="theirs")
     with lab.connect(device) as session:
-        wish = agent.Intent(renew=False, discard_foreign=foreign)
-        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))
+        intent = agent.Intent(renew=False, discard_foreign=foreign)
+        outcome = agent.remediate(session, intent, policy=clock.policy(), connect=partial(lab.connect, device))
     assert outcome.result is (agent.Result.REMEDIED if foreign else agent.Result.FAILED), outcome
     assert device.trustpoints() == (["Trustpool"] if foreign else [])
     assert device.config.dirty is not foreign
@@ -230,9 +230,9 @@ def test_a_push_that_brings_no_certificate_restores_what_was_there(
     lab: Lab, clock: Clock, release: str, before: str | None
 ) -> None:
     device = lab.add(release=release, terminal_rpc="ok-without-certificate", enrollment=before)
-    wish = agent.Intent(renew=False, replace=True)
+    intent = agent.Intent(renew=False, replace=True)
     with lab.connect(device) as session:
-        outcome = agent.remediate(session, wish, policy=clock.policy(), connect=partial(lab.connect, device))
+        outcome = agent.remediate(session, intent, policy=clock.policy(), connect=partial(lab.connect, device))
     assert outcome.result is agent.Result.FAILED
     assert device.enrollment() == before
     assert device.trustpoints() == (["Trustpool"] if before else [])
@@ -242,7 +242,7 @@ def test_a_push_that_brings_no_certificate_restores_what_was_there(
 
 @pytest.mark.parametrize("release", ["6.5.3", "7.0.2", "7.3.2", "24.4.1"])
 @pytest.mark.parametrize("more", [None, "description"])
-def test_a_wish_to_end_undoes_what_was_configured_by_whatever_way(
+def test_a_cancellation_undoes_what_was_configured_by_whatever_way(
     lab: Lab, clock: Clock, release: str, more: str | None
 ) -> None:
     device = lab.add(release=release)
@@ -287,7 +287,7 @@ def test_what_cannot_be_restored_leaves_the_router_in_doubt(lab: Lab, clock: Clo
     assert "show running-config crypto ca trustpoint Trustpool" in (outcome.error.hint or "")
 
 
-def test_a_wish_to_end_before_the_next_method_is_told_as_such(lab: Lab, clock: Clock) -> None:
+def test_a_cancellation_before_the_next_method_is_told_as_such(lab: Lab, clock: Clock) -> None:
     device = lab.add(terminal_rpc="ok-without-certificate")
     device.config.clock = lambda: clock.now
     wanted = False
@@ -458,7 +458,7 @@ def test_the_holder_of_a_lock_is_killed_only_on_request(lab: Lab, clock: Clock) 
         ("read back", "terminal", agent.Result.REMEDIED),
     ],
 )
-def test_a_wish_to_end_finishes_or_undoes_the_step_at_hand(
+def test_a_cancellation_finishes_or_undoes_the_step_at_hand(
     lab: Lab, clock: Clock, last: str, enrollment: str | None, result: agent.Result
 ) -> None:
     device = lab.add(**INSTALLS)

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import pickle
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import agent
 from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
 from agent.model.device import Device as Target
 from agent.model.method import Method
 from agent.netconf.retry import Policy, at_once, completed
-from agent.remedy.check.filesystems import of_text
 from agent.remedy.check.look import NO_SSH
 from agent.remedy.check.points import checked as steps
 from agent.simulator import Device, Fault, FaultKind
 from tests.netconf.conftest import jump_host as jump_host
-from tests.properties.conftest import steady
 from tests.ssh.test_probe import sshd
 from tests.support import DeviceClock, Lab
 
 OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
+DENIED = (
+    b"<rpc-error><error-type>application</error-type><error-tag>access-denied</error-tag>"
+    b"<error-severity>error</error-severity></rpc-error>"
+)
 
 
 def checked(
@@ -149,15 +153,100 @@ def test_a_clock_that_is_off_is_said(lab: Lab) -> None:
     assert found.readiness is Readiness.READY, "the root can be brought; it is TLS that may fail"
 
 
+def test_a_clock_that_only_the_cli_shows_is_compared_with_the_time_of_then(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    target, behind = lab.target(device), [timedelta(hours=1)]
+
+    def first() -> agent.Session:
+        behind.clear()  # an hour has passed until nobody answered there
+        raise agent.ConnectError("no answer within 3600 s")
+
+    policy = Policy(now=lambda: datetime.now(UTC) - sum(behind, timedelta(0)))
+    with agent.Ssh(target, policy) as way:
+        found = completed(steps(target, lambda: at_once(first), way, agent.Intent(), policy), policy)
+    assert point(found, Topic.CLOCK).standing is OK, point(found, Topic.CLOCK)
+
+
+def test_a_clock_that_the_cli_does_not_show_says_why(lab: Lab) -> None:
+    device = lab.add(release="7.4.1", reachable=False, forbidden=("show clock",))
+    found = checked(lab.target(device))
+    assert standings(found)[Topic.CLI] is OK
+    assert point(found, Topic.CLOCK).standing is UNKNOWN
+    assert "show clock: " in point(found, Topic.CLOCK).detail
+    assert "not authorized" in point(found, Topic.CLOCK).detail
+
+
+def test_file_systems_that_neither_model_nor_cli_shows_are_unknown_for_both_reasons(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="26.3.1", forbidden=("show filesystem",))))
+    assert point(found, Topic.SPACE).standing is UNKNOWN
+    assert "no model of this device shows its file systems" in point(found, Topic.SPACE).detail
+    assert "not authorized" in point(found, Topic.SPACE).detail
+
+
+@pytest.mark.parametrize("fault", [(FaultKind.EMPTY, b""), (FaultKind.ERROR, DENIED)])
+def test_file_systems_that_the_model_does_not_show_are_read_over_the_cli(
+    lab: Lab, fault: tuple[FaultKind, bytes]
+) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("get:file-system", *fault, times=9))
+    found = checked(lab.target(device))
+    assert point(found, Topic.SPACE).standing is OK
+    assert "show filesystem" in device.typed
+
+
+@pytest.mark.parametrize("ssh", [True, False])
+def test_a_router_that_shows_no_file_system_is_not_said_to_have_none(lab: Lab, ssh: bool) -> None:
+    device = lab.add(release="7.4.1", forbidden=("show filesystem",))
+    device.faults.append(Fault("get:file-system", FaultKind.EMPTY, times=9))
+    found = checked(lab.target(device), ssh=ssh)
+    assert point(found, Topic.SPACE).standing is UNKNOWN
+    assert "shows no file systems, or this user may not read it" in point(found, Topic.SPACE).detail
+    assert ("not authorized" in point(found, Topic.SPACE).detail) is ssh
+
+
+def test_a_session_that_is_lost_over_the_file_systems_costs_them_alone(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults.append(Fault("get:file-system", FaultKind.DROP_BEFORE))
+    found = checked(lab.target(device), ssh=False)
+    assert (point(found, Topic.SPACE).standing, point(found, Topic.NETCONF).standing) == (UNKNOWN, OK)
+    assert "file systems: " in point(found, Topic.SPACE).detail
+    assert methods(found)[Method.RPC] is OK
+
+
+def test_a_method_whose_need_is_unknown_is_unknown(lab: Lab) -> None:
+    device = lab.add(release="25.2.1", forbidden=("show filesystem",))
+    device.faults.append(Fault("get:file-system", FaultKind.EMPTY, times=9))
+    found = checked(lab.target(device))
+    assert methods(found)[Method.FILE] is UNKNOWN
+    assert why(found, Method.FILE).startswith("it needs space: ")
+
+
+def test_without_a_candidate_nothing_can_be_configured(lab: Lab) -> None:
+    found = checked(lab.target(lab.add(release="7.4.1", candidate=False)), ssh=False)
+    assert point(found, Topic.NETCONF).standing is NOT_OK
+    assert ":candidate" in point(found, Topic.NETCONF).detail
+    assert found.readiness is Readiness.NOT_READY
+
+
+def test_a_read_that_came_back_empty_is_said_to_prove_nothing(lab: Lab) -> None:
+    reads = point(checked(lab.target(lab.add(release="7.4.1"))), Topic.READS)
+    assert (reads.standing, reads.detail.partition("; ")[2]) == (
+        OK,
+        "empty, which may also be hidden: trustpoint, certificate",
+    )
+
+
+def test_a_user_who_is_shown_nothing_is_not_said_to_read_well(lab: Lab) -> None:
+    device = lab.add(release="7.4.1")
+    device.faults += [Fault(operation, FaultKind.EMPTY, times=99) for operation in ("get", "get-config")]
+    found = checked(lab.target(device), ssh=False)
+    assert point(found, Topic.READS).standing is UNKNOWN
+    assert "may not be allowed to read" in point(found, Topic.READS).detail
+
+
 def test_reads_that_are_refused_are_named(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
-    denied = (
-        b"<error-type>application</error-type><error-tag>access-denied</error-tag>"
-        b"<error-severity>error</error-severity>"
-    )
-    device.faults.append(
-        Fault("get-config:crypto", FaultKind.ERROR, b"<rpc-error>" + denied + b"</rpc-error>", times=9)
-    )
+    device.faults.append(Fault("get-config:crypto", FaultKind.ERROR, DENIED, times=9))
     found = checked(lab.target(device))
     assert point(found, Topic.READS).standing is NOT_OK
     assert "trustpoint: " in point(found, Topic.READS).detail
@@ -170,7 +259,9 @@ def test_reads_that_are_refused_are_named(lab: Lab) -> None:
 
 def test_nobody_at_the_netconf_port_leaves_the_cli_to_be_looked_at(lab: Lab) -> None:
     device = lab.add(release="7.4.1", reachable=False)
-    found = checked(lab.target(device))
+    turn = Mock(return_value=0.0)
+    found = checked(lab.target(device), turn=turn)
+    turn.assert_called_once_with()  # the probe is a further connection
     seen = standings(found)
     assert (seen[Topic.NAME], seen[Topic.PORT], seen[Topic.SSH], seen[Topic.NETCONF]) == (OK, NOT_OK, UNKNOWN, UNKNOWN)
     assert "Connection refused" in point(found, Topic.PORT).detail
@@ -258,11 +349,33 @@ def test_no_hello_is_a_point_of_netconf(lab: Lab) -> None:
 
 
 def test_a_port_of_another_protocol_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        listener.close()
+    with web() as port:
         found = checked(Target("127.0.0.1", port, ssh_port=port, username="x", password=agent.Secret("x")))
-    assert point(found, Topic.PORT).standing is NOT_OK
+    assert [point(found, topic).standing for topic in (Topic.PORT, Topic.SSH)] == [OK, NOT_OK]
+    assert "the port is not SSH's" in point(found, Topic.SSH).detail
+    assert point(found, Topic.CLI).standing is NOT_OK
+
+
+@contextmanager
+def web() -> Iterator[int]:
+    """The port of a server that takes whatever is sent for a bad request of HTTP."""
+
+    def serve() -> None:
+        with suppress(OSError):  # it is shut down
+            while True:
+                peer, _ = listener.accept()
+                with peer, suppress(OSError):
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    peer.shutdown(socket.SHUT_WR)
+                    while peer.recv(4096):  # else closing would reset the connection, and the answer be lost
+                        pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(serve)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 def test_without_ssh_nobody_says_that_the_cli_is_well(lab: Lab) -> None:
@@ -295,34 +408,46 @@ def test_algorithms_that_have_nothing_in_common_are_said_of_both_sides(tmp_path:
     assert point(found, Topic.LOGIN).standing is UNKNOWN
 
 
-def test_behind_a_jump_host_name_and_port_are_its_to_see(
-    lab: Lab, jump_host: Callable[[Device], int], tmp_path: Path
-) -> None:
-    device = lab.add(release="7.4.1")
+def jump(lab: Lab, port: int, password: str = "jump") -> Target:
+    """The jump host at *port*."""
     keys = agent.HostKeys(lab.known_hosts, accept_new=True)
-    outer = Target("127.0.0.1", jump_host(device), username="jump", password=agent.Secret("jump"), host_keys=keys)
+    return Target("127.0.0.1", port, username="jump", password=agent.Secret(password), host_keys=keys)
+
+
+def test_behind_a_jump_host_name_and_port_are_its_to_see(lab: Lab, jump_host: Callable[[Device], int]) -> None:
+    device = lab.add(release="7.4.1")
+    outer = jump(lab, jump_host(device))
     found = checked(lab.target(device, jump=outer))
     seen = standings(found)
     assert (seen[Topic.NAME], seen[Topic.PORT]) == (UNKNOWN, UNKNOWN)
-    assert point(found, Topic.PORT).detail == "seen only by the jump host"
+    assert point(found, Topic.PORT).detail == "seen only by the jump host 127.0.0.1"
     assert {seen[topic] for topic in Topic if topic not in (Topic.NAME, Topic.PORT)} == {OK}
-    wrong = checked(lab.target(device, jump=replace(outer, password=agent.Secret("wrong"))))
-    assert point(wrong, Topic.LOGIN).standing is NOT_OK
-    assert "jump host" in point(wrong, Topic.LOGIN).detail
-    assert point(wrong, Topic.CLI).detail == "not tried, since the login was refused"
+    device.faults.append(Fault("get", FaultKind.DROP_BEFORE, times=9))
+    for port in (device.port, 1):  # a session that is lost, and none
+        failed = checked(lab.target(device, jump=outer, port=port))
+        assert point(failed, Topic.NETCONF).standing is NOT_OK
+        assert failed.points[:2] == found.points[:2]
+
+
+def test_a_login_that_a_jump_host_refuses_says_nothing_of_the_router(
+    lab: Lab, jump_host: Callable[[Device], int]
+) -> None:
+    device = lab.add(release="7.4.1")
+    found = checked(lab.target(device, jump=jump(lab, jump_host(device), "wrong")))
+    assert point(found, Topic.PORT).detail == "seen only by the jump host 127.0.0.1"
+    assert point(found, Topic.LOGIN).standing is NOT_OK
+    assert "jump host" in point(found, Topic.LOGIN).detail
+    assert point(found, Topic.CLI).detail == "not tried, since the login was refused"
+    assert found.login_methods == (), "those were the jump host's"
+    assert point(found, Topic.HOST_KEY).standing is UNKNOWN
 
 
 def test_a_router_that_limits_sessions_is_not_probed_besides(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
     device.faults.append(Fault("connect", FaultKind.RESET, times=9))
-    turns: list[float] = []
-
-    def turn() -> float:
-        turns.append(0.0)
-        return 0.0
-
+    turn = Mock(return_value=0.0)
     found = checked(lab.target(device), turn=turn)
-    assert not turns
+    turn.assert_not_called()
     assert point(found, Topic.PORT).standing is UNKNOWN
     assert "wait a minute" in (point(found, Topic.PORT).hint or "")
     assert found.readiness is Readiness.UNKNOWN
@@ -335,39 +460,3 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     first = partial(at_once, partial(agent.connect, target))
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
         completed(steps(target, first, ssh, agent.Intent(), stopped), stopped)
-
-
-# --- what the CLI prints of file systems ---------------------------------------------------------------------------
-
-SHOWN = """\
-File Systems:
-
-     Size(b)      Free(b)        Type  Flags  Prefixes
-  3997155328   3996975104  flash-disk     rw  disk0: compactflash:
- 37854306304  36956061696    harddisk     rw  harddisk:
-           -            -     network     rw  qsm/dev/fs/tftp: ftp: rcp:
-"""  # SYNTHETIC, in the form of Cisco's command reference
-
-
-def test_show_filesystem_is_read_row_by_row() -> None:
-    assert of_text(SHOWN) == (
-        FileSystem(("disk0:", "compactflash:"), 3997155328, 3996975104),
-        FileSystem(("harddisk:",), 37854306304, 36956061696),
-        FileSystem(("qsm/dev/fs/tftp:", "ftp:", "rcp:")),
-    )
-
-
-def test_of_two_nodes_with_the_same_name_the_fuller_comes_first() -> None:
-    rows = "100 50 harddisk rw harddisk:\n100 7 harddisk rw harddisk:\n100 - harddisk rw harddisk:\n"
-    assert [one.free for one in of_text(rows)] == [7, 50, None]
-
-
-@steady
-@given(
-    st.text(st.characters(codec="utf-8"), max_size=400)
-    | st.lists(st.sampled_from(SHOWN.split(" ")), max_size=60).map(" ".join)
-)
-def test_any_text_is_rows_or_none(text: str) -> None:
-    for one in of_text(text):
-        assert one.prefixes
-        assert all(value is None or value >= 0 for value in (one.size, one.free))

@@ -31,7 +31,7 @@ def apply(
     *,
     log: Memory | None = None,
     kill: tuple[str, Status] | None = None,
-    **wish: Any,
+    **intent: Any,
 ) -> Outcome | None:
     """Plan, let something happen, apply; None where the push was killed, its sessions with it, behind an event."""
     device.config.clock = lambda: clock.now
@@ -43,7 +43,7 @@ def apply(
         return lab.connect(device)
 
     with connect() as session:
-        plan = agent.plan(agent.Intent(renew=False, **wish), agent.observe(session))
+        plan = agent.plan(agent.Intent(renew=False, **intent), agent.observe(session))
         meanwhile(device)
         events = agent.apply(session, plan, clock.policy(), connect=connect, log=log)
         for event in events:

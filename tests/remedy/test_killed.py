@@ -19,7 +19,7 @@ STEPS = ["lock", "edit-config", "commit", "confirm", "ca-authenticate"]
 BEHAVIOURS = pytest.mark.parametrize(
     "behaviour", [Behaviour(), NETOPEER2, replace(CLIXON, library=None)], ids=["ios-xr", "netopeer2", "clixon"]
 )
-WISH = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30, lock_wait=20))
+INTENT = agent.Intent(renew=False, caution=agent.Caution(confirm_timeout=30, lock_wait=20))
 
 
 def killed(lab: Lab, policy: Policy, device: Device, step: str, status: Status) -> Memory:
@@ -32,7 +32,7 @@ def killed(lab: Lab, policy: Policy, device: Device, step: str, status: Status) 
         return lab.connect(device)
 
     with lab.connect(device) as session:
-        events = agent.apply(session, agent.plan(WISH, agent.observe(session)), policy, connect=connect, log=log)
+        events = agent.apply(session, agent.plan(INTENT, agent.observe(session)), policy, connect=connect, log=log)
         next(event for event in events if (event.step, event.status) == (step, status))
         if (left := log.unfinished()) is not None:
             kept.begin(left)
@@ -47,7 +47,7 @@ def killed(lab: Lab, policy: Policy, device: Device, step: str, status: Status) 
 def push(lab: Lab, policy: Policy, device: Device, log: Memory) -> Outcome:
     """A push with *log*, which nothing disturbs."""
     with lab.connect(device) as session:
-        return agent.remediate(session, WISH, policy=policy, connect=partial(lab.connect, device), log=log)
+        return agent.remediate(session, INTENT, policy=policy, connect=partial(lab.connect, device), log=log)
 
 
 @BEHAVIOURS
@@ -77,7 +77,7 @@ def test_an_edit_of_ours_among_those_of_a_neighbour_is_left_with_them_and_said(
     device.config.clock = lambda: clock.now
     neighbour, log, outcome = device.other_session("neighbour"), Memory(), None
     with lab.connect(device) as session:
-        plan = agent.plan(WISH, agent.observe(session))
+        plan = agent.plan(INTENT, agent.observe(session))
         for event in agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device), log=log):
             outcome = event.outcome or outcome
             if (event.step, event.status) == ("commit", Status.DONE) and session.connected:
@@ -102,7 +102,7 @@ def test_whoever_stops_listening_to_an_unanswered_commit_keeps_what_may_be_on_tr
     device.faults.append(Fault("commit", FaultKind.HELD))
     log = Memory()
     with lab.connect(device, timeout=0.2) as session:
-        plan = agent.plan(WISH, agent.observe(session))
+        plan = agent.plan(INTENT, agent.observe(session))
         events = agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device), log=log)
         next(event for event in events if (event.step, event.status) == ("commit", Status.RETRY))
         device.release()

@@ -33,10 +33,10 @@ def push_lost_at(
 ) -> Outcome:
     """A push whose session ends right when *step* begins; it may open others."""
     device.config.clock = lambda: clock.now
-    wish = agent.Intent(caution=agent.Caution(lock_wait=lock_wait))
+    intent = agent.Intent(caution=agent.Caution(lock_wait=lock_wait))
     outcome = None
     with lab.connect(device) as session:
-        plan = agent.plan(wish, agent.observe(session))
+        plan = agent.plan(intent, agent.observe(session))
         for event in agent.apply(session, plan, clock.policy(), connect=partial(lab.connect, device)):
             outcome = event.outcome or outcome
             if (event.step, event.status) == (step, Status.STARTED) and session.connected:

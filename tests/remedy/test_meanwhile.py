@@ -28,14 +28,14 @@ def push(
     *,
     log: Memory | None = None,
     ssh: agent.Ssh | None = None,
-    **wish: Any,
+    **intent: Any,
 ) -> Outcome:
     """A push without renewal, in which something happens once behind each of the events that *at* names."""
     todo, outcome = dict(at or {}), None
     device.config.clock = policy.clock
     again = partial(lab.connect, device)
     with lab.connect(device) as session:
-        plan = agent.plan(agent.Intent(**{"renew": False, **wish}), agent.observe(session, ssh=ssh))
+        plan = agent.plan(agent.Intent(**{"renew": False, **intent}), agent.observe(session, ssh=ssh))
         for event in agent.apply(session, plan, policy, connect=again, log=log, ssh=ssh):
             outcome = event.outcome or outcome
             if (act := todo.pop((event.step, event.status), None)) is not None:
@@ -150,19 +150,19 @@ def test_what_could_not_be_given_back_stands_in_the_outcome(lab: Lab, clock: Clo
 
 
 def interrupting(clock: Clock, device: Device, operation: str) -> Policy:
-    """A policy whose wish to end comes in the first wait behind the device's first *operation*."""
-    wished = threading.Event()
+    """A policy whose cancellation comes in the first wait behind the device's first *operation*."""
+    cancelled = threading.Event()
 
     def stop(seconds: float) -> bool:
         if seconds and device.counters[operation]:
-            wished.set()
-        return wished.is_set()
+            cancelled.set()
+        return cancelled.is_set()
 
     return clock.policy(stop=stop)
 
 
 @pytest.mark.parametrize("trial", [True, False])
-def test_a_wish_to_end_between_two_tries_of_a_commit_leaves_nothing_and_says_so(
+def test_a_cancellation_between_two_tries_of_a_commit_leaves_nothing_and_says_so(
     lab: Lab, clock: Clock, trial: bool
 ) -> None:
     device, log = lab.add(terminal_rpc="installs", confirmed_commit=trial), Memory()
@@ -175,7 +175,7 @@ def test_a_wish_to_end_between_two_tries_of_a_commit_leaves_nothing_and_says_so(
 
 
 @pytest.mark.parametrize("trial", [True, False])
-def test_a_wish_to_end_behind_a_refused_commit_that_took_undoes_it(lab: Lab, clock: Clock, trial: bool) -> None:
+def test_a_cancellation_behind_a_refused_commit_that_took_undoes_it(lab: Lab, clock: Clock, trial: bool) -> None:
     device, log = lab.add(terminal_rpc="installs", confirmed_commit=trial), Memory()
     device.faults.append(Fault("commit", FaultKind.ERROR_AFTER, rpc_error("in-use", "busy")))
     outcome = push(lab, device, interrupting(clock, device, "commit"), log=log)

@@ -26,12 +26,12 @@ ANCHOR = agent.TrustAnchor.bundled()
 TOKEN = "MDEwMjAz-simulated-token"
 
 
-def push(lab: Lab, device: Device, clock: Clock, **wish: Any) -> Outcome:
+def push(lab: Lab, device: Device, clock: Clock, **intent: Any) -> Outcome:
     """One push with the CLI and SFTP at hand."""
     with lab.connect(device) as session, lab.ssh(device) as ssh:
         return agent.remediate(
             session,
-            agent.Intent(**{"renew": False, **wish}),
+            agent.Intent(**{"renew": False, **intent}),
             policy=clock.policy(),
             ssh=ssh,
             connect=lambda: lab.connect(device),
@@ -404,10 +404,10 @@ def test_ssh_that_ends_during_an_import_fails_the_step_it_was_needed_for(
     lab: Lab, clock: Clock, persona: dict[str, Any], last: tuple[str, Status], failed: str, left: list[str]
 ) -> None:
     device = lab.add(**persona)
-    wish = agent.Intent(renew=False, bundle=bundle(), method=Method.TRUSTPOOL)
+    intent = agent.Intent(renew=False, bundle=bundle(), method=Method.TRUSTPOOL)
     outcome = None
     with lab.connect(device) as session, lab.ssh(device) as ssh:
-        plan = agent.plan(wish, agent.observe(session, ssh=ssh, trustpool=True))
+        plan = agent.plan(intent, agent.observe(session, ssh=ssh, trustpool=True))
         for event in agent.apply(session, plan, clock.policy(), ssh=ssh):
             if (event.step, event.status) == last:
                 device.faults.append(Fault("connect-ssh", FaultKind.RESET, times=1000))

@@ -15,7 +15,7 @@ from tests.model.test_anchor import make_pem
 
 ROOT = agent.TrustAnchor.bundled().pem
 URL = "http://somebody.example/"
-WISH = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
+INTENT = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
 SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 
 Made = tuple[Process, Device]
@@ -34,9 +34,9 @@ def made(simulator: Simulator, request: pytest.FixtureRequest) -> Made:
     return Process.at(simulator, behaviour=request.param, terminal_rpc="installs")
 
 
-def pushed(process: Process, wish: agent.Intent = WISH) -> Outcome:
+def pushed(process: Process, intent: agent.Intent = INTENT) -> Outcome:
     """A push that lives."""
-    end = process.push(wish)
+    end = process.push(intent)
     assert isinstance(end, Outcome), end
     return end
 
@@ -104,7 +104,7 @@ def test_an_enrollment_that_another_set_since_ours_is_not_replaced_by_the_next_m
         at_console(device, URL)
 
     device.faults.append(meanwhile(device, "ca-authenticate", takes_over))
-    outcome = pushed(process, replace(WISH, method=agent.Method.AUTO))
+    outcome = pushed(process, replace(INTENT, method=agent.Method.AUTO))
     assert device.enrollment() == URL, outcome
 
 
@@ -116,7 +116,7 @@ def test_an_enrollment_that_another_set_since_ours_is_not_replaced_by_the_next_m
 def test_a_killed_push_is_followed_by_one_that_ends_well_and_stays_so(made: Made, step: str, answered: bool) -> None:
     process, device = made
     device.faults.append(process.death(step, answered=answered))
-    assert process.push(WISH) is None
+    assert process.push(INTENT) is None
     outcome = pushed(process)
     assert outcome.well, outcome
     process.clock.now += 1000
@@ -130,7 +130,7 @@ def test_a_killed_push_is_followed_by_one_that_ends_well_and_stays_so(made: Made
 def test_what_an_earlier_push_left_on_trial_is_ended_where_nothing_is_to_be_done_any_more(made: Made) -> None:
     process, device = made
     device.faults.append(process.death("commit", answered=True))
-    assert process.push(WISH) is None
+    assert process.push(INTENT) is None
     device.state.install("Trustpool", make_pem("Somebody Else"), "terminal")
     outcome = pushed(process)
     assert outcome.result is agent.Result.SKIPPED
@@ -144,7 +144,7 @@ def test_a_left_edit_is_discarded_and_what_is_read_beside_the_lock_is_read_behin
     behaviour = Behaviour(unlock_discards=False, dirty_lock="resource-denied")
     process, device = Process.at(simulator, behaviour=behaviour, terminal_rpc="installs")
     device.faults.append(process.death("commit"))
-    assert process.push(WISH) is None
+    assert process.push(INTENT) is None
     assert device.config.dirty
     assert pushed(process).result is agent.Result.REMEDIED
     assert clean(device)
@@ -153,7 +153,7 @@ def test_a_left_edit_is_discarded_and_what_is_read_beside_the_lock_is_read_behin
 def test_a_neighbours_edit_beside_the_one_that_was_left_is_neither_lost_nor_committed(simulator: Simulator) -> None:
     process, device = Process.at(simulator, behaviour=Behaviour(unlock_discards=False), terminal_rpc="installs")
     device.faults.append(process.death("commit"))
-    assert process.push(WISH) is None
+    assert process.push(INTENT) is None
     device.other_session().edit("THEIRS", "terminal")
     outcome = pushed(process)
     assert (outcome.result, outcome.error and outcome.error.kind) == (agent.Result.FAILED, "refused")

@@ -349,7 +349,7 @@ def test_a_token_without_its_rpc_is_said_and_not_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish, said",
+    "given, said",
     [
         ({"method": Method.TRUSTPOOL}, "needs a bundle"),
         ({"then_trustpool": True}, "needs a bundle"),
@@ -359,9 +359,9 @@ def test_a_token_without_its_rpc_is_said_and_not_used() -> None:
         ({"bundle_url": "no scheme"}, "bundle URL"),
     ],
 )
-def test_a_wish_for_a_bundle_that_cannot_be_fulfilled_is_refused_at_once(wish: dict[str, Any], said: str) -> None:
+def test_a_bundle_that_cannot_be_used_is_refused_at_once(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        Intent(**wish)
+        Intent(**given)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a<b", "é", "a\n", "x" * 129, "a&b", "a/b"])

@@ -10,6 +10,7 @@ import pytest
 import agent
 from agent.model.method import Method
 from agent.model.outcome import Outcome, Result, Status
+from agent.model.pki.bundle import Bundle
 from agent.model.plan import Plan, Skip, Tried
 from agent.model.unfinished import Memory
 from agent.netconf.retry import Policy, completed
@@ -20,16 +21,16 @@ from tests.support import Clock, DeviceClock, Lab, left_clean
 WRITES = ("lock", "edit-config", "commit", "ca-authenticate", "ca-trustpool-import-url", "copy")
 
 
-def ready(lab: Lab, device: Device, *, reached: dict[str, Any] | None = None, **wish: Any) -> Plan | Skip:
+def ready(lab: Lab, device: Device, *, reached: dict[str, Any] | None = None, **wanted: Any) -> Plan | Skip:
     """The plan as the preflight leaves it; *reached*: how the CLI is reached otherwise than NETCONF."""
-    intent = agent.Intent(**{"renew": False, **wish})
+    intent = agent.Intent(**{"renew": False, **wanted})
     with lab.connect(device) as session, lab.ssh(device, **(reached or {})) as ssh:
         state = agent.observe(session, policy=Policy(), ssh=ssh, trustpool=intent.has_bundle)
         return completed(preflight(agent.plan(intent, state), state, ssh), Policy())
 
 
-def push(lab: Lab, device: Device, clock: Clock, *, reached: dict[str, Any] | None = None, **wish: Any) -> Outcome:
-    intent = agent.Intent(**{"renew": False, **wish})
+def push(lab: Lab, device: Device, clock: Clock, *, reached: dict[str, Any] | None = None, **wanted: Any) -> Outcome:
+    intent = agent.Intent(**{"renew": False, **wanted})
     with lab.connect(device) as session, lab.ssh(device, **(reached or {})) as ssh:
         return agent.remediate(
             session, intent, policy=clock.policy(), ssh=ssh, log=Memory(), connect=lambda: lab.connect(device)
@@ -72,6 +73,35 @@ def test_the_folder_of_a_file_is_looked_at(lab: Lab) -> None:
     assert isinstance(made, Plan)
     assert made.method is Method.FILE
     assert Tried("SFTP", works=True, detail="/misc/disk1 is there") in made.tried
+
+
+def test_a_trustpool_import_tries_the_cli_and_for_a_bundle_of_this_machine_its_folder(lab: Lab) -> None:
+    brought = Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode())
+    made = ready(lab, lab.add(release="7.4.1"), method=Method.TRUSTPOOL, bundle=brought)
+    assert [(one.way, one.works) for one in made.tried] == [("CLI", True), ("SFTP", True)]
+    made = ready(lab, lab.add(release="7.4.1"), method=Method.TRUSTPOOL, bundle_url="http://192.0.2.1/ios.p7b")
+    assert [(one.way, one.works) for one in made.tried] == [("CLI", True)]
+
+
+def test_without_sftp_only_a_bundle_of_this_machine_is_refused(lab: Lab) -> None:
+    brought = Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode())
+    device = lab.add(release="7.4.1", sftp=False)
+    assert isinstance(ready(lab, device, method=Method.TRUSTPOOL, bundle=brought), Skip)
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
+        intent = agent.Intent(renew=False, method=Method.TRUSTPOOL, bundle_url="http://192.0.2.1/ios.p7b")
+        state = replace(agent.observe(session, ssh=ssh, trustpool=True), sftp="the router has no SFTP")
+    assert isinstance(agent.plan(intent, state), Plan)
+
+
+def test_what_failed_before_is_kept_and_not_tried_again(lab: Lab) -> None:
+    device = lab.add(release="25.2.1")
+    with lab.connect(device) as session, lab.ssh(device) as ssh:
+        state = agent.observe(session, ssh=ssh)
+        made = agent.plan(agent.Intent(renew=False), state)
+        failed = Tried("CLI", works=False, detail="no answer")
+        again = completed(preflight(replace(made, tried=(failed,)), state, ssh), Policy())
+    assert again.tried == (failed, Tried("SFTP", works=True, detail="/misc/disk1 is there"))
+    assert device.typed == []
 
 
 @pytest.mark.parametrize("method", [Method.FILE, Method.DIALOG])

@@ -21,11 +21,11 @@ from tests.support import Clock, Lab, eventually, left_clean
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
 
 
-def push(lab: Lab, device: Device, clock: Clock, *, connect: bool = False, **wish: Any) -> Outcome:
+def push(lab: Lab, device: Device, clock: Clock, *, connect: bool = False, **intent: Any) -> Outcome:
     """One push with an injected clock; *connect* allows it to open a further session."""
     again = partial(lab.connect, device) if connect else None
     with lab.connect(device) as session:
-        return agent.remediate(session, agent.Intent(**wish), policy=clock.policy(), connect=again)
+        return agent.remediate(session, agent.Intent(**intent), policy=clock.policy(), connect=again)
 
 
 def step(outcome: Outcome, name: str) -> Status | None:

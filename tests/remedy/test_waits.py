@@ -55,7 +55,7 @@ class Driver:
         log: Memory | None = None,
         ssh: agent.Ssh | None = None,
         target: agent.Device | None = None,
-        **wish: Any,
+        **intent: Any,
     ) -> Outcome:
         def never(seconds: float) -> None:
             raise AssertionError(f"something sleeps for {seconds} s")
@@ -63,7 +63,7 @@ class Driver:
         self.device.config.clock = lambda: self.clock.now
         policy = self.clock.policy(sleep=never, stop=self.stop)
         with agent.connect(target or self.lab.target(self.device)) as session:
-            plan = agent.plan(agent.Intent(**{"renew": False, **wish}), agent.observe(session, ssh=ssh))
+            plan = agent.plan(agent.Intent(**{"renew": False, **intent}), agent.observe(session, ssh=ssh))
             steps = carry_out(session, plan, policy, connect=connect, turn=turn, log=log, ssh=ssh)
             resume: Callable[[], Event | Wait] = partial(next, steps)
             while True:
@@ -233,7 +233,7 @@ def test_a_turn_to_connect_is_waited_for_over_netconf_and_the_cli(lab: Lab, cloc
         assert ssh.console().alive
     driver = Driver(lab, device, clock, stop=lambda seconds: False)
     assert driver.push(connect=partial(lab.connect, device), turn=lambda: 7.0).result is agent.Result.REMEDIED
-    # A second session is of a push that has begun, so no wish to end breaks it off.
+    # A second session is of a push that has begun, so no cancellation breaks it off.
     assert [(wait.seconds, wait.breakable) for wait in driver.waited(Waiting.TURN)] == [(7.0, False)]
 
 
@@ -254,7 +254,7 @@ def test_a_driver_that_comes_back_late_ends_well_all_the_same(lab: Lab, clock: C
 
 
 @pytest.mark.parametrize("why", [Waiting.LOCK, Waiting.BUSY])
-def test_a_wish_to_end_that_is_thrown_into_a_wait_ends_the_push_and_leaves_nothing(
+def test_a_cancellation_that_is_thrown_into_a_wait_ends_the_push_and_leaves_nothing(
     lab: Lab, clock: Clock, why: Waiting
 ) -> None:
     device = lab.add(**INSTALLS)

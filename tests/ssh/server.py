@@ -16,7 +16,7 @@ import asyncssh
 from agent.model.device import Device, HostKeys, Secret
 
 PASSWORD = "Right-Zq8"
-_TURNS = 5  # of the loop, in which what was closed is gone
+_TURNS = 10  # of the loop, in which what was closed is gone
 
 
 @cache
@@ -66,9 +66,9 @@ def served(make: Callable[[], asyncssh.SSHServer] = asyncssh.SSHServer, **option
 
     async def end(listener: asyncssh.SSHAcceptor) -> None:
         listener.close()
-        for connection in connections:
-            connection.abort()
-        for _ in range(_TURNS):
+        for _ in range(_TURNS):  # one that was accepted just now is there some turns later
+            for connection in connections:
+                connection.abort()
             await asyncio.sleep(0)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()

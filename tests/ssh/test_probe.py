@@ -243,9 +243,15 @@ def test_an_interrupt_ends_the_probe_and_its_connection() -> None:
         probe(device, Service.NETCONF)
 
 
-def test_behind_a_jump_host_nothing_is_tried() -> None:
-    seen = probe(Device("127.0.0.1", 1, jump=Device("jump.example")), Service.NETCONF)
-    assert (seen.through, seen.addresses, seen.error) == ("the jump host jump.example", (), None)
+@pytest.mark.parametrize(
+    "written, through",
+    [("ProxyJump jump.example", "the jump host jump.example"), ("ProxyCommand nc %h %p", "a ProxyCommand")],
+)
+def test_behind_what_leads_there_nothing_is_tried(tmp_path: Path, written: str, through: str) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"Host 127.0.0.1\n{written}\n")
+    seen = probe(Device("127.0.0.1", 1, username="admin", ssh_config=config), Service.NETCONF)
+    assert (seen.through, seen.addresses, seen.error) == (through, (), None)
 
 
 # --- any bytes -----------------------------------------------------------------------------------------------------

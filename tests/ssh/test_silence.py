@@ -6,10 +6,13 @@ No time-out passes by itself: the server says when it has gone silent, and only 
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncssh
@@ -18,7 +21,7 @@ import pytest
 import agent
 from agent.model.local.clock import Clock
 from agent.netconf.retry import Policy
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connection import Connection, Deadline, open_ssh
 from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 
@@ -60,6 +63,17 @@ class Told(Clock):
                 break
         self.waited.append((what, seconds))
         return event.is_set()
+
+
+class Interrupted(Told):
+    """One by which Ctrl-C is pressed where the time for something on a channel is over."""
+
+    def heard(
+        self, arrived: threading.Event, seconds: float, channel: tuple[int, int], *, typed: int = 0, read: int = 0
+    ) -> bool:
+        if not super().heard(arrived, seconds, channel):
+            raise KeyboardInterrupt
+        return True
 
 
 class Mute(asyncssh.SSHServer):
@@ -105,16 +119,17 @@ class Mute(asyncssh.SSHServer):
 
 
 class Says(asyncssh.SSHServerSession[str]):
-    """A subsystem that says something at once."""
+    """A subsystem that says something at once: that of SFTP the version, and nothing else."""
 
     def connection_made(self, chan: Any) -> None:
         self._channel = chan
 
     def subsystem_requested(self, subsystem: str) -> bool:
-        return subsystem == "netconf"
+        self._first = {"netconf": "<", "sftp": "\0\0\0\5\2\0\0\0\3"}.get(subsystem, "")
+        return bool(self._first)
 
     def session_started(self) -> None:
-        self._channel.write("<")
+        self._channel.write(self._first)
 
 
 HANDSHAKE = {"KEXINIT": 20, "KEX_ECDH_REPLY": 31, "NEWKEYS": 21, "SERVICE_ACCEPT": 6}
@@ -174,6 +189,7 @@ def test_a_server_that_stops_before_its_first_message_is_given_up_at_the_open_ti
         thread.join()
     assert isinstance(error, agent.ConnectError)
     assert error.message.endswith("the SSH handshake did not end within 17 s")
+    assert not error.rate_limited
     assert clock.waited == [("handshake", 17.0)]
 
 
@@ -198,6 +214,73 @@ def test_a_session_that_does_not_come_is_no_failed_login(message: str) -> None:
     assert isinstance(error, agent.ConnectError)
     assert error.message == f"127.0.0.1:{port}: no NETCONF hello within 17 s"
     assert [seconds for _, seconds in clock.waited] == [17.0]
+
+
+class Belated(Mute):
+    """Keeps its first message *last* back until it is let go, or the channel is closed, of which *closed* tells."""
+
+    def __init__(self, silent: threading.Event, last: int) -> None:
+        super().__init__(silent, last)
+        self.closed = threading.Event()
+        self._kept: Callable[[], object] | None = None
+
+    def connection_made(self, conn: Any) -> None:
+        send = conn.send_packet
+
+        def sent(kind: int, *arguments: bytes, **options: Any) -> None:
+            if kind == self._last and self._kept is None:
+                self._kept = partial(send, kind, *arguments, **options)
+                self._silent.set()
+                return
+            if kind == CLOSE:
+                self._let_go()
+                self.closed.set()
+            send(kind, *arguments, **options)
+
+        conn.send_packet = sent
+        self._connection, self._loop = conn, asyncio.get_running_loop()
+
+    def let_go(self) -> None:
+        self._loop.call_soon_threadsafe(self._let_go)
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, lambda: None
+        assert kept is not None
+        kept()
+
+
+CLOSE = 97
+CONFIRMATION, DATA, SUCCESS = 91, 94, 99
+
+
+@pytest.mark.parametrize("clock_of, error", [(Told, agent.ReplyTimeout), (Interrupted, KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    "what, last",
+    [("netconf", CONFIRMATION), ("netconf", SUCCESS), ("sftp", CONFIRMATION), ("sftp", SUCCESS), ("sftp", DATA)],
+)
+def test_a_channel_that_was_given_up_is_closed_whatever_comes_of_it_and_the_connection_serves_on(
+    what: str, last: int, clock_of: type[Told], error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = clock_of()
+    server = Belated(clock.silent, last)
+
+    def opened(connection: Connection) -> object:
+        return connection.sftp(60.0) if what == "sftp" else connection.channel(subsystem=what, seconds=60, timeout=60)
+
+    with (
+        caplog.at_level(logging.DEBUG, "agent.ssh.loop"),
+        served(lambda: server) as port,
+        closing(open_ssh(device(port, clock=clock), Deadline(60, clock=clock.now), Service.CLI)) as connection,
+    ):
+        with pytest.raises(error):
+            opened(connection)
+        if last == CONFIRMATION:
+            server.let_go()
+        assert server.closed.wait(GIVE_UP)
+        clock.silent.clear()
+        opened(connection)
+    gc.collect()
+    assert caplog.messages == []
 
 
 # --- a slow AAA server -----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ REGISTERED = "Registration:\n  Status: REGISTERED\n"
 ALL, STATUS = "show license all", "show license status"
 CONFIG = "show running-config crypto ca trustpoint Trustpool"
 CERTIFICATES, POOL = "show crypto ca certificates Trustpool", "show crypto ca trustpool"
+FILES = "show filesystem"
 
 
 def reading(routers: Routers, read: Callable[[agent.Ssh], Reading[Any]], **commands: str) -> Reading[Any]:
@@ -68,6 +69,7 @@ AREAS: dict[str, tuple[str, Callable[[agent.Ssh], Reading[Any]]]] = {
     "config": (CONFIG, lambda ssh: cliread.config(ssh, "Trustpool")),
     "certificate": (CERTIFICATES, lambda ssh: cliread.certificate(ssh, "Trustpool")),
     "trustpool": (POOL, cliread.trustpool),
+    "file systems": (FILES, cliread.file_systems),
 }
 
 
@@ -81,6 +83,11 @@ def test_an_answer_that_is_not_understood_is_no_proof_of_nothing(routers: Router
     assert not found.answered
     assert found.missing is not None
     assert f"not understood: {said.strip()}" in found.missing
+
+
+def test_no_router_is_without_file_systems(routers: Routers) -> None:
+    found = reading(routers, cliread.file_systems, **{FILES: ""})
+    assert found.missing == "show filesystem: not understood: nothing was printed"
 
 
 @pytest.mark.parametrize(

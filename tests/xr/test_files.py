@@ -56,6 +56,13 @@ class NoModes(asyncssh.SFTPServer):
         raise asyncssh.SFTPOpUnsupported("no modes here")
 
 
+class KnowsNoModes(asyncssh.SFTPServer):
+    """One that takes what sets a mode for a mistake."""
+
+    def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs, *, follow_symlinks: bool = True) -> None:
+        raise asyncssh.SFTPBadMessage("what is that?")
+
+
 class Denying(asyncssh.SFTPServer):
     """Nothing may be written or removed."""
 
@@ -81,6 +88,18 @@ class Hanging(asyncssh.SFTPServer):
             self.router.silence.opened(self.channel, Mute())
             await asyncio.Event().wait()
         return 0
+
+
+class HangingBack(asyncssh.SFTPServer):
+    """Takes the file, and says nothing when it is read back."""
+
+    router: Router
+
+    async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        with file_obj:
+            self.router.silence.opened(self.channel, Mute())
+            await asyncio.Event().wait()
+        return b""
 
 
 class Dying(asyncssh.SFTPServer):
@@ -152,8 +171,11 @@ def test_a_folder_that_is_not_there_is_named(routers: Routers) -> None:
     assert "no such folder" in str(caught.value.hint)
 
 
-def test_a_disk_without_modes_takes_the_file_all_the_same(routers: Routers, caplog: pytest.LogCaptureFixture) -> None:
-    router = routers.add(sftp=NoModes)
+@pytest.mark.parametrize("server", [NoModes, KnowsNoModes])
+def test_a_disk_without_modes_takes_the_file_all_the_same(
+    routers: Routers, server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = routers.add(sftp=server)
     with caplog.at_level("INFO", "agent.ssh.sftp"), router.ssh() as ssh:
         ssh.files().put(DATA, PATH)
     assert [path.read_bytes() for path in on_disk(router)] == [DATA]
@@ -168,12 +190,16 @@ def test_what_may_not_be_removed_or_looked_at_is_an_error(routers: Routers) -> N
             ssh.files().exists("/misc/secret")
 
 
-def test_a_server_that_hangs_times_out_and_the_next_try_has_a_session_of_its_own(routers: Routers) -> None:
-    router = routers.add(sftp=Hanging)
+@pytest.mark.parametrize("server", [Hanging, HangingBack])
+def test_a_server_that_hangs_times_out_once_and_the_next_try_has_a_session_of_its_own(
+    routers: Routers, server: Any
+) -> None:
+    router = routers.add(sftp=server)
     with router.ssh() as ssh:
         with pytest.raises(ReplyTimeout) as caught:
             ssh.files().put(DATA, PATH)
         assert PATH in str(caught.value.hint)
+        assert router.time.now == 60.0
         ssh.files().remove(PATH)
     assert not on_disk(router)
     assert router.logins == 1

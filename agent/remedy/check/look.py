@@ -19,19 +19,19 @@ from agent.model.errors import (
     SSHAuthenticationError,
 )
 from agent.model.outcome import Waiting
-from agent.model.plan import Intent
+from agent.model.plan import Intent, Tried
 from agent.model.state import Reading, State
 from agent.netconf.query import ask
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities
-from agent.remedy.check import filesystems
+from agent.remedy import read
+from agent.remedy.check.preflight import CLI, SFTP, attempt
 from agent.remedy.notices.folder import bundled
 from agent.remedy.observe import observation
-from agent.xr.cli import show
+from agent.xr import filesystems
 
 if TYPE_CHECKING:
-    from agent.ssh.connection import Connection
     from agent.ssh.peer.negotiation import Offer
     from agent.ssh.probe import Probed
     from agent.xr.cli.sshport import Ssh
@@ -55,16 +55,17 @@ class Seen:
 
     Attributes:
         refused: why there is no NETCONF session, or why it was lost.
-        probed: of a device without one: what its port says by itself.
+        through: what leads to the router, where that is no connection of our own.
+        probed: of a device without a session: what its port says by itself.
         address: the router's, as this machine reached it.
         server: what its SSH server offers; host_key, login: those by which the connection stands.
-        cli, sftp: None where they work, else why not.
-        folder: whether the folder in which a file would be put is there.
+        cli, sftp: what came of trying them, or why they do not lead there.
     """
 
     device: Device
     intent: Intent
     now: datetime
+    through: str | None = None
     refused: AgentError | None = None
     probed: Probed | None = None
     address: str | None = None
@@ -74,9 +75,8 @@ class Seen:
     login_methods: tuple[str, ...] = ()
     capabilities: Capabilities | None = None
     state: State | None = None
-    cli: Closed | None = Closed("not tried")
-    sftp: Closed | None = Closed("not tried")
-    folder: bool = False
+    cli: Tried | Closed = Closed("not tried")
+    sftp: Tried | Closed = Closed("not tried")
     space: Reading[tuple[FileSystem, ...]] = _UNREAD
     clock: Reading[timedelta] = _UNREAD
 
@@ -99,7 +99,9 @@ def look(
         InputError: a key, known_hosts or SSH configuration file that cannot be used.
         Interrupted: it was cancelled.
     """
-    seen = Seen(device, intent, policy.now())
+    from agent.ssh.settings.config import destination
+
+    seen = Seen(device, intent, policy.now(), destination(device).through)
     with ExitStack() as stack:
         try:
             session = stack.enter_context((yield from first()))
@@ -122,7 +124,7 @@ def look(
         elif isinstance(seen.refused, LoginWithheld):
             seen.cli = seen.sftp = _closed(seen.refused)
         else:
-            yield from _by_ssh(seen, ssh)
+            yield from _by_ssh(seen, ssh, policy)
     return seen
 
 
@@ -132,20 +134,13 @@ def _by_connection(seen: Seen, session: Session) -> None:
     connection = session.connection
     if connection is None:
         return
-    seen.address = _peer(seen.device, connection)
+    name = connection.ssh.get_extra_info("peername")
+    seen.address = str(name[0]) if name and seen.through is None else None
     seen.login, seen.login_methods = connection.login.by, connection.login.seen.methods
     shown = connection.ssh.get_server_host_key()
     if shown is not None:
         seen.host_key = HostKey(shown.get_algorithm(), shown.get_fingerprint("sha256"))
     seen.server = _server(seen.device, connection.login.offer)
-
-
-def _peer(device: Device, connection: Connection) -> str | None:
-    """The router's address where this machine is connected to it, rather than a jump host or a ProxyCommand."""
-    from agent.ssh.settings.config import destination
-
-    to, name = destination(device), connection.ssh.get_extra_info("peername")
-    return str(name[0]) if name and to.jump is None and to.proxy_command is None else None
 
 
 def _server(device: Device, offer: Offer | None) -> SSHServer | None:
@@ -182,28 +177,23 @@ def _by_netconf(seen: Seen, session: Session, ssh: Ssh | None, policy: Policy) -
         seen.space = Reading(missing=f"file systems: {error.message}")
 
 
-def _by_ssh(seen: Seen, ssh: Ssh) -> Waits[None]:
+def _by_ssh(seen: Seen, ssh: Ssh, policy: Policy) -> Waits[None]:
     yield from ssh.opening()
+    seen.cli, seen.sftp = (_attempted(way, ssh, seen.intent.storage.folder) for way in (CLI, SFTP))
+    if isinstance(seen.cli, Closed):
+        return
+    seen.space = read.file_systems(ssh, seen.space)
+    if seen.state is None:
+        seen.clock = read.clock_offset(ssh, policy.now)
+
+
+def _attempted(way: str, ssh: Ssh, folder: str) -> Tried | Closed:
     try:
-        console, seen.cli = ssh.console(), None
-        if not seen.space.answered:
-            by_cli = filesystems.by_cli(ssh)
-            seen.space = by_cli if by_cli.answered else Reading(missing=f"{seen.space.missing}; {by_cli.missing}")
-        if seen.state is None:
-            shown = show.clock(console.show("show clock"))
-            seen.clock = Reading(shown - seen.now if shown else None, "console")
+        return attempt(way, ssh, folder)
     except Interrupted:
         raise
     except AgentError as error:
-        if seen.cli is not None:
-            seen.cli = _closed(error)
-    try:
-        seen.folder = ssh.files().exists(seen.intent.storage.folder)
-        seen.sftp = None
-    except Interrupted:
-        raise
-    except AgentError as error:
-        seen.sftp = _closed(error)
+        return _closed(error)
 
 
 def _closed(error: AgentError) -> Closed:

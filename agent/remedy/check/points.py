@@ -20,7 +20,7 @@ from agent.model.errors import (
     shortened,
 )
 from agent.model.method import Method
-from agent.model.plan import Installation, Intent, Step
+from agent.model.plan import Installation, Intent, Step, Tried
 from agent.model.state import ConfigModel, Reading
 from agent.netconf.retry import Policy, Waits, relayed
 from agent.netconf.session import Session
@@ -77,8 +77,8 @@ def _points(seen: Seen) -> Iterator[Point]:
     yield _netconf(seen)
     yield _models(seen)
     yield _reads(seen)
-    yield _cli(seen)
-    yield _sftp(seen)
+    yield _way(Topic.CLI, seen.cli)
+    yield _way(Topic.SFTP, seen.sftp)
     yield _space(seen)
     yield _clock(seen)
 
@@ -89,18 +89,17 @@ def _failed(topic: Topic, error: AgentError) -> Point:
 
 def _network(seen: Seen) -> Iterator[Point]:
     """The name and the port, as far as this machine sees them; behind a jump host only that one does."""
-    probed = seen.probed
-    if probed is not None and probed.through is not None:
+    probed, refused = seen.probed, seen.refused
+    if seen.capabilities is None and probed is None:  # where sessions are limited, a probe would be one more
+        yield Point(Topic.NAME, UNKNOWN, _UNREACHED)
+        why, hint = (refused.message, refused.hint) if refused else (_UNREACHED, None)
+        yield Point(Topic.PORT, UNKNOWN, why, hint)
+    elif seen.through is not None:
         for topic in (Topic.NAME, Topic.PORT):
-            yield Point(topic, UNKNOWN, f"seen only by {probed.through}")
-    elif seen.address is not None:
+            yield Point(topic, UNKNOWN, f"seen only by {seen.through}")
+    elif probed is None or seen.address is not None:
         yield Point(Topic.NAME, OK, "resolved", own=seen.address)
         yield Point(Topic.PORT, OK, "takes connections", own=seen.device.address)
-    elif probed is None:
-        limited = seen.refused
-        hint = limited.hint if limited else None
-        yield Point(Topic.NAME, UNKNOWN, _UNREACHED if limited else "seen only by the jump host")
-        yield Point(Topic.PORT, UNKNOWN, limited.message if limited else "seen only by the jump host", hint)
     elif probed.addresses:
         yield Point(Topic.NAME, OK, "resolved", own=", ".join(probed.addresses))
         yield _failed(Topic.PORT, probed.error) if probed.error else Point(Topic.PORT, UNKNOWN, _UNREACHED)
@@ -161,12 +160,9 @@ def _behind_ssh(seen: Seen, refused: AgentError) -> bool:
     """Whether what failed is NETCONF, and not the way to it: its port speaks SSH, and that is not what went wrong."""
     if isinstance(refused, HostKeyError | SSHNegotiationError | SSHAuthenticationError | LoginWithheld):
         return False
-    return seen.server is not None or not isinstance(refused, ConnectError) or _through(seen)
-
-
-def _through(seen: Seen) -> bool:
-    """Whether nobody can say how far the way led: a jump host's errors are of the connection as a whole."""
-    return seen.probed is not None and seen.probed.through is not None
+    if seen.probed is not None and seen.through is not None:
+        return True  # a jump host's errors are of the connection as a whole: nobody can say how far the way led
+    return seen.server is not None or not isinstance(refused, ConnectError)
 
 
 def _models(seen: Seen) -> Point:
@@ -199,7 +195,7 @@ def _reads(seen: Seen) -> Point:
     empty = [name for name, reading in areas if reading.answered and reading.empty]
     if refused:
         hint = "task groups crypto and config-services let a user read them, and NACM where it is used"
-        if seen.cli is not None:
+        if isinstance(seen.cli, Closed):
             hint = f"what no model shows is read over the CLI, which is not at hand (point cli); else {hint}"
         return Point(Topic.READS, NOT_OK, "; ".join(refused), hint)
     if state.hidden is not None:
@@ -208,23 +204,11 @@ def _reads(seen: Seen) -> Point:
     return Point(Topic.READS, OK, f"{', '.join(name for name, _ in areas)}{said}")
 
 
-def _cli(seen: Seen) -> Point:
-    if seen.cli is not None:
-        return _shut(Topic.CLI, seen.cli)
-    return Point(Topic.CLI, OK, "logged in, prompt seen")
-
-
-def _sftp(seen: Seen) -> Point:
-    folder = seen.intent.storage.folder
-    if seen.sftp is not None:
-        return _shut(Topic.SFTP, seen.sftp)
-    if not seen.folder:
-        return Point(Topic.SFTP, NOT_OK, f"there is no folder {folder}", "name the other --storage")
-    return Point(Topic.SFTP, OK, f"{folder} is there")
-
-
-def _shut(topic: Topic, closed: Closed) -> Point:
-    return Point(topic, NOT_OK if closed.tried else UNKNOWN, closed.why, closed.hint)
+def _way(topic: Topic, found: Tried | Closed) -> Point:
+    """The CLI or SFTP."""
+    if isinstance(found, Closed):
+        return Point(topic, NOT_OK if found.tried else UNKNOWN, found.why, found.hint)
+    return Point(topic, OK if found.works else NOT_OK, found.detail, found.hint)
 
 
 def _space(seen: Seen) -> Point:

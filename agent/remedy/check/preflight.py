@@ -59,7 +59,7 @@ def preflight(made: Plan | Skip, state: State | None, ssh: Ssh | None) -> Waits[
         if way is None:
             break
         yield from ssh.opening()
-        tried[way] = _tried(way, ssh, needed)
+        tried[way] = _tried(way, ssh, needed.folder or "")
         if not tried[way].works:
             state = _without(state, tried[way])
             made = plan(made.intent, state)
@@ -80,16 +80,25 @@ def _all_steps(made: Plan, state: State) -> Iterator[Step]:
             yield from found
 
 
-def _tried(way: str, ssh: Ssh, needed: Needs) -> Tried:
+def _tried(way: str, ssh: Ssh, folder: str) -> Tried:
     try:
-        if way == CLI:
-            ssh.console()
-            return Tried(way, works=True, detail="logged in, prompt seen")
-        there = ssh.files().exists(needed.folder or "")
+        return attempt(way, ssh, folder)
     except Interrupted:
         raise
     except AgentError as error:
         return Tried(way, works=False, detail=error.message, hint=error.hint)
-    if there:
-        return Tried(way, works=True, detail=f"{needed.folder} is there")
-    return Tried(way, works=False, detail=f"there is no folder {needed.folder}", hint="name the other --storage")
+
+
+def attempt(way: str, ssh: Ssh, folder: str) -> Tried:
+    """What comes of trying *way*: log in to the CLI until its prompt is seen, or look *folder* up by SFTP.
+
+    Raises:
+        AgentError: it does not lead to the router.
+        Interrupted: it was cancelled.
+    """
+    if way == CLI:
+        ssh.console()
+        return Tried(way, works=True, detail="logged in, prompt seen")
+    if ssh.files().exists(folder):
+        return Tried(way, works=True, detail=f"{folder} is there")
+    return Tried(way, works=False, detail=f"there is no folder {folder}", hint="name the other --storage")

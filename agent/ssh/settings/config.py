@@ -68,6 +68,13 @@ class Destination:
     jump: Device | None = None
     proxy_command: str | None = None
 
+    @property
+    def through(self) -> str | None:
+        """In words what leads there, where that is no connection of our own."""
+        if self.jump is not None:
+            return f"the jump host {self.jump.name}"
+        return None if self.proxy_command is None else "a ProxyCommand"
+
 
 def settings(device: Device) -> Settings:
     """Everything that is known of the connection to *device* before there is one.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.errors import AgentError, ConsoleError, Interrupted
 from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
-from agent.xr import destination, httpclient
+from agent.xr import destination, filesystems, httpclient
 from agent.xr.cli import show
 from agent.xr.cli.listening import one_line
+from agent.xr.filesystems import FileSystems
 from agent.xr.httpclient import HttpClient
 
 if TYPE_CHECKING:
@@ -82,6 +83,11 @@ def http_client(ssh: Ssh) -> Reading[HttpClient]:
     return _reading(ssh, httpclient.of_text, "show running-config http client")
 
 
+def file_systems(ssh: Ssh) -> Reading[FileSystems]:
+    """The file systems; a router has some, so an answer without any is not understood."""
+    return _reading(ssh, filesystems.of_text, "show filesystem", says_nothing=lambda _: False)
+
+
 def _reading(
     ssh: Ssh,
     parse: Callable[..., T | None],
@@ -115,7 +121,8 @@ def _reading(
     found = parse(*texts)
     odd = [text for text in texts if not says_nothing(text)]
     if not found and odd:
-        words = "; ".join([*refusals, f"not understood: {one_line(odd[0], end=False)}"])
+        printed = one_line(odd[0], end=False) or "nothing was printed"
+        words = "; ".join([*refusals, f"not understood: {printed}"])
         return Reading(source=CONSOLE, missing=f"{what}: {words}")
     return Reading(found, CONSOLE)
 

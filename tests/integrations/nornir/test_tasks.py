@@ -83,8 +83,8 @@ def test_a_dry_run_of_a_host_that_no_way_fits_has_failed_with_the_reason(lab: La
 
 def test_a_dry_run_sees_what_the_trustpool_has_already(lab: Lab, make_nornir: MakeNornir) -> None:
     device = lab.add(Persona(built_in=(QUOVADIS, ROOT_PEM)))
-    wish = agent.Intent(method=agent.Method.TRUSTPOOL, bundle_url="http://ca.example/ios.p7b", renew=False)
-    result = only(make_nornir(device).run(task=push, intent=wish, dry_run=True))
+    intent = agent.Intent(method=agent.Method.TRUSTPOOL, bundle_url="http://ca.example/ios.p7b", renew=False)
+    result = only(make_nornir(device).run(task=push, intent=intent, dry_run=True))
     assert (result.failed, result.result["changes"]) == (False, False), result.diff
 
 
