@@ -16,13 +16,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Asked:
-    """The routers on 127.0.0.1, how to log in, how many at a time, and what one push sends."""
+    """The routers on 127.0.0.1, how to log in, how many at a time (None: by default), and what one push sends."""
 
     ports: list[int]
     username: str
     password: str
     known_hosts: str
-    workers: int
+    workers: int | None
     rpcs: list[str]
 
 

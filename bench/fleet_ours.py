@@ -14,6 +14,8 @@ from agent.fleet.run.job import Job
 from agent.fleet.run.runner import Run
 from bench.contestant import Asked, contend
 
+_WORKERS = 50
+"""What ``push`` has by default."""
 _VARIABLE = "XR_BENCH_PASSWORD"
 
 
@@ -31,7 +33,7 @@ def push_all(asked: Asked) -> list[str]:
     # The peer's list has a plain commit; a confirmed one takes a second session.
     intent = agent.Intent(caution=agent.Caution(commit=agent.CommitMode.PLAIN))
     targets = [Target(str(port), "127.0.0.1", port) for port in asked.ports]
-    results = Run(targets, Job(Kind.PUSH, reach, intent), threads(asked.workers)).results()
+    results = Run(targets, Job(Kind.PUSH, reach, intent), threads(asked.workers or _WORKERS)).results()
     return [f"{result.device}: {result.failure}" for result in results if result.word != "remedied"]
 
 

@@ -1,20 +1,25 @@
 """The peer's part of the fleet bench: nornir's threads and nornir_netconf's tasks, the same rpcs one after the other.
 
+Behind renew-auth it reads the licensing state until the router reached its server, at the intervals that xr-agent has.
+
 It runs in a virtual environment of its own (``bench/fleet.py`` makes it), since nornir_netconf wants ncclient < 0.7.
 Host keys are not checked. Each connection is closed as soon as its router is done, which nornir leaves to the user.
 """
 
 from __future__ import annotations
 
+import re
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any
 
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.inventory import ConnectionOptions, Defaults, Groups, Host, Hosts, Inventory
 from nornir.core.plugins.connections import ConnectionPluginRegister
-from nornir.core.task import Result, Task
+from nornir.core.task import MultiResult, Result, Task
 from nornir.plugins.runners import ThreadedRunner
 from nornir_netconf.plugins.tasks import (
     netconf_commit,
@@ -30,6 +35,11 @@ from bench.contestant import Asked, contend
 
 Step = tuple[Callable[..., Result], dict[str, Any]]
 _BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
+_WORKERS = 20
+"""What nornir has by default."""
+_INTERVALS, _LONGEST = (0.5, 1.0, 2.0, 5.0), 60.0
+"""Seconds between two looks for the contact, the last from then on, and for how long xr-agent looks."""
+_LAST_CONTACT = re.compile("<last-comm-time>([^<]*)<")
 _EXTRAS = {
     "hostkey_verify": False,
     "allow_agent": False,
@@ -43,7 +53,9 @@ def push_all(asked: Asked) -> list[str]:
     """Push to every router, and give the failures."""
     ConnectionPluginRegister.auto_register()
     nornir = Nornir(
-        inventory=_inventory(asked), runner=ThreadedRunner(num_workers=asked.workers), config=Config.from_dict()
+        inventory=_inventory(asked),
+        runner=ThreadedRunner(num_workers=asked.workers or _WORKERS),
+        config=Config.from_dict(),
     )
     done = nornir.run(task=_push, steps=[_step(rpc) for rpc in asked.rpcs])
     return [f"{name}: {done[name][-1].exception!r}" for name in done.failed_hosts]
@@ -51,11 +63,28 @@ def push_all(asked: Asked) -> list[str]:
 
 def _push(task: Task, steps: list[Step]) -> Result:
     try:
-        for run, arguments in steps:
-            task.run(run, **arguments)
+        shown = [_contact(task.run(run, **arguments)) for run, arguments in steps]
+        _wait_for_contact(task, steps[-1], next(filter(None, shown)), shown[-1])
     finally:
         task.host.close_connections()
     return Result(host=task.host)
+
+
+def _wait_for_contact(task: Task, look: Step, before: str, last: str) -> None:
+    """Look until there is a contact after that *before*; *last* is what was seen of it right behind the renewal."""
+    end, waits = time.monotonic() + _LONGEST, chain(_INTERVALS, repeat(_INTERVALS[-1]))
+    while last == before:
+        pause = next(waits)
+        if time.monotonic() + pause > end:
+            raise TimeoutError(f"no contact within {_LONGEST:g} s")
+        time.sleep(pause)
+        last = _contact(task.run(look[0], **look[1]))
+
+
+def _contact(done: MultiResult) -> str:
+    """When the licensing server was last reached, where the answer shows it."""
+    found = _LAST_CONTACT.search(str(done[0].result.rpc))
+    return found[1] if found else ""
 
 
 def _inventory(asked: Asked) -> Inventory:

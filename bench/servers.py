@@ -9,11 +9,30 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from agent.simulator import Persona, Simulator, alike
+from agent.simulator import Persona, ServiceTime, ServiceTimes, Simulator, alike
 
 RELEASE = "7.8.1"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How routers keep their client waiting: nothing by default.
+
+    Attributes:
+        round_trip: seconds that everything takes to them and back.
+        commit, contact: as ``xr-agent simulate --commit-time`` and ``--contact-time`` take it.
+        hello_size: bytes of their hello.
+    """
+
+    round_trip: float = 0.0
+    commit: str = "0"
+    contact: str = "0"
+    hello_size: int = 0
+
+
+INSTANT = Pace()
 
 
 @dataclass(frozen=True)
@@ -28,9 +47,15 @@ class Servers:
 
 @dataclass(frozen=True)
 class Account:
-    """CPU seconds that the routers' process took by now, and what was written to each router, by its name."""
+    """What there is to tell by now.
+
+    Attributes:
+        cpu: seconds that the routers' process took; session_seconds: those for which sessions were open, in all.
+        written: what was written to each router, by its name.
+    """
 
     cpu: float
+    session_seconds: float
     written: dict[str, dict[str, int]]
 
 
@@ -50,16 +75,16 @@ class Fleet:
 
 
 @contextmanager
-def servers(number: int) -> Iterator[Servers]:
+def servers(number: int, pace: Pace = INSTANT) -> Iterator[Servers]:
     """*number* routers on loopback, each fresh."""
-    with fleet(number) as served:
+    with fleet(number, pace) as served:
         yield served.at
 
 
 @contextmanager
-def fleet(number: int, round_trip: float = 0.0) -> Iterator[Fleet]:
-    """The same, *round_trip* seconds away, and with an account of what was written to them."""
-    command = [sys.executable, "-m", "bench.servers", str(number), str(round_trip)]
+def fleet(number: int, pace: Pace = INSTANT) -> Iterator[Fleet]:
+    """The same at that pace, and with an account of what was written to them."""
+    command = [sys.executable, "-m", "bench.servers", str(number), json.dumps(asdict(pace))]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert child.stdin is not None
     assert child.stdout is not None
@@ -89,10 +114,17 @@ def relayed(ports: list[int], one_way: float) -> Iterator[list[int]]:
         child.stdout.close()
 
 
-def _serve(number: int, round_trip: float) -> None:
+def _serve(number: int, pace: Pace) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    persona = Persona(release=RELEASE, terminal_rpc="installs", ssh=False, round_trip=round_trip)
+    persona = Persona(
+        release=RELEASE,
+        terminal_rpc="installs",
+        ssh=False,
+        round_trip=pace.round_trip,
+        hello_size=pace.hello_size,
+        takes=ServiceTimes(commit=ServiceTime.parse(pace.commit), contact=ServiceTime.parse(pace.contact)),
+    )
     with Simulator() as simulator:
         devices = simulator.add_all((one.name, one.persona) for one in alike(number, persona))
         described = Servers(
@@ -103,9 +135,9 @@ def _serve(number: int, round_trip: float) -> None:
         )
         print(json.dumps(vars(described)), flush=True)
         for _ in sys.stdin:  # until the parent goes
-            cpu = time.process_time()
-            print(json.dumps({"cpu": cpu, "written": simulator.ledgers()}), flush=True)
+            cpu, seconds = time.process_time(), sum(device.session_seconds for device in devices)
+            print(json.dumps({"cpu": cpu, "session_seconds": seconds, "written": simulator.ledgers()}), flush=True)
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]), float(sys.argv[2]))
+    _serve(int(sys.argv[1]), Pace(**json.loads(sys.argv[2])))

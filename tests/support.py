@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import traceback
@@ -73,10 +74,10 @@ class DeviceClock(RouterClock):
         def never() -> bool:
             return self._silence.hello() if message == "hello" else self._silence.of(session, message, self.now())
 
-        if _either(lambda: answered.wait(_TURN), never, f"{message} of session {session}"):
-            return True
-        self.passed(seconds)
-        return answered.is_set()
+        def until() -> float:
+            return math.inf if message == "hello" else self._silence.until(session, message)
+
+        return self._heard(answered, seconds, never, until, f"{message} of session {session}")
 
     def passed(self, seconds: float) -> None:
         self._time.now += max(0.0, seconds)
@@ -87,10 +88,26 @@ class DeviceClock(RouterClock):
         def never() -> bool:
             return self._silence.at_rest(channel, typed=typed, read=read, now=self.now())
 
-        if _either(lambda: arrived.wait(_TURN), never, f"channel {channel}"):
-            return True
-        self.passed(seconds)
-        return arrived.is_set()
+        def until() -> float:
+            return self._silence.rests_until(channel, self.now())
+
+        return self._heard(arrived, seconds, never, until, f"channel {channel}")
+
+    def _heard(
+        self,
+        event: threading.Event,
+        seconds: float,
+        never: Callable[[], bool],
+        until: Callable[[], float],
+        what: str,
+    ) -> bool:
+        """Whether it comes within *seconds*, of which only those pass in which the device is known to be silent."""
+        end = self.now() + max(0.0, seconds)
+        while not _either(lambda: event.wait(_TURN), never, what):
+            self.passed(min(end, until()) - self.now())
+            if self.now() >= end:
+                return event.is_set()
+        return True
 
 
 def _either(true: Callable[[], bool], never: Callable[[], bool], what: str) -> bool:

@@ -21,6 +21,7 @@ from agent.simulator.personas.mix import Kind, Member, alike, kinds, mix
 from agent.simulator.personas.persona import Persona
 from agent.simulator.personas.platforms import platforms, releases
 from agent.simulator.personas.quovadis import QUOVADIS
+from agent.simulator.personas.servicetimes import ServiceTime, ServiceTimes
 from agent.simulator.servers.simulator import Simulator
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "OtherSession",
     "Persona",
     "Refusal",
+    "ServiceTime",
+    "ServiceTimes",
     "Simulator",
     "alike",
     "kinds",

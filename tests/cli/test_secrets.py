@@ -290,7 +290,7 @@ LIMIT = 2**20
 
 
 def test_a_full_disk_ends_the_trace_and_not_the_push(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    device = vault.add(release="7.8.1", pad_hello=20_000)
+    device = vault.add(release="7.8.1", hello_size=2_800_000)
 
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from nornir.plugins.inventory import SimpleInventory
 
 import agent
+from agent.cli.main import program
+from agent.simulator import Persona, ServiceTime, ServiceTimes
 from tests.cli.test_processes import COMMAND, until
 
 
@@ -146,8 +149,37 @@ def test_a_fleet_raises_its_limit_of_open_files_where_it_may_and_says_so_where_i
 
 
 @pytest.mark.parametrize(
+    "words, hello",
+    [
+        ((), 0),
+        (("--hello-size", "60"), 60_000),
+        (("--pad-hello",), 120_000),
+        (("--pad-hello", "--hello-size", "50"), 50_000),
+    ],
+)
+def test_each_device_takes_the_times_and_has_the_hello_that_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: Sequence[str], hello: int
+) -> None:
+    served: list[Persona] = []
+    monkeypatch.setattr("agent.cli.simulated.serve_fleet", lambda _, persona, *__, **___: served.append(persona))
+    times = ("--commit-time", "1.5", "--login-time", "uniform:1-2", "--contact-time", "lognormal:15-40")
+    call = ["simulate", "--fleet", "2", "--write", str(tmp_path), *times, *words]
+
+    assert CliRunner().invoke(program, call, catch_exceptions=False).exit_code == 0
+
+    (persona,) = served
+    assert persona.hello_size == hello
+    assert persona.takes == ServiceTimes(
+        commit=ServiceTime(1.5, 1.5),
+        login=ServiceTime(1.0, 2.0),
+        contact=ServiceTime(15.0, 40.0, "lognormal"),
+    )
+
+
+@pytest.mark.parametrize(
     "words, said",
     [
+        (("--commit-time", "uniform:3-1"), "Invalid value for '--commit-time': 'uniform:3-1' is no time"),
         (("--fleet", "2"), "--fleet needs --write FOLDER"),
         (("--fleet", "2", "--write", "x", "--port", "830"), "--port is of one device"),
         (("--fleet", "2", "--write", "x", "--known-hosts", "y"), "--known-hosts is of one device"),

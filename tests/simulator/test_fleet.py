@@ -75,15 +75,15 @@ def test_every_platform_of_the_fleet_is_one_whose_hello_was_captured() -> None:
 
 
 def test_what_a_kind_does_not_say_is_as_asked() -> None:
-    asked = Persona(terminal_rpc="installs", pad_hello=500, round_trip=0.05)
-    assert all((one.persona.pad_hello, one.persona.round_trip) == (500, 0.05) for one in mix(100, asked))
+    asked = Persona(terminal_rpc="installs", hello_size=50_000, round_trip=0.05)
+    assert all((one.persona.hello_size, one.persona.round_trip) == (50_000, 0.05) for one in mix(100, asked))
     assert {one.persona.terminal_rpc for one in mix(100, asked) if one.kind == "affected"} == {"installs"}
     assert alike(2, asked) == [Member("r0001", "alike", asked), Member("r0002", "alike", asked)]
 
 
 def test_devices_of_one_make_share_what_is_equal_and_nothing_that_changes(lab: Lab) -> None:
     first, second = lab.simulator.add_all(
-        (one.name, one.persona) for one in alike(2, Persona(pad_hello=1000, enrollment="terminal"))
+        (one.name, one.persona) for one in alike(2, Persona(hello_size=120_000, enrollment="terminal"))
     )
     assert first.hello is second.hello
     assert first.models is second.models

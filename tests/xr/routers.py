@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -122,7 +123,7 @@ class Cli:
         self.router, self._process = router, process
         self._received = self._sent = 0
         self._waiting = False
-        self._rests_until = 0.0
+        self.rests_until = 0.0
         router.silence.opened(process.channel, self)
         self._ahead = ""
         self._pending: list[str] = []
@@ -140,12 +141,12 @@ class Cli:
 
     def at_rest(self, *, typed: int, read: int, now: float) -> bool:
         waits = self._waiting and self._received == typed
-        return (waits or now < self._rests_until) and self._sent == read
+        return (waits or now < self.rests_until) and self._sent == read
 
     async def rest(self, seconds: float) -> None:
         """Say nothing for so long, by the clock of those who wait for it."""
-        self._rests_until = self.router.time.now + seconds
-        while self.router.time.now < self._rests_until:  # noqa: ASYNC110 - a clock tells nobody that it moved
+        self.rests_until = self.router.time.now + seconds
+        while self.router.time.now < self.rests_until:  # noqa: ASYNC110 - a clock tells nobody that it moved
             await asyncio.sleep(0.005)
 
     def say(self, text: str) -> None:
@@ -282,6 +283,8 @@ class _Silent(asyncssh.SSHServerSession[str]):
         self._sent: int | None = None
         self._router.silence.opened(chan, self)
 
+    rests_until = -math.inf
+
     def at_rest(self, *, typed: int, read: int, now: float) -> bool:
         return self._sent == read
 
@@ -301,6 +304,8 @@ class _Silent(asyncssh.SSHServerSession[str]):
 
 class Mute:
     """Serves a channel on which nothing more is said, whatever is typed."""
+
+    rests_until = -math.inf
 
     def at_rest(self, *, typed: int, read: int, now: float) -> bool:
         return True

@@ -8,15 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agent.cli.options import FROM_ZERO, choice, file, flag, option
+from agent.cli.options import FROM_ZERO, Decorator, choice, file, flag, option
 
 if TYPE_CHECKING:
-    from agent.simulator import Device, Persona, Simulator
+    from agent.simulator import Device, Persona, ServiceTime, Simulator
 
 _RELEASE = "7.3.2"
 _PORT = click.IntRange(0, 65535)
-_REAL = 1000
-"""Capabilities that a hello is padded to; real ones have up to about 1,100."""
+_REAL = 120
+"""The kilobytes of a usual hello; real ones have 50 to 180."""
+
+
+def _parsed(_: click.Context, __: click.Parameter, given: str) -> ServiceTime:
+    from agent.model.errors import InputError
+    from agent.simulator import ServiceTime
+
+    try:
+        return ServiceTime.parse(given)
+    except InputError as error:
+        raise click.BadParameter(error.message) from error
+
+
+def _takes(what: str, said: str) -> Decorator:
+    return option(f"--{what}-time", f"Seconds {said}.", callback=_parsed, default="0", metavar="TIME")
 
 
 @click.command("simulate")
@@ -33,7 +47,14 @@ _REAL = 1000
     *("installs", "refused", "ok-without-certificate"),
     default="ok-without-certificate",
 )
-@flag("--pad-hello", "Announce as many modules as a real router.")
+@click.option(
+    "--hello-size", type=click.IntRange(1, 10_000), metavar="KB", help="Announce modules until the hello is so long."
+)
+@flag("--pad-hello", f"Announce as many modules as a real router: --hello-size {_REAL}.")
+@_takes("login", "that a login takes")
+@_takes("commit", "that a commit takes, by NETCONF and at the CLI")
+@_takes("authenticate", "that ca-authenticate takes, by NETCONF and at the CLI")
+@_takes("contact", "from a renewal to the contact with the licensing server")
 @click.option(
     "--latency", type=FROM_ZERO, default=0.0, metavar="MS", help="Answer as from afar: round-trip time in milliseconds."
 )
@@ -55,17 +76,22 @@ def command(
     """Run simulated devices on 127.0.0.1 until Ctrl-C; for tries and tests, no routers.
 
     Their login is a public constant and good for nothing else.
-    """
-    from agent.simulator import Persona
 
+    TIME is SECONDS, uniform:LOW-HIGH or lognormal:MEDIAN-P95 (median and 95th percentile). What is drawn is the same
+    in each run for the same device.
+    """
+    from agent.simulator import Persona, ServiceTimes
+
+    times = {what: given[f"{what}_time"] for what in ("commit", "authenticate", "login", "contact")}
     # click checked the choice.
     persona = Persona(
         release=release or _RELEASE,
         platform=platform,
         ssh=not given["no_ssh"],
         terminal_rpc=given["terminal_rpc"],
-        pad_hello=_REAL if given["pad_hello"] else 0,
+        hello_size=(given["hello_size"] or (_REAL if given["pad_hello"] else 0)) * 1000,
         round_trip=given["latency"] / 1000,
+        takes=ServiceTimes(**times),
     )
     folder, counters = given["folder"], given["counters"]
     if given["fleet"] is None:

@@ -65,6 +65,7 @@ class _Dialog:
         if not await self._accepted():
             return "% The certificate was not accepted"
         await self._break("accepted")
+        await self._vty.rest(self._device.draw("authenticate"))
         self._device.state.install(self._name, anchor.pem, enrollment)
         await self._break("installed")
         return None

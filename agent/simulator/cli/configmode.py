@@ -81,7 +81,10 @@ class ConfigMode:
             )
             return _FAILED
         try:
-            config.type(self.typing.edits, self._vty.name)
+            with config.committing(self._vty.name, typed=True) as served:
+                if served:
+                    await self._vty.rest(self._device.draw("commit"))
+                config.type(self.typing.edits, self._vty.name)
         except Refusal as refusal:
             return _LOCKED if "locked" in refusal.message else f"{_FAILED}\n{refusal.message}"
         self._seen = config.commits

@@ -132,9 +132,7 @@ class Shell(Vty):
             case FaultKind.EMPTY:
                 return True
             case FaultKind.DELAY:
-                self.terminal.flush()
-                self.terminal.rests_until = self.device.config.clock() + fault.seconds
-                await self.device.pause(fault.seconds)
+                await self.rest(fault.seconds)
         return False
 
     def handlers(self) -> dict[str, Handler]:

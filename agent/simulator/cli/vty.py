@@ -32,6 +32,13 @@ class Vty:
         self.device.answers.append(answer)
         return answer
 
+    async def rest(self, seconds: float) -> None:
+        """Print nothing further for that long, by the clock of the datastores."""
+        if seconds:
+            self.terminal.flush()
+            self.terminal.rests_until = self.device.config.clock() + seconds
+            await self.device.pause(seconds)
+
     def leave(self) -> None:
         """End the connection without a word."""
         self.terminal.flush()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lxml import etree
@@ -15,6 +16,7 @@ from agent.simulator.personas.behaviour import Behaviour
 
 _OPERATION = "{urn:ietf:params:xml:ns:netconf:base:1.0}operation"
 _OVERTAKEN = "One or more commits have occurred from other configuration sessions"
+_LOCKED = "Configuration Namespace is locked by another agent"
 _UNDERWAY = "A trial commit is underway"
 _ONGOING = "There is an ongoing confirmed commit."
 
@@ -58,6 +60,7 @@ class Datastores:
         self.clock: Callable[[], float] = time.monotonic
         self.commits = self.rollbacks = 0
         self.overtaken = self._unnoticed = False
+        self._committer: str | None = None
 
     @property
     def running(self) -> list[etree._Element]:
@@ -81,8 +84,9 @@ class Datastores:
 
     def lock(self, target: str, session: str) -> None:
         """Lock *target* for *session*, or refuse."""
-        if target in self.locks:
-            raise lock_refused("lock-denied", self.locks[target])
+        holder = self.locks.get(target, self._committer)
+        if holder is not None:
+            raise lock_refused("lock-denied", _number(holder))
         behaviour = self._behaviour
         if target == "running" and self._pending(session) and behaviour.trial_lock != "granted":
             holder = session if behaviour.trial_lock_names_asker or self.trial is None else self.trial.session
@@ -112,9 +116,38 @@ class Datastores:
         self._unlocked("candidate", session, self._behaviour.locked)
 
     def _unlocked(self, target: str, session: str, tag: str) -> None:
-        holder = self.locks.get(target, session)
+        holder = self._holder(target, session)
         if holder != session:
-            raise Refusal(tag, "Datastore locked", info=f"<session-id>{holder}</session-id>")
+            raise Refusal(tag, "Datastore locked", info=f"<session-id>{_number(holder)}</session-id>")
+
+    def _holder(self, target: str, session: str) -> str:
+        """Who keeps *session* out of *target*: who commits, else who locked it; itself where nobody does."""
+        return self._committer or self.locks.get(target, session)
+
+    @contextmanager
+    def committing(self, session: str, persist: str | None = None, *, typed: bool = False) -> Iterator[bool]:
+        """While a commit is served both datastores are *session*'s, as if it had locked them.
+
+        It is given whether the commit is served at all, or refused at once because somebody else stands in its way.
+        What it commits is *typed* where it comes from the CLI, which has a candidate of its own.
+        """
+        try:
+            self._committable(session, persist)
+            if not typed:
+                self._unlocked("candidate", session, "in-use")
+        except Refusal:
+            yield False
+            return
+        self._committer = session
+        try:
+            yield True
+        finally:
+            self._committer = None
+
+    def idle(self, session: str) -> None:
+        """Refuse what changes a trial while another session's commit is served."""
+        if self._committer not in (None, session):
+            raise Refusal("in-use", _LOCKED)
 
     def edit(
         self, content: Iterable[etree._Element], default: str, session: str, error_option: str | None = None
@@ -263,14 +296,14 @@ class Datastores:
             self.discard()
 
     def _committable(self, session: str, persist: str | None = None) -> None:
-        if self.locks.get("running", session) != session:
-            raise Refusal("in-use", "Configuration Namespace is locked by another agent")
+        if self._holder("running", session) != session:
+            raise Refusal("in-use", _LOCKED)
         if self._pending(session, persist) and self._behaviour.trial_commit != "granted":
             raise Refusal(self._behaviour.trial_commit, _UNDERWAY)
 
     def discard(self, session: str | None = None) -> None:
         """Make the running configuration the candidate; *session* is whose rpc asks for it, if one does."""
-        if session is not None and self._behaviour.guards_discard:
+        if session is not None and (self._behaviour.guards_discard or self._committer):
             self.writable(session)
         self.overtaken = self._unnoticed = False
         self.candidate = list(self.running)
@@ -329,6 +362,11 @@ def _match(parent: etree._Element, node: etree._Element, key: str | None) -> etr
 def _leaf(node: etree._Element, name: str) -> str | None:
     text = node.findtext(f"{{*}}{name}")
     return None if text is None else text.strip()
+
+
+def _number(session: str) -> str:
+    """A session as NETCONF names it: 0 is none of its own (RFC 6241 section 7.5)."""
+    return session if session.isdigit() else "0"
 
 
 def _differ(one: list[etree._Element], other: list[etree._Element]) -> bool:

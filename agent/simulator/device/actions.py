@@ -40,7 +40,7 @@ async def perform(device: Device, operation: str, body: etree._Element) -> Outpu
         case "copy":
             return {"response": copy(device, body)}
         case "renew-auth" | "renew-id":
-            return _status(device.state.renew())
+            return _status(device.state.renew(device.draw("contact")))
         case "register-id-token":
             return _status(device.state.register(leaf("id-token"), force=leaf("force") == "true"))
         case _:

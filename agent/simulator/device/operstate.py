@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from agent.model.pki.anchor import TrustAnchor
@@ -25,13 +27,16 @@ class State:
         built_in: the PEMs that came with the software.
         authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
         imports: how often something was imported into the trustpool.
+        contacts: how often the licensing server was reached.
         answers: return-codes that renew-auth and register-id-token give before they do their work.
         tokens: every token that came in by register-id-token.
         syslog: (time, mnemonic without ``%``, text) of the buffer, oldest first.
+        last_contact, last_success: when the licensing server was last reached, and whether it was at the last try.
     """
 
-    def __init__(self, persona: Persona) -> None:
-        self.persona = persona
+    def __init__(self, persona: Persona, clock: Callable[[], float] = time.monotonic) -> None:
+        self.persona, self._clock = persona, clock
+        self._under_way: tuple[float, datetime] | None = None
         self.certificates = {"Trustpool": persona.certificate} if persona.certificate else {}
         self.lasting: set[str] = set()
         self.trustpool: list[tuple[str, ...]] = []
@@ -42,13 +47,13 @@ class State:
         self.authorization = "none" if persona.policy else persona.authorization
         self.transport = "clsu" if persona.policy else persona.transport
         self.url = "" if persona.policy else persona.url
-        self.authenticates = self.imports = self.forgotten = self.renewals = 0
-        self.last_contact = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
-        self.last_success = self.trusts
+        self.authenticates = self.imports = self.forgotten = self.renewals = self.contacts = 0
+        self._last_contact = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
+        self._last_success = self.trusts
         prefix = "" if persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in persona.fixes else "LICENSE-"
         self.syslog = [
             (self.now() - timedelta(days=days), f"{prefix}SMART_LIC-3-COMM_FAILED", _FAILED)
-            for days in ((2, 1) if not self.last_success else ())
+            for days in ((2, 1) if not self._last_success else ())
         ]
 
     def now(self) -> datetime:
@@ -72,32 +77,56 @@ class State:
 
     def install(self, name: str, pem: str, enrollment: str) -> None:
         """A trustpoint got its CA certificate."""
+        self._reach()
         self.certificates[name] = pem
         self.authenticates += 1
         kind = enrollment if enrollment in ("terminal", "local") else "url"
         (self.lasting.add if kind in self.persona.keeps else self.lasting.discard)(name)
 
     def reload(self) -> None:
-        """The device starts anew."""
+        """The device starts anew; a contact that was under way comes no more."""
+        self._reach()
+        self._under_way = None
         before = len(self.certificates)
         self.certificates = {name: pem for name, pem in self.certificates.items() if name in self.lasting}
         self.forgotten += before - len(self.certificates)
 
-    def contact(self) -> None:
-        """Talk to the licensing server now."""
-        self.last_success = self.trusts
-        if self.last_success:
-            now = self.now().replace(microsecond=0)
-            # A device's clock moves on between two contacts; here both may fall into one second.
-            self.last_contact = max(now, self.last_contact + timedelta(seconds=1))
+    @property
+    def last_contact(self) -> datetime:
+        self._reach()
+        return self._last_contact
 
-    def renew(self) -> str:
-        """The return-code of renew-auth or renew-id."""
+    @property
+    def last_success(self) -> bool:
+        self._reach()
+        return self._last_success
+
+    def _reach(self) -> None:
+        """Make the contact that is under way, if its time has come: whoever looks finds it made then."""
+        if self._under_way is not None and self._clock() >= self._under_way[0]:
+            (_, when), self._under_way = self._under_way, None
+            self.contact(when)
+
+    def contact(self, when: datetime | None = None) -> None:
+        """Talk to the licensing server, now or as if it were that time."""
+        self._last_success = self.trusts
+        if self._last_success:
+            self.contacts += 1
+            when = when or self.now()
+            # A device's clock moves on between two contacts; here both may fall into one second.
+            self._last_contact = max(when.replace(microsecond=0), self._last_contact + timedelta(seconds=1))
+
+    def renew(self, after: float = 0.0) -> str:
+        """The return-code of renew-auth or renew-id; contact comes *after* seconds, unless one is under way already."""
         if self.answers:
             return self.answers.pop(0)
         if self.registration != "complete":
             return "notregistered"
         self.renewals += 1
+        self._reach()
+        if after:
+            self._under_way = self._under_way or (self._clock() + after, self.now() + timedelta(seconds=after))
+            return "success"
         self.contact()
         return "success" if self.last_success else "commsend"
 

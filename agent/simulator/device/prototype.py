@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
-from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -17,6 +16,7 @@ from agent.simulator.datastores.licensingtransport import subtrees
 from agent.simulator.datastores.rpcerrors import Refusal
 from agent.simulator.datastores.yangmodels import Model, model
 from agent.simulator.personas import yanglibrary
+from agent.simulator.personas.othermodules import capability
 from agent.simulator.personas.persona import Persona
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
@@ -71,8 +71,8 @@ def _translated(models: Mapping[str, Model], home: trustpoints.Home, node: etree
 
 
 def _hello(persona: Persona) -> bytes:
-    listed = "".join(f"<capability>{escape(uri)}</capability>" for uri in yanglibrary.capabilities(persona))
+    listed = b"".join(capability(uri) for uri in yanglibrary.capabilities(persona))
     return b'<hello xmlns="%b"><capabilities>%b</capabilities><session-id>%%b</session-id></hello>' % (
         BASE.encode(),
-        listed.replace("%", "%%").encode(),
+        listed.replace(b"%", b"%%"),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from lxml import etree
 
@@ -20,9 +21,10 @@ from agent.simulator.device.operstate import State
 from agent.simulator.device.prototype import prototype
 from agent.simulator.device.silence import Silence
 from agent.simulator.personas.persona import Persona
+from agent.simulator.personas.servicetimes import ServiceTime
 
 _TURN = 0.01
-"""Seconds between two looks at a clock that may be somebody's own."""
+"""Seconds between two looks at a clock that is somebody's own."""
 
 
 class Session(Protocol):
@@ -47,6 +49,7 @@ class Device:
         refuse_until: new connections are reset until ``config.clock`` says so.
         silence: what it does not answer, for the clock of a test.
         other_sessions: session-id → user of sessions that a test made up.
+        session_seconds: how long its NETCONF sessions were open, those aside that still are.
         held: an entry for each rpc that waits for :meth:`release`.
         post: runs something in the simulator's thread and waits for it; the simulator sets it.
     """
@@ -67,16 +70,22 @@ class Device:
     connections: set[Any] = field(default_factory=set, repr=False)
     silence: Silence = field(default_factory=Silence, repr=False)
     last_session: int = 0
+    session_seconds: float = 0.0
+    _drawn: Counter[str] = field(default_factory=Counter, repr=False)
     refuse_until: float = 0.0
     post: Callable[[Callable[[], None]], None] = field(default=lambda work: work(), repr=False)
 
     def __post_init__(self) -> None:
-        self.state = State(self.persona)
+        self.state = State(self.persona, self._clock)
         self.disk = Disk(self.persona.file_faults)
         like = prototype(self.persona)
         self.models, self.home, self.hello = like.models, like.home, like.hello
         self.config = Datastores(like.configured, behaviour=self.persona.behaviour, translate=like.translate)
         self.config.running, self.config.candidate = list(like.config), list(like.config)
+
+    def _clock(self) -> float:
+        """The clock of the datastores, which a test may exchange."""
+        return self.config.clock()
 
     @property
     def address(self) -> str:
@@ -181,8 +190,9 @@ class Device:
         """What was written to the device, by which another process can tell that nothing was done twice.
 
         ``commits``, ``rollbacks`` (of commits on trial), ``authenticates`` (certificates that a trustpoint was given),
-        ``imports`` (into the trustpool), ``renewals``, ``registrations``; ``sessions`` (NETCONF and CLI) and ``rpcs``
-        that came; ``open`` sessions, ``locked`` datastores, ``dirty`` candidate, ``files`` that were left.
+        ``imports`` (into the trustpool), ``renewals``, ``contacts`` (of the licensing server, one that somebody looked
+        for once it had come), ``registrations``; ``sessions`` (NETCONF and CLI) and
+        ``rpcs`` that came; ``open`` sessions, ``locked`` datastores, ``dirty`` candidate, ``files`` that were left.
         """
         state, config = self.state, self.config
         return {
@@ -194,6 +204,7 @@ class Device:
             "authenticates": state.authenticates,
             "imports": state.imports,
             "renewals": state.renewals,
+            "contacts": state.contacts,
             "registrations": len(state.tokens),
             "open": len(self.sessions),
             "locked": sorted(config.locks),
@@ -217,11 +228,17 @@ class Device:
                 fault.act()
         return None
 
+    def draw(self, what: Literal["commit", "authenticate", "login", "contact"]) -> float:
+        """The seconds that *what* takes this time."""
+        self._drawn[what] += 1
+        takes: ServiceTime = getattr(self.persona.takes, what)
+        return takes.draw(f"{self.name} {what} {self._drawn[what]}")
+
     async def pause(self, seconds: float) -> None:
         """Let time pass by the clock of the datastores, whoever makes it pass."""
         until = self.config.clock() + seconds
-        while (left := until - self.config.clock()) > 0:  # noqa: ASYNC110 - a clock tells nobody that it moved
-            await asyncio.sleep(min(left, _TURN))
+        while (left := until - self.config.clock()) > 0:  # noqa: ASYNC110 - somebody's own tells nobody that it moved
+            await asyncio.sleep(left if self.config.clock is time.monotonic else min(left, _TURN))
 
     def refuses(self) -> bool:
         """Whether it takes no new connection, as a router that limits the rate of sessions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
@@ -118,7 +119,7 @@ class NetconfSession(Channel):
 
     async def _perform(self, operation: str, body: etree._Element) -> bytes:
         if etree.QName(body).namespace == BASE:
-            return self._read(operation, body) or self._protocol(operation, body)
+            return self._read(operation, body) or await self._protocol(operation, body)
         if operation == "get-schema":
             return self._schema(body)
         return await self._action(operation, body)
@@ -131,7 +132,7 @@ class NetconfSession(Channel):
             return _filtered(body, self._shown("running", body) + operdata.operational(self._device, _rule(body)))
         return _filtered(body, self._shown(_datastore(body, "source"), body)) if operation == "get-config" else None
 
-    def _protocol(self, operation: str, body: etree._Element) -> bytes:
+    async def _protocol(self, operation: str, body: etree._Element) -> bytes:
         config, session = self._device.config, self.session_id
         match operation:
             case "lock":
@@ -143,8 +144,10 @@ class NetconfSession(Channel):
             case "validate":
                 config.validate()
             case "commit" | "confirm":
-                self._commit(body)
+                await self._commit(body)
             case "cancel-commit":
+                config.idle(session)
+                await self._serve("commit", body)
                 config.cancel(session, _leaf(body, "persist-id"))
             case "discard-changes":
                 config.discard(session)
@@ -175,15 +178,36 @@ class NetconfSession(Channel):
         default = _leaf(body, "default-operation") or "merge"
         self._device.config.edit(content, default, self.session_id, _leaf(body, "error-option"))
 
-    def _commit(self, body: etree._Element) -> None:
+    async def _commit(self, body: etree._Element) -> None:
         config, session, persist_id = self._device.config, self.session_id, _leaf(body, "persist-id")
-        if body.find(f"{{{BASE}}}confirmed") is not None and self._device.persona.confirmed_commit:
-            timeout = float(_leaf(body, "confirm-timeout") or 600)
-            config.commit_confirmed(session, timeout=timeout, persist=_leaf(body, "persist"), persist_id=persist_id)
-        elif persist_id is not None:
+        on_trial = body.find(f"{{{BASE}}}confirmed") is not None and self._device.persona.confirmed_commit
+        if persist_id is not None and not on_trial:
+            config.idle(session)
+            await self._serve("commit", body)
             config.confirm(session, persist_id)
-        else:
-            config.commit(session)
+            return
+        with config.committing(session, persist_id) as served:
+            if served:
+                await self._serve("commit", body)
+            if on_trial:
+                timeout = float(_leaf(body, "confirm-timeout") or 600)
+                config.commit_confirmed(session, timeout=timeout, persist=_leaf(body, "persist"), persist_id=persist_id)
+            else:
+                config.commit(session)
+
+    async def _serve(self, what: Literal["commit", "authenticate"], body: etree._Element) -> None:
+        """Take the time that it takes; what was begun is done even if the client is gone by then."""
+        seconds = self._device.draw(what)
+        rpc = body.getparent()
+        if not seconds or rpc is None:
+            return
+        until = self._device.config.clock() + seconds
+        self._device.silence.postpone(self.session_id, rpc.get("message-id", ""), until)
+        self.busy = True
+        try:
+            await self._device.pause(seconds)
+        finally:
+            self.busy = False
 
     # --- the modules' own ----------------------------------------------------------------------------------------
 
@@ -205,6 +229,8 @@ class NetconfSession(Channel):
         wrong = module.wrong(body, operation)
         if wrong:
             raise Refusal("invalid-value", wrong)
+        if operation == "ca-authenticate":
+            await self._serve("authenticate", body)
         output = await actions.perform(self._device, operation, body)
         if output is None:
             return _OK

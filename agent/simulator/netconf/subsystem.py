@@ -43,6 +43,7 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
         self._greeted = False
         self.closing = self.dropping = self.dropped = self.busy = False
         self._gone = False
+        self._opened = 0.0
         device.last_session += 1
         self.session_id = str(device.last_session)
 
@@ -63,6 +64,7 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
             self._channel.exit(1)
             return
         self._device.sessions[self.session_id] = self
+        self._opened = asyncio.get_running_loop().time()
         fault = self._device.fault("hello")
         if fault is None or not self._spoilt(fault):
             self._channel.write(enframe(self._device.hello % self.session_id.encode(), chunked=False))
@@ -127,7 +129,8 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
             self._task.cancel()
 
     def _leave(self) -> None:
-        self._device.sessions.pop(self.session_id, None)
+        if self._device.sessions.pop(self.session_id, None) is not None:
+            self._device.session_seconds += asyncio.get_running_loop().time() - self._opened
         self._device.config.leave(self.session_id)
 
     def drop(self) -> None:

@@ -8,8 +8,10 @@ from typing import Literal
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.personas.behaviour import Behaviour
+from agent.simulator.personas.othermodules import in_hello, other_modules
 from agent.simulator.personas.platforms import Announced, ModuleFile, announced
 from agent.simulator.personas.quovadis import QUOVADIS
+from agent.simulator.personas.servicetimes import ServiceTimes
 
 TerminalRpc = Literal["ok-without-certificate", "refused", "installs"]
 Imports = Literal["imports", "refused", "ok-without-certificates"]
@@ -48,7 +50,7 @@ class Persona:
         config: XML subtrees of further running configuration, each with its namespace.
         contact: whether the licensing server trusts work before anything is done; None: as the root decides.
         clock_offset: seconds by which the device's clock is ahead.
-        pad_hello: how many capabilities the hello lists at least; real ones list up to about 1,100.
+        hello_size: how many bytes the hello has at least; real ones have 50,000 to 180,000.
         no_get_schema: announce the deviation by which get-schema is not supported, as some platforms do anyway.
         max_sessions: how many NETCONF sessions there may be; a further one is ended before its hello.
         candidate: whether :candidate is announced.
@@ -56,6 +58,7 @@ class Persona:
         behaviour: how the NETCONF server takes what servers differ in.
         cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text.
         latency: seconds that each rpc takes; round_trip: those that everything a client sends is answered later.
+        takes: how long it takes for what real ones do not do at once.
         reachable: whether anything listens on the NETCONF port.
         ssh: whether anything listens on the SSH port; sftp: whether it has the SFTP subsystem.
         timestamps: whether exec commands print the time first.
@@ -97,7 +100,7 @@ class Persona:
     fixes: tuple[str, ...] = ()
     clock_offset: float = 0.0
     base_11: bool = True
-    pad_hello: int = 0
+    hello_size: int = 0
     no_get_schema: bool = False
     max_sessions: int = 50
     candidate: bool = True
@@ -106,6 +109,7 @@ class Persona:
     cli_cfg_readable: bool = True
     latency: float = 0.0
     round_trip: float = 0.0
+    takes: ServiceTimes = field(default_factory=ServiceTimes)
     reachable: bool = True
     ssh: bool = True
     sftp: bool = True
@@ -159,7 +163,4 @@ class Persona:
         listed += [f"urn:ietf:params:netconf:capability:{name}" for name, there in optional.items() if there]
         listed.append(_MONITORING + ("" if self.offers_get_schema else _NO_GET_SCHEMA))
         listed += self._announced.capabilities
-        for number in range(self.pad_hello - len(listed)):
-            name = f"Cisco-IOS-XR-padding-{number:04d}-oper"
-            listed.append(f"http://cisco.com/ns/yang/{name}?module={name}&revision=2015-11-09")
-        return listed
+        return listed + other_modules(self.hello_size - in_hello(listed))

@@ -71,6 +71,14 @@ class Server(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.device.connections.discard(self._connection)
 
+    async def begin_auth(self, username: str) -> bool:
+        """Take the time that a login takes; every user has to log in."""
+        device = self._connection.device
+        if seconds := device.draw("login"):
+            device.silence.postpone_login(device.config.clock() + seconds)
+            await device.pause(seconds)
+        return True
+
     def password_auth_supported(self) -> bool:
         return True
 
