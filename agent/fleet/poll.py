@@ -97,8 +97,8 @@ def watch(
     """
     hooks = hooks or Hooks(logins=Logins(rest=Rest()))
     if keep_sessions:
-        workers = min(workers, KEPT_AT_ONCE)
         _refuse_too_many(len(targets), workers)
+        workers = min(workers, KEPT_AT_ONCE)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
     return _Schedule(routers, interval, workers, hooks.policy).looks(timeout, executor)
 
