@@ -51,7 +51,7 @@ def test_a_bug_is_told_with_its_place_and_its_traceback_and_ends_no_run(kind: Ki
     (record,) = [record for record in records if record.levelno >= logging.CRITICAL]
     said = logging.Formatter().format(record)
     assert 'File "' in said
-    assert "in perform" in said
+    assert "in _performed" in said
     assert "s3cr3t" not in said
     assert (result.began is None, result.ended is None) == (False, False)
 

@@ -29,8 +29,9 @@ STEPS = [
     *sorted((AGENT / "remedy").rglob("*.py")),
     AGENT / "netconf" / "query.py",
     AGENT / "xr" / "cli" / "sshport.py",
+    *(AGENT / "fleet" / "run" / name for name in ("job.py", "router.py")),
 ]
-PLAIN = {"take", "check", "apply", "observe", "poll", "_abandoned", "_open"}
+PLAIN = {"take", "perform", "apply", "observe", "poll", "_abandoned", "_open"}
 """The functions that are for callers without a driver of their own, or behind whom nobody listens any more."""
 
 
@@ -290,7 +291,7 @@ def test_a_cancellation_ends_the_wait_for_a_contact_though_the_licence_cannot_be
     assert outcome.result is agent.Result.REMEDIED
     assert [step.step for step in behind if isinstance(step, Event)] == ["contact", "outcome"]
     assert [step for step in behind[1:] if isinstance(step, Wait)] == []
-    assert outcome.steps[-1].detail == "interrupted after the certificate was proven"
+    assert outcome.steps[-1].detail == "interrupted before a newer contact was seen: watch it with poll"
 
 
 def test_a_cancellation_while_the_candidate_is_judged_is_no_verdict_over_it(lab: Lab, clock: Clock) -> None:
