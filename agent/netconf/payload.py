@@ -254,7 +254,8 @@ def _load(name: str) -> tuple[Element, _Slots, frozenset[str]]:
     root = etree.fromstring(path.read_bytes(), parser)
     slots = tuple((place, *slot) for place, element in enumerate(root.iter()) for slot in _slots(element))
     for element in root.iter():
-        element.attrib.pop(_IF, None)
+        if _IF in element.attrib:
+            del element.attrib[_IF]
     etree.cleanup_namespaces(root)
     return root, slots, frozenset(word for _, word, _ in slots)
 
