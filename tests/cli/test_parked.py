@@ -104,16 +104,25 @@ def test_a_session_that_is_lost_while_its_router_waits_is_opened_again(fleet: Fl
     left_clean(fleet)
 
 
-def test_after_kill_9_while_they_wait_each_is_in_doubt_and_a_resumed_push_writes_nothing_twice(fleet: Fleet) -> None:
+@pytest.mark.parametrize("wait", ["contact", "lock"])
+def test_after_kill_9_while_they_wait_each_is_in_doubt_and_a_resumed_push_writes_nothing_twice(
+    fleet: Fleet, wait: str
+) -> None:
     unheard(fleet, 8)
-    with fleet.started(*WAITING, "--workers", "2") as process:
-        until(renewed(fleet))
+    for device in fleet.devices if wait == "lock" else ():
+        device.hold_lock()
+    operation = "lock" if wait == "lock" else "renew-auth"
+    with fleet.started(*WAITING, "--workers", "2", "--lock-wait", "600") as process:
+        until(lambda: all(device.counters[operation] for device in fleet.devices))
         process.kill()
         process.communicate(timeout=300)
-    left_clean(fleet)
+    until(lambda: not any(device.sessions for device in fleet.devices))
     assert set(fleet.records().values()) == {"doubtful"}
+    for device in fleet.devices:
+        device.config.leave("77")
     cured(fleet)
     resumed(fleet)
+    left_clean(fleet)
     assert {device.state.authenticates for device in fleet.devices} == {1}
     assert {device.config.commits for device in fleet.devices} == {1}
 
