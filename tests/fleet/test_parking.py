@@ -69,6 +69,26 @@ def test_what_is_due_comes_ahead_of_what_is_new_and_in_its_order(clock: Clock) -
     assert order == ["late begins", "soon begins", "soon goes on", "late goes on", "new begins", "new goes on"]
 
 
+def test_one_that_is_due_and_gets_no_thread_is_said(clock: Clock) -> None:
+    gate, held = threading.Event(), threading.Event()
+
+    def blocked() -> Waits[None]:
+        held.set()
+        gate.wait()
+        yield from ()
+
+    with Parking(1, replace(clock.policy(), idle=threading.Condition.wait)) as parking:
+        parked = parking.submit(waiting, 5.0)
+        parking.submit(blocked)
+        held.wait()
+        behind = [parking.behind]
+        clock.now += 6
+        behind.append(parking.behind)
+        gate.set()
+        parked.result()
+        assert [*behind, parking.behind] == [False, True, False]
+
+
 def test_a_thread_is_started_where_all_others_are_at_work() -> None:
     gate = threading.Event()
 
