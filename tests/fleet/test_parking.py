@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from agent.fleet.parking import Parking, allow_files, most_in_flight, most_open
+from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open
 from agent.model.context import ContextFilter, bound
 from agent.model.errors import Interrupted
 from agent.model.outcome import Wait, Waiting
@@ -327,3 +327,23 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_takes_and_may_be(
     monkeypatch.setattr("resource.setrlimit", lambda which, limits: asked.append(limits))
     allow_files(50, 1000)
     assert asked == ([] if now is None else [(now, hard)])
+
+
+def test_who_waits_is_known_exactly_whatever_threads_tell_it() -> None:
+    parked, woken = Parked(), list[None]()
+    parked.changed = lambda: woken.append(None)
+    wait, turn = Wait(1, Waiting.LOCK), Wait(1, Waiting.TURN)
+
+    def tell(thread: int) -> None:
+        for _ in range(50):
+            parked(f"r{thread}", wait)
+            parked(f"r{thread}", turn)
+            parked(f"r{thread}", None)
+        parked(f"r{thread}", wait if thread % 2 else turn)
+
+    at_once(tell, 40)
+    assert len(parked) == 20
+    for thread in range(40):
+        parked(f"r{thread}", None)
+    assert len(parked) == 0
+    assert len(woken) == 40 * 50 + 20
