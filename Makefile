@@ -50,7 +50,7 @@ coverage: $(READY) ## pytest with branch coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov
 
 bench: $(READY) ## the comparisons of bench/, each printing its table
-	@for file in rpc job fleet poll; do $(BIN)/python -m bench.$$file || exit 1; done
+	@for file in rpc job flights fleet poll; do $(BIN)/python -m bench.$$file || exit 1; done
 
 fuzz: $(READY) ## the fuzz targets of tests/fuzz, a minute in all; what they find stays in .fuzz
 	@for target in reply console files; do \

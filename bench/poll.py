@@ -2,9 +2,10 @@
 
 ``python -m bench.poll [--sessions N] [--interval S] [--against REV] [--json]`` prints for the command, as a process of
 its own, the most threads and open files that it had at any time, its peak memory, and its CPU seconds for a router over
-the whole run: one session opened, two looks or three, one session closed. With ``--against REV`` the same by xr-agent
-as of that git revision, in turn, and ``threads_vs_REV``, ``peak_memory_vs_REV`` and ``cpu_per_router_vs_REV``, its
-divided by ours. A run in which not every session was kept at one time is no run.
+the whole run, which ends when each router was looked at twice: one session opened, two looks or three, one session
+closed. With ``--against REV`` the same by xr-agent as of that git revision, in turn, and ``threads_vs_REV``,
+``peak_memory_vs_REV`` and ``cpu_per_router_vs_REV``, its divided by ours. A run in which not every session was kept at
+one time is no run.
 
 With ``--full`` 10,000 routers besides, 50 ms away, with hellos of 120 KB, of which each is looked at every 300 s for
 15 minutes, each time by a session of its own (``--routers N``, ``--speed K``): the looks, by how many seconds the
@@ -22,22 +23,24 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 from bench.environment import Place, ours, revision
 from bench.servers import RELEASE, Pace, Servers, servers
 
 _VARIABLE = "XR_BENCH_PASSWORD"
 _BETWEEN = 0.1
-_INTERVAL, _BEATS, _SLACK = 300.0, 3, 0.05
-"""Seconds between two looks at one of many routers, how many there are, and intervals that the last may take longer."""
+_INTERVAL, _BEATS = 300.0, 3
+"""Seconds between two looks at one of many routers, and how many there are."""
 _ROUND_TRIP, _HELLO = 0.05, 120_000
 
 
@@ -132,8 +135,7 @@ def _watch_many(routers: int, speed: float) -> Many:
     with servers(routers, pace) as at, TemporaryDirectory() as temporary:
         folder, place = Path(temporary), ours()
         with Path(folder, "looks").open("w+", encoding="utf-8") as stdout:
-            command = _command(place, at, folder, interval, (_BEATS + _SLACK) * interval)
-            run = _watched(command, place, at, folder, stdout.fileno())
+            run = _watched(_command(place, at, folder, interval), place, at, stdout, looks=_BEATS)
             stdout.seek(0)
             looks = [json.loads(line) for line in stdout]
     when = defaultdict(list)
@@ -168,17 +170,13 @@ def _run(place: Place, sessions: int, interval: float) -> Run:
     with servers(sessions) as at, TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with Path(folder, "looks").open("w+", encoding="utf-8") as looks:
-            # Half an interval more than two looks need, should the machine be busy.
-            command = [*_command(place, at, folder, interval, 2.5 * interval), "--keep-sessions"]
-            run = _watched(command, place, at, folder, looks.fileno())
-            looks.seek(0)
-            seen = {json.loads(line)["device"] for line in looks}
-    if len(seen) < sessions or run.files < sessions:
-        raise SystemExit(f"{len(seen)} of {sessions} routers looked at, and {run.files} files open: not all were kept")
+            run = _watched([*_command(place, at, folder, interval), "--keep-sessions"], place, at, looks, looks=2)
+    if run.files < sessions:
+        raise SystemExit(f"{run.files} files open for {sessions} routers: not all sessions were kept")
     return run
 
 
-def _command(place: Place, at: Servers, folder: Path, interval: float, timeout: float) -> list[str]:
+def _command(place: Place, at: Servers, folder: Path, interval: float) -> list[str]:
     routers = folder / "routers.csv"
     rows = [f"r{port},127.0.0.1,{port}" for port in at.ports]
     routers.write_text("\n".join(["name,host,port", *rows, ""]), encoding="utf-8")
@@ -191,29 +189,52 @@ def _command(place: Place, at: Servers, folder: Path, interval: float, timeout: 
         "--known-hosts": known_hosts,
         "--ssh-config": os.devnull,
         "--interval": interval,
-        "--timeout": timeout,
         "--format": "jsonl",
     }
     words = [str(word) for option in options.items() for word in option]
     return [*place.module("agent.cli.main"), "poll", "--no-ssh", *words]
 
 
-def _watched(command: list[str], place: Place, at: Servers, folder: Path, stdout: int) -> Run:
+def _watched(command: list[str], place: Place, at: Servers, stdout: IO[str], *, looks: int) -> Run:
+    """Run *command* until its output has so many looks at each router, and interrupt it then."""
+    folder = Path(stdout.name).parent
     environment = {**os.environ, _VARIABLE: at.password, "XDG_STATE_HOME": str(folder / "state")}
     child = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL, env=environment, cwd=place.folder)
     process = Path("/proc", str(child.pid))
     threads = files = 0
     peak = 0.0
+    seen: Counter[str] = Counter()
+    interrupted = False
+    with Path(stdout.name).open(encoding="utf-8") as written:
+        while True:
+            ended, status, used = os.wait4(child.pid, os.WNOHANG)
+            if ended:
+                child.returncode = os.waitstatus_to_exitcode(status)
+                break
+            said = dict(line.split(":", 1) for line in (process / "status").read_text(encoding="ascii").splitlines())
+            if "VmHWM" in said:  # no more where it is ending
+                threads = max(threads, int(said["Threads"]))
+                files = max(files, len(list((process / "fd").iterdir())))
+                peak = max(peak, int(said["VmHWM"].split()[0]) / 1024)
+            seen.update(_devices(written))
+            if not interrupted and sum(number >= looks for number in seen.values()) == len(at.ports):
+                child.send_signal(signal.SIGINT)
+                interrupted = True
+            time.sleep(_BETWEEN)
+    if not interrupted:
+        raise SystemExit(f"it ended by itself, with {seen.total()} looks at {len(seen)} of {len(at.ports)} routers")
+    return Run(threads, files, peak, used.ru_utime + used.ru_stime)
+
+
+def _devices(written: IO[str]) -> Iterator[str]:
+    """The routers of the lines that came meanwhile; one that is not whole is left for the next time."""
     while True:
-        ended, _, used = os.wait4(child.pid, os.WNOHANG)
-        if ended:
-            return Run(threads, files, peak, used.ru_utime + used.ru_stime)
-        status = dict(line.split(":", 1) for line in (process / "status").read_text(encoding="ascii").splitlines())
-        if "VmHWM" in status:  # no more where it is ending
-            threads = max(threads, int(status["Threads"]))
-            files = max(files, len(list((process / "fd").iterdir())))
-            peak = max(peak, int(status["VmHWM"].split()[0]) / 1024)
-        time.sleep(_BETWEEN)
+        begin = written.tell()
+        line = written.readline()
+        if not line.endswith("\n"):
+            written.seek(begin)
+            return
+        yield json.loads(line)["device"]
 
 
 if __name__ == "__main__":

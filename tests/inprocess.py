@@ -64,6 +64,10 @@ class Wire:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.abort)
 
+    def ending(self, _: float, end: Callable[[], object]) -> Callable[[], object]:
+        """Have *end* called once what this returns is called, which it is by the end of the wire if not before."""
+        return lambda: None if self._loop.is_closed() else self._loop.call_soon_threadsafe(end)
+
     # --- the simulator's side, as of an asyncssh channel and its connection --------------------------------------
 
     def _take(self, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agent.model.errors import ProtocolError
 
 END_OF_MESSAGE = b"]]>]]>"
@@ -9,6 +11,7 @@ END_OF_CHUNKS = b"\n##\n"
 LARGEST_MESSAGE = 64 * 2**20
 _LARGEST_CHUNK = 4294967295
 _LONGEST_HEADER = len(b"\n#4294967295\n")
+_HEADER = re.compile(rb"\n#(?:#|([1-9][0-9]{0,9}))\n")
 
 
 def frame(message: bytes, *, chunked: bool) -> bytes:
@@ -76,28 +79,36 @@ class FrameReader:
 
     def _header(self) -> tuple[int, int] | None:
         """Where the chunk's data begins and how long it is; size 0 stands for end-of-chunks; None if incomplete."""
-        head = self._buffer[:_LONGEST_HEADER]
-        # Some devices end a line between messages; only the newline that belongs to the header is left.
-        while not self._message and (blanks := len(head) - len(head.lstrip())) > 1:
-            del self._buffer[: blanks - 1]
-            head = self._buffer[:_LONGEST_HEADER]
-        if not self._message and not head.strip():
+        found = _HEADER.match(self._buffer)
+        if found is None and not self._message:
+            # Some devices end a line between messages; only the newline that belongs to the header is left.
+            blanks = len(self._buffer) - len(self._buffer.lstrip())
+            del self._buffer[: max(0, blanks - 1)]
+            found = _HEADER.match(self._buffer)
+        if found is None:
+            self._see_that_one_may_come()
             return None
-        if not b"\n#".startswith(head[:2]):
-            raise ProtocolError(f"broken chunk framing: {bytes(head)!r}", hint="the peer does not speak base:1.1")
-        end = head.find(b"\n", 2)
-        if end < 0:
-            if len(head) >= _LONGEST_HEADER:
-                raise ProtocolError(f"broken chunk header: {bytes(head)!r}")
-            return None
-        digits = bytes(head[2:end])
-        if digits == b"#":
+        if found[1] is None:
             if not self._message:
                 raise ProtocolError("an end-of-chunks without any chunk")
-            return end + 1, 0
-        if not digits.isdigit() or digits.startswith(b"0") or int(digits) > _LARGEST_CHUNK:
-            raise ProtocolError(f"broken chunk size: {digits!r}")
-        return end + 1, int(digits)
+            return found.end(), 0
+        size = int(found[1])
+        if size > _LARGEST_CHUNK:
+            raise ProtocolError(f"broken chunk size: {found[1]!r}")
+        return found.end(), size
+
+    def _see_that_one_may_come(self) -> None:
+        """Refuse what is no beginning of a chunk's header."""
+        head = bytes(self._buffer[:_LONGEST_HEADER])
+        if not self._message and not head.strip():
+            return
+        if not b"\n#".startswith(head[:2]):
+            raise ProtocolError(f"broken chunk framing: {head!r}", hint="the peer does not speak base:1.1")
+        end = head.find(b"\n", 2)
+        if end >= 0:
+            raise ProtocolError(f"broken chunk size: {head[2:end]!r}")
+        if len(head) >= _LONGEST_HEADER:
+            raise ProtocolError(f"broken chunk header: {head!r}")
 
     def _bound(self, size: int) -> None:
         if size > self._limit:

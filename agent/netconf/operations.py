@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from agent.netconf.payload import Element, template
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.pending import Pending, Reply
+from agent.netconf.session import Session
 
 Datastore = Literal["running", "candidate"]
 
 
 def send_get(session: Session, subtree: Element, *, what: str = "") -> Pending:
     """``<get>`` with a subtree filter of one top-level element, since XR may answer several with nothing."""
-    return session.send(_filtered("get", subtree), operation=f"get {what}".strip())
+    return session.send(_filtered("get", subtree), operation=f"get {what}".strip(), again=True)
 
 
 def send_get_config(session: Session, subtree: Element, *, source: str = "running", what: str = "") -> Pending:
     """``<get-config>`` of *source* with a subtree filter."""
-    return session.send(_filtered(f"get-config.{source}", subtree), operation=f"get-config {what}".strip())
+    return session.send(_filtered(f"get-config.{source}", subtree), operation=f"get-config {what}".strip(), again=True)
 
 
 def send_get_all(session: Session, source: Datastore) -> Pending:
     """``<get-config>`` of the whole of *source*, without a filter."""
     body = template(f"get-config.{source}")
     body.remove(body[-1])
-    return session.send(body, operation=f"get-config of the whole {source}")
+    return session.send(body, operation=f"get-config of the whole {source}", again=True)
 
 
 def send_lock(session: Session, target: Datastore) -> Pending:
@@ -50,7 +52,7 @@ def send_edit_config(session: Session, content: Element) -> Pending:
 
 def send_validate(session: Session) -> Pending:
     """``<validate>`` of the candidate; it may follow an edit-config that is not answered yet."""
-    return session.send(template("validate"), operation="validate")
+    return session.send(template("validate"), operation="validate", again=True)
 
 
 def send_commit(session: Session) -> Pending:
@@ -92,9 +94,22 @@ def discard_changes(session: Session) -> Reply:
     return send_discard_changes(session).result()
 
 
-def action(session: Session, body: Element, *, operation: str, unlogged: bool = False) -> Reply:
-    """An rpc of the device's own models that changes its state; OutcomeUnknown where its answer is lost."""
-    return session.call(body, operation=operation, writes=True, unlogged=unlogged)
+def action(
+    session: Session,
+    body: Element,
+    *,
+    operation: str,
+    unlogged: bool = False,
+    behind: Callable[[Session], object] = lambda _: None,
+) -> Reply:
+    """An rpc of the device's own models that changes its state; OutcomeUnknown where its answer is lost.
+
+    *behind* sends what is to be read behind it, before its answer is waited for.
+    """
+    with session.together():
+        sent = session.send(body, operation=operation, writes=True, unlogged=unlogged)
+        behind(session)
+    return sent.result()
 
 
 def _filtered(operation: str, subtree: Element) -> Element:

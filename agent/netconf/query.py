@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,8 +13,9 @@ from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element
+from agent.netconf.pending import Pending, await_last
 from agent.netconf.retry import Policy, Waits, at_once
-from agent.netconf.session import Pending, Session
+from agent.netconf.session import Session
 from agent.netconf.yang.schema import findings
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,36 @@ class Query(Generic[T]):
         return Reading(value, self.source, missing, empty, tuple(found.notes))
 
 
+class Behind(Generic[T]):
+    """A read that goes right behind a write, whose answer it does not wait for: a server does and answers what it is
+    asked in order (RFC 6241 section 4.5).
+    """
+
+    def __init__(self, query: Query[T]) -> None:
+        self.query = query
+        self._sent: tuple[Session, Pending | None] | None = None
+
+    def send(self, session: Session) -> None:
+        """Send it over the session of the write, or not: what is wrong is told to whoever reads the write's answer."""
+        self._sent = None
+        with suppress(AgentError):
+            self._sent = session, self.query.send(session)
+
+    def drop(self) -> None:
+        """Its answer is of no use."""
+        self._sent = None
+
+    def reading(self, session: Session, policy: Policy) -> Waits[Reading[T] | None]:
+        """What it brought, to be asked for once the write is answered; None where nothing was sent over *session*.
+
+        What it does not show is to be read again before anybody goes by that. Errors as of :func:`ask`.
+        """
+        sent, self._sent = self._sent, None
+        if sent is None or sent[0] is not session or sent[1] is None:
+            return None
+        return (yield from settle(session, self.query, sent[1], policy))
+
+
 def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> Waits[list[Reading[Any]]]:
     """The readings of *queries*, all sent before the first is waited for; one that fails in passing is sent again.
 
@@ -76,7 +108,9 @@ def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> Wait
     Raises:
         AgentError: the session was lost, nothing was answered, or a transient failure outlasted the policy.
     """
-    return (yield from collect(session, queries, [query.send(session) for query in queries], policy))
+    with session.together():
+        flying = [query.send(session) for query in queries]
+    return (yield from collect(session, queries, flying, policy))
 
 
 def collect(
@@ -94,6 +128,7 @@ def collect(
     """
     found: list[Reading[Any]] = []
     silent: ReplyTimeout | None = None
+    await_last(flying)
     for query, pending in zip(queries, flying, strict=True):
         try:
             found.append((yield from settle(session, query, pending, policy)))

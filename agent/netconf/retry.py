@@ -1,12 +1,14 @@
 """What is transient and what is not, and how often the transient is tried again; tenacity is at home here.
 
-A wait is a value (:class:`agent.model.outcome.Wait`) that steps yield. Here alone it is slept, by :func:`driven`.
+A wait is a value (:class:`agent.model.outcome.Wait`) that steps yield: slept by :func:`driven`, the plain driver, and
+by whoever drives many at once (:mod:`agent.fleet.parking`).
 """
 
 from __future__ import annotations
 
 import random as _random
 import re
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -218,6 +220,7 @@ class Policy:
         told: is given the error and the seconds ahead of every wait for a device that limits the rate of sessions or
             is not ready.
         sleep, clock, random: time and chance, to be replaced in tests.
+        idle: how a thread that has nothing to do waits on a condition for so many seconds, by the same time.
         now: the time of day, aware, for what outlasts this process.
         stop: waits up to that many seconds for a cancellation and says whether it came, as
             ``threading.Event.wait`` does; what is under way is then finished or undone.
@@ -233,6 +236,7 @@ class Policy:
     repeats: frozenset[Disposition] = _REPEATED
     told: Callable[[AgentError, float], None] | None = None
     sleep: Callable[[float], None] = time.sleep
+    idle: Callable[[threading.Condition, float], object] = threading.Condition.wait
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = _random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -248,16 +252,18 @@ class Policy:
             if seconds:
                 self.sleep(seconds)
         elif self.stop(seconds):
-            raise Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
+            raise interrupted()
 
     def check(self) -> None:
         """As :meth:`wait`, for no time."""
         self.wait(0)
 
-    def pause(self, seconds: float, why: Waiting, detail: str = "") -> Waits[None]:
+    def pause(
+        self, seconds: float, why: Waiting, detail: str = "", *, release: Callable[[], None] | None = None
+    ) -> Waits[None]:
         """A wait as a value; where none is needed the same as :meth:`check`."""
         if seconds > 0:
-            yield Wait(seconds, why, detail, breakable=self.stop is not None)
+            yield Wait(seconds, why, detail, breakable=self.stop is not None, release=release)
         else:
             self.check()
 
@@ -285,13 +291,18 @@ class Policy:
         *told* says what is yielded of a failed try ahead of the wait for the next; errors that are *never* tried again,
         permanent ones and that of the last try are raised.
         """
+        started = self.clock()
+        try:
+            return (yield from attempt(1))
+        except AgentError as error:
+            first = error
         from tenacity import retry_if_exception, retry_if_not_exception_type
 
         failed: list[AgentError] = []
         again = retry_if_exception(lambda error: classify(error) in self.repeats) & retry_if_not_exception_type(never)
         for current in _tenacious()(
             retry=again,
-            stop=self._stop(),
+            stop=self._stop(started),
             wait=self._wait,
             before_sleep=lambda state: failed.append(_error(state)),
             sleep=lambda _: None,  # but yielded here
@@ -301,6 +312,8 @@ class Policy:
                 yield from told(failed[-1])
                 yield from self._waited(failed[-1], current.retry_state.upcoming_sleep, why)
             with current:
+                if not failed:
+                    raise first  # tenacity costs more than most tries, so it is told of one that failed alone
                 return (yield from attempt(current.retry_state.attempt_number))
         raise AssertionError("a try neither returned nor raised, and none followed")
 
@@ -321,14 +334,14 @@ class Policy:
         grown = wait_exponential(multiplier=self.first, exp_base=self.factor, max=self.longest, min=least)
         return self.jittered(grown(state))
 
-    def _stop(self) -> Callable[[RetryCallState], bool]:
+    def _stop(self, started: float) -> Callable[[RetryCallState], bool]:
         """Whether a failed try was the last: too many, a second bare failure, or the next would begin too late.
 
         By the policy's clock; tenacity's own ``stop_before_delay`` knows the machine's alone.
         """
         from tenacity import stop_after_attempt
 
-        started, seen, attempts = self.clock(), list[Disposition](), stop_after_attempt(self.attempts)
+        seen, attempts = list[Disposition](), stop_after_attempt(self.attempts)
 
         def stop(state: RetryCallState) -> bool:
             seen.append(classify(_error(state)))
@@ -336,6 +349,11 @@ class Policy:
             return attempts(state) or seen.count(Disposition.ONCE) > 1 or spent > self.deadline
 
         return stop
+
+
+def interrupted() -> Interrupted:
+    """What a cancellation raises."""
+    return Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
 
 
 def at_once(action: Callable[[], T]) -> Waits[T]:

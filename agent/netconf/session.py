@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import itertools
 import logging
-import re
 import threading
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,24 +22,16 @@ from ncclient.transport.errors import TransportError as NcclientTransportError
 from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
-    UNANSWERED,
-    AccessDenied,
     AgentError,
-    LockDenied,
-    OutcomeUnknown,
-    ProtocolError,
-    ReplyTimeout,
-    RPCError,
-    RpcErrorInfo,
     SessionLost,
 )
 from agent.model.local.clock import Clock
 from agent.model.outcome import Waiting
 from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.pending import InFlight, Pending, Reply
 from agent.netconf.retry import Policy, at_once, completed
-from agent.netconf.trace import Channel, Tap, Trace
-from agent.netconf.unlogged import Unlogged
+from agent.netconf.trace import Channel, Tap, Trace, Unlogged
 from agent.netconf.yang import yanglibrary
 from agent.netconf.yang.capability import Capabilities
 
@@ -50,98 +41,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_DATA = qname(NETCONF_NS, "data")
-_ERROR = qname(NETCONF_NS, "rpc-error")
-_OK = qname(NETCONF_NS, "ok")
 _RPC = qname(NETCONF_NS, "rpc")
-_REPLY = qname(NETCONF_NS, "rpc-reply")
-_NOT_AUTHORIZED = "not authorized"
-_SESSION_ID = re.compile(r"[0-9]{1,10}")
 _CLOSE_TIMEOUT = 5.0
 _NSMAP: Any = {None: NETCONF_NS}  # lxml takes None for the default namespace; its stubs do not
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning."""
-
-    root: Element
-    warnings: tuple[RpcErrorInfo, ...] = ()
-
-    @property
-    def data(self) -> Element | None:
-        """The ``<data>`` element of a get or get-config."""
-        return self.root.find(_DATA)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the device said ``<ok/>``, which proves nothing but that it took the request."""
-        return self.root.find(_OK) is not None
-
-
-class Pending:
-    """A request on its way; :meth:`result` waits for its answer."""
-
-    def __init__(
-        self, session: Session, operation: str, *, writes: bool, timeout: float, message_id: str, quiet: Unlogged | None
-    ) -> None:
-        self.operation = operation
-        self.writes = writes
-        self._session = session
-        self._message_id = message_id
-        self._until = session.clock.now() + timeout
-        self._timeout = timeout
-        self._answered = threading.Event()
-        self._raw: str | None = None
-        self._lost: Exception | None = None
-        self._quiet = quiet  # until the request is answered, however late that is
-
-    def deliver_reply(self, raw: str) -> None:
-        """Called by ncclient's reply listener, in the session's thread."""
-        self._raw = raw
-        self._settle()
-
-    def deliver_error(self, error: Exception) -> None:
-        """Called by ncclient's reply listener when the session ends first."""
-        self._lost = error
-        self._settle()
-
-    def _settle(self) -> None:
-        if self._quiet is not None:
-            self._quiet.end()
-        self._answered.set()
-
-    def answered(self) -> bool:
-        """Whether an answer came, however late, or the session ended: :meth:`result` then waits for nothing."""
-        return self._answered.is_set()
-
-    def result(self) -> Reply:
-        """The reply; asked for again after a time-out, that of an answer which came since.
-
-        Raises:
-            RPCError, LockDenied, AccessDenied: the device refused; every rpc-error is in it.
-            ReplyTimeout, SessionLost, ProtocolError: no usable answer to a request that changes nothing.
-            OutcomeUnknown: no usable answer to a request that changes something.
-        """
-        device, clock = self._session.device, self._session.clock
-        try:
-            left = self._until - clock.now()
-            if not clock.wait(self._answered, left, self._session.session_id, self._message_id):
-                hint = "the device is busy or hangs; try again, or give a longer --timeout"
-                said = f"{self.operation} got no answer within {self._timeout:g} s"
-                raise ReplyTimeout(said, device=device, hint=hint)
-            if self._lost is not None:
-                # What ncclient says when a session ends quotes the bytes on their way, secrets included.
-                told = self._lost if isinstance(self._lost, AgentError | OSError) else None
-                raise _lost(self._lost, self.operation, device) from told
-            return _judge(self._raw or "", self.operation, device)
-        except UNANSWERED as error:
-            if not self.writes:
-                raise
-            said = f"{self.operation} was sent and its answer lost: {error.message}"
-            raise OutcomeUnknown(said, device=device, hint="read the state before anything else") from error
-        finally:
-            self._session._settled(self)
 
 
 class Session:
@@ -179,12 +81,13 @@ class Session:
         self._transport = transport
         self._listener = RPCReplyListener(transport, handler or transport._device_handler)
         self._message_ids = itertools.count(1)
+        self._flying = InFlight(device, self.clock)
+        self._sending = threading.RLock()  # so that it flies in that order
+        self._held = 0  # blocks in which what is sent is held back, so that nothing is to be waited for
         # Message-ids must not meet those of an orchestrator's own rpcs on a borrowed session.
         self._prefix = "" if owned else f"xr-agent-{uuid.uuid4().hex[:12]}-"
-        self._writing: Pending | None = None
         self.before_write: Callable[[], None] = lambda: None
         self._closed = False
-        self._leaving: Pending | None = None
         self._schema: Schema | None = None
 
     @classmethod
@@ -207,6 +110,18 @@ class Session:
             handler=manager._device_handler,
             clock=clock,
         )
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the server answers in the order in which it is asked (RFC 6241 section 4.5), as far as is known.
+
+        Where it does not, nothing is sent before all else was answered.
+        """
+        return self._flying.in_order
+
+    @in_order.setter
+    def in_order(self, in_order: bool) -> None:
+        self._flying.in_order = in_order
 
     @property
     def session_id(self) -> str | None:
@@ -270,38 +185,75 @@ class Session:
         *,
         operation: str,
         writes: bool = False,
+        again: bool = False,
         timeout: float | None = None,
         unlogged: bool = False,
+        then: Callable[[], object] = lambda: None,
     ) -> Pending:
         """Put one rpc on the wire and return without waiting; *body* is the operation element.
 
-        *unlogged*: a secret is in it, which ncclient must not log on a borrowed session.
+        Where the server is known not to answer in order, what was sent before is waited for first.
+
+        Arguments:
+            writes: it changes something; again: it but reads, and may be made any number of times.
+            timeout: seconds for its answer, which begin once a write ahead of it was answered.
+            unlogged: a secret is in it, which ncclient must not log on a borrowed session.
+            then: called once it is answered, however late, or the session has ended; maybe in the loop's thread, and
+                must wait for nothing.
 
         Raises:
             SessionLost: the session is closed; nothing was sent.
             OutcomeUnknown: a request that changes something was cut off while being written.
             RuntimeError: another request that changes something is still unanswered.
         """
-        if writes and self._writing is not None:
-            raise RuntimeError(f"{operation} while {self._writing.operation} is unanswered: one write at a time")
+        if writes and (other := self._flying.writing) is not None:
+            raise RuntimeError(f"{operation} while {other.operation} is unanswered: one write at a time")
         if not self.connected:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
         if writes:
             self.before_write()
-        message_id = f"{self._prefix}{next(self._message_ids)}"
+        if not (self.in_order or self._held):
+            for earlier in self._flying.pending:
+                earlier.wait()
         longest = self.timeout if timeout is None else timeout
-        message = _rpc(body, message_id)
         quiet = Unlogged(self._transport) if unlogged else None
-        pending = Pending(self, operation, writes=writes, timeout=longest, message_id=message_id, quiet=quiet)
-        self._listener.register(message_id, pending)
-        if writes:
-            self._writing = pending
-        try:
-            self._transport.send(message)
-        except NcclientTransportError as error:
-            # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
-            pending.deliver_error(error)
+        with self._sending:
+            message_id = f"{self._prefix}{next(self._message_ids)}"
+            pending = Pending(
+                self._flying,
+                operation,
+                (self.session_id, message_id),
+                writes=writes,
+                again=partial(self.call, body, operation=operation, again=True, timeout=longest) if again else None,
+                timeout=longest,
+                then=then if quiet is None else quiet.end,
+            )
+            message = _rpc(body, message_id)
+            self._flying.add(pending)
+            self._listener.register(message_id, pending)
+            if writes:
+                self._flying.writing = pending
+            try:
+                self._transport.send(message)
+            except NcclientTransportError as error:
+                # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
+                pending.deliver_error(error)
         return pending
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread sends in the block goes to the device in one piece at its end; on a borrowed session each by
+        itself, as where the server is known not to answer in order."""
+        if not self.in_order:
+            yield
+            return
+        together: Callable[[], AbstractContextManager[None]] = getattr(self._transport, "together", nullcontext)
+        with self._sending, together():
+            self._held += 1
+            try:
+                yield
+            finally:
+                self._held -= 1
 
     def call(
         self,
@@ -309,42 +261,39 @@ class Session:
         *,
         operation: str,
         writes: bool = False,
+        again: bool = False,
         timeout: float | None = None,
         unlogged: bool = False,
     ) -> Reply:
         """Send one rpc as :meth:`send` does and wait for its reply; errors as of :meth:`Pending.result`."""
-        return self.send(body, operation=operation, writes=writes, timeout=timeout, unlogged=unlogged).result()
-
-    def leave(self) -> None:
-        """Ask the device to end a session of our own, without waiting as :meth:`close` does then. Never raises."""
-        if self._closed or self._leaving is not None or not self.owned or not self._transport.connected:
-            return
-        wait = min(_CLOSE_TIMEOUT, self.timeout)
-        try:
-            self._leaving = self.send(payload.template("close-session"), operation="close-session", timeout=wait)
-        except AgentError as error:
-            log.debug("%s: close-session: %s", self.device, error.message)
+        sent = self.send(body, operation=operation, writes=writes, again=again, timeout=timeout, unlogged=unlogged)
+        return sent.result()
 
     def close(self) -> None:
-        """End a session of our own, politely if the device answers; a borrowed one is left alone. Never raises."""
+        """End a session of our own; a borrowed one is left alone. Waits for nothing, never raises.
+
+        The device is asked to end it, and a few seconds later the connection ends however that was answered; at once
+        where the device did not answer what it was asked last.
+        """
         if self._closed:
             return
         self._schema = None  # it may ask the device through this session, and would keep it alive with itself
-        self.leave()
-        leaving, self._leaving = self._leaving, None
-        if leaving is not None:
+        answers = not self._flying.silent and (self.in_order or not self._flying.pending)
+        if self.owned and self._transport.connected and answers:
+            end = self._transport.ending(_CLOSE_TIMEOUT, self._end)
             try:
-                leaving.result()
+                self.send(payload.template("close-session"), operation="close-session", then=end)
+                self._closed = True
+                return
             except AgentError as error:
                 log.debug("%s: close-session: %s", self.device, error.message)
         self._closed = True
         if self.owned:
-            self._transport.close()
-            self._transport.remove_listener(self._listener)
+            self._end()
 
-    def _settled(self, pending: Pending) -> None:
-        if self._writing is pending:
-            self._writing = None
+    def _end(self) -> None:
+        self._transport.close()
+        self._transport.remove_listener(self._listener)
 
     def __enter__(self) -> Self:
         return self
@@ -396,46 +345,3 @@ def _rpc(body: Element, message_id: str) -> str:
     root = etree.Element(_RPC, {"message-id": message_id}, nsmap=_NSMAP)
     root.append(body)
     return etree.tostring(root, encoding="unicode")
-
-
-def _lost(error: Exception, operation: str, device: str) -> AgentError:
-    if isinstance(error, ProtocolError):
-        return ProtocolError(f"{operation}: {error.message}", device=device, hint=error.hint)
-    return SessionLost(f"the session ended before {operation} was answered", device=device, hint="connect again")
-
-
-def _judge(raw: str, operation: str, device: str) -> Reply:
-    """All rpc-errors of a reply are judged: a warning ahead of an error does not hide it."""
-    root = payload.parse(raw, device=device)
-    if root.tag != _REPLY:
-        raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
-    errors = tuple(_rpc_error(element) for element in root.iterfind(_ERROR))
-    if not any(error.is_error for error in errors):
-        return Reply(root, errors)
-    tags = {error.tag for error in errors if error.is_error}
-    said = " ".join(error.message or "" for error in errors if error.is_error).lower()
-    if "lock-denied" in tags:
-        holder = next((error.session_id for error in errors if error.session_id), None)
-        known = holder not in (None, "0")
-        hint = f"session {holder} holds it" if known else "a user at the CLI, or an uncommitted candidate, holds it"
-        raise LockDenied(errors, operation=operation, device=device, hint=hint)
-    if "access-denied" in tags or _NOT_AUTHORIZED in said:
-        hint = "the user lacks a task group (crypto, config-services) or a NACM rule"
-        raise AccessDenied(errors, operation=operation, device=device, hint=hint)
-    raise RPCError(errors, operation=operation, device=device)
-
-
-def _rpc_error(element: Element) -> RpcErrorInfo:
-    said = partial(payload.leaf, element, NETCONF_NS)
-    info = element.find(qname(NETCONF_NS, "error-info"))
-    holder = None if info is None else payload.leaf(info, NETCONF_NS, "session-id")
-    return RpcErrorInfo(
-        type=said("error-type"),
-        tag=said("error-tag"),
-        severity=said("error-severity"),
-        app_tag=said("error-app-tag"),
-        path=said("error-path"),
-        message=said("error-message"),
-        info=None if info is None else payload.serialize(info).decode(),
-        session_id=holder if holder and _SESSION_ID.fullmatch(holder) else None,
-    )

@@ -11,7 +11,8 @@ import logging
 import re
 import threading
 from collections import deque
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -58,14 +59,15 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
     def __init__(self, device: Device, tap: Tap | None = None) -> None:
         self._tap = tap
         self._listed: Capabilities | None = None
-        handler = DefaultDeviceHandler({"name": "default"})
-        super().__init__(Capabilities(handler.get_capabilities()))
+        handler, announced = _announced_to_ncclient()
+        super().__init__(announced)
         self._device_handler = handler
         self._shown = _Shown(device.host)
         self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
         self._device = device
         self._frames = FrameReader()
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._held: bytearray | None = None
         self._taking = threading.RLock()
         self._ended = False
         self._closing = threading.Event()
@@ -179,9 +181,37 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if self._tap is not None:
             self._tap.sent(message, session_id)
         data = frame(message.encode(), chunked=chunked)
+        with self._writing:
+            if self._held is None:
+                self._put(channel, data)
+            else:
+                self._held += data
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread sends in the block is written at its end, in one piece; other threads wait until then.
+
+        Where it cannot be written, everyone who waits for a reply is told.
+        """
+        with self._writing:
+            if self._held is not None:
+                yield
+                return
+            self._held = bytearray()
+            try:
+                yield
+            finally:
+                data, self._held = bytes(self._held), None
+                channel = self._channel
+                try:
+                    if data and channel is not None:  # else it was closed, of which they were told
+                        self._put(channel, data)
+                except TransportError as error:
+                    self._dispatch_error(error)
+
+    def _put(self, channel: Channel, data: bytes) -> None:
         try:
-            with self._writing:
-                channel.sendall(data)
+            channel.sendall(data)
         except (EOFError, OSError) as error:
             self._connected = False
             said = str(error) or "the connection ended"
@@ -215,11 +245,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             if not self._greeted.is_set():
                 self._greet(message)
                 continue
-            try:
-                text = message.decode("utf-8").strip()
-            except UnicodeDecodeError as error:
-                raise ProtocolError(f"a message is not UTF-8: {error}", device=self._device.name) from error
-            self._dispatch_message(text)
+            self._dispatch(message.strip())
 
     def _greet(self, message: bytes) -> None:
         """Take the device's hello (RFC 6241 section 8.1); the framing may change right behind it."""
@@ -242,8 +268,12 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             self._frames.chunked = True
         self._greeted.set()
 
-    def _dispatch_message(self, raw: str) -> None:
-        root = root_of(raw, device=self._device.name)
+    def _dispatch(self, message: bytes) -> None:
+        try:
+            raw = message.decode()
+        except UnicodeDecodeError as error:
+            raise ProtocolError(f"a message is not UTF-8: {error}", device=self._device.name) from error
+        root = root_of(message, device=self._device.name)
         if root[0].endswith("}notification"):
             log.debug("%s: a notification nobody subscribed to", self._device.name)
             return
@@ -270,6 +300,10 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         with listener._lock if listener is not None else nullcontext():
             super()._dispatch_error(err)
 
+    def ending(self, seconds: float, end: Callable[[], object]) -> Callable[[], object]:
+        """As of :meth:`agent.ssh.connection.Connection.ending`; at once where there is no connection."""
+        return end if self._connection is None else self._connection.ending(seconds, end)
+
     def close(self) -> None:
         """End the session; closing again does nothing."""
         self._closing.set()
@@ -280,6 +314,13 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if channel is not None:
             channel.close()
             self.received(b"")
+
+
+@cache
+def _announced_to_ncclient() -> tuple[DefaultDeviceHandler, Capabilities]:
+    """What a Manager takes from its session, and changes neither: all sessions share it."""
+    handler = DefaultDeviceHandler({"name": "default"})
+    return handler, Capabilities(handler.get_capabilities())
 
 
 @cache

@@ -140,11 +140,6 @@ class Watch:
         self.close()
         return Sample(self._now(), self._device, error=self._backed_off(error), kind=error.kind)
 
-    @property
-    def connected(self) -> bool:
-        """Whether a session is kept; it may be lost without anybody knowing yet."""
-        return self._session is not None
-
     def _connected(self) -> Waits[Session]:
         if self._session is None or not self._session.connected:
             self.close()
@@ -165,11 +160,6 @@ class Watch:
         limited = classify(error) is Disposition.SLOW
         self.wait = max(grown, self._policy.jittered(self._policy.slow)) if limited else grown
         return f"{error.message}; rate limit: trying again in {self.wait:.0f} s" if limited else error.message
-
-    def leave(self) -> None:
-        """Ask the device to end the session, which :meth:`close` then waits for. Never raises."""
-        if self._session is not None:
-            self._session.leave()
 
     def close(self) -> None:
         """End the session; the next look opens another. Never raises."""

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
-from agent.model.pki.certificate import Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.plan import ConfigureTrustpoint, Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
+from agent.netconf.pending import Pending
+from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits
-from agent.netconf.session import Connector, Pending, Session
+from agent.netconf.session import Session
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
@@ -33,6 +35,8 @@ PUSH = "push"
 _LONGEST_WAIT = 5.0
 
 T = TypeVar("T")
+Opener = Callable[[], Session | Waits[Session]]
+"""Opens a further session: at once, or by steps that may have to wait for their turn."""
 Steps = Generator[Event | Wait, None, T]
 """What is done on a device: it yields what happens, and waits for whoever drives it to let pass, on its way to a value.
 
@@ -76,6 +80,7 @@ class Run:
         log: keeps what was begun at the configuration until its end is known.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locks: the locks that this run was granted, and on which session.
+        behind: the certificate as read behind the last write, ahead of the step that is to see it.
         on_trial: the persist-id of a commit that the device takes back unless it is confirmed; trial_ends: when, by the
             policy's clock.
         acted: whether an action that installs a certificate was begun.
@@ -91,7 +96,7 @@ class Run:
     session: Session
     plan: Plan
     policy: Policy
-    connect: Connector | None = None
+    connect: Opener | None = None
     ssh: Ssh | None = None
     log: WriteAheadLog = field(default_factory=Memory)
     turn: Callable[[], float] = lambda: 0.0
@@ -100,6 +105,7 @@ class Run:
     changed: bool = False
     configured: bool = False
     locks: Locks = field(default_factory=Locks)
+    behind: Behind[Certificate] | None = None
     on_trial: str | None = None
     trial_ends: float | None = None
     acted: bool = False
@@ -243,10 +249,11 @@ class Run:
         session, held = self.locks.session, self.locks.held
         if session is not None and session.connected:
             try:
-                if self.locks.edited:
-                    self.loose.append(("discard-changes", operations.send_discard_changes(session)))
-                for target in reversed(held):
-                    self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
+                with session.together():
+                    if self.locks.edited:
+                        self.loose.append(("discard-changes", operations.send_discard_changes(session)))
+                    for target in reversed(held):
+                        self.loose.append((f"unlock {target}", operations.send_unlock(session, target)))
             except AgentError as error:
                 log.info("%s: nothing is given back on a lost session: %s", self.plan.device, error.message)
         self.locks.forget()
@@ -299,9 +306,23 @@ class Run:
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
-            return connect()
+            opened = connect()
+            session = (yield from opened) if isinstance(opened, Generator) else opened
+            session.in_order = session.in_order and self.session.in_order
+            return session
 
         return (yield from policy.repeated(attempt, Waiting.SESSION))
+
+    def pause(self, seconds: float, why: Waiting) -> Waits[None]:
+        """A wait that needs no connection: where no lock hangs on those of now, whoever drives may end them."""
+        free = self.connect is not None and self.session.owned and not self.locks.held and self.trial_ends is None
+        return self.policy.pause(seconds, why, release=self._leave if free else None)
+
+    def _leave(self) -> None:
+        self.settle()
+        self.session.close()
+        if self.ssh is not None:
+            self.ssh.close()
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""

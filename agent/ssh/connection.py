@@ -73,12 +73,14 @@ class Connection:
     Attributes:
         login: what was said on the way to it.
         legacy: the algorithms it goes by that are offered only where the user wants them.
+        proxied: whether a ProxyCommand is below it, whose end is waited for.
     """
 
     def __init__(self, device: Device, ssh: asyncssh.SSHClientConnection, login: Login, below: ExitStack) -> None:
         self._device, self.ssh, self.login = device, ssh, login
         self._loop = event_loop()
         self.legacy: tuple[str, ...] = ()
+        self.proxied = False
         self._below = below
         self._port = (ssh.get_extra_info("sockname") or ("", 0))[1]
         self._opened = 0
@@ -142,6 +144,14 @@ class Connection:
         """Have something of this connection's called in the loop's thread."""
         self._loop.soon(function)
 
+    def ending(self, seconds: float, end: Callable[[], object]) -> Callable[[], None]:
+        """Have *end*, which closes it, called in so many seconds, or as soon as what this returns is called.
+
+        Nobody waits for that: neither the caller, nor the loop where *end* has to wait.
+        """
+        begun = threading.Thread(target=end, name="xr-agent-ssh-end", daemon=True)
+        return self._loop.later(seconds, begun.start if self.proxied else end)
+
     def sftp(self, seconds: float) -> asyncssh.SFTPClient:
         """SFTP on a channel of its own; errors as of :meth:`run`."""
         self._numbered()
@@ -200,6 +210,7 @@ class _Opening:
                 self._loop.soon(self._give_up, way.get("sock"))
                 raise
             made = Connection(self._device, ssh, self._login, undo.pop_all())
+            made.proxied = self._proxy is not None or (self._outer is not None and self._outer.proxied)
             if (said := self._login.offer) is not None:
                 made.legacy = tuple(name for kind, name in taken(said, self._algorithms).items() if name in kind.legacy)
             return made

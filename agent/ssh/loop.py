@@ -77,6 +77,13 @@ class EventLoop:
                 self._loop.call_soon_threadsafe(self._called)
             self._calls.append(call)
 
+    def later(self, seconds: float, function: Callable[[], object]) -> Callable[[], None]:
+        """Have it called once in the loop's thread: in so many seconds, or as soon as what is returned is called.
+
+        That may be called from any thread, and returns at once.
+        """
+        return _Later(self, seconds, function)
+
     def _called(self) -> None:
         with self._guard:
             calls, self._calls = self._calls, []
@@ -85,6 +92,29 @@ class EventLoop:
                 context.run(function, *arguments)
             except Exception as error:  # noqa: BLE001 - it is told as the loop tells what its own calls raise
                 self._loop.call_exception_handler({"message": "a call failed", "exception": error})
+
+
+class _Later:
+    """A call to come, all of it in the loop's thread but what is called to have it come now."""
+
+    def __init__(self, loop: EventLoop, seconds: float, function: Callable[[], object]) -> None:
+        self._loop = loop
+        self._function: Callable[[], object] | None = function
+        self._timer: asyncio.TimerHandle | None = None
+        loop.soon(self._begin, seconds)
+
+    def __call__(self) -> None:
+        self._loop.soon(self._come)
+
+    def _begin(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._come)
+
+    def _come(self) -> None:
+        function, self._function = self._function, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if function is not None:
+            function()
 
 
 class _AtOnce(ThreadPoolExecutor):

@@ -169,13 +169,21 @@ def renewal(schema: Schema, name: str = "renew-auth") -> bool:
     return schema.has(ACT, f"/{name}")
 
 
-def renew(session: Session, schema: Schema, name: str = "renew-auth") -> tuple[Answer, str]:
+def renew(
+    session: Session,
+    schema: Schema,
+    name: str = "renew-auth",
+    *,
+    behind: Callable[[Session], object] = lambda _: None,
+) -> tuple[Answer, str]:
     """Call rpc renew-auth or renew-id; the device's verdict stands inside a successful rpc-reply.
+
+    *behind* as of :func:`agent.netconf.operations.action`.
 
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
     """
-    return _asked(session, schema, template(f"rpc-{name}"), name)
+    return _asked(session, schema, template(f"rpc-{name}"), name, behind=behind)
 
 
 def register(session: Session, schema: Schema, token: Secret) -> tuple[Answer, str]:
@@ -227,9 +235,17 @@ def _unquoted(error: AgentError, hide: Callable[[str], str]) -> AgentError:
     )
 
 
-def _asked(session: Session, schema: Schema, body: Element, name: str, *, unlogged: bool = False) -> tuple[Answer, str]:
+def _asked(
+    session: Session,
+    schema: Schema,
+    body: Element,
+    name: str,
+    *,
+    unlogged: bool = False,
+    behind: Callable[[Session], object] = lambda _: None,
+) -> tuple[Answer, str]:
     schema.validate(body, module=ACT)
-    reply = operations.action(session, body, operation=name, unlogged=unlogged)
+    reply = operations.action(session, body, operation=name, unlogged=unlogged, behind=behind)
     response = walk(schema.decode(reply.root, module=ACT), "response")
     shown = (response.get("operation-status"), response.get("return-code"))
     status, code = (None if one is None else str(one).strip() or None for one in shown)

@@ -8,7 +8,7 @@ YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from agent.model.errors import SchemaError
@@ -17,8 +17,9 @@ from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.payload import NETCONF_NS, Element, qname, template
+from agent.netconf.pending import Reply
 from agent.netconf.query import Query
-from agent.netconf.session import Reply, Session
+from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.xr.cli import show
 from agent.xr.tree import Tree, entries, queried, readable, text
@@ -209,15 +210,19 @@ def authenticate_request(schema: Schema, name: str, file_path: str | None = None
     return body
 
 
-def authenticate(session: Session, name: str, file_path: str | None = None) -> Reply:
+def authenticate(
+    session: Session, name: str, file_path: str | None = None, *, behind: Callable[[Session], object] = lambda _: None
+) -> Reply:
     """Ask the device to authenticate the CA of trustpoint *name*; ``<ok/>`` proves nothing, read the state back.
+
+    *behind* as of :func:`agent.netconf.operations.action`.
 
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :func:`authenticate_request` and
             :meth:`agent.netconf.session.Pending.result`.
     """
     body = authenticate_request(session.schema, name, file_path)
-    return operations.action(session, body, operation="ca-authenticate")
+    return operations.action(session, body, operation="ca-authenticate", behind=behind)
 
 
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:

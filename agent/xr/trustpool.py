@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agent.netconf import operations
 from agent.netconf.payload import Element, template
-from agent.netconf.session import Reply, Session
+from agent.netconf.pending import Reply
+from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.xr.tree import text
 

@@ -107,6 +107,7 @@ def cells() -> Iterator[Cell]:
     yield from _schema()
     yield from _reads()
     yield from _operations()
+    yield from _behind()
     yield from _neighbours()
     yield from _lost_for_good()
     yield from _files()
@@ -164,6 +165,29 @@ def _operations() -> Iterator[Cell]:
             for often, times in _OFTEN.items():
                 faults = ((operation, FaultKind.ERROR_AFTER, _ERRORS[name], times),)
                 yield Cell(step, f"{name} after the effect {often}", faults)
+
+
+def _behind() -> Iterator[Cell]:
+    """What goes wrong between a write and what is sent right behind it, and servers that do not keep to the order."""
+    plain: dict[str, Any] = {"persona": {"confirmed_commit": False}}
+    pairs: dict[str, tuple[str, int, dict[str, Any]]] = {
+        "commit": ("get-config", 3, plain),
+        "confirm": ("get:crypto-certificate-authority", 2, {}),
+        "renew-auth": ("get:smart-agent", 1, {}),
+    }
+    for step, (read, skip, changes) in pairs.items():
+        for kind in _LOST:
+            faults = ((read, kind, b"", 1, skip, 3 * TIMEOUT),)
+            yield Cell(step, f"read behind it: {_word(kind)}", faults, **changes)
+    for step, changes in {"commit": plain, "confirm": {}, "ca-authenticate": {}, "renew-auth": {}}.items():
+        for kind in (FaultKind.DROP_ANSWERED, FaultKind.OVERTAKEN):
+            yield Cell(step, _word(kind), ((step, kind),), **changes)
+    yield Cell("commit", "a plain one: silent", (("commit", FaultKind.SILENT),), **plain)
+    for step in ("lock", "edit-config", "unlock"):
+        yield Cell(step, _word(FaultKind.OVERTAKEN), ((step, FaultKind.OVERTAKEN),))
+    for step in ("read config", "read certificate", "read licensing"):
+        operation, skip = _READS[step]
+        yield Cell(step, _word(FaultKind.OVERTAKEN), ((operation, FaultKind.OVERTAKEN, b"", 1, skip),))
 
 
 def _neighbours() -> Iterator[Cell]:

@@ -188,13 +188,6 @@ def test_a_caller_who_stops_looking_leaves_no_session_and_no_thread(stage: Stage
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("poll")]
 
 
-def test_kept_sessions_are_all_asked_to_end_before_the_first_is_waited_for(stage: Stage) -> None:
-    asked: list[int] = []
-    stage.close = lambda: asked.append(stage.left)  # type: ignore[method-assign]
-    seen(stage, 10, interval=100, keep_sessions=True, timeout=100, workers=2)
-    assert asked == [10] * 10
-
-
 @pytest.mark.parametrize(
     "files, number, most, hint", [(20_000, MOST_KEPT + 1, MOST_KEPT, "each look"), (1024, 911, 910, "ulimit -n 2000")]
 )

@@ -30,9 +30,10 @@ from agent.model.plan import Intent
 from agent.model.state import Access, Reading, Software, State
 from agent.netconf.framing import frame
 from agent.netconf.payload import parse, template, to_dict
+from agent.netconf.pending import Pending, Reply
 from agent.netconf.query import Query
 from agent.netconf.retry import classify
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.session import Session
 from agent.netconf.transport import DirectSession
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema

@@ -13,9 +13,10 @@ from agent.model.plan import Plan
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
 from agent.netconf import operations
 from agent.netconf.payload import template
+from agent.netconf.pending import Reply
 from agent.netconf.query import ask_one
 from agent.netconf.retry import completed
-from agent.netconf.session import Reply, Session
+from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities
 from agent.xr import trustpoint
 from tests.interop.conftest import Server, netconfd_session

@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ from agent.model.device import Device as Target
 from agent.simulator import Device, Fault, FaultKind
 from agent.ssh.peer import negotiation
 from agent.ssh.peer.service import Service, not_forwarded
+from agent.ssh.proxy import ProxyCommand
 from agent.ssh.settings.config import jump_host as parsed
 from tests.netconf.test_connect import speaking
-from tests.support import Lab, read
+from tests.support import Lab, eventually, read
 from tests.threads import at_once
 
 
@@ -228,6 +230,26 @@ def test_nothing_of_a_proxy_command_is_left_behind(lab: Lab, tmp_path: Path) -> 
         assert file.read() == b"relay of admin\n"
 
 
+def test_a_session_through_a_proxy_command_is_closed_beside_the_loop_that_all_others_need(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device, closed = lab.add(), list[str]()
+    end = ProxyCommand.close
+
+    def noted(proxy: ProxyCommand) -> None:
+        closed.append(threading.current_thread().name)
+        end(proxy)
+
+    monkeypatch.setattr(ProxyCommand, "close", noted)
+    config = tmp_path / "config"
+    (tmp_path / "relay").write_text(RELAY)
+    config.write_text(f"Host *\n  ProxyCommand {sys.executable} {tmp_path}/relay %h %p %r\n")
+    lab.connect(device, ssh_config=config).close()
+    assert eventually(lambda: bool(closed))
+    assert "xr-agent-ssh" not in closed
+    assert eventually(lambda: not device.sessions)
+
+
 def test_a_proxy_command_of_another_user_ends_with_the_connection(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,7 +283,8 @@ def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
-    negotiation._known.cache_clear()  # asked of asyncssh again, as in a new process
+    for made in (negotiation._known, negotiation._available):
+        made.cache_clear()  # asked of asyncssh again, as in a new process
     device = lab.add()
     before = dict(os.environ)
 

@@ -518,6 +518,14 @@ def test_retrying_inside_a_retried_action_keeps_both_counts_apart() -> None:
     assert inner.calls == 4
 
 
-def test_tenacity_is_loaded_only_when_something_is_tried() -> None:
-    code = "import sys, agent.netconf.retry as r; r.Policy(); sys.exit('tenacity' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_tenacity_is_loaded_only_when_a_try_has_failed() -> None:
+    code = """
+import sys
+from agent.model.outcome import Waiting
+from agent.netconf.retry import Policy, at_once, completed
+policy = Policy()
+print(completed(policy.repeated(lambda number: at_once(lambda: number), Waiting.BUSY), policy))
+sys.exit('tenacity' in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (0, "1\n")

@@ -47,19 +47,39 @@ def test_a_session_reads_and_closes_without_leaving_a_thread(lab: Lab) -> None:
     assert ours <= before
 
 
-def test_sessions_asked_to_end_are_waited_for_together(lab: Lab) -> None:
-    devices = [lab.add() for _ in range(2)]
-    for device in devices:
-        device.faults.append(Fault("close-session", FaultKind.SILENT))
-    sessions = [lab.connect(device) for device in devices]
-    for session in sessions:
-        session.leave()
-        session.leave()
-    assert eventually(lambda: all(device.counters["close-session"] == 1 for device in devices))
-    for session in sessions:
-        session.close()
-        session.leave()
-    assert [device.counters["close-session"] for device in devices] == [1, 1]
+@pytest.mark.parametrize("kind", [None, FaultKind.SILENT, FaultKind.DROP_BEFORE, FaultKind.GARBAGE])
+def test_a_session_ends_politely_and_nobody_waits_for_that(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, kind: FaultKind | None
+) -> None:
+    monkeypatch.setattr("agent.netconf.session._CLOSE_TIMEOUT", 0.1)
+    device = lab.add()
+    device.faults += [Fault("close-session", kind)] if kind else []
+    session = lab.connect(device, clock=Untimed())
+    session.close()
+    session.close()
+    assert eventually(lambda: not device.sessions)
+    assert device.counters["close-session"] == 1
+
+
+class Untimed(RouterClock):
+    """A clock for a session that waits for nothing once it is open."""
+
+    def wait(
+        self, answered: threading.Event, seconds: float, session: str | None = None, message: str = "hello"
+    ) -> bool:
+        assert session is None
+        return super().wait(answered, seconds, session, message)
+
+
+def test_what_a_router_did_not_answer_keeps_no_session_open(lab: Lab) -> None:
+    device = lab.add()
+    device.faults.append(Fault("get", FaultKind.SILENT))
+    session = lab.connect(device, clock=DeviceClock.of(device))
+    with pytest.raises(agent.ReplyTimeout):
+        read(session)
+    session.close()
+    assert eventually(lambda: not device.sessions)
+    assert device.counters["close-session"] == 0  # it is at something else
 
 
 def test_who_waits_for_an_answer_is_told_when_this_side_ends_the_session(lab: Lab) -> None:
@@ -231,12 +251,12 @@ def test_no_answer_to_a_read_is_a_timeout_and_to_a_write_an_unknown_outcome(lab:
 
 def test_an_answer_that_was_there_in_time_counts_however_late_it_is_asked_for(lab: Lab, clock: Clock) -> None:
     device = lab.add()
-    device.faults.append(Fault("get", FaultKind.SILENT))
+    device.faults.append(Fault("discard-changes", FaultKind.SILENT))
     with lab.connect(device, clock=DeviceClock.of(device, clock)) as session:
-        first, second = (operations.send_get(session, template("filter-licensing")) for _ in range(2))
+        first, second = (operations.send_discard_changes(session) for _ in range(2))
         with pytest.raises(agent.ReplyTimeout):
             first.result()
-        assert second.result().data is not None
+        assert second.result().ok
 
 
 @pytest.mark.parametrize("timeout, tries", [(0.9, 3), (2.0, 1), (2.9, 1), (3.5, 0)])

@@ -15,7 +15,7 @@ from yangson.schemanode import CaseNode, ChoiceNode, InternalNode, RpcActionNode
 
 from agent.model.errors import SchemaError
 from agent.netconf.payload import parse, serialize, template
-from agent.netconf.unlogged import Unlogged
+from agent.netconf.trace import Unlogged
 from agent.netconf.yang import compiled, fetched, schema, yangtext
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.library import Variant

@@ -16,7 +16,7 @@ import agent
 from agent.netconf.payload import template
 from agent.netconf.trace import Channel, Direction, Message, TraceFile
 from agent.simulator import Fault, FaultKind, rpc_error
-from tests.support import Lab
+from tests.support import Lab, eventually
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, 5000, tzinfo=UTC)
 PASSWORD = "pass&<word>'Zq7"
@@ -159,6 +159,7 @@ def test_a_session_tells_every_message_with_its_session_and_both_hellos(lab: Lab
     with agent.connect(lab.target(device), trace=told.append) as session:
         agent.observe(session)
         number = session.session_id
+    assert eventually(lambda: not device.sessions)  # nobody waited for the last answer
     assert all(one.device == device.name and one.channel is Channel.NETCONF for one in told)
     assert [one.session_id for one in told if "hello" in one.text[:10]] == [None, None]
     rest = [one for one in told if one.session_id is not None]

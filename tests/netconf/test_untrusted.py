@@ -14,7 +14,8 @@ from agent.model.errors import RpcErrorInfo
 from agent.netconf import operations, payload, transport
 from agent.netconf.framing import FrameReader, frame
 from agent.netconf.payload import template
-from agent.netconf.session import Pending, Session
+from agent.netconf.pending import Pending
+from agent.netconf.session import Session
 from agent.simulator import Device, Fault, FaultKind
 from tests.support import DeviceClock, Lab
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from bench import environment, fleet, poll
+from bench import environment, fleet, flights, poll
 from bench.contestant import Told
 from bench.servers import Pace
 from tests.packaging.project import ROOT, run
@@ -30,15 +31,65 @@ def test_the_fleet_bench_pushes_with_its_peer_and_tells_its_ratios_and_what_boun
     assert all(value > 0 for value in ratios.values())
 
 
-def test_the_poll_bench_tells_what_kept_sessions_take() -> None:
-    words = ("--sessions", "3", "--interval", "2", "--full", "--routers", "20", "--speed", "60", "--json")
+def test_the_poll_bench_tells_what_kept_sessions_and_many_routers_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a beat was kept depends on the machine: what is made of it has tests of its own."""
+    beats: list[dict[str, int]] = []
 
-    output = run(sys.executable, "-m", "bench.poll", *words, cwd=ROOT, timeout=120)
+    def latest(looks: Mapping[str, Sequence[float]], routers: Sequence[str], interval: float) -> float:
+        beats.append({router: len(looks[router]) for router in routers})
+        return 0.5
 
-    told = json.loads(output)
+    words = ("--sessions", "3", "--interval", "2", "--full", "--routers", "20", "--speed", "100", "--json")
+    monkeypatch.setattr(sys, "argv", ["poll", *words])
+    monkeypatch.setattr(poll, "latest", latest)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+
+    poll.main()
+
+    told = json.loads(capsys.readouterr().out)
     assert told.keys() == {"threads", "looks", "latest_by_s", "cpu_ms_per_look", "cores", "peak_mb", "most_threads"}
     assert told["threads"]["xr-agent"] > 1
-    assert told["looks"] >= 60
+    (seen,) = beats
+    assert len(seen) == 20
+    assert min(seen.values()) >= 3
+    assert told["looks"] == sum(seen.values())
+
+
+def test_the_flights_bench_tells_the_round_trips_of_each_step() -> None:
+    words = ("--rounds", "1", "--near", "0", "--far", "20", "--json")
+
+    output = run(sys.executable, "-m", "bench.flights", *words, cwd=ROOT, timeout=600)
+
+    told = json.loads(output)
+    steps = ["connect", "observe", "lock", "edit-config", "commit", "ca-authenticate", "renew-auth", "contact", "close"]
+    assert [step for step in told["plain"] if step in steps] == steps
+    assert {"confirm", "a push"} <= told["confirmed"].keys() > {*steps} - {"read back"}
+
+
+def test_the_round_trips_are_what_a_longer_way_takes_longer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def seconds(place: environment.Place, commit: str, rounds: int, round_trip: float) -> dict[str, float]:
+        trips = (12 if place.folder.name == "before" else 9) + (commit == "confirmed")
+        return {"connect": 0.04 + 6 * round_trip, "a push": 0.3 + trips * round_trip}
+
+    before = environment.Place(Path("python"), Path("before"))
+    monkeypatch.setattr(flights, "revision", lambda _: before)
+    monkeypatch.setattr(flights, "_seconds", seconds)
+    monkeypatch.setattr(sys, "argv", ["flights", "--against", "v1", "--json"])
+
+    flights.main()
+
+    told = json.loads(capsys.readouterr().out)
+    assert {column: trips["a push"] for column, trips in told.items()} == {
+        "plain, xr-agent": 9.0,
+        "plain, v1": 12.0,
+        "confirmed, xr-agent": 10.0,
+        "confirmed, v1": 13.0,
+    }
+    assert {trips["connect"] for trips in told.values()} == {6.0}
 
 
 BEATS = {f"r{number}": [beat * 300.0 + number * 100.0 + 5.0 for beat in range(3)] for number in range(3)}
@@ -169,12 +220,12 @@ def test_a_run_in_which_a_router_was_not_pushed_to_once_is_none(what: str) -> No
             fleet._once(told, written(**{what: number}))
 
 
-@pytest.mark.parametrize("bench", [fleet, poll])
+@pytest.mark.parametrize("bench, runs", [(fleet, "_run"), (poll, "_run"), (flights, "_seconds")])
 def test_a_revision_that_git_does_not_know_is_refused_before_anything_runs(
-    bench: ModuleType, monkeypatch: pytest.MonkeyPatch
+    bench: ModuleType, runs: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", "--against", "no-such-revision"])
-    monkeypatch.setattr(bench, "_run", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(bench, runs, lambda *_: pytest.fail("it ran"))
 
     with pytest.raises(SystemExit, match="'no-such-revision' is no revision"):
         bench.main()

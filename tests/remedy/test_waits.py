@@ -29,8 +29,9 @@ STEPS = [
     *sorted((AGENT / "remedy").rglob("*.py")),
     AGENT / "netconf" / "query.py",
     AGENT / "xr" / "cli" / "sshport.py",
+    *(AGENT / "fleet" / "run" / name for name in ("job.py", "router.py")),
 ]
-PLAIN = {"take", "check", "apply", "observe", "poll", "_abandoned", "_open"}
+PLAIN = {"take", "perform", "apply", "observe", "poll", "_abandoned", "_open"}
 """The functions that are for callers without a driver of their own, or behind whom nobody listens any more."""
 
 
@@ -183,7 +184,7 @@ def test_what_became_of_a_lost_commit_is_waited_for_and_nothing_breaks_that_off(
 
 def test_a_certificate_that_does_not_show_yet_is_waited_for(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
-    device.faults.append(Fault("get", FaultKind.EMPTY, skip=6, times=2))
+    device.faults.append(Fault("get", FaultKind.EMPTY, skip=6, times=3))
     driver = Driver(lab, device, clock)
     assert driver.push().result is agent.Result.REMEDIED
     waits = driver.waited(Waiting.CERTIFICATE)
@@ -192,7 +193,7 @@ def test_a_certificate_that_does_not_show_yet_is_waited_for(lab: Lab, clock: Clo
 
 def test_a_commit_that_does_not_show_yet_is_waited_for(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
-    device.faults.append(Fault("get-config", FaultKind.EMPTY, skip=3))
+    device.faults.append(Fault("get-config", FaultKind.EMPTY, skip=3, times=2))
     driver = Driver(lab, device, clock)
     assert driver.push().result is agent.Result.REMEDIED
     assert [wait.seconds for wait in driver.waited(Waiting.CONFIGURATION)] == [0.2]
@@ -245,7 +246,10 @@ def test_a_cli_that_cannot_be_opened_says_so_where_it_is_asked_for(lab: Lab, clo
 
 def test_a_driver_that_comes_back_late_ends_well_all_the_same(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
-    device.faults += [Fault("lock", FaultKind.ERROR, rpc_error("lock-denied")), Fault("get", FaultKind.EMPTY, skip=7)]
+    device.faults += [
+        Fault("lock", FaultKind.ERROR, rpc_error("lock-denied")),
+        Fault("get", FaultKind.EMPTY, skip=7, times=2),
+    ]
     driver = Driver(lab, device, clock, late=4.0)
     assert driver.push(connect=partial(lab.connect, device)).result is agent.Result.REMEDIED
     assert len(driver.waits) == 2
@@ -276,7 +280,7 @@ def test_a_cancellation_ends_the_wait_for_a_contact_though_the_licence_cannot_be
     device, behind = lab.add(**INSTALLS), list[Event | Wait]()
 
     def on(step: Event | Wait) -> None:
-        if isinstance(step, Event) and (step.step, step.status) == ("contact", Status.STARTED):
+        if isinstance(step, Event) and (step.step, step.status) == ("renew-auth", Status.STARTED):
             device.faults.append(Fault("get", FaultKind.ERROR, BUSY, times=99))
         elif behind or (isinstance(step, Wait) and step.why is Waiting.BUSY):
             behind.append(step)
@@ -287,7 +291,7 @@ def test_a_cancellation_ends_the_wait_for_a_contact_though_the_licence_cannot_be
     assert outcome.result is agent.Result.REMEDIED
     assert [step.step for step in behind if isinstance(step, Event)] == ["contact", "outcome"]
     assert [step for step in behind[1:] if isinstance(step, Wait)] == []
-    assert outcome.steps[-1].detail == "interrupted after the certificate was proven"
+    assert outcome.steps[-1].detail == "interrupted before a newer contact was seen: watch it with poll"
 
 
 def test_a_cancellation_while_the_candidate_is_judged_is_no_verdict_over_it(lab: Lab, clock: Clock) -> None:

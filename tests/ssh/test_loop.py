@@ -62,3 +62,22 @@ def test_a_call_is_made_in_its_callers_context() -> None:
     loop.soon(see)
     assert through.wait(60)
     assert seen == ["r1"]
+
+
+@pytest.mark.parametrize("seconds, calls", [(0.0, 0), (3600.0, 1), (3600.0, 2), (0.0, 1)])
+def test_a_call_to_come_is_made_once_by_its_time_or_as_soon_as_somebody_wants_it(seconds: float, calls: int) -> None:
+    loop, through, made = EventLoop(), threading.Event(), list[str]()
+
+    def come() -> None:
+        made.append(threading.current_thread().name)
+        through.set()
+
+    now = loop.later(seconds, come)
+    for _ in range(calls):
+        now()
+    assert through.wait(60)
+    now()
+    behind = threading.Event()
+    loop.soon(behind.set)
+    assert behind.wait(60)
+    assert made == ["xr-agent-ssh"]

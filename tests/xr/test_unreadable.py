@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Self, cast
 
 import pytest
 
@@ -10,8 +11,9 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, EnrollmentKind, RegistrationState
 from agent.netconf.payload import parse
+from agent.netconf.pending import Pending, Reply
 from agent.netconf.query import Query
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.notices.folder import bundled
@@ -197,7 +199,13 @@ class _Session:
             f'<rpc-reply xmlns="{NETCONF}"><response xmlns="{NS}{licensing.ACT}">{response}</response></rpc-reply>'
         )
 
-    def call(self, *given: object, **named: object) -> Reply:
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def send(self, *given: object, **named: object) -> Self:
+        return self
+
+    def result(self) -> Reply:
         return Reply(self._root)
 
 

@@ -76,15 +76,15 @@ def possible_releases(capabilities: Capabilities) -> frozenset[str] | None:
     return frozenset(release for release, points in score.items() if points == best) or None
 
 
-def candidates(module: str, revision: str, releases: frozenset[str] | None) -> list[Path]:
-    """The files that serve *revision*; several only where *releases* do not tell its variants apart."""
+@lru_cache(maxsize=1024)
+def exact(module: str, revision: str, releases: frozenset[str] | None) -> Variant | None:
+    """The variant known to be this revision's; None where there is none, or *releases* do not tell several apart."""
     files = _files(module, revision)
-    fitting = [path for path, served in files.items() if releases and releases.intersection(served)]
-    return fitting or [*files]
+    fitting = [path for path, served in files.items() if releases and releases.intersection(served)] or [*files]
+    return _variant(module, revision, fitting[0]) if len(fitting) == 1 else None
 
 
-def exact(module: str, revision: str, path: Path) -> Variant:
-    """The variant that *path* holds, known to be this revision's."""
+def _variant(module: str, revision: str, path: Path) -> Variant:
     return Variant(module, revision, _index()[module]["namespace"], path)
 
 
@@ -101,7 +101,7 @@ def nearest(module: str, revision: str | None) -> Variant:
     stands_in = "the nearest older revision" if older else "the oldest revision that is known"
     if chosen == revision:
         stands_in = f"{smallest.name}, which has fewer nodes,"
-    variant = exact(module, revision or chosen, smallest)
+    variant = _variant(module, revision or chosen, smallest)
     return replace(variant, match=Match.NEAREST, note=f"{inexact(module, revision)}: {stands_in} stands in")
 
 

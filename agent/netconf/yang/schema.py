@@ -168,9 +168,9 @@ class Schema:
         if announced is None:
             return None
         revision = announced.revision
-        paths = library.candidates(module, revision, self._releases) if revision else []
-        if revision and len(paths) == 1:
-            return library.exact(module, revision, paths[0])
+        exact = library.exact(module, revision, self._releases) if revision else None
+        if exact is not None:
+            return exact
         unhelped = ""
         if self._fetch is not None and revision:
             try:

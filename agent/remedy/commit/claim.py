@@ -41,6 +41,7 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         NoLongerPlanned: what is there by now leaves no plan; PolicyRefused where this run changed something before.
         LockDenied, AgentError: as of :func:`agent.remedy.commit.locks.acquire` and of reading.
     """
+    run.behind = None
     yield from run.alive()
     with uncommitted(run):
         return (yield from _claimed(run, steps))

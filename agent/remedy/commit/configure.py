@@ -20,16 +20,19 @@ from agent.model.errors import (
 )
 from agent.model.outcome import Status
 from agent.model.plan import ConfigureTrustpoint
+from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.payload import Element
+from agent.netconf.pending import Pending, await_last
+from agent.netconf.query import Behind
 from agent.netconf.retry import Disposition, Waits, classify
-from agent.netconf.session import Pending
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
 from agent.remedy.commit.locks import forget
 from agent.remedy.commit.trial import confirm
 from agent.remedy.commit.uncertain import Fate, answered_late, fate
 from agent.remedy.run import LATE, Run, Steps
+from agent.remedy.steps.verify import look_behind
 from agent.xr import trustpoint
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,7 @@ log = logging.getLogger(__name__)
 def configure(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     """Bring the trustpoint into the running configuration; errors as of :func:`commit`."""
     run.undoable(step)
-    yield from commit(run, change_of(step))
+    yield from commit(run, change_of(step), acts=True)
 
 
 def change_of(step: ConfigureTrustpoint) -> Change:
@@ -51,8 +54,10 @@ def change_of(step: ConfigureTrustpoint) -> Change:
     return Change(name, model, step.before, wanted, content, wanted.cli)
 
 
-def commit(run: Run, change: Change) -> Steps[None]:
+def commit(run: Run, change: Change, *, acts: bool = False) -> Steps[None]:
     """Commit *change* and see it in the running configuration; the locks are held before, and afterwards as well.
+
+    *acts*: an action follows, ahead of which the certificate is looked at; it is read behind what commits.
 
     Raises:
         NotCommitted: a session was lost, and nothing was committed.
@@ -78,23 +83,27 @@ def commit(run: Run, change: Change) -> Steps[None]:
     run.policy.check()
     persist = f"xr-agent-{secrets.token_hex(16)}" if run.trial else None
     yield run.started_event("commit", f"on trial for {run.caution.confirm_timeout} s" if persist else "")
-    yield from _commit(run, change, persist)
+    sent = _Commit(run, change, persist, acts=acts)
+    yield from _commit(run, change, persist, sent)
     if run.on_trial is not None:
-        yield from confirm(run, change, run.on_trial)
+        yield from confirm(run, change, run.on_trial, acts=acts)
     else:
-        yield from read_back(run, change)
+        yield from read_back(run, change, sent.behind)
     run.log.end()
 
 
 def _edit(run: Run, change: Change) -> None:
     """Edit, and validate behind it without waiting; both answers are read before anything else is sent."""
     session = run.session
-    edit = operations.send_edit_config(session, change.content(session.schema))
-    try:
-        validate = operations.send_validate(session) if session.capabilities.validate else None
-    except SessionLost:
-        edit.result()  # it is lost as well, and says so
-        raise
+    content, validate = change.content(session.schema), None
+    with session.together():
+        edit = operations.send_edit_config(session, content)
+        try:
+            validate = operations.send_validate(session) if session.capabilities.validate else None
+        except SessionLost:
+            edit.result()  # it is lost as well, and says so
+            raise
+    await_last((edit, validate))
     try:
         edit.result()
     except AgentError:
@@ -112,10 +121,13 @@ class _Commit:
     Attributes:
         pending: the try whose answer counts.
         nothing: the device had nothing left to commit, so what is running is nobody's change of ours.
+        behind: what is running, read behind a commit that is not on trial.
     """
 
-    def __init__(self, run: Run, change: Change, persist: str | None) -> None:
+    def __init__(self, run: Run, change: Change, persist: str | None, *, acts: bool) -> None:
         self._run, self._change, self._persist, self._session = run, change, persist, run.session
+        self._acts = acts
+        self.behind = Behind(trustpoint.config_query(run.session.schema, change.model, change.trustpoint))
         self.pending: Pending | None = None
         self.nothing = False
 
@@ -124,7 +136,11 @@ class _Commit:
         run, seconds = self._run, self._run.caution.confirm_timeout
         try:
             if self._persist is None:
-                self.pending = operations.send_commit(self._session)
+                with self._session.together():
+                    self.pending = operations.send_commit(self._session)
+                    self.behind.send(self._session)
+                    if self._acts:
+                        look_behind(run, self._session)
             else:
                 run.log.begin(self._change.unfinished(run, self._persist))
                 run.trial_ends = run.policy.clock() + seconds + LATE
@@ -133,6 +149,11 @@ class _Commit:
             run.abandon()
             raise not_committed(run, error) from error
         return self.answer()
+
+    def unread(self) -> None:
+        """Nothing that was read behind it is to be gone by."""
+        self.behind.drop()
+        self._run.behind = None
 
     def answer(self) -> str:
         """The answer of the last try in words; errors as of :meth:`agent.netconf.session.Pending.result`."""
@@ -152,10 +173,9 @@ class _Commit:
         return "committed; seen in running" if (yield from holds(self._run, self._change)) else None
 
 
-def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
+def _commit(run: Run, change: Change, persist: str | None, sent: _Commit) -> Steps[None]:
     """Commit; afterwards it is running, and on trial where the run says so."""
     before, run.changed = run.changed, True  # from here on until an answer says otherwise
-    sent = _Commit(run, change, persist)
     try:
         said = yield from _answered(run, sent)
     except (NotCommitted, JournalError):
@@ -163,6 +183,7 @@ def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
         raise
     except (OutcomeUnknown, TransportError, *UNANSWERED) as error:
         run.abandon()
+        sent.unread()
         found = yield from fate(run, change, persist, error)
         run.trial_ends = None
         if found is Fate.NOTHING:
@@ -171,6 +192,7 @@ def _commit(run: Run, change: Change, persist: str | None) -> Steps[None]:
             raise NotCommitted(said, hint="run push again") from error
         persist, said = None, f"its answer was lost; {found.value}"
     except AgentError as error:  # refused, or cancelled between two tries
+        sent.unread()
         if not (yield from _in_spite_of(run, change, error)):
             if persist is not None:
                 _no_trial(run, persist)
@@ -200,6 +222,7 @@ def _answered(run: Run, sent: _Commit) -> Steps[str]:
     except OutcomeUnknown:
         if not (yield from answered_late(run, sent.pending)):
             raise
+    sent.unread()  # what was sent behind it had no time of its own
     return f"{sent.answer()}; answered late"
 
 
@@ -222,14 +245,19 @@ def _in_spite_of(run: Run, change: Change, error: AgentError) -> Waits[bool]:
         return False
 
 
-def read_back(run: Run, change: Change) -> Steps[None]:
+def read_back(run: Run, change: Change, behind: Behind[TrustpointConfig] | None = None) -> Steps[None]:
     """Read the committed trustpoint back: a server's ok to a commit proves as little as any.
+
+    It was read *behind* the commit; what that does not show is read again.
 
     Debian's netconfd 2.13 answers ok to a commit that follows a validate, and commits nothing.
     """
     yield run.started_event("read back", "configuration")
     try:
-        reading = yield from running(run, change)
+        reading = None if behind is None else (yield from behind.reading(run.session, run.policy))
+        if reading is None or reading.missing is not None or not change.holds(reading):
+            run.behind = None  # of before the waits that may come now
+            reading = yield from running(run, change)
     except UNANSWERED as error:
         yield run.retried("read back", f"{error.message}; reading it on another session")
         run.abandon()

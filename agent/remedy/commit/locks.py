@@ -12,9 +12,9 @@ from agent.model.outcome import Status, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.monitoring import holder
+from agent.netconf.pending import Pending, await_last
 from agent.netconf.query import Query, collect
 from agent.netconf.retry import Policy, Waits, awaits_confirmation, bare
-from agent.netconf.session import Pending
 from agent.remedy.commit.leftover import ours, same_elsewhere
 from agent.remedy.run import ENDLESS, Run, Steps
 
@@ -111,8 +111,10 @@ def acquire_once(run: Run, wanted: Wanted) -> Waits[list[Reading[Any]]]:
         run.locks.forget()
     missing = [target for target in wanted.targets if target not in run.locks.held]
     run.locks.session = session
-    locks = [(target, operations.send_lock(session, target)) for target in missing]
-    reads = [query.send(session) for query in wanted.queries]
+    with session.together():
+        locks = [(target, operations.send_lock(session, target)) for target in missing]
+        reads = [query.send(session) for query in wanted.queries]
+    await_last((*(pending for _, pending in locks), *reads))
     refused = _granted(run, locks)
     if refused is not None:
         for pending in reads:

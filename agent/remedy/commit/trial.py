@@ -8,20 +8,23 @@ from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, RPCError
 from agent.model.outcome import Event, Status
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
+from agent.netconf.pending import Pending, Reply
 from agent.netconf.retry import Waits
-from agent.netconf.session import Pending, Reply, Session
+from agent.netconf.session import Session
 from agent.remedy.commit.change import Change, NotCommitted, cancel, discard_edit, holds, running
 from agent.remedy.commit.uncertain import Fate, answered_late, fate
 from agent.remedy.run import LATE, Run, Steps
+from agent.remedy.steps.verify import look_behind
 
 log = logging.getLogger(__name__)
 
 
-def confirm(run: Run, change: Change, persist: str) -> Steps[None]:
+def confirm(run: Run, change: Change, persist: str, *, acts: bool = False) -> Steps[None]:
     """See the commit from a further session, then make it last; else take it back, or let the device do so.
 
     The first session confirms, since a confirming commit commits what is in the candidate by then, and it alone holds
-    the locks; the second does it by the persist-id only where the first was lost.
+    the locks; the second does it by the persist-id only where the first was lost. *acts* as of
+    :func:`agent.remedy.commit.configure.commit`.
 
     Raises:
         NotCommitted: the device took it back; it may be begun anew.
@@ -38,7 +41,7 @@ def confirm(run: Run, change: Change, persist: str) -> Steps[None]:
     except AgentError as error:
         said = yield from _unseen(run, change, persist, second, error)
     else:
-        said = yield from _confirmed(run, change, persist, second)
+        said = yield from _confirmed(run, change, persist, second, acts=acts)
     finally:
         if second is not None and run.session is not second:
             second.close()
@@ -56,12 +59,15 @@ def _seen(run: Run, change: Change, second: Session) -> Waits[TrustpointConfig |
     raise TransportError(said)
 
 
-def _confirmed(run: Run, change: Change, persist: str, second: Session) -> Steps[str]:
+def _confirmed(run: Run, change: Change, persist: str, second: Session, *, acts: bool) -> Steps[str]:
     pending: Pending | None = None
 
     def send() -> Reply:
         nonlocal pending
-        pending = operations.send_confirm(run.session, persist=persist)
+        with run.session.together():
+            pending = operations.send_confirm(run.session, persist=persist)
+            if acts:
+                look_behind(run, run.session)
         return pending.result()
 
     try:
@@ -69,6 +75,7 @@ def _confirmed(run: Run, change: Change, persist: str, second: Session) -> Steps
             yield from run.persist("confirm", send)
         return "confirmed"
     except (OutcomeUnknown, SessionLost) as error:
+        run.behind = None
         if (yield from answered_late(run, pending)) and _ok(run, pending):
             return "confirmed; answered late"
         lost: AgentError = error

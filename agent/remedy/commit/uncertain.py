@@ -13,8 +13,8 @@ from enum import Enum
 from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, PolicyRefused, RPCError
 from agent.model.outcome import Event, Status, Waiting
 from agent.netconf import operations
+from agent.netconf.pending import Pending
 from agent.netconf.retry import Waits
-from agent.netconf.session import Pending
 from agent.remedy.commit.change import Change, cancel, holds
 from agent.remedy.commit.locks import BOTH, Wanted, acquire_once
 from agent.remedy.run import Run, Steps

@@ -222,6 +222,7 @@ class _File:
         self._lock = folder / f"{name}.lock"
         self._log = folder / f"{name}.json"
         self._held: int | None = None
+        self._signed = ""
 
     def lock(self, told: Told) -> Waits[None]:
         """Wait for it; errors as of :meth:`Lease.taken`."""
@@ -264,6 +265,7 @@ class _File:
             os.pwrite(self._descriptor, json.dumps(said).encode(), 0)
         except OSError as error:
             raise self._unusable(error) from error
+        self._signed = str(holder)
 
     @property
     def _descriptor(self) -> int:
@@ -290,16 +292,11 @@ class _File:
 
     def keep(self, change: Unfinished) -> None:
         """Put *change* on disk, whole or not at all; errors as of :meth:`Lease.begin`."""
-        holder = Holder.read(self._descriptor)
-        said = {"router": self.address, "by": str(holder or "a push of this user"), **writeahead.plain(change)}
+        said = {"router": self.address, "by": self._signed or "a push of this user", **writeahead.plain(change)}
         made = self._log.with_suffix(".new")
         try:
             made.unlink(missing_ok=True)
-            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(said).encode())
-                file.flush()
-                os.fsync(file.fileno())
+            _write(made, json.dumps(said).encode())
             made.replace(self._log)
             _sync(self._log.parent)
         except OSError as error:
@@ -330,6 +327,17 @@ class _File:
 
 def _ends(change: Unfinished) -> datetime:
     return change.until or datetime.min.replace(tzinfo=UTC)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Make a new file that is on disk as a whole when this returns."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _sync(folder: Path) -> None:

@@ -113,10 +113,20 @@ class InstallMethod(ABC, Generic[S]):
             OutcomeUnknown: nothing could be read that tells.
         """
 
-    def act(self, run: Run, step: S, about: str, send: Callable[[], object], *, typed: bool = False) -> Steps[None]:
+    def act(
+        self,
+        run: Run,
+        step: S,
+        about: str,
+        send: Callable[[], object],
+        *,
+        typed: bool = False,
+        at_once: bool = False,
+    ) -> Steps[None]:
         """*send* an rpc, or what is *typed* at the CLI, and prove the anchor: an ok shows as little as a refusal.
 
         It is repeated only where the state shows that it is still needed, and once begun nothing breaks it off.
+        *at_once*: nothing was done since the last step, so what was read behind its last write is of now.
 
         Raises:
             RPCError, ConsoleError: the device refused it for good, and the anchor is not there.
@@ -124,6 +134,8 @@ class InstallMethod(ABC, Generic[S]):
         """
         name = run.plan.intent.trustpoint
         yield run.started_event(self.method.action, about)
+        if not at_once:
+            run.behind = None
         if typed:
             (yield from run.cli()).console()  # until the first prompt a cancellation breaks it off
         with run.unbroken():
@@ -136,10 +148,12 @@ class InstallMethod(ABC, Generic[S]):
                 yield from run.persist(self.method.action, send, before_repeat=lambda: self._needless(run))
                 status, said, after = Status.DONE, self.done, self.after
             except OutcomeUnknown as error:
+                run.behind = None
                 status, said, after = Status.UNKNOWN, f"{error.message}; reading the certificate back", error.message
                 if not typed:
                     yield from reopen(run, error)
             except (RPCError, ConsoleError) as error:
+                run.behind = None
                 if not (yield from self._there_despite(run, error)):
                     error.hint = error.hint or self.refused.format(name) or None
                     raise
@@ -155,10 +169,13 @@ class InstallMethod(ABC, Generic[S]):
         No lock covers certificates, and a commit takes its time: behind one the last look is right ahead of the action.
         What the trustpool lists may be what the method before brought there, and a reload forgets.
         """
-        return (yield from self.look(run))[0] if run.configured and self.at_trustpoint else None
+        if not (run.configured and self.at_trustpoint):
+            return None
+        return judge(run, (yield from certificate(run, behind=True)))
 
     def _needless(self, run: Run) -> Waits[Evidence | None]:
         """The evidence that no repeat is needed; None where the state shows that one is."""
+        run.behind = None
         run.release()  # no source says that a router does it under a lock, be it ours
         found, missing = yield from self.look(run)
         if missing is not None:

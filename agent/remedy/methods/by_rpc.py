@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from agent.model.method import Method
@@ -10,6 +11,7 @@ from agent.model.state import Access, ConfigModel
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.base import TrustpointMethod
 from agent.remedy.run import Run, Steps
+from agent.remedy.steps.verify import look_behind
 from agent.xr import trustpoint
 
 NO_CANDIDATE = "no :candidate capability"
@@ -48,5 +50,6 @@ class RpcMethod(TrustpointMethod[Authenticate]):
             run,
             step,
             f"server-name {step.trustpoint}",
-            lambda: trustpoint.authenticate(run.session, step.trustpoint, path),
+            lambda: trustpoint.authenticate(run.session, step.trustpoint, path, behind=partial(look_behind, run)),
+            at_once=path is None,
         )

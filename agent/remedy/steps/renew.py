@@ -10,7 +10,7 @@ from agent.model.outcome import Event, Status, Waiting
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Register, RenewAuthorization
 from agent.model.state import DeviceTime, Licensing
-from agent.netconf.query import ask_one
+from agent.netconf.query import Behind, ask_one
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
@@ -20,6 +20,7 @@ from agent.xr.licensing import Answer
 _INTERVALS = (0.5, 1.0, 2.0, 5.0)
 _REGISTER = "register-id-token"
 _BY_HAND = "the root is there all the same: on the router license smart renew auth, or watch it with poll"
+_UNSEEN = "interrupted before a newer contact was seen: watch it with poll"
 
 
 def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
@@ -28,11 +29,16 @@ def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
     The root is proven by now, so whatever the licensing agent answers is reported and fails nothing.
     """
     yield run.started_event("renew-auth")
-    status, detail = yield from _call(run, "renew-auth", licensing.renew)
+    first = Behind(licensing.query(run.session.schema))
+    status, detail = yield from _call(run, "renew-auth", partial(licensing.renew, behind=first.send))
     yield run.ended("renew-auth", status, f"{detail}; {_BY_HAND}" if status is Status.FAILED else detail)
     if status in (Status.DONE, Status.UNKNOWN):
         yield run.started_event("contact", f"up to {step.wait:g} s")
-        seen = yield from _contact(run, step)
+        try:
+            seen = yield from _contact(run, step, first)
+        except Interrupted:
+            yield run.ended("contact", Status.SKIPPED, _UNSEEN)
+            return
         if seen is None:
             yield run.ended("contact", Status.UNKNOWN, f"no newer contact within {step.wait:g} s; watch it with poll")
         else:
@@ -81,14 +87,16 @@ def _call(run: Run, name: str, rpc: Callable[[Session, Schema], tuple[Answer, st
     raise AssertionError("the last wait is None")
 
 
-def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
+def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> Steps[DeviceTime | None]:
     end = run.policy.clock() + step.wait
     waits = iter(_INTERVALS)
     wait = _INTERVALS[0]
     while True:
         try:
             session = yield from run.alive()
-            reading = yield from ask_one(session, licensing.query(session.schema), run.policy)
+            reading = (yield from first.reading(session, run.policy)) or (
+                yield from ask_one(session, licensing.query(session.schema), run.policy)
+            )
         except Interrupted:
             raise
         except AgentError as error:
@@ -98,7 +106,7 @@ def _contact(run: Run, step: RenewAuthorization) -> Steps[DeviceTime | None]:
                 return seen
         if run.policy.clock() + wait > end:
             return None
-        yield from run.policy.pause(wait, Waiting.CONTACT)
+        yield from run.pause(wait, Waiting.CONTACT)
         wait = next(waits, wait)
 
 

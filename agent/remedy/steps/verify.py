@@ -19,7 +19,7 @@ from agent.model.outcome import Event, Status, Wait, Waiting
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Reading
-from agent.netconf.query import EMPTY_WAITS, Query, ask_one, ask_until_there
+from agent.netconf.query import EMPTY_WAITS, Behind, Query, ask_one, ask_until_there
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
 from agent.remedy import read
@@ -98,11 +98,14 @@ def still_there(run: Run) -> Steps[AgentError | None]:
     return CertificateMissing(f"{said}, and the certificate is gone", hint="did the router reload? push again")
 
 
-def certificate(run: Run) -> Waits[Reading[Certificate]]:
-    """The trustpoint's CA certificate, by the model that shows it, else over the CLI where that is at hand."""
+def certificate(run: Run, *, behind: bool = False) -> Waits[Reading[Certificate]]:
+    """The trustpoint's CA certificate, by the model that shows it, else over the CLI where that is at hand.
+
+    *behind*: as it was read behind the last write, where it was.
+    """
     name = run.plan.intent.trustpoint
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
-    reading = yield from _asked(run, query, ask_one)
+    reading = yield from _asked(run, query, _sent_behind(run, ask_one, absent=True) if behind else ask_one)
     return (yield from read.certificate(run.ssh, name, reading, doubted=False))
 
 
@@ -116,6 +119,25 @@ def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Cert
         log.info("%s: %s; asking again on another session", run.plan.device, error.message)
     run.abandon()
     return (yield from ask((yield from run.alive()), query, run.policy))
+
+
+def look_behind(run: Run, session: Session) -> None:
+    """Ask for the certificate right behind a write that was just sent over *session*."""
+    run.behind = Behind(trustpoint.certificate_query(session.schema, run.plan.intent.trustpoint))
+    run.behind.send(session)
+
+
+def _sent_behind(run: Run, otherwise: _Ask, *, absent: bool = False) -> _Ask:
+    """The reading that was sent behind the last write, where it shows a certificate, or with *absent* shows none."""
+
+    def asked(session: Session, query: Query[Certificate], policy: Policy) -> Waits[Reading[Certificate]]:
+        behind, run.behind = run.behind, None
+        reading = None if behind is None else (yield from behind.reading(session, policy))
+        if reading is not None and (reading.value is not None or (absent and reading.missing is None)):
+            return reading
+        return (yield from otherwise(session, query, policy))
+
+    return asked
 
 
 def judge(run: Run, reading: Reading[Certificate]) -> Evidence | None:
@@ -156,7 +178,8 @@ def _certificate(run: Run, *, fetches: bool = False) -> Steps[Reading[Certificat
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
     by_cli = query.missing is not None and run.ssh is not None
     end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
-    reading = yield from (certificate(run) if by_cli else _asked(run, query, ask_until_there))
+    there = _sent_behind(run, ask_until_there)
+    reading = yield from (certificate(run) if by_cli else _asked(run, query, there))
     for wait in EMPTY_WAITS if by_cli else repeat(_INTERVAL):
         if reading.value is not None or not reading.answered or not (by_cli or run.policy.clock() < end):
             break

@@ -27,6 +27,7 @@ class FaultKind(Enum):
     REBOOT_AFTER = "the device reloads after the effect, before the answer"
     CRASH = "the NETCONF server ends before the effect, and the candidate stays as it is"
     HELD = "effect and answer come when Device.release is called, even if the client is gone"
+    OVERTAKEN = "effect and answer behind those of the rpc that follows"
     MEANWHILE = "a test does something before the effect"
 
 
@@ -38,7 +39,7 @@ class Fault:
     ``cli:`` with a command's beginning; ``confirm`` is the commit that carries a persist-id; ``get:NAME`` and
     ``get-config:NAME`` are those whose filter selects a tree of that name. ``data`` is the rpc-error XML for ERROR and
     ERROR_AFTER, the bytes for RAW and GARBAGE; ``seconds`` the lateness for DELAY; ``act`` what happens for MEANWHILE,
-    in the simulator's thread.
+    in the simulator's thread. OVERTAKEN is for an rpc that another one follows whatever becomes of it.
     """
 
     operation: str

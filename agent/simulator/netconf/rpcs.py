@@ -45,14 +45,21 @@ class NetconfSession(Channel):
         if self.dropped:
             return None
         if fault is not None:
+            if fault.kind is FaultKind.OVERTAKEN:
+                self.overtaken.append(lambda: self._done(operation, body, attributes))
+                return None
             early = await self._strike(fault, attributes, root.get("message-id", ""))
             if early is not None:
                 return early or None
+        reply = await self._done(operation, body, attributes)
+        return self._struck(fault, reply, attributes) if fault else reply
+
+    async def _done(self, operation: str, body: etree._Element, attributes: str) -> bytes:
         try:
             content = await self._perform(operation, body)
         except Refusal as refusal:
             content = refusal.xml
-        return self._struck(fault, _reply(attributes, content), attributes) if fault else _reply(attributes, content)
+        return _reply(attributes, content)
 
     def _struck(self, fault: Fault, reply: bytes, attributes: str) -> bytes | None:
         """What a fault makes of the answer to an operation that was done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 import asyncssh
@@ -31,6 +32,7 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
     Attributes:
         busy: it has begun what it finishes even if its client is gone; dropped: it has ended, and nothing is answered.
         closing, dropping: it ends behind the answer, in order or without a word.
+        overtaken: what is done and answered behind the next rpc that comes.
     """
 
     def __init__(self, device: Device, connection: Connection) -> None:
@@ -42,6 +44,7 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
         self._task: asyncio.Task[None] | None = None
         self._greeted = False
         self.closing = self.dropping = self.dropped = self.busy = False
+        self.overtaken: list[Callable[[], Coroutine[Any, Any, bytes]]] = []
         self._gone = False
         self._opened = 0.0
         device.last_session += 1
@@ -107,9 +110,10 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
     async def _work(self) -> None:
         try:
             while self._waiting and not self._channel.is_closing():
-                answer = await self.answer(self._waiting.popleft())
-                if answer is not None and not self._channel.is_closing():
-                    self._channel.write(enframe(answer, self._frames.chunked))
+                overtaken, self.overtaken = self.overtaken, []
+                self._send(await self.answer(self._waiting.popleft()))
+                for late in overtaken:
+                    self._send(await late())
                 if self.dropping:
                     self.drop()
                 if self.closing:
@@ -118,6 +122,10 @@ class Channel(ABC, asyncssh.SSHServerSession[bytes]):
             self._task = None
             if self._gone:
                 self._leave()
+
+    def _send(self, answer: bytes | None) -> None:
+        if answer is not None and not self._channel.is_closing():
+            self._channel.write(enframe(answer, self._frames.chunked))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what the session held; where it is busy, once it has done what it is about."""

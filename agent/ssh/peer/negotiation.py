@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.ssh.settings.config import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One of the lists that two sides agree by (RFC 4253 section 7.1).
 
@@ -205,6 +205,7 @@ def _matching(kind: Kind, pattern: str) -> tuple[str, ...]:
     return tuple(name for name in _available(kind, legacy=True) if fnmatchcase(name, pattern))
 
 
+@cache
 def _available(kind: Kind, *, legacy: bool) -> tuple[str, ...]:
     return tuple(name for name in (*kind.modern, *(kind.legacy if legacy else ())) if _known(kind, name))
 
