@@ -45,12 +45,12 @@ class Reply:
     @property
     def data(self) -> Element | None:
         """The ``<data>`` element of a get or get-config."""
-        return self.root.find(_DATA)
+        return next(self.root.iterchildren(_DATA), None)
 
     @property
     def ok(self) -> bool:
         """Whether the device said ``<ok/>``, which proves nothing but that it took the request."""
-        return self.root.find(_OK) is not None
+        return next(self.root.iterchildren(_OK), None) is not None
 
 
 class InFlight:
@@ -235,7 +235,7 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
     root = payload.parse(raw, device=device)
     if root.tag != _REPLY:
         raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
-    errors = tuple(_rpc_error(element) for element in root.iterfind(_ERROR))
+    errors = tuple(map(_rpc_error, root.iterchildren(_ERROR)))
     if not any(error.is_error for error in errors):
         return Reply(root, errors)
     tags = {error.tag for error in errors if error.is_error}
