@@ -30,6 +30,9 @@ _OTHER_FILES = 64
 _AT_WORK, _PARKED = 3, 2
 """Files of a router that is at work, two sessions and the CLI; and of any in flight besides: its leases, by address."""
 
+_MOMENT = 0.1
+"""Seconds in which a thread takes what is due, if one is free."""
+
 T = TypeVar("T")
 
 
@@ -166,6 +169,12 @@ class Parking(Executor):
             self._call()
         return flight.future
 
+    @property
+    def behind(self) -> bool:
+        """Whether somebody who is due waits for a thread: whoever is new then would only stand behind."""
+        with self._lock:
+            return bool(self._due) and self._due[0][0] + _MOMENT < self._policy.clock()
+
     def interrupt(self) -> None:
         """Break off every wait that may be, those of now and those to come, whatever the policy says."""
         with self._lock:
@@ -197,8 +206,13 @@ class Parking(Executor):
             self._watch.notify()
         elif len(self._threads) < self._workers:
             thread = threading.Thread(target=self._run, name=f"router_{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # the system has no more of them: those that are there do it
+                if not self._threads:
+                    raise
+            else:
+                self._threads.append(thread)
 
     def _call_all(self) -> None:
         self._work.notify_all()

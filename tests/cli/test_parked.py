@@ -104,15 +104,15 @@ def test_a_session_that_is_lost_while_its_router_waits_is_opened_again(fleet: Fl
     left_clean(fleet)
 
 
-@pytest.mark.parametrize("wait", ["contact", "lock"])
+@pytest.mark.parametrize("wait, crew", [("contact", CREWS[0]), ("lock", CREWS[0]), ("contact", CREWS[1])])
 def test_after_kill_9_while_they_wait_each_is_in_doubt_and_a_resumed_push_writes_nothing_twice(
-    fleet: Fleet, wait: str
+    fleet: Fleet, wait: str, crew: list[str]
 ) -> None:
     unheard(fleet, 8)
     for device in fleet.devices if wait == "lock" else ():
         device.hold_lock()
     operation = "lock" if wait == "lock" else "renew-auth"
-    with fleet.started(*WAITING, "--workers", "2", "--lock-wait", "600") as process:
+    with fleet.started(*WAITING, *crew, "--lock-wait", "600") as process:
         until(lambda: all(device.counters[operation] for device in fleet.devices))
         process.kill()
         process.communicate(timeout=300)

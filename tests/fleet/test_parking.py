@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from agent.fleet.parking import Parking
+from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open
 from agent.model.context import ContextFilter, bound
 from agent.model.errors import Interrupted
 from agent.model.outcome import Wait, Waiting
@@ -67,6 +67,26 @@ def test_what_is_due_comes_ahead_of_what_is_new_and_in_its_order(clock: Clock) -
         gate.set()
         last.result()
     assert order == ["late begins", "soon begins", "soon goes on", "late goes on", "new begins", "new goes on"]
+
+
+def test_one_that_is_due_and_gets_no_thread_is_said(clock: Clock) -> None:
+    gate, held = threading.Event(), threading.Event()
+
+    def blocked() -> Waits[None]:
+        held.set()
+        gate.wait()
+        yield from ()
+
+    with Parking(1, replace(clock.policy(), idle=threading.Condition.wait)) as parking:
+        parked = parking.submit(waiting, 5.0)
+        parking.submit(blocked)
+        held.wait()
+        behind = [parking.behind]
+        clock.now += 6
+        behind.append(parking.behind)
+        gate.set()
+        parked.result()
+        assert [*behind, parking.behind] == [False, True, False]
 
 
 def test_a_thread_is_started_where_all_others_are_at_work() -> None:
@@ -284,3 +304,46 @@ def test_a_shutdown_waits_for_those_that_are_parked_and_needs_no_threads_of_its_
     parking.shutdown()
     assert len(ended) == 10
     assert eventually(lambda: not any(one.name.startswith("router_") for one in threading.enumerate()))
+
+
+@pytest.mark.parametrize(
+    "files, flying, kept", [(20_000, 1000, 1000), (-1, 1000, 1000), (1024, 270, 270), (200, 50, 0), (4096, 1000, 1000)]
+)
+def test_as_many_are_in_flight_as_there_may_be_open_files(
+    monkeypatch: pytest.MonkeyPatch, files: int, flying: int, kept: int
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda which: (files, files))
+    assert (most_in_flight(50), most_open(50, flying)) == (flying, kept)
+
+
+@pytest.mark.parametrize(
+    "soft, hard, now", [(1024, 524_288, 3214), (1024, 2048, 2048), (8192, 8192, None), (-1, -1, None), (256, -1, 3214)]
+)
+def test_the_limit_of_open_files_is_raised_as_far_as_it_takes_and_may_be(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, now: int | None
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr("resource.getrlimit", lambda which: (soft, hard))
+    monkeypatch.setattr("resource.setrlimit", lambda which, limits: asked.append(limits))
+    allow_files(50, 1000)
+    assert asked == ([] if now is None else [(now, hard)])
+
+
+def test_who_waits_is_known_exactly_whatever_threads_tell_it() -> None:
+    parked, woken = Parked(), list[None]()
+    parked.changed = lambda: woken.append(None)
+    wait, turn = Wait(1, Waiting.LOCK), Wait(1, Waiting.TURN)
+
+    def tell(thread: int) -> None:
+        for _ in range(50):
+            parked(f"r{thread}", wait)
+            parked(f"r{thread}", turn)
+            parked(f"r{thread}", None)
+        parked(f"r{thread}", wait if thread % 2 else turn)
+
+    at_once(tell, 40)
+    assert len(parked) == 20
+    for thread in range(40):
+        parked(f"r{thread}", None)
+    assert len(parked) == 0
+    assert len(woken) == 40 * 50 + 20

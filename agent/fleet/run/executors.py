@@ -51,6 +51,7 @@ def threads(workers: int, hooks: Hooks | None = None, *, in_flight: int | None =
         partial(performed, hooks=told_by(hooks, parked)),
         in_flight=most,
         parked=parked,
+        behind=lambda: opened[-1].behind,
         interrupt=interrupt,
     )
 

@@ -205,7 +205,7 @@ class _Work:
                 with self._router.fenced():
                     hooks.log.unfinished(device.name, change)
 
-        known_by = addresses(device)
+        known_by = addresses(device, path=self._router.path)
         held, beyond = yield from hooks.alone(known_by, hooks.policy, told)
         stack.enter_context(held)
         taken = Lease.taken(known_by, run=self._job.run, policy=hooks.policy, told=told, kept=kept)

@@ -23,6 +23,7 @@ from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
+from agent.ssh.settings.config import settings
 from agent.xr.cli.sshport import Ssh
 
 
@@ -111,15 +112,21 @@ class Router:
 
     One that limits new sessions is waited for as the reach says, unless not *waits*.
 
+    Attributes:
+        path: where its connections go.
+
     Raises:
         InputError: its entry or a secret cannot be used.
     """
 
     def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
-        self.device = replace(target.device(reach), ask=hooks.ask)
+        device = target.device(reach)
+        self.device = replace(device, ask=hooks.ask) if hooks.ask else device
         self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
-        self._credentials = presented(self.device, hooks.logins.digest)
+        known = settings(self.device)
+        self._credentials = presented(self.device, hooks.logins.digest, known)
+        self.path = known.destination
         self._accepted = False
         self._opened: list[Session | Ssh] = []
         self._lost: ClientLost | None = None

@@ -55,7 +55,8 @@ class Backend:
         in_flight: how many are begun and have not ended at most, those included that wait; by default as many.
         open: makes the executor for a job, which it may bring to its workers.
         perform: what the executor calls with job and target; for other processes it must be picklable.
-        parked: which of them wait, so that another one may begin.
+        parked: which of them wait, so that another one may begin; behind: whether some that are due do not get their
+            turn, so that none may.
         died: what a call raises where its worker died under it; lost: where there are no workers any more.
         interrupt: carries a cancellation to where the policy's ``stop`` does not reach.
         hold: what was handed out and has not begun begins no more.
@@ -67,6 +68,7 @@ class Backend:
     perform: Callable[..., Any]
     in_flight: int | None = None
     parked: Parked = field(default_factory=Parked)
+    behind: Callable[[], bool] = lambda: False
     died: tuple[type[Exception], ...] = ()
     lost: tuple[type[BaseException], ...] = ()
     interrupt: Callable[[], None] = lambda: None
@@ -225,8 +227,9 @@ class _Pool:
     @property
     def takes(self) -> bool:
         """Whether one more may be handed out."""
-        workers, flying, parked = self._backend.workers, len(self.flying), len(self._backend.parked)
-        return flying < (self._backend.in_flight or workers) and flying - parked < workers and not self.gone
+        backend, flying = self._backend, len(self.flying)
+        most, free = backend.in_flight or backend.workers, flying - len(backend.parked) < backend.workers
+        return flying < most and free and not self.gone and not backend.behind()
 
     def submit(self, job: Job, target: Target) -> None:
         """Hand *target* out."""

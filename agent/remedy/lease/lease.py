@@ -32,7 +32,7 @@ from agent.remedy.lease import writeahead
 
 log = logging.getLogger(__name__)
 
-_TURN = 0.2
+_TURN, _LONGEST_TURN = 0.2, 1.6
 _LARGEST = 1 << 16
 _LONGEST_NAME = 180
 _ELSEWHERE = "set XDG_STATE_HOME to a folder on a local disk that this user can write to"
@@ -226,14 +226,15 @@ class _File:
 
     def lock(self, told: Told) -> Waits[None]:
         """Wait for it; errors as of :meth:`Lease.taken`."""
-        said = ""
+        said, seconds = "", _TURN
         while self._held is None:
             holder = self._try()
             if holder and holder != said:
                 told(f"waiting for {holder}")
                 said = holder
             if self._held is None:
-                yield Wait(_TURN, Waiting.PUSH, holder)
+                yield Wait(seconds, Waiting.PUSH, holder)
+                seconds = min(2 * seconds, _LONGEST_TURN)  # a thousand may wait
 
     def _try(self) -> str:
         """Lock the file that is there now; else whose push holds it."""

@@ -67,6 +67,11 @@ class Settings:
         """
         return self.checking()
 
+    @property
+    def destination(self) -> Destination:
+        """Where the connection goes, and through what."""
+        return Destination(self.host, self.port, self.device.jump, self.proxy_command)
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
