@@ -36,7 +36,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -103,8 +104,6 @@ def main() -> None:
     """Run the bench."""
     chosen = _parser().parse_args()
     chosen.workers = chosen.workers or ([50] if chosen.instant else [200, 500, 1000])
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a thousand workers have a thousand sessions
     contestants = _contestants(chosen)
     turns = [{name: _told(name, run) for name, run in contestants.items()} for _ in range(chosen.turns)]
     runs = {name: _median([turn[name] for turn in turns]) for name in contestants}
@@ -232,15 +231,27 @@ def _run(command: list[str], folder: Path, devices: int, workers: int | None, pa
             "rpcs": RPCS,
         }
         before, idle = served.account(), _idle()
-        done = subprocess.run(
-            command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True, cwd=folder
-        )
+        with _files(workers):
+            done = subprocess.run(
+                command, input=json.dumps(asked), stdout=subprocess.PIPE, text=True, check=True, cwd=folder
+            )
         told, after, idled = Told(**json.loads(done.stdout)), served.account(), _idle() - idle
         _once(told, after.written)
     cpu = after.cpu - before.cpu
     others = (os.cpu_count() or 1) - (told.cpu + cpu + idled) / told.seconds
     sessions = after.session_seconds / told.seconds
     return Run(told, cpu, max(0.0, others), sessions, workers)
+
+
+@contextmanager
+def _files(workers: int | None) -> Iterator[None]:
+    """Open files for whoever has a number of workers, each with a session; ours gets along with what a user has."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft if workers is None else most, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
 
 
 def _once(told: Told, written: dict[str, dict[str, int]]) -> None:
