@@ -7,9 +7,9 @@ A round trip is one wait for bytes that could only be sent once others had come:
 several that went out together. They are counted by the clock: each push is made through a relay that holds every byte
 back for half of *near* each way, and through one that does so for half of *far*; by how much longer it then takes,
 divided by far - near, is how many round trips it has. What the machine takes for it, CPU time and all, is the same in
-both and falls out; a busy machine takes longer, never less, so the fastest of the rounds counts. The TCP handshake is
-with the relay, and so is none; a router's own time for what it is asked is none either, since the simulated ones answer
-at once.
+both and falls out; where the machine is busy it takes longer, never less, so the fastest of the rounds counts. The TCP
+handshake is with the relay, and so is none; a router's own time for what it is asked is none either, since the
+simulated ones answer at once.
 
 ``--against REV`` measures the code of a git revision as well, on the same routers and by the same bench.
 """

@@ -79,7 +79,10 @@ def main() -> None:
         ratios[f"threads_vs_{chosen.against}"] = before.threads / own.threads
         ratios[f"peak_memory_vs_{chosen.against}"] = before.peak_mb / own.peak_mb
         ratios[f"cpu_per_router_vs_{chosen.against}"] = before.cpu / own.cpu
-    many = _watch_many(chosen.routers, chosen.speed) if chosen.full else None
+    try:
+        many = _watch_many(chosen.routers, chosen.speed) if chosen.full else None
+    except SystemExit as missed:
+        raise SystemExit(f"{missed}; where the machine is not idle, --speed 1 asks less of it") from missed
     _report(chosen, runs, ratios, many)
 
 

@@ -42,8 +42,12 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
 
+    def idle(self, _: threading.Condition, seconds: float) -> None:
+        self.sleep(seconds)
+
     def policy(self, **changes: Any) -> Policy:
-        return replace(Policy(sleep=self.sleep, clock=lambda: self.now, random=lambda: 0.0), **changes)
+        policy = Policy(sleep=self.sleep, idle=self.idle, clock=lambda: self.now, random=lambda: 0.0)
+        return replace(policy, **changes)
 
 
 class DeviceClock(RouterClock):

@@ -130,7 +130,9 @@ def _carry_out(
     with ExitStack() as stack:
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
         logins = Logins(request.given["max_refused_logins"])
-        hooks = Hooks(log=log, policy=policy, logins=logins, on_event=view.event, trace=request.trace)
+        hooks = Hooks(
+            log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
+        )
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
         made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)

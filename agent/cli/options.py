@@ -70,7 +70,7 @@ def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 _FOR_MANY = (
-    *("limit", "groups", "where", "workers", "processes", "scheduler", "rate", "rate_per_jump"),
+    *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
     *("canary", "batch", "max_failures", "pause", "stop_at"),
 )
 _FOR_A_RUN = ("journal", "report", "change_ref")
@@ -170,7 +170,7 @@ _run = together(
     option("--limit", "Only these: names and patterns, by commas; !NAME leaves one out.", metavar="NAMES"),
     option("--group groups", "Only routers of this group.", multiple=True, metavar="NAME"),
     option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
-    option("--workers", "Routers at once.", type=click.IntRange(1, 2000), default=50),
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=50),
     option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
     option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
     option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
@@ -183,7 +183,17 @@ _run = together(
 target = _target("--timeout")
 """HOST, and how it is reached."""
 
-targets = together(_target("--timeout", required=False), _run)
+targets = together(
+    _target("--timeout", required=False),
+    option(
+        "--in-flight",
+        "Routers begun and not ended, at most: those included that wait, for contact say. "
+        "[default: 1000, or as many as open files allow]",
+        type=click.IntRange(1, 20_000),
+        metavar="N",
+    ),
+    _run,
+)
 """HOST or an inventory, how they are reached, and where the run is kept."""
 
 watched = together(_target("--rpc-timeout", required=False), _run)

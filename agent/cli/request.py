@@ -18,6 +18,7 @@ from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
+from agent.fleet.parking import MOST, allow_files
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
@@ -150,14 +151,17 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
         InputError: as of :func:`agent.fleet.run.executors.reach`.
     """
     rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
+    in_flight: int | None = given.get("in_flight")
+    if given["host"] is None:
+        allow_files(workers, in_flight or MOST)
     if given["scheduler"]:
         reached = reach(given["scheduler"])
         stack.callback(reached.close)
-        return lambda hooks: cluster(reached, workers, hooks, rate=rate)
+        return lambda hooks: cluster(reached, workers, hooks, rate=rate, in_flight=in_flight)
     if count:
         require_dask()
-        return lambda hooks: processes(count, workers, hooks, rate=rate)
-    return lambda hooks: threads(workers, dataclasses.replace(hooks, limiter=Limiter(rate)))
+        return lambda hooks: processes(count, workers, hooks, rate=rate, in_flight=in_flight)
+    return lambda hooks: threads(workers, dataclasses.replace(hooks, limiter=Limiter(rate)), in_flight=in_flight)
 
 
 def _rollout(given: Options) -> Rollout:

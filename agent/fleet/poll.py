@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MOST_KEPT = 1000
 """Sessions that may be kept open at once: each has a socket here, but no thread, and is one of a router's."""
+KEPT_AT_ONCE = 16
+"""Looks over kept sessions under way at once at most, a thread each: they are a few answers long."""
 _OTHER_FILES = 64
 """Files that the process may have open beside its sessions."""
 _LOOK = 0.5
@@ -81,7 +83,8 @@ def watch(
 ) -> Generator[Look, None, None]:
     """Looks as they come, until each router reached *until*, *timeout* seconds passed, or the caller stops.
 
-    Each router has its beat within *interval*, one look each, at most *workers* of them at once. One that is away is
+    Each router has its beat within *interval*, one look each, at most *workers* of them at once, over kept sessions
+    :data:`KEPT_AT_ONCE`. One that is away is
     looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
     left alone after its first look, which says so. With *keep_sessions* each keeps its NETCONF session open, else one
     is opened for every look. However this ends, looks under way are finished first, and no session stays open.
@@ -95,6 +98,7 @@ def watch(
     hooks = hooks or Hooks(logins=Logins(rest=Rest()))
     if keep_sessions:
         _refuse_too_many(len(targets), workers)
+        workers = min(workers, KEPT_AT_ONCE)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
     return _Schedule(routers, interval, workers, hooks.policy).looks(timeout, executor)
 

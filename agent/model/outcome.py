@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 
 from agent.model.errors import AgentError
@@ -121,12 +121,15 @@ class Wait:
         detail: what was said of it, such as the refusal behind it; may be empty.
         breakable: whether a cancellation breaks it off: :class:`agent.model.errors.Interrupted` is then thrown
             into the steps. Where it does not, something was begun that is to be seen through.
+        release: closes the connections to the device, which the steps open again; whoever drives many may call it ahead
+            of the wait. None where something is held by them.
     """
 
     seconds: float
     why: Waiting
     detail: str = ""
     breakable: bool = True
+    release: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
 
 def steps_of(events: Iterable[Event]) -> tuple[StepRecord, ...]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import copy
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 from xml.parsers import expat
@@ -59,16 +57,6 @@ def leaf(element: Element, namespace: str, name: str) -> str | None:
     return text.strip() or None if text else None
 
 
-@contextmanager
-def _of(device: str | None) -> Iterator[None]:
-    """What is wrong with XML inside the block came from *device*."""
-    try:
-        yield
-    except ProtocolError as error:
-        error.device = device
-        raise
-
-
 def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None) -> Element:
     """The root element of an XML document that a device sent; nothing outside it is read, nothing in it expanded.
 
@@ -78,8 +66,11 @@ def parse(data: bytes | str, *, limit: int = LARGEST, device: str | None = None)
         ProtocolError: larger than *limit* bytes, not UTF-8, a DOCTYPE, not well-formed, over two million tags and
             attributes, or nested over 200 deep.
     """
-    with _of(device):
+    try:
         return _parsed(data, limit)
+    except ProtocolError as error:
+        error.device = device
+        raise
 
 
 def _parsed(data: bytes | str, limit: int) -> Element:
@@ -109,19 +100,25 @@ def root_of(message: bytes, *, device: str | None = None) -> tuple[str, dict[str
     Raises:
         ProtocolError: a DOCTYPE, or no root element within 64 KiB.
     """
-    raw = message[:_ROOT_WITHIN]
+    try:
+        return _root(message[:_ROOT_WITHIN])
+    except ProtocolError as error:
+        error.device = device
+        raise
+
+
+def _root(raw: bytes) -> tuple[str, dict[str, str]]:
+    if DOCTYPE.match(raw):
+        raise _doctype()
     parser = expat.ParserCreate("utf-8", "}")
     parser.StartElementHandler = _stop
-    with _of(device):
-        if DOCTYPE.match(raw):
-            raise _doctype()
-        try:
-            parser.Parse(raw, False)
-        except _Found as found:
-            return found.tag, found.attributes
-        except expat.ExpatError as error:
-            raise _broken(str(error)) from error
-        raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"))
+    try:
+        parser.Parse(raw, False)
+    except _Found as found:
+        return found.tag, found.attributes
+    except expat.ExpatError as error:
+        raise _broken(str(error)) from error
+    raise _no_xml(raw[:_SHOWN].decode("utf-8", "ignore"))
 
 
 class _Found(Exception):
@@ -225,24 +222,23 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
         KeyError: a placeholder without a value, or a value without a placeholder.
         SchemaError: a character that XML cannot carry.
     """
-    source, slots = _load(template_name)
-    words = {word for _, word, _ in slots}
+    source, slots, words = _load(template_name)
     if words != values.keys():
         raise KeyError(f"template {template_name}: {sorted(words ^ values.keys())} does not fit its placeholders")
     root: Element = copy.copy(source)  # deep all the same, as lxml copies
     if not slots:
         return root
-    elements = list(root.iter())
+    elements, removed = list(root.iter()), False
     for place, word, switch in slots:
         element = elements[place]
-        if switch:
-            del element.attrib[_IF]
         if not values[word] if switch else values[word] is None:
             if (parent := element.getparent()) is not None:
                 parent.remove(element)
+                removed = True
         elif not switch:
             element.text = _text(word, values[word])
-    etree.cleanup_namespaces(root)
+    if removed:
+        etree.cleanup_namespaces(root)
     return root
 
 
@@ -250,15 +246,18 @@ _Slots: TypeAlias = tuple[tuple[int, str, bool], ...]
 
 
 @cache
-def _load(name: str) -> tuple[Element, _Slots]:
-    """A template, and what is to be set in it: the element's place in document order, the word, whether a switch."""
+def _load(name: str) -> tuple[Element, _Slots, frozenset[str]]:
+    """A template without its switches, and what is to be set in it: the element's place in document order, the word,
+    whether it is a switch; and all the words."""
     path = directory("templates") / f"{name}.xml"
     parser = etree.XMLParser(remove_blank_text=True, remove_comments=True, resolve_entities=False, no_network=True)
     root = etree.fromstring(path.read_bytes(), parser)
     slots = tuple((place, *slot) for place, element in enumerate(root.iter()) for slot in _slots(element))
-    if not slots:
-        etree.cleanup_namespaces(root)
-    return root, slots
+    for element in root.iter():
+        if _IF in element.attrib:
+            del element.attrib[_IF]
+    etree.cleanup_namespaces(root)
+    return root, slots, frozenset(word for _, word, _ in slots)
 
 
 def _slots(element: Element) -> list[tuple[str, bool]]:

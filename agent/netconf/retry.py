@@ -1,12 +1,14 @@
 """What is transient and what is not, and how often the transient is tried again; tenacity is at home here.
 
-A wait is a value (:class:`agent.model.outcome.Wait`) that steps yield. Here alone it is slept, by :func:`driven`.
+A wait is a value (:class:`agent.model.outcome.Wait`) that steps yield: slept by :func:`driven`, the plain driver, and
+by whoever drives many at once (:mod:`agent.fleet.parking`).
 """
 
 from __future__ import annotations
 
 import random as _random
 import re
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -218,6 +220,7 @@ class Policy:
         told: is given the error and the seconds ahead of every wait for a device that limits the rate of sessions or
             is not ready.
         sleep, clock, random: time and chance, to be replaced in tests.
+        idle: how a thread that has nothing to do waits on a condition for so many seconds, by the same time.
         now: the time of day, aware, for what outlasts this process.
         stop: waits up to that many seconds for a cancellation and says whether it came, as
             ``threading.Event.wait`` does; what is under way is then finished or undone.
@@ -233,6 +236,7 @@ class Policy:
     repeats: frozenset[Disposition] = _REPEATED
     told: Callable[[AgentError, float], None] | None = None
     sleep: Callable[[float], None] = time.sleep
+    idle: Callable[[threading.Condition, float], object] = threading.Condition.wait
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = _random.random
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -248,16 +252,18 @@ class Policy:
             if seconds:
                 self.sleep(seconds)
         elif self.stop(seconds):
-            raise Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
+            raise interrupted()
 
     def check(self) -> None:
         """As :meth:`wait`, for no time."""
         self.wait(0)
 
-    def pause(self, seconds: float, why: Waiting, detail: str = "") -> Waits[None]:
+    def pause(
+        self, seconds: float, why: Waiting, detail: str = "", *, release: Callable[[], None] | None = None
+    ) -> Waits[None]:
         """A wait as a value; where none is needed the same as :meth:`check`."""
         if seconds > 0:
-            yield Wait(seconds, why, detail, breakable=self.stop is not None)
+            yield Wait(seconds, why, detail, breakable=self.stop is not None, release=release)
         else:
             self.check()
 
@@ -343,6 +349,11 @@ class Policy:
             return attempts(state) or seen.count(Disposition.ONCE) > 1 or spent > self.deadline
 
         return stop
+
+
+def interrupted() -> Interrupted:
+    """What a cancellation raises."""
+    return Interrupted("interrupted", hint="run it again: it reads what is there before it does anything")
 
 
 def at_once(action: Callable[[], T]) -> Waits[T]:

@@ -59,8 +59,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
     def __init__(self, device: Device, tap: Tap | None = None) -> None:
         self._tap = tap
         self._listed: Capabilities | None = None
-        handler = DefaultDeviceHandler({"name": "default"})
-        super().__init__(Capabilities(handler.get_capabilities()))
+        handler, announced = _announced_to_ncclient()
+        super().__init__(announced)
         self._device_handler = handler
         self._shown = _Shown(device.host)
         self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
@@ -314,6 +314,13 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if channel is not None:
             channel.close()
             self.received(b"")
+
+
+@cache
+def _announced_to_ncclient() -> tuple[DefaultDeviceHandler, Capabilities]:
+    """What a Manager takes from its session, and changes neither: all sessions share it."""
+    handler = DefaultDeviceHandler({"name": "default"})
+    return handler, Capabilities(handler.get_capabilities())
 
 
 @cache

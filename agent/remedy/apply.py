@@ -38,7 +38,7 @@ from agent.remedy.commit.trial import cancelled
 from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.run import Run, Steps
+from agent.remedy.run import Opener, Run, Steps
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
 from agent.xr.cli.sshport import Ssh
@@ -81,7 +81,7 @@ def carry_out(
     plan: Plan | Skip,
     policy: Policy,
     *,
-    connect: Connector | None = None,
+    connect: Opener | None = None,
     turn: Callable[[], float] = lambda: 0.0,
     ssh: Ssh | None = None,
     log: WriteAheadLog | None = None,

@@ -19,7 +19,7 @@ from agent.netconf import operations
 from agent.netconf.pending import Pending
 from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits
-from agent.netconf.session import Connector, Session
+from agent.netconf.session import Session
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
@@ -35,6 +35,8 @@ PUSH = "push"
 _LONGEST_WAIT = 5.0
 
 T = TypeVar("T")
+Opener = Callable[[], Session | Waits[Session]]
+"""Opens a further session: at once, or by steps that may have to wait for their turn."""
 Steps = Generator[Event | Wait, None, T]
 """What is done on a device: it yields what happens, and waits for whoever drives it to let pass, on its way to a value.
 
@@ -94,7 +96,7 @@ class Run:
     session: Session
     plan: Plan
     policy: Policy
-    connect: Connector | None = None
+    connect: Opener | None = None
     ssh: Ssh | None = None
     log: WriteAheadLog = field(default_factory=Memory)
     turn: Callable[[], float] = lambda: 0.0
@@ -304,11 +306,23 @@ class Run:
 
         def attempt(_: int) -> Waits[Session]:
             yield from policy.unstopped().pause(self.turn(), Waiting.TURN)
-            session = connect()
+            opened = connect()
+            session = (yield from opened) if isinstance(opened, Generator) else opened
             session.in_order = session.in_order and self.session.in_order
             return session
 
         return (yield from policy.repeated(attempt, Waiting.SESSION))
+
+    def pause(self, seconds: float, why: Waiting) -> Waits[None]:
+        """A wait that needs no connection: where no lock hangs on those of now, whoever drives may end them."""
+        free = self.connect is not None and self.session.owned and not self.locks.held and self.trial_ends is None
+        return self.policy.pause(seconds, why, release=self._leave if free else None)
+
+    def _leave(self) -> None:
+        self.settle()
+        self.session.close()
+        if self.ssh is not None:
+            self.ssh.close()
 
     def adopt(self, session: Session) -> None:
         """Go on over *session*, which this run opened; what it opened before is closed."""

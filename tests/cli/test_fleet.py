@@ -258,7 +258,7 @@ def test_a_run_whose_routers_all_had_their_turn_is_done_however_many_failed(flee
 def test_a_router_that_fails_again_does_not_keep_the_others_from_their_turn(fleet: Fleet) -> None:
     bad, *_ = fleet.add(3, ssh=False)
     bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
-    first = fleet.run("push", "--yes", "--max-failures", "0", "--workers", "1")
+    first = fleet.run("push", "--yes", "--max-failures", "0", "--in-flight", "1")
     assert "2 routers not begun, 1 router not ended well" in first.stderr
     again = CliRunner().invoke(
         program, ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal)], env=fleet.environment

@@ -7,6 +7,7 @@ import pickle
 import socket
 import ssl
 import sys
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future
@@ -20,7 +21,7 @@ import pytest
 
 import agent.fleet.run as room
 from agent.fleet.inventory.target import Target
-from agent.fleet.results.record import Result
+from agent.fleet.results.record import Result, RunState
 from agent.fleet.run import cluster as module
 from agent.fleet.run.executors import cluster, processes, reach
 from agent.fleet.run.job import Job
@@ -28,9 +29,10 @@ from agent.fleet.run.rate import Rate
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError, JournalError
-from agent.model.outcome import Event
+from agent.model.outcome import Event, Wait, Waiting
 from agent.model.plan import Plan
 from agent.model.unfinished import Unfinished
+from agent.netconf.retry import Policy
 from tests.fleet import calls
 from tests.fleet.calls import BUNDLE, EVENTS, JOB, SMALL
 from tests.fleet.clusters import THREADS, local_cluster
@@ -97,8 +99,33 @@ def test_a_job_is_brought_by_a_plugin_and_not_with_a_call(backend: Backend, monk
     backend.close()  # again: nothing is left to close
 
 
-def test_no_more_are_in_flight_than_the_cluster_has_threads(backend: Backend) -> None:
+def test_no_more_are_worked_on_than_the_cluster_has_threads_and_more_are_in_flight(backend: Backend) -> None:
     assert backend.workers == ALL
+    assert (backend.in_flight or 0) > ALL
+
+
+def test_what_a_worker_parks_lets_others_begin_and_is_said_here(scheduler: str) -> None:
+    waits: dict[str, list[Wait | None]] = defaultdict(list)
+    gate = threading.Event()
+
+    def told(device: str, wait: Wait | None) -> None:
+        waits[device].append(wait)
+        if sum(any(made) for made in waits.values()) == 10:
+            gate.set()
+
+    with closing(reach(scheduler)) as reached:
+        made = cluster(reached, 100, Hooks(on_wait=told), in_flight=10)
+        run = Run(
+            [Target(f"r{number}", "a") for number in range(12)],
+            JOB,
+            replace(made, perform=calls.wait_for_contact),
+            policy=Policy(stop=gate.wait),
+        )
+        results = list(run.results())
+    assert run.state is RunState.INTERRUPTED
+    assert len(results) == 10, "no more were begun, and those were by four threads"
+    assert {result.failure.kind for result in results if result.failure} == {"interrupted"}
+    assert all(made == [Wait(600, Waiting.CONTACT, "", breakable=True), None] for made in waits.values())
 
 
 def test_another_job_than_the_one_that_was_brought_is_refused(backend: Backend) -> None:

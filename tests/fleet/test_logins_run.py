@@ -25,7 +25,8 @@ from agent.fleet.run.rollout import Rollout, Share
 from agent.fleet.run.router import Hooks, Router
 from agent.fleet.run.runner import Run
 from agent.model.errors import Interrupted, LoginWithheld, SSHAuthenticationError
-from agent.netconf.retry import completed
+from agent.netconf.retry import Policy, completed
+from agent.netconf.session import Session
 from tests.fleet.clusters import local_cluster
 from tests.fleet.routers import Stage, target
 from tests.support import Clock, Lab
@@ -122,37 +123,45 @@ def test_the_first_router_logs_in_before_the_others_start_and_then_all_do(stage:
 
     stage.act = act
     hooks, targets = Hooks(), many(THREADS)
-    at_once(lambda number: Router(targets[number], Reach(), hooks).first())
+    at_once(lambda number: first(Router(targets[number], Reach(), hooks)))
     assert sum(alone) == 1
     assert stage.opened == THREADS
+
+
+def first(router: Router) -> Session:
+    return completed(router.first(), Policy())
+
+
+def further(router: Router) -> Session:
+    return completed(router.opened(), Policy())
 
 
 def stopped(stage: Stage, hooks: Hooks) -> tuple[Router, Router]:
     """A router that took the credential, and one that was not tried when three others had refused it."""
     begun, *others, last = (Router(one, Reach(), hooks) for one in many(5))
-    begun.first()
+    first(begun)
     stage.act = refusing()
     for router in others:
         with pytest.raises(SSHAuthenticationError):
-            router.first()
+            first(router)
     with pytest.raises(LoginWithheld):
-        last.first()
+        first(last)
     return begun, last
 
 
 def test_what_was_begun_at_a_router_that_took_the_credential_is_seen_through(stage: Stage) -> None:
     begun, last = stopped(stage, Hooks())
     stage.act = lambda _name: None
-    assert begun.opened().connected  # the second session, by which a commit is confirmed
-    assert last.first().connected
+    assert further(begun).connected  # the second session, by which a commit is confirmed
+    assert first(last).connected
 
 
 def test_that_router_is_left_alone_as_well_when_it_refuses(stage: Stage) -> None:
     begun, _ = stopped(stage, Hooks())
     with pytest.raises(SSHAuthenticationError):
-        begun.opened()
+        further(begun)
     with pytest.raises(LoginWithheld):
-        begun.opened()
+        further(begun)
 
 
 def test_a_jump_host_that_refuses_is_left_alone_and_routers_reached_otherwise_are_not(stage: Stage) -> None:

@@ -10,11 +10,17 @@ import pytest
 
 import agent
 from agent.fleet.inventory.target import Target
-from agent.fleet.results.record import Kind
+from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.job import Job
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.model.plan import Plan
+from agent.netconf.retry import Policy, completed
 from tests.fleet.calls import BUNDLE, JOB, SMALL, planned
+
+
+def done(job: Job) -> Result:
+    """What a worker has to give."""
+    return completed(planned(job, Target("r1", "a")), Policy())
 
 
 @pytest.fixture
@@ -30,9 +36,9 @@ def test_what_a_worker_has_is_what_was_sent(brought: Parcel) -> None:
     assert (there.key, there.job) == (brought.key, brought.job)
     assert there.job.intent.bundle is not None
     assert hashlib.sha256(there.job.intent.bundle.data).digest() == hashlib.sha256(BUNDLE.data).digest()
-    answer = there.pack(planned(there.job, Target("r1", "a")))
+    answer = there.pack(done(there.job))
     assert len(answer) < SMALL
-    assert brought.unpack(answer) == planned(JOB, Target("r1", "a"))
+    assert brought.unpack(answer) == done(JOB)
 
 
 def test_two_jobs_are_not_taken_for_each_other() -> None:
@@ -49,6 +55,6 @@ def test_what_was_taken_away_is_not_there(brought: Parcel) -> None:
 
 def test_what_comes_back_has_the_bundle_that_was_there(brought: Parcel) -> None:
     there: Parcel = pickle.loads(pickle.dumps(brought))  # noqa: S301 - our own bytes
-    plan = brought.unpack(there.pack(planned(there.job, Target("r1", "a")))).plan
+    plan = brought.unpack(there.pack(done(there.job))).plan
     assert isinstance(plan, Plan)
     assert plan.intent.bundle is BUNDLE

@@ -12,13 +12,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.fleet.inventory.target import Target
+from agent.fleet.parking import Parked, Parking
 from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.run import runner
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch, Rollout, Share
 from agent.fleet.run.runner import Backend, Run, Watcher
-from agent.model.outcome import Failure, Outcome
+from agent.model.errors import Interrupted
+from agent.model.outcome import Failure, Outcome, Wait, Waiting
 from agent.model.outcome import Result as PushResult
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 from tests.support import Clock, logged
 
 NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
@@ -353,3 +356,67 @@ def test_an_error_of_one_router_counts_as_a_failure_but_no_verdict_does() -> Non
     run = Run(targets(1), Job(Kind.ASSESS), pool(lambda job, target: away))
     list(run.results())
     assert run.failed == 1
+
+
+@pytest.mark.parametrize("why, begun", [(Waiting.CONTACT, 5), (Waiting.LOCK, 5), (Waiting.TURN, 2)])
+def test_one_that_waits_makes_room_for_another_and_for_none_that_would_wait_for_its_turn_as_well(
+    monkeypatch: pytest.MonkeyPatch, why: Waiting, begun: int
+) -> None:
+    monkeypatch.setattr(runner, "_LOOK", 0.01)
+    parked = Parked()
+    handed: list[str] = []
+    looks: list[int] = []
+
+    def stop(_: float) -> bool:
+        looks.append(len(handed))
+        return looks.count(len(handed)) > 50  # nobody was begun since, however often it was looked
+
+    def steps(job: Job, target: Target) -> Waits[Result]:
+        handed.append(target.name)
+        wait = Wait(10**6, why)
+        parked(target.name, wait)
+        try:
+            yield wait
+        except Interrupted:
+            parked(target.name, None)
+        return done(target.name)
+
+    policy = Policy(stop=stop)
+    parking = Parking(2, policy)
+    backend = Backend(2, lambda _: parking, steps, in_flight=5, parked=parked, interrupt=parking.interrupt)
+    run = Run(targets(20), PUSH, backend, policy=policy)
+    assert len(list(run.results())) == begun == len(handed)
+    assert (run.state, len(parked)) == (RunState.INTERRUPTED, 0)
+
+
+def test_a_batch_ends_when_those_of_it_that_wait_have_ended(clock: Clock) -> None:
+    order: list[str] = []
+
+    def steps(job: Job, target: Target) -> Waits[Result]:
+        order.append(f"{target.name} begins")
+        yield Wait(100, Waiting.CONTACT)
+        order.append(f"{target.name} ends")
+        return done(target.name)
+
+    backend = Backend(1, lambda _: Parking(1, clock.policy()), steps, in_flight=10)
+    list(Run(targets(4), PUSH, backend, Rollout(batch=Share(2)), policy=clock.policy()).results())
+    for first, last in (("r0", "r2"), ("r1", "r3")):
+        assert order.index(f"{first} ends") < order.index(f"{last} begins")
+
+
+def test_whoever_breaks_a_run_off_waits_for_no_contact() -> None:
+    def steps(job: Job, target: Target) -> Waits[Result]:
+        if target.name == "r0":
+            raise ZeroDivisionError
+        try:
+            yield Wait(10**6, Waiting.CONTACT)
+        except Interrupted:
+            ended.append(target.name)
+        return done(target.name)
+
+    ended: list[str] = []
+    parking = Parking(4)
+    backend = Backend(4, lambda _: parking, steps, interrupt=parking.interrupt)
+    with pytest.raises(ZeroDivisionError):
+        list(Run(targets(4), PUSH, backend).results())
+    assert sorted(ended) == ["r1", "r2", "r3"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agent.fleet.inventory.target import Target
+from agent.fleet.parking import Parking
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run import worker as module
 from agent.fleet.run.job import Job
@@ -20,6 +21,8 @@ from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import ClientLost, Hooks
 from agent.fleet.run.worker import Bring, Link, alone, answer, carry_out, stop
 from agent.model.errors import Interrupted, JournalError
+from agent.netconf.retry import Waits, completed
+from agent.netconf.retry import at_once as at_once_steps
 from tests.fleet.calls import JOB
 from tests.support import Clock, eventually
 from tests.threads import at_once
@@ -51,8 +54,12 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     return made
 
 
+def called(worker: Worker) -> module._Call:
+    return module._Call(LINK, "r1", worker, Parking(1))
+
+
 def test_a_call_begins_and_tells_when_its_client_answers(worker: Worker) -> None:
-    call = module._Call(LINK, "r1")
+    call = called(worker)
     with call.under_way():
         call.unfinished("r1", None)
     assert worker.said == [("begin", ()), ("unfinished", ("r1", None))]
@@ -72,15 +79,16 @@ class Threads(Worker):
 
 def test_all_calls_of_a_process_have_one_limiter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "get_worker", Threads)
+    monkeypatch.setattr(module, "secede", lambda: None)
     parcel = Parcel(JOB)
     parcel.bring()
 
     def limiter_of(link: Link) -> int:
         used: list[Limiter] = []
 
-        def perform(_job: Job, target: Target, hooks: Hooks) -> Result:
+        def perform(_job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
             used.append(hooks.limiter)
-            return Result(target.name, Kind.PLAN)
+            return at_once_steps(lambda: Result(target.name, Kind.PLAN))
 
         carry_out(perform, link, Target("r1", "r1.example"))
         return id(used[0])
@@ -92,13 +100,15 @@ def test_all_calls_of_a_process_have_one_limiter(monkeypatch: pytest.MonkeyPatch
             return limiter_of(link)
 
         assert len(set(at_once(work, 16))) == 1
-    parcel.take_away()
+        assert len(module._parkings) == tenths, "and the same threads"
+    Bring(parcel, own=False).teardown(Threads())
+    assert not module._parkings
 
 
 def test_a_call_whose_client_does_not_answer_does_not_begin(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ANSWERED_WITHIN", 0.01)
     worker.client = lambda: None
-    call = module._Call(LINK, "r1")
+    call = called(worker)
     with pytest.raises(ClientLost, match="nothing more is sent"), call.under_way():
         raise AssertionError("it began")
     assert call.stop.is_set()
@@ -108,7 +118,7 @@ def test_a_call_whose_client_does_not_answer_does_not_begin(worker: Worker, monk
 
 
 def test_what_could_not_be_kept_is_raised_and_the_next_is_told_again(worker: Worker) -> None:
-    call = module._Call(LINK, "r1")
+    call = called(worker)
     with call.under_way():
         worker.client = lambda: answer([("key", JournalError("the disk is full"), True)])
         with pytest.raises(JournalError, match="the disk is full"):
@@ -123,14 +133,14 @@ def released(call: module._Call) -> None:
 
 
 def torn_down(call: module._Call) -> None:
-    Bring(Parcel(JOB), own=False).teardown(SimpleNamespace())
+    Bring(Parcel(JOB), own=False).teardown(SimpleNamespace(address=Worker.address))
 
 
 @pytest.mark.parametrize("end", [released, torn_down])
 def test_a_call_whose_client_is_gone_is_told_so_while_it_waits(
     worker: Worker, end: Callable[[module._Call], None]
 ) -> None:
-    call, waits = module._Call(LINK, "r1"), threading.Event()
+    call, waits = called(worker), threading.Event()
     ended: list[BaseException] = []
 
     def tell() -> None:
@@ -151,7 +161,7 @@ def test_a_call_whose_client_is_gone_is_told_so_while_it_waits(
 
 
 def test_only_the_calls_of_a_run_are_stopped(worker: Worker) -> None:
-    call = module._Call(LINK, "r1")
+    call = called(worker)
     with call.under_way():
         stop("another topic")
         Bring(Parcel(JOB), own=False).transition("another key", "executing", "released")
@@ -190,13 +200,15 @@ def test_a_router_is_held_by_all_its_addresses_and_given_back(monkeypatch: pytes
     leases = Leases(b=2)
     told: list[str] = []
     monkeypatch.setattr(module, "Semaphore", leases)
-    with alone(("b", "a"), clock.policy(), told.append) as waited:
+    held, waited = completed(alone(("b", "a"), clock.policy(), told.append), clock.policy())
+    with held:
         assert waited
         assert leases.log == ["has a", "has b"]
     assert leases.log[2:] == ["gives b", "forgets b", "gives a", "forgets a"]
     assert told == ["waiting for another push over this scheduler, or for its lease to end"]
     assert clock.slept == [1.0, 1.0]
-    with alone(("a",), clock.policy(), told.append) as waited:
+    held, waited = completed(alone(("a",), clock.policy(), told.append), clock.policy())
+    with held:
         assert not waited
 
 
@@ -206,8 +218,8 @@ def test_a_wait_for_a_router_ends_with_a_cancellation_and_holds_nothing(
     leases = Leases(b=1000)
     monkeypatch.setattr(module, "Semaphore", leases)
     policy = clock.policy(stop=lambda seconds: seconds > 0)
-    with pytest.raises(Interrupted), alone(("a", "b"), policy, lambda text: None):
-        raise AssertionError("it is another's")
+    with pytest.raises(Interrupted):
+        completed(alone(("a", "b"), policy, lambda text: None), policy)
     assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]
 
 
@@ -224,7 +236,6 @@ def test_without_its_scheduler_a_call_holds_no_router(monkeypatch: pytest.Monkey
         raise OSError("the connection is closed")
 
     monkeypatch.setattr(module, "Semaphore", lost)
-    held = alone(("a", "b"), clock.policy(), lambda text: None)
-    with pytest.raises(ClientLost, match="the scheduler cannot be reached"), held:
-        raise AssertionError("nobody gave it")
+    with pytest.raises(ClientLost, match="the scheduler cannot be reached"):
+        completed(alone(("a", "b"), clock.policy(), lambda text: None), clock.policy())
     assert leases.log == ["has a", "forgets b", "gives a", "forgets a"]

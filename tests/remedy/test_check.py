@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -18,9 +19,9 @@ import agent
 from agent.model.check import Check, FileSystem, Point, Readiness, Standing, Topic
 from agent.model.device import Device as Target
 from agent.model.method import Method
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, at_once, completed
 from agent.remedy.check.look import NO_SSH
-from agent.remedy.check.points import check
+from agent.remedy.check.points import checked as steps
 from agent.simulator import Device, Fault, FaultKind
 from tests.netconf.conftest import jump_host as jump_host
 from tests.ssh.test_probe import sshd
@@ -37,8 +38,9 @@ def checked(
     target: Target, intent: agent.Intent | None = None, *, ssh: bool = True, turn: Callable[[], float] = lambda: 0.0
 ) -> Check:
     with agent.Ssh(target) as way:
-        return check(
-            target, lambda: agent.connect(target), way if ssh else None, intent or agent.Intent(), Policy(), turn=turn
+        first, policy = partial(at_once, partial(agent.connect, target)), Policy()
+        return completed(
+            steps(target, first, way if ssh else None, intent or agent.Intent(), policy, turn=turn), policy
         )
 
 
@@ -161,7 +163,7 @@ def test_a_clock_that_only_the_cli_shows_is_compared_with_the_time_of_then(lab: 
 
     policy = Policy(now=lambda: datetime.now(UTC) - sum(behind, timedelta(0)))
     with agent.Ssh(target, policy) as way:
-        found = check(target, first, way, agent.Intent(), policy)
+        found = completed(steps(target, lambda: at_once(first), way, agent.Intent(), policy), policy)
     assert point(found, Topic.CLOCK).standing is OK, point(found, Topic.CLOCK)
 
 
@@ -323,7 +325,7 @@ def test_a_login_that_is_withheld_leaves_unknown_what_the_router_allows(lab: Lab
         raise withheld
 
     with agent.Ssh(lab.target(device)) as way:
-        found = check(lab.target(device), first, way, agent.Intent(), Policy())
+        found = completed(steps(lab.target(device), lambda: at_once(first), way, agent.Intent(), Policy()), Policy())
     seen = standings(found)
     assert (seen[Topic.PORT], seen[Topic.SSH], seen[Topic.HOST_KEY]) == (OK, OK, UNKNOWN)
     assert (point(found, Topic.LOGIN).detail, point(found, Topic.LOGIN).hint) == (withheld.message, withheld.hint)
@@ -455,5 +457,6 @@ def test_an_interrupt_ends_it(lab: Lab) -> None:
     device = lab.add(release="7.4.1")
     target = lab.target(device)
     stopped = Policy(stop=lambda _: True)
+    first = partial(at_once, partial(agent.connect, target))
     with agent.Ssh(target, stopped) as ssh, pytest.raises(agent.Interrupted):
-        check(target, lambda: agent.connect(target), ssh, agent.Intent(), stopped)
+        completed(steps(target, first, ssh, agent.Intent(), stopped), stopped)

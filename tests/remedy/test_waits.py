@@ -29,8 +29,9 @@ STEPS = [
     *sorted((AGENT / "remedy").rglob("*.py")),
     AGENT / "netconf" / "query.py",
     AGENT / "xr" / "cli" / "sshport.py",
+    *(AGENT / "fleet" / "run" / name for name in ("job.py", "router.py")),
 ]
-PLAIN = {"take", "check", "apply", "observe", "poll", "_abandoned", "_open"}
+PLAIN = {"take", "perform", "apply", "observe", "poll", "_abandoned", "_open"}
 """The functions that are for callers without a driver of their own, or behind whom nobody listens any more."""
 
 
@@ -290,7 +291,7 @@ def test_a_cancellation_ends_the_wait_for_a_contact_though_the_licence_cannot_be
     assert outcome.result is agent.Result.REMEDIED
     assert [step.step for step in behind if isinstance(step, Event)] == ["contact", "outcome"]
     assert [step for step in behind[1:] if isinstance(step, Wait)] == []
-    assert outcome.steps[-1].detail == "interrupted after the certificate was proven"
+    assert outcome.steps[-1].detail == "interrupted before a newer contact was seen: watch it with poll"
 
 
 def test_a_cancellation_while_the_candidate_is_judged_is_no_verdict_over_it(lab: Lab, clock: Clock) -> None:
@@ -378,3 +379,26 @@ def test_no_steps_are_made_and_left_untaken() -> None:
                 called = ast.unparse(node.value.func)
                 taken = given | {"run.settle", "self.settle"}
                 assert called not in (made | methods) - taken, f"{file}:{node.lineno}: {called}"
+
+
+THREADS_OWN = {"together", "bound", "whole", "_lock", "lock"}
+"""Contexts that belong to the thread which enters them: what a thread holds, another one cannot give back."""
+
+
+@pytest.mark.parametrize("file", STEPS, ids=lambda file: str(file.relative_to(AGENT)))
+def test_no_step_waits_inside_what_belongs_to_its_thread(file: Path) -> None:
+    for function in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(function, ast.FunctionDef) or any(
+            "contextmanager" in ast.unparse(one) for one in function.decorator_list
+        ):
+            continue
+        for block in ast.walk(function):
+            if isinstance(block, ast.With) and any(_named(item.context_expr) in THREADS_OWN for item in block.items):
+                waits = [node.lineno for node in ast.walk(block) if isinstance(node, ast.Yield | ast.YieldFrom)]
+                within = ast.unparse(block.items[0].context_expr)
+                assert not waits or "contextmanager" in ast.unparse(function), f"{file}:{waits[0]}: within {within}"
+
+
+def _named(context: ast.expr) -> str:
+    """The name of what is entered."""
+    return ast.unparse(context.func if isinstance(context, ast.Call) else context).rpartition(".")[2]

@@ -34,7 +34,7 @@ def command(form: str, raw: bool, **given: Any) -> None:
     from agent.fleet.run.logins import Logins
     from agent.fleet.run.router import Hooks, Router
     from agent.model.errors import AgentError
-    from agent.netconf.retry import Policy
+    from agent.netconf.retry import Policy, completed
     from agent.remedy.observe import observe
 
     target, name = settings.host(given), settings.trustpoint(given)
@@ -47,7 +47,8 @@ def command(form: str, raw: bool, **given: Any) -> None:
         try:
             with progress, ExitStack() as there:
                 progress.say(target.name, f"connecting to {address}")
-                session, ssh = there.enter_context(router.first()), there.enter_context(router.shell())
+                session = there.enter_context(completed(router.first(), policy))
+                ssh = there.enter_context(router.shell())
                 say_legacy(target.name, legacy=session.legacy_ssh)
                 progress.say(target.name, "reading")
                 if raw:

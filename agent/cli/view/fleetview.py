@@ -14,7 +14,7 @@ from agent.cli.view.checkview import together
 from agent.cli.view.render import cell, columns, some, word
 from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
-from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan
+from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan, Step
 from agent.model.check import Standing
 from agent.model.errors import LoginWithheld
 from agent.model.masking.text import counted
@@ -86,7 +86,7 @@ class _Notes:
     def take(self, one: DeviceRecord) -> None:
         self.seen(one)
         self.passing += one.passing
-        self.unheard += any(step.step in _RENEWAL and step.status in _OPEN for step in one.steps)
+        self.unheard += any(step.step in _RENEWAL and _is_open(step) for step in one.steps)
         if one.error is not None and one.error.hint:
             self.advice.setdefault(one.error.hint, []).append(one.device)
 
@@ -103,6 +103,11 @@ class _Notes:
             yield cell(f"next: {hint}  ({some(names)})")
         if self.advice:
             yield cell(f"the steps of one of them: xr-agent history {run} --device NAME", "dim")
+
+
+def _is_open(step: Step) -> bool:
+    """Whether it is not known how a step would have ended, or it failed."""
+    return step.status in _OPEN or (step.status is Status.SKIPPED and step.detail.startswith("interrupted"))
 
 
 def _why(one: DeviceRecord) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Collection
 from typing import NoReturn, Self
 
 from rich import progress
@@ -24,7 +26,7 @@ from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
 from agent.model.masking.text import counted
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Event, Status, Wait, Waiting
 
 _SHOWN = 12
 
@@ -40,6 +42,7 @@ class Many(Watcher):
         self._lock = threading.Lock()
         self._total = total
         self._flying: dict[str, str] = {}
+        self._waits: dict[str, Waiting] = {}
         self._count = self._retries = self._failures = 0
         self._bars = progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -72,11 +75,19 @@ class Many(Watcher):
         if self._screen is None and event.step == "lease" and event.status is Status.STARTED:
             self._say(Text(" ").join([cell(event.device, "bold"), cell(event.detail)]))
 
+    def waits(self, device: str, wait: Wait | None) -> None:
+        """A router waits, or is at work again; from any thread."""
+        with self._lock:
+            self._waits.pop(device, None)
+            if wait is not None:
+                self._waits[device] = wait.why
+
     def ended(self, result: Result) -> None:
         """A router is done with; one that needs a look gets its line on a terminal, too."""
         self._log.ended(result, self._job.intent.anchor)
         with self._lock:
             self._flying.pop(result.device, None)
+            self._waits.pop(result.device, None)
             self._count += 1
             self._failures += not result.well
         if self._bar is not None:
@@ -125,15 +136,16 @@ class Many(Watcher):
 
     def _view(self) -> RenderableType:
         with self._lock:
-            flying, retries, failures = list(self._flying.items()), self._retries, self._failures
+            flying, waits = list(self._flying.items()), dict(self._waits)
+            retries, failures = self._retries, self._failures
         table = Table.grid(padding=(0, 2))
-        for name, step in flying[:_SHOWN]:
+        for name, step in sorted(flying, key=lambda one: one[0] in waits)[:_SHOWN]:  # those at work come first
             table.add_row(
                 cell(name, "bold"), Text(cell(step, "dim").plain, no_wrap=True, overflow="ellipsis", style="dim")
             )
         more = f", {len(flying) - _SHOWN} not shown" if len(flying) > _SHOWN else ""
         counts = cell(f"{len(flying)} in flight{more} · {retries} retries · {failures} need a look", "dim")
-        return Group(self._bars.get_renderable(), table, counts)
+        return Group(self._bars.get_renderable(), table, cell(states(len(flying), waits.values()), "dim"), counts)
 
     def __enter__(self) -> Self:
         if self._screen is not None:
@@ -143,6 +155,13 @@ class Many(Watcher):
     def __exit__(self, *_: object) -> None:
         if self._screen is not None:
             self._screen.stop()
+
+
+def states(flying: int, waits: Collection[Waiting]) -> str:
+    """What those in flight do: how many are at work, how many wait, and for what."""
+    counts = Counter(waits).most_common()
+    waiting = (f"{count} waiting for {why.value}" for why, count in counts)
+    return " · ".join((f"{flying - len(waits)} at work", *waiting))
 
 
 def _to_do(record: RunRecord, journal: Journal) -> tuple[str, str | None]:

@@ -26,7 +26,7 @@ from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
 from agent.model.errors import InputError
 from agent.model.errors import Interrupted as Ended
-from agent.model.outcome import Event, Failure, Status
+from agent.model.outcome import Event, Failure, Status, Wait
 from agent.model.plan import Plan, Skip
 
 _LICENCE = ("register-id-token", "renew-auth")
@@ -52,6 +52,9 @@ class One(Progress, Watcher):
     def event(self, event: Event) -> None:
         self._events.append(event)
         super().event(event)
+
+    def waits(self, device: str, wait: Wait | None) -> None:
+        """Its step says what is waited for."""
 
     def ended(self, result: Result) -> None:
         self._log.ended(result, self._job.intent.anchor)

@@ -78,7 +78,8 @@ class Target:
 
     def reach(self, run: Reach) -> Reach:
         """How this router is reached where *run* says how the others are: its own entry counts first."""
-        return replace(run, **{name: value for name in _OWN if (value := getattr(self, name)) is not None})
+        own = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
+        return replace(run, **own) if own else run
 
     def device(self, run: Reach) -> Device:
         """The router with its secrets, to be called where it is reached.

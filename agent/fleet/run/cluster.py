@@ -21,13 +21,14 @@ from distributed.comm import addressing
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoWorkerError
 
+from agent.fleet.parking import Parked, most_in_flight
 from agent.fleet.run import worker
 from agent.fleet.run.credential import Credential
-from agent.fleet.run.job import Job, perform
+from agent.fleet.run.job import Job, performed
 from agent.fleet.run.logins import Attempt, Judged
 from agent.fleet.run.parcel import Parcel
 from agent.fleet.run.rate import Rate
-from agent.fleet.run.router import Hooks
+from agent.fleet.run.router import Hooks, told_by
 from agent.fleet.run.runner import Backend
 from agent.model.errors import AgentError, InputError
 from agent.model.masking.logged import textless
@@ -113,14 +114,19 @@ class Cluster:
         self._ending.close()
 
 
-def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rate: Rate) -> Backend:
+def backend(
+    open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rate: Rate, in_flight: int | None = None
+) -> Backend:
     """*workers* routers at once in the processes of a cluster, which is opened when a run begins and closed with it;
     the journal and whoever is shown the events are *hooks*', here."""
-    made = _Run(open_cluster, hooks, rate)
+    parked, most = Parked(), in_flight or most_in_flight(workers)
+    made = _Run(open_cluster, told_by(hooks, parked), rate, workers, most)
     return Backend(
         workers,
         made.open,
-        perform,
+        performed,
+        in_flight=most,
+        parked=parked,
         died=(KilledWorker,),
         lost=(CancelledError, CommClosedError, NoWorkerError),
         interrupt=made.interrupt,
@@ -132,8 +138,11 @@ def backend(open_cluster: Callable[[], Cluster], workers: int, hooks: Hooks, rat
 class _Run:
     """One run over a cluster: keeps what calls tell, says whether they may log in, and answers when that is done."""
 
-    def __init__(self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate) -> None:
+    def __init__(
+        self, open_cluster: Callable[[], Cluster], hooks: Hooks, rate: Rate, workers: int, in_flight: int
+    ) -> None:
         self._open, self._hooks, self._rate = open_cluster, hooks, rate
+        self._workers, self._in_flight = workers, in_flight
         self._stopped = self._held = False
         self._answers: defaultdict[str, list[worker.Answer]] = defaultdict(list)
         self._attempts: dict[str, Attempt] = {}
@@ -164,7 +173,9 @@ class _Run:
                 ) from error
             ending.callback(_unregister, client, plugin.name)
             rate, key = self._rate.part(cluster.workers), secrets.token_bytes(16)
-            link = worker.Link(topic, brought.key, rate, shared=not cluster.own, key=key)
+            each, begun = (-(-number // cluster.workers) for number in (self._workers, self._in_flight))
+            shared = not cluster.own
+            link = worker.Link(topic, brought.key, rate, shared=shared, key=key, workers=each, in_flight=begun)
             executor = _Calls(client.get_executor(pure=False), brought, link, self._over)
             self._ending = ending.pop_all()
         return executor
@@ -186,6 +197,8 @@ class _Run:
         """In the event loop, which shall not wait for a disk; the scheduler itself says there when a client comes."""
         if "said" in event[1]:
             self._keepers.submit(self._answer, event[1])
+        elif "waits" in event[1]:
+            self._hooks.on_wait(*pickle.loads(event[1]["waits"]))  # noqa: S301 - as below
 
     def _answer(self, told: dict[str, Any]) -> None:
         made: object = None

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from agent.model.device import Device, Secret
-from agent.ssh.settings.config import settings
+from agent.ssh.settings.config import Settings, settings
 
 Digest = Callable[[Secret], bytes]
 KeyFile = tuple[str, int | None, int | None]
@@ -66,8 +66,10 @@ def shared(key: bytes) -> Digest:
     return digest
 
 
-def presented(device: Device, digest: Digest) -> tuple[Credential, ...]:
+def presented(device: Device, digest: Digest, known: Settings | None = None) -> tuple[Credential, ...]:
     """What a connection to *device* presents: to itself, then to its jump hosts, the nearest first; each once.
+
+    *known*: its settings, where they are.
 
     Raises:
         InputError: an SSH configuration that cannot be read.
@@ -75,12 +77,12 @@ def presented(device: Device, digest: Digest) -> tuple[Credential, ...]:
     found: list[Credential] = []
     hop: Device | None = device
     while hop is not None and len(found) <= _LONGEST_CHAIN:
-        said, password = settings(hop), hop.password
+        said, password = known or settings(hop), hop.password
         secret = None if password is None else digest(password)
         files = (*said.key_files, *said.default_key_files)
         keys = _keys(files) if password is None or hop.key_file is not None else ()
         found.append(Credential(said.username, secret, keys, said.agent_path, jump=hop is not device))
-        hop = said.device.jump
+        hop, known = said.device.jump, None
     return tuple(dict.fromkeys(found))
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent.fleet.run.job import perform
+from agent.fleet.parking import Parked, Parking, most_in_flight, most_open
+from agent.fleet.run.job import Job, performed
 from agent.fleet.run.rate import Rate
-from agent.fleet.run.router import Hooks
+from agent.fleet.run.router import Hooks, told_by
 from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
 
@@ -32,16 +33,32 @@ class Inline(Executor):
         return future
 
 
-def threads(workers: int, hooks: Hooks | None = None) -> Backend:
-    """Threads in this process, which share *hooks*."""
+def threads(workers: int, hooks: Hooks | None = None, *, in_flight: int | None = None) -> Backend:
+    """Threads in this process, which share *hooks*; by default as many routers are in flight as may be."""
+    hooks, most, parked, opened = hooks or Hooks(), in_flight or most_in_flight(workers), Parked(), list[Parking]()
+
+    def open_them(_: Job) -> Executor:
+        opened.append(Parking(workers, hooks.policy, most_open=most_open(workers, most)))
+        return opened[-1]
+
+    def interrupt() -> None:
+        for parking in opened:
+            parking.interrupt()
+
     return Backend(
         workers,
-        lambda _job: ThreadPoolExecutor(workers, thread_name_prefix="router"),
-        partial(perform, hooks=hooks or Hooks()),
+        open_them,
+        partial(performed, hooks=told_by(hooks, parked)),
+        in_flight=most,
+        parked=parked,
+        behind=lambda: opened[-1].behind,
+        interrupt=interrupt,
     )
 
 
-def processes(count: int, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None) -> Backend:
+def processes(
+    count: int, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None, in_flight: int | None = None
+) -> Backend:
     """*workers* threads in all, in *count* processes of a local Dask cluster, which is there while the run lasts.
 
     Raises:
@@ -49,7 +66,8 @@ def processes(count: int, workers: int, hooks: Hooks | None = None, *, rate: Rat
     """
     dask = require_dask()
     each = -(-workers // count)
-    made: Backend = dask.backend(partial(dask.Cluster.started, count, each), workers, hooks or Hooks(), rate or Rate())
+    opened = partial(dask.Cluster.started, count, each)
+    made: Backend = dask.backend(opened, workers, hooks or Hooks(), rate or Rate(), in_flight)
     return made
 
 
@@ -63,10 +81,17 @@ def reach(scheduler: str) -> Cluster:
     return made
 
 
-def cluster(reached: Cluster, workers: int, hooks: Hooks | None = None, *, rate: Rate | None = None) -> Backend:
-    """The workers of a Dask cluster; secrets are resolved there. No more routers than they have threads are begun."""
+def cluster(
+    reached: Cluster,
+    workers: int,
+    hooks: Hooks | None = None,
+    *,
+    rate: Rate | None = None,
+    in_flight: int | None = None,
+) -> Backend:
+    """The workers of a Dask cluster; secrets are resolved there. No more routers than it has threads are at work."""
     most = min(workers, reached.threads) or workers
-    made: Backend = require_dask().backend(lambda: reached, most, hooks or Hooks(), rate or Rate())
+    made: Backend = require_dask().backend(lambda: reached, most, hooks or Hooks(), rate or Rate(), in_flight)
     return made
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
@@ -17,21 +17,21 @@ from agent.fleet.run.router import Hooks, Router
 from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
 from agent.model.masking.logged import textless
-from agent.model.outcome import Event, Failure, Outcome, Status, steps_of
+from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy, completed
+from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
-from agent.remedy.apply import apply
+from agent.remedy.apply import carry_out
 from agent.remedy.assess import assess_by
-from agent.remedy.check.points import check
+from agent.remedy.check.points import checked
 from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
 from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
-from agent.remedy.observe import observe
+from agent.remedy.observe import observation
 from agent.remedy.plan import plan
 from agent.ssh.settings.identity import addresses
 
@@ -62,6 +62,12 @@ class Job:
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
+    """As :func:`performed`, its waits slept by the policy of *hooks*."""
+    hooks = hooks or Hooks()
+    return completed(performed(job, target, hooks), hooks.policy)
+
+
+def performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
     """The whole *job* on one router; every failure is in the result, a bug as well.
 
     A KeyboardInterrupt is in the result, too, where it broke off reading; later it is raised.
@@ -69,25 +75,37 @@ def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
     Raises:
         JournalError: the run cannot be kept any more, so it must not go on.
     """
-    hooks = hooks or Hooks()
-    began = hooks.now()
-    work = _Work(job, target, hooks)
-    with bound(run=job.run, device=target.name):
-        try:
-            with ExitStack() as stack:
-                result = work.run(stack)
-        except JournalError:
+
+    @contextmanager
+    def at_work() -> Iterator[None]:
+        hooks.on_wait(target.name, None)
+        with bound(run=job.run, device=target.name):
+            yield
+
+    def waits(wait: Wait) -> bool:
+        hooks.on_wait(target.name, wait)
+        return False
+
+    return relayed(_performed(job, target, hooks), around=at_work, done=waits)
+
+
+def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
+    began, work = hooks.now(), _Work(job, target, hooks)
+    try:
+        with ExitStack() as stack:
+            result = yield from work.steps(stack)
+    except JournalError:
+        raise
+    except AgentError as error:
+        log.info("%s: %s", target.name, error.message)
+        hooks.on_error(error)
+        result = replace(work.result, error=Failure.of(error))
+    except KeyboardInterrupt:
+        if work.writing:
             raise
-        except AgentError as error:
-            log.info("%s: %s", target.name, error.message)
-            hooks.on_error(error)
-            result = replace(work.result, error=Failure.of(error))
-        except KeyboardInterrupt:
-            if work.writing:
-                raise
-            result = replace(work.result, error=broken_off())
-        except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
-            result = work.after_bug(error)
+        result = replace(work.result, error=broken_off())
+    except Exception as error:  # noqa: BLE001 - it is told, and the other routers go on
+        result = work.after_bug(error)
     return replace(result, began=began, ended=hooks.now())
 
 
@@ -118,70 +136,64 @@ class _Work:
         self.events: list[Event] = []
         self.writing = False
 
-    def run(self, stack: ExitStack) -> Result:
+    def steps(self, stack: ExitStack) -> Waits[Result]:
         """Observe, then what the kind of the job asks for."""
         self._router = router = Router(self._target, self._job.reach, self._hooks)
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
         self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
         if self._job.kind is Kind.CHECK:
-            return self._checked(stack)
+            return (yield from self._checked(stack))
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
-        lease = self._leased(stack)[0] if self._job.kind is Kind.PUSH and approve is None else None
-        session = stack.enter_context(self._first())
+        lease = (yield from self._leased(stack))[0] if self._job.kind is Kind.PUSH and approve is None else None
+        session = stack.enter_context((yield from self._first()))
         self._ssh = stack.enter_context(router.shell())
-        state = self._observed(session)
+        state = yield from self._observed(session, self._hooks.policy)
         if self._job.kind is Kind.ASSESS:
             return replace(self.result, verdict=self._judged(state))
-        made = self._planned(state)
+        made = yield from self._planned(state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
             declined = Failure("declined", "not confirmed; nothing was changed")
             return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, declined))
         if lease is None:
-            lease, waited = self._leased(stack)
-            session = session if session.connected else stack.enter_context(router.first())
+            lease, waited = yield from self._leased(stack)
+            session = session if session.connected else stack.enter_context((yield from router.first()))
             if waited:
-                made = self._planned(state := self._observed(session))
-        return replace(self.result, outcome=self._push(session, made, state, lease))
+                state = yield from self._observed(session, self._hooks.policy)
+                made = yield from self._planned(state)
+        return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
-    def _first(self) -> Session:
-        session = self._router.first()
+    def _first(self) -> Waits[Session]:
+        session = yield from self._router.first()
         self.result = replace(self.result, legacy_ssh=session.legacy_ssh)
         return session
 
-    def _checked(self, stack: ExitStack) -> Result:
+    def _checked(self, stack: ExitStack) -> Waits[Result]:
         router, policy = self._router, self._hooks.policy
         ssh = stack.enter_context(router.shell())
-        found = check(router.device, self._first, ssh, self._intent, policy, turn=router.turn)
+        found = yield from checked(router.device, self._first, ssh, self._intent, policy, turn=router.turn)
         return replace(self.result, check=found, release=found.release)
 
-    def _observed(self, session: Session, policy: Policy | None = None) -> State:
-        state = observe(
-            session,
-            self._intent.trustpoint,
-            policy=policy or self._hooks.policy,
-            ssh=self._ssh,
-            full=self._job.kind is Kind.ASSESS,
-            trustpool=self._intent.has_bundle,
-            signatures=signatures_of(self._job.notices),
-        )
+    def _observed(self, session: Session, policy: Policy) -> Waits[State]:
+        judged_by = signatures_of(self._job.notices) if self._job.kind is Kind.ASSESS else None
+        name, pool = self._intent.trustpoint, self._intent.has_bundle
+        state = yield from observation(session, name, policy, ssh=self._ssh, judged_by=judged_by, trustpool=pool)
         self.result = replace(self.result, release=state.release)
         return state
 
-    def _planned(self, state: State) -> Plan | Skip:
+    def _planned(self, state: State) -> Waits[Plan | Skip]:
         """The plan, the ways that it needs beside NETCONF tried."""
-        policy = self._hooks.policy
-        return completed(preflight(plan(self._intent, state), state, self._ssh), policy)
+        return preflight(plan(self._intent, state), state, self._ssh)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices
         return assess_by(state, notices, self._hooks.now(), anchor=self._intent.anchor if len(notices) < 2 else None)
 
-    def _leased(self, stack: ExitStack) -> tuple[Lease, bool]:
+    def _leased(self, stack: ExitStack) -> Waits[tuple[Lease, bool]]:
         """The router for this push alone, and whether another one, of this machine or beyond, was waited for."""
         device, hooks = self._router.device, self._hooks
 
@@ -193,10 +205,11 @@ class _Work:
                 with self._router.fenced():
                     hooks.log.unfinished(device.name, change)
 
-        known_by = addresses(device)
-        beyond = stack.enter_context(hooks.alone(known_by, hooks.policy, told))
-        taken = Lease.take(known_by, run=self._job.run, policy=hooks.policy, told=told, kept=kept)
-        lease = stack.enter_context(taken)
+        known_by = addresses(device, path=self._router.path)
+        held, beyond = yield from hooks.alone(known_by, hooks.policy, told)
+        stack.enter_context(held)
+        taken = Lease.taken(known_by, run=self._job.run, policy=hooks.policy, told=told, kept=kept)
+        lease = stack.enter_context((yield from taken))
         if waited := beyond or lease.waited:
             self._tell(Event(device.name, "lease", Status.DONE, "the other push ended"))
         return lease, waited
@@ -205,24 +218,27 @@ class _Work:
         with self._router.fenced():
             self._hooks.event(event)
 
-    def _push(self, session: Session, made: Plan | Skip, state: State, lease: Lease) -> Outcome:
+    def _pushed(self, session: Session, made: Plan | Skip, state: State, lease: Lease) -> Waits[Outcome]:
         self._keep("before", seen(state))
         self._hooks.begins(replace(self.result, plan=made))
         self.writing = True
-        outcome: Outcome | None = None
         further, turn, at_end, ssh = self._router.opened, self._router.turn, self._read_again, self._ssh
         policy = self._hooks.policy
-        pushing = apply(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
-        with closing(pushing) as events:
-            for event in events:
-                self.events.append(event)
-                self._tell(event)
-                outcome = event.outcome or outcome
-        if outcome is None:
-            raise AssertionError("apply ended without an outcome")
-        return outcome
+        pushing = carry_out(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
 
-    def _read_again(self, session: Session) -> None:
+        def told(step: Event | Wait) -> bool:
+            if isinstance(step, Event):
+                self.events.append(step)
+                try:
+                    self._tell(step)
+                except BaseException:
+                    pushing.close()  # what is raised ends the push, it is no failure of its step
+                    raise
+            return isinstance(step, Event)
+
+        return (yield from cast("Waits[Outcome]", relayed(pushing, done=told)))
+
+    def _read_again(self, session: Session) -> Waits[None]:
         """Keep the state as it is read behind the last step; nothing where there was none, or it cannot be read now."""
         policy = replace(self._hooks.policy, attempts=1)
         begun = any(event.status is Status.STARTED for event in self.events)
@@ -230,7 +246,7 @@ class _Work:
             return
         try:
             policy.check()
-            state = self._observed(session, policy)
+            state = yield from self._observed(session, policy)
         except AgentError as error:
             log.info("%s: the state after the push is not known: %s", self._target.name, error.message)
             return

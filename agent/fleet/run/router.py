@@ -10,18 +10,20 @@ from functools import partial
 from typing import Any, Literal, Protocol
 
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.parking import Parked
 from agent.fleet.results.record import Result
 from agent.fleet.run.credential import presented
 from agent.fleet.run.logins import Attempt, Guard, Judged, Logins, turn
 from agent.fleet.run.rate import Limiter, Rate
 from agent.model.device import Question
 from agent.model.errors import AgentError, JournalError, LoginWithheld, SSHAuthenticationError
-from agent.model.outcome import Event, Waiting
+from agent.model.outcome import Event, Wait, Waiting
 from agent.model.plan import Plan
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy, Waits, completed
+from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
+from agent.ssh.settings.config import settings
 from agent.xr.cli.sshport import Ssh
 
 
@@ -45,12 +47,14 @@ class ClientLost(JournalError):
 _CLI = " (CLI)"
 
 Told = Callable[[str], None]
-Alone = Callable[[tuple[str, ...], Policy, Told], AbstractContextManager[bool]]
+Held = tuple[AbstractContextManager[object], bool]
+"""What ends with its block, and whether it was waited for."""
+Alone = Callable[[tuple[str, ...], Policy, Told], Waits[Held]]
 
 
-def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> AbstractContextManager[bool]:
+def unshared(_addresses: tuple[str, ...], _policy: Policy, _told: Told) -> Waits[Held]:
     """For a run that no other machine takes part in."""
-    return nullcontext(False)
+    return at_once(lambda: (nullcontext(), False))
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,10 @@ class Hooks:
         approve: asks whoever pushes about the plan, before the router is held; None where nobody is asked.
         begins: is told what is known of the router, with its plan, right before a push writes: a signal must not break
             it off from then on.
+        on_wait: is told, from any thread, for what a router waits, and None when it is at work.
         on_error: is told the error that ends one router's job, as an exception with its traceback.
-        alone: holds a router beyond this machine, by its addresses, while a push is at it, and gives whether that was
-            waited for; it is told for whom.
+        alone: holds a router beyond this machine, by its addresses, while a push is at it; it is told whom it waits
+            for.
         logins: decides whether a login may be tried.
         ask: as of ``Device``; for a run on one router, with a person at the terminal.
         before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
@@ -79,6 +84,7 @@ class Hooks:
     approve: Callable[[Plan], bool] | None = None
     ask: Callable[[Question], str | None] | None = None
     begins: Callable[[Result], None] = lambda _known: None
+    on_wait: Callable[[str, Wait | None], None] = lambda _device, _wait: None
     on_error: Callable[[AgentError], None] = lambda _error: None
     alone: Alone = unshared
     before_write: Callable[[], None] = lambda: None
@@ -91,20 +97,36 @@ class Hooks:
             self.on_event(event)
 
 
+def told_by(hooks: Hooks, parked: Parked) -> Hooks:
+    """*hooks* that tell *parked* as well which routers wait."""
+
+    def waits(device: str, wait: Wait | None) -> None:
+        parked(device, wait)
+        hooks.on_wait(device, wait)
+
+    return replace(hooks, on_wait=waits)
+
+
 class Router:
     """One router as a run reaches it: every connection and login in its turn, with its messages traced.
 
     One that limits new sessions is waited for as the reach says, unless not *waits*.
+
+    Attributes:
+        path: where its connections go.
 
     Raises:
         InputError: its entry or a secret cannot be used.
     """
 
     def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
-        self.device = replace(target.device(reach), ask=hooks.ask)
+        device = target.device(reach)
+        self.device = replace(device, ask=hooks.ask) if hooks.ask else device
         self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
-        self._credentials = presented(self.device, hooks.logins.digest)
+        known = settings(self.device)
+        self._credentials = presented(self.device, hooks.logins.digest, known)
+        self.path = known.destination
         self._accepted = False
         self._opened: list[Session | Ssh] = []
         self._lost: ClientLost | None = None
@@ -121,11 +143,10 @@ class Router:
                 one.close()
             raise
 
-    def first(self) -> Session:
+    def first(self) -> Waits[Session]:
         """The first session; an interrupt breaks off the wait for it."""
-        login = completed(self._login(self._hooks.policy), self._hooks.policy)
-        tries = self._opening.opening().repeated(partial(self._tried, login), Waiting.SESSION)
-        return completed(tries, self._opening)
+        login = yield from self._login(self._hooks.policy)
+        return (yield from self._opening.opening().repeated(partial(self._tried, login), Waiting.SESSION))
 
     def _tried(self, login: AbstractContextManager[None], number: int) -> Waits[Session]:
         """One try to open it; each further one takes a turn as well."""
@@ -146,10 +167,9 @@ class Router:
         if self._lost is not None:
             raise self._lost
 
-    def opened(self) -> Session:
-        """A further session at once, for whoever waits for the turn and decides whether it is tried again."""
-        policy = self._hooks.policy.unstopped()
-        with self._judged(completed(self._attempt(policy), policy)):
+    def opened(self) -> Waits[Session]:
+        """A further session, for whoever waits for the turn and decides whether it is tried again."""
+        with self._judged((yield from self._attempt(self._hooks.policy.unstopped()))):
             return self._session()
 
     def _session(self) -> Session:

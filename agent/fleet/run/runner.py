@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import closing
+from concurrent.futures import Executor, Future, wait
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Any
 
 from agent.fleet.inventory.target import Target
+from agent.fleet.parking import Parked
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job
 from agent.fleet.run.rollout import Batch, Rollout
@@ -48,9 +51,12 @@ class Backend:
     """What carries the routers' jobs out.
 
     Attributes:
-        workers: how many routers are in flight at most.
+        workers: how many routers are worked on at a time.
+        in_flight: how many are begun and have not ended at most, those included that wait; by default as many.
         open: makes the executor for a job, which it may bring to its workers.
         perform: what the executor calls with job and target; for other processes it must be picklable.
+        parked: which of them wait, so that another one may begin; behind: whether some that are due do not get their
+            turn, so that none may.
         died: what a call raises where its worker died under it; lost: where there are no workers any more.
         interrupt: carries a cancellation to where the policy's ``stop`` does not reach.
         hold: what was handed out and has not begun begins no more.
@@ -59,7 +65,10 @@ class Backend:
 
     workers: int
     open: Callable[[Job], Executor]
-    perform: Callable[..., Result]
+    perform: Callable[..., Any]
+    in_flight: int | None = None
+    parked: Parked = field(default_factory=Parked)
+    behind: Callable[[], bool] = lambda: False
     died: tuple[type[Exception], ...] = ()
     lost: tuple[type[BaseException], ...] = ()
     interrupt: Callable[[], None] = lambda: None
@@ -210,13 +219,17 @@ class _Pool:
         self._backend = backend
         self._executor = backend.open(job)
         self.flying: dict[Future[Result], Target] = {}
+        self._ended: SimpleQueue[Future[Result] | None] = SimpleQueue()
+        backend.parked.changed = lambda: self._ended.put(None)
         self.gone = ""
         """Why there are no workers any more."""
 
     @property
     def takes(self) -> bool:
         """Whether one more may be handed out."""
-        return len(self.flying) < self._backend.workers and not self.gone
+        backend, flying = self._backend, len(self.flying)
+        most, free = backend.in_flight or backend.workers, flying - len(backend.parked) < backend.workers
+        return flying < most and free and not self.gone and not backend.behind()
 
     def submit(self, job: Job, target: Target) -> None:
         """Hand *target* out."""
@@ -226,12 +239,13 @@ class _Pool:
             future = Future()
             future.set_exception(error)
         self.flying[future] = target
+        future.add_done_callback(self._ended.put)
 
     def completed(self) -> Iterator[tuple[Target, Result | None]]:
-        """Those that ended within a moment; None where its worker died under it."""
-        done, _ = wait(self.flying, timeout=_LOOK, return_when=FIRST_COMPLETED)
-        for future in done:
+        """Those that ended by now, or within a moment; None where its worker died under it."""
+        for future in self._done():
             target = self.flying.pop(future)
+            self._backend.parked(target.name, None)
             try:
                 result = future.result()
             except self._backend.died as error:
@@ -242,6 +256,15 @@ class _Pool:
                 yield target, None
             else:
                 yield target, result
+
+    def _done(self) -> Iterator[Future[Result]]:
+        """What ended; nothing where one more may be handed out in its place, or nothing happened for a moment."""
+        with suppress(Empty):
+            future = self._ended.get(timeout=_LOOK)
+            while True:
+                if future is not None:
+                    yield future
+                future = self._ended.get_nowait()
 
     def rest(self) -> Iterator[Result]:
         """Wait for those in flight; one that ends in a bug is logged with it."""

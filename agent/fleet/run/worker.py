@@ -14,21 +14,22 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from distributed import Semaphore, WorkerPlugin, get_worker
+from distributed import Semaphore, WorkerPlugin, get_worker, secede
 
 from agent.fleet.inventory.target import Target
+from agent.fleet.parking import Parking, most_open
 from agent.fleet.results.record import Result
 from agent.fleet.run.credential import Credential, shared
 from agent.fleet.run.job import Job
 from agent.fleet.run.logins import Attempt
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
-from agent.fleet.run.router import ClientLost, Hooks, unshared
-from agent.model.outcome import Event
+from agent.fleet.run.router import ClientLost, Held, Hooks, unshared
+from agent.model.outcome import Event, Wait, Waiting
 from agent.model.unfinished import Unfinished
-from agent.netconf.retry import Policy
+from agent.netconf.retry import Policy, Waits
 
-Perform = Callable[[Job, Target, Hooks], Result]
+Perform = Callable[[Job, Target, Hooks], Waits[Result]]
 Answer = tuple[str, object, bool]
 """The key of a call, what it is answered, an exception to be raised, and whether it shall end."""
 
@@ -44,6 +45,8 @@ _TURN = 1.0
 _calls: dict[str, _Call] = {}
 """The calls under way in this process, by their keys."""
 _limiters: dict[Rate, Limiter] = {}
+_parkings: dict[tuple[Link, str], Parking] = {}
+"""The threads of this process for a run, by its link and the worker's address."""
 _making = threading.Lock()
 
 
@@ -57,6 +60,7 @@ class Link:
         rate: this process's part of it.
         shared: whether other clients' pushes come through the same scheduler, or did before they died.
         key: what passwords are compared by within the run.
+        workers, in_flight: how many routers are worked on in this process at a time, and how many may be begun.
     """
 
     topic: str
@@ -64,6 +68,8 @@ class Link:
     rate: Rate
     shared: bool
     key: bytes = field(repr=False)
+    workers: int = 1
+    in_flight: int = 1
 
 
 class Bring(WorkerPlugin):
@@ -91,34 +97,55 @@ class Bring(WorkerPlugin):
         if finish == "released" and (call := _calls.get(key)) is not None:
             call.lose()
 
-    def teardown(self, worker: Any) -> None:  # noqa: ARG002 - distributed's signature
+    def teardown(self, worker: Any) -> None:
         """The run is over, or the worker ends, as it does without its scheduler."""
         for call in list(_calls.values()):
             if call.link.parcel == self._parcel.key:
                 call.lose()
+        for number, parking in _parkings_of(self._parcel.key, worker.address):
+            parking.shutdown(wait=False)
+            del _parkings[number]
         self._parcel.take_away()
 
 
 def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
     """*perform* with the job that was brought here; its result packed.
 
+    The threads of its process that work are the run's own. That of the call, which only waits for its end, gives its
+    place to the next call.
+
     Raises:
         ClientLost: whoever began the run is gone.
     """
-    brought = parcel(link.parcel)
-    call = _Call(link, target.name)
+    worker = get_worker()
     with _making:  # one for all calls of this process, however many begin at once
         limiter = _limiters.setdefault(link.rate, Limiter(link.rate))
+        if (link, worker.address) not in _parkings:
+            most = most_open(link.workers, link.in_flight)
+            _parkings[link, worker.address] = Parking(link.workers, most_open=most)
+        parking = _parkings[link, worker.address]
+    call, brought = _Call(link, target.name, worker, parking), parcel(link.parcel)
     hooks = Hooks(
         log=call,
         policy=Policy(stop=call.stop.wait),
         limiter=limiter,
         logins=call,
         alone=alone if link.shared else unshared,
+        on_wait=call.waits,
         before_write=call.has_client,
     )
-    with call.under_way():
-        return brought.pack(perform(brought.job, target, hooks))
+
+    def steps() -> Waits[bytes]:
+        with call.under_way():
+            return brought.pack((yield from perform(brought.job, target, hooks)))
+
+    taken = parking.take(steps, hooks.policy)
+    secede()  # type: ignore[no-untyped-call]
+    return taken.result()
+
+
+def _parkings_of(parcel: str, address: str) -> list[tuple[tuple[Link, str], Parking]]:
+    return [(key, parking) for key, parking in _parkings.items() if key[0].parcel == parcel and key[1] == address]
 
 
 def answer(answers: Iterable[Answer]) -> None:
@@ -130,20 +157,22 @@ def answer(answers: Iterable[Answer]) -> None:
 
 def stop(topic: str) -> None:
     """Those of that client's calls that are under way here shall end: their steps are finished or undone."""
-    for call in list(_calls.values()):
-        if call.link.topic == topic:
-            call.stop.set()
+    stopped = [call for call in list(_calls.values()) if call.link.topic == topic]
+    for call in stopped:
+        call.stop.set()
+    for parking in {call.parking for call in stopped}:
+        parking.look()
 
 
 class _Call:
     """A call under way, what keeps its router's journal and whom it asks for a login: the client, over the scheduler;
-    from one thread."""
+    from one thread at a time."""
 
-    def __init__(self, link: Link, device: str) -> None:
-        self.link, self._device = link, device
+    def __init__(self, link: Link, device: str, worker: Any, parking: Parking) -> None:
+        self.link, self._device, self.parking = link, device, parking
         self.stop = threading.Event()
-        self._worker: Any = get_worker()
-        self._key = str(self._worker.get_current_task())
+        self._worker = worker
+        self._key = str(worker.get_current_task())
         self._lost = False
         self._answers: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.digest, self.longest_wait = shared(link.key), _TURN
@@ -178,10 +207,15 @@ class _Call:
 
         return Attempt(ended)
 
+    def waits(self, device: str, wait: Wait | None) -> None:
+        """Say so, without waiting for an answer."""
+        said = pickle.dumps((device, None if wait is None else replace(wait, release=None)))
+        self._worker.log_event(self.link.topic, {"waits": said})
+
     def answered(self, made: object, *, stopped: bool) -> None:
         """What was told is kept, or could not be."""
         if stopped:
-            self.stop.set()
+            self.stop.set()  # it waits for nothing else meanwhile
         self._answers.put(made)
 
     def lose(self) -> None:
@@ -189,6 +223,7 @@ class _Call:
         self._lost = True
         self.stop.set()
         self._answers.put(None)
+        self.parking.look()
 
     def has_client(self) -> None:
         """See that somebody waits for the call.
@@ -222,9 +257,8 @@ class _Call:
         return made
 
 
-@contextmanager
-def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the router among all that comes through this scheduler; whether it was waited for.
+def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None]) -> Waits[Held]:
+    """Hold the router among all that comes through this scheduler.
 
     The scheduler takes a lease back from a worker that it has not heard of for a while (Dask's
     ``distributed.scheduler.locks.lease-timeout``); such a worker's writes find no client by then.
@@ -242,9 +276,10 @@ def alone(addresses: Iterable[str], policy: Policy, told: Callable[[str], None])
                 if not waited:
                     told("waiting for another push over this scheduler, or for its lease to end")
                     waited = True
-                policy.wait(_TURN)
+                yield from policy.pause(_TURN, Waiting.PUSH)
             undo.callback(lease.release)
-        yield waited
+        held = undo.pop_all()
+    return held, waited
 
 
 def _acquired(lease: Any) -> bool:

@@ -84,7 +84,8 @@ class Model:
 
         Comments and processing instructions have tags that are no str, and no schema node.
         """
-        return self._children.get(node, {}).get(tag) if isinstance(tag, str) else None
+        tags = self._children.get(node)
+        return tags.get(tag) if tags is not None and isinstance(tag, str) else None
 
     def find(self, path: str) -> Any:
         """The schema node at *path* (names of the module's own namespace, separated by ``/``), or None."""

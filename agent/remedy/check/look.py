@@ -83,7 +83,7 @@ class Seen:
 
 def look(
     device: Device,
-    first: Callable[[], Session],
+    first: Callable[[], Waits[Session]],
     ssh: Ssh | None,
     intent: Intent,
     policy: Policy,
@@ -92,7 +92,8 @@ def look(
 ) -> Waits[Seen]:
     """See what can be seen: by NETCONF, by the CLI and SFTP behind *ssh*, and where the first fails by a probe.
 
-    *first* opens a session, which is closed again; *turn* says in how many seconds a further connection may be opened.
+    *first* has the steps that open a session, which is closed again; *turn* says in how many seconds a further
+    connection may be opened.
 
     Raises:
         InputError: a key, known_hosts or SSH configuration file that cannot be used.
@@ -103,7 +104,7 @@ def look(
     seen = Seen(device, intent, policy.now(), destination(device).through)
     with ExitStack() as stack:
         try:
-            session = stack.enter_context(first())
+            session = stack.enter_context((yield from first()))
             _by_connection(seen, session)
             yield from _by_netconf(seen, session, ssh, policy)
         except (InputError, Interrupted):

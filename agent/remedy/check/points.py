@@ -22,7 +22,7 @@ from agent.model.errors import (
 from agent.model.method import Method
 from agent.model.plan import Installation, Intent, Step, Tried
 from agent.model.state import ConfigModel, Reading
-from agent.netconf.retry import Policy, completed, relayed
+from agent.netconf.retry import Policy, Waits, relayed
 from agent.netconf.session import Session
 from agent.remedy.assess import CLOCK_TOLERANCE
 from agent.remedy.check.look import Closed, Seen, look
@@ -38,18 +38,18 @@ _UNREACHED = "not reached"
 _MEGA = 1_000_000
 
 
-def check(
+def checked(
     device: Device,
-    first: Callable[[], Session],
+    first: Callable[[], Waits[Session]],
     ssh: Ssh | None,
     intent: Intent,
     policy: Policy,
     *,
     turn: Callable[[], float] = lambda: 0.0,
-) -> Check:
+) -> Waits[Check]:
     """Every point of one router, and what they mean for each method; nothing is changed. As of :func:`look`."""
     looking = relayed(look(device, first, ssh, intent, policy, turn=turn), around=lambda: bound(device=device.name))
-    return judged(completed(looking, policy))
+    return judged((yield from looking))
 
 
 def judged(seen: Seen) -> Check:

@@ -32,7 +32,7 @@ from agent.remedy.lease import writeahead
 
 log = logging.getLogger(__name__)
 
-_TURN = 0.2
+_TURN, _LONGEST_TURN = 0.2, 1.6
 _LARGEST = 1 << 16
 _LONGEST_NAME = 180
 _ELSEWHERE = "set XDG_STATE_HOME to a folder on a local disk that this user can write to"
@@ -222,17 +222,19 @@ class _File:
         self._lock = folder / f"{name}.lock"
         self._log = folder / f"{name}.json"
         self._held: int | None = None
+        self._signed = ""
 
     def lock(self, told: Told) -> Waits[None]:
         """Wait for it; errors as of :meth:`Lease.taken`."""
-        said = ""
+        said, seconds = "", _TURN
         while self._held is None:
             holder = self._try()
             if holder and holder != said:
                 told(f"waiting for {holder}")
                 said = holder
             if self._held is None:
-                yield Wait(_TURN, Waiting.PUSH, holder)
+                yield Wait(seconds, Waiting.PUSH, holder)
+                seconds = min(2 * seconds, _LONGEST_TURN)  # a thousand may wait
 
     def _try(self) -> str:
         """Lock the file that is there now; else whose push holds it."""
@@ -264,6 +266,7 @@ class _File:
             os.pwrite(self._descriptor, json.dumps(said).encode(), 0)
         except OSError as error:
             raise self._unusable(error) from error
+        self._signed = str(holder)
 
     @property
     def _descriptor(self) -> int:
@@ -290,16 +293,11 @@ class _File:
 
     def keep(self, change: Unfinished) -> None:
         """Put *change* on disk, whole or not at all; errors as of :meth:`Lease.begin`."""
-        holder = Holder.read(self._descriptor)
-        said = {"router": self.address, "by": str(holder or "a push of this user"), **writeahead.plain(change)}
+        said = {"router": self.address, "by": self._signed or "a push of this user", **writeahead.plain(change)}
         made = self._log.with_suffix(".new")
         try:
             made.unlink(missing_ok=True)
-            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(json.dumps(said).encode())
-                file.flush()
-                os.fsync(file.fileno())
+            _write(made, json.dumps(said).encode())
             made.replace(self._log)
             _sync(self._log.parent)
         except OSError as error:
@@ -330,6 +328,17 @@ class _File:
 
 def _ends(change: Unfinished) -> datetime:
     return change.until or datetime.min.replace(tzinfo=UTC)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Make a new file that is on disk as a whole when this returns."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _sync(folder: Path) -> None:

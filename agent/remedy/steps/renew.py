@@ -20,6 +20,7 @@ from agent.xr.licensing import Answer
 _INTERVALS = (0.5, 1.0, 2.0, 5.0)
 _REGISTER = "register-id-token"
 _BY_HAND = "the root is there all the same: on the router license smart renew auth, or watch it with poll"
+_UNSEEN = "interrupted before a newer contact was seen: watch it with poll"
 
 
 def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
@@ -33,7 +34,11 @@ def renew(run: Run, step: RenewAuthorization) -> Steps[None]:
     yield run.ended("renew-auth", status, f"{detail}; {_BY_HAND}" if status is Status.FAILED else detail)
     if status in (Status.DONE, Status.UNKNOWN):
         yield run.started_event("contact", f"up to {step.wait:g} s")
-        seen = yield from _contact(run, step, first)
+        try:
+            seen = yield from _contact(run, step, first)
+        except Interrupted:
+            yield run.ended("contact", Status.SKIPPED, _UNSEEN)
+            return
         if seen is None:
             yield run.ended("contact", Status.UNKNOWN, f"no newer contact within {step.wait:g} s; watch it with poll")
         else:
@@ -101,7 +106,7 @@ def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> St
                 return seen
         if run.policy.clock() + wait > end:
             return None
-        yield from run.policy.pause(wait, Waiting.CONTACT)
+        yield from run.pause(wait, Waiting.CONTACT)
         wait = next(waits, wait)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -33,7 +33,7 @@ class Settings:
         device: with its jump hosts, those of ``ProxyJump`` where it names none.
         host, port: what is connected to; the port is the caller's, since NETCONF's is not SSH's.
         proxy_command: ``ProxyCommand`` with its tokens, for a shell; None where there is none, or a jump host.
-        check: over every known-hosts file.
+        checking: gives :attr:`check`, the same each time; no known-hosts file is read before.
         key_files: ``--key``, else each ``IdentityFile``; *default_key_files* are offered after the agent's keys.
         certificate_files: each ``CertificateFile``.
         agent_path: the socket of the ssh-agent to ask, or None.
@@ -46,7 +46,7 @@ class Settings:
     port: int
     username: str
     proxy_command: str | None
-    check: HostKeyCheck
+    checking: Callable[[], HostKeyCheck]
     key_files: tuple[Path, ...]
     default_key_files: tuple[Path, ...]
     certificate_files: tuple[Path, ...]
@@ -57,6 +57,20 @@ class Settings:
     ciphers: str | None
     macs: str | None
     signatures: str | None
+
+    @property
+    def check(self) -> HostKeyCheck:
+        """The judgement over the host key, by every known-hosts file.
+
+        Raises:
+            InputError: one of them cannot be read, with the line where it is one.
+        """
+        return self.checking()
+
+    @property
+    def destination(self) -> Destination:
+        """Where the connection goes, and through what."""
+        return Destination(self.host, self.port, self.device.jump, self.proxy_command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +94,8 @@ def settings(device: Device) -> Settings:
     """Everything that is known of the connection to *device* before there is one.
 
     Raises:
-        InputError: an SSH configuration or a known-hosts file that cannot be read, with the line where it is one;
-            jump hosts in a circle; no user name.
+        InputError: an SSH configuration that cannot be read, with the line where it is one; jump hosts in a circle; no
+            user name.
     """
     options, device = _routed(device)
     username = _username(device, options)
@@ -93,7 +107,7 @@ def settings(device: Device) -> Settings:
         port=device.port,
         username=username,
         proxy_command=_proxy_command(device, options, tokens),
-        check=_check(device, options, tokens),
+        checking=cache(_checking(device, options, tokens)),
         key_files=keys,
         default_key_files=defaults,
         certificate_files=tuple(options.paths("certificatefile", tokens) or ()),
@@ -202,7 +216,7 @@ def _proxy_command(device: Device, options: Options, tokens: Tokens) -> str | No
     return expanded(text, partial(_of, tokens), options.where("proxycommand"), run=True)
 
 
-def _check(device: Device, options: Options, tokens: Tokens) -> HostKeyCheck:
+def _checking(device: Device, options: Options, tokens: Tokens) -> Callable[[], HostKeyCheck]:
     user = options.paths("userknownhostsfile", tokens)
     if device.host_keys.known_hosts is not None:
         user = [device.host_keys.known_hosts]
@@ -213,7 +227,8 @@ def _check(device: Device, options: Options, tokens: Tokens) -> HostKeyCheck:
         GLOBAL_KNOWN_HOSTS if everybody is None else [Path(name) for name in everybody if name.lower() != "none"]
     )
     revoked = options.paths("revokedhostkeys", tokens)
-    return HostKeyCheck(
+    return partial(
+        HostKeyCheck,
         device.host_keys,
         options.host,
         device.port,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.model.device import Device
-from agent.ssh.settings.config import destination
+from agent.ssh.settings.config import Destination, destination
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 
@@ -17,25 +17,24 @@ _MOST = 16
 _LONGEST_CHAIN = 8
 
 
-def addresses(device: Device, resolve: Resolve | None = None) -> tuple[str, ...]:
+def addresses(device: Device, resolve: Resolve | None = None, *, path: Destination | None = None) -> tuple[str, ...]:
     """``address:port`` of the NETCONF server, one for each address that its name has, sorted; two entries that share
     one of them mean the same router.
 
     The SSH configuration counts (``HostName``, ``ProxyJump``). Behind a jump host or a ProxyCommand an address means
     something else than here, so the path is part of it, and a name stays a name, since only the other end can resolve
-    it. So does a name that cannot be resolved here.
+    it. So does a name that cannot be resolved here. *path*: where its connection goes, where that is known already.
 
     Raises:
         InputError: an SSH configuration that cannot be read.
     """
-    return _addresses(device, resolve or socket.getaddrinfo, _LONGEST_CHAIN)
+    return _addresses(path or destination(device), resolve or socket.getaddrinfo, _LONGEST_CHAIN)
 
 
-def _addresses(device: Device, resolve: Resolve, further: int) -> tuple[str, ...]:
-    path = destination(device)
+def _addresses(path: Destination, resolve: Resolve, further: int) -> tuple[str, ...]:
     if path.jump is not None and further:
         own = _joined(_literal(path.host) or _name(path.host), path.port)
-        return tuple(f"{own} via {outer}" for outer in _addresses(path.jump, resolve, further - 1))
+        return tuple(f"{own} via {outer}" for outer in _addresses(destination(path.jump), resolve, further - 1))
     if path.proxy_command is not None:
         # A digest, since the command may hold a password.
         through = hashlib.sha256(path.proxy_command.encode("utf-8", "surrogateescape")).hexdigest()[:16]
