@@ -91,12 +91,18 @@ class Behind(Generic[T]):
     def reading(self, session: Session, policy: Policy) -> Waits[Reading[T] | None]:
         """What it brought, to be asked for once the write is answered; None where nothing was sent over *session*.
 
-        What it does not show is to be read again before anybody goes by that. Errors as of :func:`ask`.
+        None as well where it was not answered, as by a server that drops what comes while it is at a write. What it
+        does not show is to be read again before anybody goes by that. Errors as of :func:`ask`.
         """
         sent, self._sent = self._sent, None
         if sent is None or sent[0] is not session or sent[1] is None:
             return None
-        return (yield from settle(session, self.query, sent[1], policy))
+        try:
+            return (yield from settle(session, self.query, sent[1], policy))
+        except ReplyTimeout as error:
+            log.warning("%s: %s behind a write: from now on one rpc at a time is sent", session.device, error.message)
+            session.in_order = False
+        return None
 
 
 def ask(session: Session, queries: Sequence[Query[Any]], policy: Policy) -> Waits[list[Reading[Any]]]:

@@ -21,10 +21,7 @@ from ncclient.transport.errors import TransportError as NcclientTransportError
 
 from agent.model.context import bound
 from agent.model.device import Device
-from agent.model.errors import (
-    AgentError,
-    SessionLost,
-)
+from agent.model.errors import AgentError, SessionLost
 from agent.model.local.clock import Clock
 from agent.model.outcome import Waiting
 from agent.netconf import payload
@@ -208,13 +205,13 @@ class Session:
         """
         if writes and (other := self._flying.writing) is not None:
             raise RuntimeError(f"{operation} while {other.operation} is unanswered: one write at a time")
+        if not (self.in_order or self._held):
+            for earlier in self._flying.pending:
+                earlier.wait()
         if not self.connected:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
         if writes:
             self.before_write()
-        if not (self.in_order or self._held):
-            for earlier in self._flying.pending:
-                earlier.wait()
         longest = self.timeout if timeout is None else timeout
         quiet = Unlogged(self._transport) if unlogged else None
         with self._sending:

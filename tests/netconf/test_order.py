@@ -143,6 +143,19 @@ def test_the_time_of_a_read_begins_when_the_write_ahead_of_it_was_answered(
         assert clock.now == 13
 
 
+def test_a_read_that_nothing_follows_and_that_was_dropped_is_read_alone_on_the_same_session(
+    lab: Lab, device: Device, clock: Clock
+) -> None:
+    device.faults.append(Fault("get", FaultKind.SILENT))
+    with lab.connect(device, clock=DeviceClock.of(device, clock), timeout=7.0) as session:
+        behind = Behind(certificate(session))
+        trustpoint.authenticate(session, "Trustpool", behind=behind.send)
+        assert completed(behind.reading(session, Policy()), Policy()) is None
+        assert (clock.now, session.in_order) == (7, False)
+        assert shown(licensing(session)) == ["smart-agent"]
+    assert clock.now == 7
+
+
 def test_nothing_is_read_behind_a_write_that_lost_the_session(lab: Lab, device: Device) -> None:
     device.faults.append(Fault("ca-authenticate", FaultKind.DROP_AFTER))
     with lab.connect(device) as session:

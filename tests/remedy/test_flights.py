@@ -12,7 +12,7 @@ import agent
 from agent.model.outcome import Outcome
 from agent.simulator import Device, Fault, FaultKind
 from agent.simulator.netconf.subsystem import Channel
-from tests.support import Lab, eventually, left_clean
+from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 PLAIN = agent.Caution(commit=agent.CommitMode.PLAIN)
 WRITES = ("edit-config", "commit", "confirm", "ca-authenticate", "renew-auth")
@@ -94,6 +94,22 @@ def test_a_router_that_drops_what_it_is_asked_behind_a_commit_costs_no_wait(lab:
     outcome = push(lab, device, plain=True)
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert device.counters["get-config"] == 5
+
+
+@pytest.mark.parametrize(
+    "read, skip", [("get-config", 3), ("get:crypto-certificate-authority", 3), ("get:smart-agent", 1)]
+)
+def test_what_is_dropped_behind_a_write_is_read_on_the_session_that_is_there(
+    lab: Lab, device: Device, clock: Clock, read: str, skip: int
+) -> None:
+    """No further session could be opened, and none is needed."""
+    device.faults.append(Fault(read, FaultKind.SILENT, skip=skip))
+    with lab.connect(device, clock=DeviceClock.of(device, clock)) as session:
+        outcome = agent.remediate(session, agent.Intent(caution=PLAIN), policy=clock.policy())
+        assert outcome.result is agent.Result.REMEDIED, outcome
+        assert not session.in_order
+    assert device.last_session == 1
+    assert {one: device.counters[one] for one in WRITES} == {**dict.fromkeys(WRITES, 1), "confirm": 0}
 
 
 def test_a_further_session_goes_by_what_was_found_out_on_the_first(lab: Lab, device: Device) -> None:
