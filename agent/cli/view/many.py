@@ -167,14 +167,17 @@ def states(flying: int, waits: Collection[Waiting]) -> str:
 def _to_do(record: RunRecord, journal: Journal) -> tuple[str, str | None]:
     """What a run that ended early has left, and how to go on with that; None where nothing is."""
     waiting, doubtful = (record.counts.get(word, 0) for word in ("waiting", "doubtful"))
-    unwell = len(journal.left(record.run)) - waiting - doubtful
-    parts = ((waiting, "not begun"), (doubtful, "in doubt"), (unwell, "not ended well"))
+    remaining = journal.left(record.run)
+    owed = sum(one.well and one.device in remaining for one in journal.devices(record.run))
+    unwell = len(remaining) - waiting - doubtful - owed
+    licence = "whose licence is still to be renewed"
+    parts = ((waiting, "not begun"), (doubtful, "in doubt"), (unwell, "not ended well"), (owed, licence))
     left = ", ".join(f"{counted(count, 'router')} {how}" for count, how in parts if count)
     if not left:
         return "every router was gone through, and none needs a look", None
     if record.kind is not Kind.PUSH:
         return left, "run it again"
-    first = "those in doubt" if doubtful else "those not begun" if waiting and unwell else ""
+    first = "those in doubt" if doubtful else "those not begun" if waiting and (unwell or owed) else ""
     order = f", which goes to {first} first" if first else ""
     look = f"; see why: xr-agent history {record.run} --failed" if unwell else ""
     return left, f"xr-agent push --resume {record.run}{order}{look}"
