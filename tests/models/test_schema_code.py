@@ -23,7 +23,7 @@ NODES = {
 def test_vendor_modules_are_compiled_with_what_they_import(
     vendor_modules: Mapping[str, str], module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "candidates", lambda *_: [])  # as of a revision that nobody knows
+    monkeypatch.setattr(library, "exact", lambda *_: None)  # as of a revision that nobody knows
     namespace = f"http://cisco.com/ns/yang/{module}"
     capabilities = Capabilities.from_uris([f"{namespace}?module={module}&revision={REVISIONS[module]}"])
     schema = Schema(capabilities, fetch=lambda name, revision: vendor_modules[name], cache_dir=tmp_path)

@@ -216,6 +216,7 @@ class World:
         self._bare = False
         self._began = 0
         self._arrived: list[Watched] = []
+        self._ended = Watched("close-session", self.neighbour.stamps)
         self._read: dict[str, list[Watched]] = {}
 
     # --- one push ------------------------------------------------------------------------------------------------
@@ -232,6 +233,7 @@ class World:
     def _prepare(self, happens: Push | None) -> None:
         stamps = self.neighbour.stamps
         self._arrived = [Watched(name, stamps) for name in ("ca-authenticate", "cli:crypto ca authenticate")]
+        self._ended = Watched("close-session", stamps)
         self._read = {
             "certificate": [Watched(name, stamps) for name in (_CERTIFICATE, "cli:show crypto ca")],
             OURS: [Watched(name, stamps) for name in ("get-config", "cli:show running-config")],
@@ -242,6 +244,7 @@ class World:
             dies.append(self.process.death(killed.operation, skip=killed.skip, answered=happens.answered))
         self.device.faults = [
             *self._arrived,
+            self._ended,
             *(
                 Fault(moment.operation, FaultKind.MEANWHILE, skip=moment.skip, act=partial(self._do, what))
                 for moment, what in deeds
@@ -273,9 +276,15 @@ class World:
                 self.neighbour.ledger.mixed = True
 
     def installs_over(self, pem: str | None) -> None:
-        """A push installs the root where *pem* is; it could know unless that came as the action arrived."""
-        came = self.neighbour.touched.get("certificate", 0)
-        if came > max(watch.last for watch in self._arrived):
+        """A push installs the root where *pem* is; it could know unless that came as the action arrived.
+
+        Or behind the last look: nobody waits for the end of the session that saw a commit on trial, so it may end then.
+        """
+        came, looked = (
+            self.neighbour.touched.get("certificate", 0),
+            max(read.last for read in self._read["certificate"]),
+        )
+        if came > max(watch.last for watch in self._arrived) or came > self._ended.last > looked:
             self.neighbour.ledger.certificates.pop(OURS, None)
         elif pem is not None:
             self.replaced.append("the root" if pem == ROOT else "another certificate")
