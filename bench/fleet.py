@@ -11,8 +11,8 @@ it, and these ratios:
   its, ``cpu_per_device_vs_REV`` and ``peak_memory_vs_REV``, its divided by ours; the same three with ``_at_best``.
 
 Ours is run as it is where nobody gives it a number. The others are run with each number of ``--workers``, and the one
-with the most routers per second is what is compared; a revision also with what was its default, which is compared for
-itself.
+with the most routers per second is what is compared, those aside that failed at a router; a revision also with what
+was its default, which is compared for itself.
 
 The routers are one simulator. A router is 50 ms away (what a client sends is taken that much later, as over a
 distance; no packet is lost, and TCP's own handshake is not delayed), its hello has 120 KB, a commit takes it a
@@ -55,6 +55,10 @@ _BEFORE = 50
 """The default of ``push --workers`` in revisions that hold a worker for each router."""
 _OURS, _THEIRS = "xr-agent", "nornir_netconf"
 _REALISTIC = Pace(commit="1", contact="20", hello_size=120_000)
+
+
+class NoRun(Exception):
+    """Not every router was pushed to, or one more than once."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def main() -> None:
     chosen.workers = chosen.workers or ([50] if chosen.instant else [200, 500, 1000])
     contestants = _contestants(chosen)
     turns = [{name: _told(name, run) for name, run in contestants.items()} for _ in range(chosen.turns)]
-    runs = {name: _median([turn[name] for turn in turns]) for name in contestants}
+    runs = {name: _median([turn[name] for turn in turns]) for name in contestants if all(turn[name] for turn in turns)}
     _report(chosen, runs, _ratios(chosen, runs))
 
 
@@ -167,19 +171,35 @@ def _many() -> str:
     return f"{_OURS}, {_MANY} routers"
 
 
-def _told(name: str, run: Callable[[], Run]) -> Run:
+def _told(name: str, run: Callable[[], Run]) -> Run | None:
+    """Its run; None where another than ours made none, which may be for the number of workers."""
     print(f"{name} …", file=sys.stderr)
-    return run()
+    try:
+        made = run()
+    except NoRun as error:
+        if name.startswith(_OURS):
+            raise SystemExit(f"{name}: {error}") from error
+        print(f"  no run: {error}", file=sys.stderr)
+        return None
+    print(f"  {made.rate:.1f} routers/s", file=sys.stderr)
+    return made
 
 
-def _median(runs: Sequence[Run]) -> Run:
+def _median(runs: Sequence[Run | None]) -> Run:
     """The run with the median CPU time, the lower of two in the middle."""
-    return sorted(runs, key=lambda run: run.cpu)[(len(runs) - 1) // 2]
+    return sorted(filter(None, runs), key=lambda run: run.cpu)[(len(runs) - 1) // 2]
 
 
 def _best(runs: dict[str, Run], who: str) -> Run:
-    """The run with the most routers per second of those with a number of workers."""
-    return max((run for name, run in runs.items() if name.startswith(f"{who}, ")), key=lambda run: run.rate)
+    """The run with the most routers per second of those with a number of workers.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    made = [run for name, run in runs.items() if name.startswith(f"{who}, ")]
+    if not made:
+        raise SystemExit(f"{who} pushed to all routers with no number of workers")
+    return max(made, key=lambda run: run.rate)
 
 
 def _ratios(chosen: argparse.Namespace, runs: dict[str, Run]) -> dict[str, float]:
@@ -188,8 +208,10 @@ def _ratios(chosen: argparse.Namespace, runs: dict[str, Run]) -> dict[str, float
     if chosen.full:
         ratios[f"memory_growth_{chosen.devices}_to_{_MANY}"] = runs[_many()].told.peak_mb / own.told.peak_mb
     if chosen.against:
-        before = {"": runs[_with(chosen.against, _BEFORE)], "_at_best": _best(runs, chosen.against)}
+        before = {"": runs.get(_with(chosen.against, _BEFORE)), "_at_best": _best(runs, chosen.against)}
         for best, one in before.items():
+            if one is None:
+                continue
             ratios[f"devices_per_s_vs_{chosen.against}{best}"] = own.rate / one.rate
             ratios[f"cpu_per_device_vs_{chosen.against}{best}"] = one.cpu / own.cpu
             ratios[f"peak_memory_vs_{chosen.against}{best}"] = one.told.peak_mb / own.told.peak_mb
@@ -255,13 +277,17 @@ def _files(workers: int | None) -> Iterator[None]:
 
 
 def _once(told: Told, written: dict[str, dict[str, int]]) -> None:
-    """Refuse a run in which not every router was written to exactly once, and its contact seen."""
+    """Refuse a run in which not every router was written to exactly once, and its contact seen.
+
+    Raises:
+        NoRun: it is none.
+    """
     if told.errors:
-        raise SystemExit(f"{len(told.errors)} routers failed, the first: {told.errors[0]}")
+        raise NoRun(f"{len(told.errors)} routers failed, the first: {told.errors[0]}")
     for name, one in written.items():
         done = {one[what] for what in ("commits", "authenticates", "renewals", "contacts")}
         if done != {1} or one["locked"] or one["dirty"]:
-            raise SystemExit(f"{name} was not pushed to exactly once: {one}")
+            raise NoRun(f"{name} was not pushed to exactly once: {one}")
 
 
 def _idle() -> float:

@@ -216,8 +216,37 @@ def test_a_run_in_which_a_router_was_not_pushed_to_once_is_none(what: str) -> No
     told = Told(1, 1.0, 1.0, 1.0, [])
     fleet._once(told, written())
     for number in (0, 2):
-        with pytest.raises(SystemExit, match="r1 was not pushed to exactly once"):
+        with pytest.raises(fleet.NoRun, match="r1 was not pushed to exactly once"):
             fleet._once(told, written(**{what: number}))
+
+
+def test_others_that_fail_with_a_number_of_workers_are_left_out_and_ours_ends_the_bench(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def runs(_: object, __: object, ___: int, workers: int | None, ____: object) -> fleet.Run:
+        if workers in failing:
+            raise fleet.NoRun("12 routers failed")
+        return ran(1.0, 10.0, 100.0, workers)
+
+    failing: list[int | None] = [500]
+    monkeypatch.setattr(fleet, "peer", lambda *_: environment.ours())
+    monkeypatch.setattr(fleet, "_run", runs)
+    monkeypatch.setattr(sys, "argv", ["fleet", "--json"])
+
+    fleet.main()
+
+    said = capsys.readouterr()
+    assert list(json.loads(said.out)["bounded_by"]) == [
+        "xr-agent",
+        *(f"nornir_netconf, {n} workers" for n in (200, 1000)),
+    ]
+    assert "no run: 12 routers failed" in said.err
+    failing += [200, 1000]
+    with pytest.raises(SystemExit, match="nornir_netconf pushed to all routers with no number of workers"):
+        fleet.main()
+    failing += [None]
+    with pytest.raises(SystemExit, match="xr-agent: 12 routers failed"):
+        fleet.main()
 
 
 @pytest.mark.parametrize("bench, runs", [(fleet, "_run"), (poll, "_run"), (flights, "_seconds")])
