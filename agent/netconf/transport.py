@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
@@ -253,9 +253,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if hello.tag != qname(NETCONF_NS, "hello"):
             why = "a hello without NETCONF's namespace" if hello.tag == "hello" else f"{hello.tag!r}, not with a hello"
             raise ProtocolError(f"the session begins with {why}", device=self._device.name)
-        self.announced = tuple(
-            (uri.text or "").strip() for uri in hello.iter(qname(NETCONF_NS, "capability")) if uri.text
-        )
+        uris = hello.iter(qname(NETCONF_NS, "capability"))
+        self.announced = _shared(tuple((uri.text or "").strip() for uri in uris if uri.text))
         number = (hello.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
         if not _SESSION_ID.fullmatch(number) or int(number) >= 1 << 32:
             raise ProtocolError(
@@ -321,6 +320,12 @@ def _announced_to_ncclient() -> tuple[DefaultDeviceHandler, Capabilities]:
     """What a Manager takes from its session, and changes neither: all sessions share it."""
     handler = DefaultDeviceHandler({"name": "default"})
     return handler, Capabilities(handler.get_capabilities())
+
+
+@lru_cache(maxsize=64)
+def _shared(announced: tuple[str, ...]) -> tuple[str, ...]:
+    """The same for all sessions with routers that announce the same: a hello of 180 KB is no small thing to keep."""
+    return announced
 
 
 @cache

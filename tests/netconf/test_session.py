@@ -313,6 +313,12 @@ def test_a_connection_that_ends_under_a_message_being_written_loses_the_session(
             session.call(template("commit"), operation="commit", writes=True)
 
 
+def test_what_two_routers_announce_alike_is_kept_once(lab: Lab) -> None:
+    with lab.below(lab.add(hello_size=50_000)) as (_, one), lab.below(lab.add(hello_size=50_000)) as (_, other):
+        assert len(one.announced) > 100
+        assert one.announced is other.announced
+
+
 def test_a_session_that_could_not_be_written_to_counts_as_ended_from_then_on(lab: Lab) -> None:
     with lab.below(lab.add()) as (session, transport):
         transport.use(Ended())

@@ -206,7 +206,7 @@ def test_contact_is_waited_for_within_its_bound(lab: Lab, clock: Clock) -> None:
     outcome = driver.push(renew=True, contact_wait=12)
     assert outcome.result is agent.Result.REMEDIED
     assert [(wait.seconds, wait.detail) for wait in driver.waited(Waiting.BUSY)] == [(0.5, "registrationinprogress")]
-    assert [wait.seconds for wait in driver.waited(Waiting.CONTACT)] == [0.5, 0.5, 1.0, 2.0, 5.0]
+    assert [wait.seconds for wait in driver.waited(Waiting.CONTACT)] == [1.0, 2.0, 3.0, 3.0, 3.0]
     assert all(wait.breakable for wait in driver.waits)
 
 

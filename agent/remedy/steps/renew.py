@@ -18,6 +18,8 @@ from agent.xr import licensing
 from agent.xr.licensing import Answer
 
 _INTERVALS = (0.5, 1.0, 2.0, 5.0)
+_LOOKS = (1.0, 2.0, 3.0)
+"""Seconds between two looks for a contact; routers take ten to thirty, and each look is a round trip."""
 _REGISTER = "register-id-token"
 _BY_HAND = "the root is there all the same: on the router license smart renew auth, or watch it with poll"
 _UNSEEN = "interrupted before a newer contact was seen: watch it with poll"
@@ -89,8 +91,8 @@ def _call(run: Run, name: str, rpc: Callable[[Session, Schema], tuple[Answer, st
 
 def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> Steps[DeviceTime | None]:
     end = run.policy.clock() + step.wait
-    waits = iter(_INTERVALS)
-    wait = _INTERVALS[0]
+    waits = iter(_LOOKS)
+    wait = next(waits)
     while True:
         try:
             session = yield from run.alive()
