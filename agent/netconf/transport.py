@@ -8,13 +8,12 @@ other respect: an ncclient ``Manager`` can be put over it.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
@@ -28,8 +27,9 @@ from ncclient.transport.session import Session as NcclientSession
 from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, ProtocolError, ReplyTimeout, SessionLost
 from agent.netconf.framing import FrameReader, frame
-from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
+from agent.netconf.payload import NETCONF_NS, qname, root_of
 from agent.netconf.trace import Tap
+from agent.netconf.yang import hello
 from agent.ssh.channel import Channel
 from agent.ssh.connection import Connection, Deadline, open_ssh
 from agent.ssh.peer.service import Service
@@ -40,8 +40,6 @@ _ncclient_log = logging.getLogger("ncclient.transport.ssh")
 _SESSION_LIMIT = "the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there"
 _REPLY = qname(NETCONF_NS, "rpc-reply")
 _REMEMBERED = 1000
-# A positive number of 32 bits (RFC 6241 section 8.1, session-id-type in appendix C).
-_SESSION_ID = re.compile(r"[1-9][0-9]{0,9}")
 _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
 
 
@@ -249,18 +247,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def _greet(self, message: bytes) -> None:
         """Take the device's hello (RFC 6241 section 8.1); the framing may change right behind it."""
-        hello = parse(message, device=self._device.name)
-        if hello.tag != qname(NETCONF_NS, "hello"):
-            why = "a hello without NETCONF's namespace" if hello.tag == "hello" else f"{hello.tag!r}, not with a hello"
-            raise ProtocolError(f"the session begins with {why}", device=self._device.name)
-        uris = hello.iter(qname(NETCONF_NS, "capability"))
-        self.announced = _shared(tuple((uri.text or "").strip() for uri in uris if uri.text))
-        number = (hello.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
-        if not _SESSION_ID.fullmatch(number) or int(number) >= 1 << 32:
-            raise ProtocolError(
-                f"its hello has no session-id from 1 to 4294967295 (RFC 6241 section 8.1): {number!r}",
-                device=self._device.name,
-            )
+        self.announced, number = hello.read(message, device=self._device.name)
         self._id = self._shown.id = number
         if _BASE_11 in self.announced:
             self._base = NetconfBase.BASE_11
@@ -320,12 +307,6 @@ def _announced_to_ncclient() -> tuple[DefaultDeviceHandler, Capabilities]:
     """What a Manager takes from its session, and changes neither: all sessions share it."""
     handler = DefaultDeviceHandler({"name": "default"})
     return handler, Capabilities(handler.get_capabilities())
-
-
-@lru_cache(maxsize=64)
-def _shared(announced: tuple[str, ...]) -> tuple[str, ...]:
-    """The same for all sessions with routers that announce the same: a hello of 180 KB is no small thing to keep."""
-    return announced
 
 
 @cache
