@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from queue import Queue
 
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
@@ -21,6 +22,7 @@ from ncclient.logging_ import SessionLoggerAdapter
 from ncclient.operations.errors import OperationError
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import SessionCloseError, TransportError
+from ncclient.transport.notify import Notification
 from ncclient.transport.session import NetconfBase
 from ncclient.transport.session import Session as NcclientSession
 
@@ -43,6 +45,11 @@ _REMEMBERED = 1000
 _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
 
 
+_OVER = threading.Event()
+"""What is waited for no more; for all sessions, since each event of its own takes a thousand bytes."""
+_OVER.set()
+
+
 @dataclass
 class _Shown:
     """What log records say of a session; they may outlive it, and do not keep it alive."""
@@ -59,6 +66,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         self._listed: Capabilities | None = None
         handler, announced = _announced_to_ncclient()
         super().__init__(announced)
+        del self._q, self._notification_q  # hardly anybody asks for them, and a thousand sessions have two thousand
         self._device_handler = handler
         self._shown = _Shown(device.host)
         self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
@@ -68,7 +76,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         self._held: bytearray | None = None
         self._taking = threading.RLock()
         self._ended = False
-        self._closing = threading.Event()
+        self._closing = False
         self._connection: Connection | None = None
         self._host = device.host
         self._base: int = NetconfBase.BASE_10
@@ -152,6 +160,16 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             rate_limited=True,
         )
 
+    @cached_property
+    def _q(self) -> Queue[str]:
+        """ncclient's queue of what its thread is to send; there is no such thread."""
+        return Queue()
+
+    @cached_property
+    def _notification_q(self) -> Queue[Notification]:
+        """ncclient's queue of notifications, which nobody subscribes to here."""
+        return Queue()
+
     @property
     def _server_capabilities(self) -> Capabilities:
         """ncclient's view of the hello, for a Manager; made when first asked for, since a hello lists up to 1,100."""
@@ -224,7 +242,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if self._ended:
             return
         try:
-            if not data or self._closing.is_set():
+            if not data or self._closing:
                 # Also where this side ends it: what is unanswered by now will not be answered any more.
                 raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
             self._take(data)
@@ -252,7 +270,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if _BASE_11 in self.announced:
             self._base = NetconfBase.BASE_11
             self._frames.chunked = True
-        self._greeted.set()
+        greeted, self._greeted = self._greeted, _OVER
+        greeted.set()
 
     def _dispatch(self, message: bytes) -> None:
         try:
@@ -292,7 +311,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def close(self) -> None:
         """End the session; closing again does nothing."""
-        self._closing.set()
+        self._closing = True
         self._connected = False
         if self._connection is not None:
             self._connection.close()
