@@ -44,7 +44,7 @@ class Capabilities:
     @classmethod
     def from_uris(cls, uris: Iterable[str]) -> Capabilities:
         """From capability URIs, blanks around them dropped; devices that announce the same share one value."""
-        return _announced(frozenset(uri.strip() for uri in uris if uri and uri.strip()))
+        return _of(tuple(uris))
 
     @classmethod
     def from_hello(cls, hello: bytes | str) -> Capabilities:
@@ -108,6 +108,11 @@ class Capabilities:
 @lru_cache(maxsize=64)
 def _without_parameters(uris: frozenset[str]) -> frozenset[str]:
     return frozenset(uri.partition("?")[0] for uri in uris)
+
+
+@lru_cache(maxsize=64)
+def _of(uris: tuple[str, ...]) -> Capabilities:
+    return _announced(frozenset(uri.strip() for uri in uris if uri and uri.strip()))
 
 
 @lru_cache(maxsize=64)
