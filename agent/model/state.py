@@ -25,7 +25,7 @@ class Reading(Generic[T]):
     ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in, or ``console``.
     ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
     ``empty``: the answer was an empty ``<data/>``, as "nothing there", "provider down" and "not allowed" all look.
-    ``notes``: what was assumed, and what of the answer could not be read, a sentence each.
+    ``notes``: what stands in for what the device did not say, and what could not be read, a sentence each.
     """
 
     value: T | None = None
@@ -238,7 +238,7 @@ class Access:
         refusals: why each of the other methods is not possible.
         trustpoint_state, licensing_state: how those are read.
         evidence: the best by which a certificate can be proven.
-        reasons: what is missing or was assumed, one sentence each.
+        reasons: what is missing or stands in for it, one sentence each.
     """
 
     config_model: ConfigModel = ConfigModel.NONE

@@ -85,7 +85,7 @@ def version(text: str) -> Software | None:
 
 
 def fixes(text: str) -> frozenset[str]:
-    """Defects (``CSC…``) named by active packages in ``show install active``, as the names of SMUs carry them."""
+    """Defects (``CSC…``) named by active packages in ``show install active``, as the names of SMUs carry them (H35)."""
     return frozenset(_DEFECT.findall(text))
 
 
