@@ -254,7 +254,7 @@ caution = together(
     ),
     option(
         "--confirm-timeout",
-        "Seconds after which the router takes an unconfirmed commit back.",
+        "Seconds after which the router takes a commit back that nobody confirmed.",
         type=click.IntRange(1),
         default=120,
     ),
