@@ -268,6 +268,9 @@ caution = together(
 )
 """How carefully the router is changed."""
 
+recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
+"""Whether what passes is recorded while something else is done."""
+
 _output = together(
     choice(
         "--format form", "What stdout gets; progress and logs go to stderr.", "table", "json", "jsonl", default="table"
