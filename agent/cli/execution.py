@@ -62,6 +62,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             code = view.finish(journal, made)
         finally:
             write_report(request, journal, log.run)
+            if request.tape is not None:
+                request.tape.finish()
     click.get_current_context().exit(code)
 
 
@@ -133,6 +135,7 @@ def _carry_out(
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
+        hooks = hooks if request.tape is None else replace(hooks, recorder=request.tape.recorder)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
         made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)
@@ -141,6 +144,8 @@ def _carry_out(
             try:
                 for result in results:
                     view.came(result)
+                    if request.tape is not None:
+                        request.tape.came(result)
             except BrokenPipeError:
                 results.close()
                 log.close(made.state)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from click.core import ParameterSource as Source
@@ -32,8 +32,11 @@ from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
 
+if TYPE_CHECKING:
+    from agent.cli.recorded import Tape
+
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class RunRequest:
     Attributes:
         one: whether HOST was given, which is an inventory of one; only the view differs.
         backend: makes who does the work of a run that has begun on an inventory.
+        tape: the recording of what passes, where one is wanted.
         given: the options themselves, which the journal keeps.
     """
 
@@ -54,6 +58,7 @@ class RunRequest:
     rollout: Rollout
     backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
+    tape: Tape | None
     given: Options
 
     @classmethod
@@ -68,13 +73,26 @@ class RunRequest:
             raise InputError("--processes and --scheduler exclude each other", hint="choose one")
         if given["trace"] is not None and (given["processes"] or given["scheduler"]):
             raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
+        if given.get("record") is not None:
+            _look_at_recording(given)
         if given["report"] is not None:
             report.check_path(given["report"])
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets, job = _rollout(given), _targets(given), _job(kind, given)
         traced, backend = settings.trace(given, stack), _backend(given, stack)
-        return cls(kind, form, given["host"] is not None, targets, job, rollout, backend, traced, given)
+        return cls(
+            kind,
+            form,
+            given["host"] is not None,
+            targets,
+            job,
+            rollout,
+            backend,
+            traced,
+            _tape(kind, job, targets, given, stack),
+            given,
+        )
 
     @property
     def bundled(self) -> bool:
@@ -85,6 +103,23 @@ class RunRequest:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
         wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
         return {name: _plain(self.given[name]) for name in wanted}
+
+
+def _tape(kind: Kind, job: Job, targets: list[Target], given: Options, stack: ExitStack) -> Tape | None:
+    path: Path | None = given.get("record")
+    if path is None:
+        return None
+    from agent.cli.recorded import Tape
+
+    token = (job.token.resolve(),) if job.token else ()
+    return stack.enter_context(Tape(path, kind.value, targets[0].device(job.reach), secrets=token))
+
+
+def _look_at_recording(given: Options) -> None:
+    if given["processes"] or given["scheduler"]:
+        raise InputError("a recording is written by this process", hint="leave --processes and --scheduler out")
+    if given["host"] is None:
+        raise InputError("a recording is of one router", hint="push to one HOST with --record")
 
 
 def _plain(value: object) -> object:

@@ -43,7 +43,7 @@ def _takes(what: str, said: str) -> Decorator:
 @flag("--no-ssh", "Nothing listens for the CLI and SFTP.")
 @choice(
     "--terminal-rpc",
-    "What ca-authenticate does with terminal enrollment; no source says what a router does, 'installs' is assumed.",
+    "What ca-authenticate does with terminal enrollment; no source says what routers do, 'installs' is assumed (H1).",
     *("installs", "refused", "ok-without-certificate"),
     default="ok-without-certificate",
 )
