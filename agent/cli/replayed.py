@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -46,13 +45,16 @@ class Replayed:
 
     Attributes:
         target: as what it is worked on.
-        now: the router's time: of the recording, and as fast as ours.
     """
 
     path: Path
     target: Target
-    now: Callable[[], datetime]
+    _began: datetime
     _server: Replay
+
+    def now(self) -> datetime:
+        """The recording's time, by which the router's clock and its deadlines are judged: as far as it is replayed."""
+        return self._began + timedelta(seconds=self._server.tape.now())
 
     def noted(self, result: Result) -> Result:
         """A check's *result*, with what the recorded SSH server offered and this one cannot."""
@@ -104,7 +106,7 @@ def begin(given: Options, stack: ExitStack) -> tuple[Options, Replayed | None]:
         "known_hosts": _written(Path(folder) / "known_hosts", server.known_hosts()),
         "ssh_config": Path(os.devnull),
     }
-    return {**given, **reached}, Replayed(path, target, _clock(made(recording)), server)
+    return {**given, **reached}, Replayed(path, target, made(recording), server)
 
 
 def _refuse(names: tuple[str, ...], why: str) -> None:
@@ -177,11 +179,6 @@ def made(recording: Recording) -> datetime:
     except ValueError as error:
         raise InputError(f"{recording.path}, line 1: 'made' is no time: {text!r}", hint=_AS_WRITTEN) from error
     return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _clock(began: datetime) -> Callable[[], datetime]:
-    start = time.monotonic()
-    return lambda: began + timedelta(seconds=time.monotonic() - start)
 
 
 def name(recording: Recording) -> str:

@@ -16,7 +16,7 @@ class Recorded(Generic[A]):
     """A request as it was recorded, with its answer.
 
     Attributes:
-        at: when it was asked, in seconds since the recording began.
+        at: when it was asked, in seconds since the recording began; until: when its answer had come.
         behind: how many changes were asked for before it, over all channels.
         answer: None where none came.
         lost: whether the session was lost before anything else was asked on it.
@@ -31,6 +31,7 @@ class Recorded(Generic[A]):
     lost: bool = False
     ends: bool = False
     used: bool = False
+    until: float = 0.0
 
 
 class Answers(Generic[A]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ A = TypeVar("A")
 
 
 class Tape:
-    """What the servers of one replay share; for one thread.
+    """What the servers of one replay share; for one thread, but where it says otherwise.
 
     Arguments:
         recorded_timing: whether every answer takes as long as it took then.
@@ -32,6 +33,15 @@ class Tape:
         self._told = told
         self._behind = self._greeted = self._sessions = 0
         self._names: dict[str, str] = {}
+        self._moment = (0.0, time.monotonic())
+
+    def now(self) -> float:
+        """How many seconds of the recording have passed: up to the last answer by now, and ours since then.
+
+        For any thread.
+        """
+        at, when = self._moment
+        return at + time.monotonic() - when
 
     def answer(self, asked: Asked, answers: Answers[A]) -> Recorded[A] | None:
         """What was recorded for *asked*; None where nothing was, or the recording ends before its answer."""
@@ -44,6 +54,7 @@ class Tape:
     def use(self, found: Recorded[A], asked: Asked) -> None:
         """*found* is the answer to what is *asked* now."""
         found.used = True
+        self._moment = (max(self._moment[0], found.at, found.until), time.monotonic())
         if found.asked.changes:
             self._behind = max(self._behind, found.behind + 1)
         if found.ends:

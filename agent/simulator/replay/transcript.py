@@ -183,14 +183,14 @@ class Transcript:
             hello = self._netconf[event.session] = self._recorded(OPENED, event.at)
             self.hellos.append(hello)
         if hello is not None and hello.answer is None:
-            hello.answer = Reply(event.text, event.at - hello.at)
+            hello.answer, hello.until = Reply(event.text, event.at - hello.at), event.at
             return
         flying = self._flying.get(event.session, {})
         found = _REPLY_ID.search(event.text[:_HEAD])
         message_id = (found[1] or found[2]) if found else next(iter(flying), None)
         asked = flying.pop(message_id, None)
         if asked is not None:
-            asked.answer = Reply(event.text, max(0.0, event.at - asked.at))
+            asked.answer, asked.until = Reply(event.text, max(0.0, event.at - asked.at)), event.at
             if _INSTALLED in asked.asked.label:
                 self.releases.update(_LABEL.findall(event.text))
 
@@ -208,12 +208,14 @@ class Transcript:
         if last.answer is not None:
             last.answer.pieces += _pieces(event, last.at)
             last.answer.data += event.data
+            last.until = event.at
             if last.asked.label == "'show version'":
                 self.releases.update(_VERSION.findall(event.text or ""))
 
     def _file(self, event: Files) -> None:
         asked = of_files(event.request, event.path)
         made = self._recorded(asked, event.at, event)
+        made.until = event.at + event.took
         self.files.add(made)
         if event.request == "write" and event.size and not event.refused:
             path = asked.key[1:]
