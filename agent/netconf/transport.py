@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from ncclient.capabilities import Capabilities
 from ncclient.devices.default import DefaultDeviceHandler
@@ -33,6 +34,9 @@ from agent.netconf.trace import Tap
 from agent.ssh.channel import Channel
 from agent.ssh.connection import Connection, Deadline, open_ssh
 from agent.ssh.peer.service import Service
+
+if TYPE_CHECKING:
+    from agent.recording.recorder import Recorded, Recorder
 
 log = logging.getLogger(__name__)
 _ncclient_log = logging.getLogger("ncclient.transport.ssh")
@@ -56,8 +60,10 @@ class _Shown:
 class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no types
     """An ncclient session that writes on :meth:`send` and hands on at once what comes."""
 
-    def __init__(self, device: Device, tap: Tap | None = None) -> None:
+    def __init__(self, device: Device, tap: Tap | None = None, recorder: Recorder | None = None) -> None:
         self._tap = tap
+        self._recorder = recorder
+        self._recorded: Recorded | None = None
         self._listed: Capabilities | None = None
         handler, announced = _announced_to_ncclient()
         super().__init__(announced)
@@ -89,15 +95,25 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         device = self._device
         deadline = Deadline(device.open_timeout, clock=device.clock.now)
         with ExitStack() as undo:
-            self._connection = open_ssh(device, deadline, Service.NETCONF)
+            self._connection = open_ssh(device, deadline, Service.NETCONF, self._recorder)
             undo.callback(self.close)
+            self._recorded = self._recording(self._connection)
             try:
                 self.use(self._subsystem(self._connection, deadline))
                 self._exchange_hellos(deadline)
             except AgentError as error:
                 error.logged_in = True
+                if self._recorded is not None:
+                    self._recorded.closed(error.message)
                 raise
             undo.pop_all()
+
+    def _recording(self, connection: Connection) -> Recorded | None:
+        if self._recorder is None:
+            return None
+        from agent.recording.events import Way
+
+        return connection.recorded(self._recorder, Way.NETCONF)
 
     @property
     def connection(self) -> Connection | None:
@@ -180,6 +196,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             raise TransportError("Not connected to NETCONF server")
         if self._tap is not None:
             self._tap.sent(message, session_id)
+        if self._recorded is not None:
+            self._recorded.sent(message)
         data = frame(message.encode(), chunked=chunked)
         with self._writing:
             if self._held is None:
@@ -232,6 +250,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             self._take(data)
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._ended, self._connected = True, False
+            if self._recorded is not None and self._greeted.is_set():
+                self._recorded.closed(None if self._closing.is_set() else str(error) or "the session ended")
             if not self._greeted.is_set():
                 self._refused = error
                 self._greeted.set()
@@ -242,6 +262,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         while (message := self._frames.next()) is not None:
             if self._tap is not None:
                 self._tap.received(message.decode("utf-8", "backslashreplace"), self._id)
+            if self._recorded is not None:
+                self._recorded.received(message.decode("utf-8", "backslashreplace"))
             if not self._greeted.is_set():
                 self._greet(message)
                 continue

@@ -6,7 +6,7 @@ doubted: "nothing there", "not allowed" and "not ready" all look like that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -78,6 +78,19 @@ def file_systems(ssh: Ssh, reading: Reading[FileSystems]) -> Reading[FileSystems
 def clock_offset(ssh: Ssh, now: Callable[[], datetime]) -> Reading[timedelta]:
     """The device's clock minus ours, *now*, which no model shows."""
     return cliread.clock_offset(ssh, now)
+
+
+def everything(ssh: Ssh, name: str, now: Callable[[], datetime]) -> Iterator[tuple[str, Reading[Any]]]:
+    """All that the CLI shows of the areas that anything here reads, whether a model shows them or not."""
+    yield "trustpoint", cliread.config(ssh, name)
+    yield "certificate", cliread.certificate(ssh, name)
+    yield "trustpool", cliread.trustpool(ssh)
+    yield "licensing", cliread.licensing(ssh)
+    yield "release", cliread.software(ssh)
+    yield "licensing transport", cliread.transport(ssh)
+    yield "HTTP client", cliread.http_client(ssh)
+    yield "file systems", cliread.file_systems(ssh)
+    yield "clock", cliread.clock_offset(ssh, now)
 
 
 def listed(ssh: Ssh, anchor: TrustAnchor) -> Waits[Reading[bool]]:
