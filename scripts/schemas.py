@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -14,6 +14,7 @@ from agent.fleet.report.exports import Report
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
 from agent.fleet.results.structs import Assess, Check, Plan, Poll, Push, Support, Syslog
+from agent.recording import events
 
 WIDTH = 120
 FOLDER = Path(__file__).resolve().parents[1] / "agent" / "cli" / "schemas"
@@ -24,12 +25,16 @@ KINDS: dict[str, tuple[type, ...]] = {
     "plan": (Plan,),
     "poll": (Poll,),
     "push": (Push,),
+    "recording": get_args(events.AnyEvent),
     "report": (Report,),
     "show": (Show,),
     "support": (Support,),
     "syslog": (Syslog,),
 }
-TITLES = {"history": "What the journal has: a run, a router of a run (history RUN), or that with every step (--device)"}
+TITLES = {
+    "history": "What the journal has: a run, a router of a run (history RUN), or that with every step (--device)",
+    "recording": "One line of a recording: the first is a begin, the last an end",
+}
 # What no type says: a push that did not end well has an error, any other has none.
 _WELL = {"properties": {"outcome": {"enum": ["remedied", "unchanged"]}}}
 FURTHER: dict[str, dict[str, Any]] = {
