@@ -254,8 +254,7 @@ def _clears() -> Iterator[Cell]:
             faults = ((rpc, FaultKind.ERROR_AFTER, _ERRORS[name], times),)
             yield Cell(step, f"{name} after the effect {often}", faults, **like)
         for place, skip in (("ahead of", 2), ("behind", 3)):
-            faults = ((read, FaultKind.EMPTY, b"", times, skip),)
-            yield Cell(step, f"read {place} it: empty {often}", faults, **like)
+            yield Cell(step, f"read {place} it: empty {often}", ((read, FaultKind.EMPTY, b"", times, skip),), **like)
     yield Cell(step, "ok without effect", ((rpc, FaultKind.ERROR, b"<ok/>"),), **like)
     for kind in _LOST:
         for place, skip in (("ahead of", 2), ("behind", 3)):

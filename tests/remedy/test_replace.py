@@ -16,10 +16,7 @@ from agent.netconf.retry import Policy
 from agent.remedy.assess import assess
 from agent.remedy.plan import plan
 from agent.simulator import (
-    CLIXON,
-    NETOPEER2,
     QUOVADIS,
-    Behaviour,
     Device,
     Fault,
     FaultKind,
@@ -38,7 +35,6 @@ CLEARS = replace(ACCESS, clear_certificates=True)
 INTENT = agent.Intent(method=agent.Method.RPC, replace=True, renew=False, caution=agent.Caution(lock_wait=20))
 CLEAR = "ca-clear-certificates"
 THIRD = make_pem("Third Root")
-SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 
 
 @pytest.fixture(scope="module")
@@ -361,21 +357,3 @@ def interrupted(simulator: Simulator, device: Device, stop: threading.Event, at:
             ends += [event.outcome] if event.outcome else []
     device.post(device.drop_all)
     return ends[-1]
-
-
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("answered", [False, True], ids=["before", "behind"])
-@pytest.mark.parametrize("operation", ["lock", "commit", "confirm", CLEAR, "ca-authenticate", "unlock"])
-def test_a_push_that_is_killed_around_it_and_repeated_ends_well(
-    simulator: Simulator, server: str, answered: bool, operation: str
-) -> None:
-    process, device = router(simulator, behaviour=SERVERS[server], enrollment="http://ca.example/root.pem")
-    device.faults.append(process.death(operation, answered=answered))
-    assert process.push(INTENT) is None
-    second = pushed(process)
-    assert second.result in (agent.Result.REMEDIED, agent.Result.UNCHANGED), second
-    assert held(device) == ROOT.pem
-    assert device.enrollment() == "terminal"
-    assert device.state.clears == 1
-    assert process.log.unfinished() is None
-    assert left_clean(device)
