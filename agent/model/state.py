@@ -229,6 +229,7 @@ class Access:
     Attributes:
         config_model: by which the trustpoint is configured.
         authenticate: whether rpc ``ca-authenticate`` is there; file_path: whether it takes ``file-path``.
+        clear_certificates: whether rpc ``ca-clear-certificates`` is there.
         import_url, import_clean: whether rpc ``ca-trustpool-import-url`` and ``-clean`` are there.
         copy: whether rpc ``copy`` of shellutil-copy-act is there.
         renew_auth, register_token: whether those rpcs of smart-license-act are there.
@@ -249,6 +250,7 @@ class Access:
     enrollments: frozenset[EnrollmentKind] = frozenset()
     reasons: tuple[str, ...] = ()
     file_path: bool = False
+    clear_certificates: bool = False
     import_url: bool = False
     import_clean: bool = False
     copy: bool = False

@@ -122,10 +122,6 @@ def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[
     made, imports = METHODS[method], intent.then_trustpool and not there.imported()
     wanted: list[Method] = [Method.TRUSTPOOL] if imports else []
     if not (made.at_trustpoint and there.proven):
-        if made.at_trustpoint and there.point is None:
-            shown = state.certificate.value
-            said = f"trustpoint {intent.trustpoint} holds another certificate: {shown.name if shown else 'none'}"
-            return Refused(said, "use another --trustpoint, or remove that certificate first")
         wanted.insert(0, method)
     steps: list[Step] = []
     for one in wanted:

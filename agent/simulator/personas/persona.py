@@ -39,6 +39,7 @@ class Persona:
         enrollment: the enrollment configured under Trustpool (``terminal``, ``local`` or a URL); None for no
             trustpoint.
         certificate: the PEM that trustpoint Trustpool holds.
+        server_root: the PEM of the root that the licensing servers' certificates chain to.
         built_in: the PEMs in the trustpool that came with the software.
         keeps: the enrollments whose certificates a reload keeps. By documents terminal is lost (H18), the rest is
             unconfirmed (H20, H21).
@@ -85,6 +86,7 @@ class Persona:
     installs: str = field(default_factory=lambda: TrustAnchor.bundled().pem, repr=False)
     enrollment: str | None = None
     certificate: str | None = field(default=None, repr=False)
+    server_root: str = field(default_factory=lambda: TrustAnchor.bundled().pem, repr=False)
     built_in: tuple[str, ...] = field(default=(QUOVADIS,), repr=False)
     keeps: tuple[str, ...] = ("local", "url")
     imports: Imports = "imports"
