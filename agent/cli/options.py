@@ -286,8 +286,15 @@ caution = together(
 )
 """How carefully the router is changed."""
 
-recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
-"""Whether what passes is recorded while something else is done."""
+sanitise = option(
+    "--sanitise/--no-sanitise",
+    "Put stand-ins in the place of names, addresses, serial numbers and the like, or record them as they are.",
+    default=True,
+)
+recorded = together(
+    file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST."), sanitise
+)
+"""Whether what passes is recorded while something else is done, and whether the file may be given away."""
 
 _output = together(
     choice(

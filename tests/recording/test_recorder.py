@@ -31,7 +31,8 @@ class Time:
 @contextmanager
 def taken(**more: Any) -> Iterator[tuple[Recorder, list[Passed], Time]]:
     """A recorder, what it wrote by its end, and its time."""
-    time, events = Time(), []
+    time = Time()
+    events: list[Passed] = []
     recorder = Recorder(events.append, clock=time, **more)
     yield recorder, events, time
     recorder.end(AT_ONCE)
@@ -94,9 +95,12 @@ def test_requests_have_their_answers_and_how_long_they_took() -> None:
         begun = sftp.at()
         time.now += 0.25
         sftp.answered("stat", "/misc/disk1", begun, entries=(Entry("/misc/disk1", folder=True),))
-    assert Files(
-        at=0, session=1, request="stat", path="/misc/disk1", took=0.25, entries=(Entry("/misc/disk1", folder=True),)
-    ) in events
+    assert (
+        Files(
+            at=0, session=1, request="stat", path="/misc/disk1", took=0.25, entries=(Entry("/misc/disk1", folder=True),)
+        )
+        in events
+    )
 
 
 SECRET = "s3cr&et-Zq7x"
@@ -179,7 +183,12 @@ def test_the_end_waits_for_sessions_that_are_about_to_end() -> None:
     with taken() as (recorder, events, _):
         one = session(recorder)
         one.sent("<close-session/>")
-        ending = threading.Timer(0.05, lambda: (one.received("<ok/>"), one.closed()))
+
+        def ends() -> None:
+            one.received("<ok/>")
+            one.closed()
+
+        ending = threading.Timer(0.05, ends)
         ending.start()
         recorder.end(600)
         ending.join()
@@ -215,7 +224,9 @@ def test_many_threads_are_recorded_whole() -> None:
         assert kinds[0] is Opened
         assert kinds[-1] is Closed
         assert kinds.count(Closed) == 1
-    by_session = [[event.text for event in events if isinstance(event, Terminal) and event.session == n] for n in opened]
+    by_session = [
+        [event.text for event in events if isinstance(event, Terminal) and event.session == n] for n in opened
+    ]
     assert sorted(filter(None, by_session)) == sorted([f"{n} {t}\n" for t in range(50)] for n in range(8))
 
 

@@ -29,8 +29,9 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
 @options.file("--output -o", "Write the recording to this new file, readable by you alone.", required=True)
 @options.option("--trustpoint", "The trustpoint to read.", default="Trustpool", metavar="NAME")
 @click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
+@options.sanitise
 @options.output
-def command(form: str, output: Path, **given: Any) -> None:
+def command(form: str, output: Path, sanitise: bool, **given: Any) -> None:
     """Read of HOST all that check, show, assess and plan may read, and keep what passes in a file; nothing is changed.
 
     Each message, each line of the CLI with its timing, SFTP's answers and what SSH offers. Where one read fails the
@@ -55,7 +56,7 @@ def command(form: str, output: Path, **given: Any) -> None:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
         logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
         progress = Progress()
-        tape = stack.enter_context(Tape(output, "record", target.device(reach)))
+        tape = stack.enter_context(Tape(output, "record", target.device(reach), sanitise=sanitise))
         hooks = Hooks(policy=policy, logins=logins, trace=trace, recorder=tape.recorder, ask=asker(progress.paused))
         router = Router(target, reach, hooks)
         with progress:
