@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -164,10 +165,19 @@ def _standins(device: Device) -> StandIns:
     way: Device | None = device
     while way is not None:
         known = settings(way)
-        found.know(Kind.HOST, way.name, way.host, known.host)
+        found.know(Kind.HOST, *(name for name in (way.name, way.host, known.host) if not _is_address(name)))
         found.know(Kind.USER, way.username or "", known.username)
         way = way.jump
     return found
+
+
+def _is_address(name: str) -> bool:
+    """Whether *name* is an address, which is replaced by its form where it is anybody's."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _described(error: Exception) -> str:
