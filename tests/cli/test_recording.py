@@ -77,6 +77,7 @@ def test_all_that_is_read_by_every_way_is_in_the_file(lab: Lab, file: Path) -> N
         "<syslog ",
         "<file-system ",
         "<call-home ",
+        "<sessions/>",
     ):
         assert any(tree in text for text in sent), tree
     assert len(sent) == len(received)
