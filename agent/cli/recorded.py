@@ -17,6 +17,7 @@ from agent.fleet.results.record import Result
 from agent.fleet.results.structs import Record
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, FileError, InputError, Interrupted
+from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import VERSION, Begin, End, How
 from agent.recording.privacy.places import Kind
@@ -61,6 +62,16 @@ class Tape:
         """How many different values of each kind have a stand-in."""
         return {} if self._standins is None else self._standins.counts
 
+    def counts(self) -> str:
+        """How much was recorded, in a line."""
+        words = {"sessions": "session", "messages": "NETCONF message", "commands": "command", "files": "SFTP request"}
+        passed = self.recorder.passed
+        return ", ".join([*(counted(passed[name], word) for name, word in words.items()), f"{passed['bytes']:,} bytes"])
+
+    def replacements(self) -> str:
+        """How much was replaced, by kind, in a line."""
+        return ", ".join(f"{number} of {kind}" for kind, number in self.replaced.items()) or "nothing"
+
     def record(self, unread: Sequence[str]) -> Record:
         """What is said of it."""
         return Record(
@@ -91,9 +102,11 @@ class Tape:
         except FileError as failed:
             say_warning(f"the recording: {failed.message}", hint=failed.hint)
         else:
-            self.say_kept()
+            said = f"recorded: {self.counts()}; replaced: {self.replacements()}"
+            errors().print(said, soft_wrap=True)
+            self.advise()
 
-    def say_kept(self) -> None:
+    def advise(self) -> None:
         """Say what is to be done with the file, and what is wrong with it."""
         if not self.sanitised:
             hint = "keep it to yourself; without --no-sanitise one is made that may be given away"

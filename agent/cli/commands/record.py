@@ -99,8 +99,8 @@ def _tell(found: Survey, tape: Tape, device: Device, form: str) -> int:
     for line in found.unread:
         say_warning(f"{device.name}: not read: {line}")
     made = tape.record(found.unread)
-    emit(form, lambda: made, lambda: record_view(made))
-    tape.say_kept()
+    emit(form, lambda: made, lambda: _view(made, tape))
+    tape.advise()
     if tape.how is How.INTERRUPTED:
         raise Interrupted(f"interrupted; what was recorded until then is in {tape.path}")
     if found.failed is None:
@@ -109,21 +109,14 @@ def _tell(found: Survey, tape: Tape, device: Device, form: str) -> int:
     return 1
 
 
-def record_view(made: Record) -> RenderableType:
+def _view(made: Record, tape: Tape) -> RenderableType:
     """What was recorded, and what was replaced, by kind."""
     from agent.cli.view.render import cell, grid
-    from agent.model.masking.text import counted
 
-    counts = (
-        (made.sessions, "session"),
-        (made.messages, "NETCONF message"),
-        (made.commands, "command"),
-        (made.files, "SFTP request"),
-    )
-    rows = [
+    rows = (
         ("release", made.release),
-        ("recorded", ", ".join([*(counted(*one) for one in counts), f"{made.bytes:,} bytes"])),
-        ("replaced", ", ".join(f"{number} of {kind}" for kind, number in made.replaced.items()) or "nothing"),
+        ("recorded", tape.counts()),
+        ("replaced", tape.replacements()),
         ("ended", made.ended if made.why is None else f"{made.ended}: {made.why}"),
-    ]
+    )
     return grid(rows, title=cell(f"{made.device} · {made.file}", "bold"))
