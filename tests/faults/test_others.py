@@ -196,9 +196,7 @@ def test_a_push_that_is_killed_while_it_replaces_a_certificate_and_repeated_ends
     step: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    record_property(
-        "cell", (step, f"{server}: replacing, killed {'behind' if answered else 'before'} it, repeated")
-    )
+    record_property("cell", (step, f"{server}: replacing, killed {'behind' if answered else 'before'} it, repeated"))
     process, device = _replacing(simulator, server)
     device.faults.append(process.death(REPLACING[step], answered=answered))
     intent = replace(INTENT, replace=True)

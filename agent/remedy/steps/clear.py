@@ -164,11 +164,12 @@ def bare(run: Run, error: AgentError) -> Event:
         raise AssertionError("nothing was removed")
     word = "may have lost" if run.clears else "has lost"
     said = f"trustpoint {name} {word} {lost.described} by this push, and {run.plan.intent.anchor.name} is not there"
-    back = f"push {device} --anchor old.pem --trustpoint {name} --replace"
     if lost.pem:
-        way = f"xr-agent history --device {device} --pem >old.pem, then xr-agent {back}"
+        way = f"xr-agent history --device {device} --pem >old.pem"
     else:
-        way = f"get that certificate as old.pem, since the router showed no PEM of it, then xr-agent {back}"
+        way = "get that certificate as old.pem, since the router showed no PEM of it"
     error.message = shortened(f"{error.message}; {said}")
-    error.hint = "; ".join([*([error.hint] if error.hint else []), f"the way back: {way}"])
+    error.hint = "; ".join(
+        [*([error.hint] if error.hint else []), f"the way back: {way}, then push again with --anchor old.pem --replace"]
+    )
     return run.ended("old certificate", Status.FAILED, said)
