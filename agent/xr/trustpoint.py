@@ -54,7 +54,7 @@ def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]
         local = [EnrollmentKind.LOCAL] if takes_file(schema) else []
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL, *local))
     if model in _TRUSTPOINT and schema.has(str(model.module), f"{_TRUSTPOINT[model][0]}/enrollment/url"):
-        # The native model has one leaf: `terminal` in it is terminal enrollment.
+        # The native model has one leaf: `terminal` in it is assumed to be terminal enrollment (H4).
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL))
     return frozenset()
 
@@ -93,7 +93,7 @@ def _in_list(tree: Tree, model: ConfigModel, name: str) -> TrustpointConfig | No
 
 
 def _in_text(tree: Tree, name: str) -> TrustpointConfig | None:
-    """The trustpoint in the configuration as CLI text; no text tells nothing, since not every release gives it."""
+    """The trustpoint in the configuration as CLI text; no text tells nothing: not every release gives it (H31)."""
     shown = text(tree, "cli")
     if shown is None:
         raise SchemaError("cli-cfg gives no configuration to read here")
@@ -264,7 +264,7 @@ def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
 
 
 def _certificate(shown: Tree, source: str) -> Certificate | None:
-    """Nothing at all, or only empty leaves, is no certificate.
+    """Nothing at all, or only empty leaves, is no certificate. How routers write the leaves is not known (H28).
 
     Raises:
         SchemaError: the best that would prove it cannot be read; a lesser proof does not outweigh it.

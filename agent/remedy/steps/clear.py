@@ -27,7 +27,8 @@ from agent.xr import trustpoint
 
 CLEAR = "clear"
 """What an outcome's steps call it."""
-_BY_HAND = "on the router: clear crypto ca certificates {}; then push again"
+BY_HAND = "on the router: clear crypto ca certificates {}; then push again"
+"""What takes the rpc's place where it is missing or refused (H68)."""
 _YET = f"{READ}; it may go yet, so wait, then push again, which reads first"
 
 
@@ -136,10 +137,10 @@ def _settled(run: Run, step: ClearCertificates, answer: _Answer) -> Steps[Readin
         run.removed, run.bare = None, False
         run.plan = replace(run.plan, fallbacks=())  # no other method would get it removed either
         if error is not None:
-            error.hint = error.hint or _BY_HAND.format(name)
+            error.hint = error.hint or BY_HAND.format(name)
             raise error
         said = f"{CLEAR} was answered with ok, but trustpoint {name} still holds {held.described}"
-        raise TrustError(said, hint=_BY_HAND.format(name))
+        raise TrustError(said, hint=BY_HAND.format(name))
     if error is not None and reading.value is None and (why := untold(reading)) is not None:
         said = f"{answer.said}; whether {held.described} is gone cannot be told: {why}"
         raise OutcomeUnknown(said, hint=_YET.format(name))

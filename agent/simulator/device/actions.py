@@ -51,8 +51,9 @@ async def perform(device: Device, operation: str, body: etree._Element) -> Outpu
 async def authenticate(device: Device, name: str, path: str) -> None:
     """rpc ca-authenticate, with *path* for ``file-path``.
 
-    Under terminal enrollment it does what the persona says; under url enrollment with http it fetches the certificate.
-    No other certificate is replaced by it; no source says what a router does with one.
+    Under terminal enrollment it does what the persona says (H1); under url enrollment with http it fetches the
+    certificate (H2).
+    No other certificate is replaced by it; no source says what a router does with one (H67).
     """
     enrollment = device.enrollment(name)
     if enrollment is None:
@@ -88,7 +89,7 @@ def _from_file(device: Device, path: str) -> str:
 
 
 def clear(device: Device, name: str) -> None:
-    """Remove the certificates of a trustpoint."""
+    """Remove the certificates of a trustpoint (H16)."""
     if device.state.certificates.pop(name, None) is None:
         raise Refusal("operation-failed", f"Trustpoint {name} holds no certificates")
     device.state.lasting.discard(name)
@@ -98,7 +99,7 @@ def clear(device: Device, name: str) -> None:
 async def import_bundle(device: Device, url: str, *, clean: bool = False) -> None:
     """Import a bundle into the trustpool.
 
-    Every import is kept beside those before, with *clean* in place of them. A local path must be below /tmp.
+    Every import is kept beside those before, with *clean* in place of them. A local path must be below /tmp (H8).
     """
     if device.persona.imports == "refused":
         raise Refusal("operation-failed", "Trustpool import failed")
