@@ -11,7 +11,9 @@ from click.testing import CliRunner
 
 import agent
 from agent.cli.main import program
+from agent.cli.view.one import _may_be_left
 from agent.fleet.journal.store import Journal
+from agent.model.outcome import Event, Status
 from agent.simulator import QUOVADIS, Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
@@ -111,3 +113,8 @@ def test_each_attempt_keeps_what_it_removes_behind_what_was_kept_before(journal:
 @pytest.mark.parametrize("words", [["--pem"], ["--pem", "--device", "r1", "--format", "json"]])
 def test_pem_is_of_one_router_and_no_other_form(journal: Path, words: list[str]) -> None:
     assert "--pem goes with --device" in history(journal, *words).stderr
+
+
+def test_what_an_end_at_once_may_have_left_names_the_certificate_that_may_be_gone() -> None:
+    event = Event("r1", "clear", Status.STARTED, f"{OLD.name} from trustpoint Trustpool")
+    assert f"{OLD.name} from trustpoint Trustpool may be gone; the journal has it" in _may_be_left([event])

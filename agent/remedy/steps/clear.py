@@ -29,6 +29,8 @@ CLEAR = "clear"
 """What an outcome's steps call it."""
 BY_HAND = "on the router: clear crypto ca certificates {}; then push again"
 """What takes the rpc's place where it is missing or refused (H68)."""
+_LONGEST = 1000
+"""Characters of what went wrong, which a device may have worded, ahead of what is lost by it."""
 _YET = f"{READ}; it may go yet, so wait, then push again, which reads first"
 
 
@@ -49,7 +51,7 @@ def clear(run: Run, step: ClearCertificates) -> Steps[bool]:
     Raises:
         PolicyRefused: another certificate is there by now, or none can be seen; nothing was removed.
         RPCError, TrustError: the device does not remove it, and it is still there.
-        OutcomeUnknown: it may be gone, or go yet.
+        OutcomeUnknown: it may be gone, or go yet, or what came in its place cannot be told.
         AnchorMismatch: somebody put another one in its place.
     """
     yield run.started_event(CLEAR, f"{step.held.described} from trustpoint {step.trustpoint}")
@@ -61,9 +63,9 @@ def clear(run: Run, step: ClearCertificates) -> Steps[bool]:
         return (yield from _another(run, step, reading))
     answer = yield from _sent(run, step)
     reading = yield from _settled(run, step, answer)
+    run.clears = None
     if reading.value is not None:
         return (yield from _another(run, step, reading))
-    run.clears = None
     status = Status.UNKNOWN if answer.error else Status.DONE
     yield run.ended(CLEAR, status, f"{answer.said}; {step.held.name} is gone")
     return False
@@ -79,6 +81,8 @@ def _another(run: Run, step: ClearCertificates, reading: Reading[Certificate]) -
         return True
     if run.removed is not None:
         judge(run, reading)
+        said = f"{step.held.name} is gone, and trustpoint {step.trustpoint} shows too little of what took its place"
+        raise OutcomeUnknown(said, hint=READ.format(step.trustpoint))
     by_now = shown.described if shown else untold(reading)
     raise PolicyRefused(
         f"trustpoint {step.trustpoint} is no longer seen to hold {step.held.described}: {by_now}; nothing was removed",
@@ -169,7 +173,7 @@ def bare(run: Run, error: AgentError) -> Event:
         way = f"xr-agent history --device {device} --pem >old.pem"
     else:
         way = "get that certificate as old.pem, since the router showed no PEM of it"
-    error.message = shortened(f"{error.message}; {said}")
+    error.message = f"{shortened(error.message, _LONGEST)}; {said}"
     error.hint = "; ".join(
         [*([error.hint] if error.hint else []), f"the way back: {way}, then push again with --anchor old.pem --replace"]
     )
