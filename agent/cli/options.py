@@ -256,7 +256,9 @@ intent = together(
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
-    flag("--replace", "Replace another enrollment of the trustpoint."),
+    flag(
+        "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."
+    ),
     flag("--discard-foreign", "Discard uncommitted changes of somebody else."),
     flag("--no-renew", "Do not renew the licence authorization afterwards."),
     option("--contact-wait", "Seconds to wait for contact with the licensing server.", type=FROM_ZERO, default=60.0),
