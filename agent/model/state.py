@@ -230,7 +230,9 @@ class Access:
         config_model: by which the trustpoint is configured.
         authenticate: whether rpc ``ca-authenticate`` is there; file_path: whether it takes ``file-path``.
         import_url, import_clean: whether rpc ``ca-trustpool-import-url`` and ``-clean`` are there.
-        copy: whether rpc ``copy`` of shellutil-copy-act is there.
+        longest_url: the most characters of an import's URL; None for no bound. longest_source: of what ``copy`` copies.
+        copy, delete: whether those rpcs of shellutil-copy-act and -delete-act are there.
+        lists_files, shows_space: whether shellutil-dir-oper shows what a folder holds, -filesystem-oper what is free.
         renew_auth, register_token: whether those rpcs of smart-license-act are there.
         candidate, validate: NETCONF capabilities.
         enrollments: the enrollment kinds the config model can set.
@@ -251,13 +253,24 @@ class Access:
     file_path: bool = False
     import_url: bool = False
     import_clean: bool = False
+    longest_url: int | None = None
+    longest_source: int | None = None
     copy: bool = False
+    delete: bool = False
+    lists_files: bool = False
+    shows_space: bool = False
     register_token: bool = False
     methods: tuple[Method, ...] = ()
     refusals: tuple[tuple[Method, str], ...] = ()
     trustpoint_state: ReadBy = ReadBy.NONE
     licensing_state: ReadBy = ReadBy.NONE
     evidence: Evidence = Evidence.NONE
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What of files the device's models do: ``space``, ``copy``, ``list``, ``delete``."""
+        there = {"space": self.shows_space, "copy": self.copy, "list": self.lists_files, "delete": self.delete}
+        return tuple(word for word, has in there.items() if has)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +353,8 @@ class State:
         name_validation: whether TLS applications validate the name of their peer, which 26.3.1 can switch off.
         reporting: for policy-based licensing.
         cli: None where the CLI over SSH is at hand, else why not.
-        sftp: why no file can be put on the device; None where nothing speaks against it.
+        sftp: why no file can be put on the device by SFTP; None where nothing speaks against it.
+        space: why there is no room for one, likewise.
     """
 
     device: str
@@ -360,6 +374,7 @@ class State:
     reporting: Reading[Reporting] = Reading(missing="not read")
     cli: str | None = "there is no SSH access to the CLI"
     sftp: str | None = None
+    space: str | None = None
 
     @property
     def release(self) -> str | None:

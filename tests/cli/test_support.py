@@ -18,7 +18,7 @@ from agent.simulator import Persona
 from tests.cli.schemas import check
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
-KEYS = ["source", "config_model", "methods", "trustpoint_state", "licensing_state", "evidence", "reasons"]
+KEYS = ["source", "config_model", "methods", "trustpoint_state", "licensing_state", "evidence", "files", "reasons"]
 
 
 def hello(uris: list[str], *, prefixed: bool = False) -> str:
@@ -53,6 +53,7 @@ def test_a_captured_hello_says_what_its_device_allows(tmp_path: Path, prefixed: 
         "trustpoint_state": "yang",
         "licensing_state": "yang",
         "evidence": "fingerprint",
+        "files": ["space", "copy", "list", "delete"],
         "reasons": [],
     }
 

@@ -61,7 +61,7 @@ class HandedMethod(TrustpointMethod[Handed]):
     def lacks(self, access: Access) -> str | None:
         return None if access.candidate else "nobody stands beside it"
 
-    def step(self, intent: Intent) -> Handed:
+    def step(self, intent: Intent, access: Access) -> Handed:
         return Handed(intent.trustpoint, intent.anchor)
 
     def carry_out(self, run: Run, step: Handed) -> Steps[None]:

@@ -6,7 +6,7 @@ import re
 
 from agent.model.method import Method
 from agent.model.plan import Dialog, Intent
-from agent.model.state import State
+from agent.model.state import Access, State
 from agent.remedy.methods.base import Refused, TrustpointMethod
 from agent.remedy.run import Run, Steps
 
@@ -33,7 +33,7 @@ class DialogMethod(TrustpointMethod[Dialog]):
             "name another --trustpoint of letters, digits and - _ . : @ + =",
         )
 
-    def step(self, intent: Intent) -> Dialog:
+    def step(self, intent: Intent, access: Access) -> Dialog:  # noqa: ARG002 - it is the same on every device
         return Dialog(intent.trustpoint, intent.anchor)
 
     def carry_out(self, run: Run, step: Dialog) -> Steps[None]:

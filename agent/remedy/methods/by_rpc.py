@@ -38,7 +38,7 @@ class RpcMethod(TrustpointMethod[Authenticate]):
             return NO_CONFIG
         return None if access.authenticate else NO_RPC
 
-    def step(self, intent: Intent) -> Authenticate:
+    def step(self, intent: Intent, access: Access) -> Authenticate:  # noqa: ARG002 - it is the same on every device
         return Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None)
 
     def check(self, schema: Schema, step: Authenticate) -> None:
