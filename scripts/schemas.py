@@ -13,7 +13,7 @@ from agent.fleet.journal import history
 from agent.fleet.report.exports import Report
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
-from agent.fleet.results.structs import Assess, Check, Plan, Poll, Push, Support, Syslog
+from agent.fleet.results.structs import Assess, Check, Plan, Poll, Push, Record, Support, Syslog
 from agent.recording import events
 
 WIDTH = 120
@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "plan": (Plan,),
     "poll": (Poll,),
     "push": (Push,),
+    "record": (Record,),
     "recording": get_args(events.AnyEvent),
     "report": (Report,),
     "show": (Show,),

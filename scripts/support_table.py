@@ -18,10 +18,11 @@ hello messages of your own: `xr-agent support --hello FILE…`.
 The methods stand in the order in which `auto` takes them: `trustpool` needs a bundle, `trustpool` and `dialog` need
 the CLI over SSH, which no hello tells of. `state` is how the trustpoint and licensing are read. `files` is what models
 do with files: show the space (shellutil-filesystem-oper), copy, also from a URL (-copy-act), list a folder (-dir-oper),
-delete (-delete-act); SFTP and the CLI do the others.
+delete (-delete-act); SFTP and the CLI do the others. `--replace` is whether another certificate under the same
+trustpoint can be removed ([next-root.md](next-root.md)).
 
-| releases and platforms | config model | methods | state: trustpoint, licensing | best evidence | files |
-| --- | --- | --- | --- | --- | --- |
+| releases and platforms | config model | methods | state: trustpoint, licensing | best evidence | files | `--replace` |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -29,9 +30,10 @@ def row(kind: Kind) -> str:
     """One line of the table."""
     ways = kind.access
     if not ways.methods:
-        return f"| {devices(kind)} | | unknown: {'; '.join(ways.reasons)} | | | |"
+        return f"| {devices(kind)} | | unknown: {'; '.join(ways.reasons)} | | | | |"
     methods = ", ".join(method.value for method in ways.methods)
-    cells = (devices(kind), ways.config_model.value, methods, state(ways), ways.evidence.value, ", ".join(ways.files))
+    replaces, files = "yes" if ways.clear_certificates else "no", ", ".join(ways.files)
+    cells = (devices(kind), ways.config_model.value, methods, state(ways), ways.evidence.value, files, replaces)
     return f"| {' | '.join(cells)} |"
 
 

@@ -6,14 +6,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 from rich.text import Text
 
+from agent.cli.replayed import environment
 from agent.cli.simulated import VARIABLE, write_inventory
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
@@ -114,7 +115,7 @@ def _played(actors: list[Actor]) -> list[Actor]:
         write_inventory(folder, fleet, devices, simulator)
         bundle = folder / "root.pem"
         bundle.write_text(TrustAnchor.bundled().pem, encoding="utf-8")
-        stack.enter_context(_environment({VARIABLE: simulator.password, "XDG_STATE_HOME": name}))
+        stack.enter_context(environment({VARIABLE: simulator.password, "XDG_STATE_HOME": name}))
         print(f"{len(fleet)} simulated routers, as of xr-agent simulate --fleet N --write DIR")
         login = ("--username", simulator.username, "--password-env", VARIABLE)
         ports = ("--port", str(devices[0].port), "--ssh-port", str(devices[0].ssh_port))
@@ -135,19 +136,6 @@ def _played(actors: list[Actor]) -> list[Actor]:
         _command(folder, "poll", "-i", name, "--limit", ",".join(renewed), *_WATCH)
         _command(folder, "history")
         return [replace(actor, lasting=lasting.get(actor.member.name)) for actor in actors]
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """The commands read these variables as long as the block lasts."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            os.environ.update({} if value is None else {name: value})
 
 
 def _command(folder: Path, name: str, *words: str) -> None:
@@ -177,7 +165,7 @@ def _tell(form: str, actors: Sequence[Actor], seconds: float) -> None:
     heads = ("device", "release", "what is the matter", "verdict", "push", "")
     good = sum(actor.as_expected for actor in actors)
     said = f"\n{good} of {len(actors)} ended as expected, in {seconds:.1f} s. The routers were simulated: "
-    said += "nothing here was seen on hardware, and that rpc ca-authenticate installs is assumed."
+    said += "nothing here was seen on hardware, and that rpc ca-authenticate installs is assumed: docs/hardware.md, H1."
     views = (Text(), columns(heads, [_row(actor) for actor in actors]), Text(said, style="bold"))
     emit_all(form, actors, _object, lambda _: views)
 

@@ -19,7 +19,10 @@ import click
 import agent
 from agent.cli.view import unread
 
-_COMMANDS = ("show", "check", "assess", "plan", "push", "poll", "history", "support", "notice", "simulate", "demo")
+_COMMANDS = (
+    *("show", "check", "assess", "plan", "push", "poll", "history", "support", "notice", "record", "recording"),
+    *("simulate", "demo"),
+)
 
 
 class Program(click.Group):

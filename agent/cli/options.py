@@ -77,17 +77,28 @@ _FOR_A_RUN = ("journal", "report", "change_ref")
 
 
 def one_or_many(given: Options) -> None:
-    """See that the options name either HOST or an inventory.
+    """See that the options name either HOST, an inventory or a recording.
 
     Raises:
-        UsageError: they name both, or neither, or say of HOST what is for an inventory.
+        UsageError: they name several, or none, or say of HOST what is for an inventory.
     """
-    context = click.get_current_context()
-    inventory = bool(given["inventory"] or given["nornir_config"])
-    if inventory == bool(given["host"]):
-        raise click.UsageError("give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=context)
-    if not inventory:
+    if not one_way(given):
         _refuse(_FOR_MANY, "goes with an inventory (-i FILE; --limit chooses)")
+
+
+def one_way(given: Options) -> bool:
+    """See that there is one of HOST, an inventory and a recording; whether it is an inventory.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    inventory = bool(given.get("inventory") or given.get("nornir_config"))
+    if inventory + bool(given["host"]) + (given.get("replay") is not None) != 1:
+        many = ["an inventory (-i FILE, --nornir-config FILE)"] if "inventory" in given else []
+        recording = ["a recording (--replay FILE)"] if "replay" in given else []
+        said = " or ".join(("HOST", *many, *recording))
+        raise click.UsageError(f"give either {said}", ctx=click.get_current_context())
+    return inventory
 
 
 def no_router(given: Options, option: str) -> None:
@@ -96,7 +107,7 @@ def no_router(given: Options, option: str) -> None:
     Raises:
         UsageError: *option*, by which no router is read, was given beside such an option.
     """
-    if given["host"] is not None or given["inventory"] or given["nornir_config"]:
+    if given["host"] is not None or given["inventory"] or given["nornir_config"] or given["replay"] is not None:
         raise click.UsageError(f"{option} reads no router: leave HOST out", ctx=click.get_current_context())
     _refuse((*_FOR_MANY, *_FOR_A_RUN), f"does not go with {option}, which reads no router")
 
@@ -160,6 +171,12 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
     )
 
 
+replay = together(
+    file("--replay", "In place of HOST: what this recording says of a router; nothing is reached."),
+    flag("--recorded-timing", "Let each answer of the recording take as long as it took then, not come at once."),
+)
+"""A recording in the place of a router."""
+
 _run = together(
     file(
         "--inventory -i",
@@ -180,7 +197,7 @@ _run = together(
     option("--change-ref", "The change's number, for journal and report.", metavar="TEXT"),
 )
 
-target = _target("--timeout")
+target = together(_target("--timeout", required=False), replay)
 """HOST, and how it is reached."""
 
 targets = together(
@@ -192,6 +209,7 @@ targets = together(
         type=click.IntRange(1, 20_000),
         metavar="N",
     ),
+    replay,
     _run,
 )
 """HOST or an inventory, how they are reached, and where the run is kept."""
@@ -256,7 +274,7 @@ caution = together(
     ),
     option(
         "--confirm-timeout",
-        "Seconds after which the router takes an unconfirmed commit back.",
+        "Seconds after which the router takes a commit back that nobody confirmed.",
         type=click.IntRange(1),
         default=120,
     ),
@@ -269,6 +287,9 @@ caution = together(
     ),
 )
 """How carefully the router is changed."""
+
+recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
+"""Whether what passes is recorded while something else is done."""
 
 _output = together(
     choice(

@@ -34,6 +34,7 @@ from agent.netconf.yang.capability import Capabilities
 
 if TYPE_CHECKING:
     from agent.netconf.yang.schema import Schema
+    from agent.recording.recorder import Recorder
     from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -303,9 +304,15 @@ class Session:
 
 
 def connect(
-    device: Device, *, strict_models: bool = False, policy: Policy | None = None, trace: Trace | None = None
+    device: Device,
+    *,
+    strict_models: bool = False,
+    policy: Policy | None = None,
+    trace: Trace | None = None,
+    recorder: Recorder | None = None,
 ) -> Session:
-    """Open a NETCONF session to *device*; the caller closes it. *trace* is told every message, its secrets masked.
+    """Open a NETCONF session to *device*; the caller closes it. *trace* is told every message, its secrets masked;
+    *recorder* is told all that passes.
 
     With *policy* a router that limits new sessions is waited for, as :meth:`Policy.opening` says; without, or where
     something else fails, it fails at once.
@@ -318,7 +325,8 @@ def connect(
     from agent.netconf.transport import DirectSession
 
     def opened() -> Session:
-        transport = DirectSession(device, None if trace is None else Tap(trace, device, Channel.NETCONF))
+        tap = None if trace is None else Tap(trace, device, Channel.NETCONF)
+        transport = DirectSession(device, tap, recorder)
         with bound(device=device.name):
             transport.open()
         return Session(

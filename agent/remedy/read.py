@@ -6,7 +6,7 @@ doubted: "nothing there", "not allowed" and "not ready" all look like that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -86,10 +86,23 @@ def clock_offset(ssh: Ssh, now: Callable[[], datetime]) -> Reading[timedelta]:
     return cliread.clock_offset(ssh, now)
 
 
-def listed(ssh: Ssh, anchor: TrustAnchor) -> Waits[Reading[bool]]:
-    """Whether *anchor* is in the trustpool, which no model shows."""
+def everything(ssh: Ssh, name: str, now: Callable[[], datetime]) -> Iterator[tuple[str, Reading[Any]]]:
+    """All that the CLI shows of the areas that anything here reads, whether a model shows them or not."""
+    yield "trustpoint", cliread.config(ssh, name)
+    yield "certificate", cliread.certificate(ssh, name)
+    yield "trustpool", cliread.trustpool(ssh)
+    yield "licensing", cliread.licensing(ssh)
+    yield "release", cliread.software(ssh)
+    yield "licensing transport", cliread.transport(ssh)
+    yield "HTTP client", cliread.http_client(ssh)
+    yield "file systems", cliread.file_systems(ssh)
+    yield "clock", cliread.clock_offset(ssh, now)
+
+
+def listed(ssh: Ssh, anchor: TrustAnchor, *, own: bool = False) -> Waits[Reading[bool]]:
+    """Whether *anchor* is in the trustpool, which no model shows; *own* as of :func:`agent.model.state.lists`."""
     yield from ssh.opening()
-    return cliread.trustpool(ssh).part(lambda pool: lists(pool, anchor))
+    return cliread.trustpool(ssh).part(lambda pool: lists(pool, anchor, own=own))
 
 
 def verification(ssh: Ssh, of_peer: Reading[bool], of_host: Reading[bool]) -> tuple[Reading[bool], Reading[bool]]:

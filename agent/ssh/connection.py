@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncssh
 
@@ -31,6 +31,10 @@ from agent.ssh.proxy import ProxyCommand
 from agent.ssh.refusal import METHODS
 from agent.ssh.settings.config import Settings, settings
 from agent.ssh.settings.localuser import STAND_IN
+
+if TYPE_CHECKING:
+    from agent.recording.events import Way
+    from agent.recording.recorder import Recorded, Recorder
 
 T = TypeVar("T")
 
@@ -118,6 +122,10 @@ class Connection:
         _, made = self._opened_by(lambda opening: opening.create_session(session, **options), seconds)
         return made
 
+    def recorded(self, recorder: Recorder, way: Way) -> Recorded:
+        """A session on this connection, for whoever opens its channel."""
+        return recorder.session(self._device, self.login.greeting(), way)
+
     def run(self, coroutine: Awaitable[T], seconds: float) -> T:
         """The result of *coroutine* on this connection, within *seconds*.
 
@@ -177,27 +185,35 @@ class Connection:
         self._below.close()
 
 
-def open_ssh(device: Device, deadline: Deadline, service: Service) -> Connection:
+def open_ssh(device: Device, deadline: Deadline, service: Service, recorder: Recorder | None = None) -> Connection:
     """Connect, check the host key, log in; *service* is what for, which decides what a failure advises.
 
-    The login has ``device.login_timeout`` of its own, which *deadline* does not count.
+    The login has ``device.login_timeout`` of its own, which *deadline* does not count. *recorder* is told of a failure.
 
     Raises:
         ConnectError, HostKeyError, SSHNegotiationError, SSHAuthenticationError: by what failed.
         InputError: an SSH configuration or key file that cannot be used.
     """
-    return _Opening(device, deadline, service).connection()
+    opening = _Opening(device, deadline, service)
+    try:
+        return opening.connection()
+    except AgentError as error:
+        if recorder is not None:
+            from agent.recording.events import Way
+
+            recorder.session(device, opening.login.greeting(), Way(service.value)).closed(error.message)
+        raise
 
 
 class _Opening:
-    """One connection on its way."""
+    """One connection on its way; *login* hears what its server says."""
 
     def __init__(self, device: Device, deadline: Deadline, service: Service) -> None:
         self._settings: Settings = settings(device)
         self._device, self._service, self._deadline = self._settings.device, service, deadline
         self._loop: EventLoop = event_loop()
         self._algorithms = offered(self._settings)
-        self._login = Login(self._settings, service)
+        self.login = Login(self._settings, service)
         self._proxy: ProxyCommand | None = None
         self._outer: Connection | None = None
 
@@ -209,9 +225,9 @@ class _Opening:
             except BaseException:
                 self._loop.soon(self._give_up, way.get("sock"))
                 raise
-            made = Connection(self._device, ssh, self._login, undo.pop_all())
+            made = Connection(self._device, ssh, self.login, undo.pop_all())
             made.proxied = self._proxy is not None or (self._outer is not None and self._outer.proxied)
-            if (said := self._login.offer) is not None:
+            if (said := self.login.offer) is not None:
                 made.legacy = tuple(name for kind, name in taken(said, self._algorithms).items() if name in kind.legacy)
             return made
 
@@ -279,7 +295,7 @@ class _Opening:
         return dict(
             config=None,
             username=self._settings.username,
-            client_factory=lambda login=self._login: login,
+            client_factory=lambda login=self.login: login,
             known_hosts=_NO_RECORDS,
             host_key_alias=self._settings.check.alias,
             client_keys=None,
@@ -320,7 +336,7 @@ class _Opening:
 
     def _give_up(self, sock: socket.socket | None) -> None:
         """End what nobody waits for any more, in the loop's thread; one whose login had succeeded by then, too."""
-        if not self._login.abort() and sock is not None:
+        if not self.login.abort() and sock is not None:
             sock.close()
 
     async def _connect(self, way: dict[str, Any], done: threading.Event) -> asyncssh.SSHClientConnection:
@@ -328,14 +344,14 @@ class _Opening:
             return await asyncssh.connect(self._settings.host, self._settings.port, **self._options(), **way)
         finally:
             try:
-                await self._login.ended_asking()
+                await self.login.ended_asking()
             finally:
                 done.set()
-                self._login.news.set()
+                self.login.news.set()
 
     def _waited(self, done: threading.Event) -> bool:
         """Wait until it is open or has failed: for the handshake, then, by a time of its own, for the login."""
-        login, clock = self._login, self._device.clock
+        login, clock = self.login, self._device.clock
         while not login.begun and not done.is_set():
             if not clock.wait(login.news, self._deadline.left(), message="handshake"):
                 return False
@@ -353,7 +369,7 @@ class _Opening:
 
     def _ask(self) -> None:
         """Have a person answer what the server asks."""
-        asked, self._login.question = self._login.question, None
+        asked, self.login.question = self.login.question, None
         if asked is None:
             return
         question, answered = asked
@@ -377,7 +393,7 @@ class _Opening:
 
     def _late(self) -> AgentError:
         device = self._device
-        if self._login.begun:
+        if self.login.begun:
             return SSHAuthenticationError(
                 f"{self._service.who} gave no answer to the login within {device.login_timeout:g} s",
                 device=device.name,
@@ -391,7 +407,7 @@ class _Opening:
 
     def _failure(self, error: Exception) -> AgentError:
         """What *error* of asyncssh's means here."""
-        device, login, service = self._device, self._login, self._service
+        device, login, service = self._device, self.login, self._service
         said = _said(error)
         if login.refused is not None:
             return login.refused
@@ -409,7 +425,7 @@ class _Opening:
 
         From the login on nothing counts as such a refusal: a password is not sent twice.
         """
-        device, service, heard = self._device, self._service, self._login.heard
+        device, service, heard = self._device, self._service, self.login.heard
         via, proxied = f" through the jump host {device.jump.name}" if device.jump else "", ""
         ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, ConnectionError))
         if self._proxy is not None:
@@ -420,7 +436,7 @@ class _Opening:
                 failed = f"{device.address}: the ProxyCommand {how}, it says: {says}"
                 return ConnectError(failed, device=device.name, hint=_BY_HAND)
             said = f"{said}; the command says: {says}"
-        if self._login.offer is None:
+        if self.login.offer is None:
             limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
             return ConnectError(
                 f"{device.address}{via} sent no SSH banner: {said}",

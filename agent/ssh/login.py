@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
@@ -20,12 +20,15 @@ from agent.model.errors import AgentError, HostKeyError
 from agent.model.masking.text import neutralise
 from agent.ssh.keepalive import one_outstanding
 from agent.ssh.peer.hearing import Hearing, NotSSH
-from agent.ssh.peer.negotiation import Offer, signatures
+from agent.ssh.peer.negotiation import KINDS, Offer, signatures
 from agent.ssh.peer.prompts import asks_password, expired, for_another, of_one
 from agent.ssh.peer.service import Service
 from agent.ssh.refusal import KEY, KEYBOARD, PASSWORD, Refusal, Seen, named
 from agent.ssh.settings import keys
 from agent.ssh.settings.config import Settings
+
+if TYPE_CHECKING:
+    from agent.recording.events import Opened
 
 _CERTIFICATE = "ssh-keygen -L shows for whom and until when a certificate is; let its authority sign another one"
 _X509 = b"x509v3-"
@@ -46,6 +49,7 @@ class Login(asyncssh.SSHClient):
         offer: what the server said before the key exchange.
         seen: what was given, and what the server made of it.
         refused: why the host key, or a key file, is not taken.
+        host_key: the kind of key that the server showed, by its name on the wire.
     """
 
     def __init__(self, settings: Settings, service: Service) -> None:
@@ -66,6 +70,8 @@ class Login(asyncssh.SSHClient):
         self.question: tuple[Question, Callable[[str | None], None]] | None = None
         self.offer: Offer | None = None
         self.refused: AgentError | None = None
+        self.host_key: str | None = None
+        self._banner = ""
 
     # --- the connection ------------------------------------------------------------------------------------------
 
@@ -102,6 +108,8 @@ class Login(asyncssh.SSHClient):
             whole, ended = None, True
         if self._hearing.version:
             self.offer = whole or Offer(self._hearing.version)
+        if whole is not None:
+            self._heard = b""
         return ended or whole is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -119,8 +127,28 @@ class Login(asyncssh.SSHClient):
 
     @property
     def heard(self) -> bytes:
-        """The first bytes of the connection."""
+        """The first bytes of the connection; none once its algorithms have come."""
         return self._heard
+
+    def greeting(self) -> Opened:
+        """What the server said before anything could be asked, for a recording, which adds time, number and way."""
+        from agent.recording.events import Opened, Way
+
+        offer = self.offer or Offer()
+        kex, host_algorithms, ciphers, macs = (offer.algorithms.get(kind.name, ()) for kind in KINDS)
+        return Opened(
+            at=0.0,
+            session=1,
+            way=Way.PROBE,
+            banner=(*self._hearing.banner, *self._banner.splitlines()),
+            server=offer.version or None,
+            kex=kex,
+            host_algorithms=host_algorithms,
+            ciphers=ciphers,
+            macs=macs,
+            methods=self.seen.methods,
+            host_key=self.host_key,
+        )
 
     @property
     def by(self) -> str | None:
@@ -141,6 +169,7 @@ class Login(asyncssh.SSHClient):
         Raises:
             asyncssh.HostKeyNotVerifiable: it is not taken; why is in ``refused``.
         """
+        self.host_key = data[4 : 4 + int.from_bytes(data[:4])].decode("ascii", "backslashreplace")
         try:
             if data[4:].startswith(_X509):  # asyncssh would look at it whether it was offered or not
                 raise asyncssh.HostKeyNotVerifiable("X.509 certificates are not taken")
@@ -252,6 +281,7 @@ class Login(asyncssh.SSHClient):
 
     def auth_banner_received(self, msg: str, lang: str) -> None:
         """What the server shows before the login; some say there that an account is locked."""
+        self._banner = f"{self._banner}{msg}"[:_MOST_SAID]
         self._hears(msg)
 
     def auth_completed(self) -> None:

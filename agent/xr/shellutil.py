@@ -55,7 +55,7 @@ def longest_source(schema: Schema) -> int | None:
 
 
 def of_url(url: str) -> tuple[str, str]:
-    """*url* as rpc ``copy`` takes it: ``http:`` for its file system, and ``//host/path`` for the name in that."""
+    """*url* as rpc ``copy`` takes it (H67): file system ``http:``, and ``//host/path`` for the name in that."""
     scheme, _, rest = url.partition(":")
     return f"{scheme}:", rest
 
@@ -83,7 +83,7 @@ def copy_request(
 def copy(session: Session, source: tuple[str, str], destination: tuple[str, str], vrf: str | None = None) -> str:
     """Copy a file; returns what the device says of it, which proves nothing.
 
-    Whether the rpc takes /tmp as a file system is unconfirmed.
+    Whether the rpc takes /tmp as a file system is unconfirmed (H9).
 
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :func:`copy_request` and
@@ -95,7 +95,7 @@ def copy(session: Session, source: tuple[str, str], destination: tuple[str, str]
 
 
 def delete(session: Session, path: str) -> str:
-    """Delete the file *path*, its file system ahead of it; returns what the device says of it, which proves nothing.
+    """Delete the file *path*, its file system ahead of it (H69); returns what the device says, which proves nothing.
 
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :func:`copy`.
@@ -108,7 +108,7 @@ def delete(session: Session, path: str) -> str:
 
 
 def file_query(schema: Schema, folder: str, name: str) -> Query[Found]:
-    """The file *name* of *folder* (``harddisk:``, ``/tmp``) on whichever node has it; no value: no folder is shown."""
+    """The file *name* of *folder* (``harddisk:``, ``/tmp``: H68) on any node; no value: no folder is shown."""
 
     def read(tree: Tree) -> Found | None:
         folders = list(_folders(tree))
@@ -121,7 +121,7 @@ def file_query(schema: Schema, folder: str, name: str) -> Query[Found]:
 
 
 def of_text(printed: str, name: str) -> Found | None:
-    """The same of what ``dir`` or ``ls -l`` prints; None where it is neither a listing nor says that there is none."""
+    """The same of what ``dir`` or ``ls -l`` prints (H70); None where that neither lists nor says that there is none."""
     rows = (_ROW.fullmatch(line.rstrip()) for line in printed.splitlines())
     found = tuple(Listed(_bytes(row[1])) for row in rows if row and row[2].rpartition("/")[2] == name)
     return found if found or _LISTED.search(printed) or _ABSENT.search(printed) else None

@@ -135,7 +135,8 @@ class Support(Printed, frozen=True, kw_only=True):
     files: Annotated[
         Texts, about("what of files its models do: space, copy, list, delete; SFTP and the CLI do the others")
     ] = ()
-    reasons: Annotated[Texts, about("what is missing, stands in or was assumed")] = ()
+    clear_certificates: Annotated[bool, about("whether push --replace can remove another certificate")] = False
+    reasons: Annotated[Texts, about("what is missing, or stands in for it")] = ()
 
 
 class Syslog(Printed, frozen=True, kw_only=True):
@@ -156,6 +157,25 @@ class Syslog(Printed, frozen=True, kw_only=True):
         dict[str, Annotated[int, about("", minimum=1)]],
         about("how often each message was seen, e.g. SMART_LIC-3-COMM_FAILED", minProperties=1),
     ]
+
+
+class Record(Printed, frozen=True, kw_only=True):
+    """A recording that was made of one device."""
+
+    device: str
+    address: str | None
+    file: Annotated[str, about("where it is")]
+    release: str | None
+    ended: Annotated[str, about("how", enum=["finished", "failed", "interrupted"])]
+    why: Annotated[str | None, about("it failed")]
+    sanitised: Annotated[bool, about("whether stand-ins are in the place of what is nobody's business")]
+    sessions: int
+    messages: Annotated[int, about("of NETCONF, both ways")]
+    commands: Annotated[int, about("lines that were typed at the CLI")]
+    files: Annotated[int, about("requests over SFTP")]
+    bytes: Annotated[int, about("what messages, and what was typed and printed, come to")]
+    replaced: Annotated[dict[str, int], about("how many different values of each kind have a stand-in")]
+    unread: Annotated[Texts, about("what could not be read, and why")]
 
 
 class Anchor(Printed, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.parking import Parked
@@ -26,6 +26,11 @@ from agent.netconf.trace import Trace
 from agent.ssh.settings.config import settings
 from agent.xr.cli.sshport import Ssh
 
+if TYPE_CHECKING:
+    from agent.recording.recorder import Recorder
+Which = Literal["before", "held", "after"]
+"""What is kept of a router's state: before the first step, the certificate that is to go, and after the last step."""
+
 
 class Log(Protocol):
     """What keeps a run: a journal's ``RunLog``, or nothing."""
@@ -33,8 +38,8 @@ class Log(Protocol):
     def event(self, event: Event) -> None:
         """A step begins or ended; a write is kept for good before this returns, and it is sent only then."""
 
-    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
-        """What was read of the router before the first step and after the last."""
+    def state(self, device: str, which: Which, seen: Mapping[str, Any]) -> None:
+        """What was read of the router; on disk with the first write's event, if it was brought before."""
 
     def unfinished(self, device: str, change: Unfinished | None) -> None:
         """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""
@@ -71,6 +76,7 @@ class Hooks:
             for.
         logins: decides whether a login may be tried.
         ask: as of ``Device``; for a run on one router, with a person at the terminal.
+        recorder: is told all that passes.
         before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
     """
 
@@ -80,6 +86,7 @@ class Hooks:
     logins: Guard = field(default_factory=Logins)
     on_event: Callable[[Event], None] | None = None
     trace: Trace | None = None
+    recorder: Recorder | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     approve: Callable[[Plan], bool] | None = None
     ask: Callable[[Question], str | None] | None = None
@@ -174,7 +181,8 @@ class Router:
 
     def _session(self) -> Session:
         self._still_kept()
-        session = connect(self.device, strict_models=self._reach.strict_models, trace=self._hooks.trace)
+        strict, hooks = self._reach.strict_models, self._hooks
+        session = connect(self.device, strict_models=strict, trace=hooks.trace, recorder=hooks.recorder)
         session.before_write = self._hooks.before_write
         self._opened.append(session)
         return session
@@ -214,6 +222,7 @@ class Router:
         if not self._reach.ssh:
             yield None
             return
-        with Ssh(self.device, self._opening, trace=self._hooks.trace, login=partial(self._login, way=_CLI)) as ssh:
+        trace, recorder, login = self._hooks.trace, self._hooks.recorder, partial(self._login, way=_CLI)
+        with Ssh(self.device, self._opening, trace=trace, recorder=recorder, login=login) as ssh:
             self._opened.append(ssh)
             yield ssh

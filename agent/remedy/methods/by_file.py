@@ -5,8 +5,10 @@ It is put there by SFTP, or the router copies it from a URL.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.model.method import Method
-from agent.model.plan import Authenticate, Fetch, Intent
+from agent.model.plan import Authenticate, ClearCertificates, Fetch, Intent, Step
 from agent.model.state import Access, Enrollment, EnrollmentKind, State
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.base import Refused, longer, no_copy, no_file
@@ -53,10 +55,17 @@ class FileMethod(RpcMethod):
     def enrollment(self, intent: Intent) -> Enrollment:  # noqa: ARG002 - whatever is wanted
         return _LOCAL
 
-    def step(self, intent: Intent, access: Access) -> Authenticate:
-        url, typed = intent.pem_url, not (access.delete and access.lists_files)
-        fetch = None if url is None else Fetch(url, intent.fetch_vrf, typed=typed)
-        return Authenticate(intent.trustpoint, intent.anchor, storage=intent.storage, fetch=fetch)
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> Authenticate:
+        return Authenticate(intent.trustpoint, intent.anchor, storage=intent.storage, clears=clears)
+
+    def steps(self, intent: Intent, state: State) -> list[Step] | Refused:
+        """With the URL from where the router copies the file, where the user gave one."""
+        found = super().steps(intent, state)
+        if isinstance(found, Refused) or intent.pem_url is None:
+            return found
+        typed = not (state.access.delete and state.access.lists_files)
+        fetch = Fetch(intent.pem_url, intent.fetch_vrf, typed=typed)
+        return [replace(one, fetch=fetch) if isinstance(one, Authenticate) else one for one in found]
 
     def check(self, schema: Schema, step: Authenticate) -> None:
         super().check(schema, step)

@@ -18,6 +18,7 @@ from agent.xr.cli.prompts import offers_yes_or_no, surely_asks
 from agent.xr.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from agent.recording.recorder import Recorded
     from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -82,11 +83,12 @@ class Console:
         device: str,
         timeout: float = 60.0,
         tap: Tap | None = None,
+        recorded: Recorded | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.device = device
         self._timeout = timeout
-        self._cli = Terminal(connection, device=device, timeout=timeout, tap=tap, clock=clock)
+        self._cli = Terminal(connection, device=device, timeout=timeout, tap=tap, recorded=recorded, clock=clock)
 
     @property
     def alive(self) -> bool:
@@ -349,7 +351,7 @@ class Console:
 
 
 def import_fails(line: str, url: str) -> bool:
-    """Whether *line* is the import's own word that it failed: one with ``%``, or one about what an import is about."""
+    """Whether *line* is the import's own word that it failed: one with ``%``, or one about an import (assumed: H14)."""
     if line.lstrip().startswith("%"):
         return not re.search(r"succe|\b(?:0|no|without) (?:fail|error)", line, re.IGNORECASE)
     return _FAILING.match(line) is not None and (url in line or _OF_IMPORT.search(line) is not None)

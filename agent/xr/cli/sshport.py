@@ -17,6 +17,7 @@ from agent.netconf.retry import Disposition, Policy, Waits, at_once, classify, c
 from agent.netconf.trace import Channel, Tap, Trace
 
 if TYPE_CHECKING:
+    from agent.recording.recorder import Recorded, Recorder
     from agent.ssh.connection import Connection
     from agent.ssh.sftp import Files
     from agent.xr.cli.console import Console
@@ -31,9 +32,9 @@ class Ssh:
 
     A failed attempt is remembered and raised again at once: XR limits new SSH sessions, and what refused a login
     once refuses it again; a refusal by that limit is remembered for a minute. That a session was lost which had been
-    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked; *turn* says,
-    before a connection is opened, in how many seconds it may be; *login* waits, by the policy it is given, for whatever
-    else comes before, and the connection is opened in the context that it returns.
+    open is no failed attempt. *trace* is told what is typed and printed at the CLI, its secrets masked, *recorder* all
+    that passes; *turn* says, before a connection is opened, in how many seconds it may be; *login* waits, by the policy
+    it is given, for whatever else comes before, and the connection is opened in the context that it returns.
 
     Attributes:
         policy: how a router that limits new sessions is waited for (:meth:`agent.netconf.retry.Policy.opening`); by
@@ -47,6 +48,7 @@ class Ssh:
         policy: Policy | None = None,
         *,
         trace: Trace | None = None,
+        recorder: Recorder | None = None,
         turn: Callable[[], float] = lambda: 0.0,
         login: Callable[[Policy], Waits[AbstractContextManager[None]]] = lambda _: at_once(nullcontext),
     ) -> None:
@@ -54,6 +56,7 @@ class Ssh:
         self._turn, self._login = turn, login
         self.policy = policy or Policy(attempts=1)
         self._tap = None if trace is None else Tap(trace, device, Channel.CLI)
+        self._recorder = recorder
         self._connection: Connection | None = None
         self._console: Console | None = None
         self._files: Files | None = None
@@ -117,16 +120,32 @@ class Ssh:
 
         if self._console is not None:
             self._console.close()
-        device = self.device
-        return Console(self._open(), device=device.name, timeout=device.timeout, tap=self._tap, clock=device.clock)
+        device, connection = self.device, self._open()
+        recorded = self._recorded(connection, "cli")
+        return Console(
+            connection,
+            device=device.name,
+            timeout=device.timeout,
+            tap=self._tap,
+            recorded=recorded,
+            clock=device.clock,
+        )
 
     def _new_files(self) -> Files:
         from agent.ssh.sftp import Files
 
         if self._files is not None:
             self._files.close()
-        device = self.device
-        return Files(self._open(), device=device.name, timeout=device.timeout)
+        device, connection = self.device, self._open()
+        recorded = self._recorded(connection, "sftp")
+        return Files(connection, device=device.name, timeout=device.timeout, recorded=recorded)
+
+    def _recorded(self, connection: Connection, way: str) -> Recorded | None:
+        if self._recorder is None:
+            return None
+        from agent.recording.events import Way
+
+        return connection.recorded(self._recorder, Way(way))
 
     def _open(self) -> Connection:
         return completed(self._opened(), self.policy)
@@ -145,7 +164,8 @@ class Ssh:
 
         yield from self.policy.pause(self._turn(), Waiting.TURN)
         with (yield from self._login(self.policy)):
-            return open_ssh(self.device, Deadline(self.device.open_timeout, clock=self.device.clock.now), Service.CLI)
+            deadline = Deadline(self.device.open_timeout, clock=self.device.clock.now)
+            return open_ssh(self.device, deadline, Service.CLI, self._recorder)
 
     @contextmanager
     def _remembered(self, what: str) -> Iterator[None]:

@@ -17,6 +17,7 @@ from agent.xr.cli.listening import Listener, Said, Stop, one_line
 from agent.xr.cli.prompts import Prompts
 
 if TYPE_CHECKING:
+    from agent.recording.recorder import Recorded
     from agent.ssh.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,10 @@ class Terminal:
         device: str,
         timeout: float = 60.0,
         tap: Tap | None = None,
+        recorded: Recorded | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._tap = tap
+        self._tap, self._recorded = tap, recorded
         self._untold = self._begun = ""
         self.device = device
         self.timeout = timeout
@@ -63,7 +65,11 @@ class Terminal:
         wait = min(timeout, _OPEN_WAIT)
         try:
             self._channel = connection.channel(seconds=wait, timeout=timeout)
-        except (ConnectError, ReplyTimeout) as error:
+        except AgentError as error:
+            if recorded is not None:
+                recorded.closed(error.message)
+            if not isinstance(error, ConnectError | ReplyTimeout):
+                raise
             raise ConsoleError(
                 "the router gives no CLI over SSH", device=device, hint="on the router: ssh server v2, and line default"
             ) from error
@@ -86,6 +92,8 @@ class Terminal:
         """
         if self._tap is not None:
             self._tap.sent(text.removesuffix("\n"))
+        if self._recorded is not None:
+            self._recorded.typed(text.encode())
         with self._mapped("being typed to"):
             self._channel.sendall(text.encode())
 
@@ -188,6 +196,8 @@ class Terminal:
     def close(self) -> None:
         """End the CLI session; the SSH connection stays. Never raises."""
         self._tell()
+        if self._recorded is not None:
+            self._recorded.closed()
         self._channel.close()
 
     def _prepare(self, wait: float) -> None:
@@ -209,9 +219,9 @@ class Terminal:
     def _receive(self, wait: float) -> str:
         """What comes within *wait* seconds; nothing where nothing does."""
         with self._mapped("being read"):
-            said = self._decoded(self._channel.recv(wait))
+            said = self._heard(wait)
             while said.endswith("\r"):  # half a line end; the rest follows at once, or there is none
-                more = self._decoded(self._channel.recv(_LINE_END_WAIT))
+                more = self._heard(_LINE_END_WAIT)
                 if not more:
                     break
                 said += more
@@ -223,8 +233,11 @@ class Terminal:
         self._begun = begun.group() if begun else ""
         return _CONTROL.sub("", said.removesuffix(self._begun))
 
-    def _decoded(self, data: bytes) -> str:
-        """A character may come in two parts."""
+    def _heard(self, wait: float) -> str:
+        """What comes within *wait* seconds, as it comes; a character may come in two parts."""
+        data = self._channel.recv(wait)
+        if self._recorded is not None:
+            self._recorded.printed(data)
         return self._decoder.decode(data)
 
     def _tell(self) -> None:
@@ -239,6 +252,7 @@ class Terminal:
         try:
             yield
         except (EOFError, OSError) as error:
-            raise SessionLost(
-                f"the CLI session ended while {doing}", device=self.device, hint="connect again"
-            ) from error
+            said = f"the CLI session ended while {doing}"
+            if self._recorded is not None:
+                self._recorded.closed(said)
+            raise SessionLost(said, device=self.device, hint="connect again") from error
