@@ -222,6 +222,10 @@ class ReadBy(Enum):
     NONE = "none"
 
 
+FILES = ("space", "copy", "list", "delete")
+"""What models may do with files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a device announces makes possible; decided by modules, revisions and nodes alone.
@@ -270,9 +274,9 @@ class Access:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What of files the device's models do: ``space``, ``copy``, ``list``, ``delete``."""
-        there = {"space": self.shows_space, "copy": self.copy, "list": self.lists_files, "delete": self.delete}
-        return tuple(word for word, has in there.items() if has)
+        """Which of :data:`FILES` the device's models do."""
+        there = (self.shows_space, self.copy, self.lists_files, self.delete)
+        return tuple(word for word, has in zip(FILES, there, strict=True) if has)
 
 
 @dataclass(frozen=True, slots=True)
