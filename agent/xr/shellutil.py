@@ -108,7 +108,7 @@ def delete(session: Session, path: str) -> str:
 
 
 def file_query(schema: Schema, folder: str, name: str) -> Query[Found]:
-    """The file *name* of *folder* (``harddisk:``, ``/tmp``: H68) on any node; no value: no folder is shown."""
+    """The file *name* of *folder* (``harddisk:``, ``/tmp``) on any node (H68); no value: no folder is shown."""
 
     def read(tree: Tree) -> Found | None:
         folders = list(_folders(tree))

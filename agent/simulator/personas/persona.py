@@ -45,7 +45,7 @@ class Persona:
             unconfirmed (H20, H21).
         imports: what rpc and exec trustpool import do; ``url`` is read either way.
         copy_reaches_tmp: whether rpc copy can write to /tmp, rpc delete remove from there, and the folder be listed by
-            its model (unconfirmed: H9, H68, H69).
+            its model (unconfirmed: H9).
         vrfs: the VRFs that rpc copy knows.
         registration, authorization, transport, url: of the licensing agent.
         transport_configured: whether the transport stands in the running configuration, too.
