@@ -241,7 +241,9 @@ intent = together(
         default="auto",
     ),
     file("--bundle", "Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while."),
-    option("--bundle-url", "Let the router fetch the bundle from here.", metavar="URL"),
+    option("--bundle-url", "Let the router fetch the bundle from here; with --bundle it is to be that.", metavar="URL"),
+    option("--pem-url", "Let the router copy the root for method file from here, in place of SFTP.", metavar="URL"),
+    option("--fetch-vrf", "The VRF in which it copies from --pem-url, or from --bundle-url.", metavar="VRF"),
     choice("--then", "Import the bundle as well after a method that a reload undoes.", "trustpool"),
     flag("--clean", "Let the import drop all that was imported before."),
     choice(
