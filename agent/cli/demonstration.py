@@ -163,7 +163,7 @@ def _tell(form: str, actors: Sequence[Actor], seconds: float) -> None:
     heads = ("device", "release", "what is the matter", "verdict", "push", "")
     good = sum(actor.as_expected for actor in actors)
     said = f"\n{good} of {len(actors)} ended as expected, in {seconds:.1f} s. The routers were simulated: "
-    said += "nothing here was seen on hardware, and that rpc ca-authenticate installs is assumed."
+    said += "nothing here was seen on hardware, and that rpc ca-authenticate installs is assumed: docs/hardware.md, H1."
     views = (Text(), columns(heads, [_row(actor) for actor in actors]), Text(said, style="bold"))
     emit_all(form, actors, _object, lambda _: views)
 

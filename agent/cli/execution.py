@@ -63,6 +63,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             code = view.finish(journal, made)
         finally:
             write_report(request, journal, log.run)
+            if request.tape is not None:
+                request.tape.finish()
         code = request.replay.code(code) if request.replay else code
     click.get_current_context().exit(code)
 
@@ -137,6 +139,7 @@ def _carry_out(
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
+        hooks = hooks if request.tape is None else replace(hooks, recorder=request.tape.recorder)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         hooks = replace(hooks, now=replay.now) if replay else hooks
         backend = (
@@ -150,6 +153,8 @@ def _carry_out(
             try:
                 for result in results:
                     view.came(result)
+                    if request.tape is not None:
+                        request.tape.came(result)
             except BrokenPipeError:
                 results.close()
                 log.close(made.state)

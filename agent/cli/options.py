@@ -275,7 +275,7 @@ caution = together(
     ),
     option(
         "--confirm-timeout",
-        "Seconds after which the router takes an unconfirmed commit back.",
+        "Seconds after which the router takes a commit back that nobody confirmed.",
         type=click.IntRange(1),
         default=120,
     ),
@@ -288,6 +288,9 @@ caution = together(
     ),
 )
 """How carefully the router is changed."""
+
+recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
+"""Whether what passes is recorded while something else is done."""
 
 _output = together(
     choice(

@@ -12,9 +12,10 @@ from typing import Self
 import agent
 from agent.cli.signals import whole
 from agent.cli.view.streams import errors, say_warning
+from agent.fleet.results.record import Result
 from agent.fleet.results.structs import Record
 from agent.model.device import Device, Secret
-from agent.model.errors import AgentError, FileError, InputError
+from agent.model.errors import AgentError, FileError, InputError, Interrupted
 from agent.recording.events import VERSION, Begin, End, How
 from agent.recording.recorder import Recorder
 from agent.recording.writing import Writer
@@ -64,6 +65,23 @@ class Tape:
             **self.recorder.passed,
         )
 
+    def came(self, result: Result) -> None:
+        """What is recorded had this *result*."""
+        self.release, failure = result.release or "", result.failure
+        if failure is not None:
+            self.how, self.why = How.FAILED, failure.message
+            if failure.kind == Interrupted.kind:
+                self.how, self.why = How.INTERRUPTED, ""
+
+    def finish(self) -> None:
+        """End it, and say so; a failure of its own only warns, since something else was done."""
+        try:
+            self.end()
+        except FileError as failed:
+            say_warning(f"the recording: {failed.message}", hint=failed.hint)
+        else:
+            self.say_kept()
+
     def say_kept(self) -> None:
         """Say what is to be done with the file, and what is wrong with it."""
         if not self.sanitised:
@@ -85,10 +103,11 @@ class Tape:
             failure = self.recorder.failure
             if failure is not None:
                 self.how, self.why = How.FAILED, f"the recording itself failed: {_described(failure)}"
-            try:
-                self._writer.end(self._last)
-            except Exception as error:
-                raise self._failed(error) from error
+            with self._writer:
+                try:
+                    self._writer.end(self._last)
+                except Exception as error:
+                    raise self._failed(error) from error
             if failure is not None:
                 raise self._failed(failure) from failure
 
@@ -109,21 +128,20 @@ class Tape:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it, by what ended the block; a failure of its own only warns."""
+        """End it by what ended the block, where it was not; a file in which nothing would be is not left."""
+        if self._ended:
+            return
+        self.recorder.end(_CLOSING)
+        if not self.recorder.passed["sessions"]:
+            self._writer.close()
+            with suppress(OSError):
+                self._writer.part.unlink()
+            return
         if isinstance(error, KeyboardInterrupt):
             self.how = How.INTERRUPTED
         elif error is not None and self.how is How.FINISHED:
             self.how, self.why = How.FAILED, error.message if isinstance(error, AgentError) else type(error).__name__
-        try:
-            self.end()
-        except FileError as failed:
-            say_warning(failed.message, hint=failed.hint)
-        finally:
-            self._writer.close()
-            if not self.recorder.passed["sessions"]:  # nothing is in it, and nobody asks for nothing
-                for path in (self._writer.part, self.path):
-                    with suppress(OSError):
-                        path.unlink(missing_ok=True)
+        self.finish()
 
 
 def _described(error: Exception) -> str:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 from click.core import ParameterSource as Source
@@ -32,8 +32,11 @@ from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
 
+if TYPE_CHECKING:
+    from agent.cli.recorded import Tape
+
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class RunRequest:
         one: whether HOST was given, which is an inventory of one; only the view differs.
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
+        tape: the recording of what passes, where one is wanted.
         given: the options themselves, which the journal keeps.
     """
 
@@ -55,6 +59,7 @@ class RunRequest:
     rollout: Rollout
     backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
+    tape: Tape | None
     given: Options
     replay: replayed.Replayed | None = None
 
@@ -70,16 +75,18 @@ class RunRequest:
             raise InputError("--processes and --scheduler exclude each other", hint="choose one")
         if given["trace"] is not None and (given["processes"] or given["scheduler"]):
             raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
+        if given.get("record") is not None:
+            _look_at_recording(given)
         if given["report"] is not None:
             report.check_path(given["report"])
         given, replay = replayed.begin(given, stack)
         one = given["host"] is not None or replay is not None
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
-        rollout = _rollout(given)
-        targets = [replay.target] if replay else _targets(given)
+        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given)
         job, traced, backend = _job(kind, given), settings.trace(given, stack), _backend(given, stack)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, given, replay)
+        tape = _tape(kind, job, targets, given, stack)
+        return cls(kind, form, one, targets, job, rollout, backend, traced, tape, given, replay)
 
     @property
     def bundled(self) -> bool:
@@ -90,6 +97,23 @@ class RunRequest:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
         wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
         return {name: _plain(self.given[name]) for name in wanted}
+
+
+def _tape(kind: Kind, job: Job, targets: list[Target], given: Options, stack: ExitStack) -> Tape | None:
+    path: Path | None = given.get("record")
+    if path is None:
+        return None
+    from agent.cli.recorded import Tape
+
+    token = (job.token.resolve(),) if job.token else ()
+    return stack.enter_context(Tape(path, kind.value, targets[0].device(job.reach), secrets=token))
+
+
+def _look_at_recording(given: Options) -> None:
+    if given["processes"] or given["scheduler"]:
+        raise InputError("a recording is written by this process", hint="leave --processes and --scheduler out")
+    if given["host"] is None:
+        raise InputError("a recording is of one router", hint="push to one HOST with --record")
 
 
 def _plain(value: object) -> object:

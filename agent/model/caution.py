@@ -27,7 +27,7 @@ class Caution:
 
     Attributes:
         commit: which commit.
-        confirm_timeout: whole seconds after which the device takes an unconfirmed commit back.
+        confirm_timeout: whole seconds after which the device takes a commit back that nobody confirmed.
         lock_wait: seconds for which locks that others hold are waited for.
         kill_lock_holder: end the session that holds a lock for longer than that; it loses its uncommitted changes.
         rollback: restore the trustpoint's configuration where no certificate could be proven.

@@ -29,7 +29,7 @@ class Method(Enum):
 
 
 class Storage(Enum):
-    """A file system of the router, and the folder in which SFTP shows it (unconfirmed on hardware)."""
+    """A file system of the router, and the folder in which SFTP shows it (H11; of disk0: unconfirmed, H12)."""
 
     HARDDISK = "harddisk:"
     DISK0 = "disk0:"

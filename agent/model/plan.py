@@ -14,7 +14,7 @@ from agent.model.errors import InputError
 from agent.model.method import Method, Storage
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
-from agent.model.pki.certificate import Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind, State
 
 RELOAD = (
@@ -33,7 +33,8 @@ class Intent:
 
     Attributes:
         enrollment_url: from where the router fetches the certificate itself, instead of terminal enrollment.
-        replace: allow replacing an enrollment that is configured otherwise.
+        replace: allow replacing an enrollment that is configured otherwise, and another certificate that the trustpoint
+            holds.
         discard_foreign: allow discarding a candidate that somebody else left dirty.
         renew: renew the licence authorization afterwards and wait for contact.
         renew_anyway: also where the anchor is there already and the last contact did not fail: an earlier try of this
@@ -132,11 +133,28 @@ class ConfigureTrustpoint:
         return [*(typed if self.model is ConfigModel.NONE else []), head, *gone, f"+  {self.enrollment.cli}"]
 
 
+@dataclass(frozen=True, slots=True)
+class ClearCertificates:
+    """rpc ``ca-clear-certificates``: *held*, another certificate than the anchor, is removed from *trustpoint*."""
+
+    trustpoint: str
+    held: Certificate
+
+    def diff(self) -> list[str]:
+        """The action and what goes by it."""
+        return [f"> rpc ca-clear-certificates server-name={self.trustpoint}", f"- CA certificate {self.held.described}"]
+
+
 class Installation(ABC):
-    """A step that brings *anchor* by one method, whose class in ``remedy/methods`` carries it out."""
+    """A step that brings *anchor* by one method, whose class in ``remedy/methods`` carries it out.
+
+    ``clears``: what has to go first, right ahead of the action that brings the anchor, so that what fails before it
+    costs nothing.
+    """
 
     __slots__ = ()
     anchor: TrustAnchor
+    clears: ClearCertificates | None = None
 
     @property
     @abstractmethod
@@ -159,6 +177,7 @@ class Authenticate(Installation):
     anchor: TrustAnchor
     fetches: bool = False
     storage: Storage | None = None
+    clears: ClearCertificates | None = None
 
     @property
     def method(self) -> Method:
@@ -169,9 +188,9 @@ class Authenticate(Installation):
         expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
         rpc = f"> rpc ca-authenticate server-name={self.trustpoint}"
         if self.storage is None:
-            return [rpc, expected]
+            return [*_cleared(self), rpc, expected]
         path = f"{self.storage.folder}/xr-agent-….pem"
-        return [f"> sftp {path}, removed afterwards", f"{rpc} file-path={path}", expected]
+        return [f"> sftp {path}, removed afterwards", *_cleared(self), f"{rpc} file-path={path}", expected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +199,17 @@ class Dialog(Installation):
 
     trustpoint: str
     anchor: TrustAnchor
+    clears: ClearCertificates | None = None
 
     method = Method.DIALOG
 
     def diff(self) -> list[str]:
         expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
-        return [f"> ssh: crypto ca authenticate {self.trustpoint}", expected]
+        return [*_cleared(self), f"> ssh: crypto ca authenticate {self.trustpoint}", expected]
+
+
+def _cleared(step: Installation) -> list[str]:
+    return step.clears.diff() if step.clears else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +325,11 @@ class Plan:
 
     def __bool__(self) -> bool:
         return any(not isinstance(step, Note) for step in self.steps)
+
+    @property
+    def clears(self) -> ClearCertificates | None:
+        """The certificate that has to go for the anchor, if one has."""
+        return next((step.clears for step in self.steps if isinstance(step, Installation) and step.clears), None)
 
     def diff(self) -> list[str]:
         """What will change, line by line; the comment ``# nothing to do`` when that is nothing."""

@@ -25,7 +25,7 @@ class Reading(Generic[T]):
     ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in, or ``console``.
     ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
     ``empty``: the answer was an empty ``<data/>``, as "nothing there", "provider down" and "not allowed" all look.
-    ``notes``: what was assumed, and what of the answer could not be read, a sentence each.
+    ``notes``: what stands in for what the device did not say, and what could not be read, a sentence each.
     """
 
     value: T | None = None
@@ -229,6 +229,7 @@ class Access:
     Attributes:
         config_model: by which the trustpoint is configured.
         authenticate: whether rpc ``ca-authenticate`` is there; file_path: whether it takes ``file-path``.
+        clear_certificates: whether rpc ``ca-clear-certificates`` is there.
         import_url, import_clean: whether rpc ``ca-trustpool-import-url`` and ``-clean`` are there.
         copy: whether rpc ``copy`` of shellutil-copy-act is there.
         renew_auth, register_token: whether those rpcs of smart-license-act are there.
@@ -238,7 +239,7 @@ class Access:
         refusals: why each of the other methods is not possible.
         trustpoint_state, licensing_state: how those are read.
         evidence: the best by which a certificate can be proven.
-        reasons: what is missing or was assumed, one sentence each.
+        reasons: what is missing or stands in for it, one sentence each.
     """
 
     config_model: ConfigModel = ConfigModel.NONE
@@ -249,6 +250,7 @@ class Access:
     enrollments: frozenset[EnrollmentKind] = frozenset()
     reasons: tuple[str, ...] = ()
     file_path: bool = False
+    clear_certificates: bool = False
     import_url: bool = False
     import_clean: bool = False
     copy: bool = False
@@ -262,15 +264,21 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:
-    """One certificate of the trustpool; ``origin`` is the heading it stands under, e.g. ``Downloaded``, or None."""
+    """One certificate of the trustpool's list.
+
+    Attributes:
+        origin: the heading it stands under, e.g. ``Downloaded``, or None.
+        trustpoint: the trustpoint whose certificate it is where the list says so (H32): then it is no import.
+    """
 
     certificate: Certificate
     origin: str | None = None
+    trustpoint: str | None = None
 
 
-def lists(pool: Iterable[PoolEntry], anchor: TrustAnchor) -> bool:
-    """Whether *anchor* is known to be among the certificates of a trustpool."""
-    return any(entry.certificate.proven(anchor) for entry in pool)
+def lists(pool: Iterable[PoolEntry], anchor: TrustAnchor, *, own: bool = False) -> bool:
+    """Whether *anchor* is known to be in a trustpool's list; with *own* not counting what a trustpoint has there."""
+    return any(entry.certificate.proven(anchor) for entry in pool if not (own and entry.trustpoint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,10 +377,10 @@ class State:
     def keeps(self, anchor: TrustAnchor) -> bool | None:
         """Whether *anchor* is still there after a reload; None where it is not there, or no source says.
 
-        False: it is under the trustpoint by an enrollment that a reload forgets, and the trustpool is not seen to list
+        False: it is under the trustpoint by an enrollment that a reload forgets, and the trustpool is not seen to have
         it.
         """
-        if lists(self.trustpool.value or (), anchor):
+        if lists(self.trustpool.value or (), anchor, own=True):
             return True
         shown, config = self.certificate.value, self.config.value
         if shown is None or config is None or not shown.proven(anchor):

@@ -85,7 +85,7 @@ _TEXTS = (
     ("ongoing confirmed commit", Disposition.TRANSIENT),
     ("not authorized", Disposition.PERMANENT),
 )
-"""Texts by which IOS XR says more than its error-tag, in lower case; they stand in error-info or error-message."""
+"""Texts by which IOS XR says more than its error-tag (H50), in lower case, in error-info or error-message."""
 
 _PASSING = re.compile(
     r"\b(?:try (?:it |this )?(?:again|later)|(?:please|and) retry|retry (?:later|after|in)|not (?:yet )?ready"

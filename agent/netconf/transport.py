@@ -8,13 +8,13 @@ other respect: an ncclient ``Manager`` can be put over it.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property
+from queue import Queue
 from typing import TYPE_CHECKING
 
 from ncclient.capabilities import Capabilities
@@ -23,14 +23,16 @@ from ncclient.logging_ import SessionLoggerAdapter
 from ncclient.operations.errors import OperationError
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import SessionCloseError, TransportError
+from ncclient.transport.notify import Notification
 from ncclient.transport.session import NetconfBase
 from ncclient.transport.session import Session as NcclientSession
 
 from agent.model.device import Device
 from agent.model.errors import AgentError, ConnectError, ProtocolError, ReplyTimeout, SessionLost
 from agent.netconf.framing import FrameReader, frame
-from agent.netconf.payload import NETCONF_NS, parse, qname, root_of
+from agent.netconf.payload import NETCONF_NS, qname, root_of
 from agent.netconf.trace import Tap
+from agent.netconf.yang import hello
 from agent.ssh.channel import Channel
 from agent.ssh.connection import Connection, Deadline, open_ssh
 from agent.ssh.peer.service import Service
@@ -44,9 +46,12 @@ _ncclient_log = logging.getLogger("ncclient.transport.ssh")
 _SESSION_LIMIT = "the session limit may be reached (netconf-yang agent session limit), or no NETCONF is there"
 _REPLY = qname(NETCONF_NS, "rpc-reply")
 _REMEMBERED = 1000
-# A positive number of 32 bits (RFC 6241 section 8.1, session-id-type in appendix C).
-_SESSION_ID = re.compile(r"[1-9][0-9]{0,9}")
 _BASE_10, _BASE_11 = "urn:ietf:params:netconf:base:1.0", "urn:ietf:params:netconf:base:1.1"
+
+
+_OVER = threading.Event()
+"""What is waited for no more; for all sessions, since each event of its own takes a thousand bytes."""
+_OVER.set()
 
 
 @dataclass
@@ -67,6 +72,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         self._listed: Capabilities | None = None
         handler, announced = _announced_to_ncclient()
         super().__init__(announced)
+        del self._q, self._notification_q  # hardly anybody asks for them, and a thousand sessions have two thousand
         self._device_handler = handler
         self._shown = _Shown(device.host)
         self.logger = SessionLoggerAdapter(_ncclient_log, {"session": self._shown})
@@ -76,7 +82,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         self._held: bytearray | None = None
         self._taking = threading.RLock()
         self._ended = False
-        self._closing = threading.Event()
+        self._closing = False
         self._connection: Connection | None = None
         self._host = device.host
         self._base: int = NetconfBase.BASE_10
@@ -170,6 +176,16 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             rate_limited=True,
         )
 
+    @cached_property
+    def _q(self) -> Queue[str]:
+        """ncclient's queue of what its thread is to send; there is no such thread."""
+        return Queue()
+
+    @cached_property
+    def _notification_q(self) -> Queue[Notification]:
+        """ncclient's queue of notifications, which nobody subscribes to here."""
+        return Queue()
+
     @property
     def _server_capabilities(self) -> Capabilities:
         """ncclient's view of the hello, for a Manager; made when first asked for, since a hello lists up to 1,100."""
@@ -244,14 +260,14 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         if self._ended:
             return
         try:
-            if not data or self._closing.is_set():
+            if not data or self._closing:
                 # Also where this side ends it: what is unanswered by now will not be answered any more.
                 raise SessionCloseError(b"" if not self._frames.pending else b"in the middle of a message")
             self._take(data)
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._ended, self._connected = True, False
             if self._recorded is not None and self._greeted.is_set():
-                self._recorded.closed(None if self._closing.is_set() else str(error) or "the session ended")
+                self._recorded.closed(None if self._closing else str(error) or "the session ended")
             if not self._greeted.is_set():
                 self._refused = error
                 self._greeted.set()
@@ -271,23 +287,13 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def _greet(self, message: bytes) -> None:
         """Take the device's hello (RFC 6241 section 8.1); the framing may change right behind it."""
-        hello = parse(message, device=self._device.name)
-        if hello.tag != qname(NETCONF_NS, "hello"):
-            why = "a hello without NETCONF's namespace" if hello.tag == "hello" else f"{hello.tag!r}, not with a hello"
-            raise ProtocolError(f"the session begins with {why}", device=self._device.name)
-        uris = hello.iter(qname(NETCONF_NS, "capability"))
-        self.announced = _shared(tuple((uri.text or "").strip() for uri in uris if uri.text))
-        number = (hello.findtext(qname(NETCONF_NS, "session-id")) or "").strip()
-        if not _SESSION_ID.fullmatch(number) or int(number) >= 1 << 32:
-            raise ProtocolError(
-                f"its hello has no session-id from 1 to 4294967295 (RFC 6241 section 8.1): {number!r}",
-                device=self._device.name,
-            )
+        self.announced, number = hello.read(message, device=self._device.name)
         self._id = self._shown.id = number
         if _BASE_11 in self.announced:
             self._base = NetconfBase.BASE_11
             self._frames.chunked = True
-        self._greeted.set()
+        greeted, self._greeted = self._greeted, _OVER
+        greeted.set()
 
     def _dispatch(self, message: bytes) -> None:
         try:
@@ -327,7 +333,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def close(self) -> None:
         """End the session; closing again does nothing."""
-        self._closing.set()
+        self._closing = True
         self._connected = False
         if self._connection is not None:
             self._connection.close()
@@ -342,12 +348,6 @@ def _announced_to_ncclient() -> tuple[DefaultDeviceHandler, Capabilities]:
     """What a Manager takes from its session, and changes neither: all sessions share it."""
     handler = DefaultDeviceHandler({"name": "default"})
     return handler, Capabilities(handler.get_capabilities())
-
-
-@lru_cache(maxsize=64)
-def _shared(announced: tuple[str, ...]) -> tuple[str, ...]:
-    """The same for all sessions with routers that announce the same: a hello of 180 KB is no small thing to keep."""
-    return announced
 
 
 @cache

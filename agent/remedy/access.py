@@ -53,6 +53,7 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
         validate=capabilities.validate,
         enrollments=trustpoint.enrollments(schema, model),
         file_path=trustpoint.takes_file(schema),
+        clear_certificates=trustpoint.can_clear(schema),
         import_url=trustpool.can_import(schema),
         import_clean=trustpool.can_clean(schema),
         copy=trustpool.can_copy(schema),

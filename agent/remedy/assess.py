@@ -117,7 +117,8 @@ class _Judge:
             return None
         evidence = shown.proves(self._anchor)
         if evidence is None:
-            self.reasons.append(f"trustpoint {name} holds another certificate: {shown.name}")
+            way = "; push --replace changes it" if self._state.access.clear_certificates else ""
+            self.reasons.append(f"trustpoint {name} holds another certificate: {shown.described}{way}")
             return None
         if evidence is Evidence.NONE:
             self.reasons.append(f"trustpoint {name} shows too little of its certificate to tell which it is")
@@ -316,8 +317,8 @@ def _span(offset: timedelta) -> str:
 def deadlines_of(licence: Licensing | None, notice: Notice | None = None) -> tuple[tuple[str, datetime], ...]:
     """The deadlines of *notice*, else of the bundled one, counted from the last successful contact.
 
-    After a failed one ``last-comm-time`` may be the attempt's; the device's own ``comm-deadline-time`` stands 90 days
-    after the last success, so that is counted back from. Without either there are no deadlines.
+    After a failed one ``last-comm-time`` may be the attempt's. The device's own ``comm-deadline-time`` is assumed to
+    stand 90 days after the last success (H56), so that is counted back from. Without either there are no deadlines.
     """
     last = last_contact(licence) if licence else None
     days = (notice or bundled()).deadlines

@@ -62,17 +62,20 @@ class _There:
     """What the device has already.
 
     ``point``: the evidence by which the trustpoint holds the anchor, NONE for no or an unread certificate, None where
-    it holds another one. ``pool``: whether the trustpool lists it; None where the trustpool was not read.
+    it holds another one. ``pool``: whether the trustpool lists it; None where the trustpool was not read. ``own``: the
+    same, not counting what it lists as a trustpoint's, which is no import.
     """
 
     point: Evidence | None
     pool: bool | None
+    own: bool | None
 
     @classmethod
     def of(cls, intent: Intent, state: State) -> _There:
         shown, anchor = state.certificate.value, intent.anchor
         point = Evidence.NONE if shown is None else shown.proves(anchor)
-        return cls(point, state.trustpool.part(lambda pool: lists(pool, anchor)).value)
+        listed = state.trustpool.part(lambda pool: lists(pool, anchor)).value
+        return cls(point, listed, state.trustpool.part(lambda pool: lists(pool, anchor, own=True)).value)
 
     @property
     def proven(self) -> bool:
@@ -87,8 +90,8 @@ class _There:
         return Evidence.CONSOLE if self.pool else Evidence.NONE
 
     def imported(self) -> bool:
-        """Whether an import is needless: the trustpool lists the anchor, or is unread and the trustpoint has it."""
-        return self.pool if self.pool is not None else self.proven
+        """Whether an import is needless: the trustpool has the anchor, or is unread and the trustpoint has it."""
+        return self.own if self.own is not None else self.proven
 
     def satisfies(self, intent: Intent, wanted: tuple[Method, ...]) -> bool:
         """Whether nothing has to be installed."""
@@ -119,10 +122,6 @@ def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[
     made, imports = METHODS[method], intent.then_trustpool and not there.imported()
     wanted: list[Method] = [Method.TRUSTPOOL] if imports else []
     if not (made.at_trustpoint and there.proven):
-        if made.at_trustpoint and there.point is None:
-            shown = state.certificate.value
-            said = f"trustpoint {intent.trustpoint} holds another certificate: {shown.name if shown else 'none'}"
-            return Refused(said, "use another --trustpoint, or remove that certificate first")
         wanted.insert(0, method)
     steps: list[Step] = []
     for one in wanted:

@@ -93,10 +93,10 @@ def everything(ssh: Ssh, name: str, now: Callable[[], datetime]) -> Iterator[tup
     yield "clock", cliread.clock_offset(ssh, now)
 
 
-def listed(ssh: Ssh, anchor: TrustAnchor) -> Waits[Reading[bool]]:
-    """Whether *anchor* is in the trustpool, which no model shows."""
+def listed(ssh: Ssh, anchor: TrustAnchor, *, own: bool = False) -> Waits[Reading[bool]]:
+    """Whether *anchor* is in the trustpool, which no model shows; *own* as of :func:`agent.model.state.lists`."""
     yield from ssh.opening()
-    return cliread.trustpool(ssh).part(lambda pool: lists(pool, anchor))
+    return cliread.trustpool(ssh).part(lambda pool: lists(pool, anchor, own=own))
 
 
 def verification(ssh: Ssh, of_peer: Reading[bool], of_host: Reading[bool]) -> tuple[Reading[bool], Reading[bool]]:

@@ -2,9 +2,9 @@
 
 This is no router and is not presented as one: it answers NETCONF over SSH as IOS XR is documented to, with the YANG
 models in ``yang/``, and on a second port the CLI and SFTP. What no source tells, such as what a router does when rpc
-``ca-authenticate`` meets terminal enrollment, is a named setting. It shares only ``yang/``, ``agent.model`` and the
-form of recordings with the agent, so that a mistake in the agent is not repeated in its judge. :class:`Replay` serves
-what a router said in a recording.
+``ca-authenticate`` meets terminal enrollment, is a named setting; docs/hardware.md lists that by numbers such as (H1).
+It shares only ``yang/``, ``agent.model`` and the form of recordings with the agent, so that a mistake in the agent is
+not repeated in its judge. :class:`Replay` serves what a router said in a recording.
 
 ::
 

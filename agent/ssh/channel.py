@@ -13,6 +13,9 @@ from agent.ssh.loop import EventLoop
 
 _MOST_HELD = 4 * 2**20
 _ENDED = "the channel has ended"
+_SET = threading.Event()
+"""What nobody has to wait for; for all channels, since each event of its own takes a thousand bytes."""
+_SET.set()
 
 
 class Channel(asyncssh.SSHClientSession[bytes]):
@@ -41,9 +44,8 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         self._held = bytearray()
         self._paused = False
         self._ended = False
-        self._arrived = threading.Event()
-        self._writable = threading.Event()
-        self._writable.set()
+        self._arrived = threading.Event() if receive is None else _SET
+        self._writable = _SET
         self._sent = self._read = 0
 
     @property
@@ -71,6 +73,8 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         Raises:
             EOFError: it has ended, and all was read.
         """
+        if self._receive is not None:
+            raise AssertionError("what comes is handed on")
         if not self._arrived.is_set():
             self._clock.heard(self._arrived, seconds, self.key, typed=self._sent, read=self._read)
         with self._guard:
@@ -124,8 +128,8 @@ class Channel(asyncssh.SSHClientSession[bytes]):
     def pause_writing(self) -> None:
         """More is waiting to be read by the peer than should be; after the end nobody is kept waiting for that."""
         with self._guard:
-            if not self._ended:
-                self._writable.clear()
+            if not self._ended and self._writable.is_set():
+                self._writable = threading.Event()
 
     def resume_writing(self) -> None:
         """It has read on."""

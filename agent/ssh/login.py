@@ -108,6 +108,8 @@ class Login(asyncssh.SSHClient):
             whole, ended = None, True
         if self._hearing.version:
             self.offer = whole or Offer(self._hearing.version)
+        if whole is not None:
+            self._heard = b""
         return ended or whole is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -125,7 +127,7 @@ class Login(asyncssh.SSHClient):
 
     @property
     def heard(self) -> bytes:
-        """The first bytes of the connection."""
+        """The first bytes of the connection; none once its algorithms have come."""
         return self._heard
 
     def greeting(self) -> Opened:

@@ -86,7 +86,9 @@ _FAILURES = {
 
 
 def classify(status: str | None, code: str | None) -> Answer:
-    """What operation-status and return-code of a licensing rpc mean; an unlisted code of a failure is OTHER."""
+    """What operation-status and return-code of a licensing rpc mean; an unlisted code of a failure is OTHER.
+
+    Which of them pass by themselves is told by their names (H55)."""
     if status == "success" and code in (None, "success"):
         return Answer.SUCCESS
     return next((answer for answer, codes in _CODES.items() if code in codes.split()), Answer.OTHER)
@@ -95,8 +97,8 @@ def classify(status: str | None, code: str | None) -> Answer:
 def device_time(shown: str | None) -> DeviceTime | None:
     """A time string of a device; its moment is known only where date, time and UTC are all certain.
 
-    The model gives no format. CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``, those of
-    certificates and of the clock ``18:12:23 UTC Thu Jan 16 2014``.
+    The model gives no format (H57). CLI samples read ``Feb 22 10:00:07 2022 UTC`` and ``Oct 12 2018 21:21:27 UTC``,
+    those of certificates and of the clock ``18:12:23 UTC Thu Jan 16 2014``.
     """
     if not shown:
         return None

@@ -50,6 +50,6 @@ def _when(message: Tree) -> DeviceTime | None:
     zone = (text(message, "time-zone") or "").upper()
     if shown is None and stamp is None:
         return None
-    # The stamp counts milliseconds of unix time; in a zone that is not UTC nobody says of which clock.
+    # Assumed to be milliseconds of unix time (H41); in a zone that is not UTC nobody says of which clock.
     moment = datetime.fromtimestamp(stamp / 1000, UTC) if stamp and stamp < 1 << 42 and zone in ("", "UTC") else None
     return DeviceTime(shown or str(stamp), moment)

@@ -1,6 +1,7 @@
 """Trustpoints: their configuration in three models or as CLI text, and their CA certificate.
 
-It is authenticated by rpc ``ca-authenticate`` of crypto-act, and read in crypto-cepki-oper.
+It is authenticated by rpc ``ca-authenticate`` of crypto-act, removed by its ``ca-clear-certificates``, and read in
+crypto-cepki-oper.
 YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
 ``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg), ``/cli`` (cli-cfg),
 ``/crypto-certificate-authority/trustpoints/trustpoint`` (crypto-cepki-oper).
@@ -53,7 +54,7 @@ def enrollments(schema: Schema, model: ConfigModel) -> frozenset[EnrollmentKind]
         local = [EnrollmentKind.LOCAL] if takes_file(schema) else []
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL, *local))
     if model in _TRUSTPOINT and schema.has(str(model.module), f"{_TRUSTPOINT[model][0]}/enrollment/url"):
-        # The native model has one leaf: `terminal` in it is terminal enrollment.
+        # The native model has one leaf: `terminal` in it is assumed to be terminal enrollment (H4).
         return frozenset((EnrollmentKind.TERMINAL, EnrollmentKind.URL))
     return frozenset()
 
@@ -92,7 +93,7 @@ def _in_list(tree: Tree, model: ConfigModel, name: str) -> TrustpointConfig | No
 
 
 def _in_text(tree: Tree, name: str) -> TrustpointConfig | None:
-    """The trustpoint in the configuration as CLI text; no text tells nothing, since not every release gives it."""
+    """The trustpoint in the configuration as CLI text; no text tells nothing: not every release gives it (H31)."""
     shown = text(tree, "cli")
     if shown is None:
         raise SchemaError("cli-cfg gives no configuration to read here")
@@ -225,6 +226,31 @@ def authenticate(
     return operations.action(session, body, operation="ca-authenticate", behind=behind)
 
 
+def can_clear(schema: Schema) -> bool:
+    """Whether rpc ``ca-clear-certificates`` is there (25.3.1 and later)."""
+    return schema.has(ACT, "/ca-clear-certificates/input/server-name")
+
+
+def clear_request(schema: Schema, name: str) -> Element:
+    """The body of rpc ca-clear-certificates for trustpoint *name*.
+
+    Raises:
+        SchemaError: the device's model does not allow it.
+    """
+    body = template("rpc-ca-clear-certificates", server_name=name)
+    schema.validate(body, module=ACT)
+    return body
+
+
+def clear(session: Session, name: str, *, behind: Callable[[Session], object] = lambda _: None) -> Reply:
+    """Remove every certificate that trustpoint *name* holds; ``<ok/>`` proves nothing.
+
+    *behind* and errors as of :func:`authenticate`.
+    """
+    body = clear_request(session.schema, name)
+    return operations.action(session, body, operation="ca-clear-certificates", behind=behind)
+
+
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
     """The CA certificate of trustpoint *name*; no value: the trustpoint shows none."""
 
@@ -238,7 +264,7 @@ def certificate_query(schema: Schema, name: str) -> Query[Certificate]:
 
 
 def _certificate(shown: Tree, source: str) -> Certificate | None:
-    """Nothing at all, or only empty leaves, is no certificate.
+    """Nothing at all, or only empty leaves, is no certificate. How routers write the leaves is not known (H28).
 
     Raises:
         SchemaError: the best that would prove it cannot be read; a lesser proof does not outweigh it.

@@ -52,7 +52,7 @@ def import_url(session: Session, url: str, *, clean: bool = False) -> Reply:
 def copy(session: Session, name: str, *, source: str, destination: str) -> str:
     """Copy file *name* between file systems (``harddisk:``, ``/tmp``); returns what the device says of it.
 
-    Whether the rpc takes /tmp as a file system is unconfirmed.
+    Whether the rpc takes /tmp as a file system is unconfirmed (H9).
 
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.

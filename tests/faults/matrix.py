@@ -29,6 +29,7 @@ STEPS = (
     "hello again",
     "confirm",
     "upload",
+    "clear",
     "ca-authenticate",
     "import",
     "dialog",
@@ -112,6 +113,7 @@ def cells() -> Iterator[Cell]:
     yield from _lost_for_good()
     yield from _files()
     yield from _dialogs()
+    yield from _clears()
 
 
 def _word(kind: FaultKind) -> str:
@@ -236,3 +238,33 @@ def _dialogs() -> Iterator[Cell]:
         for often, times in _OFTEN.items():
             faults = (("cli:crypto ca authenticate", kind, b"", times),)
             yield Cell("dialog", f"command {_word(kind)} {often}", faults, method="dialog")
+
+
+def _clears() -> Iterator[Cell]:
+    """Another certificate has to go first, and what follows its removal."""
+    like: dict[str, Any] = {"persona": {"release": "26.1.2"}, "prepare": "another certificate"}
+    step, rpc, read = "clear", "ca-clear-certificates", "get:crypto-certificate-authority"
+    yield from _lost(step, rpc, **like)
+    for kind in (FaultKind.DROP_ANSWERED, FaultKind.OVERTAKEN):
+        yield Cell(step, _word(kind), ((rpc, kind),), **like)
+    for often, times in _OFTEN.items():
+        for name, error in _ERRORS.items():
+            yield Cell(step, f"{name} {often}", ((rpc, FaultKind.ERROR, error, times),), **like)
+        for name in ("operation-failed", "access-denied", "in-use"):
+            faults = ((rpc, FaultKind.ERROR_AFTER, _ERRORS[name], times),)
+            yield Cell(step, f"{name} after the effect {often}", faults, **like)
+        for place, skip in (("ahead of", 2), ("behind", 3)):
+            yield Cell(step, f"read {place} it: empty {often}", ((read, FaultKind.EMPTY, b"", times, skip),), **like)
+    yield Cell(step, "ok without effect", ((rpc, FaultKind.ERROR, b"<ok/>"),), **like)
+    for kind in _LOST:
+        for place, skip in (("ahead of", 2), ("behind", 3)):
+            yield Cell(step, f"read {place} it: {_word(kind)}", ((read, kind, b"", 1, skip, 3 * TIMEOUT),), **like)
+        yield Cell(step, f"then authenticate: {_word(kind)}", (("ca-authenticate", kind, b"", 1, 0, 30.0),), **like)
+    for second in ("connect", "hello"):
+        lost = ((rpc, FaultKind.DROP_AFTER), (second, FaultKind.DROP_BEFORE, b"", 1000, 1))
+        yield Cell(step, f"drop after, then no {second}", lost, **like)
+    refused = (("ca-authenticate", FaultKind.ERROR, _ERRORS["access-denied"], 1000),)
+    yield Cell(step, "then authenticate: access-denied always", refused, **like)
+    for kind in (FaultKind.ERROR, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER):
+        yield Cell(step, f"ahead of a file: {_word(kind)}", ((rpc, kind, b"", 1),), method="file", **like)
+        yield Cell(step, f"ahead of a dialog: {_word(kind)}", ((rpc, kind, b"", 1),), method="dialog", **like)

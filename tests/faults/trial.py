@@ -12,7 +12,7 @@ from typing import Any
 import agent
 from agent.model.outcome import Outcome
 from agent.netconf.retry import Policy
-from agent.simulator import Device, Fault, Persona
+from agent.simulator import QUOVADIS, Device, Fault, Persona
 from tests.faults.matrix import TIMEOUT, Cell
 from tests.support import Clock, DeviceClock, Lab, eventually
 
@@ -51,6 +51,7 @@ class Trial:
         intent = agent.Intent(
             method=agent.Method(self.cell.method),
             bundle=bundle if self.cell.method == "trustpool" else None,
+            replace=self.cell.prepare == "another certificate",
             contact_wait=5,
             caution=agent.Caution(lock_wait=20),
         )
@@ -87,6 +88,12 @@ def _installed(device: Device) -> None:
     device.state.install("Trustpool", device.persona.installs, "terminal")
 
 
+def _another(device: Device) -> None:
+    device.configure("Trustpool", "terminal")
+    device.state.certificates["Trustpool"] = QUOVADIS
+    device.state.lasting.add("Trustpool")
+
+
 def _trial(device: Device) -> None:
     device.config.edit([device.trustpoint_element("OTHER", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=300, persist="theirs")
@@ -98,6 +105,7 @@ _PREPARE: dict[str, Callable[[Device], None]] = {
     "trial underway": _trial,
     "unknown revision": _unknown_revision,
     "installed": _installed,
+    "another certificate": _another,
 }
 
 
@@ -116,6 +124,7 @@ def check(lab: Lab, cell: Cell) -> None:
     trial.clock.now += _LATER  # a commit on trial that nobody confirmed is taken back by now
     assert device.enrollment() in {before, "terminal", "local"}, said
     _true(first, there)
+    assert cell.prepare != "another certificate" or device.state.certificates or "old.pem" in said, said
     assert cell.prepare != "installed" or device.state.authenticates == 1, said
     trial.repair()
     _converges(trial, said)

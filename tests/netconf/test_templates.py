@@ -57,6 +57,7 @@ FITS = {
     "filter-trustpoint.crypto-cepki-cfg.crypto-cepki": 5,
     "filter-trustpoint.um-crypto-cfg": 11,
     "rpc-ca-authenticate": 3,
+    "rpc-ca-clear-certificates": 2,
     "rpc-ca-trustpool-import-url": 3,
     "rpc-ca-trustpool-import-url-clean": 3,
     "rpc-copy": 1,

@@ -73,7 +73,9 @@ def test_a_deadline_that_a_remedied_router_passed_is_past() -> None:
     assert "push renews its licence" in " ".join(cured.reasons)
 
 
-@pytest.mark.parametrize("pool, lasting", [((), False), ((LISTED,), True)])
+@pytest.mark.parametrize(
+    "pool, lasting", [((), False), ((LISTED,), True), ((replace(LISTED, trustpoint="Trustpool"),), False)]
+)
 def test_a_remedied_router_that_loses_the_root_at_a_reload_is_warned_of(
     pool: tuple[PoolEntry, ...], lasting: bool
 ) -> None:

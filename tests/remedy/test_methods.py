@@ -363,6 +363,29 @@ def test_then_trustpool_makes_it_last(lab: Lab, clock: Clock) -> None:
     assert device.state.trusts
 
 
+@pytest.mark.parametrize("release", ["7.8.1", "7.0.1"])
+def test_a_trustpoints_certificate_that_the_trustpool_lists_as_such_is_no_import(
+    lab: Lab, clock: Clock, release: str
+) -> None:
+    device = lab.add(release=release, enrollment="terminal", certificate=ANCHOR.pem, lists_terminal=True)
+    first = push(lab, device, clock)
+    assert (first.result, first.persistent, device.state.imports) == (Result.UNCHANGED, False, 0)
+    outcome = push(lab, device, clock, bundle=bundle(), then_trustpool=True)
+    assert (outcome.result, outcome.persistent, device.state.imports) == (Result.REMEDIED, True, 1)
+    device.reload()
+    assert device.state.trusts
+    push(lab, device, clock, bundle=bundle(), then_trustpool=True)
+    assert device.state.imports == 1
+
+
+def test_an_import_that_brought_nothing_is_not_proven_by_what_the_trustpoint_has(lab: Lab, clock: Clock) -> None:
+    kind: dict[str, Any] = {"enrollment": "terminal", "certificate": ANCHOR.pem, "lists_terminal": True}
+    device = lab.add(release="7.8.1", imports="ok-without-certificates", **kind)
+    outcome = push(lab, device, clock, bundle=bundle(), then_trustpool=True)
+    assert outcome.result is Result.FAILED
+    assert "does not list" in str(outcome.error)
+
+
 def test_a_reload_forgets_what_the_dialog_brought_and_the_next_push_brings_it_again(lab: Lab, clock: Clock) -> None:
     device = lab.add(release="7.8.1")
     assert push(lab, device, clock).result is Result.REMEDIED

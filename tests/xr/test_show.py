@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
-from agent.model.state import AuthorizationState, EnrollmentKind, RegistrationState, TransportType
+from agent.model.state import AuthorizationState, EnrollmentKind, RegistrationState, TransportType, lists
 from agent.xr.cli import show
 
 ANCHOR = TrustAnchor.bundled()
@@ -77,6 +77,23 @@ def test_the_trustpool_is_read_with_its_headings() -> None:
     assert [entry.origin for entry in entries] == ["Built-In", "Downloaded"]
     assert [entry.certificate.proves(ANCHOR) for entry in entries] == [None, Evidence.CONSOLE]
     assert show.trustpool("") == ()
+
+
+@pytest.mark.parametrize("heading", ["Trustpoint       : Trustpool", "Trustpoint: Trustpool", "trustpoint :Trustpool"])
+def test_what_the_trustpool_lists_as_a_trustpoints_is_told_from_its_own(heading: str) -> None:
+    text = f"Trustpool: Built-In\n{'=' * 40}\nCA certificate\n{OTHER}\n{heading}\n{'=' * 40}\nCA certificate\n{PRINTED}"
+    first, second, last = show.trustpool(f"{text}\nTrustpool: Downloaded\nCA certificate\n{OTHER}")
+    assert (first.origin, first.trustpoint) == ("Built-In", None)
+    assert (second.origin, second.trustpoint) == (None, "Trustpool")
+    assert (last.origin, last.trustpoint) == ("Downloaded", None)
+    assert (lists([second], ANCHOR), lists([second], ANCHOR, own=True)) == (True, False)
+
+
+def test_a_trustpoint_that_is_named_among_the_fields_of_a_certificate_begins_no_other() -> None:
+    text = PRINTED.replace("  Issued By", "  Trustpoint     : Other\n  Issued By")
+    (entry,) = show.trustpool(f"Trustpool: Downloaded\nCA certificate\n{text}")
+    assert (entry.origin, entry.trustpoint) == ("Downloaded", None)
+    assert entry.certificate.proves(ANCHOR) is Evidence.CONSOLE
 
 
 STATUS = """

@@ -18,6 +18,7 @@ _LEFT = "see what is left with xr-agent history RUN"
 @options.trustpoint
 @options.intent
 @options.caution
+@options.recorded
 @options.flag("--dry-run", "Print the plan, as the command plan does, and change nothing.")
 @options.flag("--yes -y", "Do not ask.")
 @options.output

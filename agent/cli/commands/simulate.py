@@ -44,9 +44,15 @@ def _takes(what: str, said: str) -> Decorator:
 @flag("--no-ssh", "Nothing listens for the CLI and SFTP.")
 @choice(
     "--terminal-rpc",
-    "What ca-authenticate does with terminal enrollment; no source says what a router does, 'installs' is assumed.",
+    "What ca-authenticate does with terminal enrollment; no source says what routers do, 'installs' is assumed (H1).",
     *("installs", "refused", "ok-without-certificate"),
     default="ok-without-certificate",
+)
+@file("--holds", "Its trustpoint Trustpool has enrollment terminal and holds this certificate.", metavar="FILE.pem")
+@file(
+    "--server-root",
+    "The root that the licensing servers' certificates chain to [default: IdenTrust Commercial Root CA 1].",
+    metavar="FILE.pem",
 )
 @click.option(
     "--hello-size", type=click.IntRange(1, 10_000), metavar="KB", help="Announce modules until the hello is so long."
@@ -88,9 +94,11 @@ def command(
         _serve_recording(given["recording"], port, ssh_port, known_hosts, recorded_timing=given["recorded_timing"])
         return
     _refuse({"--recorded-timing": given["recorded_timing"]}, "goes with --recording FILE")
+    from agent.model.pki.anchor import TrustAnchor
     from agent.simulator import Persona, ServiceTimes
 
     times = {what: given[f"{what}_time"] for what in ("commit", "authenticate", "login", "contact")}
+    holds, root = _pem(given["holds"]), _pem(given["server_root"]) or TrustAnchor.bundled().pem
     # click checked the choice.
     persona = Persona(
         release=release or _RELEASE,
@@ -100,6 +108,10 @@ def command(
         hello_size=(given["hello_size"] or (_REAL if given["pad_hello"] else 0)) * 1000,
         round_trip=given["latency"] / 1000,
         takes=ServiceTimes(**times),
+        enrollment="terminal" if holds else None,
+        certificate=holds,
+        server_root=root,
+        installs=root,
     )
     folder, counters = given["folder"], given["counters"]
     if given["fleet"] is None:
@@ -113,6 +125,12 @@ def command(
         raise click.UsageError("--fleet needs --write FOLDER, where its inventory goes")
     uniform = release is not None or platform is not None
     serve_fleet(given["fleet"], persona, folder, uniform=uniform, counters=counters)
+
+
+def _pem(path: Path | None) -> str | None:
+    from agent.model.pki.anchor import TrustAnchor
+
+    return TrustAnchor.from_file(path).pem if path else None
 
 
 def _refuse(given: dict[str, object], why: str) -> None:

@@ -255,19 +255,20 @@ def because(reasons: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 def support_view(found: Iterable[tuple[str, Access | str]]) -> RenderableType:
     """What each device allows, the best first."""
-    heads = ("device", "config model", "methods", "state by", "evidence", "remarks")
+    heads = ("device", "config model", "methods", "state by", "evidence", "--replace", "remarks")
     return columns(heads, ((cell(_short(source), "bold"), *_support(allowed)) for source, allowed in found))
 
 
 def _support(allowed: Access | str) -> tuple[object, ...]:
     if isinstance(allowed, str) or not allowed.methods:
         remark = allowed if isinstance(allowed, str) else f"unknown: {'; '.join(allowed.reasons)}"
-        return (*4 * ("",), cell(remark, "yellow"))
+        return (*5 * ("",), cell(remark, "yellow"))
     return (
         allowed.config_model,
         ", ".join(method.value for method in allowed.methods),
         f"{allowed.trustpoint_state.value}, licensing {allowed.licensing_state.value}",
         allowed.evidence,
+        "yes" if allowed.clear_certificates else "no",
         cell_lines(reason for reason in allowed.reasons if "stands in" in reason or "--strict" in reason),
     )
 

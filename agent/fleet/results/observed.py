@@ -11,7 +11,7 @@ from agent.model.state import AuthorizationState, ConfigModel, EnrollmentKind, R
 
 Source = Annotated[str | None, about("module@revision, with (nearest) or (device) behind it")]
 Missing = Annotated[str | None, about("why nothing could be read; null where the device answered")]
-Notes = Annotated[Texts, about("what was assumed, and what of the answer could not be read")]
+Notes = Annotated[Texts, about("what stands in for what the router did not say, and what could not be read")]
 
 
 class Read(Printed, frozen=True, kw_only=True):
@@ -27,6 +27,7 @@ class Access(Printed, frozen=True, kw_only=True):
 
     config_model: ConfigModel
     authenticate: bool
+    clear_certificates: Annotated[bool, about("whether push --replace can remove another certificate")]
     renew_auth: bool
     candidate: bool
     validate: bool

@@ -132,7 +132,8 @@ class Support(Printed, frozen=True, kw_only=True):
     trustpoint_state: ReadBy = ReadBy.NONE
     licensing_state: ReadBy = ReadBy.NONE
     evidence: Annotated[Evidence, about("the best that can be had")] = Evidence.NONE
-    reasons: Annotated[Texts, about("what is missing, stands in or was assumed")] = ()
+    clear_certificates: Annotated[bool, about("whether push --replace can remove another certificate")] = False
+    reasons: Annotated[Texts, about("what is missing, or stands in for it")] = ()
 
 
 class Syslog(Printed, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ _CAPABILITY = "urn:ietf:params:netconf:capability"
 _MONITORING = "ietf-netconf-monitoring"
 _USUAL = ("candidate:1.0", "confirmed-commit:1.1", "rollback-on-error:1.0", "validate:1.1")
 """What a real router of any release lists besides base:1.1 and its modules."""
-_ASSUMED = "the hello lists no protocol capabilities: those usual for IOS XR are assumed"
+_ASSUMED = "the hello lists no protocol capabilities: those usual for IOS XR are assumed (docs/hardware.md, H39)"
 _MOST_FIELDS = 20
 _NO_GET_SCHEMA = "cisco-xr-ietf-netconf-monitoring-deviations"
 
@@ -35,7 +35,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Everything one hello announces; ``modules`` by name, ``notes`` what was assumed."""
+    """Everything one hello announces; ``modules`` by name, ``notes`` what stands in for what it lacks."""
 
     uris: frozenset[str]
     modules: Mapping[str, Module] = field(hash=False)
@@ -44,7 +44,7 @@ class Capabilities:
     @classmethod
     def from_uris(cls, uris: Iterable[str]) -> Capabilities:
         """From capability URIs, blanks around them dropped; devices that announce the same share one value."""
-        return _announced(frozenset(uri.strip() for uri in uris if uri and uri.strip()))
+        return _of(tuple(uris))
 
     @classmethod
     def from_hello(cls, hello: bytes | str) -> Capabilities:
@@ -108,6 +108,11 @@ class Capabilities:
 @lru_cache(maxsize=64)
 def _without_parameters(uris: frozenset[str]) -> frozenset[str]:
     return frozenset(uri.partition("?")[0] for uri in uris)
+
+
+@lru_cache(maxsize=64)
+def _of(uris: tuple[str, ...]) -> Capabilities:
+    return _announced(frozenset(uri.strip() for uri in uris if uri and uri.strip()))
 
 
 @lru_cache(maxsize=64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import quote
 
 from agent.model.errors import AgentError
@@ -18,6 +19,7 @@ _FILTERS = {"yang-library:1.1": "filter-yang-library", "yang-library:1.0": "filt
 _KINDS = frozenset(("cfg", "act", "oper"))
 
 
+@lru_cache(maxsize=64)
 def needed(capabilities: Capabilities) -> bool:
     """Whether the device keeps a yang-library, and its hello lacks known modules of configuration, actions or state.
 

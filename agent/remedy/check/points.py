@@ -173,6 +173,7 @@ def _models(seen: Seen) -> Point:
     there = [access.config_model.value] if access.config_model is not ConfigModel.NONE else []
     there += ["ca-authenticate"] if access.authenticate else []
     there += ["file-path"] if access.file_path else []
+    there += ["clear certificates"] if access.clear_certificates else []
     there += ["trustpool import"] if access.import_url else []
     words = "; ".join(filter(None, (", ".join(there), missing)))
     if access.config_model is ConfigModel.NONE or not access.authenticate:

@@ -15,11 +15,12 @@ from agent.model.errors import AgentError, AnchorMismatch, ConsoleError, Outcome
 from agent.model.method import Method
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Installation, Intent, Step
+from agent.model.plan import Authenticate, ClearCertificates, ConfigureTrustpoint, Installation, Intent, Step
 from agent.model.state import Access, ConfigModel, Enrollment, EnrollmentKind, State
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
+from agent.remedy.steps.clear import clear
 from agent.remedy.steps.verify import READ, certificate, judge, prove, reopen
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ OPEN_SSH = (
 )
 OPEN_SFTP = "on the router: 'ssh server v2', and its SFTP; or name the other --storage"
 _NO_CHANGE = "without it nobody can say what a change would replace"
+_NO_CLEAR = "rpc ca-clear-certificates is missing (crypto-act, 25.3.1 and later)"
 _NO_PROOF = "without them a push can neither tell whether it is needed nor prove its success"
 
 
@@ -212,11 +214,13 @@ class TrustpointMethod(InstallMethod[S]):
         return intent.enrollment
 
     @abstractmethod
-    def step(self, intent: Intent) -> S:
-        """What follows the configuration."""
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> S:
+        """What follows the configuration, with what has to go first."""
 
     def steps(self, intent: Intent, state: State) -> list[Step] | Refused:
         """The configuration where it is not there yet, then the action."""
+        if isinstance(clears := _clears(intent, state), Refused):
+            return clears
         if (refused := self.refusal(intent, state)) is not None:
             return refused
         # Without a candidate to edit, the dialog's two lines are typed as well.
@@ -224,13 +228,41 @@ class TrustpointMethod(InstallMethod[S]):
         change = _configure(self.enrollment(intent), intent, state, model)
         if isinstance(change, Refused):
             return change
-        return [*([change] if change else []), self.step(intent)]
+        return [*([change] if change else []), self.step(intent, clears)]
 
     def refusal(self, intent: Intent, state: State) -> Refused | None:  # noqa: ARG002 - what is wanted suits most
         """Why it is not offered, before the configuration is looked at."""
         if (unread := _unread(state)) is not None or not self.by_cli or state.cli is None:
             return unread
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
+
+    def act(
+        self,
+        run: Run,
+        step: S,
+        about: str,
+        send: Callable[[], object],
+        *,
+        typed: bool = False,
+        at_once: bool = False,
+    ) -> Steps[None]:
+        """With what has to go first; from its removal on nothing breaks off what is to take its place.
+
+        Raises:
+            AgentError: as of :func:`agent.remedy.steps.clear.clear`, and of :meth:`InstallMethod.act`.
+        """
+        if step.clears is None:
+            yield from super().act(run, step, about, send, typed=typed, at_once=at_once)
+            return
+        if not at_once:
+            run.behind = None
+        if typed:
+            (yield from run.cli()).console()
+        run.policy.check()
+        with run.unbroken():
+            if not (yield from clear(run, step.clears)):
+                yield from super().act(run, step, about, send, typed=typed)
+            run.bare = False
 
     def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
         reading = yield from certificate(run)
@@ -239,6 +271,23 @@ class TrustpointMethod(InstallMethod[S]):
     def prove(self, run: Run, step: S, after: str) -> Steps[None]:
         hint = self.missing.format(run.plan.intent.trustpoint)
         return prove(run, after=after, hint=hint, fetches=isinstance(step, Authenticate) and step.fetches)
+
+
+def _clears(intent: Intent, state: State) -> ClearCertificates | Refused | None:
+    """What has to go first; None where the trustpoint holds nothing else than the anchor, as far as it shows."""
+    name, held = intent.trustpoint, state.certificate.value
+    if held is None or held.proves(intent.anchor) is not None:
+        return None
+    holds = f"trustpoint {name} holds another certificate: {held.described}"
+    if not state.access.clear_certificates:
+        return Refused(
+            holds,
+            f"{_NO_CLEAR}: remove it by hand (clear crypto ca certificates {name}) and push again, or use another "
+            "--trustpoint",
+        )
+    if not intent.replace:
+        return Refused(holds, "--replace removes it, and keeps it in the journal; or use another --trustpoint")
+    return ClearCertificates(name, held)
 
 
 def _unread(state: State) -> Refused | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from agent.model.method import Method
-from agent.model.plan import Authenticate, Intent
+from agent.model.plan import Authenticate, ClearCertificates, Intent
 from agent.model.state import Access, Enrollment, EnrollmentKind, State
 from agent.remedy.methods.base import Refused, no_file
 from agent.remedy.methods.by_rpc import RpcMethod
@@ -38,8 +38,8 @@ class FileMethod(RpcMethod):
     def enrollment(self, intent: Intent) -> Enrollment:  # noqa: ARG002 - whatever is wanted
         return _LOCAL
 
-    def step(self, intent: Intent) -> Authenticate:
-        return Authenticate(intent.trustpoint, intent.anchor, storage=intent.storage)
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> Authenticate:
+        return Authenticate(intent.trustpoint, intent.anchor, storage=intent.storage, clears=clears)
 
     def carry_out(self, run: Run, step: Authenticate, path: str | None = None) -> Steps[None]:
         """The file is removed whatever happens.

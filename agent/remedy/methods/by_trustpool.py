@@ -86,7 +86,7 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
             yield from self.act(run, step, url, send, typed=not step.rpc)
 
     def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
-        listed = yield from read.listed(run.shell(), run.plan.intent.anchor)
+        listed = yield from read.listed(run.shell(), run.plan.intent.anchor, own=True)
         return Evidence.CONSOLE if listed.value else None, listed.missing
 
     def prove(self, run: Run, step: ImportBundle, after: str) -> Steps[None]:

@@ -104,7 +104,7 @@ def release_number(release: str) -> tuple[int, int, str] | None:
     """What releases are compared by; None for what is no release number, such as an engineering build.
 
     A third number of two digits names a release that branched from the one of its first digit, as 7.3.15 did from
-    7.3.1: it comes before 7.3.2. That is inferred from the numbers in use; so the third part compares as text.
+    7.3.1: it comes before 7.3.2. That is inferred from the numbers in use (H62), so the third part compares as text.
     """
     found = RELEASE.fullmatch(release)
     return (int(found[1]), int(found[2]), found[3]) if found else None

@@ -58,13 +58,13 @@ def prove(run: Run, *, after: str, hint: str, fetches: bool) -> Steps[None]:
         run.proven(found)
         yield run.ended("read back", Status.DONE, f"{anchor.name} is there, by {found.value}")
         return
-    if (why := _untold(reading)) is not None:
+    if (why := untold(reading)) is not None:
         said = f"{after}; whether the certificate is there cannot be told: {why}"
         raise OutcomeUnknown(said, hint=READ.format(name))
     raise CertificateMissing(f"{after}, but trustpoint {name} shows no CA certificate", hint=hint)
 
 
-def _untold(reading: Reading[Certificate]) -> str | None:
+def untold(reading: Reading[Certificate]) -> str | None:
     """Why a reading without proof does not tell that the certificate is missing either; None where it tells."""
     if reading.value is not None:
         return "the device shows too little of the certificate to tell which it is"
@@ -92,7 +92,7 @@ def still_there(run: Run) -> Steps[AgentError | None]:
     if found:
         run.proven(found)
         return None
-    if (why := _untold(reading)) is not None:
+    if (why := untold(reading)) is not None:
         hint = READ.format(run.plan.intent.trustpoint)
         return OutcomeUnknown(f"{said}; whether it is still there cannot be told: {why}", hint=hint)
     return CertificateMissing(f"{said}, and the certificate is gone", hint="did the router reload? push again")
@@ -152,7 +152,7 @@ def judge(run: Run, reading: Reading[Certificate]) -> Evidence | None:
     evidence = shown.proves(anchor)
     if evidence is None:
         print_of = f" (sha1 {shown.sha1})" if shown.sha1 else ""
-        came = "; it was not there before this push" if run.acted else ""
+        came = "; it was not there before this push" if run.acted and not shown.same(run.removed) else ""
         raise AnchorMismatch(
             f"trustpoint {run.plan.intent.trustpoint} holds {shown.name}{print_of}, not {anchor.name}{came}",
             hint=_CAME if run.acted else "find out who installed it; nothing was repeated",

@@ -3,7 +3,7 @@
 ``plain`` asks for the PEM and whether the certificate is accepted; ``confirm`` asks first whether one is sure;
 ``late`` asks that after the certificate was accepted; ``already`` asks whether a certificate that is there shall be
 replaced; ``unknown`` asks something that no guide mentions. The words of ``plain`` and ``confirm`` are as in
-Cisco's community document 4572533; which release asks what is not known, and the other variants are made up.
+Cisco's community document 4572533 (H6); which release asks what is not known (H7), and the other variants are made up.
 
 ``dialog_breaks`` is how (``drop`` the connection, ``error`` and the prompt, ``hang``) and when: at the ``begin``, when
 the PEM was ``pasted``, when the certificate was ``accepted`` and is not yet installed, when it was ``installed``.

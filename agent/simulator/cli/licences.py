@@ -1,7 +1,7 @@
 """``show license``: in exec mode, or in the admin plane of 32-bit XR.
 
-The sections and lines are those of the Smart Agent as public output of 2018 to 2022 has them; by policy as in Cisco's
-guide to Smart Licensing Using Policy. Account names are made up.
+The sections and lines are those of the Smart Agent as public output of 2018 to 2022 has them (H34); by policy as in
+Cisco's guide to Smart Licensing Using Policy. Account names are made up.
 """
 
 from __future__ import annotations

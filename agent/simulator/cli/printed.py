@@ -1,4 +1,4 @@
-"""Certificates as the CLI prints them.
+"""Certificates as the CLI prints them (H33).
 
 ``sha1`` follows Cisco's community document 4572533, ``attributes`` the command reference of earlier releases, whose
 fingerprint here is the SHA-1 one for want of another.

@@ -1,4 +1,4 @@
-"""rpc-errors worded as IOS XR words them: the tag mostly, a message seldom."""
+"""rpc-errors worded as reports have IOS XR word them (H50): the tag mostly, a message seldom."""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ async def perform(device: Device, operation: str, body: etree._Element) -> Outpu
 async def authenticate(device: Device, name: str, path: str) -> None:
     """rpc ca-authenticate, with *path* for ``file-path``.
 
-    Under terminal enrollment it does what the persona says; under url enrollment with http it fetches the certificate.
+    Under terminal enrollment it does what the persona says (H1); under url enrollment with http it fetches the
+    certificate (H2).
+    No other certificate is replaced by it; no source says what a router does with one.
     """
     enrollment = device.enrollment(name)
     if enrollment is None:
@@ -59,14 +61,20 @@ async def authenticate(device: Device, name: str, path: str) -> None:
     if path and enrollment != "local":
         raise Refusal("operation-failed", "A file path needs enrollment local")
     if enrollment == "local":
-        device.state.install(name, _from_file(device, path), enrollment)
+        _install(device, name, _from_file(device, path), enrollment)
     elif enrollment == "terminal":
         if device.persona.terminal_rpc == "refused":
             raise Refusal("operation-not-supported", "Operation not supported for terminal enrollment")
         if device.persona.terminal_rpc == "installs":
-            device.state.install(name, device.persona.installs, enrollment)
+            _install(device, name, device.persona.installs, enrollment)
     elif enrollment.startswith("http://"):
-        device.state.install(name, await fetch_certificate(enrollment), enrollment)
+        _install(device, name, await fetch_certificate(enrollment), enrollment)
+
+
+def _install(device: Device, name: str, pem: str, enrollment: str) -> None:
+    if device.state.certificates.get(name, pem) != pem:
+        raise Refusal("operation-failed", f"Trustpoint {name} holds another CA certificate")
+    device.state.install(name, pem, enrollment)
 
 
 def _from_file(device: Device, path: str) -> str:
@@ -81,16 +89,17 @@ def _from_file(device: Device, path: str) -> str:
 
 
 def clear(device: Device, name: str) -> None:
-    """Remove the certificates of a trustpoint."""
+    """Remove the certificates of a trustpoint (H16)."""
     if device.state.certificates.pop(name, None) is None:
         raise Refusal("operation-failed", f"Trustpoint {name} holds no certificates")
     device.state.lasting.discard(name)
+    device.state.clears += 1
 
 
 async def import_bundle(device: Device, url: str, *, clean: bool = False) -> None:
     """Import a bundle into the trustpool.
 
-    Every import is kept beside those before, with *clean* in place of them. A local path must be below /tmp.
+    Every import is kept beside those before, with *clean* in place of them. A local path must be below /tmp (H8).
     """
     if device.persona.imports == "refused":
         raise Refusal("operation-failed", "Trustpool import failed")

@@ -82,7 +82,7 @@ def _trustpoints(device: Device, model: Model) -> Tree | None:
 
 @lru_cache(maxsize=256)
 def _certificate(pem: str) -> Tree:
-    """The leaves of a certificate container."""
+    """The leaves of a certificate container; how routers write them is not known (H28)."""
     anchor = TrustAnchor.from_pem(pem)
     return {
         "subject": str(anchor.subject),

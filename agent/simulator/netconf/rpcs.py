@@ -259,7 +259,7 @@ def _rule(body: etree._Element) -> etree._Element | None:
 def _filtered(body: etree._Element, data: list[etree._Element]) -> bytes:
     wanted = body.find(f"{{{BASE}}}filter")
     if wanted is not None:
-        # Several top-level subtrees in one filter return nothing, as on some releases.
+        # Several top-level subtrees in one filter return nothing, as on some releases (H30).
         data = select(data, wanted.iterchildren("*")) if len(wanted) == 1 else []
     return b"<data>" + b"".join(etree.tostring(node) for node in data) + b"</data>"
 

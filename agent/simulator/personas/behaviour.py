@@ -18,7 +18,7 @@ class Behaviour:
 
     Attributes:
         trial_lock: the answer to a lock of running while a confirmed commit of others, or one with persist, is pending;
-            that of the candidate is granted.
+            that of the candidate is granted (H46).
         trial_lock_names_asker: whether lock-denied then names the session that asks, in place of the trial's.
         trial_commit: the answer to a commit without persist-id at that time; where it is granted, the trial goes on and
             takes back what was committed, too.
@@ -34,11 +34,12 @@ class Behaviour:
             takes nothing back.
         rollback_resets_candidate: whether an unchanged candidate follows when a trial is taken back; if not, it keeps
             what was taken back, and is locked as if nobody had changed it.
-        late: seconds by which a trial's time-out comes late.
+        late: seconds by which a trial's time-out comes late (H47).
         commits_nothing: whether a commit without changes is accepted.
         locked: the answer to edit-config and discard-changes while another session holds the candidate.
-        dirty_lock: the answer to a lock of a candidate that somebody left changed.
-        unlock_discards: whether unlocking the candidate, or the end of the session that locked it, discards changes.
+        dirty_lock: the answer to a lock of a candidate that somebody left changed (H48).
+        unlock_discards: whether unlocking the candidate, or the end of the session that has the lock, discards changes
+            (H49).
         guards_discard: whether discard-changes is refused while another session holds the candidate.
         rollback_on_error: whether the capability is announced.
         error_option: the answer to ``error-option`` rollback-on-error where it is not.

@@ -65,7 +65,7 @@ def kinds() -> tuple[Kind, ...]:
     return (
         Kind("affected", "lack the root", 44, affected, {"transport_configured": True}),
         Kind("remedied", "were given the root before", 16, affected[:6], {"certificate": root}),
-        Kind("shipped", "have the root built in", 8, new, {"built_in": both}),
+        Kind("shipped", "have the root built in", 8, new, {"built_in": both}),  # by the notice (H63)
         Kind("on-prem", "license from a server of their own", 10, affected[:5], own_server),
         Kind("policy", "license by policy", 6, new[1:], {"built_in": both, "policy": True}),
         Kind("dialog", "lack the root and refuse rpc ca-authenticate", 8, affected[:4], no_rpc),

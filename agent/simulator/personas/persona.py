@@ -33,19 +33,21 @@ class Persona:
     Attributes:
         platform: as named in ``yang/hellos.json``: exactly the modules and revisions of that captured hello; None
             for the union over the release's platforms.
-        terminal_rpc: what rpc ca-authenticate does under terminal enrollment. No source says what a router does;
-            ``installs`` is an assumption.
+        terminal_rpc: what rpc ca-authenticate does under terminal enrollment. No source says what a router does,
+            ``installs`` is an assumption (H1; numbers are those of docs/hardware.md).
         installs: the PEM that a successful authentication brings.
         enrollment: the enrollment configured under Trustpool (``terminal``, ``local`` or a URL); None for no
             trustpoint.
         certificate: the PEM that trustpoint Trustpool holds.
+        server_root: the PEM of the root that the licensing servers' certificates chain to.
         built_in: the PEMs in the trustpool that came with the software.
-        keeps: the enrollments whose certificates a reload keeps; terminal is known to be lost, the rest is unconfirmed.
+        keeps: the enrollments whose certificates a reload keeps. By documents terminal is lost (H18), the rest is
+            unconfirmed (H20, H21).
         imports: what rpc and exec trustpool import do; ``url`` is read either way.
-        copy_reaches_tmp: whether rpc copy can write to /tmp (unconfirmed on hardware).
+        copy_reaches_tmp: whether rpc copy can write to /tmp (unconfirmed: H9).
         registration, authorization, transport, url: of the licensing agent.
         transport_configured: whether the transport stands in the running configuration, too.
-        policy: Smart Licensing Using Policy (24.1.1 on): transport cslu, nothing to register, reports instead.
+        policy: Smart Licensing Using Policy (24.1.1 on): transport cslu, nothing to register, reports instead (H58).
         verify_peer_off: the HTTP client does not verify its peer.
         config: XML subtrees of further running configuration, each with its namespace.
         contact: whether the licensing server trusts work before anything is done; None: as the root decides.
@@ -56,7 +58,7 @@ class Persona:
         candidate: whether :candidate is announced.
         confirmed_commit: whether :confirmed-commit is.
         behaviour: how the NETCONF server takes what servers differ in.
-        cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text.
+        cli_cfg_readable: whether get-config with a ``<cli/>`` filter returns the configuration as CLI text (H31).
         latency: seconds that each rpc takes; round_trip: those that everything a client sends is answered later.
         takes: how long it takes for what real ones do not do at once.
         reachable: whether anything listens on the NETCONF port.
@@ -66,7 +68,7 @@ class Persona:
         noise: lines that are no log lines and come before each command's output, such as ``drbg_instantiate failed``.
         logs: log lines that come at the CLI where ``logs_at`` says: over each prompt that follows a command, behind
             each question and request (which is not asked again), in the middle of the first line of each output.
-        commit_asks: what the CLI's commit asks before it does anything; ``y``, ``yes`` or nothing goes on.
+        commit_asks: what the CLI's commit asks before it does anything (H45); ``y``, ``yes`` or nothing goes on.
         commit_error: why the CLI's commit fails, as ``show configuration failed`` tells; None where it works.
         enrollment_spelling: how the running configuration spells terminal enrollment.
         dialog: which questions ``crypto ca authenticate`` asks, see :mod:`agent.simulator.cli.authdialog`.
@@ -74,7 +76,7 @@ class Persona:
         dialog_fingerprint: the fingerprint it prints in place of the right one; empty for none at all.
         dialog_breaks: how the dialog goes wrong, and when.
         print_style: how certificates are printed: ``sha1`` as of late, ``attributes`` as in older guides.
-        lists_terminal: whether ``show crypto ca trustpool`` lists trustpoint Trustpool's certificate, too.
+        lists_terminal: whether ``show crypto ca trustpool`` lists trustpoint Trustpool's certificate, too (H32).
         file_faults: what is wrong with the file system, see :mod:`agent.simulator.device.disk`.
     """
 
@@ -84,6 +86,7 @@ class Persona:
     installs: str = field(default_factory=lambda: TrustAnchor.bundled().pem, repr=False)
     enrollment: str | None = None
     certificate: str | None = field(default=None, repr=False)
+    server_root: str = field(default_factory=lambda: TrustAnchor.bundled().pem, repr=False)
     built_in: tuple[str, ...] = field(default=(QUOVADIS,), repr=False)
     keeps: tuple[str, ...] = ("local", "url")
     imports: Imports = "imports"

@@ -61,7 +61,7 @@ _NONE = ServiceTime()
 
 @dataclass(frozen=True)
 class ServiceTimes:
-    """What takes how long; by default nothing takes any time.
+    """What takes how long; by default nothing takes any time, and what real routers take is not known (H60).
 
     Attributes:
         commit: from a commit to its effect, which its answer follows at once: also of one on trial, of the one that

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from agent.ssh.peer.negotiation import CIPHER, HOST_KEY, KEX, MAC, Offer
 
 LARGEST = 1 << 16
@@ -70,7 +72,7 @@ class Hearing:
         while (payload := self._packet()) is not None:
             kind = payload[0]
             if kind == _KEXINIT:
-                kex, host_keys, _, ciphers, _, macs, *_ = _name_lists(payload)
+                kex, host_keys, _, ciphers, _, macs, *_ = _name_lists(payload[1 + _COOKIE :])
                 lists = {KEX.name: kex, HOST_KEY.name: host_keys, CIPHER.name: ciphers, MAC.name: macs}
                 return Offer(self.version, lists)
             if kind == _DISCONNECT:
@@ -99,13 +101,14 @@ def _as_text(data: bytes | bytearray) -> None:
         raise NotSSH("it says what is no text")
 
 
-def _name_lists(payload: bytes) -> list[tuple[str, ...]]:
-    """The ten lists of a KEXINIT."""
-    at, lists = 1 + _COOKIE, []
+@lru_cache(maxsize=64)
+def _name_lists(named: bytes) -> tuple[tuple[str, ...], ...]:
+    """The ten lists of a KEXINIT, behind its cookie; the same for all servers that say the same."""
+    at, lists = 0, []
     for _ in range(_LISTS):
-        names, at = _string(payload, at)
+        names, at = _string(named, at)
         lists.append(tuple(found for name in names.split(b",") if name and (found := _text(name)) not in _MARKS))
-    return lists
+    return tuple(lists)
 
 
 def _string(payload: bytes, at: int) -> tuple[bytes, int]:

@@ -350,7 +350,7 @@ class Console:
 
 
 def import_fails(line: str, url: str) -> bool:
-    """Whether *line* is the import's own word that it failed: one with ``%``, or one about what an import is about."""
+    """Whether *line* is the import's own word that it failed: one with ``%``, or one about an import (assumed: H14)."""
     if line.lstrip().startswith("%"):
         return not re.search(r"succe|\b(?:0|no|without) (?:fail|error)", line, re.IGNORECASE)
     return _FAILING.match(line) is not None and (url in line or _OF_IMPORT.search(line) is not None)

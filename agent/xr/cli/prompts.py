@@ -1,7 +1,7 @@
 """What the CLI's words end in: a prompt, a question, or something that a router printed over them.
 
 XR prints log lines to a console, and to a vty after ``terminal monitor``, wherever the cursor is: over a prompt, behind
-a question, in the middle of a line. It shows neither prompt nor question again.
+a question, in the middle of a line. It shows neither prompt nor question again (H44).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Prompts:
     """The prompts of one router: ``NODE:NAME#`` in exec mode; any word with ``#`` or ``>`` before *stem* is known.
 
     In configuration mode host name and ``(mode)`` are cut to 39 characters; which end of them is cut, and whether less
-    fits on some releases, is not certain, so every beginning of the prompt counts, with or without the mode.
+    fits on some releases, is not certain (H43), so every beginning of the prompt counts, with or without the mode.
     """
 
     stem: str = ""

@@ -56,7 +56,7 @@ def certificates(text: str, trustpoint: str) -> Certificate | None:
             inside = False
         elif inside:
             own.append(line)
-    return next((one for _, one in _blocks(own if named else text.splitlines())), None)
+    return next((entry.certificate for entry in _blocks(own if named else text.splitlines())), None)
 
 
 def printed_certificate(text: str) -> Certificate | None:
@@ -64,13 +64,13 @@ def printed_certificate(text: str) -> Certificate | None:
 
     None where it did not print a SHA-1 fingerprint: nothing less tells which certificate is about to be accepted.
     """
-    found = [one for _, one in _blocks(text.splitlines())]
+    found = [entry.certificate for entry in _blocks(text.splitlines())]
     return found[0] if len(found) == 1 and found[0].sha1 else None
 
 
 def trustpool(text: str) -> tuple[PoolEntry, ...]:
     """Every certificate of ``show crypto ca trustpool``, with the heading it stands under."""
-    return tuple(PoolEntry(one, origin) for origin, one in _blocks(text.splitlines()))
+    return tuple(_blocks(text.splitlines()))
 
 
 def says_nothing(text: str) -> bool:
@@ -85,7 +85,7 @@ def version(text: str) -> Software | None:
 
 
 def fixes(text: str) -> frozenset[str]:
-    """Defects (``CSC…``) named by active packages in ``show install active``, as the names of SMUs carry them."""
+    """Defects (``CSC…``) named by active packages in ``show install active``, as the names of SMUs carry them (H35)."""
     return frozenset(_DEFECT.findall(text))
 
 
@@ -112,20 +112,23 @@ def _moment(shown: str | None) -> datetime | None:
     return time.moment if time else None
 
 
-def _blocks(lines: list[str]) -> Iterator[tuple[str | None, Certificate]]:
+def _blocks(lines: list[str]) -> Iterator[PoolEntry]:
     """Each certificate with the heading above it; a certificate begins anew where a field repeats."""
     origin: str | None = None
+    trustpoint: str | None = None
     fields: dict[str, list[str]] = {}
     current, margin = None, 0
     for line in [*lines, "CA certificate"]:
         pool = _POOL.match(line)
+        point = _TRUSTPOINT.match(line) if not fields or _indent(line) < max(margin, 1) else None
         key, value = _field(line)
-        if pool or _CA.match(line) or (key is not None and key in fields):
+        if pool or point or _CA.match(line) or (key is not None and key in fields):
             if (made := _certificate(fields)) is not None:
-                yield origin, made
+                yield PoolEntry(made, origin, trustpoint)
             fields, current = {}, None
-        if pool:
-            origin = pool.group(1).strip() or None
+        if pool or point:
+            origin = (pool.group(1).strip() or None) if pool else None
+            trustpoint = point.group(1) if point else None
         elif key is not None:
             fields[key] = [value] if value else []
             current, margin = key, _indent(line)
