@@ -34,12 +34,14 @@ class ByHand:
     Attributes:
         source: what the words are taken after.
         cli: what a line of the CLI prints; rpcs: the data by the beginning of the request's label, its module.
+        added: further lines of the CLI, with what they print.
         renamed: words that are others wherever they stand.
     """
 
     source: str
     cli: Mapping[str, str] = field(default_factory=dict)
     rpcs: Mapping[str, str] = field(default_factory=dict)
+    added: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     release: str = "7.3.2"
     platform: str = "asr9k-x64"
@@ -121,12 +123,8 @@ BY_HAND: Mapping[str, ByHand] = {
     ),
     "license-in-a-confd-admin-plane": ByHand(
         "the admin plane of 64-bit XR, which knows nothing of licences",
-        {
-            "show license all": _NO,
-            "show license status": _NO,
-            "admin show license all": _CONFD,
-            "admin show license status": _CONFD,
-        },
+        {"show license all": _NO, "show license status": _NO},
+        added={"admin show license all": _CONFD, "admin show license status": _CONFD},
     ),
     "call-home-default-address": _home(
         "the configuration that XR makes by itself, whose address is not printed",
@@ -183,19 +181,32 @@ def changed(found: Recording, by_hand: ByHand) -> Recording:
 
 def _changed(events: tuple[Passed, ...], by_hand: ByHand) -> Iterator[Passed]:
     typed = ""
+    last = next(one for one in reversed(events) if isinstance(one, Terminal))
     labels: dict[str, str] = {}
-    for event in events:
+    for one in events:
+        event = one
         if isinstance(event, Terminal) and event.direction is Direction.SENT:
             typed = (event.text or "").strip()
         elif isinstance(event, Terminal) and event.text is not None:
             text = _printed(event.text, by_hand.cli[typed]) if typed in by_hand.cli else event.text
             data = _renamed(text, by_hand).encode()
-            event = terminal(event.at, event.session, event.direction, data)  # noqa: PLW2901
+            event = terminal(event.at, event.session, event.direction, data)
         elif isinstance(event, Message) and event.direction is Direction.SENT:
             labels.update(_labelled(event.text))
         elif isinstance(event, Message):
-            event = msgspec.structs.replace(event, text=_replied(event.text, labels, by_hand))  # noqa: PLW2901
+            event = msgspec.structs.replace(event, text=_replied(event.text, labels, by_hand))
         yield event
+        if one is last:
+            yield from _added(last, by_hand)
+
+
+def _added(last: Terminal, by_hand: ByHand) -> Iterator[Passed]:
+    """What the simulator was not asked, behind the *last* that was printed."""
+    _, _, prompt = (last.text or "").rpartition("\n")
+    for line, printed in by_hand.added.items():
+        yield terminal(last.at, last.session, Direction.SENT, f"{line}\n".encode())
+        text = printed.replace("\n", "\r\n")
+        yield terminal(last.at, last.session, Direction.RECEIVED, f"{line}\r\n{text}{prompt}".encode())
 
 
 def _printed(text: str, instead: str) -> str:

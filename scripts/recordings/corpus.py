@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from agent.recording.reading import Recording, read
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "recordings"
 SUFFIX = ".rec"
 COMMANDS = ("show", "assess", "plan")
+_UNANSWERED = re.compile(r"^error: .* has no answer to (.*)$", re.MULTILINE)
 _COARSE = 60.0
 """Seconds of a clock's offset that two replays may differ by."""
 
@@ -38,22 +40,24 @@ def expected(name: str) -> Path:
 
 
 def replayed(path: Path) -> dict[str, Any]:
-    """What each command makes of the recording *path*: its exit code, and its JSON without what no two runs share."""
+    """What each command makes of the recording *path*: its exit code, its JSON without what no two runs share, and
+    what it asked that the recording has no answer to."""
     return {command: _run(command, path) for command in COMMANDS}
 
 
 def _run(command: str, path: Path) -> dict[str, Any]:
-    with _loggers_kept():
+    with loggers_kept():
         words = [command, "--replay", str(path), "--format", "json"]
         done = CliRunner().invoke(program, words, catch_exceptions=False)
+    unanswered = sorted(set(_UNANSWERED.findall(done.stderr)))
     try:
-        return {"exit": done.exit_code, "says": _plain(json.loads(done.stdout))}
+        return {"exit": done.exit_code, "says": _plain(json.loads(done.stdout)), "unanswered": unanswered}
     except ValueError as error:
         raise InputError(f"{path}: {command} says no JSON: {done.stderr.strip()}", hint="see what it says") from error
 
 
 @contextmanager
-def _loggers_kept() -> Iterator[None]:
+def loggers_kept() -> Iterator[None]:
     """A command sets them for the whole process."""
     before = {name: logging.getLogger(name).level for name in ("", "agent", "paramiko", "ncclient", "asyncssh")}
     handlers = list(logging.getLogger().handlers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,16 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.model.errors import InputError
 from agent.model.pki.anchor import TrustAnchor
-from agent.recording.reading import read
+from agent.recording.reading import Recording, read
 from agent.simulator import QUOVADIS, Persona, Simulator
 from scripts.recordings import corpus
 from scripts.recordings.byhand import BY_HAND, changed
 
+ON_SIMULATOR = "made on the simulator"
+"""So begins the source of a recording of which nothing is by hand."""
 _ROOT = TrustAnchor.bundled().pem
-_VARIABLE = "XR_RECORDED_PASSWORD"
-_STATES: Mapping[str, Mapping[str, Any]] = {
+_VARIABLE, _PASSWORD = "XR_RECORDED_PASSWORD", "none-of-the-words-in-a-recording"
+STATES: Mapping[str, Mapping[str, Any]] = {
     "affected": {"transport_configured": True},
     "remedied": {"enrollment": "terminal", "certificate": _ROOT},
     "shipped": {"built_in": (QUOVADIS, _ROOT)},
@@ -61,7 +63,7 @@ class Made:
 
     @property
     def persona(self) -> Persona:
-        return Persona(release=self.release, platform=self.platform, **{**_STATES[self.state], **self.differs})
+        return Persona(release=self.release, platform=self.platform, **{**STATES[self.state], **self.differs})
 
 
 def _families() -> dict[str, Made]:
@@ -79,23 +81,39 @@ def make(name: str) -> None:
     """Record *name* on the simulator, change in it what is by hand, and put it into the corpus.
 
     Raises:
-        InputError: there is none of that name.
+        InputError: there is none of that name, or it could not be recorded.
     """
     if name not in MADE:
         raise InputError(f"{name} is not made on the simulator", hint=f"there are {', '.join(MADE)}")
     one, by_hand = MADE[name], BY_HAND.get(name)
-    with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
+    found, source = recorded(one.persona), f"{ON_SIMULATOR}: {one.release} on {one.platform}, {one.state}"
+    if by_hand is not None:
+        found, source = changed(found, by_hand), f"by hand, SYNTHETIC: {by_hand.source}; the rest is {source}"
+    corpus.put(found, name, source)
+
+
+def states(release: str, platform: str | None = None) -> Iterator[Persona]:
+    """Devices of *release* in every state."""
+    for differs in STATES.values():
+        yield Persona(release=release, platform=platform, **differs)
+
+
+def recorded(persona: Persona) -> Recording:
+    """What ``xr-agent record`` makes of a simulated device.
+
+    Raises:
+        InputError: it could not be recorded.
+    """
+    with tempfile.TemporaryDirectory() as folder, Simulator(password=_PASSWORD) as simulator:
         path = Path(folder) / "r"
-        device = simulator.add(one.persona, name="r1")
+        device = simulator.add(persona, name="r1")
         (Path(folder) / "known_hosts").write_text(simulator.known_hosts(), encoding="utf-8")
         words = ["record", "127.0.0.1", "-o", str(path), "--port", str(device.port), "--ssh-port", str(device.ssh_port)]
         words += ["--username", simulator.username, "--password-env", _VARIABLE, "--ssh-config", os.devnull]
         words += ["--known-hosts", f"{folder}/known_hosts"]
-        done = CliRunner().invoke(program, words, env={_VARIABLE: simulator.password}, catch_exceptions=False)
+        with corpus.loggers_kept():
+            environment = {_VARIABLE: simulator.password}
+            done = CliRunner().invoke(program, words, env=environment, catch_exceptions=False)
         if not path.exists():
-            raise InputError(f"{name} could not be recorded: {done.stderr}", hint="see what record says")
-        found = read(path)
-    source = f"made on the simulator: {one.release} on {one.platform}, {one.state}"
-    if by_hand is not None:
-        found, source = changed(found, by_hand), f"by hand, SYNTHETIC: {by_hand.source}; the rest is {source}"
-    corpus.put(found, name, source)
+            raise InputError(f"{persona.release} could not be recorded: {done.stderr}", hint="see what record says")
+        return read(path)
