@@ -16,7 +16,7 @@ from agent.cli.main import program
 from agent.recording.events import Closed, Direction, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
 from tests.cli.test_processes import started, until
@@ -70,7 +70,14 @@ def test_all_that_is_read_by_every_way_is_in_the_file(lab: Lab, file: Path) -> N
     received = [event.text for event in of(found, Message) if event.direction is Direction.RECEIVED]
     assert "<hello" in received[0]
     sent = [event.text for event in of(found, Message) if event.direction is Direction.SENT]
-    for tree in ("crypto-certificate-authority", "smart-agent", "<install ", "<syslog ", "<file-system ", "<call-home "):
+    for tree in (
+        "crypto-certificate-authority",
+        "smart-agent",
+        "<install ",
+        "<syslog ",
+        "<file-system ",
+        "<call-home ",
+    ):
         assert any(tree in text for text in sent), tree
     assert len(sent) == len(received)
     assert typed(found)[2:] == list(SHOWS)
@@ -256,7 +263,9 @@ def test_a_push_is_recorded_as_well(lab: Lab, file: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("--yes",), ("--yes", "--resume", "last")])
-def test_a_recording_is_of_one_router_by_this_process(lab: Lab, file: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_recording_is_of_one_router_by_this_process(
+    lab: Lab, file: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     (tmp_path / "hosts").write_text("r1\nr2\n")
     given = ["push", "-i", str(tmp_path / "hosts"), "--record", str(file), *words[:1]]
     done = CliRunner().invoke(program, given, catch_exceptions=False)
@@ -346,7 +355,13 @@ def test_show_prints_the_whole(lab: Lab, file: Path) -> None:
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[0].startswith("recording of record, version 1, made ")
-    for text in (" 1 netconf opened", " 1 netconf received", " 2 cli sent", " 3 sftp list /misc/disk1, ", " ended: finished"):
+    for text in (
+        " 1 netconf opened",
+        " 1 netconf received",
+        " 2 cli sent",
+        " 3 sftp list /misc/disk1, ",
+        " ended: finished",
+    ):
         assert any(line.endswith(text) or text in line for line in lines), text
     assert "    show crypto ca trustpool" in lines
     assert "      <capabilities>" in lines

@@ -94,9 +94,12 @@ def test_requests_have_their_answers_and_how_long_they_took() -> None:
         begun = sftp.at()
         time.now += 0.25
         sftp.answered("stat", "/misc/disk1", begun, entries=(Entry("/misc/disk1", folder=True),))
-    assert Files(
-        at=0, session=1, request="stat", path="/misc/disk1", took=0.25, entries=(Entry("/misc/disk1", folder=True),)
-    ) in events
+    assert (
+        Files(
+            at=0, session=1, request="stat", path="/misc/disk1", took=0.25, entries=(Entry("/misc/disk1", folder=True),)
+        )
+        in events
+    )
 
 
 SECRET = "s3cr&et-Zq7x"
@@ -215,7 +218,9 @@ def test_many_threads_are_recorded_whole() -> None:
         assert kinds[0] is Opened
         assert kinds[-1] is Closed
         assert kinds.count(Closed) == 1
-    by_session = [[event.text for event in events if isinstance(event, Terminal) and event.session == n] for n in opened]
+    by_session = [
+        [event.text for event in events if isinstance(event, Terminal) and event.session == n] for n in opened
+    ]
     assert sorted(filter(None, by_session)) == sorted([f"{n} {t}\n" for t in range(50)] for n in range(8))
 
 
