@@ -20,8 +20,8 @@ from agent.recording.events import VERSION, Begin, End, How
 from agent.recording.recorder import Recorder
 from agent.recording.writing import Writer
 
-_CLOSING = 6.0
-"""Seconds in which sessions are to end that were told to."""
+_CLOSING, _SOON = 6.0, 0.5
+"""Seconds in which sessions are to end that were told to; where the user interrupted nobody is kept waiting."""
 
 
 class Tape:
@@ -99,7 +99,7 @@ class Tape:
             return
         self._ended = True
         with whole():
-            self.recorder.end(_CLOSING)
+            self.recorder.end(_SOON if self.how is How.INTERRUPTED else _CLOSING)
             failure = self.recorder.failure
             if failure is not None:
                 self.how, self.why = How.FAILED, f"the recording itself failed: {_described(failure)}"
@@ -131,7 +131,7 @@ class Tape:
         """End it by what ended the block, where it was not; a file in which nothing would be is not left."""
         if self._ended:
             return
-        self.recorder.end(_CLOSING)
+        self.recorder.end(_SOON)
         if not self.recorder.passed["sessions"]:
             self._writer.close()
             with suppress(OSError):

@@ -20,6 +20,7 @@ from agent.recording.events import Direction, How, Way
 from agent.recording.reading import Recording
 from agent.simulator import Replay
 from agent.simulator.replay.meaning import NoRequest, of_line, of_rpc
+from tests.support import eventually
 from tests.tapes import BASE, HELLO, INSTALL, PROMPT, VERSION_FILTER, Tape, get, label, reply, rpc
 
 CONFIG = '<config><x xmlns="urn:x"><name>a</name><y/></x></config>'
@@ -186,7 +187,7 @@ def test_a_session_that_was_lost_is_lost_at_the_same_request(tmp_path: Path) -> 
         sent(client, of(get(VERSION_FILTER)))
         with pytest.raises(TransportError):
             sent(client, of("<commit/>"))
-        assert not client.connected
+        assert eventually(lambda: not client.connected)
 
 
 def test_more_sessions_than_recorded_have_numbers_of_their_own(tmp_path: Path) -> None:

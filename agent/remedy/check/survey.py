@@ -60,7 +60,7 @@ class Survey:
                     self._tell(f"NETCONF: {what}")
                     yield from reads(session)
                 except AgentError as error:
-                    self._failed(f"NETCONF: {what}", error)
+                    self._unread_by(f"NETCONF: {what}", error)
                     if session is None:
                         break
             if ssh is not None:
@@ -78,7 +78,7 @@ class Survey:
             try:
                 reads(ssh)
             except AgentError as error:
-                self._failed(what, error)
+                self._unread_by(what, error)
 
     def _state(self, session: Session) -> Waits[None]:
         state = yield from observation(session, self._name, self.policy, judged_by=bundled().signatures)
@@ -120,7 +120,7 @@ class Survey:
         if reading.missing is not None and reading.source is not None:
             self.unread.append(f"{what}: {reading.missing}")
 
-    def _failed(self, what: str, error: AgentError) -> None:
+    def _unread_by(self, what: str, error: AgentError) -> None:
         if isinstance(error, InputError | Interrupted):
             raise error
         self.unread.append(f"{what}: {error.message}")

@@ -1,0 +1,166 @@
+"""Finds what is known by its form, and gives it a stand-in of that form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from agent.recording.privacy import shapes
+from agent.recording.privacy.names import Names
+from agent.recording.privacy.places import Kind
+from agent.recording.privacy.shapes import Span
+from agent.recording.privacy.vocabulary import public_host
+
+_NUMBER = re.compile(r"(?<![\d.])\d{7,39}(?![\d.])")
+_NAMED = (
+    (shapes.FQDN, Kind.HOST),
+    (shapes.SERIAL, Kind.SERIAL),
+    (shapes.NET, Kind.ADDRESS),
+    (shapes.SSH_KEY, Kind.KEY),
+)
+_REVISION = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class Structured:
+    """The scanners of one recording."""
+
+    def __init__(self, names: Names) -> None:
+        self._names, self._table = names, names.table
+        names.within = lambda text: list(self.spans(text, fresh=False))
+
+    def spans(self, text: str, *, fresh: bool) -> Iterator[Span]:
+        """What *text* has of such values; they may overlap, those that come first count."""
+        if "arpa" in text.lower():
+            yield from self._reversed(text, fresh=fresh)
+        if "://" in text:
+            yield from self._urls(text, fresh=fresh)
+        if "@" in text:
+            yield from self._emails(text, fresh=fresh)
+        yield from self._macs_and_v6s(text, fresh=fresh)
+        yield from self._v4s(text, fresh=fresh)
+        for pattern, kind in _NAMED:
+            for found in pattern.finditer(text):
+                if kind is not Kind.HOST or _private_host(found.group()):
+                    yield *found.span(pattern.groups), self._names.named(kind, found[pattern.groups], fresh=fresh)
+        yield from self._numbers(text)
+
+    def _macs_and_v6s(self, text: str, *, fresh: bool) -> Iterator[Span]:
+        for found in shapes.MAC.finditer(text):
+            yield *found.span(), self._mac(found.group(), fresh=fresh)
+        for found in shapes.V6.finditer(text):
+            if (place := shapes.v6_at(text, *found.span())) is not None and not shapes.says_nothing(place[2]):
+                yield place[0], place[1], self._v6(text[place[0] : place[1]], place[2], fresh=fresh)
+
+    def address(self, text: str, *, fresh: bool = False) -> str | None:
+        """The stand-in of *text* where that is an address; itself where it says nothing."""
+        found: IPv4Address | IPv6Address | None = shapes.v4(text) if re.fullmatch(r"[\d.]+", text) else shapes.v6(text)
+        if found is None:
+            return None
+        if shapes.says_nothing(found):
+            return text
+        return (
+            self._v4(text, found, fresh=fresh) if isinstance(found, IPv4Address) else self._v6(text, found, fresh=fresh)
+        )
+
+    def _v4s(self, text: str, *, fresh: bool) -> Iterator[Span]:
+        for found in shapes.V4.finditer(text):
+            address = shapes.v4(found.group())
+            if address is None or shapes.says_nothing(address):
+                continue
+            # With hyphens, beside letters or behind "version" only what is known as an address.
+            if address in self._table or not (found[2] == "-" or shapes.like_release(text, *found.span())):
+                yield *found.span(), self._v4(found.group(), address, fresh=fresh)
+
+    def _v4(self, shown: str, address: IPv4Address, *, fresh: bool) -> str:
+        standin = self._of_v4(address, fresh=fresh)
+        separator = "-" if "-" in shown else "."
+        parts = zip(str(standin).split("."), shown.split(separator), strict=True)
+        return separator.join(new.zfill(len(old)) if old.startswith("0") else new for new, old in parts)
+
+    def _of_v4(self, address: IPv4Address, *, fresh: bool) -> IPv4Address:
+        standin = self._table.of(address, shapes.make_v4, fresh=fresh)
+        self._names.note(address, Kind.ADDRESS)
+        return standin
+
+    def _v6(self, shown: str, address: IPv6Address, *, fresh: bool) -> str:
+        standin = self._of_v6(address, fresh=fresh)
+        if address.ipv4_mapped is not None and "." not in shown:
+            return (
+                f"{shown[: shown.lower().rindex('ffff:') + 5]}{standin.packed[12:14].hex()}:{standin.packed[14:].hex()}"
+            )
+        return shapes.v6_spelled(shown, standin)
+
+    def _of_v6(self, address: IPv6Address, *, fresh: bool) -> IPv6Address:
+        if address.ipv4_mapped is not None:
+            return IPv6Address(address.packed[:12] + self._of_v4(address.ipv4_mapped, fresh=fresh).packed)
+        standin = self._table.of(address, shapes.make_v6, fresh=fresh)
+        self._names.note(address, Kind.ADDRESS)
+        return standin
+
+    def _mac(self, shown: str, *, fresh: bool) -> str:
+        value = bytes.fromhex(re.sub("[:.-]", "", shown))
+        if value in (bytes(6), b"\xff" * 6) or value[0] & 1:
+            return shown
+        standin = self._table.of(value, shapes.make_mac, fresh=fresh)
+        self._names.note(value, Kind.MAC)
+        return shapes.hex_spelled(shown, standin)
+
+    def _urls(self, text: str, *, fresh: bool) -> Iterator[Span]:
+        for found in shapes.URL.finditer(text):
+            if found[1]:
+                yield *found.span(1), self._names.named(Kind.USER, found[1], fresh=fresh)
+            host = found[2].rstrip(".")
+            start, end = found.start(2), found.start(2) + len(host)
+            if public_host(host):
+                yield start, end, host
+            elif (standin := self.address(host.strip("[]"), fresh=fresh)) is not None:
+                yield start, end, f"[{standin}]" if host.startswith("[") else standin
+            elif not host.startswith("["):
+                yield start, end, self._names.named(Kind.HOST, host, fresh=fresh)
+
+    def _emails(self, text: str, *, fresh: bool) -> Iterator[Span]:
+        for found in shapes.EMAIL.finditer(text):
+            local, domain = found.groups()
+            if _REVISION.match(domain) or shapes.public_email(found.group()) or public_host(domain):
+                yield *found.span(), found.group()
+                continue
+            address = self.address(domain, fresh=fresh)
+            host = address or self._names.named(Kind.HOST, domain, fresh=fresh)
+            kind = Kind.EMAIL if "." in domain and address is None else Kind.USER
+            user = self._names.named(kind, local, fresh=fresh)
+            yield *found.span(), f"{user}@{host}"
+
+    def _reversed(self, text: str, *, fresh: bool) -> Iterator[Span]:
+        for found in shapes.REVERSED.finditer(text):
+            numbers = found[1] or found[2]
+            parts = numbers.rstrip(".").split(".")[::-1]
+            if found[1]:
+                if max(map(int, parts)) > 255:
+                    continue
+                v4 = IPv4Address(bytes([*map(int, parts), *bytes(4 - len(parts))]))
+                made = str(self._of_v4(v4, fresh=fresh)).split(".")
+            else:
+                v6 = IPv6Address(bytes.fromhex("".join(parts).ljust(32, "0")))
+                made = list(self._of_v6(v6, fresh=fresh).packed.hex())
+            new = ".".join(made[: len(parts)][::-1])
+            start = found.start(1 if found[1] else 2)
+            yield start, found.end(), new + text[start + len(numbers) - 1 : found.end()]
+
+    def _numbers(self, text: str) -> Iterator[Span]:
+        """Known addresses and serial numbers as one decimal number."""
+        for found in _NUMBER.finditer(text):
+            number = int(found.group())
+            if number < 2**32 and IPv4Address(number) in self._table:
+                yield *found.span(), str(int(self._of_v4(IPv4Address(number), fresh=False)))
+            elif number < 2**128 and IPv6Address(number) in self._table:
+                yield *found.span(), str(int(self._of_v6(IPv6Address(number), fresh=False)))
+            else:
+                data = number.to_bytes((number.bit_length() + 7) // 8, "big")
+                if data in self._table:
+                    standin = self._table.known(data)
+                    yield *found.span(), str(int.from_bytes(standin, "big") if isinstance(standin, bytes) else number)
+
+
+def _private_host(name: str) -> bool:
+    return not public_host(name) and any(map(str.isalpha, name.rpartition(".")[0]))
