@@ -197,8 +197,11 @@ _run = together(
     option("--change-ref", "The change's number, for journal and report.", metavar="TEXT"),
 )
 
-target = together(_target("--timeout", required=False), replay)
+target = _target("--timeout")
 """HOST, and how it is reached."""
+
+target_or_recording = together(_target("--timeout", required=False), replay)
+"""The same, or a recording in its place."""
 
 targets = together(
     _target("--timeout", required=False),
