@@ -267,7 +267,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         except (AgentError, OSError, SessionCloseError, OperationError) as error:
             self._ended, self._connected = True, False
             if self._recorded is not None and self._greeted.is_set():
-                self._recorded.closed(None if self._closing.is_set() else str(error) or "the session ended")
+                self._recorded.closed(None if self._closing else str(error) or "the session ended")
             if not self._greeted.is_set():
                 self._refused = error
                 self._greeted.set()
