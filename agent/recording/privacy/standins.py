@@ -94,8 +94,12 @@ class StandIns:
         taken.keep(found.span() for found in PROTECTED.finditer(text))
         taken.take(self._distinguished(text, fresh=fresh))
         if depth < _DEEPEST:
-            for view, start in self._views(text):
-                taken.take(view.outer(start, self._spans(view.text, fresh=fresh, depth=depth + 1)))
+            for found, decoded in spellings.ENCODED:
+                parts = spellings.Parts(found(text))
+                if parts:
+                    view = decoded(parts.text)
+                    spans = self._spans(view.text, fresh=fresh, depth=depth + 1)
+                    taken.take(parts.outer(view.outer(0, spans)))
         taken.take(self._structured.spans(text, fresh=fresh))
         taken.take(self._names.spans(text))
         if depth < _DEEPEST:
@@ -131,12 +135,6 @@ class StandIns:
     def _attribute(self, shown: str, *, fresh: bool = False) -> str:
         """The stand-in of a part of a distinguished name, or of a value in a certificate."""
         return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
-
-    def _views(self, text: str) -> Iterator[tuple[spellings.View, int]]:
-        for start, part in spellings.with_entities(text):
-            yield spellings.entities(part), start
-        for start, part in spellings.with_percents(text):
-            yield spellings.percents(part), start
 
     def _blobs(self, text: str, *, fresh: bool, depth: int) -> Iterator[Span]:
         """What is wrapped over several lines: certificates above all."""
