@@ -64,6 +64,10 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
+    def certificate(self, blob: str) -> bool:
+        """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
+        return self._certificates.stay(blob)
+
     def know(self, kind: Kind, *values: str) -> None:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
@@ -118,6 +122,8 @@ class StandIns:
 
     def _value(self, kind: Kind, shown: str, *, fresh: bool) -> str:
         """The stand-in of the value *shown*: what has a form of its own within it keeps that form."""
+        if (address := self._structured.address(shown, fresh=fresh)) is not None:
+            return address
         within = self._within(shown, fresh=fresh)
         if [span[:2] for span in within] == [(0, len(shown))]:
             return within[0][2]
@@ -141,7 +147,8 @@ class StandIns:
         change = self._change(fresh=fresh, depth=depth)
         for found in spellings.BLOB.finditer(text):
             new = spellings.base64_changed(found.group(), change)
-            yield *found.span(), found.group() if new is None else new
+            if new is not None or self._certificates.stay(found.group()):
+                yield *found.span(), new or found.group()
         for found in spellings.DUMP.finditer(text):
             new = spellings.hex_changed(found.group(), change)
             if new is not None:
