@@ -134,7 +134,8 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("account", "customer", "contract", "site", "organi"),
             (
                 r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
-                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
+                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
+                r"(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
             ),
         ),
         (
