@@ -197,8 +197,11 @@ _run = together(
     option("--change-ref", "The change's number, for journal and report.", metavar="TEXT"),
 )
 
-target = together(_target("--timeout", required=False), replay)
+target = _target("--timeout")
 """HOST, and how it is reached."""
+
+target_or_recording = together(_target("--timeout", required=False), replay)
+"""The same, or a recording in its place."""
 
 targets = together(
     _target("--timeout", required=False),
@@ -258,7 +261,9 @@ intent = together(
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
-    flag("--replace", "Replace another enrollment of the trustpoint."),
+    flag(
+        "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."
+    ),
     flag("--discard-foreign", "Discard uncommitted changes of somebody else."),
     flag("--no-renew", "Do not renew the licence authorization afterwards."),
     option("--contact-wait", "Seconds to wait for contact with the licensing server.", type=FROM_ZERO, default=60.0),
@@ -288,8 +293,15 @@ caution = together(
 )
 """How carefully the router is changed."""
 
-recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
-"""Whether what passes is recorded while something else is done."""
+sanitise = option(
+    "--sanitise/--no-sanitise",
+    "Put stand-ins in the place of names, addresses, serial numbers and the like, or record them as they are.",
+    default=True,
+)
+recorded = together(
+    file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST."), sanitise
+)
+"""Whether what passes is recorded while something else is done, and whether the file may be given away."""
 
 _output = together(
     choice(

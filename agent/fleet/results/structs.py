@@ -178,6 +178,15 @@ class Record(Printed, frozen=True, kw_only=True):
     unread: Annotated[Texts, about("what could not be read, and why")]
 
 
+class Finding(Printed, frozen=True, kw_only=True):
+    """What in a recording looks like a secret or like somebody's."""
+
+    event: Annotated[Number, about("its number, which is that of its line in the file")]
+    line: Annotated[Number, about("within its text")]
+    what: str
+    text: str
+
+
 class Anchor(Printed, frozen=True, kw_only=True):
     """Which certificate is wanted."""
 

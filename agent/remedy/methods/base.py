@@ -20,7 +20,7 @@ from agent.model.state import Access, ConfigModel, Enrollment, EnrollmentKind, S
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
-from agent.remedy.steps.clear import clear
+from agent.remedy.steps.clear import BY_HAND, clear
 from agent.remedy.steps.verify import READ, certificate, judge, prove, reopen
 
 log = logging.getLogger(__name__)
@@ -310,8 +310,7 @@ def _clears(intent: Intent, state: State) -> ClearCertificates | Refused | None:
     if not state.access.clear_certificates:
         return Refused(
             holds,
-            f"{_NO_CLEAR}: remove it by hand (clear crypto ca certificates {name}) and push again, or use another "
-            "--trustpoint",
+            f"{_NO_CLEAR}: {BY_HAND.format(name)}, or use another --trustpoint",
         )
     if not intent.replace:
         return Refused(holds, "--replace removes it, and keeps it in the journal; or use another --trustpoint")

@@ -55,7 +55,7 @@ async def authenticate(device: Device, name: str, path: str) -> None:
 
     Under terminal enrollment it does what the persona says (H1); under url enrollment with http it fetches the
     certificate (H2).
-    No other certificate is replaced by it; no source says what a router does with one.
+    No other certificate is replaced by it; no source says what a router does with one (H71).
     """
     enrollment = device.enrollment(name)
     if enrollment is None:
