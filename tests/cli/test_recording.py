@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
+from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import Closed, Direction, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
@@ -20,6 +21,7 @@ from agent.simulator import Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
 from tests.cli.test_processes import started, until
+from tests.web import served
 
 SHOWS = (
     *("show running-config crypto ca trustpoint Trustpool", "show crypto ca certificates Trustpool"),
@@ -261,6 +263,19 @@ def test_a_push_is_recorded_as_well(lab: Lab, file: Path) -> None:
     for operation in ("<lock>", "<edit-config>", "<commit>", "<ca-authenticate", "<unlock>", "<close-session/>"):
         assert any(operation in text for text in sent), operation
     assert str(file) in done.stderr
+
+
+def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
+    device = lab.add(release="25.2.1", vrfs=("MGMT",))
+    wanted = ("--method", "file", "--fetch-vrf", "MGMT", "--no-renew", "--yes", "--format", "json")
+    with served(TrustAnchor.bundled().pem.encode()) as url:
+        done = lab.run("push", device, *wanted, "--pem-url", url, "--record", str(file))
+        assert done.exit_code == 0, done.stderr
+        again = CliRunner().invoke(program, ["push", "--replay", str(file), "--pem-url", url, *wanted])
+    assert again.exit_code == 0, again.stderr
+    steps = [json.loads(one.stdout)["steps"] for one in (done, again)]
+    assert [one["step"] for one in steps[1]] == [one["step"] for one in steps[0]]
+    assert {"fetch", "remove"} <= {one["step"] for one in steps[1] if one["status"] == "done"}
 
 
 @pytest.mark.parametrize("words", [("--yes",), ("--yes", "--resume", "last")])
