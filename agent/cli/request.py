@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agent.cli.recorded import Tape
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ def _tape(kind: Kind, job: Job, targets: list[Target], given: Options, stack: Ex
     from agent.cli.recorded import Tape
 
     token = (job.token.resolve(),) if job.token else ()
-    return stack.enter_context(Tape(path, kind.value, targets[0].device(job.reach), secrets=token))
+    return stack.enter_context(
+        Tape(path, kind.value, targets[0].device(job.reach), sanitise=given["sanitise"], secrets=token)
+    )
 
 
 def _look_at_recording(given: Options) -> None:

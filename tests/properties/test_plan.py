@@ -185,8 +185,12 @@ def test_the_same_state_has_the_same_plan_and_no_plan_shows_a_secret(intent: Int
 
 
 @steady
-@given(intents(), STATES)
-def test_a_certificate_goes_only_where_that_is_asked_for_and_it_is_another_one(intent: Intent, state: State) -> None:
+@given(intents(), STATES, st.booleans(), CERTIFICATES | st.just(OTHER))
+def test_a_certificate_goes_only_where_that_is_asked_for_and_it_is_another_one(
+    intent: Intent, state: State, able: bool, held: Certificate | None
+) -> None:
+    access = replace(state.access, clear_certificates=able)
+    state = replace(state, access=access, certificate=Reading(held, "a model"))
     made = plan(intent, state)
     if not isinstance(made, Plan) or made.clears is None:
         return

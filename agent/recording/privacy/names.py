@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 
 from agent.recording.privacy.literals import Literals
@@ -49,6 +50,19 @@ class Names:
         """*value* has a stand-in in the table; nothing happens where it is a stand-in itself."""
         if value in self.table:
             self._kinds.setdefault(value, kind)
+
+    def kind(self, value: Value) -> Kind | None:
+        """As what *value* is known."""
+        return self._kinds.get(folded(value) if isinstance(value, str) else value)
+
+    def give(self, standins: Iterable[str]) -> None:
+        """Take *standins*, as :meth:`standins` shows them, for what stands in place of something already."""
+        for standin in standins:
+            for read in (IPv4Address, IPv6Address, bytes.fromhex):
+                with suppress(ValueError):
+                    self.table.give(read(standin))
+            for word in _WORD.findall(folded(standin)):
+                self.table.give(word)
 
     def named(self, kind: Kind, shown: str, within: Iterable[Span] = (), *, fresh: bool = False) -> str:
         """The stand-in of the name *shown*, which from now on is replaced elsewhere; *within* has one already."""

@@ -52,6 +52,16 @@ class StandIns:
         """The stand-ins of each kind, and never what they stand for."""
         return self._names.standins()
 
+    def give(self, standins: Iterable[str]) -> None:
+        """Leave *standins* of a recording as they are, whose table is gone."""
+        self._names.give(standins)
+
+    def private(self, text: str) -> Iterator[tuple[int, int, Kind | None]]:
+        """Where something stands in *text* that would be replaced, and as what; None: within something encoded."""
+        for start, end, new in self._spans(text, fresh=False, depth=0):
+            if new != text[start:end]:
+                yield start, end, self._structured.kind(text[start:end])
+
     def know(self, kind: Kind, *values: str) -> None:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
@@ -77,7 +87,8 @@ class StandIns:
         """What is replaced in *text*, in order and apart from each other; what is first found counts."""
         taken = _Taken(len(text))
         taken.take(self._blobs(text, fresh=fresh, depth=depth))
-        taken.keep(found.span() for found in MARKUP.finditer(text) if "<" in text)
+        if "</" in text or "/>" in text:
+            taken.keep(found.span() for found in MARKUP.finditer(text))
         taken.take(self._place(text, place, fresh=fresh) for place in places(text))
         taken.keep(found.span() for found in PROTECTED.finditer(text))
         taken.take(self._distinguished(text, fresh=fresh))
@@ -152,14 +163,13 @@ class StandIns:
             if (new := self._names.packed(data)) is not None:
                 return new
             text = _text(data)
-            if len(data) > 11 and all(char.isprintable() or char in "\r\n\t" for char in text):
+            printable = all(char.isprintable() or char in "\r\n\t" for char in text)
+            if printable and len(data) > 6:
                 spans = self._spans(text, fresh=fresh, depth=depth + 1)
-            elif len(data) > 3:
+            else:  # in other bytes a short name stands by chance
                 taken = _Taken(len(text))
-                taken.take(self._names.spans(text))
+                taken.take(span for span in self._names.spans(text) if printable or span[1] - span[0] > 3)
                 spans = taken.spans()
-            else:
-                return None
             return _bytes(_applied(text, spans)) if spans else None
 
         return change

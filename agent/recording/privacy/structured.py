@@ -63,6 +63,14 @@ class Structured:
             self._v4(text, found, fresh=fresh) if isinstance(found, IPv4Address) else self._v6(text, found, fresh=fresh)
         )
 
+    def kind(self, shown: str) -> Kind | None:
+        """As what *shown* was found."""
+        digits = re.sub("[^0-9A-Fa-f]", "", shown)
+        values = (shown, shapes.v4(shown) if shapes.V4.fullmatch(shown) else shapes.v6(shown))
+        number = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
+        kinds = (self._names.kind(value) for value in (*values, number) if value is not None)
+        return next(filter(None, kinds), None)
+
     def _v4s(self, text: str, *, fresh: bool) -> Iterator[Span]:
         for found in shapes.V4.finditer(text):
             address = shapes.v4(found.group())
