@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import signal
 import stat
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from agent.cli.main import program
 from agent.model.pki.anchor import TrustAnchor
-from agent.recording.events import Closed, Direction, Files, How, Message, Opened, Passed, Terminal, Way
+from agent.recording.events import Begin, Closed, Direction, End, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
 from agent.simulator import Fault, FaultKind
@@ -421,3 +422,76 @@ def test_what_is_no_recording_is_wrong_use(tmp_path: Path) -> None:
     done = shown("show", str(tmp_path / "x"))
     assert done.exit_code == 2
     assert "it is no recording" in done.stderr
+
+
+# --- recording check -------------------------------------------------------------------------------------------------
+
+
+def suspect(*events: Passed, path: Path, sanitised: bool = True) -> Path:
+    begin = Begin(version=1, made="2026-11-29T08:00:00Z", by="xr-agent 0", command="record", sanitised=sanitised)
+    writer = Writer(path, begin)
+    for event in events:
+        writer(event)
+    return writer.end(lambda: End(at=1.0, how=How.FINISHED, standins={"host name": ("zoudpc",)}))
+
+
+HARMLESS = Terminal(at=0.0, session=1, direction=Direction.RECEIVED, text="RP/0/RP0/CPU0:zoudpc#")
+LEAKS = [
+    ("password", "username x\r\n password 7 0822455D0A16"),
+    ("private key", "-----BEGIN RSA PRIVATE KEY-----\nMIIE"),
+    ("address", "interface MgmtEth0\n ipv4 address 10.20.30.41 255.255.255.0"),
+]
+
+
+@pytest.mark.parametrize("what, text", LEAKS)
+def test_check_finds_what_is_left_and_says_where(file: Path, what: str, text: str) -> None:
+    leak = Terminal(at=0.0, session=1, direction=Direction.RECEIVED, text=f"ok\n{text}\n")
+    suspect(HARMLESS, leak, path=file)
+    done = shown("check", str(file), "--format", "json")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    for one in found:
+        check("finding", one)
+    assert {one["event"] for one in found} == {3}
+    assert what in {one["what"] for one in found}
+    assert min(one["line"] for one in found) >= 2
+    table = shown("check", str(file)).stdout
+    assert what in table
+
+
+def test_check_finds_nothing_where_there_is_nothing(file: Path) -> None:
+    suspect(HARMLESS, path=file)
+    done = shown("check", str(file))
+    assert (done.exit_code, done.stdout.strip(), done.stderr) == (0, "nothing was found", "")
+    assert json.loads(shown("check", str(file), "--format", "json").stdout) == []
+
+
+def test_check_says_what_is_not_sanitised(file: Path) -> None:
+    suspect(HARMLESS, path=file, sanitised=False)
+    assert "it is not sanitised" in shown("check", str(file)).stderr
+
+
+def test_unsanitised_only_when_asked_for_and_said_loudly(lab: Lab, file: Path) -> None:
+    device = lab.add()
+    done = lab.run("record", device, "-o", str(file), "--no-sanitise", "--format", "json")
+    assert done.exit_code == 0
+    assert "nothing in it was replaced but passwords" in done.stderr
+    found = read(file)
+    assert found.begin.sanitised is False
+    assert json.loads(done.stdout)["sanitised"] is False
+    assert f"RP/0/RP0/CPU0:{device.name}#" in repr(found.events)
+
+
+def test_what_is_replaced_is_the_same_everywhere_and_counted(lab: Lab, file: Path) -> None:
+    device = lab.add()
+    done = lab.run("record", device, "-o", str(file), "--format", "json")
+    found = read(file)
+    assert found.begin.sanitised is True
+    assert found.end is not None
+    assert device.name not in repr(found)
+    assert lab.simulator.username not in {word for event in found.events for word in re.split(r"\W+", repr(event))}
+    said = json.loads(done.stdout)
+    assert said["replaced"] == found.end.replaced
+    assert said["replaced"]["user"] >= 1
+    names = [name for name in found.end.standins["host name"] if f"CPU0:{name}#" in repr(found.events)]
+    assert names
