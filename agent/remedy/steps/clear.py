@@ -28,7 +28,7 @@ from agent.xr import trustpoint
 CLEAR = "clear"
 """What an outcome's steps call it."""
 BY_HAND = "on the router: clear crypto ca certificates {}; then push again"
-"""What takes the rpc's place where it is missing or refused (H68)."""
+"""What takes the rpc's place where it is missing or refused (H72)."""
 _LONGEST = 1000
 """Characters of what went wrong, which a device may have worded, ahead of what is lost by it."""
 _YET = f"{READ}; it may go yet, so wait, then push again, which reads first"
