@@ -6,14 +6,15 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 from rich.text import Text
 
+from agent.cli.replayed import environment
 from agent.cli.simulated import VARIABLE, write_inventory
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
@@ -114,11 +115,12 @@ def _played(actors: list[Actor]) -> list[Actor]:
         write_inventory(folder, fleet, devices, simulator)
         bundle = folder / "root.pem"
         bundle.write_text(TrustAnchor.bundled().pem, encoding="utf-8")
-        stack.enter_context(_environment({VARIABLE: simulator.password, "XDG_STATE_HOME": name}))
+        stack.enter_context(environment({VARIABLE: simulator.password, "XDG_STATE_HOME": name}))
         print(f"{len(fleet)} simulated routers, as of xr-agent simulate --fleet N --write DIR")
         login = ("--username", simulator.username, "--password-env", VARIABLE)
         ports = ("--port", str(devices[0].port), "--ssh-port", str(devices[0].ssh_port))
         _command(folder, "show", "127.0.0.1", *ports, *login)
+        _command(folder, "support", "--release", "25.2.1", "--platform", "ncs5700")
         _command(folder, "assess", "-i", name)
         actors = [replace(actor, judged=record) for actor, record in zip(actors, _records(), strict=True)]
         _command(folder, "plan", "-i", name)
@@ -136,22 +138,10 @@ def _played(actors: list[Actor]) -> list[Actor]:
         return [replace(actor, lasting=lasting.get(actor.member.name)) for actor in actors]
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """The commands read these variables as long as the block lasts."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            os.environ.update({} if value is None else {name: value})
-
-
 def _command(folder: Path, name: str, *words: str) -> None:
     """Run it as if it had been typed, and show it so; an error or an interrupt ends the demo as it ends the command."""
-    reach = () if name == "history" else ("--known-hosts", str(folder / "known_hosts"))
+    alone = name in ("history", "support")  # they reach no router
+    reach = () if alone else ("--known-hosts", str(folder / "known_hosts"))
     typed = " ".join(("xr-agent", name, *words, *reach)).replace(str(folder), "DIR")
     console(sys.stdout).print(Text(f"\n$ {typed}", style="bold cyan"), soft_wrap=True)
     sys.stdout.flush()
@@ -159,7 +149,7 @@ def _command(folder: Path, name: str, *words: str) -> None:
     command = root.command.get_command(root, name) if isinstance(root.command, click.Group) else None
     if command is None:
         raise AssertionError(f"there is no command {name}")
-    own = () if name == "history" else ("--ssh-config", os.devnull)
+    own = () if alone else ("--ssh-config", os.devnull)
     command.main([*words, *reach, *own], prog_name=f"xr-agent {name}", standalone_mode=False)
     sys.stdout.flush()
 

@@ -14,6 +14,7 @@ import click
 
 import agent
 from agent.cli.options import DEBUG, Options
+from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
 from agent.cli.view.asking import asker
@@ -64,6 +65,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             write_report(request, journal, log.run)
             if request.tape is not None:
                 request.tape.finish()
+        code = request.replay.code(code) if request.replay else code
     click.get_current_context().exit(code)
 
 
@@ -130,14 +132,21 @@ def _carry_out(
     job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
+        replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
+        policy = replace(policy, now=replay.now) if replay else policy
         logins = Logins(request.given["max_refused_logins"])
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
         hooks = hooks if request.tape is None else replace(hooks, recorder=request.tape.recorder)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
-        backend = _alone(hooks, view, targets[0].name, ask=ask) if isinstance(view, One) else request.backend(hooks)
+        hooks = replace(hooks, now=replay.now) if replay else hooks
+        backend = (
+            _alone(hooks, view, targets[0].name, ask=ask, replay=replay)
+            if isinstance(view, One)
+            else request.backend(hooks)
+        )
         made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)
         stack.enter_context(view)
         with closing(made.results()) as results:
@@ -153,7 +162,7 @@ def _carry_out(
     return made
 
 
-def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Backend:
+def _alone(hooks: Hooks, view: One, name: str, replay: Replayed | None, *, ask: bool) -> Backend:
     """This thread, for one router: a signal breaks reading off."""
     policy = replace(hooks.policy, told=partial(say_wait, name))
     approve = view.approve if ask else None
@@ -161,7 +170,8 @@ def _alone(hooks: Hooks, view: One, name: str, *, ask: bool) -> Backend:
 
     def work(job: Job, target: Target) -> Result:
         with breakable():
-            return perform(job, target, hooks)
+            result = perform(job, target, hooks)
+        return replay.noted(result) if replay else result
 
     return Backend(1, lambda _job: Inline(), work)
 

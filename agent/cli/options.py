@@ -77,17 +77,28 @@ _FOR_A_RUN = ("journal", "report", "change_ref")
 
 
 def one_or_many(given: Options) -> None:
-    """See that the options name either HOST or an inventory.
+    """See that the options name either HOST, an inventory or a recording.
 
     Raises:
-        UsageError: they name both, or neither, or say of HOST what is for an inventory.
+        UsageError: they name several, or none, or say of HOST what is for an inventory.
     """
-    context = click.get_current_context()
-    inventory = bool(given["inventory"] or given["nornir_config"])
-    if inventory == bool(given["host"]):
-        raise click.UsageError("give either HOST or an inventory (-i FILE, --nornir-config FILE)", ctx=context)
-    if not inventory:
+    if not one_way(given):
         _refuse(_FOR_MANY, "goes with an inventory (-i FILE; --limit chooses)")
+
+
+def one_way(given: Options) -> bool:
+    """See that there is one of HOST, an inventory and a recording; whether it is an inventory.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    inventory = bool(given.get("inventory") or given.get("nornir_config"))
+    if inventory + bool(given["host"]) + (given.get("replay") is not None) != 1:
+        many = ["an inventory (-i FILE, --nornir-config FILE)"] if "inventory" in given else []
+        recording = ["a recording (--replay FILE)"] if "replay" in given else []
+        said = " or ".join(("HOST", *many, *recording))
+        raise click.UsageError(f"give either {said}", ctx=click.get_current_context())
+    return inventory
 
 
 def no_router(given: Options, option: str) -> None:
@@ -96,7 +107,7 @@ def no_router(given: Options, option: str) -> None:
     Raises:
         UsageError: *option*, by which no router is read, was given beside such an option.
     """
-    if given["host"] is not None or given["inventory"] or given["nornir_config"]:
+    if given["host"] is not None or given["inventory"] or given["nornir_config"] or given["replay"] is not None:
         raise click.UsageError(f"{option} reads no router: leave HOST out", ctx=click.get_current_context())
     _refuse((*_FOR_MANY, *_FOR_A_RUN), f"does not go with {option}, which reads no router")
 
@@ -160,6 +171,12 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
     )
 
 
+replay = together(
+    file("--replay", "In place of HOST: what this recording says of a router; nothing is reached."),
+    flag("--recorded-timing", "Let each answer of the recording take as long as it took then, not come at once."),
+)
+"""A recording in the place of a router."""
+
 _run = together(
     file(
         "--inventory -i",
@@ -183,6 +200,9 @@ _run = together(
 target = _target("--timeout")
 """HOST, and how it is reached."""
 
+target_or_recording = together(_target("--timeout", required=False), replay)
+"""The same, or a recording in its place."""
+
 targets = together(
     _target("--timeout", required=False),
     option(
@@ -192,6 +212,7 @@ targets = together(
         type=click.IntRange(1, 20_000),
         metavar="N",
     ),
+    replay,
     _run,
 )
 """HOST or an inventory, how they are reached, and where the run is kept."""
@@ -223,7 +244,9 @@ intent = together(
         default="auto",
     ),
     file("--bundle", "Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while."),
-    option("--bundle-url", "Let the router fetch the bundle from here.", metavar="URL"),
+    option("--bundle-url", "Let the router fetch the bundle from here; with --bundle it is to be that.", metavar="URL"),
+    option("--pem-url", "Let the router copy the root for method file from here, in place of SFTP.", metavar="URL"),
+    option("--fetch-vrf", "The VRF in which it copies from --pem-url, or from --bundle-url.", metavar="VRF"),
     choice("--then", "Import the bundle as well after a method that a reload undoes.", "trustpool"),
     flag("--clean", "Let the import drop all that was imported before."),
     choice(
@@ -238,7 +261,9 @@ intent = together(
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
-    flag("--replace", "Replace another enrollment of the trustpoint."),
+    flag(
+        "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."
+    ),
     flag("--discard-foreign", "Discard uncommitted changes of somebody else."),
     flag("--no-renew", "Do not renew the licence authorization afterwards."),
     option("--contact-wait", "Seconds to wait for contact with the licensing server.", type=FROM_ZERO, default=60.0),
@@ -268,8 +293,15 @@ caution = together(
 )
 """How carefully the router is changed."""
 
-recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
-"""Whether what passes is recorded while something else is done."""
+sanitise = option(
+    "--sanitise/--no-sanitise",
+    "Put stand-ins in the place of names, addresses, serial numbers and the like, or record them as they are.",
+    default=True,
+)
+recorded = together(
+    file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST."), sanitise
+)
+"""Whether what passes is recorded while something else is done, and whether the file may be given away."""
 
 _output = together(
     choice(

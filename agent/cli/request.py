@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 from click.core import ParameterSource as Source
 
-from agent.cli import settings
+from agent.cli import replayed, settings
 from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agent.cli.recorded import Tape
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class RunRequest:
 
     Attributes:
         one: whether HOST was given, which is an inventory of one; only the view differs.
+        replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
         tape: the recording of what passes, where one is wanted.
         given: the options themselves, which the journal keeps.
@@ -60,6 +61,7 @@ class RunRequest:
     trace: TraceFile | None
     tape: Tape | None
     given: Options
+    replay: replayed.Replayed | None = None
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
@@ -77,22 +79,14 @@ class RunRequest:
             _look_at_recording(given)
         if given["report"] is not None:
             report.check_path(given["report"])
+        given, replay = replayed.begin(given, stack)
+        one = given["host"] is not None or replay is not None
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
-        rollout, targets, job = _rollout(given), _targets(given), _job(kind, given)
-        traced, backend = settings.trace(given, stack), _backend(given, stack)
-        return cls(
-            kind,
-            form,
-            given["host"] is not None,
-            targets,
-            job,
-            rollout,
-            backend,
-            traced,
-            _tape(kind, job, targets, given, stack),
-            given,
-        )
+        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given)
+        job, traced, backend = _job(kind, given), settings.trace(given, stack), _backend(given, stack)
+        tape = _tape(kind, job, targets, given, stack)
+        return cls(kind, form, one, targets, job, rollout, backend, traced, tape, given, replay)
 
     @property
     def bundled(self) -> bool:
@@ -112,7 +106,9 @@ def _tape(kind: Kind, job: Job, targets: list[Target], given: Options, stack: Ex
     from agent.cli.recorded import Tape
 
     token = (job.token.resolve(),) if job.token else ()
-    return stack.enter_context(Tape(path, kind.value, targets[0].device(job.reach), secrets=token))
+    return stack.enter_context(
+        Tape(path, kind.value, targets[0].device(job.reach), sanitise=given["sanitise"], secrets=token)
+    )
 
 
 def _look_at_recording(given: Options) -> None:
@@ -187,7 +183,7 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
     """
     rate, workers, count = Rate(given["rate"], given["rate_per_jump"]), given["workers"], given["processes"]
     in_flight: int | None = given.get("in_flight")
-    if given["host"] is None:
+    if given["host"] is None and given.get("replay") is None:
         allow_files(workers, in_flight or MOST)
         stack.enter_context(rarely_collected())
     if given["scheduler"]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from agent.model.errors import InputError
-from agent.simulator import Device, Member, Persona, Simulator, alike, kinds, mix
+from agent.simulator import Device, Member, Persona, Replay, Simulator, alike, kinds, mix
 
 VARIABLE = "XR_SIMULATED_PASSWORD"
 _MARK = "# Simulated devices, written by xr-agent simulate --fleet.\n"
@@ -176,7 +176,7 @@ def _explain(fleet: Sequence[Member], folder: Path, simulator: Simulator, counte
     )
 
 
-def explain(simulator: Simulator, what: Sequence[str], more: Sequence[str], commands: Sequence[str]) -> None:
+def explain(simulator: Simulator | Replay, what: Sequence[str], more: Sequence[str], commands: Sequence[str]) -> None:
     """What there is and how to reach it, on stdout; flushed, since a script may wait for it."""
     login = f"user {simulator.username}, password {simulator.password}: a public constant of the simulator"
     export = f"export {VARIABLE}={simulator.password}"

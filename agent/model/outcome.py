@@ -8,7 +8,7 @@ from enum import Enum
 
 from agent.model.errors import AgentError
 from agent.model.method import Method
-from agent.model.pki.certificate import Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import ConfigModel
 
 
@@ -63,6 +63,7 @@ class Outcome:
     Attributes:
         changed: whether the device was changed, or may have been.
         persistent: whether the certificate that is there outlives a reload; None where none is, or no source says.
+        removed: the certificate that was removed from the trustpoint, or may have been, as the device showed it.
         elapsed_s: seconds by the injected clock, from the begin of the plan on: connecting and reading come before it.
     """
 
@@ -79,6 +80,7 @@ class Outcome:
     elapsed_s: float = 0.0
     error: Failure | None = None
     changed: bool = False
+    removed: Certificate | None = None
 
     @property
     def well(self) -> bool:

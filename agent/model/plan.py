@@ -14,7 +14,7 @@ from agent.model.errors import InputError
 from agent.model.method import Method, Storage
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
-from agent.model.pki.certificate import Evidence
+from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import ConfigModel, DeviceTime, Enrollment, EnrollmentKind, State
 
 RELOAD = (
@@ -25,6 +25,12 @@ RELOAD = (
 
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]")
+
+
+def _plain(word: str) -> bool:
+    """Whether it is one word of printable ASCII."""
+    return word.isascii() and word.isprintable() and bool(word) and " " not in word
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +39,17 @@ class Intent:
 
     Attributes:
         enrollment_url: from where the router fetches the certificate itself, instead of terminal enrollment.
-        replace: allow replacing an enrollment that is configured otherwise.
+        replace: allow replacing an enrollment that is configured otherwise, and another certificate that the trustpoint
+            holds.
         discard_foreign: allow discarding a candidate that somebody else left dirty.
         renew: renew the licence authorization afterwards and wait for contact.
         renew_anyway: also where the anchor is there already and the last contact did not fail: an earlier try of this
             push may have brought it and was ended before the renewal.
         contact_wait: seconds to wait for that contact.
-        bundle, bundle_url: what a trustpool import brings; at most one of them.
+        bundle, bundle_url: what a trustpool import brings. Both: the router copies the bundle from there before it
+            imports it, and its size is to be the bundle's.
+        pem_url: from where the router copies the certificate for method FILE, in place of SFTP.
+        fetch_vrf: the VRF in which the router copies, from ``pem_url`` or ``bundle_url``.
         clean: make the import drop what was imported into the trustpool before.
         then_trustpool: import the bundle as well after a method that a reload undoes.
         storage: where a file that the router shall read is put for that while.
@@ -61,6 +71,8 @@ class Intent:
     contact_wait: float = 60.0
     bundle: Bundle | None = None
     bundle_url: str | None = None
+    pem_url: str | None = None
+    fetch_vrf: str | None = None
     clean: bool = False
     then_trustpool: bool = False
     storage: Storage = Storage.HARDDISK
@@ -69,6 +81,7 @@ class Intent:
 
     def __post_init__(self) -> None:
         self._check_names()
+        self._check_fetched()
         self._check_bundle()
 
     def _check_names(self) -> None:
@@ -78,13 +91,24 @@ class Intent:
                 f"the trustpoint name {name!r} cannot be used",
                 hint="1 to 128 of the characters IOS XR takes: ASCII letters, digits and - _ . : , @ # % $ + = | ;",
             )
-        for what, url in (("enrollment", self.enrollment_url), ("bundle", self.bundle_url)):
-            if url is not None and (not url.isascii() or not url.isprintable() or " " in url or "://" not in url):
+        for what, url in (
+            ("enrollment", self.enrollment_url),
+            ("bundle", self.bundle_url),
+            ("certificate", self.pem_url),
+        ):
+            if url is not None and not (_plain(url) and _URL.match(url)):
                 raise InputError(f"the {what} URL {url!r} cannot be used", hint="e.g. http://ca.example/root.pem")
+        if self.fetch_vrf is not None and not _plain(self.fetch_vrf):
+            raise InputError(f"the VRF {self.fetch_vrf!r} cannot be used", hint="its name as configured, one word")
+
+    def _check_fetched(self) -> None:
+        if self.pem_url is not None and self.enrollment_url is not None:
+            said = "the router is to copy the certificate, and to enroll by a URL"
+            raise InputError(said, hint="give one of --pem-url and --enrollment-url")
+        if self.fetch_vrf is not None and self.pem_url is None and self.bundle_url is None:
+            raise InputError("a VRF is given, and nothing to copy in it", hint="give --pem-url or --bundle-url")
 
     def _check_bundle(self) -> None:
-        if self.bundle is not None and self.bundle_url is not None:
-            raise InputError("a bundle is given as a file and as a URL", hint="give one of them")
         if self.bundle is not None and not self.bundle.holds(self.anchor):
             raise InputError(
                 f"the bundle does not hold {self.anchor.name}", hint="get the bundle that does, e.g. ios.p7b of Cisco"
@@ -99,11 +123,34 @@ class Intent:
         return self.bundle is not None or self.bundle_url is not None
 
     @property
+    def copies_bundle(self) -> bool:
+        """Whether the router is to copy the bundle from its URL before it imports it."""
+        return self.bundle_url is not None and (self.bundle is not None or self.fetch_vrf is not None)
+
+    @property
     def enrollment(self) -> Enrollment:
         """The enrollment that the methods ``rpc`` and ``dialog`` configure."""
         if self.enrollment_url:
             return Enrollment(EnrollmentKind.URL, self.enrollment_url)
         return Enrollment(EnrollmentKind.TERMINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A file that the router itself copies from *url*, in *vrf*, by rpc ``copy``.
+
+    ``typed``: no model lists or deletes files, so that is done at the CLI.
+    """
+
+    url: str
+    vrf: str | None = None
+    typed: bool = False
+
+    def diff(self, path: str, removed: str) -> str:
+        """What is done, as a line of a plan."""
+        vrf = f" vrf={self.vrf}" if self.vrf else ""
+        how = "at the CLI" if self.typed else "by rpc delete"
+        return f"> rpc copy {self.url}{vrf} to {path}, its size looked at, {removed} {how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +179,28 @@ class ConfigureTrustpoint:
         return [*(typed if self.model is ConfigModel.NONE else []), head, *gone, f"+  {self.enrollment.cli}"]
 
 
+@dataclass(frozen=True, slots=True)
+class ClearCertificates:
+    """rpc ``ca-clear-certificates``: *held*, another certificate than the anchor, is removed from *trustpoint*."""
+
+    trustpoint: str
+    held: Certificate
+
+    def diff(self) -> list[str]:
+        """The action and what goes by it."""
+        return [f"> rpc ca-clear-certificates server-name={self.trustpoint}", f"- CA certificate {self.held.described}"]
+
+
 class Installation(ABC):
-    """A step that brings *anchor* by one method, whose class in ``remedy/methods`` carries it out."""
+    """A step that brings *anchor* by one method, whose class in ``remedy/methods`` carries it out.
+
+    ``clears``: what has to go first, right ahead of the action that brings the anchor, so that what fails before it
+    costs nothing.
+    """
 
     __slots__ = ()
     anchor: TrustAnchor
+    clears: ClearCertificates | None = None
 
     @property
     @abstractmethod
@@ -152,13 +216,16 @@ class Authenticate(Installation):
     """rpc ``ca-authenticate``, repeated by policy with the state read before each repeat, then read back.
 
     ``fetches``: the device fetches the certificate from its enrollment url, which takes a while. ``storage``: the PEM
-    is put there first and given as ``file-path``; None for none.
+    is put there first and given as ``file-path``; None for none. ``fetch``: from where the router copies it there, in
+    place of SFTP.
     """
 
     trustpoint: str
     anchor: TrustAnchor
     fetches: bool = False
     storage: Storage | None = None
+    fetch: Fetch | None = None
+    clears: ClearCertificates | None = None
 
     @property
     def method(self) -> Method:
@@ -169,9 +236,11 @@ class Authenticate(Installation):
         expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
         rpc = f"> rpc ca-authenticate server-name={self.trustpoint}"
         if self.storage is None:
-            return [rpc, expected]
+            return [*_cleared(self), rpc, expected]
         path = f"{self.storage.folder}/xr-agent-….pem"
-        return [f"> sftp {path}, removed afterwards", f"{rpc} file-path={path}", expected]
+        removed = "removed afterwards"
+        put = f"> sftp {path}, {removed}" if self.fetch is None else self.fetch.diff(path, removed)
+        return [put, *_cleared(self), f"{rpc} file-path={path}", expected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +249,17 @@ class Dialog(Installation):
 
     trustpoint: str
     anchor: TrustAnchor
+    clears: ClearCertificates | None = None
 
     method = Method.DIALOG
 
     def diff(self) -> list[str]:
         expected = f"+ CA certificate {self.anchor.name} sha1 {self.anchor.sha1}"
-        return [f"> ssh: crypto ca authenticate {self.trustpoint}", expected]
+        return [*_cleared(self), f"> ssh: crypto ca authenticate {self.trustpoint}", expected]
+
+
+def _cleared(step: Installation) -> list[str]:
+    return step.clears.diff() if step.clears else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +268,7 @@ class ImportBundle(Installation):
 
     Attributes:
         bundle: copied to the router by SFTP, on to /tmp, and removed from both; None where ``url`` is imported.
+        fetch: from where the router copies it, in place of SFTP; ``bundle`` then tells its size, where it is given.
         rpc: by rpc ca-trustpool-import-url; else by exec ``crypto ca trustpool import url``.
         copy: rpc ``copy`` of shellutil-copy-act is there for the way to /tmp; else ``run cp``.
         clean: by the variant that drops what was imported before.
@@ -206,14 +281,22 @@ class ImportBundle(Installation):
     copy: bool = False
     clean: bool = False
     storage: Storage = Storage.HARDDISK
+    fetch: Fetch | None = None
 
     method = Method.TRUSTPOOL
 
+    @property
+    def suffix(self) -> str:
+        """How the file's name ends on the router."""
+        return self.bundle.suffix if self.bundle is not None else ".p7b"
+
     def diff(self) -> list[str]:
         url, lines = self.url, list[str]()
-        if self.bundle is not None:
-            url = f"/tmp/xr-agent-…{self.bundle.suffix}"  # noqa: S108 - a path on the router
-            lines = [f"> sftp {self.storage.folder}/xr-agent-…{self.bundle.suffix}, copied to {url}, both removed"]
+        if url is None:
+            path = f"{self.storage.folder}/xr-agent-…{self.suffix}"
+            url = f"/tmp/xr-agent-…{self.suffix}"  # noqa: S108 - a path on the router
+            removed = f"copied to {url}, both removed"
+            lines = [f"> sftp {path}, {removed}" if self.fetch is None else self.fetch.diff(path, removed)]
         if self.rpc:
             lines.append(f"> rpc ca-trustpool-import-url{'-clean' if self.clean else ''} url={url}")
         else:
@@ -261,7 +344,7 @@ Step = ConfigureTrustpoint | Installation | Register | RenewAuthorization | Note
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A way beside NETCONF that was tried before anything is changed: ``CLI`` or ``SFTP``, and what came of it."""
+    """What was tried before anything is changed, ``CLI``, ``SFTP`` or ``space`` for a file, and what came of it."""
 
     way: str
     works: bool
@@ -301,6 +384,11 @@ class Plan:
 
     def __bool__(self) -> bool:
         return any(not isinstance(step, Note) for step in self.steps)
+
+    @property
+    def clears(self) -> ClearCertificates | None:
+        """The certificate that has to go for the anchor, if one has."""
+        return next((step.clears for step in self.steps if isinstance(step, Installation) and step.clears), None)
 
     def diff(self) -> list[str]:
         """What will change, line by line; the comment ``# nothing to do`` when that is nothing."""

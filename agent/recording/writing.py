@@ -24,10 +24,13 @@ _HINT = "name a new file in a folder of your own"
 
 
 class Sanitiser(Protocol):
-    """What replaces in an event all that is nobody's business by stand-ins; the same again changes nothing more."""
+    """What replaces in an event all that is nobody's business by stand-ins."""
 
     def __call__(self, event: Passed) -> Passed:
-        """*event*, and what it tells of names learned for those that follow."""
+        """*event*, which came just now, and what it tells of names learned for those that follow."""
+
+    def again(self, event: Passed) -> Passed:
+        """*event*, of which that was made, with what was learned since; it tells nothing new."""
 
 
 class Writer:
@@ -109,7 +112,7 @@ class Writer:
                 packer = _packer()
                 file.write(packer.compress(_line(self._begin)))
                 for event in found.events:
-                    file.write(packer.compress(_line(event if self._sanitise is None else self._sanitise(event))))
+                    file.write(packer.compress(_line(event if self._sanitise is None else self._sanitise.again(event))))
                 file.write(packer.compress(_line(end())) + packer.flush())
                 file.flush()
                 os.fsync(file.fileno())

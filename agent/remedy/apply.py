@@ -39,8 +39,10 @@ from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.run import Opener, Run, Steps
+from agent.remedy.steps.clear import bare
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
+from agent.xr import trustpoint
 from agent.xr.cli.sshport import Ssh
 
 _log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ def carry_out(
     log = log or Memory()
     if isinstance(plan, Plan):
         try:
-            plan = yield from _ready(plan, ssh)
+            plan = yield from _ready(plan, ssh, session, policy)
         except Interrupted as error:
             outcome = failed(plan.device, error, session.address)
             yield _last(outcome)
@@ -115,9 +117,9 @@ def carry_out(
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 
-def _ready(made: Plan, ssh: Ssh | None) -> Steps[Plan | Skip]:
-    """*made* with the ways that it needs beside NETCONF tried, before anything is locked or edited."""
-    found = yield from preflight(made, made.state, ssh)
+def _ready(made: Plan, ssh: Ssh | None, session: Session, policy: Policy) -> Steps[Plan | Skip]:
+    """*made* with what it needs beside NETCONF tried, before anything is locked or edited."""
+    found = yield from preflight(made, made.state, ssh, session, policy)
     for one in _failed_ways(found):
         yield Event(found.device, one.step, one.status, one.detail)
     return found
@@ -174,6 +176,8 @@ def _abandoned(run: Run) -> None:
     except AgentError as error:
         _log.warning("%s: the device takes the commit on trial back by itself: %s", run.plan.device, error.message)
         return
+    if run.bare:
+        _log.error("%s: trustpoint %s may be without a certificate", run.plan.device, run.plan.intent.trustpoint)
     if run.acted or not (run.changed and run.caution.rollback):
         return
     for event in driven(restore(run), run.policy):
@@ -214,6 +218,8 @@ def _failed(run: Run, error: AgentError) -> Steps[Outcome]:
         name, device = run.plan.intent.trustpoint, run.plan.device
         hint = f"on the router: show running-config crypto ca trustpoint {name}; a second push goes on from there"
         error = OutcomeUnknown(f"{error.message}; {run.left}", device=device, hint=hint)
+    if run.removed is not None and (run.bare or not _proven(run)):
+        yield bare(run, error)
     return run.outcome(error)
 
 
@@ -267,6 +273,8 @@ def _prepare(run: Run) -> None:
                 change_of(step).content(schema)
             case Installation():
                 METHODS[step.method].check(schema, step)
+    if (clears := run.plan.clears) is not None:
+        trustpoint.clear_request(schema, clears.trustpoint)
 
 
 def _confirmable(run: Run) -> None:

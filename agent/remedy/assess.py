@@ -117,7 +117,8 @@ class _Judge:
             return None
         evidence = shown.proves(self._anchor)
         if evidence is None:
-            self.reasons.append(f"trustpoint {name} holds another certificate: {shown.name}")
+            way = "; push --replace changes it" if self._state.access.clear_certificates else ""
+            self.reasons.append(f"trustpoint {name} holds another certificate: {shown.described}{way}")
             return None
         if evidence is Evidence.NONE:
             self.reasons.append(f"trustpoint {name} shows too little of its certificate to tell which it is")

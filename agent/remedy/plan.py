@@ -28,6 +28,8 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
     if not wanted:
         return _skip(state, _impossible(intent, state), hint=_SEE_SUPPORT)
     notes: list[Step] = [Note(state.hidden)] if state.hidden else []
+    if intent.pem_url is not None and Method.FILE not in wanted:
+        notes.append(Note(impossible(Method.FILE, state.access), about="method file"))
     refusals: list[Refused] = []
     for place, method in enumerate(wanted):
         steps = _steps(method, intent, state, there)
@@ -122,10 +124,6 @@ def _steps(method: Method, intent: Intent, state: State, there: _There) -> list[
     made, imports = METHODS[method], intent.then_trustpool and not there.imported()
     wanted: list[Method] = [Method.TRUSTPOOL] if imports else []
     if not (made.at_trustpoint and there.proven):
-        if made.at_trustpoint and there.point is None:
-            shown = state.certificate.value
-            said = f"trustpoint {intent.trustpoint} holds another certificate: {shown.name if shown else 'none'}"
-            return Refused(said, "use another --trustpoint, or remove that certificate first")
         wanted.insert(0, method)
     steps: list[Step] = []
     for one in wanted:

@@ -12,7 +12,7 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Certificate, Evidence
-from agent.model.plan import ConfigureTrustpoint, Plan
+from agent.model.plan import ClearCertificates, ConfigureTrustpoint, Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
@@ -89,6 +89,8 @@ class Run:
         before: the trustpoint ahead of it, None for none.
         made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
         besides: what it had beside its enrollment, as read back after the first commit; None where it was not.
+        clears: the certificate that this run may remove, which is the one that its first plan saw; None once it did.
+        removed: the one that it removed, or may have; bare: whether nothing is known to have taken its place.
         left: what could not be restored, and may be on the device still.
         current: the step that is under way; ``plan`` before the first one, :data:`PUSH` between two.
     """
@@ -113,6 +115,9 @@ class Run:
     before: TrustpointConfig | None = None
     made: Enrollment | None = None
     besides: dict[str, object] | None = None
+    clears: ClearCertificates | None = None
+    removed: Certificate | None = None
+    bare: bool = False
     left: str = ""
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
@@ -121,6 +126,9 @@ class Run:
     loose: list[tuple[str, Pending]] = field(default_factory=list)
     _reopened: Session | None = None
     _proven_on: Session | None = None
+
+    def __post_init__(self) -> None:
+        self.clears = self.plan.clears
 
     def proven(self, evidence: Evidence) -> None:
         """The anchor is there, by *evidence*, over the session of now."""
@@ -398,4 +406,5 @@ class Run:
             elapsed_s=round(self.policy.clock() - self.started, 3),
             error=Failure.of(error) if error else None,
             changed=self.changed,
+            removed=self.removed,
         )

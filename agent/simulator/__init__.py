@@ -3,7 +3,8 @@
 This is no router and is not presented as one: it answers NETCONF over SSH as IOS XR is documented to, with the YANG
 models in ``yang/``, and on a second port the CLI and SFTP. What no source tells, such as what a router does when rpc
 ``ca-authenticate`` meets terminal enrollment, is a named setting; docs/hardware.md lists that by numbers such as (H1).
-It shares only ``yang/`` and ``agent.model`` with the agent, so that a mistake there is not repeated in its judge.
+It shares only ``yang/``, ``agent.model`` and the form of recordings with the agent, so that a mistake in the agent is
+not repeated in its judge. :class:`Replay` serves what a router said in a recording.
 
 ::
 
@@ -22,6 +23,7 @@ from agent.simulator.personas.persona import Persona
 from agent.simulator.personas.platforms import platforms, releases
 from agent.simulator.personas.quovadis import QUOVADIS
 from agent.simulator.personas.servicetimes import ServiceTime, ServiceTimes
+from agent.simulator.replay.server import Replay
 from agent.simulator.servers.simulator import Simulator
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "OtherSession",
     "Persona",
     "Refusal",
+    "Replay",
     "ServiceTime",
     "ServiceTimes",
     "Simulator",

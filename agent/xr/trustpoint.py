@@ -1,6 +1,7 @@
 """Trustpoints: their configuration in three models or as CLI text, and their CA certificate.
 
-It is authenticated by rpc ``ca-authenticate`` of crypto-act, and read in crypto-cepki-oper.
+It is authenticated by rpc ``ca-authenticate`` of crypto-act, removed by its ``ca-clear-certificates``, and read in
+crypto-cepki-oper.
 YANG paths: ``/crypto/ca/trustpoint/trustpoints/trustpoint`` (um-crypto-cfg),
 ``/crypto-ca|crypto-cepki/certificate-authority/trustpoints/trustpoint`` (crypto-cepki-cfg), ``/cli`` (cli-cfg),
 ``/crypto-certificate-authority/trustpoints/trustpoint`` (crypto-cepki-oper).
@@ -223,6 +224,31 @@ def authenticate(
     """
     body = authenticate_request(session.schema, name, file_path)
     return operations.action(session, body, operation="ca-authenticate", behind=behind)
+
+
+def can_clear(schema: Schema) -> bool:
+    """Whether rpc ``ca-clear-certificates`` is there (25.3.1 and later)."""
+    return schema.has(ACT, "/ca-clear-certificates/input/server-name")
+
+
+def clear_request(schema: Schema, name: str) -> Element:
+    """The body of rpc ca-clear-certificates for trustpoint *name*.
+
+    Raises:
+        SchemaError: the device's model does not allow it.
+    """
+    body = template("rpc-ca-clear-certificates", server_name=name)
+    schema.validate(body, module=ACT)
+    return body
+
+
+def clear(session: Session, name: str, *, behind: Callable[[Session], object] = lambda _: None) -> Reply:
+    """Remove every certificate that trustpoint *name* holds; ``<ok/>`` proves nothing.
+
+    *behind* and errors as of :func:`authenticate`.
+    """
+    body = clear_request(session.schema, name)
+    return operations.action(session, body, operation="ca-clear-certificates", behind=behind)
 
 
 def certificate_query(schema: Schema, name: str) -> Query[Certificate]:

@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from agent.model.errors import InputError
+from agent.recording.reading import read
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "hardware.md"
 RECORDINGS = ROOT / "tests" / "recordings"
 
+FROM_A_ROUTER = "a router: "
+"""How the source of a recording begins that settles a statement; what a simulator or a document says settles none."""
 NUMBER = re.compile(r"\bH[1-9]\d*\b")
 DOUBTFUL = re.compile(r"\b(?:unconfirmed|assum(?:e|es|ed|ing|ptions?)|inferred)\b", re.IGNORECASE)
 """Words by which a statement owns that nobody saw it."""
@@ -58,9 +63,22 @@ def wrong(page: str, recordings: Path) -> list[str]:
             said.append(f"{row.number} has no statement, or nothing that would settle it")
         if _STATE.fullmatch(row.state) is None:
             said.append(f"{row.number} is neither open, nor documented by something, nor settled: {row.state}")
-        if row.recording and not list(recordings.glob(f"{row.recording}*")):
-            said.append(f"{row.number} is settled by {row.recording}, which is not there")
+        if row.recording:
+            said += [
+                f"{row.number} is settled by {row.recording}, {why}" for why in _unsettled(row.recording, recordings)
+            ]
     return said
+
+
+def _unsettled(name: str, recordings: Path) -> Iterator[str]:
+    """Why the recording of that *name* settles nothing; no reason where it is one of a router."""
+    try:
+        source = read(recordings / f"{name}.rec").begin.source
+    except InputError as error:
+        yield f"which cannot be read: {error}"
+    else:
+        if not source.startswith(FROM_A_ROUTER):
+            yield f"whose source is not {FROM_A_ROUTER!r}: {source}"
 
 
 @cache

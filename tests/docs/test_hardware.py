@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from agent.recording.events import VERSION, Begin, End, How
+from agent.recording.writing import Writer
 from tests.docs.statements import PAGE, RECORDINGS, ROOT, numbers, prose, rows, texts, unnumbered, wrong
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -30,11 +32,17 @@ def test_the_list_is_in_order_and_every_state_is_one_of_three() -> None:
         ("| H1 | a | open |", "nothing that would settle it"),
         ("| H1 | a | b | likely |", "neither open"),
         ("| H1 | a | b | documented |", "neither open"),
-        ("| H1 | a | b | settled by r2 |", "which is not there"),
+        ("| H1 | a | b | settled by r2 |", "which cannot be read"),
+        ("| H1 | a | b | settled by simulated |", "whose source is not"),
     ],
 )
 def test_a_line_that_is_not_as_the_page_says_is_found(row: str, what: str, tmp_path: Path) -> None:
-    (tmp_path / "r1").mkdir()
+    for name, source in (("r1", "a router: ASR 9000, 7.5.2"), ("simulated", "made on the simulator: 7.5.2")):
+        begun = Begin(
+            version=VERSION, made="2026-11-29T08:00:00+00:00", by="x", command="record", sanitised=True, source=source
+        )
+        with Writer(tmp_path / f"{name}.rec", begun) as writer:
+            writer.end(lambda: End(at=0.0, how=How.FINISHED))
     assert wrong("| H1 | a | b | settled by r1 |\n| H2 | a | b | documented: RFC 6241 |\n", tmp_path) == []
     assert any(what in said for said in wrong(f"{row}\n", tmp_path))
 

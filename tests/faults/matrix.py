@@ -29,6 +29,10 @@ STEPS = (
     "hello again",
     "confirm",
     "upload",
+    "fetch",
+    "copy",
+    "remove",
+    "clear",
     "ca-authenticate",
     "import",
     "dialog",
@@ -111,7 +115,9 @@ def cells() -> Iterator[Cell]:
     yield from _neighbours()
     yield from _lost_for_good()
     yield from _files()
+    yield from _copies()
     yield from _dialogs()
+    yield from _clears()
 
 
 def _word(kind: FaultKind) -> str:
@@ -212,7 +218,7 @@ def _lost_for_good() -> Iterator[Cell]:
 def _files() -> Iterator[Cell]:
     """What is copied over SFTP, for method file and for a trustpool import."""
     local = {"release": "25.2.1"}
-    for word in ("full", "denied", "corrupt", "vanish", "drop", "stuck"):
+    for word in ("full", "quota", "denied", "corrupt", "vanish", "drop", "stuck"):
         yield Cell("upload", f"disk {word}", persona={**local, "file_faults": (word,)}, method="file")
         yield Cell("import", f"disk {word}", persona={"file_faults": (word,)}, method="trustpool")
     for kind in _LOST:
@@ -228,6 +234,32 @@ def _files() -> Iterator[Cell]:
     yield Cell("import", "refused", persona={"imports": "refused"}, method="trustpool")
 
 
+def _copies() -> Iterator[Cell]:
+    """What the router copies and deletes itself, for method file from a URL and for the way of a bundle to /tmp."""
+    ways: dict[str, tuple[str, dict[str, Any]]] = {
+        "fetch": ("copy", {"method": "fetch", "persona": {"release": "25.2.1"}}),
+        "copy": ("copy", {"method": "trustpool"}),
+        "remove": ("delete", {"method": "fetch", "persona": {"release": "25.2.1"}}),
+    }
+    for step, (operation, changes) in ways.items():
+        yield from _lost(step, operation, **changes)
+        for name in ("in-use", "access-denied", "operation-failed", "unknown-element", "warning, then error"):
+            for often, times in _OFTEN.items():
+                yield Cell(step, f"{name} {often}", ((operation, FaultKind.ERROR, _ERRORS[name], times),), **changes)
+        denied = ((operation, FaultKind.ERROR_AFTER, _ERRORS["access-denied"]),)
+        yield Cell(step, "access-denied after the effect once", denied, **changes)
+        # Nothing but NETCONF is at hand, where that does.
+        alone = {**changes, "persona": {**changes.get("persona", {}), "ssh": False}}
+        if changes["method"] == "fetch":
+            for kind in (FaultKind.DROP_AFTER, FaultKind.SILENT, FaultKind.ERROR):
+                yield Cell(step, f"without SSH: {_word(kind)}", ((operation, kind),), **alone)
+    for word in ("full", "quota", "denied", "corrupt", "vanish", "stuck", "kept"):
+        yield Cell("fetch", f"disk {word}", persona={"release": "25.2.1", "file_faults": (word,)}, method="fetch")
+    reads = (("get:dir", FaultKind.EMPTY, b"", 1000),)
+    yield Cell("fetch", "empty listings always", reads, persona={"release": "25.2.1"}, method="fetch")
+    yield Cell("fetch", "and no SSH", reads, persona={"release": "25.2.1", "ssh": False}, method="fetch")
+
+
 def _dialogs() -> Iterator[Cell]:
     for how in ("drop", "error", "hang"):
         for when in ("begin", "pasted", "accepted", "installed"):
@@ -236,3 +268,33 @@ def _dialogs() -> Iterator[Cell]:
         for often, times in _OFTEN.items():
             faults = (("cli:crypto ca authenticate", kind, b"", times),)
             yield Cell("dialog", f"command {_word(kind)} {often}", faults, method="dialog")
+
+
+def _clears() -> Iterator[Cell]:
+    """Another certificate has to go first, and what follows its removal."""
+    like: dict[str, Any] = {"persona": {"release": "26.1.2"}, "prepare": "another certificate"}
+    step, rpc, read = "clear", "ca-clear-certificates", "get:crypto-certificate-authority"
+    yield from _lost(step, rpc, **like)
+    for kind in (FaultKind.DROP_ANSWERED, FaultKind.OVERTAKEN):
+        yield Cell(step, _word(kind), ((rpc, kind),), **like)
+    for often, times in _OFTEN.items():
+        for name, error in _ERRORS.items():
+            yield Cell(step, f"{name} {often}", ((rpc, FaultKind.ERROR, error, times),), **like)
+        for name in ("operation-failed", "access-denied", "in-use"):
+            faults = ((rpc, FaultKind.ERROR_AFTER, _ERRORS[name], times),)
+            yield Cell(step, f"{name} after the effect {often}", faults, **like)
+        for place, skip in (("ahead of", 2), ("behind", 3)):
+            yield Cell(step, f"read {place} it: empty {often}", ((read, FaultKind.EMPTY, b"", times, skip),), **like)
+    yield Cell(step, "ok without effect", ((rpc, FaultKind.ERROR, b"<ok/>"),), **like)
+    for kind in _LOST:
+        for place, skip in (("ahead of", 2), ("behind", 3)):
+            yield Cell(step, f"read {place} it: {_word(kind)}", ((read, kind, b"", 1, skip, 3 * TIMEOUT),), **like)
+        yield Cell(step, f"then authenticate: {_word(kind)}", (("ca-authenticate", kind, b"", 1, 0, 30.0),), **like)
+    for second in ("connect", "hello"):
+        lost = ((rpc, FaultKind.DROP_AFTER), (second, FaultKind.DROP_BEFORE, b"", 1000, 1))
+        yield Cell(step, f"drop after, then no {second}", lost, **like)
+    refused = (("ca-authenticate", FaultKind.ERROR, _ERRORS["access-denied"], 1000),)
+    yield Cell(step, "then authenticate: access-denied always", refused, **like)
+    for kind in (FaultKind.ERROR, FaultKind.DROP_BEFORE, FaultKind.DROP_AFTER):
+        yield Cell(step, f"ahead of a file: {_word(kind)}", ((rpc, kind, b"", 1),), method="file", **like)
+        yield Cell(step, f"ahead of a dialog: {_word(kind)}", ((rpc, kind, b"", 1),), method="dialog", **like)

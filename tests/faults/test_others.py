@@ -7,15 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 import agent
 from agent.model.outcome import Outcome
-from agent.simulator import CLIXON, NETOPEER2, Behaviour, Device, Fault, FaultKind, OtherSession, Refusal, Simulator
+from agent.simulator import (
+    CLIXON,
+    NETOPEER2,
+    QUOVADIS,
+    Behaviour,
+    Device,
+    Fault,
+    FaultKind,
+    OtherSession,
+    Refusal,
+    Simulator,
+)
 from tests.inprocess import Process
+from tests.model.test_anchor import make_pem
+from tests.web import served
 
 ROOT = agent.TrustAnchor.bundled().pem
+THIRD = make_pem("Third Root")
 INTENT = agent.Intent(method=agent.Method.RPC, contact_wait=5, caution=agent.Caution(lock_wait=20))
 SERVERS = {"xr": Behaviour(), "netopeer2": NETOPEER2, "clixon": replace(CLIXON, library=None)}
 STEPS = {
@@ -34,6 +49,8 @@ STEPS = {
     "unlock": "unlock",
     "close": "close-session",
 }
+REPLACING = {**{step: name for step, name in STEPS.items() if step != "connect"}, "clear": "ca-clear-certificates"}
+"""The steps of a push that replaces another certificate, and changes an enrollment as well."""
 
 
 def _edits(other: OtherSession, device: Device) -> None:
@@ -140,6 +157,76 @@ def test_a_push_that_is_killed_at_any_step_and_repeated_ends_well(
     assert device.state.authenticates == 1
 
 
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "behind"])
+@pytest.mark.parametrize("step, operation", [("fetch", "copy"), ("remove", "delete"), ("upload", "ca-authenticate")])
+def test_a_push_that_is_killed_while_the_router_copies_or_deletes_and_repeated_ends_well(
+    simulator: Simulator, step: str, operation: str, answered: bool, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cell", (step, f"killed {'behind' if answered else 'before'} {operation}, and repeated"))
+    process, device = Process.at(simulator, release="25.2.1")
+    device.faults.append(process.death(operation, answered=answered))
+    with served(ROOT.encode()) as url:
+        intent = replace(INTENT, method=agent.Method.FILE, pem_url=url)
+        assert process.push(intent) is None
+        assert not device.config.locks
+        second = process.push(intent)
+    assert isinstance(second, Outcome)
+    assert second.well, second
+    assert device.state.authenticates == 1
+    assert device.enrollment() == "local"
+    assert not device.config.dirty
+    assert process.log.unfinished() is None
+
+
+def _replacing(simulator: Simulator, server: str) -> tuple[Process, Device]:
+    """A router that holds another certificate under another enrollment."""
+    like = {"release": "26.1.2", "terminal_rpc": "installs", "enrollment": "http://ca.example/root.pem"}
+    return Process.at(simulator, behaviour=SERVERS[server], certificate=QUOVADIS, **like)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("step", REPLACING)
+def test_what_a_neighbour_installs_at_any_step_is_not_removed_in_place_of_the_old_one(
+    simulator: Simulator, server: str, step: str, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cell", (step, f"{server}: a neighbour installs a third certificate"))
+    process, device = _replacing(simulator, server)
+    other = device.other_session()
+    act = partial(other.authenticate, "Trustpool", THIRD)
+    device.faults.append(Fault(REPLACING[step], FaultKind.MEANWHILE, act=act))
+    end = process.push(replace(INTENT, replace=True))
+    other.end()
+    there = device.state.certificates["Trustpool"]
+    assert isinstance(end, Outcome)
+    # What was there when the plan was made is what it names; behind the last look no lock covers certificates.
+    seen = step in ("hello", "read config", "read certificate")
+    assert there == (ROOT if seen or step == "clear" else THIRD), end
+    assert end.well == (seen or step in ("clear", "renew-auth", "unlock")), end
+    assert device.state.clears <= 1
+    assert not device.config.locks
+    assert not device.config.dirty
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "behind"])
+@pytest.mark.parametrize("step", REPLACING)
+def test_a_push_that_is_killed_while_it_replaces_a_certificate_and_repeated_ends_well(
+    simulator: Simulator,
+    server: str,
+    answered: bool,
+    step: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("cell", (step, f"{server}: replacing, killed {'behind' if answered else 'before'} it, repeated"))
+    process, device = _replacing(simulator, server)
+    device.faults.append(process.death(REPLACING[step], answered=answered))
+    intent = replace(INTENT, replace=True)
+    assert process.push(intent) is None
+    assert not device.config.locks
+    _converges(process, device, intent)
+    assert (device.state.clears, device.state.authenticates) == (1, 1)
+
+
 def _true(process: Process, device: Device, end: Outcome | agent.AgentError | None) -> None:
     """What was said is so when every commit on trial is over."""
     process.clock.now += 1000
@@ -151,8 +238,8 @@ def _true(process: Process, device: Device, end: Outcome | agent.AgentError | No
         assert not there, end
 
 
-def _converges(process: Process, device: Device) -> None:
-    second = process.push(INTENT)
+def _converges(process: Process, device: Device, intent: agent.Intent = INTENT) -> None:
+    second = process.push(intent)
     assert isinstance(second, Outcome)
     assert second.well, second
     _true(process, device, second)

@@ -12,9 +12,10 @@ from typing import Any
 import agent
 from agent.model.outcome import Outcome
 from agent.netconf.retry import Policy
-from agent.simulator import Device, Fault, Persona
+from agent.simulator import QUOVADIS, Device, Fault, Persona
 from tests.faults.matrix import TIMEOUT, Cell
 from tests.support import Clock, DeviceClock, Lab, eventually
+from tests.web import served
 
 _LATER = 1000.0
 _LONGEST = 900.0
@@ -29,6 +30,7 @@ class Trial:
 
     lab: Lab
     cell: Cell
+    url: str | None = None
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -49,8 +51,10 @@ class Trial:
         target = partial(self.lab.connect, self.device, **reach)
         bundle = agent.Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode())
         intent = agent.Intent(
-            method=agent.Method(self.cell.method),
+            method=agent.Method("file" if self.url else self.cell.method),
+            pem_url=self.url,
             bundle=bundle if self.cell.method == "trustpool" else None,
+            replace=self.cell.prepare == "another certificate",
             contact_wait=5,
             caution=agent.Caution(lock_wait=20),
         )
@@ -87,6 +91,12 @@ def _installed(device: Device) -> None:
     device.state.install("Trustpool", device.persona.installs, "terminal")
 
 
+def _another(device: Device) -> None:
+    device.configure("Trustpool", "terminal")
+    device.state.certificates["Trustpool"] = QUOVADIS
+    device.state.lasting.add("Trustpool")
+
+
 def _trial(device: Device) -> None:
     device.config.edit([device.trustpoint_element("OTHER", "terminal")], "merge", "5")
     device.config.commit_confirmed("5", timeout=300, persist="theirs")
@@ -98,12 +108,20 @@ _PREPARE: dict[str, Callable[[Device], None]] = {
     "trial underway": _trial,
     "unknown revision": _unknown_revision,
     "installed": _installed,
+    "another certificate": _another,
 }
 
 
 def check(lab: Lab, cell: Cell) -> None:
     """The five promises for one cell."""
-    trial = Trial(lab, cell)
+    if cell.method == "fetch":
+        with served(agent.TrustAnchor.bundled().pem.encode()) as url:
+            _check(Trial(lab, cell, url), cell)
+    else:
+        _check(Trial(lab, cell), cell)
+
+
+def _check(trial: Trial, cell: Cell) -> None:
     device, before = trial.device, trial.device.enrollment()
     threads, files = set(threading.enumerate()), _open_files()
     first = trial.push()
@@ -116,6 +134,7 @@ def check(lab: Lab, cell: Cell) -> None:
     trial.clock.now += _LATER  # a commit on trial that nobody confirmed is taken back by now
     assert device.enrollment() in {before, "terminal", "local"}, said
     _true(first, there)
+    assert cell.prepare != "another certificate" or device.state.certificates or "old.pem" in said, said
     assert cell.prepare != "installed" or device.state.authenticates == 1, said
     trial.repair()
     _converges(trial, said)

@@ -29,7 +29,6 @@ from agent.recording.events import (
     Message,
     Opened,
     Passed,
-    Terminal,
     Way,
     terminal,
 )
@@ -110,16 +109,18 @@ def test_each_event_is_on_disk_when_it_was_told(tmp_path: Path) -> None:
 
 
 def test_what_is_learned_late_is_replaced_in_what_came_early(tmp_path: Path) -> None:
-    known: list[str] = []
+    class Late:
+        def __call__(self, event: Passed) -> Passed:
+            return event
 
-    def sanitise(event: Passed) -> Passed:
-        if isinstance(event, Terminal):
-            known.append("edge1")
-        if isinstance(event, Message) and known:
-            return structs.replace(event, text=event.text.replace("edge1", "qwxy7"))
-        return event
+        def again(self, event: Passed) -> Passed:
+            return (
+                structs.replace(event, text=event.text.replace("edge1", "qwxy7"))
+                if isinstance(event, Message)
+                else event
+            )
 
-    writer = Writer(tmp_path / "r.rec", BEGIN, sanitise)
+    writer = Writer(tmp_path / "r.rec", BEGIN, Late())
     writer(Message(at=0, session=1, direction=Direction.RECEIVED, text="edge1"))
     writer(terminal(1, 2, Direction.RECEIVED, b"RP/0/RP0/CPU0:edge1#"))
     first = read(writer.end(end())).events[0]

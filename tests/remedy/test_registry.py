@@ -12,7 +12,7 @@ from agent.model.errors import RPCError, RpcErrorInfo
 from agent.model.method import Method
 from agent.model.outcome import Result, Status
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.plan import Installation, Intent, Plan
+from agent.model.plan import ClearCertificates, Installation, Intent, Plan
 from agent.model.state import Access
 from agent.remedy.methods.base import TrustpointMethod
 from agent.remedy.methods.registry import METHODS
@@ -40,6 +40,7 @@ class Handed(Installation):
 
     trustpoint: str
     anchor: TrustAnchor
+    clears: ClearCertificates | None = None
     method = HANDED
 
     def diff(self) -> list[str]:
@@ -61,8 +62,8 @@ class HandedMethod(TrustpointMethod[Handed]):
     def lacks(self, access: Access) -> str | None:
         return None if access.candidate else "nobody stands beside it"
 
-    def step(self, intent: Intent) -> Handed:
-        return Handed(intent.trustpoint, intent.anchor)
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> Handed:
+        return Handed(intent.trustpoint, intent.anchor, clears)
 
     def carry_out(self, run: Run, step: Handed) -> Steps[None]:
         return self.act(run, step, "to whoever stands there", lambda: self._hand(step))

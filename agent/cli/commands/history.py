@@ -12,11 +12,14 @@ from agent.cli import options
 @click.command("history")
 @click.argument("run", required=False)
 @options.option("--device", "Every step of this router, in RUN or in all runs it was in.", metavar="NAME")
+@options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else.")
 @options.flag("--failed", "Only the routers of RUN that need a look.")
 @options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)
 @options.file("--journal path", "The journal [default: xr-agent/journal.db below $XDG_STATE_HOME or ~/.local/state].")
 @options.output
-def command(form: str, run: str | None, device: str | None, failed: bool, limit: int, path: Path | None) -> None:
+def command(
+    form: str, run: str | None, device: str | None, pem: bool, failed: bool, limit: int, path: Path | None
+) -> None:
     """List the runs, the routers of RUN, or the steps of one router with their times.
 
     RUN is an id, the beginning of one, or 'last'. A run whose process died is 'lost'; a router that was begun and of
@@ -24,6 +27,11 @@ def command(form: str, run: str | None, device: str | None, failed: bool, limit:
     """
     if failed and (run is None or device is not None):
         raise click.UsageError("--failed goes with RUN alone, or with 'last'", click.get_current_context())
-    from agent.cli.view.historyview import say
+    from agent.cli.view.historyview import say, say_pem
 
+    if pem:
+        if device is None or form != "table":
+            raise click.UsageError("--pem goes with --device NAME, in no other --format", click.get_current_context())
+        say_pem(run, device, path)
+        return
     say(form, run, device, path, failed=failed, limit=limit)

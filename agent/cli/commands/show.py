@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from agent.cli import options
+
+if TYPE_CHECKING:
+    from agent.cli.replayed import Replayed
 
 
 def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
@@ -15,14 +19,27 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
 
 
 @click.command("show")
-@options.target
+@options.target_or_recording
 @options.option("--trustpoint", "The trustpoint to show.", default="Trustpool", metavar="NAME")
 @click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
 @options.flag("--raw", "The device's own data as JSON, with secrets masked, not interpreted.")
 @options.output
 def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
-    from contextlib import ExitStack
+    from agent.cli import replayed
+
+    options.one_way(given)
+    with ExitStack() as stack:
+        given, replay = replayed.begin(given, stack)
+        try:
+            _show(form, raw, given, replay)
+        finally:
+            code = replay.code(0) if replay else 0
+    click.get_current_context().exit(code)
+
+
+def _show(form: str, raw: bool, given: options.Options, replay: Replayed | None) -> None:
+    from dataclasses import replace
     from functools import partial
 
     from agent.cli import settings
@@ -37,9 +54,10 @@ def command(form: str, raw: bool, **given: Any) -> None:
     from agent.netconf.retry import Policy, completed
     from agent.remedy.observe import observe
 
-    target, name = settings.host(given), settings.trustpoint(given)
+    target, name = replay.target if replay else settings.host(given), settings.trustpoint(given)
     with ExitStack() as stack:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
+        policy = replace(policy, now=replay.now) if replay else policy
         logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
         progress = Progress()
         router = Router(target, reach, Hooks(policy=policy, logins=logins, trace=trace, ask=asker(progress.paused)))

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource as Source
 
-from agent.cli.options import FROM_ZERO, Decorator, choice, file, flag, option
+from agent.cli.options import FROM_ZERO, Decorator, choice, file, flag, option, source
 
 if TYPE_CHECKING:
     from agent.simulator import Device, Persona, ServiceTime, Simulator
@@ -47,6 +48,12 @@ def _takes(what: str, said: str) -> Decorator:
     *("installs", "refused", "ok-without-certificate"),
     default="ok-without-certificate",
 )
+@file("--holds", "Its trustpoint Trustpool has enrollment terminal and holds this certificate.", metavar="FILE.pem")
+@file(
+    "--server-root",
+    "The root that the licensing servers' certificates chain to [default: IdenTrust Commercial Root CA 1].",
+    metavar="FILE.pem",
+)
 @click.option(
     "--hello-size", type=click.IntRange(1, 10_000), metavar="KB", help="Announce modules until the hello is so long."
 )
@@ -58,6 +65,8 @@ def _takes(what: str, said: str) -> Decorator:
 @click.option(
     "--latency", type=FROM_ZERO, default=0.0, metavar="MS", help="Answer as from afar: round-trip time in milliseconds."
 )
+@file("--recording", "Serve what this recording says of a router, as it said it, in place of a simulated one.")
+@flag("--recorded-timing", "Let each answer of the recording take as long as it took then, not come at once.")
 @file("--known-hosts", "Write its host key here; other hosts in FILE are kept.")
 @option(
     "--fleet",
@@ -80,9 +89,16 @@ def command(
     TIME is SECONDS, uniform:LOW-HIGH or lognormal:MEDIAN-P95 (median and 95th percentile). What is drawn is the same
     in each run for the same device.
     """
+    if given["recording"] is not None:
+        _only_replay()
+        _serve_recording(given["recording"], port, ssh_port, known_hosts, recorded_timing=given["recorded_timing"])
+        return
+    _refuse({"--recorded-timing": given["recorded_timing"]}, "goes with --recording FILE")
+    from agent.model.pki.anchor import TrustAnchor
     from agent.simulator import Persona, ServiceTimes
 
     times = {what: given[f"{what}_time"] for what in ("commit", "authenticate", "login", "contact")}
+    holds, root = _pem(given["holds"]), _pem(given["server_root"]) or TrustAnchor.bundled().pem
     # click checked the choice.
     persona = Persona(
         release=release or _RELEASE,
@@ -92,6 +108,10 @@ def command(
         hello_size=(given["hello_size"] or (_REAL if given["pad_hello"] else 0)) * 1000,
         round_trip=given["latency"] / 1000,
         takes=ServiceTimes(**times),
+        enrollment="terminal" if holds else None,
+        certificate=holds,
+        server_root=root,
+        installs=root,
     )
     folder, counters = given["folder"], given["counters"]
     if given["fleet"] is None:
@@ -107,14 +127,70 @@ def command(
     serve_fleet(given["fleet"], persona, folder, uniform=uniform, counters=counters)
 
 
+def _pem(path: Path | None) -> str | None:
+    from agent.model.pki.anchor import TrustAnchor
+
+    return TrustAnchor.from_file(path).pem if path else None
+
+
 def _refuse(given: dict[str, object], why: str) -> None:
     for name, value in given.items():
         if value:
             raise click.UsageError(f"{name} {why}")
 
 
-def _serve_one(persona: Persona, port: int, ssh_port: int, known_hosts: Path | None) -> None:
+def _only_replay() -> None:
+    """See that nothing is said of a simulated router, since a recording says all of that."""
+    own = ("recording", "recorded_timing", "port", "ssh_port", "known_hosts")
+    for one in click.get_current_context().command.params:
+        if one.name not in own and source(one.name or "") is Source.COMMANDLINE:
+            raise click.UsageError(f"{one.opts[0]} is of a simulated router, not of a recording")
+
+
+def _serve_recording(path: Path, port: int, ssh_port: int, known_hosts: Path | None, *, recorded_timing: bool) -> None:
+    from agent.cli import replayed
+    from agent.cli.simulated import VARIABLE, explain
+    from agent.cli.view.streams import say_failure, say_warning
+
+    recording = replayed.opened(path)
+    serving = replayed.served(
+        recording, recorded_timing=recorded_timing, told=say_failure, port=port, ssh_port=ssh_port
+    )
+    with serving as server:
+        for note in server.notes:
+            say_warning(f"SSH without {note}, which the recorded server offered")
+        _record(known_hosts, server.known_hosts())
+        trust = f"--known-hosts {known_hosts}" if known_hosts else f"--host-key '{server.netconf.public_key}'"
+        login = f"--username {server.username} --password-env {VARIABLE}"
+        explain(
+            server,
+            [
+                f"recording {path}, no router: {replayed.name(recording)}, NETCONF on 127.0.0.1 port {server.port}",
+                f"its CLI and SFTP on port {server.ssh_port}",
+            ],
+            [f"host key {entry}" for entry in server.known_hosts().splitlines()],
+            [f"xr-agent assess 127.0.0.1 --port {server.port} --ssh-port {server.ssh_port} {login} {trust}"],
+        )
+        _until_interrupted()
+
+
+def _record(known_hosts: Path | None, entries: str) -> None:
     from agent.cli.simulated import record
+
+    if known_hosts is not None:
+        for entry in entries.splitlines():
+            record(known_hosts, entry)
+
+
+def _until_interrupted() -> None:
+    try:
+        while True:
+            signal.pause()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+
+
+def _serve_one(persona: Persona, port: int, ssh_port: int, known_hosts: Path | None) -> None:
     from agent.model.errors import InputError
     from agent.simulator import Simulator
 
@@ -126,15 +202,9 @@ def _serve_one(persona: Persona, port: int, ssh_port: int, known_hosts: Path | N
                 f"port {port or ssh_port} cannot be used: {error.strerror or error}",
                 hint="leave --port and --ssh-port out",
             ) from error
-        if known_hosts is not None:
-            for entry in device.known_hosts().splitlines():
-                record(known_hosts, entry)
+        _record(known_hosts, device.known_hosts())
         _explain(simulator, device, known_hosts)
-        try:
-            while True:
-                signal.pause()
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
+        _until_interrupted()
 
 
 def _explain(simulator: Simulator, device: Device, known_hosts: Path | None) -> None:

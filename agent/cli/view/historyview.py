@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -56,6 +57,31 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
     else:
         every = journal.runs(limit=limit)
         emit_all(form, every, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (_runs(runs),))
+
+
+def say_pem(run: str | None, device: str, path: Path | None) -> None:
+    """Put on stdout, as PEM, the certificate that a push removed from *device* last, in *run* where that is given.
+
+    Raises:
+        InputError: the journal cannot be read, or has none; where its fingerprint is known, that is said.
+    """
+    journal = Journal.open(path, create=False)
+    runs = [journal.run(run)] if run is not None else journal.runs(limit=_ROWS, device=device)
+    for one in runs:
+        _, trail = journal.trail(one.run, device)
+        for held in reversed(_held(trail.before)):
+            if held.get("pem"):
+                click.echo(held["pem"].strip())
+                return
+            known = ", ".join(f"{name} {held[name]}" for name in ("subject", "serial", "sha1") if held.get(name))
+            said = f"run {one.run} removed a certificate of which the router showed no PEM: {known}"
+            raise InputError(said, device=device, hint="get it from whoever issued it")
+    raise InputError("no push removed a certificate from it", device=device, hint="see xr-agent history --device NAME")
+
+
+def _held(before: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The certificates that were to be removed, the oldest first."""
+    return list((before or {}).get("held", ()))
 
 
 def _needs_a_look(record: DeviceRecord, run: RunRecord) -> bool:
@@ -139,6 +165,7 @@ def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType
                 ("error", cell(error.message if error else None, "red")),
                 ("next", error.hint if error else None),
                 ("before", _seen(trail.before)),
+                *(("held", _held_line(held)) for held in _held(trail.before)),
                 ("after", _seen(trail.after)),
                 ("unfinished", _unfinished(trail.unfinished) if trail.unfinished else None),
             ),
@@ -166,7 +193,14 @@ def _seen(seen: Mapping[str, Any] | None) -> str | None:
     """What was seen, in words; whatever else is kept is shown as it is kept."""
     if seen is None:
         return None
-    return "; ".join(f"{name} {_value(name, value)}" for name, value in seen.items())
+    return "; ".join(f"{name} {_value(name, value)}" for name, value in seen.items() if name != "held")
+
+
+def _held_line(held: Mapping[str, Any]) -> str:
+    """A certificate that was to be removed, and where its PEM is."""
+    shown = [(name, held.get(name)) for name in ("subject", "serial", "sha1", "not_after")]
+    said = "; ".join(f"{name} {_value(name, value)}" for name, value in shown if value)
+    return f"{said}; its PEM: --pem" if held.get("pem") else f"{said}; the router showed no PEM"
 
 
 def _value(name: str, value: object) -> str:

@@ -13,7 +13,10 @@ from agent.remedy.lease import writeahead
 
 Seen = Annotated[
     dict[str, Any] | None,
-    about("trustpoint, enrollment, certificate and licensing as they were seen; null where none was kept"),
+    about(
+        "trustpoint, enrollment, certificate and licensing as they were seen; null where none was kept; in before, "
+        "held has in full each certificate that was to be removed, its pem where the router showed that"
+    ),
 ]
 
 

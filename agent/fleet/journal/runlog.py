@@ -35,6 +35,10 @@ _ENDED = """
 _STEP = "INSERT INTO step (device, attempt, time, step, status, detail) VALUES (?, ?, ?, ?, ?, ?)"
 _SEEN = {
     "before": "UPDATE device SET before = coalesce(before, ?) WHERE id = ?",
+    "held": """
+        UPDATE device SET before = json_insert(
+            json_insert(coalesce(before, '{}'), '$.held', json('[]')), '$.held[#]', json(?)
+        ) WHERE id = ?""",
     "after": "UPDATE device SET after = ? WHERE id = ?",
 }
 _UNFINISHED_CHANGE = "UPDATE device SET unfinished = ? WHERE id = ?"
@@ -86,8 +90,10 @@ class RunLog:
         changes = event.status is Status.STARTED and event.step not in _READS
         self._write(_STEP, self._id(event.device), *row, durable=changes)
 
-    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
+    def state(self, device: str, which: Literal["before", "held", "after"], seen: Mapping[str, Any]) -> None:
         """Keep what was *seen* on the router: of ``before`` the first that is given, of ``after`` the last.
+
+        ``held`` is a certificate that is to be removed: each goes into a list in ``before``, for the way back.
 
         Raises:
             TypeError: it is not JSON, or has a secret in it.

@@ -252,6 +252,11 @@ def licensing_object(reading: Reading[Licensing]) -> observed.Licensing:
     return made(seen, observed.Licensing, **texts, **said, **_origin(reading))
 
 
+def certificate_object(shown: Certificate) -> observed.Certificate:
+    """A certificate by itself, as ``show`` has it."""
+    return _certificate(shown, observed.Certificate)
+
+
 def _certificate(shown: Certificate | None, kind: type[C], /, **said: Any) -> C:
     names = {name: str(value) if (value := getattr(shown, name, None)) else None for name in ("subject", "issuer")}
     return made(shown, kind, **names, **said)

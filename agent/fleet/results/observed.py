@@ -27,6 +27,7 @@ class Access(Printed, frozen=True, kw_only=True):
 
     config_model: ConfigModel
     authenticate: bool
+    clear_certificates: Annotated[bool, about("whether push --replace can remove another certificate")]
     renew_auth: bool
     candidate: bool
     validate: bool

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.results.objects import certificate_object, plain
 from agent.fleet.results.record import Kind, Result
-from agent.fleet.run.router import Hooks, Router
+from agent.fleet.run.router import Hooks, Router, Which
 from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
 from agent.model.masking.logged import textless
@@ -153,7 +154,7 @@ class _Work:
         state = yield from self._observed(session, self._hooks.policy)
         if self._job.kind is Kind.ASSESS:
             return replace(self.result, verdict=self._judged(state))
-        made = yield from self._planned(state)
+        made = yield from self._planned(session, state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
@@ -164,7 +165,7 @@ class _Work:
             session = session if session.connected else stack.enter_context((yield from router.first()))
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
-                made = yield from self._planned(state)
+                made = yield from self._planned(session, state)
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
     def _first(self) -> Waits[Session]:
@@ -185,9 +186,9 @@ class _Work:
         self.result = replace(self.result, release=state.release)
         return state
 
-    def _planned(self, state: State) -> Waits[Plan | Skip]:
-        """The plan, the ways that it needs beside NETCONF tried."""
-        return preflight(plan(self._intent, state), state, self._ssh)
+    def _planned(self, session: Session, state: State) -> Waits[Plan | Skip]:
+        """The plan, what it needs beside NETCONF tried."""
+        return preflight(plan(self._intent, state), state, self._ssh, session, self._hooks.policy)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices
@@ -220,6 +221,8 @@ class _Work:
 
     def _pushed(self, session: Session, made: Plan | Skip, state: State, lease: Lease) -> Waits[Outcome]:
         self._keep("before", seen(state))
+        if isinstance(made, Plan) and made.clears is not None:
+            self._keep("held", plain(certificate_object(made.clears.held)))
         self._hooks.begins(replace(self.result, plan=made))
         self.writing = True
         further, turn, at_end, ssh = self._router.opened, self._router.turn, self._read_again, self._ssh
@@ -259,7 +262,7 @@ class _Work:
             return replace(self.result, error=failure)
         return replace(self.result, outcome=ended_early(self.result, self.events, failure))
 
-    def _keep(self, which: Literal["before", "after"], what: Mapping[str, Any]) -> None:
+    def _keep(self, which: Which, what: Mapping[str, Any]) -> None:
         if self._hooks.log is not None:
             self._hooks.log.state(self._target.name, which, what)
 

@@ -28,6 +28,8 @@ from agent.xr.cli.sshport import Ssh
 
 if TYPE_CHECKING:
     from agent.recording.recorder import Recorder
+Which = Literal["before", "held", "after"]
+"""What is kept of a router's state: before the first step, the certificate that is to go, and after the last step."""
 
 
 class Log(Protocol):
@@ -36,8 +38,8 @@ class Log(Protocol):
     def event(self, event: Event) -> None:
         """A step begins or ended; a write is kept for good before this returns, and it is sent only then."""
 
-    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
-        """What was read of the router before the first step and after the last."""
+    def state(self, device: str, which: Which, seen: Mapping[str, Any]) -> None:
+        """What was read of the router; on disk with the first write's event, if it was brought before."""
 
     def unfinished(self, device: str, change: Unfinished | None) -> None:
         """What is begun at the router's configuration, kept for good before this returns; None: its end is known."""

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from distributed import Semaphore, WorkerPlugin, get_worker, secede
 
@@ -24,7 +24,7 @@ from agent.fleet.run.job import Job
 from agent.fleet.run.logins import Attempt
 from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
-from agent.fleet.run.router import ClientLost, Held, Hooks, unshared
+from agent.fleet.run.router import ClientLost, Held, Hooks, Which, unshared
 from agent.model.outcome import Event, Wait, Waiting
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits
@@ -190,7 +190,7 @@ class _Call:
     def event(self, event: Event) -> None:
         self._tell("event", replace(event, outcome=None))
 
-    def state(self, device: str, which: Literal["before", "after"], seen: Mapping[str, Any]) -> None:
+    def state(self, device: str, which: Which, seen: Mapping[str, Any]) -> None:
         self._tell("state", device, which, seen)
 
     def unfinished(self, device: str, change: Unfinished | None) -> None:

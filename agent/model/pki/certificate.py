@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -79,6 +79,17 @@ class Certificate:
         if self.subject is None:
             return self.sha1 or "a certificate without a subject"
         return self.subject.common_name or str(self.subject)
+
+    @property
+    def described(self) -> str:
+        """Its name, and what is shown that tells it from others of that name."""
+        told = [f"sha1 {self.sha1}"] if self.sha1 else [f"serial {self.serial}"] if self.serial else []
+        told += [f"until {self.not_after:%Y-%m-%d}"] if self.not_after else []
+        return f"{self.name} ({', '.join(told)})" if told else self.name
+
+    def same(self, other: Certificate | None) -> bool:
+        """Whether *other* shows just what this one does, wherever either was read."""
+        return other is not None and replace(other, source=self.source) == self
 
 
 def _agree(mine: object, theirs: object) -> bool:

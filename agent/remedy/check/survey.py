@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from agent.model.errors import AgentError, InputError, Interrupted, LoginWithheld, SessionLost, SSHAuthenticationError
 from agent.model.method import Storage
 from agent.model.state import Reading, State
+from agent.netconf.monitoring import holder
 from agent.netconf.query import ask
-from agent.netconf.retry import Policy, Waits
+from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session
 from agent.remedy import read
 from agent.remedy.notices.folder import bundled
@@ -53,14 +54,18 @@ class Survey:
         """
         with ExitStack() as stack:
             session: Session | None = None
-            for what, reads in (("state", self._state), ("file systems", self._file_systems)):
+            for what, reads in (
+                ("state", self._state),
+                ("file systems", self._file_systems),
+                ("sessions", self._sessions),
+            ):
                 try:
                     if session is None or not session.connected:
                         session = stack.enter_context((yield from (first if session is None else again)()))
                     self._tell(f"NETCONF: {what}")
                     yield from reads(session)
                 except AgentError as error:
-                    self._failed(f"NETCONF: {what}", error)
+                    self._unread_by(f"NETCONF: {what}", error)
                     if session is None:
                         break
             if ssh is not None:
@@ -78,7 +83,7 @@ class Survey:
             try:
                 reads(ssh)
             except AgentError as error:
-                self._failed(what, error)
+                self._unread_by(what, error)
 
     def _state(self, session: Session) -> Waits[None]:
         state = yield from observation(session, self._name, self.policy, judged_by=bundled().signatures)
@@ -89,6 +94,10 @@ class Survey:
     def _file_systems(self, session: Session) -> Waits[None]:
         (reading,) = yield from ask(session, [filesystems.query(session.schema)], self.policy)
         self._see("NETCONF: file systems", reading)
+
+    def _sessions(self, session: Session) -> Waits[None]:
+        """Who is logged in, which a push asks where somebody holds a lock."""
+        yield from at_once(lambda: holder(session, session.session_id or ""))
 
     def _cli(self, ssh: Ssh) -> None:
         console = ssh.console()
@@ -120,7 +129,7 @@ class Survey:
         if reading.missing is not None and reading.source is not None:
             self.unread.append(f"{what}: {reading.missing}")
 
-    def _failed(self, what: str, error: AgentError) -> None:
+    def _unread_by(self, what: str, error: AgentError) -> None:
         if isinstance(error, InputError | Interrupted):
             raise error
         self.unread.append(f"{what}: {error.message}")

@@ -26,6 +26,8 @@ from agent.remedy.plan import plan
 from agent.remedy.run import NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 
+_WHOSE = "find out who installed it; then push again with --replace, or use another --trustpoint"
+
 Installing = ConfigureTrustpoint | Installation
 """The steps that need it: what follows them is done only where the root is proven, and harms nobody."""
 
@@ -78,9 +80,17 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
 
 
 def planned(run: Run, intent: Intent, state: State) -> Plan | Skip:
-    """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked."""
+    """The plan for *intent* from *state*; an enrollment that this run itself configured may be replaced unasked.
+
+    A certificate is removed only where the run's first plan said so.
+    """
     made = plan(replace(intent, replace=intent.replace or run.is_own(state.config.value)), state)
-    return made if isinstance(made, Skip) else replace(made, intent=intent)
+    if isinstance(made, Skip):
+        return made
+    if made.clears is not None and not (run.clears and run.clears.held.same(made.clears.held)):
+        reason = f"trustpoint {intent.trustpoint} holds {made.clears.held.described}, which this push was not to remove"
+        return Skip(made.device, reason, _WHOSE, made.release, made.config_model)
+    return replace(made, intent=intent)
 
 
 def tidy(run: Run) -> Steps[None]:

@@ -15,11 +15,12 @@ from agent.model.errors import AgentError, AnchorMismatch, ConsoleError, Outcome
 from agent.model.method import Method
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Installation, Intent, Step
+from agent.model.plan import Authenticate, ClearCertificates, ConfigureTrustpoint, Installation, Intent, Step
 from agent.model.state import Access, ConfigModel, Enrollment, EnrollmentKind, State
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
+from agent.remedy.steps.clear import BY_HAND, clear
 from agent.remedy.steps.verify import READ, certificate, judge, prove, reopen
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,10 @@ OPEN_SSH = (
     "make the router's SSH port reachable (--ssh-port, without --no-ssh): the CLI shows and does what its models do not"
 )
 OPEN_SFTP = "on the router: 'ssh server v2', and its SFTP; or name the other --storage"
+MORE_SPACE = "free space on the router, or name the other --storage"
+NO_COPY = "rpc copy is missing (shellutil-copy-act, 6.6.2 and later): the router cannot be told to copy from a URL"
 _NO_CHANGE = "without it nobody can say what a change would replace"
+_NO_CLEAR = "rpc ca-clear-certificates is missing (crypto-act, 25.3.1 and later)"
 _NO_PROOF = "without them a push can neither tell whether it is needed nor prove its success"
 
 
@@ -42,11 +46,33 @@ class Refused:
     hint: str | None = None
 
 
-def no_file(method: Method, state: State) -> Refused | None:
-    """Why *method*, which needs one, can put no file on the device, where that was tried."""
-    if state.sftp is None:
+def no_file(method: Method, state: State, instead: str) -> Refused | None:
+    """Why *method*, which needs one, can put no file on the device, where that was tried; *instead*: an option."""
+    if state.sftp is not None:
+        hint = f"{OPEN_SFTP}; or let the router fetch it: {instead}" if state.access.copy else OPEN_SFTP
+        return Refused(f"method {method.value} puts a file on the router: {state.sftp}", hint)
+    return _no_space(method, state)
+
+
+def no_copy(method: Method, state: State, instead: str) -> Refused | None:
+    """Why *method* cannot let the device copy a file from a URL; *instead*: what would help where no model does."""
+    if not state.access.copy:
+        return Refused(NO_COPY, instead)
+    return _no_space(method, state)
+
+
+def _no_space(method: Method, state: State) -> Refused | None:
+    if state.space is None:
         return None
-    return Refused(f"method {method.value} puts a file on the router: {state.sftp}", OPEN_SFTP)
+    return Refused(f"method {method.value} puts a file on the router: {state.space}", MORE_SPACE)
+
+
+def longer(what: str, url: str, longest: int | None, taken_by: str) -> Refused | None:
+    """Why the URL of *what* cannot be sent to *taken_by*, which takes *longest* characters of it."""
+    if longest is None or len(url) <= longest:
+        return None
+    said = f"the {what} URL has {len(url)} characters for {taken_by}, which takes {longest} at most"
+    return Refused(said, "serve it under a shorter URL")
 
 
 class InstallMethod(ABC, Generic[S]):
@@ -71,6 +97,10 @@ class InstallMethod(ABC, Generic[S]):
     refused: ClassVar[str] = ""
     missing: ClassVar[str]
     look_up: ClassVar[str]
+
+    def needs_cli(self, intent: Intent, access: Access) -> bool:  # noqa: ARG002 - most need it for all or for none
+        """Whether it needs SSH beside NETCONF for *intent* on a device of *access*."""
+        return self.by_cli
 
     def lacks(self, access: Access) -> str | None:
         """The first thing that the device's models lack for it; None where it is possible."""
@@ -212,11 +242,13 @@ class TrustpointMethod(InstallMethod[S]):
         return intent.enrollment
 
     @abstractmethod
-    def step(self, intent: Intent) -> S:
-        """What follows the configuration."""
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> S:
+        """What follows the configuration, with what has to go first."""
 
     def steps(self, intent: Intent, state: State) -> list[Step] | Refused:
         """The configuration where it is not there yet, then the action."""
+        if isinstance(clears := _clears(intent, state), Refused):
+            return clears
         if (refused := self.refusal(intent, state)) is not None:
             return refused
         # Without a candidate to edit, the dialog's two lines are typed as well.
@@ -224,13 +256,39 @@ class TrustpointMethod(InstallMethod[S]):
         change = _configure(self.enrollment(intent), intent, state, model)
         if isinstance(change, Refused):
             return change
-        return [*([change] if change else []), self.step(intent)]
+        return [*([change] if change else []), self.step(intent, clears)]
 
-    def refusal(self, intent: Intent, state: State) -> Refused | None:  # noqa: ARG002 - what is wanted suits most
+    def refusal(self, intent: Intent, state: State) -> Refused | None:
         """Why it is not offered, before the configuration is looked at."""
-        if (unread := _unread(state)) is not None or not self.by_cli or state.cli is None:
+        if (unread := _unread(state)) is not None or state.cli is None or not self.needs_cli(intent, state.access):
             return unread
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
+
+    def act(
+        self,
+        run: Run,
+        step: S,
+        about: str,
+        send: Callable[[], object],
+        *,
+        typed: bool = False,
+        at_once: bool = False,
+    ) -> Steps[None]:
+        """With what has to go first; from its removal on nothing breaks off what is to take its place.
+
+        Raises:
+            AgentError: as of :func:`agent.remedy.steps.clear.clear`, and of :meth:`InstallMethod.act`.
+        """
+        if step.clears is None:
+            yield from super().act(run, step, about, send, typed=typed, at_once=at_once)
+            return
+        if typed:
+            (yield from run.cli()).console()
+        run.policy.check()
+        with run.unbroken():
+            if not (yield from clear(run, step.clears)):
+                yield from super().act(run, step, about, send, typed=typed)
+            run.bare = False
 
     def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
         reading = yield from certificate(run)
@@ -239,6 +297,22 @@ class TrustpointMethod(InstallMethod[S]):
     def prove(self, run: Run, step: S, after: str) -> Steps[None]:
         hint = self.missing.format(run.plan.intent.trustpoint)
         return prove(run, after=after, hint=hint, fetches=isinstance(step, Authenticate) and step.fetches)
+
+
+def _clears(intent: Intent, state: State) -> ClearCertificates | Refused | None:
+    """What has to go first; None where the trustpoint holds nothing else than the anchor, as far as it shows."""
+    name, held = intent.trustpoint, state.certificate.value
+    if held is None or held.proves(intent.anchor) is not None:
+        return None
+    holds = f"trustpoint {name} holds another certificate: {held.described}"
+    if not state.access.clear_certificates:
+        return Refused(
+            holds,
+            f"{_NO_CLEAR}: {BY_HAND.format(name)}, or use another --trustpoint",
+        )
+    if not intent.replace:
+        return Refused(holds, "--replace removes it, and keeps it in the journal; or use another --trustpoint")
+    return ClearCertificates(name, held)
 
 
 def _unread(state: State) -> Refused | None:

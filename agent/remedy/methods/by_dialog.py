@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.model.method import Method
-from agent.model.plan import Dialog, Intent
+from agent.model.plan import ClearCertificates, Dialog, Intent
 from agent.model.state import State
 from agent.remedy.methods.base import Refused, TrustpointMethod
 from agent.remedy.run import Run, Steps
@@ -33,8 +33,8 @@ class DialogMethod(TrustpointMethod[Dialog]):
             "name another --trustpoint of letters, digits and - _ . : @ + =",
         )
 
-    def step(self, intent: Intent) -> Dialog:
-        return Dialog(intent.trustpoint, intent.anchor)
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> Dialog:
+        return Dialog(intent.trustpoint, intent.anchor, clears)
 
     def carry_out(self, run: Run, step: Dialog) -> Steps[None]:
         return self.act(

@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar
 
 from agent.model.method import Method
-from agent.model.plan import Authenticate, Intent
+from agent.model.plan import Authenticate, ClearCertificates, Intent
 from agent.model.state import Access, ConfigModel
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.base import TrustpointMethod
@@ -38,8 +38,9 @@ class RpcMethod(TrustpointMethod[Authenticate]):
             return NO_CONFIG
         return None if access.authenticate else NO_RPC
 
-    def step(self, intent: Intent) -> Authenticate:
-        return Authenticate(intent.trustpoint, intent.anchor, fetches=intent.enrollment_url is not None)
+    def step(self, intent: Intent, clears: ClearCertificates | None) -> Authenticate:
+        fetches = intent.enrollment_url is not None
+        return Authenticate(intent.trustpoint, intent.anchor, fetches=fetches, clears=clears)
 
     def check(self, schema: Schema, step: Authenticate) -> None:
         trustpoint.authenticate_request(schema, step.trustpoint, step.storage and f"{step.storage.folder}/xr-agent.pem")

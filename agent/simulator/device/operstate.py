@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from agent.model.pki.anchor import TrustAnchor
 from agent.simulator.device.bundles import digest
 from agent.simulator.personas.persona import Persona
 
@@ -26,6 +25,7 @@ class State:
         trustpool: one entry for each import that was made, with the PEMs it brought; a reload keeps them.
         built_in: the PEMs that came with the software.
         authenticates: how often a trustpoint got its certificate; forgotten: how many of those a reload took.
+        clears: how often a trustpoint's certificate was removed.
         imports: how often something was imported into the trustpool.
         contacts: how often the licensing server was reached.
         answers: return-codes that renew-auth and register-id-token give before they do their work.
@@ -47,7 +47,7 @@ class State:
         self.authorization = "none" if persona.policy else persona.authorization
         self.transport = "clsu" if persona.policy else persona.transport
         self.url = "" if persona.policy else persona.url
-        self.authenticates = self.imports = self.forgotten = self.renewals = self.contacts = 0
+        self.authenticates = self.clears = self.imports = self.forgotten = self.renewals = self.contacts = 0
         self._last_contact = datetime.now(UTC).replace(microsecond=0) - timedelta(days=40)
         self._last_success = self.trusts
         prefix = "" if persona.release in _WITHOUT_PREFIX and "CSCvx87275" not in persona.fixes else "LICENSE-"
@@ -67,7 +67,7 @@ class State:
             return self.persona.contact
         if not any(server in self.url for server in _SERVERS):
             return True
-        root = digest(TrustAnchor.bundled().pem)
+        root = digest(self.persona.server_root)
         return any(digest(pem) == root for pem in self.trusted())
 
     def trusted(self) -> list[str]:

@@ -190,8 +190,8 @@ class Device:
         """What was written to the device, by which another process can tell that nothing was done twice.
 
         ``commits``, ``rollbacks`` (of commits on trial), ``authenticates`` (certificates that a trustpoint was given),
-        ``imports`` (into the trustpool), ``renewals``, ``contacts`` (of the licensing server, one that somebody looked
-        for once it had come), ``registrations``; ``sessions`` (NETCONF and CLI) and
+        ``clears`` (of those), ``imports`` (into the trustpool), ``renewals``, ``contacts`` (of the licensing server,
+        one that somebody looked for once it had come), ``registrations``; ``sessions`` (NETCONF and CLI) and
         ``rpcs`` that came; ``open`` sessions, ``locked`` datastores, ``dirty`` candidate, ``files`` that were left.
         """
         state, config = self.state, self.config
@@ -202,6 +202,7 @@ class Device:
             "commits": config.commits,
             "rollbacks": config.rollbacks,
             "authenticates": state.authenticates,
+            "clears": state.clears,
             "imports": state.imports,
             "renewals": state.renewals,
             "contacts": state.contacts,

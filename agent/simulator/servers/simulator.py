@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import Any, Self, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import asyncssh
 from asyncssh.stream import SSHServerStreamSession
@@ -17,6 +15,7 @@ from agent.simulator.device.faults import FaultKind
 from agent.simulator.device.simdevice import Device
 from agent.simulator.netconf.rpcs import NetconfSession
 from agent.simulator.personas.persona import Persona
+from agent.simulator.servers.loopback import Loopback
 from agent.simulator.servers.ports import MANY, bound, free
 from agent.simulator.servers.sftpserver import SftpServer
 from agent.simulator.servers.sshconnection import Connection
@@ -24,15 +23,8 @@ from agent.simulator.servers.sshconnection import Connection
 USERNAME, PASSWORD = "admin", "admin"
 """The simulator's own login: public, and good for nothing but a simulation on loopback."""
 
-T = TypeVar("T")
-_BACKLOG = 100
 _OPENING = 600
 """Seconds for opening the ports of ten thousand devices on a slow machine; two are usual."""
-
-_ACCEPTING = 3
-"""Turns of the event loop in which a connection that was just accepted becomes one that can be ended."""
-_TURNS = 200
-"""Turns of the event loop that connections get to end in when the simulator stops; few are needed."""
 
 
 class ConsoleSession(SSHServerStreamSession[bytes]):
@@ -53,13 +45,12 @@ class ConsoleSession(SSHServerStreamSession[bytes]):
 class Server(asyncssh.SSHServer):
     _connection: Connection  # the one it is for, as soon as that is made
 
-    def __init__(self, password: str, keys: list[asyncssh.SSHKey], connections: list[Connection]) -> None:
-        self._password, self._keys, self._connections = password, keys, connections
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
 
     def connection_made(self, conn: Any) -> None:
         self._connection = conn
-        self._connections[:] = [one for one in self._connections if one.socket.fileno() != -1]
-        self._connections.append(conn)
+        self._simulator.keep(conn)
         fault = conn.device.fault("connect" if conn.netconf else "connect-ssh")
         if fault is not None:
             (conn.abort if fault.kind is FaultKind.DROP_BEFORE else conn.reset)()
@@ -83,21 +74,21 @@ class Server(asyncssh.SSHServer):
         return True
 
     def validate_password(self, username: str, password: str) -> bool:
-        return (username, password) == (USERNAME, self._password)
+        return (username, password) == (USERNAME, self._simulator.password)
 
     def public_key_auth_supported(self) -> bool:
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return username == USERNAME and key in self._keys
+        return username == USERNAME and key in self._simulator.keys
 
     def session_requested(self) -> NetconfSession | ConsoleSession:
         device = self._connection.device
         return NetconfSession(device, self._connection) if self._connection.netconf else ConsoleSession(device)
 
 
-class Simulator:
-    """A thread with an event loop that serves devices on 127.0.0.1 until :meth:`stop`; a context manager.
+class Simulator(Loopback):
+    """Serves devices on 127.0.0.1 until :meth:`stop`; a context manager.
 
     *ports* are those that :meth:`add_all` takes, as far as they are free.
     """
@@ -110,27 +101,18 @@ class Simulator:
         self.password = password
         self.devices: dict[str, Device] = {}
         self._host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
-        self._keys: list[asyncssh.SSHKey] = []
-        self._listeners: list[asyncio.Server] = []
+        self.keys: list[asyncssh.SSHKey] = []
         self._held: list[socket.socket] = []
         self._ports = iter(ports)
-        self._connections: list[Connection] = []
         self._options = asyncssh.SSHServerConnectionOptions(
-            server_factory=lambda: Server(self.password, self._keys, self._connections),
+            server_factory=lambda: Server(self),
             server_host_keys=[self._host_key],
             encoding=None,
             compression_algs=None,
             line_editor=False,
             login_timeout=60,
         )
-        self.loop = asyncio.new_event_loop()
-        self._over = asyncio.Event()
-        self._thread = threading.Thread(target=self._serve_until_over, name="simulator", daemon=True)
-        self._thread.start()
-
-    def _serve_until_over(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._over.wait())
+        super().__init__()
 
     def add(
         self, persona: Persona | None = None, *, name: str | None = None, port: int = 0, ssh_port: int = 0
@@ -156,7 +138,7 @@ class Simulator:
 
     def authorize(self, public_key: str) -> None:
         """Accept a user's public key, an OpenSSH line."""
-        self._keys.append(asyncssh.import_public_key(public_key))
+        self.keys.append(asyncssh.import_public_key(public_key))
 
     def known_hosts(self) -> str:
         """The host keys of all devices' ports as an OpenSSH known_hosts file."""
@@ -165,27 +147,6 @@ class Simulator:
     def ledgers(self) -> dict[str, dict[str, object]]:
         """What was written to each device by now, by its name; see :meth:`Device.ledger`."""
         return self.post(lambda: {name: device.ledger() for name, device in self.devices.items()})
-
-    def stop(self) -> None:
-        """End all connections, listeners and the thread."""
-        if self.loop.is_closed():
-            return
-        self._run(self._end())
-        self.loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
-
-    def _run(self, work: Coroutine[Any, Any, T], *, wait: float = 30) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(wait)
-
-    def post(self, work: Callable[[], T]) -> T:
-        """Run *work* in the simulator's thread and wait for it."""
-        if threading.current_thread() is self._thread:
-            return work()
-
-        async def run() -> T:
-            return work()
-
-        return self._run(run())
 
     async def _open(self, devices: list[Device], sockets: Iterator[socket.socket]) -> None:
         """Listen on both ports of each device, or on none of any; the CLI's port is 0 where nothing listens."""
@@ -202,47 +163,12 @@ class Simulator:
         if netconf and not device.persona.reachable:
             self._held.append(sock)
         else:
-            listener = await self.loop.create_server(
-                lambda: Connection(self.loop, self._options, device, netconf=netconf), sock=sock, backlog=_BACKLOG
-            )
+            listener = await self.listen(lambda: Connection(self.loop, self._options, device, netconf=netconf), sock)
             undo.callback(listener.close)
-            self._listeners.append(listener)
         return int(sock.getsockname()[1])
 
-    async def _end(self) -> None:
-        await self._accept_no_more()
+    def _leave(self) -> None:
         for held in self._held:
             held.close()
         for device in self.devices.values():
             device.drop_all()
-        await self._hang_up()
-        for listener in self._listeners:
-            await listener.wait_closed()
-
-    async def _accept_no_more(self) -> None:
-        """Close the listeners; connections that are being accepted are first, since asyncio would leave them open."""
-        for listener in self._listeners:
-            for sock in listener.sockets:
-                self.loop.remove_reader(sock.fileno())
-        for _ in range(_ACCEPTING):
-            await asyncio.sleep(0)
-        for listener in self._listeners:
-            listener.close()
-
-    async def _hang_up(self) -> None:
-        """Wait until every socket is closed, also one that was about to be and still had something to send."""
-        for _ in range(_TURNS):
-            left = [one for one in self._connections if one.socket.fileno() != -1]
-            if not left:
-                return
-            for one in left:
-                one.abort()
-                with contextlib.suppress(OSError):
-                    one.socket.shutdown(socket.SHUT_RDWR)
-            await asyncio.sleep(0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -15,7 +15,24 @@ from asyncssh.constants import MSG_IGNORE
 from agent.simulator.device.simdevice import Device
 
 
-class Connection(asyncssh.SSHServerConnection):
+class QuietConnection(asyncssh.SSHServerConnection):
+    """Sends nothing that only hides what is said, and can be ended whatever it is at."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: asyncssh.SSHServerConnectionOptions) -> None:
+        super().__init__(loop, options)
+        self.socket: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.socket = transport.get_extra_info("socket")
+        super().connection_made(transport)
+
+    def send_packet(self, pkttype: int, *args: bytes, **more: Any) -> None:
+        """Send a packet; asyncssh's SSH_MSG_IGNORE before each, meant for CBC, doubles the work of both sides."""
+        if pkttype != MSG_IGNORE:
+            super().send_packet(pkttype, *args, **more)
+
+
+class Connection(QuietConnection):
     """A connection to *device*, to its NETCONF port or to that of the CLI.
 
     What the client sends is taken the persona's ``round_trip`` later, in order, and so everything is answered that much
@@ -32,18 +49,8 @@ class Connection(asyncssh.SSHServerConnection):
     ) -> None:
         super().__init__(loop, options)
         self.device, self.netconf = device, netconf
-        self.socket: Any = None
         self._round_trip = device.persona.round_trip
         self._on_the_way: deque[bytes | None] = deque()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.socket = transport.get_extra_info("socket")
-        super().connection_made(transport)
-
-    def send_packet(self, pkttype: int, *args: bytes, **more: Any) -> None:
-        """Send a packet; asyncssh's SSH_MSG_IGNORE before each, meant for CBC, doubles the work of both sides."""
-        if pkttype != MSG_IGNORE:
-            super().send_packet(pkttype, *args, **more)
 
     def reset(self) -> None:
         """End by a TCP reset, as a device does that refuses the connection."""

@@ -1,0 +1,68 @@
+"""Certificates: those of public roots stay, others give way to imitations, and what is printed of them follows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+from agent.model.pki.anchor import TrustAnchor
+from agent.model.pki.imitation import certificates_in, imitated
+from agent.recording.privacy.names import Names
+from agent.recording.privacy.places import Kind
+from agent.recording.privacy.shapes import hex_spelled, make_number
+from agent.recording.privacy.vocabulary import AUTHORITIES, folded
+
+
+class Certificates:
+    """The certificates of one recording, and their numbers: serials and fingerprints."""
+
+    def __init__(self, names: Names, public: Iterable[TrustAnchor]) -> None:
+        self._names = names
+        anchors = tuple(public)
+        self._stay = {bytes.fromhex(anchor.sha256) for anchor in anchors}
+        numbers = {number for anchor in anchors for number in (anchor.sha1, anchor.sha256, anchor.serial)}
+        self._numbers = {bytes.fromhex(number) for number in numbers}
+        names_of = (anchor.subject.attributes | anchor.issuer.attributes for anchor in anchors)
+        self._public = AUTHORITIES | {value for attributes in names_of for _, value in attributes}
+        self._made: dict[bytes, bytes] = {}
+
+    def public(self, shown: str) -> bool:
+        """Whether the attribute *shown* of a distinguished name is that of a public authority."""
+        return folded(" ".join(shown.replace("\\", "").split())) in self._public
+
+    def number(self, shown: str, *, fresh: bool) -> str:
+        """The stand-in of a serial number or fingerprint, hex in any spelling."""
+        if shown.isdigit() and (known := self._names.number(int(shown))) is not None:
+            return str(known)
+        digits = "".join(char for char in shown if char in "0123456789abcdefABCDEF")
+        value = bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
+        return shown if len(value) < 2 else hex_spelled(shown, self._number(value, fresh=fresh))
+
+    def _number(self, value: bytes, *, fresh: bool = False) -> bytes:
+        if value in self._numbers or value.lstrip(b"\0") in self._numbers:
+            return value
+        standin = self._names.table.of(value, make_number, fresh=fresh)
+        self._names.note(value, Kind.CERTIFICATE)
+        return standin
+
+    def replaced(self, data: bytes, within: Callable[[str], str]) -> bytes | None:
+        """*data* with each certificate in it imitated, the attributes of names by *within*; None where it has none."""
+        made, found = bytearray(data), False
+        for start, end in certificates_in(data):
+            found = True
+            made[start:end] = self._imitated(data[start:end], within)
+        return bytes(made) if found else None
+
+    def _imitated(self, der: bytes, within: Callable[[str], str]) -> bytes:
+        sha256 = hashlib.sha256(der).digest()
+        if sha256 in self._stay or self._names.table.given(sha256):
+            return der
+        if sha256 not in self._made:
+            made = imitated(der, text=within, number=self._number, drawn=self._names.table.drawn)
+            self._made[sha256] = made
+            self._made[hashlib.sha256(made).digest()] = made
+            for kind in ("sha1", "sha256", "md5"):
+                before, after = (hashlib.new(kind, one, usedforsecurity=False).digest() for one in (der, made))
+                self._names.table.settle(before, after)
+                self._names.note(before, Kind.CERTIFICATE)
+        return self._made[sha256]

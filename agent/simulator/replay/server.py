@@ -1,0 +1,167 @@
+"""A recording served over SSH on loopback: NETCONF on one port, the CLI and SFTP on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import asyncssh
+from asyncssh.stream import SSHServerStreamSession
+
+from agent.recording.events import Way
+from agent.recording.reading import Recording
+from agent.simulator.replay.clireplay import CliReplay
+from agent.simulator.replay.netconfreplay import NetconfReplay
+from agent.simulator.replay.offer import KEYBOARD, PASSWORD, Offer
+from agent.simulator.replay.sftpreplay import SftpReplay
+from agent.simulator.replay.tape import Tape
+from agent.simulator.replay.transcript import Transcript
+from agent.simulator.servers.loopback import Loopback
+from agent.simulator.servers.ports import bound
+from agent.simulator.servers.simulator import PASSWORD as LOGIN
+from agent.simulator.servers.simulator import USERNAME
+from agent.simulator.servers.sshconnection import QuietConnection
+
+
+class Replay(Loopback):
+    """Serves *recording* until :meth:`stop`; a context manager. Arguments as of :class:`Tape`.
+
+    Attributes:
+        notes: what the recorded SSH servers offered and these cannot, in words.
+        port, ssh_port: where NETCONF is, and the CLI with SFTP.
+
+    Raises:
+        InputError: what the recording says was sent is no request.
+        OSError: a port cannot be used.
+    """
+
+    username, password = USERNAME, LOGIN
+
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        recorded_timing: bool = False,
+        told: Callable[[str], object] = lambda _: None,
+        port: int = 0,
+        ssh_port: int = 0,
+    ) -> None:
+        self.transcript = Transcript(recording)
+        self.tape = Tape(self.transcript, recorded_timing=recorded_timing, told=told)
+        opened = self.transcript.opened
+        cli = opened.get(Way.CLI) or opened.get(Way.SFTP)
+        self.netconf, self.cli = Offer(opened.get(Way.NETCONF) or opened.get(Way.PROBE) or cli), Offer(cli)
+        self.notes = tuple(dict.fromkeys((*self.netconf.notes, *self.cli.notes)))
+        super().__init__()
+        try:
+            self.port, self.ssh_port = self._run(self._open(port, ssh_port))
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def missing(self) -> list[str]:
+        """What was asked and has no answer by now, each in words."""
+        return self.post(lambda: list(self.tape.missing))
+
+    def known_hosts(self) -> str:
+        """The host keys of both ports as an OpenSSH known_hosts file."""
+        ports = ((self.port, self.netconf), (self.ssh_port, self.cli))
+        return "".join(f"[127.0.0.1]:{port} {offer.public_key}\n" for port, offer in ports)
+
+    async def _open(self, *ports: int) -> list[int]:
+        offers = (self.netconf, self.cli)
+        return [await self._door(port, offer) for port, offer in zip(ports, offers, strict=True)]
+
+    async def _door(self, port: int, offer: Offer) -> int:
+        """Listen on *port*, or on a free one for 0; the port."""
+        options = asyncssh.SSHServerConnectionOptions(
+            server_factory=lambda: _Server(self, offer),
+            encoding=None,
+            compression_algs=None,
+            line_editor=False,
+            login_timeout=60,
+            **offer.options(),
+        )
+        sock = bound(port)
+        try:
+            await self.listen(lambda: _Connection(self.loop, options, offer), sock)
+        except BaseException:
+            sock.close()
+            raise
+        return int(sock.getsockname()[1])
+
+
+class _Connection(QuietConnection):
+    """Offers the host algorithms in the recorded order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, options: Any, offer: Offer) -> None:
+        super().__init__(loop, options)
+        known: Any = self._server_host_key_algs
+        own = [name.encode() for name in offer.names["server_host_key_algs"]]
+        self._server_host_key_algs = [name for name in own if name in known] or known
+
+
+class _Server(asyncssh.SSHServer):
+    """Lets the simulator's user in by the recorded methods; anybody where none is recorded that it can check."""
+
+    _connection: Any
+
+    def __init__(self, replay: Replay, offer: Offer) -> None:
+        self._replay, self._offer = replay, offer
+
+    def connection_made(self, conn: Any) -> None:
+        self._connection = conn
+        self._replay.keep(conn)
+
+    def begin_auth(self, username: str) -> bool:
+        if self._offer.banner:
+            self._connection.send_auth_banner(f"{self._offer.banner}\n")
+        return PASSWORD in self._offer.methods or KEYBOARD in self._offer.methods
+
+    def password_auth_supported(self) -> bool:
+        return PASSWORD in self._offer.methods
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == (USERNAME, LOGIN)
+
+    def kbdint_auth_supported(self) -> bool:
+        return KEYBOARD in self._offer.methods
+
+    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Any:
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Any) -> bool:
+        return (username, list(responses)) == (USERNAME, [LOGIN])
+
+    def public_key_auth_supported(self) -> bool:
+        return "publickey" in self._offer.methods
+
+    def session_requested(self) -> Any:
+        tape, abort = self._replay.tape, self._connection.abort
+        return NetconfReplay(tape, abort) if self._offer is self._replay.netconf else _Console(tape, abort)
+
+
+class _Console(SSHServerStreamSession[bytes]):
+    """One channel with the CLI or SFTP, where it was recorded."""
+
+    def __init__(self, tape: Tape, abort: Callable[[], object]) -> None:
+        async def cli(stdin: Any, stdout: Any, _: Any) -> None:
+            session = tape.session()
+            if session is not None:
+                await CliReplay(tape, session, stdin, stdout, abort).run()
+
+        super().__init__(cli, lambda channel: SftpReplay(channel, tape), 3)
+        self._tape = tape
+
+    def shell_requested(self) -> bool:
+        return bool(self._tape.transcript.sessions)
+
+    def exec_requested(self, command: str) -> bool:
+        """One command in place of a session is asked of no router."""
+        return False
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        there = bool(self._tape.transcript.files) or Way.SFTP in self._tape.transcript.opened
+        return subsystem == "sftp" and there and super().subsystem_requested(subsystem)
