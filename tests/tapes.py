@@ -110,8 +110,8 @@ class Tape:
     def write(self, path: Path, *, ended: bool = True, **said: Any) -> Recording:
         """The file; *said* are members of the beginning or the end."""
         end = {name: said.pop(name) for name in ("how", "why", "release") if name in said}
-        begin = {"version": VERSION, "made": "2026-03-01T10:00:00+00:00", "by": "a test", "command": "record", **said}
-        writer = Writer(path, Begin(sanitised=True, **begin))
+        usual = {"version": VERSION, "made": "2026-03-01T10:00:00+00:00", "by": "a test", "sanitised": True}
+        writer = Writer(path, Begin(**{"command": "push", **usual, **said}))
         for event in self.events:
             writer(event)
         if not ended:

@@ -71,7 +71,9 @@ def observation(
     if judged_by is not None:
         state = yield from _judged_by_models(session, state, policy, judged_by)
     if ssh is not None:
-        state = yield from _by_cli(ssh, state, full=judged_by is not None, trustpool=trustpool)
+        full = judged_by is not None
+        state = yield from _by_cli(ssh, state, full=full, trustpool=trustpool)
+        state = _judged_by_cli(ssh, state, policy) if full and state.cli is None else state
     return state
 
 
@@ -218,13 +220,12 @@ def _by_cli(ssh: Ssh, state: State, *, full: bool, trustpool: bool) -> Waits[Sta
         raise
     except AgentError as error:
         return replace(state, cli=f"the CLI over SSH cannot be used: {error.message}")
-    state = replace(
+    return replace(
         (yield from _trustpoint_by_cli(ssh, state)),
         cli=None,
         software=read.told(state.software, lambda: cliread.software(ssh)),
         trustpool=cliread.trustpool(ssh),
     )
-    return _judged_by_cli(ssh, state) if full else state
 
 
 def _trustpoint_by_cli(ssh: Ssh, state: State) -> Waits[State]:
@@ -237,8 +238,9 @@ def _trustpoint_by_cli(ssh: Ssh, state: State) -> Waits[State]:
     )
 
 
-def _judged_by_cli(ssh: Ssh, state: State) -> State:
-    licence, offset = read.told(state.licensing, lambda: cliread.licensing(ssh)), cliread.clock_offset(ssh)
+def _judged_by_cli(ssh: Ssh, state: State, policy: Policy) -> State:
+    licence = read.told(state.licensing, lambda: cliread.licensing(ssh))
+    offset = cliread.clock_offset(ssh, policy.now)
     peer, host = read.verification(ssh, state.peer_verification, state.host_verification)
     state = replace(state, licensing=licence, clock_offset=offset, peer_verification=peer, host_verification=host)
     known = state.licensing.value is not None and state.licensing.value.url is not None

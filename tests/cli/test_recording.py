@@ -480,3 +480,9 @@ def test_what_is_replaced_is_the_same_everywhere_and_counted(lab: Lab, file: Pat
     assert said["replaced"]["user"] >= 1
     names = [name for name in found.end.standins["host name"] if f"CPU0:{name}#" in repr(found.events)]
     assert names
+
+
+def test_who_is_logged_in_from_nowhere_stays_nowhere(lab: Lab, file: Path) -> None:
+    lab.run("record", lab.add(), "-o", str(file))
+    (sessions,) = [event.text for event in of(read(file), Message) if "<source-host>" in event.text]
+    assert "<source-host>127.0.0.1</source-host>" in sessions

@@ -19,7 +19,7 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
 
 
 @click.command("show")
-@options.target
+@options.target_or_recording
 @options.option("--trustpoint", "The trustpoint to show.", default="Trustpool", metavar="NAME")
 @click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
 @options.flag("--raw", "The device's own data as JSON, with secrets masked, not interpreted.")

@@ -132,6 +132,9 @@ class Support(Printed, frozen=True, kw_only=True):
     trustpoint_state: ReadBy = ReadBy.NONE
     licensing_state: ReadBy = ReadBy.NONE
     evidence: Annotated[Evidence, about("the best that can be had")] = Evidence.NONE
+    files: Annotated[
+        Texts, about("what of files its models do: space, copy, list, delete; SFTP and the CLI do the others")
+    ] = ()
     clear_certificates: Annotated[bool, about("whether push --replace can remove another certificate")] = False
     reasons: Annotated[Texts, about("what is missing, or stands in for it")] = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from agent.model.errors import InputError
@@ -19,6 +19,8 @@ INTERRUPT = "\x03"
 OPENED = Asked(("opened",), "a session", reads=True)
 _HELLO = re.compile(r"<(?:[\w.-]+:)?hello[\s>]")
 _REPLY_ID = re.compile(r"<(?:[\w.-]+:)?rpc-reply\b[^>]*?\smessage-id\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_ONLY_READS = "record"
+"""The command that changes nothing, whatever it asks."""
 _HEAD = 4096
 _INSTALLED = "Cisco-IOS-XR-install-oper install/version"
 _RELEASE = r"(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)"
@@ -139,6 +141,8 @@ class Transcript:
                 self._closes(event)
 
     def _recorded(self, asked: Asked, at: float, answer: T | None = None) -> Recorded[T]:
+        if self._recording.begin.command == _ONLY_READS:
+            asked = replace(asked, changes=False)
         made = Recorded(asked, at, self.changes, answer)
         self.changes += asked.changes
         return made
