@@ -262,6 +262,32 @@ def test_a_push_is_recorded_as_well(lab: Lab, file: Path) -> None:
     for operation in ("<lock>", "<edit-config>", "<commit>", "<ca-authenticate", "<unlock>", "<close-session/>"):
         assert any(operation in text for text in sent), operation
     assert str(file) in done.stderr
+    (authenticate,) = [text for text in sent if "<ca-authenticate" in text]
+    assert "<server-name>Trustpool</server-name>" in authenticate
+
+
+@pytest.mark.parametrize("release", ["7.4.1", "6.5.3"])
+def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: str) -> None:
+    device, pushed = lab.add(release=release), file.with_name("push.rec")
+    assert lab.run("record", device, "-o", str(file)).exit_code == 0
+    read_live = {command: lab.json(command, device) for command in ("assess", "plan")}
+    done = lab.run("push", device, "--yes", "--record", str(pushed), "--format", "json")
+    live = json.loads(done.stdout)
+    for command, before in read_live.items():
+        words = [command, "--replay", str(file), "--format", "json"]
+        after = json.loads(CliRunner().invoke(program, words, catch_exceptions=False).stdout)
+        for name in ("device", "address"):
+            before.pop(name, None)
+            after.pop(name, None)
+        assert after == before
+    words = ["push", "--replay", str(pushed), "--yes", "--format", "json"]
+    again = CliRunner().invoke(program, words, catch_exceptions=False)
+    assert again.exit_code == 0, again.stderr
+    replayed = json.loads(again.stdout)
+    assert [(one["step"], one["status"]) for one in replayed["steps"]] == [
+        (one["step"], one["status"]) for one in live["steps"]
+    ]
+    assert replayed["outcome"] == live["outcome"] == "remedied"
 
 
 @pytest.mark.parametrize("words", [("--yes",), ("--yes", "--resume", "last")])

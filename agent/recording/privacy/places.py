@@ -134,7 +134,8 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("account", "customer", "contract", "site", "organi"),
             (
                 r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
-                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
+                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
+                r"(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
             ),
         ),
         (
@@ -172,6 +173,8 @@ _NUMBERS = {
     ),
 }
 
+_CRYPTO_ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-act"
+
 
 def places(text: str) -> Iterator[Place]:
     """Where a value stands in *text*, whatever it is; what is none is left out."""
@@ -200,6 +203,8 @@ def _marked_up(text: str) -> Iterator[Place]:
 
 def _named(found: re.Match[str], group: int) -> Iterator[Place]:
     name, value = folded(found[1]), found[group]
+    if name == "server-name" and _CRYPTO_ACT in found.string:
+        return  # the trustpoint's name, which stays wherever else it stands
     stripped = value.strip()
     start = found.start(group) + len(value) - len(value.lstrip())
     end = start + len(stripped)

@@ -6,12 +6,15 @@ A stand-in has the form of what it stands for: as many digits, an address of the
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from agent.recording.privacy.table import Draw
 from agent.recording.privacy.vocabulary import PUBLIC_ADDRESSES, folded
 
 Span = tuple[int, int, str]
+Offer = tuple[int, int, str | Callable[[], str]]
+"""What could be replaced, and by what: that is made, and remembered, only where nothing else has the place."""
 
 V4 = re.compile(r"(?<![\d.])(\d{1,3})([.-])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?!\d|\2\d)")
 V6 = re.compile(
