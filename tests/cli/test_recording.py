@@ -264,6 +264,32 @@ def test_a_push_is_recorded_as_well(lab: Lab, file: Path) -> None:
     for operation in ("<lock>", "<edit-config>", "<commit>", "<ca-authenticate", "<unlock>", "<close-session/>"):
         assert any(operation in text for text in sent), operation
     assert str(file) in done.stderr
+    (authenticate,) = [text for text in sent if "<ca-authenticate" in text]
+    assert "<server-name>Trustpool</server-name>" in authenticate
+
+
+@pytest.mark.parametrize("release", ["7.4.1", "6.5.3"])
+def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: str) -> None:
+    device, pushed = lab.add(release=release), file.with_name("push.rec")
+    assert lab.run("record", device, "-o", str(file)).exit_code == 0
+    read_live = {command: lab.json(command, device) for command in ("assess", "plan")}
+    done = lab.run("push", device, "--yes", "--record", str(pushed), "--format", "json")
+    live = json.loads(done.stdout)
+    for command, before in read_live.items():
+        words = [command, "--replay", str(file), "--format", "json"]
+        after = json.loads(CliRunner().invoke(program, words, catch_exceptions=False).stdout)
+        for name in ("device", "address"):
+            before.pop(name, None)
+            after.pop(name, None)
+        assert after == before
+    words = ["push", "--replay", str(pushed), "--yes", "--format", "json"]
+    again = CliRunner().invoke(program, words, catch_exceptions=False)
+    assert again.exit_code == 0, again.stderr
+    replayed = json.loads(again.stdout)
+    assert [(one["step"], one["status"]) for one in replayed["steps"]] == [
+        (one["step"], one["status"]) for one in live["steps"]
+    ]
+    assert replayed["outcome"] == live["outcome"] == "remedied"
 
 
 def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
@@ -495,3 +521,9 @@ def test_what_is_replaced_is_the_same_everywhere_and_counted(lab: Lab, file: Pat
     assert said["replaced"]["user"] >= 1
     names = [name for name in found.end.standins["host name"] if f"CPU0:{name}#" in repr(found.events)]
     assert names
+
+
+def test_who_is_logged_in_from_nowhere_stays_nowhere(lab: Lab, file: Path) -> None:
+    lab.run("record", lab.add(), "-o", str(file))
+    (sessions,) = [event.text for event in of(read(file), Message) if "<source-host>" in event.text]
+    assert "<source-host>127.0.0.1</source-host>" in sessions

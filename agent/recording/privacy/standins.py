@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from ipaddress import ip_address
 from typing import TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
@@ -17,7 +18,7 @@ from agent.recording.privacy import spellings
 from agent.recording.privacy.certificates import Certificates
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind, Place, named, places
-from agent.recording.privacy.shapes import Offer, Span
+from agent.recording.privacy.shapes import Offer, Span, says_nothing
 from agent.recording.privacy.structured import Structured
 from agent.recording.privacy.vocabulary import MARKUP, PROTECTED
 
@@ -114,6 +115,8 @@ class StandIns:
 
     def _value(self, kind: Kind, shown: str, *, fresh: bool) -> str:
         """The stand-in of the value *shown*: what has a form of its own within it keeps that form."""
+        if _is_nobodys(shown):
+            return shown
         within = self._within(shown, fresh=fresh)
         if [span[:2] for span in within] == [(0, len(shown))]:
             return within[0][2]
@@ -204,6 +207,14 @@ class _Taken:
     def spans(self) -> list[Span]:
         """All of them, in order."""
         return sorted(self._spans)
+
+
+def _is_nobodys(shown: str) -> bool:
+    """Whether *shown* is an address of nobody, such as this machine's own, which has no stand-in."""
+    try:
+        return says_nothing(ip_address(shown))
+    except ValueError:
+        return False
 
 
 def _text(data: str | bytes) -> str:
