@@ -294,11 +294,15 @@ def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: 
 
 def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
     device = lab.add(release="25.2.1", vrfs=("MGMT",))
-    wanted = ("--method", "file", "--fetch-vrf", "MGMT", "--no-renew", "--yes", "--format", "json")
+    wanted = ("--method", "file", "--no-renew", "--yes", "--format", "json")
     with served(TrustAnchor.bundled().pem.encode()) as url:
-        done = lab.run("push", device, *wanted, "--pem-url", url, "--record", str(file))
+        wanted = (*wanted, "--pem-url", url, "--fetch-vrf")
+        done = lab.run("push", device, *wanted, "MGMT", "--record", str(file))
         assert done.exit_code == 0, done.stderr
-        again = CliRunner().invoke(program, ["push", "--replay", str(file), "--pem-url", url, *wanted])
+        (vrf,) = {one for event in of(read(file), Message) for one in re.findall("<vrf>(.*?)</vrf>", event.text)}
+        assert len(vrf) == len("MGMT")
+        assert vrf != "MGMT"
+        again = CliRunner().invoke(program, ["push", "--replay", str(file), *wanted, vrf])
     assert again.exit_code == 0, again.stderr
     steps = [json.loads(one.stdout)["steps"] for one in (done, again)]
     assert [one["step"] for one in steps[1]] == [one["step"] for one in steps[0]]
