@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
+from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import Begin, Closed, Direction, End, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
@@ -21,6 +22,7 @@ from agent.simulator import Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
 from tests.cli.test_processes import started, until
+from tests.web import served
 
 SHOWS = (
     *("show running-config crypto ca trustpoint Trustpool", "show crypto ca certificates Trustpool"),
@@ -289,6 +291,23 @@ def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: 
         (one["step"], one["status"]) for one in live["steps"]
     ]
     assert replayed["outcome"] == live["outcome"] == "remedied"
+
+
+def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
+    device = lab.add(release="25.2.1", vrfs=("MGMT",))
+    wanted = ("--method", "file", "--no-renew", "--yes", "--format", "json")
+    with served(TrustAnchor.bundled().pem.encode()) as url:
+        wanted = (*wanted, "--pem-url", url, "--fetch-vrf")
+        done = lab.run("push", device, *wanted, "MGMT", "--record", str(file))
+        assert done.exit_code == 0, done.stderr
+        (vrf,) = {one for event in of(read(file), Message) for one in re.findall("<vrf>(.*?)</vrf>", event.text)}
+        assert len(vrf) == len("MGMT")
+        assert vrf != "MGMT"
+        again = CliRunner().invoke(program, ["push", "--replay", str(file), *wanted, vrf])
+    assert again.exit_code == 0, again.stderr
+    steps = [json.loads(one.stdout)["steps"] for one in (done, again)]
+    assert [one["step"] for one in steps[1]] == [one["step"] for one in steps[0]]
+    assert {"fetch", "remove"} <= {one["step"] for one in steps[1] if one["status"] == "done"}
 
 
 @pytest.mark.parametrize("words", [("--yes",), ("--yes", "--resume", "last")])

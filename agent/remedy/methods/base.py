@@ -282,8 +282,6 @@ class TrustpointMethod(InstallMethod[S]):
         if step.clears is None:
             yield from super().act(run, step, about, send, typed=typed, at_once=at_once)
             return
-        if not at_once:
-            run.behind = None
         if typed:
             (yield from run.cli()).console()
         run.policy.check()

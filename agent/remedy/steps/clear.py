@@ -55,6 +55,7 @@ def clear(run: Run, step: ClearCertificates) -> Steps[bool]:
         AnchorMismatch: somebody put another one in its place.
     """
     yield run.started_event(CLEAR, f"{step.held.described} from trustpoint {step.trustpoint}")
+    run.behind = None  # what was read behind a commit may be over by now
     reading = yield from _seen(run, lambda shown: shown is not None)
     if reading.value is None and untold(reading) is None:
         yield run.ended(CLEAR, Status.SKIPPED, f"{step.held.name} is gone already")
