@@ -295,9 +295,8 @@ def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: 
 
 def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
     device = lab.add(release="25.2.1", vrfs=("MGMT",))
-    wanted = ("--method", "file", "--no-renew", "--yes", "--format", "json")
     with served(TrustAnchor.bundled().pem.encode()) as url:
-        wanted = (*wanted, "--pem-url", url, "--fetch-vrf")
+        wanted = ["--method", "file", "--no-renew", "--yes", "--format", "json", "--pem-url", url, "--fetch-vrf"]
         done = lab.run("push", device, *wanted, "MGMT", "--record", str(file))
         assert done.exit_code == 0, done.stderr
         (vrf,) = {one for event in of(read(file), Message) for one in re.findall("<vrf>(.*?)</vrf>", event.text)}
