@@ -37,7 +37,7 @@ Step = tuple[Callable[..., Result], dict[str, Any]]
 _BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _WORKERS = 20
 """What nornir has by default."""
-_INTERVALS, _LONGEST = (0.5, 1.0, 2.0, 5.0), 60.0
+_INTERVALS, _LONGEST = (3.0, 6.0, 3.0), 60.0
 """Seconds between two looks for the contact, the last from then on, and for how long xr-agent looks."""
 _LAST_CONTACT = re.compile("<last-comm-time>([^<]*)<")
 _EXTRAS = {

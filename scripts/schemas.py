@@ -13,7 +13,7 @@ from agent.fleet.journal import history
 from agent.fleet.report.exports import Report
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
-from agent.fleet.results.structs import Assess, Check, Plan, Poll, Push, Record, Support, Syslog
+from agent.fleet.results.structs import Assess, Check, Finding, Plan, Poll, Push, Record, Support, Syslog
 from agent.recording import events
 
 WIDTH = 120
@@ -21,6 +21,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "agent" / "cli" / "schemas"
 KINDS: dict[str, tuple[type, ...]] = {
     "assess": (Assess,),
     "check": (Check,),
+    "finding": (Finding,),
     "history": (history.Run, Router, history.RouterTrail),
     "plan": (Plan,),
     "poll": (Poll,),

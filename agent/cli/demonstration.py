@@ -120,6 +120,7 @@ def _played(actors: list[Actor]) -> list[Actor]:
         login = ("--username", simulator.username, "--password-env", VARIABLE)
         ports = ("--port", str(devices[0].port), "--ssh-port", str(devices[0].ssh_port))
         _command(folder, "show", "127.0.0.1", *ports, *login)
+        _command(folder, "support", "--release", "25.2.1", "--platform", "ncs5700")
         _command(folder, "assess", "-i", name)
         actors = [replace(actor, judged=record) for actor, record in zip(actors, _records(), strict=True)]
         _command(folder, "plan", "-i", name)
@@ -139,7 +140,8 @@ def _played(actors: list[Actor]) -> list[Actor]:
 
 def _command(folder: Path, name: str, *words: str) -> None:
     """Run it as if it had been typed, and show it so; an error or an interrupt ends the demo as it ends the command."""
-    reach = () if name == "history" else ("--known-hosts", str(folder / "known_hosts"))
+    alone = name in ("history", "support")  # they reach no router
+    reach = () if alone else ("--known-hosts", str(folder / "known_hosts"))
     typed = " ".join(("xr-agent", name, *words, *reach)).replace(str(folder), "DIR")
     console(sys.stdout).print(Text(f"\n$ {typed}", style="bold cyan"), soft_wrap=True)
     sys.stdout.flush()
@@ -147,7 +149,7 @@ def _command(folder: Path, name: str, *words: str) -> None:
     command = root.command.get_command(root, name) if isinstance(root.command, click.Group) else None
     if command is None:
         raise AssertionError(f"there is no command {name}")
-    own = () if name == "history" else ("--ssh-config", os.devnull)
+    own = () if alone else ("--ssh-config", os.devnull)
     command.main([*words, *reach, *own], prog_name=f"xr-agent {name}", standalone_mode=False)
     sys.stdout.flush()
 

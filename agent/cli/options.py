@@ -244,7 +244,9 @@ intent = together(
         default="auto",
     ),
     file("--bundle", "Bundle for a trustpool import: PKCS#7 (.p7b) or PEM, copied to the router for that while."),
-    option("--bundle-url", "Let the router fetch the bundle from here.", metavar="URL"),
+    option("--bundle-url", "Let the router fetch the bundle from here; with --bundle it is to be that.", metavar="URL"),
+    option("--pem-url", "Let the router copy the root for method file from here, in place of SFTP.", metavar="URL"),
+    option("--fetch-vrf", "The VRF in which it copies from --pem-url, or from --bundle-url.", metavar="VRF"),
     choice("--then", "Import the bundle as well after a method that a reload undoes.", "trustpool"),
     flag("--clean", "Let the import drop all that was imported before."),
     choice(
@@ -259,7 +261,9 @@ intent = together(
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
-    flag("--replace", "Replace another enrollment of the trustpoint."),
+    flag(
+        "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."
+    ),
     flag("--discard-foreign", "Discard uncommitted changes of somebody else."),
     flag("--no-renew", "Do not renew the licence authorization afterwards."),
     option("--contact-wait", "Seconds to wait for contact with the licensing server.", type=FROM_ZERO, default=60.0),
@@ -289,8 +293,15 @@ caution = together(
 )
 """How carefully the router is changed."""
 
-recorded = file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST.")
-"""Whether what passes is recorded while something else is done."""
+sanitise = option(
+    "--sanitise/--no-sanitise",
+    "Put stand-ins in the place of names, addresses, serial numbers and the like, or record them as they are.",
+    default=True,
+)
+recorded = together(
+    file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST."), sanitise
+)
+"""Whether what passes is recorded while something else is done, and whether the file may be given away."""
 
 _output = together(
     choice(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +17,15 @@ from agent.fleet.results.record import Result
 from agent.fleet.results.structs import Record
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, FileError, InputError, Interrupted
+from agent.model.masking.text import counted
+from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import VERSION, Begin, End, How
+from agent.recording.privacy.places import Kind
+from agent.recording.privacy.standins import StandIns
 from agent.recording.recorder import Recorder
+from agent.recording.sanitiser import Sanitiser
 from agent.recording.writing import Writer
+from agent.ssh.settings.config import settings
 
 _CLOSING, _SOON = 6.0, 0.5
 """Seconds in which sessions are to end that were told to; where the user interrupted nobody is kept waiting."""
@@ -35,12 +42,17 @@ class Tape:
         InputError: the file is there already, or cannot be written.
     """
 
-    def __init__(self, path: Path, command: str, device: Device, *, secrets: Iterable[Secret] = ()) -> None:
-        self.path, self.sanitised, self._device = path, False, device
+    def __init__(
+        self, path: Path, command: str, device: Device, *, sanitise: bool, secrets: Iterable[Secret] = ()
+    ) -> None:
+        self.path, self.sanitised, self._device = path, sanitise, device
+        secrets = (*device.secrets, *secrets)
+        self._standins = _standins(device) if sanitise else None
         made = datetime.now(UTC).isoformat(timespec="seconds")
         by = f"xr-agent {agent.__version__}"
         begin = Begin(version=VERSION, made=made, by=by, command=command, sanitised=self.sanitised)
-        self._writer = Writer(path, begin, None)
+        sanitiser = None if self._standins is None else Sanitiser(self._standins, secrets)
+        self._writer = Writer(path, begin, sanitiser)
         self.recorder = Recorder(self._writer, secrets=secrets)
         self.how, self.why, self.release = How.FINISHED, "", ""
         self._ended = False
@@ -48,7 +60,17 @@ class Tape:
     @property
     def replaced(self) -> Mapping[str, int]:
         """How many different values of each kind have a stand-in."""
-        return {}
+        return {} if self._standins is None else self._standins.counts
+
+    def counts(self) -> str:
+        """How much was recorded, in a line."""
+        words = {"sessions": "session", "messages": "NETCONF message", "commands": "command", "files": "SFTP request"}
+        passed = self.recorder.passed
+        return ", ".join([*(counted(passed[name], word) for name, word in words.items()), f"{passed['bytes']:,} bytes"])
+
+    def replacements(self) -> str:
+        """How much was replaced, by kind, in a line."""
+        return ", ".join(f"{number} of {kind}" for kind, number in self.replaced.items()) or "nothing"
 
     def record(self, unread: Sequence[str]) -> Record:
         """What is said of it."""
@@ -80,9 +102,11 @@ class Tape:
         except FileError as failed:
             say_warning(f"the recording: {failed.message}", hint=failed.hint)
         else:
-            self.say_kept()
+            said = f"recorded: {self.counts()}; replaced: {self.replacements()}"
+            errors().print(said, soft_wrap=True)
+            self.advise()
 
-    def say_kept(self) -> None:
+    def advise(self) -> None:
         """Say what is to be done with the file, and what is wrong with it."""
         if not self.sanitised:
             hint = "keep it to yourself; without --no-sanitise one is made that may be given away"
@@ -112,7 +136,11 @@ class Tape:
                 raise self._failed(failure) from failure
 
     def _last(self) -> End:
-        return End(at=self.recorder.at(), how=self.how, why=self.why or None, release=self.release or None)
+        end = End(at=self.recorder.at(), how=self.how, why=self.why or None, release=self.release or None)
+        if (known := self._standins) is None:
+            return end
+        why = end.why and known.replaced(end.why)
+        return End(at=end.at, how=end.how, why=why, release=end.release, replaced=known.counts, standins=known.standins)
 
     def _failed(self, error: Exception) -> FileError:
         if isinstance(error, InputError):
@@ -142,6 +170,27 @@ class Tape:
         elif error is not None and self.how is How.FINISHED:
             self.how, self.why = How.FAILED, error.message if isinstance(error, AgentError) else type(error).__name__
         self.finish()
+
+
+def _standins(device: Device) -> StandIns:
+    """Those of what is known ahead: how the router, the hosts on the way there and their users are called."""
+    found = StandIns(public=(TrustAnchor.bundled(),))
+    way: Device | None = device
+    while way is not None:
+        known = settings(way)
+        found.know(Kind.HOST, *(name for name in (way.name, way.host, known.host) if not _is_address(name)))
+        found.know(Kind.USER, way.username or "", known.username)
+        way = way.jump
+    return found
+
+
+def _is_address(name: str) -> bool:
+    """Whether *name* is an address, which is replaced by its form where it is anybody's."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _described(error: Exception) -> str:

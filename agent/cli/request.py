@@ -18,7 +18,7 @@ from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
-from agent.fleet.parking import MOST, allow_files
+from agent.fleet.parking import MOST, allow_files, rarely_collected
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from agent.cli.recorded import Tape
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record")
+_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ def _tape(kind: Kind, job: Job, targets: list[Target], given: Options, stack: Ex
     from agent.cli.recorded import Tape
 
     token = (job.token.resolve(),) if job.token else ()
-    return stack.enter_context(Tape(path, kind.value, targets[0].device(job.reach), secrets=token))
+    return stack.enter_context(
+        Tape(path, kind.value, targets[0].device(job.reach), sanitise=given["sanitise"], secrets=token)
+    )
 
 
 def _look_at_recording(given: Options) -> None:
@@ -183,6 +185,7 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
     in_flight: int | None = given.get("in_flight")
     if given["host"] is None and given.get("replay") is None:
         allow_files(workers, in_flight or MOST)
+        stack.enter_context(rarely_collected())
     if given["scheduler"]:
         reached = reach(given["scheduler"])
         stack.callback(reached.close)

@@ -191,13 +191,15 @@ def intent(given: Options) -> Intent:
     Raises:
         InputError: an anchor, trustpoint name, URL, bundle or method that cannot be used.
     """
-    for what in ("enrollment", "bundle"):
-        url: str | None = given[f"{what}_url"]
+    for what, key in (("enrollment", "enrollment_url"), ("bundle", "bundle_url"), ("certificate", "pem_url")):
+        url: str | None = given[key]
         if url is not None and _has_password(url):
             raise InputError(
                 f"the {what} URL carries a password, which the process list would show",
                 hint="serve the file without one: certificates are public",
             )
+    if given["pem_url"] is not None and given["method"] not in ("auto", "file"):
+        raise InputError(f"method {given['method']} copies no certificate", hint="--pem-url is for --method file")
     bundle: Path | None = given["bundle"]
     return Intent(
         anchor=anchor(given),
@@ -207,7 +209,7 @@ def intent(given: Options) -> Intent:
         then_trustpool=given["then"] == "trustpool",
         storage=Storage(given["storage"]),
         caution=_caution(given),
-        **_same(given, "trustpoint", "enrollment_url", "bundle_url"),
+        **_same(given, "trustpoint", "enrollment_url", "bundle_url", "pem_url", "fetch_vrf"),
         **_same(given, "replace", "discard_foreign", "contact_wait", "clean"),
     )
 

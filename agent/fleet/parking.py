@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import heapq
 import itertools
 import logging
@@ -9,10 +10,11 @@ import math
 import resource
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,10 +32,22 @@ _OTHER_FILES = 64
 _AT_WORK, _PARKED = 3, 2
 """Files of a router that is at work, two sessions and the CLI; and of any in flight besides: its leases, by address."""
 
+_NEW_OBJECTS = 10_000
+"""Objects made and not freed after which the garbage collector looks at them; Python has 700."""
+
 _MOMENT = 0.1
 """Seconds in which a thread takes what is due, if one is free."""
 
 T = TypeVar("T")
+
+
+@dataclass(order=True, slots=True)
+class _Due:
+    """When a flight is gone on with, by the policy's clock; none any more once it is, or was put elsewhere."""
+
+    at: float
+    number: int
+    flight: _Flight | None = field(compare=False)
 
 
 class Parked:
@@ -123,6 +137,23 @@ def allow_files(workers: int, in_flight: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
+@contextmanager
+def rarely_collected() -> Iterator[None]:
+    """Have the garbage collector look at what is new only once there is more of it, and not at what is there already.
+
+    A thousand routers in flight are a hundred thousand objects, which it would go through again and again in vain: what
+    is done with is freed without it.
+    """
+    often = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *often[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*often)
+        gc.unfreeze()
+
+
 def most_in_flight(workers: int) -> int:
     """How many routers are in flight where nobody says: as many as the limit of open files has room for."""
     return max(workers, int(min(MOST, (files() - _OTHER_FILES - _AT_WORK * workers) // (_PARKED + 1))))
@@ -144,10 +175,10 @@ class Parking(Executor):
         self._lock = threading.Lock()
         self._work, self._watch = threading.Condition(self._lock), threading.Condition(self._lock)
         self._new: deque[_Flight] = deque()
-        self._due: list[tuple[float, int, _Flight]] = []
+        self._due: list[_Due] = []
         self._order = itertools.count()
         self._threads: list[threading.Thread] = []
-        self._flying = self._idle = self._open = 0
+        self._flying = self._idle = self._open = self._void = 0
         self._watching = self._closed = self._broken = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -173,7 +204,8 @@ class Parking(Executor):
     def behind(self) -> bool:
         """Whether somebody who is due waits for a thread: whoever is new then would only stand behind."""
         with self._lock:
-            return bool(self._due) and self._due[0][0] + _MOMENT < self._policy.clock()
+            first = self._first()
+            return first is not None and first.at + _MOMENT < self._policy.clock()
 
     def interrupt(self) -> None:
         """Break off every wait that may be, those of now and those to come, whatever the policy says."""
@@ -185,7 +217,9 @@ class Parking(Executor):
         """See who was cancelled, and break off their waits at once."""
         with self._lock:
             now = self._policy.clock()
-            self._due = [(now if self._breaks(one) else due, number, one) for due, number, one in self._due]
+            for due in self._due:
+                if due.flight is not None and self._breaks(due.flight):
+                    due.at = now
             heapq.heapify(self._due)
             self._call()
 
@@ -234,9 +268,11 @@ class Parking(Executor):
         """The next to go on with, waited for; None when there will be none any more."""
         with self._lock:
             while True:
-                left = self._due[0][0] - self._policy.clock() if self._due else None
-                if left is not None and left <= 0:
-                    flight = heapq.heappop(self._due)[2]
+                first = self._first()
+                left = None if first is None else first.at - self._policy.clock()
+                if first is not None and first.flight is not None and left is not None and left <= 0:
+                    heapq.heappop(self._due)
+                    flight, first.flight = first.flight, None
                     self._open -= flight.kept
                     flight.kept = False
                 elif self._new:
@@ -246,10 +282,18 @@ class Parking(Executor):
                 else:
                     self._sleep(left)
                     continue
-                more = self._new or (self._due and self._due[0][0] <= self._policy.clock())
-                if more or (self._due and not self._watching):
+                first = self._first()
+                more = self._new or (first is not None and first.at <= self._policy.clock())
+                if more or (first is not None and not self._watching):
                     self._call()
                 return flight
+
+    def _first(self) -> _Due | None:
+        """Who is due first."""
+        while self._due and self._due[0].flight is None:
+            heapq.heappop(self._due)
+            self._void -= 1
+        return self._due[0] if self._due else None
 
     def _sleep(self, left: float | None) -> None:
         """One thread watches the time until the next is due; the others only wait to be called."""
@@ -268,12 +312,31 @@ class Parking(Executor):
                 flight.context.run(wait.release)
             except Exception as error:
                 log.error("connections were given up, not closed", exc_info=textless(error))
+        due = _Due(math.inf, next(self._order), flight)
+        # From here on another thread may go on with it.
+        seconds = wait.seconds if wait.until is None else wait.until(partial(self._wake, due))
         with self._lock:
-            now = self._policy.clock()
-            due = now if self._breaks(flight) else now + wait.seconds
-            heapq.heappush(self._due, (due, next(self._order), flight))
-            if self._due[0][2] is flight and self._watching:
-                self._watch.notify()
+            if due.flight is not None:
+                now = self._policy.clock()
+                due.at = now if self._breaks(flight) else now + seconds
+                self._push(due)
+
+    def _wake(self, due: _Due) -> None:
+        """What it waits for has come: it is due now, unless it is gone on with already."""
+        with self._lock:
+            flight, due.flight = due.flight, None
+            if flight is not None:
+                self._void += due.at < math.inf  # else it is not among them yet
+                self._push(_Due(self._policy.clock(), next(self._order), flight))
+                self._call()
+
+    def _push(self, due: _Due) -> None:
+        if self._void > len(self._due) // 2:
+            self._due, self._void = [one for one in self._due if one.flight is not None], 0
+            heapq.heapify(self._due)
+        heapq.heappush(self._due, due)
+        if self._due[0] is due and self._watching:
+            self._watch.notify()
 
     def _keeps(self, flight: _Flight) -> bool:
         with self._lock:

@@ -141,7 +141,8 @@ def _planned(task: Task, intent: Intent, policy: Policy | None, ssh: Shell | Non
     try:
         with _reached(task, ssh) as (device, session, cli):
             state = observe(session, intent.trustpoint, policy=policy, ssh=cli, trustpool=intent.has_bundle)
-            made = completed(preflight(plan(intent, state), state, cli), policy or Policy())
+            policy = policy or Policy()
+            made = completed(preflight(plan(intent, state), state, cli, session, policy), policy)
     except AgentError as error:
         unread = objects.unplanned_object(task.host.name, None, intent.anchor, error)
         return _result(task, unread, failed=True)

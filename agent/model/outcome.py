@@ -125,6 +125,9 @@ class Wait:
             into the steps. Where it does not, something was begun that is to be seen through.
         release: closes the connections to the device, which the steps open again; whoever drives many may call it ahead
             of the wait. None where something is held by them.
+        until: where an answer is on its way, and no time has to pass: has what it is given called, once or more and in
+            any thread, when that has come, and says for how many seconds it is waited for at most. Whoever comes back
+            before has the steps wait for it themselves.
     """
 
     seconds: float
@@ -132,6 +135,7 @@ class Wait:
     detail: str = ""
     breakable: bool = True
     release: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    until: Callable[[Callable[[], object]], float] | None = field(default=None, repr=False, compare=False)
 
 
 def steps_of(events: Iterable[Event]) -> tuple[StepRecord, ...]:

@@ -25,6 +25,12 @@ RELOAD = (
 
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]")
+
+
+def _plain(word: str) -> bool:
+    """Whether it is one word of printable ASCII."""
+    return word.isascii() and word.isprintable() and bool(word) and " " not in word
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,10 @@ class Intent:
         renew_anyway: also where the anchor is there already and the last contact did not fail: an earlier try of this
             push may have brought it and was ended before the renewal.
         contact_wait: seconds to wait for that contact.
-        bundle, bundle_url: what a trustpool import brings; at most one of them.
+        bundle, bundle_url: what a trustpool import brings. Both: the router copies the bundle from there before it
+            imports it, and its size is to be the bundle's.
+        pem_url: from where the router copies the certificate for method FILE, in place of SFTP.
+        fetch_vrf: the VRF in which the router copies, from ``pem_url`` or ``bundle_url``.
         clean: make the import drop what was imported into the trustpool before.
         then_trustpool: import the bundle as well after a method that a reload undoes.
         storage: where a file that the router shall read is put for that while.
@@ -62,6 +71,8 @@ class Intent:
     contact_wait: float = 60.0
     bundle: Bundle | None = None
     bundle_url: str | None = None
+    pem_url: str | None = None
+    fetch_vrf: str | None = None
     clean: bool = False
     then_trustpool: bool = False
     storage: Storage = Storage.HARDDISK
@@ -70,6 +81,7 @@ class Intent:
 
     def __post_init__(self) -> None:
         self._check_names()
+        self._check_fetched()
         self._check_bundle()
 
     def _check_names(self) -> None:
@@ -79,13 +91,24 @@ class Intent:
                 f"the trustpoint name {name!r} cannot be used",
                 hint="1 to 128 of the characters IOS XR takes: ASCII letters, digits and - _ . : , @ # % $ + = | ;",
             )
-        for what, url in (("enrollment", self.enrollment_url), ("bundle", self.bundle_url)):
-            if url is not None and (not url.isascii() or not url.isprintable() or " " in url or "://" not in url):
+        for what, url in (
+            ("enrollment", self.enrollment_url),
+            ("bundle", self.bundle_url),
+            ("certificate", self.pem_url),
+        ):
+            if url is not None and not (_plain(url) and _URL.match(url)):
                 raise InputError(f"the {what} URL {url!r} cannot be used", hint="e.g. http://ca.example/root.pem")
+        if self.fetch_vrf is not None and not _plain(self.fetch_vrf):
+            raise InputError(f"the VRF {self.fetch_vrf!r} cannot be used", hint="its name as configured, one word")
+
+    def _check_fetched(self) -> None:
+        if self.pem_url is not None and self.enrollment_url is not None:
+            said = "the router is to copy the certificate, and to enroll by a URL"
+            raise InputError(said, hint="give one of --pem-url and --enrollment-url")
+        if self.fetch_vrf is not None and self.pem_url is None and self.bundle_url is None:
+            raise InputError("a VRF is given, and nothing to copy in it", hint="give --pem-url or --bundle-url")
 
     def _check_bundle(self) -> None:
-        if self.bundle is not None and self.bundle_url is not None:
-            raise InputError("a bundle is given as a file and as a URL", hint="give one of them")
         if self.bundle is not None and not self.bundle.holds(self.anchor):
             raise InputError(
                 f"the bundle does not hold {self.anchor.name}", hint="get the bundle that does, e.g. ios.p7b of Cisco"
@@ -100,11 +123,34 @@ class Intent:
         return self.bundle is not None or self.bundle_url is not None
 
     @property
+    def copies_bundle(self) -> bool:
+        """Whether the router is to copy the bundle from its URL before it imports it."""
+        return self.bundle_url is not None and (self.bundle is not None or self.fetch_vrf is not None)
+
+    @property
     def enrollment(self) -> Enrollment:
         """The enrollment that the methods ``rpc`` and ``dialog`` configure."""
         if self.enrollment_url:
             return Enrollment(EnrollmentKind.URL, self.enrollment_url)
         return Enrollment(EnrollmentKind.TERMINAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A file that the router itself copies from *url*, in *vrf*, by rpc ``copy``.
+
+    ``typed``: no model lists or deletes files, so that is done at the CLI.
+    """
+
+    url: str
+    vrf: str | None = None
+    typed: bool = False
+
+    def diff(self, path: str, removed: str) -> str:
+        """What is done, as a line of a plan."""
+        vrf = f" vrf={self.vrf}" if self.vrf else ""
+        how = "at the CLI" if self.typed else "by rpc delete"
+        return f"> rpc copy {self.url}{vrf} to {path}, its size looked at, {removed} {how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +216,15 @@ class Authenticate(Installation):
     """rpc ``ca-authenticate``, repeated by policy with the state read before each repeat, then read back.
 
     ``fetches``: the device fetches the certificate from its enrollment url, which takes a while. ``storage``: the PEM
-    is put there first and given as ``file-path``; None for none.
+    is put there first and given as ``file-path``; None for none. ``fetch``: from where the router copies it there, in
+    place of SFTP.
     """
 
     trustpoint: str
     anchor: TrustAnchor
     fetches: bool = False
     storage: Storage | None = None
+    fetch: Fetch | None = None
     clears: ClearCertificates | None = None
 
     @property
@@ -190,7 +238,9 @@ class Authenticate(Installation):
         if self.storage is None:
             return [*_cleared(self), rpc, expected]
         path = f"{self.storage.folder}/xr-agent-….pem"
-        return [f"> sftp {path}, removed afterwards", *_cleared(self), f"{rpc} file-path={path}", expected]
+        removed = "removed afterwards"
+        put = f"> sftp {path}, {removed}" if self.fetch is None else self.fetch.diff(path, removed)
+        return [put, *_cleared(self), f"{rpc} file-path={path}", expected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +268,7 @@ class ImportBundle(Installation):
 
     Attributes:
         bundle: copied to the router by SFTP, on to /tmp, and removed from both; None where ``url`` is imported.
+        fetch: from where the router copies it, in place of SFTP; ``bundle`` then tells its size, where it is given.
         rpc: by rpc ca-trustpool-import-url; else by exec ``crypto ca trustpool import url``.
         copy: rpc ``copy`` of shellutil-copy-act is there for the way to /tmp; else ``run cp``.
         clean: by the variant that drops what was imported before.
@@ -230,14 +281,22 @@ class ImportBundle(Installation):
     copy: bool = False
     clean: bool = False
     storage: Storage = Storage.HARDDISK
+    fetch: Fetch | None = None
 
     method = Method.TRUSTPOOL
 
+    @property
+    def suffix(self) -> str:
+        """How the file's name ends on the router."""
+        return self.bundle.suffix if self.bundle is not None else ".p7b"
+
     def diff(self) -> list[str]:
         url, lines = self.url, list[str]()
-        if self.bundle is not None:
-            url = f"/tmp/xr-agent-…{self.bundle.suffix}"  # noqa: S108 - a path on the router
-            lines = [f"> sftp {self.storage.folder}/xr-agent-…{self.bundle.suffix}, copied to {url}, both removed"]
+        if url is None:
+            path = f"{self.storage.folder}/xr-agent-…{self.suffix}"
+            url = f"/tmp/xr-agent-…{self.suffix}"  # noqa: S108 - a path on the router
+            removed = f"copied to {url}, both removed"
+            lines = [f"> sftp {path}, {removed}" if self.fetch is None else self.fetch.diff(path, removed)]
         if self.rpc:
             lines.append(f"> rpc ca-trustpool-import-url{'-clean' if self.clean else ''} url={url}")
         else:
@@ -285,7 +344,7 @@ Step = ConfigureTrustpoint | Installation | Register | RenewAuthorization | Note
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A way beside NETCONF that was tried before anything is changed: ``CLI`` or ``SFTP``, and what came of it."""
+    """What was tried before anything is changed, ``CLI``, ``SFTP`` or ``space`` for a file, and what came of it."""
 
     way: str
     works: bool

@@ -222,6 +222,10 @@ class ReadBy(Enum):
     NONE = "none"
 
 
+FILES = ("space", "copy", "list", "delete")
+"""What models may do with files."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a device announces makes possible; decided by modules, revisions and nodes alone.
@@ -231,7 +235,9 @@ class Access:
         authenticate: whether rpc ``ca-authenticate`` is there; file_path: whether it takes ``file-path``.
         clear_certificates: whether rpc ``ca-clear-certificates`` is there.
         import_url, import_clean: whether rpc ``ca-trustpool-import-url`` and ``-clean`` are there.
-        copy: whether rpc ``copy`` of shellutil-copy-act is there.
+        longest_url: the most characters of an import's URL; None for no bound. longest_source: of what ``copy`` copies.
+        copy, delete: whether those rpcs of shellutil-copy-act and -delete-act are there.
+        lists_files, shows_space: whether shellutil-dir-oper shows what a folder holds, -filesystem-oper what is free.
         renew_auth, register_token: whether those rpcs of smart-license-act are there.
         candidate, validate: NETCONF capabilities.
         enrollments: the enrollment kinds the config model can set.
@@ -253,13 +259,24 @@ class Access:
     clear_certificates: bool = False
     import_url: bool = False
     import_clean: bool = False
+    longest_url: int | None = None
+    longest_source: int | None = None
     copy: bool = False
+    delete: bool = False
+    lists_files: bool = False
+    shows_space: bool = False
     register_token: bool = False
     methods: tuple[Method, ...] = ()
     refusals: tuple[tuple[Method, str], ...] = ()
     trustpoint_state: ReadBy = ReadBy.NONE
     licensing_state: ReadBy = ReadBy.NONE
     evidence: Evidence = Evidence.NONE
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Which of :data:`FILES` the device's models do."""
+        there = (self.shows_space, self.copy, self.lists_files, self.delete)
+        return tuple(word for word, has in zip(FILES, there, strict=True) if has)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +365,8 @@ class State:
         name_validation: whether TLS applications validate the name of their peer, which 26.3.1 can switch off.
         reporting: for policy-based licensing.
         cli: None where the CLI over SSH is at hand, else why not.
-        sftp: why no file can be put on the device; None where nothing speaks against it.
+        sftp: why no file can be put on the device by SFTP; None where nothing speaks against it.
+        space: why there is no room for one, likewise.
     """
 
     device: str
@@ -368,6 +386,7 @@ class State:
     reporting: Reading[Reporting] = Reading(missing="not read")
     cli: str | None = "there is no SSH access to the CLI"
     sftp: str | None = None
+    space: str | None = None
 
     @property
     def release(self) -> str | None:

@@ -137,6 +137,7 @@ class Pending:
         self.early = False
         self._flying, self._ids, self._timeout, self._then = flying, ids, timeout, then
         self._over = threading.Event()
+        self._told: Callable[[], object] = lambda: None
         self._raw: str | None = None
         self._lost: Exception | None = None
         self.timed_anew()
@@ -159,11 +160,22 @@ class Pending:
 
     def _settle(self) -> None:
         self._then()
-        self._over.set()
+        self._end()
 
     def overtaken(self) -> None:
         """What was sent behind it was answered first: it is not waited for any longer, but made again."""
+        self._end()
+
+    def _end(self) -> None:
         self._over.set()
+        self._told()
+
+    def until(self, told: Callable[[], object]) -> float:
+        """As of :class:`agent.model.outcome.Wait`."""
+        self._told = told
+        if self._over.is_set():  # maybe before *told* was there
+            told()
+        return self._until - self._flying.clock.now()
 
     def answered(self) -> bool:
         """Whether an answer came, however late, or the session ended: :meth:`result` then waits for nothing."""

@@ -147,6 +147,12 @@ def collect(
     return found
 
 
+def awaited(pending: Pending | None, why: Waiting) -> Waits[None]:
+    """A wait for the answer of a request that may take long; whoever drives many goes on with others meanwhile."""
+    if pending is not None:
+        yield Wait(0.0, why, breakable=False, until=pending.until)
+
+
 def ask_one(session: Session, query: Query[T], policy: Policy) -> Waits[Reading[T]]:
     """The reading of one query; as :func:`ask`."""
     return (yield from settle(session, query, query.send(session), policy))

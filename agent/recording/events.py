@@ -8,6 +8,7 @@ channels.
 from __future__ import annotations
 
 import base64
+import re
 from enum import Enum
 from typing import Annotated, TypeAlias
 
@@ -179,6 +180,17 @@ class End(Event, frozen=True, tag="end", kw_only=True):
     release: str | None = None
     replaced: dict[str, int] = {}
     standins: dict[str, Names] = {}
+
+
+_MODULE = re.compile(
+    r"\s*(?:<\?[^>]*>\s*)?<[^>]*rpc-reply[^>]*>\s*<(?:[\w.-]+:)?data\s[^>]*ietf-netconf-monitoring[^>]*>"
+)
+
+
+def has_module(text: str) -> bool:
+    """Whether a NETCONF message is the answer to get-schema: a published module, whose words ``password`` and ``key``
+    name no secret, nor others anything private."""
+    return _MODULE.match(text) is not None
 
 
 Passed: TypeAlias = Opened | Message | Terminal | Files | Closed

@@ -6,7 +6,6 @@ disk nor a bug of what writes keeps a router waiting or ends its session.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -28,11 +27,9 @@ from agent.recording.events import (
     Piece,
     Terminal,
     Way,
+    has_module,
     terminal,
 )
-
-# A module of the router's, which is no configuration: its own words "password" and "key" hide nothing.
-_MODULE = re.compile(r"\s*(?:<\?[^>]*>\s*)?<[^>]*rpc-reply[^>]*>\s*<(?:[\w.-]+:)?data\s[^>]*ietf-netconf-monitoring")
 
 _Told: TypeAlias = tuple[Passed, Redactor]
 
@@ -210,7 +207,7 @@ def _masked(event: Passed, redactor: Redactor) -> Passed:
     known = redactor.known
     match event:
         case Message():
-            mask = known if _MODULE.match(event.text) else redactor.xml
+            mask = known if has_module(event.text) else redactor.xml
             return structs.replace(event, text=mask(event.text))
         case Terminal():
             return _masked_terminal(event, redactor)

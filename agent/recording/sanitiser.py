@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from agent.model.device import Secret
 from agent.model.masking.redact import Redactor
-from agent.recording.events import Files, Message, Opened, Passed, Piece, Terminal
+from agent.recording.events import Files, Message, Opened, Passed, Piece, Terminal, has_module
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
 
@@ -45,6 +45,8 @@ class Sanitiser:
                 banner = tuple(self.standins.of(Kind.BANNER, self._redactor.text(line)) for line in lines)
                 failed = told(self._redactor.text(failed)) if failed else failed
                 return replace(event, banner=banner, server=told(server) if server else server, failed=failed)
+            case Message(text=text) if has_module(text):
+                return replace(event, text=self._redactor.known(text))
             case Message(text=text):
                 return replace(event, text=told(self._redactor.xml(text)))
             case Terminal():

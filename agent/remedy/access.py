@@ -10,7 +10,7 @@ from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.by_rpc import NO_CANDIDATE, NO_CONFIG, NO_RPC
 from agent.remedy.methods.registry import METHODS
-from agent.xr import licensing, trustpoint, trustpool
+from agent.xr import filesystems, licensing, shellutil, trustpoint, trustpool
 
 NOTHING = "the hello announces nothing"
 _NO_STATE = "no model shows a trustpoint's certificate (crypto-cepki-oper): read over the CLI"
@@ -56,7 +56,12 @@ def access(capabilities: Capabilities, schema: Schema) -> Access:
         clear_certificates=trustpoint.can_clear(schema),
         import_url=trustpool.can_import(schema),
         import_clean=trustpool.can_clean(schema),
-        copy=trustpool.can_copy(schema),
+        longest_url=trustpool.longest(schema),
+        longest_source=shellutil.longest_source(schema),
+        copy=shellutil.can_copy(schema),
+        delete=shellutil.can_delete(schema),
+        lists_files=shellutil.can_list(schema),
+        shows_space=filesystems.can_show(schema),
         register_token=licensing.renewal(schema, "register-id-token"),
         trustpoint_state=ReadBy.CONSOLE if evidence is Evidence.CONSOLE else ReadBy.YANG,
         licensing_state=ReadBy.YANG if licensed else ReadBy.CONSOLE,

@@ -97,7 +97,7 @@ def carry_out(
     log = log or Memory()
     if isinstance(plan, Plan):
         try:
-            plan = yield from _ready(plan, ssh)
+            plan = yield from _ready(plan, ssh, session, policy)
         except Interrupted as error:
             outcome = failed(plan.device, error, session.address)
             yield _last(outcome)
@@ -117,9 +117,9 @@ def carry_out(
     return (yield from _logged(run, _carried_out(run, at_end)))
 
 
-def _ready(made: Plan, ssh: Ssh | None) -> Steps[Plan | Skip]:
-    """*made* with the ways that it needs beside NETCONF tried, before anything is locked or edited."""
-    found = yield from preflight(made, made.state, ssh)
+def _ready(made: Plan, ssh: Ssh | None, session: Session, policy: Policy) -> Steps[Plan | Skip]:
+    """*made* with what it needs beside NETCONF tried, before anything is locked or edited."""
+    found = yield from preflight(made, made.state, ssh, session, policy)
     for one in _failed_ways(found):
         yield Event(found.device, one.step, one.status, one.detail)
     return found

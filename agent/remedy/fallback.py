@@ -20,6 +20,7 @@ from agent.model.method import Method
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip
+from agent.model.state import Access
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.remedy.commit.claim import planned
 from agent.remedy.methods.registry import METHODS
@@ -68,7 +69,7 @@ def _planned(run: Run, method: Method) -> Waits[Plan | Skip]:
     intent = replace(run.plan.intent, method=method)
     try:
         run.policy.check()  # where the preflight opened the CLI nothing below may have to wait
-        if METHODS[method].by_cli:
+        if METHODS[method].needs_cli(intent, run.plan.state.access if run.plan.state else Access()):
             (yield from run.cli()).console()
         session = yield from run.alive()
         state = yield from observation(session, intent.trustpoint, run.policy, ssh=run.ssh, trustpool=intent.has_bundle)

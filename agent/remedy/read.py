@@ -17,6 +17,7 @@ from agent.model.state import ConfigModel, Reading, TrustpointConfig, lists
 from agent.netconf.retry import Waits
 from agent.xr.cli import readings as cliread
 from agent.xr.filesystems import FileSystems
+from agent.xr.shellutil import Found
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh
@@ -73,6 +74,11 @@ def file_systems(ssh: Ssh, reading: Reading[FileSystems]) -> Reading[FileSystems
     if shown.answered:
         return shown
     return Reading(missing=f"{reading.absent('the device shows no file systems')}; {shown.missing}")
+
+
+def file(ssh: Ssh, folder: str, name: str) -> Reading[Found]:
+    """The file *name* of *folder* by the CLI, which is asked where no model lists that folder."""
+    return cliread.file(ssh, folder, name)
 
 
 def clock_offset(ssh: Ssh, now: Callable[[], datetime]) -> Reading[timedelta]:

@@ -18,7 +18,7 @@ from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.pending import Pending
 from agent.netconf.query import Behind
-from agent.netconf.retry import Policy, Waits
+from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session
 
 if TYPE_CHECKING:
@@ -203,6 +203,12 @@ class Run:
     def persist(
         self, step: str, action: Callable[[], T], *, before_repeat: Callable[[], Steps[T | None]] | None = None
     ) -> Steps[T]:
+        """As :meth:`persisted`, of an *action* that takes no steps."""
+        return self.persisted(step, lambda: at_once(action), before_repeat=before_repeat)
+
+    def persisted(
+        self, step: str, action: Callable[[], Steps[T]], *, before_repeat: Callable[[], Steps[T | None]] | None = None
+    ) -> Steps[T]:
         """*action* until it succeeds or the policy ends; *before_repeat* reads the state and may make it needless.
 
         Without it nothing opens another session, so a lost one ends the tries.
@@ -211,7 +217,7 @@ class Run:
         def attempt(number: int) -> Steps[T]:
             if number > 1 and before_repeat is not None and (found := (yield from before_repeat())) is not None:
                 return found
-            return action()
+            return (yield from action())
 
         return self.repeated(step, attempt, self.policy, never=() if before_repeat else (SessionLost,))
 

@@ -99,12 +99,19 @@ class Files:
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file; errors as of :meth:`remove`."""
+        return self._stat(path) is not None
+
+    def size(self, path: str) -> int | None:
+        """Its size in bytes; None where the server does not tell, or there is none; errors as of :meth:`remove`."""
+        found = self._stat(path)
+        return None if found is None else found.size
+
+    def _stat(self, path: str) -> asyncssh.SFTPAttrs | None:
         with self._mapped(path, "looked for"):
             try:
-                self._asked("stat", path, self._client.stat(path))
+                return self._asked("stat", path, self._client.stat(path))
             except asyncssh.SFTPNoSuchFile:
-                return False
-        return True
+                return None
 
     def names(self, folder: str) -> tuple[str, ...]:
         """What is in *folder*; errors as of :meth:`remove`."""

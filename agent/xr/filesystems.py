@@ -12,6 +12,7 @@ from agent.netconf.yang.schema import Schema
 from agent.xr.tree import Tree, entries, queried, text
 
 OPER = "Cisco-IOS-XR-shellutil-filesystem-oper"
+_FREE = "/file-system/node/file-system/free"
 # Size, free, type, flags, and the names it goes by; of the network's there are neither size nor free space.
 _ROW = re.compile(r"[ \t*]*(\d{1,18}|-)[ \t]+(\d{1,18}|-)[ \t]+[\w-]{1,40}[ \t]+[\w-]{1,20}[ \t]+(\S.{0,400})")
 _PREFIX = re.compile(r"[\w/.-]{1,100}:")
@@ -19,10 +20,15 @@ _PREFIX = re.compile(r"[\w/.-]{1,100}:")
 FileSystems = tuple[FileSystem, ...]
 
 
+def can_show(schema: Schema) -> bool:
+    """Whether a model shows them (all captured devices that announce anything)."""
+    return schema.has(OPER, _FREE)
+
+
 def query(schema: Schema) -> Query[FileSystems]:
     """All file systems of all nodes; no value: none is shown."""
-    node, what = (OPER, "/file-system/node/file-system/free"), "file systems"
-    return queried(schema, what, node, _of_model, "filter-filesystem", lacking=f"shows its {what}")
+    what = "file systems"
+    return queried(schema, what, (OPER, _FREE), _of_model, "filter-filesystem", lacking=f"shows its {what}")
 
 
 def of_text(printed: str) -> FileSystems | None:

@@ -1,4 +1,4 @@
-"""The trustpool: its import over rpc, and the copy of a file to where an import takes it from."""
+"""The trustpool: its import over rpc."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from agent.netconf.payload import Element, template
 from agent.netconf.pending import Reply
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
-from agent.xr.tree import text
 
 ACT = "Cisco-IOS-XR-crypto-act"
-COPY = "Cisco-IOS-XR-shellutil-copy-act"
 _IMPORT = "ca-trustpool-import-url"
 
 
@@ -24,9 +22,9 @@ def can_clean(schema: Schema) -> bool:
     return schema.has(ACT, f"/{_IMPORT}-clean/input/url")
 
 
-def can_copy(schema: Schema) -> bool:
-    """Whether rpc ``copy`` of shellutil-copy-act is there (6.6.2 and later)."""
-    return schema.has(COPY, "/copy/input/sourcename")
+def longest(schema: Schema, *, clean: bool = False) -> int | None:
+    """The most characters of an import's URL (512 from 26.2.2 on); None where the model has no bound, or no import."""
+    return schema.longest(ACT, f"/{_IMPORT}{'-clean' if clean else ''}/input/url")
 
 
 def import_request(schema: Schema, url: str, *, clean: bool = False) -> Element:
@@ -47,20 +45,3 @@ def import_url(session: Session, url: str, *, clean: bool = False) -> Reply:
         SchemaError, RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
     """
     return operations.action(session, import_request(session.schema, url, clean=clean), operation=_IMPORT)
-
-
-def copy(session: Session, name: str, *, source: str, destination: str) -> str:
-    """Copy file *name* between file systems (``harddisk:``, ``/tmp``); returns what the device says of it.
-
-    Whether the rpc takes /tmp as a file system is unconfirmed (H9).
-
-    Raises:
-        SchemaError, RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
-    """
-    schema = session.schema
-    body = template(
-        "rpc-copy", source_name=name, destination_name=name, source_system=source, destination_system=destination
-    )
-    schema.validate(body, module=COPY)
-    reply = operations.action(session, body, operation="copy")
-    return text(schema.decode(reply.root, module=COPY), "response") or ""

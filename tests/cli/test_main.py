@@ -18,7 +18,7 @@ from agent.model.errors import ConnectError
 from agent.model.pki.anchor import TrustAnchor
 from tests.model.test_bundle import armoured, odd
 
-COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "simulate", "demo")
+COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "record", "simulate", "demo")
 
 
 def run(*words: str, **environment: str) -> Any:
@@ -163,6 +163,10 @@ ONE_LINE_EACH = [
     pytest.param(["push", "r1", "--yes", "--method", "trustpool"], "needs a bundle", id="trustpool without bundle"),
     pytest.param(["push", "r1", "--yes", "--bundle", "/nonexistent"], "/nonexistent", id="no bundle file"),
     pytest.param(["push", "r1", "--yes", "--bundle-url", "http://a:b@c/"], "password", id="bundle url with password"),
+    pytest.param(["push", "r1", "--yes", "--pem-url", "http://a:b@c/"], "password", id="pem url with password"),
+    pytest.param(["push", "r1", "--yes", "--pem-url", "root.pem"], "certificate URL", id="pem url"),
+    pytest.param(["push", "r1", "--yes", "--pem-url", "http://c/", "--method", "rpc"], "--method file", id="no file"),
+    pytest.param(["plan", "r1", "--fetch-vrf", "MGMT"], "nothing to copy", id="vrf without a url"),
     pytest.param(
         ["push", "r1", "--yes", "--register-token-env", "HOME", "--register-token-file", "/x"], "two ways", id="tokens"
     ),

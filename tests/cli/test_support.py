@@ -18,7 +18,8 @@ from agent.simulator import Persona
 from tests.cli.schemas import check
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
-KEYS = ["source", "config_model", "methods", "trustpoint_state", "licensing_state", "evidence", "reasons"]
+KEYS = ["source", "config_model", "methods", "trustpoint_state", "licensing_state", "evidence", "files"]
+KEYS += ["clear_certificates", "reasons"]
 
 
 def hello(uris: list[str], *, prefixed: bool = False) -> str:
@@ -53,6 +54,8 @@ def test_a_captured_hello_says_what_its_device_allows(tmp_path: Path, prefixed: 
         "trustpoint_state": "yang",
         "licensing_state": "yang",
         "evidence": "fingerprint",
+        "files": ["space", "copy", "list", "delete"],
+        "clear_certificates": False,
         "reasons": [],
     }
 
@@ -143,7 +146,9 @@ def test_the_known_devices_of_a_release_and_platform() -> None:
     assert len(objects()) == len(json.loads((directory("yang") / "hellos.json").read_text())["groups"])
 
 
-def test_the_table_is_for_people() -> None:
+def test_the_table_is_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     done = run("--release", "7.3.2")
     assert done.exit_code == 0
     assert "asr9k-x64" in done.stdout
+    assert "files: no model for list" in done.stdout

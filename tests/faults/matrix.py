@@ -29,6 +29,9 @@ STEPS = (
     "hello again",
     "confirm",
     "upload",
+    "fetch",
+    "copy",
+    "remove",
     "clear",
     "ca-authenticate",
     "import",
@@ -112,6 +115,7 @@ def cells() -> Iterator[Cell]:
     yield from _neighbours()
     yield from _lost_for_good()
     yield from _files()
+    yield from _copies()
     yield from _dialogs()
     yield from _clears()
 
@@ -214,7 +218,7 @@ def _lost_for_good() -> Iterator[Cell]:
 def _files() -> Iterator[Cell]:
     """What is copied over SFTP, for method file and for a trustpool import."""
     local = {"release": "25.2.1"}
-    for word in ("full", "denied", "corrupt", "vanish", "drop", "stuck"):
+    for word in ("full", "quota", "denied", "corrupt", "vanish", "drop", "stuck"):
         yield Cell("upload", f"disk {word}", persona={**local, "file_faults": (word,)}, method="file")
         yield Cell("import", f"disk {word}", persona={"file_faults": (word,)}, method="trustpool")
     for kind in _LOST:
@@ -228,6 +232,32 @@ def _files() -> Iterator[Cell]:
     denied = (("ca-trustpool-import-url", FaultKind.ERROR_AFTER, _ERRORS["access-denied"]),)
     yield Cell("import", "access-denied after the effect once", denied, method="trustpool")
     yield Cell("import", "refused", persona={"imports": "refused"}, method="trustpool")
+
+
+def _copies() -> Iterator[Cell]:
+    """What the router copies and deletes itself, for method file from a URL and for the way of a bundle to /tmp."""
+    ways: dict[str, tuple[str, dict[str, Any]]] = {
+        "fetch": ("copy", {"method": "fetch", "persona": {"release": "25.2.1"}}),
+        "copy": ("copy", {"method": "trustpool"}),
+        "remove": ("delete", {"method": "fetch", "persona": {"release": "25.2.1"}}),
+    }
+    for step, (operation, changes) in ways.items():
+        yield from _lost(step, operation, **changes)
+        for name in ("in-use", "access-denied", "operation-failed", "unknown-element", "warning, then error"):
+            for often, times in _OFTEN.items():
+                yield Cell(step, f"{name} {often}", ((operation, FaultKind.ERROR, _ERRORS[name], times),), **changes)
+        denied = ((operation, FaultKind.ERROR_AFTER, _ERRORS["access-denied"]),)
+        yield Cell(step, "access-denied after the effect once", denied, **changes)
+        # Nothing but NETCONF is at hand, where that does.
+        alone = {**changes, "persona": {**changes.get("persona", {}), "ssh": False}}
+        if changes["method"] == "fetch":
+            for kind in (FaultKind.DROP_AFTER, FaultKind.SILENT, FaultKind.ERROR):
+                yield Cell(step, f"without SSH: {_word(kind)}", ((operation, kind),), **alone)
+    for word in ("full", "quota", "denied", "corrupt", "vanish", "stuck", "kept"):
+        yield Cell("fetch", f"disk {word}", persona={"release": "25.2.1", "file_faults": (word,)}, method="fetch")
+    reads = (("get:dir", FaultKind.EMPTY, b"", 1000),)
+    yield Cell("fetch", "empty listings always", reads, persona={"release": "25.2.1"}, method="fetch")
+    yield Cell("fetch", "and no SSH", reads, persona={"release": "25.2.1", "ssh": False}, method="fetch")
 
 
 def _dialogs() -> Iterator[Cell]:

@@ -15,6 +15,7 @@ from agent.netconf.retry import Policy
 from agent.simulator import QUOVADIS, Device, Fault, Persona
 from tests.faults.matrix import TIMEOUT, Cell
 from tests.support import Clock, DeviceClock, Lab, eventually
+from tests.web import served
 
 _LATER = 1000.0
 _LONGEST = 900.0
@@ -29,6 +30,7 @@ class Trial:
 
     lab: Lab
     cell: Cell
+    url: str | None = None
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -49,7 +51,8 @@ class Trial:
         target = partial(self.lab.connect, self.device, **reach)
         bundle = agent.Bundle.from_bytes(agent.TrustAnchor.bundled().pem.encode())
         intent = agent.Intent(
-            method=agent.Method(self.cell.method),
+            method=agent.Method("file" if self.url else self.cell.method),
+            pem_url=self.url,
             bundle=bundle if self.cell.method == "trustpool" else None,
             replace=self.cell.prepare == "another certificate",
             contact_wait=5,
@@ -111,7 +114,14 @@ _PREPARE: dict[str, Callable[[Device], None]] = {
 
 def check(lab: Lab, cell: Cell) -> None:
     """The five promises for one cell."""
-    trial = Trial(lab, cell)
+    if cell.method == "fetch":
+        with served(agent.TrustAnchor.bundled().pem.encode()) as url:
+            _check(Trial(lab, cell, url), cell)
+    else:
+        _check(Trial(lab, cell), cell)
+
+
+def _check(trial: Trial, cell: Cell) -> None:
     device, before = trial.device, trial.device.enrollment()
     threads, files = set(threading.enumerate()), _open_files()
     first = trial.push()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import wait
 from contextvars import ContextVar
 from dataclasses import replace
@@ -12,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open
+from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open, rarely_collected
 from agent.model.context import ContextFilter, bound
 from agent.model.errors import Interrupted
 from agent.model.outcome import Wait, Waiting
@@ -67,6 +69,111 @@ def test_what_is_due_comes_ahead_of_what_is_new_and_in_its_order(clock: Clock) -
         gate.set()
         last.result()
     assert order == ["late begins", "soon begins", "soon goes on", "late goes on", "new begins", "new goes on"]
+
+
+class Answer:
+    """What is on its way; by *now* it has come before anybody asks for it."""
+
+    def __init__(self, seconds: float = LONG, *, now: bool = False) -> None:
+        self._seconds, self._now = seconds, now
+        self.told: list[Callable[[], object]] = []
+
+    def until(self, told: Callable[[], object]) -> float:
+        """As of :class:`agent.model.outcome.Wait`."""
+        self.told.append(told)
+        if self._now:
+            told()
+        return self._seconds
+
+    def steps(self, *, behind: float = 0.0) -> Waits[str]:
+        """It is waited for, and so many seconds behind it."""
+        yield Wait(0.0, Waiting.CONFIGURATION, breakable=False, until=self.until)
+        if behind:
+            yield Wait(behind, Waiting.CONTACT)
+        return "answered"
+
+
+@pytest.fixture
+def real(clock: Clock) -> Policy:
+    """The policy of a clock that stands still while threads have nothing to do."""
+    return replace(clock.policy(), idle=threading.Condition.wait)
+
+
+def test_an_answer_is_gone_on_with_as_soon_as_it_comes_and_holds_no_thread(real: Policy) -> None:
+    answers = [Answer() for _ in range(100)]
+    with Parking(1, real) as parking:
+        made = [parking.submit(one.steps) for one in answers]
+        assert eventually(lambda: all(one.told for one in answers))
+        for one, done in zip(reversed(answers), reversed(made), strict=True):
+            one.told[0]()
+            assert done.result() == "answered"
+
+
+def test_an_answer_that_has_come_before_it_is_waited_for_is_not_missed(real: Policy) -> None:
+    with Parking(1, real) as parking:
+        assert [parking.submit(Answer(now=True).steps).result() for _ in range(50)] == ["answered"] * 50
+
+
+def test_an_answer_is_waited_for_no_longer_than_it_says(clock: Clock) -> None:
+    answer = Answer(7.0)
+    with Parking(1, clock.policy()) as parking:
+        assert parking.submit(answer.steps).result() == "answered"
+    assert clock.now == 7.0
+
+
+def test_an_answer_that_comes_twice_or_late_cuts_no_later_wait_short(real: Policy, clock: Clock) -> None:
+    answer, order = Answer(5.0), list[str]()
+
+    def steps() -> Waits[None]:
+        yield from answer.steps(behind=10.0)
+        order.append("done")
+
+    with Parking(1, real) as parking:
+        made = parking.submit(steps)
+        assert eventually(lambda: bool(answer.told))
+        for _ in range(3):
+            answer.told[0]()
+        parking.submit(waiting, 0).result()  # by the one thread, so the others were taken before
+        assert order == []
+        clock.now += 11
+        parking.look()
+        made.result()
+    assert order == ["done"]
+
+
+def test_who_is_due_is_found_among_many_whose_answers_have_come(real: Policy, clock: Clock) -> None:
+    with Parking(2, real) as parking:
+        late = parking.submit(waiting, 5.0)
+        for _ in range(1000):
+            assert parking.submit(Answer(LONG, now=True).steps).result() == "answered"
+            assert not parking.behind
+        assert len(parking._due) < 10
+        clock.now += 6
+        assert parking.behind
+        parking.look()
+        late.result()
+
+
+def test_many_threads_that_bring_answers_lose_none_and_end_none_twice() -> None:
+    ended: Counter[int] = Counter()
+    parking = Parking(4)
+
+    def until(told: Callable[[], object]) -> float:
+        for _ in range(2):
+            threading.Thread(target=told).start()
+        return LONG
+
+    def steps(number: int) -> Waits[None]:
+        for _ in range(20):
+            yield Wait(0.0, Waiting.CONFIGURATION, breakable=False, until=until)
+        ended[number] += 1
+
+    def push(number: int) -> None:
+        parking.submit(steps, number).result()
+
+    at_once(push, 16)
+    parking.shutdown()
+    assert ended == dict.fromkeys(range(16), 1)
 
 
 def test_one_that_is_due_and_gets_no_thread_is_said(clock: Clock) -> None:
@@ -327,6 +434,14 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_takes_and_may_be(
     monkeypatch.setattr("resource.setrlimit", lambda which, limits: asked.append(limits))
     allow_files(50, 1000)
     assert asked == ([] if now is None else [(now, hard)])
+
+
+def test_the_garbage_collector_looks_less_often_for_as_long_as_a_run_lasts() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with rarely_collected():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > frozen
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
 
 
 def test_who_waits_is_known_exactly_whatever_threads_tell_it() -> None:

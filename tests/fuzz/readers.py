@@ -46,7 +46,7 @@ from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from agent.ssh.settings.knownhosts import KnownHosts, Recorded
 from agent.ssh.settings.syntax import configuration
-from agent.xr import callhome, httpclient, licensing, software, syslog, trustpoint, trustpool
+from agent.xr import callhome, httpclient, licensing, shellutil, software, syslog, trustpoint
 from agent.xr import destination as transport
 from agent.xr.cli import console, dialog, show
 from agent.xr.cli.dialog import AuthenticateDialog
@@ -62,7 +62,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 NAME = "Trustpool"
 # Releases whose models differ: cli-cfg, crypto-cepki-cfg, um-crypto-cfg, and ever more that can be read.
 RELEASES = ("6.7.1", "7.3.2", "7.8.1", "24.2.1", "26.1.2")
-MODULES = (licensing.ACT, trustpoint.ACT, trustpool.COPY)
+MODULES = (licensing.ACT, trustpoint.ACT, shellutil.COPY, shellutil.DELETE, shellutil.DIR)
 BASE = "urn:ietf:params:netconf:base"
 NS = "urn:ietf:params:xml:ns:netconf:base:1.0"
 END = b"]]>]]>"

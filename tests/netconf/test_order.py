@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -198,3 +199,32 @@ def test_what_is_sent_together_is_not_waited_for_before_it_is_sent(lab: Lab, dev
             session.in_order = False
             third = licensing(session)
         assert [shown(pending) for pending in (first, second, third)] == [["smart-agent"]] * 3
+
+
+def test_who_waits_for_an_answer_without_a_thread_is_told_of_it_whenever_it_comes(lab: Lab, device: Device) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with lab.connect(device) as session:
+            for _ in range(100):  # it comes before, while and after it is asked for
+                told = threading.Event()
+                pending = licensing(session)
+                assert pending.until(told.set) > 0
+                assert told.wait(60)
+                assert shown(pending) == ["smart-agent"]
+                again = threading.Event()
+                pending.until(again.set)
+                assert again.is_set()
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_who_waits_for_an_answer_without_a_thread_is_told_of_the_end_of_the_session(lab: Lab, device: Device) -> None:
+    device.faults.append(Fault("get", FaultKind.DROP_BEFORE))
+    told = threading.Event()
+    with lab.connect(device) as session:
+        pending = licensing(session)
+        pending.until(told.set)
+        assert told.wait(60)
+        with pytest.raises(agent.SessionLost):
+            pending.result()

@@ -185,6 +185,23 @@ def test_the_same_state_has_the_same_plan_and_no_plan_shows_a_secret(intent: Int
 
 
 @steady
+@given(intents(), STATES, st.booleans(), CERTIFICATES | st.just(OTHER))
+def test_a_certificate_goes_only_where_that_is_asked_for_and_it_is_another_one(
+    intent: Intent, state: State, able: bool, held: Certificate | None
+) -> None:
+    access = replace(state.access, clear_certificates=able)
+    state = replace(state, access=access, certificate=Reading(held, "a model"))
+    made = plan(intent, state)
+    if not isinstance(made, Plan) or made.clears is None:
+        return
+    event("a certificate goes")
+    assert intent.replace
+    assert state.access.clear_certificates
+    assert made.clears.held is state.certificate.value
+    assert made.clears.held.proves(ANCHOR) is None
+
+
+@steady
 @given(intents(), STATES)
 def test_a_fallback_is_a_method_that_would_be_planned(intent: Intent, state: State) -> None:
     made = plan(intent, state)

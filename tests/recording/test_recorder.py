@@ -31,7 +31,8 @@ class Time:
 @contextmanager
 def taken(**more: Any) -> Iterator[tuple[Recorder, list[Passed], Time]]:
     """A recorder, what it wrote by its end, and its time."""
-    time, events = Time(), []
+    time = Time()
+    events: list[Passed] = []
     recorder = Recorder(events.append, clock=time, **more)
     yield recorder, events, time
     recorder.end(AT_ONCE)
@@ -182,7 +183,12 @@ def test_the_end_waits_for_sessions_that_are_about_to_end() -> None:
     with taken() as (recorder, events, _):
         one = session(recorder)
         one.sent("<close-session/>")
-        ending = threading.Timer(0.05, lambda: (one.received("<ok/>"), one.closed()))
+
+        def ends() -> None:
+            one.received("<ok/>")
+            one.closed()
+
+        ending = threading.Timer(0.05, ends)
         ending.start()
         recorder.end(600)
         ending.join()

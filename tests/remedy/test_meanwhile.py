@@ -274,7 +274,7 @@ def test_a_session_lost_while_the_state_is_read_anew_is_followed_by_another(
 
 
 def test_a_setting_that_came_between_two_commits_of_ours_is_not_taken_away(lab: Lab, clock: Clock) -> None:
-    device = lab.add(release="25.2.1", file_faults=("full",), dialog="unknown")
+    device = lab.add(release="25.2.1", file_faults=("quota",), dialog="unknown")
 
     def lost(session: agent.Session) -> None:
         drop(device, session)
@@ -292,7 +292,7 @@ def test_a_setting_that_came_between_two_commits_of_ours_is_not_taken_away(lab: 
 
 
 def test_whoever_stops_listening_to_a_second_trial_has_both_commits_taken_back(lab: Lab, clock: Clock) -> None:
-    device = lab.add(release="25.2.1", file_faults=("full",))
+    device = lab.add(release="25.2.1", file_faults=("quota",))
     device.config.clock = lambda: clock.now
     with lab.connect(device) as session, lab.ssh(device) as ssh:
         plan = agent.plan(agent.Intent(renew=False), agent.observe(session, ssh=ssh))

@@ -71,7 +71,7 @@ def test_the_file_is_put_there_named_to_the_rpc_and_removed(lab: Lab, clock: Clo
 
 
 def test_a_full_disk_ends_the_file_method_and_the_rpc_is_tried_from_a_clean_device(lab: Lab, clock: Clock) -> None:
-    device = lab.add(release="25.2.1", terminal_rpc="installs", file_faults=("full",))
+    device = lab.add(release="25.2.1", terminal_rpc="installs", file_faults=("quota",))
     outcome = push(lab, device, clock)
     assert (outcome.result, outcome.method) == (Result.REMEDIED, Method.RPC)
     assert "sftp" in said(outcome, Status.FAILED)
@@ -81,7 +81,7 @@ def test_a_full_disk_ends_the_file_method_and_the_rpc_is_tried_from_a_clean_devi
     assert outcome.persistent is False
 
 
-@pytest.mark.parametrize("fault", ["full", "denied", "corrupt"])
+@pytest.mark.parametrize("fault", ["quota", "denied", "corrupt"])
 def test_a_file_that_does_not_arrive_whole_fails_the_method_and_is_removed(lab: Lab, clock: Clock, fault: str) -> None:
     device = lab.add(release="25.2.1", file_faults=(fault,))
     outcome = push(lab, device, clock, method=Method.FILE)
@@ -113,20 +113,27 @@ def test_without_sftp_the_file_method_says_so(lab: Lab, clock: Clock) -> None:
     assert left_clean(device)
 
 
-@pytest.mark.parametrize("fault", ["denied", "full", "corrupt"])
-@pytest.mark.parametrize("reachable", [True, False])
+@pytest.mark.parametrize("fault", ["denied", "quota", "corrupt"])
+@pytest.mark.parametrize("removable", [True, False])
 def test_only_a_file_that_may_have_been_made_may_still_be_there(
-    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: str, reachable: bool
+    lab: Lab, clock: Clock, fault: str, removable: bool
 ) -> None:
+    device = lab.add(release="25.2.1", file_faults=(fault,) if removable else (fault, "stuck"))
+    outcome = push(lab, device, clock, method=Method.FILE)
+    assert outcome.result is Result.FAILED
+    assert ("may still be there" in said(outcome)) is bool(device.files) is (not removable and fault != "denied")
+
+
+def test_what_sftp_does_not_remove_the_model_does(lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(files: Files, path: str) -> None:
         raise SessionLost(f"SFTP ended before {path} was removed")
 
-    if not reachable:
-        monkeypatch.setattr(Files, "remove", refused)
-    device = lab.add(release="25.2.1", file_faults=(fault,))
+    monkeypatch.setattr(Files, "remove", refused)
+    device = lab.add(release="25.2.1")
     outcome = push(lab, device, clock, method=Method.FILE)
-    assert outcome.result is Result.FAILED
-    assert ("may still be there" in said(outcome)) is bool(device.files) is (not reachable and fault != "denied")
+    assert outcome.result is Result.REMEDIED
+    assert "by rpc delete" in said(outcome, Status.DONE)
+    assert not device.files
 
 
 def test_the_file_is_removed_when_the_session_dies_under_the_rpc(lab: Lab, clock: Clock) -> None:

@@ -354,12 +354,17 @@ def test_a_token_without_its_rpc_is_said_and_not_used() -> None:
         ({"method": Method.TRUSTPOOL}, "needs a bundle"),
         ({"then_trustpool": True}, "needs a bundle"),
         ({"clean": True}, "needs a bundle"),
-        ({"bundle": BUNDLE, "bundle_url": "http://ca.example/b"}, "as a file and as a URL"),
         ({"bundle": Bundle(b"", frozenset(), ".pem")}, "does not hold IdenTrust"),
         ({"bundle_url": "no scheme"}, "bundle URL"),
+        ({"bundle_url": "http:///no-host"}, "bundle URL"),
+        ({"pem_url": "http://ca.example/ro ot.pem"}, "certificate URL"),
+        ({"pem_url": "http://ca.example/r", "enrollment_url": "http://ca.example/"}, "enroll by a URL"),
+        ({"pem_url": "http://ca.example/r", "fetch_vrf": "two words"}, "VRF 'two words'"),
+        ({"pem_url": "http://ca.example/r", "fetch_vrf": ""}, "VRF ''"),
+        ({"fetch_vrf": "MGMT"}, "nothing to copy in it"),
     ],
 )
-def test_a_bundle_that_cannot_be_used_is_refused_at_once(given: dict[str, Any], said: str) -> None:
+def test_a_bundle_or_url_that_cannot_be_used_is_refused_at_once(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Intent(**given)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -189,7 +190,7 @@ def test_what_somebody_installs_meanwhile_is_not_removed(simulator: Simulator, w
 
 def test_a_file_is_on_the_router_before_anything_is_removed(lab: Lab, clock: Clock) -> None:
     like = Persona(release="26.1.2", enrollment="terminal", certificate=QUOVADIS)
-    device = lab.add(replace(like, file_faults=("full",)))
+    device = lab.add(replace(like, file_faults=("quota",)))
     outcome = remediated(lab, device, clock.policy(), agent.Method.FILE)
     assert outcome.result is agent.Result.FAILED, outcome
     assert held(device) == QUOVADIS
@@ -313,6 +314,30 @@ def test_a_lost_answer_is_read_and_the_push_goes_on_where_it_is_gone(simulator: 
         return
     assert outcome.result is agent.Result.REMEDIED, outcome
     assert ("clear", "unknown") in steps(outcome)
+
+
+def test_what_somebody_installs_as_it_goes_is_named_and_so_is_what_is_lost(simulator: Simulator) -> None:
+    process, device = router(simulator)
+    other = device.other_session()
+    act = partial(other.authenticate, "Trustpool", THIRD)
+    device.faults.append(Fault("get:crypto-certificate-authority", FaultKind.MEANWHILE, skip=3, act=act))
+    outcome = pushed(process)
+    assert held(device) == THIRD
+    assert outcome.result is agent.Result.FAILED, outcome
+    assert outcome.error is not None
+    assert outcome.error.kind == "anchor-mismatch"
+    assert "Third Root" in outcome.error.message
+    assert "has lost QuoVadis Root CA 2" in outcome.error.message
+    assert not device.counters["ca-authenticate"]
+
+
+def test_a_long_refusal_does_not_hide_what_is_lost(simulator: Simulator) -> None:
+    process, device = router(simulator)
+    device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, rpc_error("access-denied", "no " * 2000), times=9))
+    outcome = pushed(process)
+    assert outcome.error is not None
+    assert "has lost QuoVadis Root CA 2" in outcome.error.message
+    assert len(outcome.error.message) < 2000
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP_BEFORE, FaultKind.SILENT, FaultKind.RESET])

@@ -37,7 +37,11 @@ PLAIN = {"take", "perform", "apply", "observe", "poll", "_abandoned", "_open"}
 
 @dataclass
 class Driver:
-    """Carries a push out as a fleet may: each step in another thread, and *late* seconds behind every wait."""
+    """Carries a push out as a fleet may: each step in another thread, and *late* seconds behind every wait.
+
+    Attributes:
+        waits: those in which time is to pass; answers: those that end with one that is on its way.
+    """
 
     lab: Lab
     device: Device
@@ -45,6 +49,7 @@ class Driver:
     late: float = 0.0
     on: Callable[[Event | Wait], object] = lambda step: None
     waits: list[Wait] = field(default_factory=list)
+    answers: list[Wait] = field(default_factory=list)
     stop: Callable[[float], bool] | None = None
 
     def push(
@@ -78,7 +83,7 @@ class Driver:
                 except Interrupted as error:
                     resume = partial(steps.throw, error)
                 if isinstance(step, Wait):
-                    self.waits.append(step)
+                    (self.waits if step.until is None else self.answers).append(step)
                     self.clock.now += step.seconds + self.late
 
     def waited(self, why: Waiting) -> list[Wait]:
@@ -199,6 +204,21 @@ def test_a_commit_that_does_not_show_yet_is_waited_for(lab: Lab, clock: Clock) -
     assert [wait.seconds for wait in driver.waited(Waiting.CONFIGURATION)] == [0.2]
 
 
+@pytest.mark.parametrize("mode", [agent.CommitMode.PLAIN, agent.CommitMode.CONFIRMED])
+def test_commits_and_looks_for_contact_are_answered_without_a_thread_and_nothing_breaks_them_off(
+    lab: Lab, clock: Clock, mode: agent.CommitMode
+) -> None:
+    device = lab.add(contact=False, **INSTALLS)
+    device.state.answers = ["success"]
+    driver = Driver(lab, device, clock, stop=lambda seconds: False)
+    connect = partial(lab.connect, device)
+    caution = agent.Caution(commit=mode)
+    assert driver.push(connect=connect, renew=True, contact_wait=3, caution=caution).result is agent.Result.REMEDIED
+    commits = 1 if mode is agent.CommitMode.PLAIN else 2
+    assert [wait.why for wait in driver.answers] == [Waiting.CONFIGURATION] * commits + [Waiting.CONTACT]
+    assert {(wait.seconds, wait.breakable) for wait in driver.answers} == {(0.0, False)}
+
+
 def test_contact_is_waited_for_within_its_bound(lab: Lab, clock: Clock) -> None:
     device = lab.add(contact=False, **INSTALLS)
     device.state.answers = ["registrationinprogress", "success"]
@@ -206,7 +226,7 @@ def test_contact_is_waited_for_within_its_bound(lab: Lab, clock: Clock) -> None:
     outcome = driver.push(renew=True, contact_wait=12)
     assert outcome.result is agent.Result.REMEDIED
     assert [(wait.seconds, wait.detail) for wait in driver.waited(Waiting.BUSY)] == [(0.5, "registrationinprogress")]
-    assert [wait.seconds for wait in driver.waited(Waiting.CONTACT)] == [1.0, 2.0, 3.0, 3.0, 3.0]
+    assert [wait.seconds for wait in driver.waited(Waiting.CONTACT)] == [3.0, 6.0, 3.0]
     assert all(wait.breakable for wait in driver.waits)
 
 

@@ -10,6 +10,7 @@ import pytest
 from agent.simulator import Device
 from tests.simulator.peer import netconf, rpc, screen, ssh
 from tests.support import Lab
+from tests.web import served
 
 DATA = bytes(range(256)) * 400
 _MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
@@ -73,7 +74,7 @@ def test_the_copy_rpc_reaches_tmp_or_not(lab: Lab, reaches: bool) -> None:
         if reaches:
             assert "bytes copied" in connected.dispatch(body).xml
         else:
-            with pytest.raises(Exception, match="Invalid destination"):
+            with pytest.raises(Exception, match="Invalid file system"):
                 connected.dispatch(body)
     assert ("/tmp/x.pem" in device.files) is reaches
 
@@ -137,3 +138,73 @@ def test_a_reload_empties_tmp_only(lab: Lab) -> None:
     device.files.update({"/tmp/a": b"a", "/misc/disk1/b": b"b"})
     device.reload()
     assert list(device.files) == ["/misc/disk1/b"]
+
+
+def test_the_models_list_a_folder_and_delete_from_it(lab: Lab) -> None:
+    device = lab.add(release="25.2.1")
+    put(lab, device)
+    names = "<nodes><node><dir-paths><dir-path><name>harddisk:</name></dir-path></dir-paths></node></nodes>"
+    folder = f'<dir xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-shellutil-dir-oper">{names}</dir>'
+    with netconf(lab, device) as connected:
+        found = connected.get(("subtree", folder)).xml
+        assert f"<size>{len(DATA)}</size><name>x.pem</name>" in found
+        assert found.count("<dir-path>") == 1, "the folder that was named"
+        gone = rpc("shellutil-delete-act", "delete", name="harddisk:/x.pem")
+        assert "successful" in connected.dispatch(gone).xml
+        with pytest.raises(Exception, match="No such file"):
+            connected.dispatch(gone)
+    assert not device.files
+
+
+@pytest.mark.parametrize(
+    "vrf, server, name, said",
+    [
+        (None, "http:", "//{}", None),
+        ("MGMT", "http:", "//{}", None),
+        (None, "http://{}", "", None),
+        ("NONE", "http:", "//{}", "VRF NONE is not configured"),
+        (None, "ftp:", "//{}", "fetches http:// only"),
+    ],
+)
+def test_the_copy_rpc_fetches_from_a_server(
+    lab: Lab, vrf: str | None, server: str, name: str, said: str | None
+) -> None:
+    device = lab.add(release="25.2.1", vrfs=("MGMT",))
+    with served(DATA) as url, netconf(lab, device) as connected:
+        place = url.partition("//")[2]
+        host, _, file = place.partition("/")
+        body = rpc(
+            "shellutil-copy-act",
+            "copy",
+            sourcename=name.format(place) or file,
+            destinationname="x.pem",
+            sourcefilesystem=server.format(host),
+            destinationfilesystem="harddisk:",
+            **({"vrf": vrf} if vrf else {}),
+        )
+        if said is None:
+            assert f"{len(DATA)} bytes copied" in connected.dispatch(body).xml
+        else:
+            with pytest.raises(Exception, match=said):
+                connected.dispatch(body)
+    assert device.files == ({} if said else {"/misc/disk1/x.pem": DATA})
+
+
+def test_a_device_that_does_not_announce_them_has_none_of_these_models(lab: Lab) -> None:
+    device = lab.add(release="7.3.2", platform="asr9k-x64")
+    with netconf(lab, device) as connected:
+        folder = '<dir xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-shellutil-dir-oper"/>'
+        assert "dir-path" not in connected.get(("subtree", folder)).xml
+    old = lab.add(release="6.5.3", platform="ncs5500")
+    with netconf(lab, old) as connected, pytest.raises(Exception, match="unknown-namespace"):
+        connected.dispatch(rpc("shellutil-delete-act", "delete", name="harddisk:/x.pem"))
+
+
+def test_the_cli_lists_a_folder_and_a_file(lab: Lab) -> None:
+    device = lab.add()
+    put(lab, device)
+    with screen(lab, device) as cli:
+        assert f"{len(DATA)} Nov 29 08:00 x.pem" in cli.send("dir harddisk:")
+        assert "bytes total" in cli.send("dir disk0:")
+        assert f"{len(DATA)} Nov" in cli.send("run ls -l /misc/disk1/x.pem")
+        assert "No such file" in cli.send("run ls -l /tmp/x.pem")

@@ -29,8 +29,9 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
 @options.file("--output -o", "Write the recording to this new file, readable by you alone.", required=True)
 @options.option("--trustpoint", "The trustpoint to read.", default="Trustpool", metavar="NAME")
 @click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)
+@options.sanitise
 @options.output
-def command(form: str, output: Path, **given: Any) -> None:
+def command(form: str, output: Path, sanitise: bool, **given: Any) -> None:
     """Read of HOST all that check, show, assess and plan may read, and keep what passes in a file; nothing is changed.
 
     Each message, each line of the CLI with its timing, SFTP's answers and what SSH offers. Where one read fails the
@@ -55,7 +56,7 @@ def command(form: str, output: Path, **given: Any) -> None:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
         logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
         progress = Progress()
-        tape = stack.enter_context(Tape(output, "record", target.device(reach)))
+        tape = stack.enter_context(Tape(output, "record", target.device(reach), sanitise=sanitise))
         hooks = Hooks(policy=policy, logins=logins, trace=trace, recorder=tape.recorder, ask=asker(progress.paused))
         router = Router(target, reach, hooks)
         with progress:
@@ -98,8 +99,8 @@ def _tell(found: Survey, tape: Tape, device: Device, form: str) -> int:
     for line in found.unread:
         say_warning(f"{device.name}: not read: {line}")
     made = tape.record(found.unread)
-    emit(form, lambda: made, lambda: record_view(made))
-    tape.say_kept()
+    emit(form, lambda: made, lambda: _view(made, tape))
+    tape.advise()
     if tape.how is How.INTERRUPTED:
         raise Interrupted(f"interrupted; what was recorded until then is in {tape.path}")
     if found.failed is None:
@@ -108,21 +109,14 @@ def _tell(found: Survey, tape: Tape, device: Device, form: str) -> int:
     return 1
 
 
-def record_view(made: Record) -> RenderableType:
+def _view(made: Record, tape: Tape) -> RenderableType:
     """What was recorded, and what was replaced, by kind."""
     from agent.cli.view.render import cell, grid
-    from agent.model.masking.text import counted
 
-    counts = (
-        (made.sessions, "session"),
-        (made.messages, "NETCONF message"),
-        (made.commands, "command"),
-        (made.files, "SFTP request"),
-    )
-    rows = [
+    rows = (
         ("release", made.release),
-        ("recorded", ", ".join([*(counted(*one) for one in counts), f"{made.bytes:,} bytes"])),
-        ("replaced", ", ".join(f"{number} of {kind}" for kind, number in made.replaced.items()) or "nothing"),
+        ("recorded", tape.counts()),
+        ("replaced", tape.replacements()),
         ("ended", made.ended if made.why is None else f"{made.ended}: {made.why}"),
-    ]
+    )
     return grid(rows, title=cell(f"{made.device} · {made.file}", "bold"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,17 @@ import click
 from agent.cli import options
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from agent.fleet.results.structs import Finding
     from agent.recording.events import Begin, End, Opened, Passed
     from agent.recording.reading import Recording
 
 _LINE_END = re.compile(r"\r{1,3}\n|\n\r")
 _BETWEEN_TAGS = re.compile(r"(?<=>)(?=<)")
 _OPENS = re.compile(r"<[^/?!][^<]*(?<!/)>\s*\Z")
+
+_NOT_SANITISED = "it is not sanitised: names, addresses, serial numbers and the like are as they were"
 
 
 @click.group("recording")
@@ -48,7 +53,45 @@ def show(file: Path, form: str) -> None:
     if found.cut_off is not None:
         say_warning(f"{file}: {found.cut_off}")
     if not found.begin.sanitised:
-        say_warning(f"{file}: it is not sanitised: names, addresses, serial numbers and the like are as they were")
+        say_warning(f"{file}: {_NOT_SANITISED}")
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@options.choice(
+    "--format form", "A table, an array of objects, or an object a line.", "table", "json", "jsonl", default="table"
+)
+def check(file: Path, form: str) -> None:
+    """Look in FILE for what seems to be a secret, an address or a name of somebody, before it is sent.
+
+    Each finding with the number of its event, which is the line of the file, and its line within. What it does not find
+    may be there all the same. Exit code 0 where nothing was found, else 1.
+    """
+    from agent.cli.view.output import emit_all
+    from agent.cli.view.streams import say_warning
+    from agent.fleet.results.structs import Finding
+    from agent.model.pki.anchor import TrustAnchor
+    from agent.recording.reading import read
+    from agent.recording.suspicious import found_in
+
+    found = read(file)
+    findings = [
+        Finding(event=one.event, line=one.line, what=one.what, text=one.text)
+        for one in found_in(found, public=(TrustAnchor.bundled(),))
+    ]
+    emit_all(form, findings, lambda one: one, _findings)
+    for said in filter(None, (found.cut_off, None if found.begin.sanitised else _NOT_SANITISED)):
+        say_warning(f"{file}: {said}")
+    click.get_current_context().exit(1 if findings else 0)
+
+
+def _findings(found: Iterable[Finding]) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    from agent.cli.view.render import columns
+
+    rows = [(str(one.event), str(one.line), one.what, one.text) for one in found]
+    yield columns(("event", "line", "what", "text"), rows) if rows else Text("nothing was found")
 
 
 def shown(found: Recording) -> Iterator[str]:

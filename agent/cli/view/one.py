@@ -154,6 +154,8 @@ def _may_be_left(events: list[Event]) -> str:
         said.append("a commit on trial, which the router takes back by itself, may be running")
     elif steps & {"commit", "configure"}:
         said.append("the trustpoint's configuration may be changed")
+    gone = [event.detail for event in begun if event.step == "clear"]
+    said += [f"{what} may be gone; the journal has it: xr-agent history --device NAME" for what in gone]
     said += [f"{step} may have taken effect" for step in (*sorted(INSTALLING), *_LICENCE) if step in steps]
     said += [f"the file {path} may be there" for path in files]
     return "; ".join(said) if len(said) > 1 else f"{said[0]}; nothing was changed"

@@ -18,7 +18,7 @@ from agent.model.outcome import Outcome
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Plan, Skip, Verdict
-from agent.model.state import Access, DeviceTime, Entitlement, Licensing, Reading, State
+from agent.model.state import FILES, Access, DeviceTime, Entitlement, Licensing, Reading, State
 
 if TYPE_CHECKING:
     from agent.remedy.notices.notice import Notice
@@ -269,8 +269,14 @@ def _support(allowed: Access | str) -> tuple[object, ...]:
         f"{allowed.trustpoint_state.value}, licensing {allowed.licensing_state.value}",
         allowed.evidence,
         "yes" if allowed.clear_certificates else "no",
-        cell_lines(reason for reason in allowed.reasons if "stands in" in reason or "--strict" in reason),
+        cell_lines((*_no_files(allowed), *(one for one in allowed.reasons if "stands in" in one or "--strict" in one))),
     )
+
+
+def _no_files(allowed: Access) -> list[str]:
+    """What of files no model does."""
+    lacking = [word for word in FILES if word not in allowed.files]
+    return [f"files: no model for {', '.join(lacking)}"] if lacking else []
 
 
 def _short(source: str) -> str:

@@ -132,6 +132,9 @@ class Support(Printed, frozen=True, kw_only=True):
     trustpoint_state: ReadBy = ReadBy.NONE
     licensing_state: ReadBy = ReadBy.NONE
     evidence: Annotated[Evidence, about("the best that can be had")] = Evidence.NONE
+    files: Annotated[
+        Texts, about("what of files its models do: space, copy, list, delete; SFTP and the CLI do the others")
+    ] = ()
     clear_certificates: Annotated[bool, about("whether push --replace can remove another certificate")] = False
     reasons: Annotated[Texts, about("what is missing, or stands in for it")] = ()
 
@@ -173,6 +176,15 @@ class Record(Printed, frozen=True, kw_only=True):
     bytes: Annotated[int, about("what messages, and what was typed and printed, come to")]
     replaced: Annotated[dict[str, int], about("how many different values of each kind have a stand-in")]
     unread: Annotated[Texts, about("what could not be read, and why")]
+
+
+class Finding(Printed, frozen=True, kw_only=True):
+    """What in a recording looks like a secret or like somebody's."""
+
+    event: Annotated[Number, about("its number, which is that of its line in the file")]
+    line: Annotated[Number, about("within its text")]
+    what: str
+    text: str
 
 
 class Anchor(Printed, frozen=True, kw_only=True):

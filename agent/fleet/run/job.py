@@ -154,7 +154,7 @@ class _Work:
         state = yield from self._observed(session, self._hooks.policy)
         if self._job.kind is Kind.ASSESS:
             return replace(self.result, verdict=self._judged(state))
-        made = yield from self._planned(state)
+        made = yield from self._planned(session, state)
         if self._job.kind is Kind.PLAN:
             return replace(self.result, plan=portable(made))
         if approve is not None and isinstance(made, Plan) and made and not approve(made):
@@ -165,7 +165,7 @@ class _Work:
             session = session if session.connected else stack.enter_context((yield from router.first()))
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
-                made = yield from self._planned(state)
+                made = yield from self._planned(session, state)
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
     def _first(self) -> Waits[Session]:
@@ -186,9 +186,9 @@ class _Work:
         self.result = replace(self.result, release=state.release)
         return state
 
-    def _planned(self, state: State) -> Waits[Plan | Skip]:
-        """The plan, the ways that it needs beside NETCONF tried."""
-        return preflight(plan(self._intent, state), state, self._ssh)
+    def _planned(self, session: Session, state: State) -> Waits[Plan | Skip]:
+        """The plan, what it needs beside NETCONF tried."""
+        return preflight(plan(self._intent, state), state, self._ssh, session, self._hooks.policy)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices

@@ -209,7 +209,7 @@ class _Call:
 
     def waits(self, device: str, wait: Wait | None) -> None:
         """Say so, without waiting for an answer."""
-        said = pickle.dumps((device, None if wait is None else replace(wait, release=None)))
+        said = pickle.dumps((device, None if wait is None else replace(wait, release=None, until=None)))
         self._worker.log_event(self.link.topic, {"waits": said})
 
     def answered(self, made: object, *, stopped: bool) -> None:

@@ -96,6 +96,11 @@ class Model:
             self._found[path] = node
         return self._found[path]
 
+    def longest(self, path: str) -> int | None:
+        """The most characters that the string at *path* may have; None where there is no bound, or no such string."""
+        length = getattr(getattr(self.find(path), "type", None), "length", None)
+        return None if length is None else int(length.intervals[-1][-1])
+
     def output(self, tag: str) -> Any:
         """The output node of the first rpc that has a child *tag* there, or None."""
         for rpc in self.schema.children:

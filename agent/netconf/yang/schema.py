@@ -105,6 +105,11 @@ class Schema:
         variant = self.variant(module)
         return variant is not None and self._model(variant).find(path) is not None
 
+    def longest(self, module: str, path: str) -> int | None:
+        """The most characters that the string at *path* may have; None where there is no bound, or no such node."""
+        variant = self.variant(module)
+        return None if variant is None else self._model(variant).longest(path)
+
     def validate(self, payload: Element, *, module: str) -> None:
         """Check configuration or the body of an rpc against the device's model.
 

@@ -32,6 +32,8 @@ class Certificates:
 
     def number(self, shown: str, *, fresh: bool) -> str:
         """The stand-in of a serial number or fingerprint, hex in any spelling."""
+        if shown.isdigit() and (known := self._names.number(int(shown))) is not None:
+            return str(known)
         digits = "".join(char for char in shown if char in "0123456789abcdefABCDEF")
         value = bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
         return shown if len(value) < 2 else hex_spelled(shown, self._number(value, fresh=fresh))
@@ -53,7 +55,7 @@ class Certificates:
 
     def _imitated(self, der: bytes, within: Callable[[str], str]) -> bytes:
         sha256 = hashlib.sha256(der).digest()
-        if sha256 in self._stay:
+        if sha256 in self._stay or self._names.table.given(sha256):
             return der
         if sha256 not in self._made:
             made = imitated(der, text=within, number=self._number, drawn=self._names.table.drawn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 
 from agent.recording.privacy.literals import Literals
@@ -50,6 +51,19 @@ class Names:
         if value in self.table:
             self._kinds.setdefault(value, kind)
 
+    def kind(self, value: Value) -> Kind | None:
+        """As what *value* is known."""
+        return self._kinds.get(folded(value) if isinstance(value, str) else value)
+
+    def give(self, standins: Iterable[str]) -> None:
+        """Take *standins*, as :meth:`standins` shows them, for what stands in place of something already."""
+        for standin in standins:
+            for read in (IPv4Address, IPv6Address, bytes.fromhex):
+                with suppress(ValueError):
+                    self.table.give(read(standin))
+            for word in _WORD.findall(folded(standin)):
+                self.table.give(word)
+
     def named(self, kind: Kind, shown: str, within: Iterable[Span] = (), *, fresh: bool = False) -> str:
         """The stand-in of the name *shown*, which from now on is replaced elsewhere; *within* has one already."""
         if kind is Kind.BANNER:
@@ -74,8 +88,19 @@ class Names:
                 self._keep(label, made)
 
     def _banner(self, shown: str, within: Iterable[Span], *, fresh: bool) -> str:
-        """Word by word, since what is said in it is not learned as one name."""
-        return self._around(shown, within, lambda word: word if folded(word) in words() else self._word(word, fresh))
+        """Word by word: each that is no common one is learned, since the whole is said nowhere else."""
+
+        def change(word: str) -> str:
+            value = folded(word)
+            if value in words():
+                return word
+            made = self._word(word, fresh)
+            if made != word and value not in self._kinds:
+                self._kinds[value] = Kind.BANNER
+                self._keep(value, folded(made))
+            return made
+
+        return self._around(shown, within, change)
 
     def _keep(self, value: str, made: str) -> None:
         self._texts[value] = made
@@ -129,6 +154,15 @@ class Names:
                     break
             at += step
         return bytes(made) if found else None
+
+    def number(self, number: int) -> int | None:
+        """The stand-in of an address or a serial number that is spelled as one *number*; None where it is none."""
+        for size in (4, 16, (number.bit_length() + 7) // 8):
+            if number.bit_length() <= 8 * size:
+                standin = self._of_bytes(number.to_bytes(size, "big"))
+                if standin is not None:
+                    return int.from_bytes(standin, "big")
+        return None
 
     def _of_bytes(self, data: bytes) -> bytes | None:
         value: Value = data

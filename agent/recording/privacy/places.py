@@ -72,96 +72,139 @@ _NAME = r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,252})"
 _WHOLE = r"[\"']?([^\r\n\"']{1,250}?)[\"']?[ \t]*$"
 
 
-def _compiled(kind: Kind, *patterns: str) -> tuple[tuple[Kind, re.Pattern[str]], ...]:
-    return tuple((kind, re.compile(pattern, re.MULTILINE)) for pattern in patterns)
-
-
-_CLI = (
-    *_compiled(
-        Kind.HOST,
-        rf"(?:{NODE}|sysadmin-vm:\d_RP\d):{_NAME}(?=(?:\([^()\s]{{0,60}}\)?)?[#>])",
-        rf"^{_NAME}(?=(?:\(config[^()\s]{{0,60}}\))?#)",
-        rf"(?:^|[>\n]|\d: ?|\d ){_NAME}(?= {NODE}: ?{_DAY})",
-        r"^(?:<\d{1,3}>)?(?:\d{1,9}: )?[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? "
-        rf"{_NAME}(?= [^\n]*(?:%|/CPU\d))",
-        rf"^(?:<\d{{1,3}}>)?(?:1 )?\d{{4}}-\d\d-\d\dT\S{{8,32}} {_NAME}(?= )",
-        rf"^[ \t]*(?:switch)?hostname[ \t]+\"?{_NAME}",
-        rf"(?i)\bhost-?name\"?[ \t]*[:=][ \t]*\"?{_NAME}",
-        rf"^{_NAME} uptime is ",
-        rf"(?i)\bhostnameprefix[ \t]+{_NAME}",
-        rf"(?i)^[ \t]*(?:ip |ipv4 |ipv6 )?domain[ -](?:name|list|(?:ipv4 |ipv6 )?host)[ \t]+(?:vrf \S+ )?{_NAME}",
-        rf"(?i)\b(?:http-)?proxy(?:[ -](?:server|address|host))?[ \t]*:?[ \t]+(?:hostname )?{_NAME}",
-    ),
-    *_compiled(
-        Kind.USER,
-        r"^[ \t]*username[ \t]+([^\s]{1,64})",
-        r"(?i)\b(?:user(?:[ -]?name)?|login|principal|by|for)[ \t]*[:=]?[ \t]*['\"]([^'\"\s]{1,64})['\"]",
-        r"(?i)\buser(?:[ -]?name)?[ \t]*[:=][ \t]*([\w.@-]{1,64})",
-        r"(?i)\b(?:committed|configured|changed|issued|logged (?:in|out)) by (?:user )?([\w.@-]{1,64})",
-        r"\b(?:Accepted|Failed) [\w/-]{1,24} for (?:invalid user )?([\w.@-]{1,64})",
-        r"(?:^|[\s\"'=(:])/?(?:home|Users|users)/([\w.@-]{1,64})",
-        r"^[ \t]*\*?[ \t]*(?:vty|con|aux|tty)[\w/]{1,12}[ \t]+([\w.@-]{1,64})[ \t]+(?:ssh|telnet|hardware|\d)",
-    ),
-    *_compiled(
-        Kind.SERIAL,
-        r"(?i)\b(?:SN|S/N)[ \t]*[:=][ \t]*([A-Z0-9][A-Z0-9-]{3,40})",
-        r"(?i)\b(?:chassis |board |system |processor board |product |rack )?(?:serial(?: number| num| no\.?)?|processor"
-        r" board id|chassis-id)[ \t]*[:=#]?[ \t]+([A-Z0-9-]*\d[A-Z0-9-]{3,40})(?![\w:])",
-    ),
-    *_compiled(
-        Kind.ACCOUNT,
-        r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
-        r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$",
-    ),
-    *_compiled(
-        Kind.LOCATION,
-        rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+{_WHOLE}",
-    ),
-    *_compiled(
-        Kind.DESCRIPTION,
-        r"^[ \t]+description[ \t]+(?!\")([^\r\n]{1,250}?)[ \t]*\r?$",
-        rf"(?i)^[ \t]*(?:snmp-server contact|contact-name|\d+ remark)[ \t]+{_WHOLE}",
-        r"(?i)^[ \t]*Description:?[ \t]+([^\r\n]{1,250}?)[ \t]*\r?$(?=[^\n]*\n[ \t]+Internet address)",
-    ),
-    *_compiled(Kind.PHONE, rf"(?i)^[ \t]*(?:phone-number|phone)[ \t]*:?[ \t]+{_WHOLE}"),
-    *_compiled(
-        Kind.NAME,
-        r"^[ \t]*profile[ \t]+\"?([\w.-]{1,64})",
-        r"\bvrf[ \t]+\"?([\w.:-]{1,32})",
-    ),
+_CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
+    (kind, words, re.compile(pattern, re.MULTILINE))
+    for kind, words, pattern in (
+        (Kind.HOST, ("#", ">"), rf"(?:{NODE}|sysadmin-vm:\d_RP\d):{_NAME}(?=(?:\([^()\s]{{0,60}}\)?)?[#>])"),
+        (Kind.HOST, ("#",), rf"^{_NAME}(?=(?:\(config[^()\s]{{0,60}}\))?#)"),
+        (Kind.HOST, ("/",), rf"(?:^|[>\n]|\d: ?|\d ){_NAME}(?= {NODE}: ?{_DAY})"),
+        (
+            Kind.HOST,
+            ("%", "/cpu"),
+            (
+                r"^(?:<\d{1,3}>)?(?:\d{1,9}: )?[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? "
+                rf"{_NAME}(?= [^\n]*(?:%|/CPU\d))"
+            ),
+        ),
+        (Kind.HOST, ("t",), rf"^(?:<\d{{1,3}}>)?(?:1 )?\d{{4}}-\d\d-\d\dT\S{{8,32}} {_NAME}(?= )"),
+        (Kind.HOST, ("hostname",), rf"^[ \t]*(?:switch)?hostname[ \t]+\"?{_NAME}"),
+        (Kind.HOST, ("hostname", "host-name"), rf"(?i)host-?name\"?[ \t]*[:=][ \t]*\"?{_NAME}"),
+        (Kind.HOST, (" uptime is ",), rf"^{_NAME} uptime is "),
+        (Kind.HOST, ("hostnameprefix",), rf"(?i)hostnameprefix[ \t]+{_NAME}"),
+        (
+            Kind.HOST,
+            ("domain",),
+            rf"(?i)^[ \t]*(?:ip |ipv4 |ipv6 )?domain[ -](?:name|list|(?:ipv4 |ipv6 )?host)[ \t]+(?:vrf \S+ )?{_NAME}",
+        ),
+        (
+            Kind.HOST,
+            ("proxy",),
+            rf"(?i)\b(?:http-)?proxy(?:[ -](?:server|address|host))?[ \t]*:?[ \t]+(?:hostname )?{_NAME}",
+        ),
+        (Kind.USER, ("username",), r"^[ \t]*username[ \t]+([^\s]{1,64})"),
+        (
+            Kind.USER,
+            ("'", '"'),
+            r"(?i)\b(?:user(?:[ -]?name)?|login|principal|by|for)[ \t]*[:=]?[ \t]*['\"]([^'\"\s]{1,64})['\"]",
+        ),
+        (Kind.USER, ("user",), r"(?i)\buser(?:[ -]?name)?[ \t]*[:=][ \t]*([\w.@-]{1,64})"),
+        (
+            Kind.USER,
+            (" by ",),
+            r"(?i)\b(?:committed|configured|changed|issued|logged (?:in|out)) by (?:user )?([\w.@-]{1,64})",
+        ),
+        (Kind.USER, (" for ",), r"\b(?:Accepted|Failed) [\w/-]{1,24} for (?:invalid user )?([\w.@-]{1,64})"),
+        (Kind.USER, ("home/", "users/"), r"(?:^|[\s\"'=(:])/?(?:home|Users|users)/([\w.@-]{1,64})"),
+        (
+            Kind.USER,
+            ("vty", "con", "aux", "tty"),
+            r"^[ \t]*\*?[ \t]*(?:vty|con|aux|tty)[\w/]{1,12}[ \t]+([\w.@-]{1,64})[ \t]+(?:ssh|telnet|hardware|\d)",
+        ),
+        (Kind.SERIAL, ("sn", "s/n"), r"(?i)\b(?:SN|S/N)[ \t]*[:=][ \t]*([A-Z0-9][A-Z0-9-]{3,40})"),
+        (
+            Kind.SERIAL,
+            ("serial", "board id", "chassis-id"),
+            (
+                r"(?i)\b(?:chassis |board |system |processor board |product |rack )?(?:serial(?: number| num| no\.?)?"
+                r"|processor board id|chassis-id)[ \t]*[:=#]?[ \t]+([A-Z0-9-]*\d[A-Z0-9-]{3,40})(?![\w:])"
+            ),
+        ),
+        (
+            Kind.ACCOUNT,
+            ("account", "customer", "contract", "site", "organi"),
+            (
+                r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
+                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
+                r"(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
+            ),
+        ),
+        (
+            Kind.LOCATION,
+            ("location", "street"),
+            rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+{_WHOLE}",
+        ),
+        (Kind.DESCRIPTION, ("description",), r"^[ \t]+description[ \t]+(?!\")([^\r\n]{1,250}?)[ \t]*\r?$"),
+        (
+            Kind.DESCRIPTION,
+            ("contact", "remark"),
+            rf"(?i)^[ \t]*(?:snmp-server contact|contact-name|\d+ remark)[ \t]+{_WHOLE}",
+        ),
+        (
+            Kind.DESCRIPTION,
+            ("internet address",),
+            r"(?i)^[ \t]*Description:?[ \t]+([^\r\n]{1,250}?)[ \t]*\r?$(?=[^\n]*\n[ \t]+Internet address)",
+        ),
+        (Kind.PHONE, ("phone",), rf"(?i)^[ \t]*(?:phone-number|phone)[ \t]*:?[ \t]+{_WHOLE}"),
+        (Kind.NAME, ("profile",), r"^[ \t]*profile[ \t]+\"?([\w.-]{1,64})"),
+        (Kind.NAME, ("vrf",), r"\bvrf[ \t]+\"?([\w.:-]{1,32})"),
+    )
 )
+"""Each with words, folded, of which one is in every text that it can match: soon looked for."""
 _BANNER = re.compile(
     r"^banner[ \t]+(?:motd|login|exec|incoming|prompt-timeout|slip-ppp)[ \t]+(\S)([\s\S]{1,8000}?)\1", re.MULTILINE
 )
 _HEX = r"((?:[0-9A-Fa-f]{2}[ :.]?){%s}[0-9A-Fa-f]{2})(?![0-9A-Za-z])"
-_NUMBERS = (
-    re.compile(r"(?i)\bfinger-?print(?: ?\(?(?:sha-?1|sha-?256|md5)\)?)?[ \t]*[:=]?\s{0,40}" + _HEX % "15,31"),
-    re.compile(
+_NUMBERS = {
+    "finger": re.compile(
+        r"(?i)\bfinger-?print(?: ?\(?(?:sha-?1|sha-?256|md5)\)?)?[ \t]*[:=]?\s{0,40}" + _HEX % "15,31"
+    ),
+    "serial": re.compile(
         r"(?i)\bserial(?: number| num| no\.?)?(?: ?\(hex\))?[ \t]*[:=]?[ \t]*(?:\r?\n[ \t]+)?(?:0x)?" + _HEX % "1,20"
     ),
-)
+}
+
+_CRYPTO_ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-act"
 
 
 def places(text: str) -> Iterator[Place]:
     """Where a value stands in *text*, whatever it is; what is none is left out."""
-    for element in _ELEMENT.finditer(text):
-        yield from _named(element, 2)
-    for attribute in _ATTRIBUTE.finditer(text):
-        yield from _named(attribute, 2 if attribute[2] is not None else 3)
-    for number in _NUMBERS:
-        for found in number.finditer(text):
+    low = folded(text)
+    yield from _marked_up(text)
+    for word, number in _NUMBERS.items():
+        for found in number.finditer(text) if word in low else ():
             if len(found[1].strip()) > 3:
                 yield Place(Kind.CERTIFICATE, *found.span(1), number=True)
-    for kind, pattern in _CLI:
-        for found in pattern.finditer(text):
+    for kind, words, pattern in _CLI:
+        for found in pattern.finditer(text) if any(word in low for word in words) else ():
             if _is_value(kind, found[1]):
                 yield Place(kind, *found.span(1))
-    for banner in _BANNER.finditer(text):
+    for banner in _BANNER.finditer(text) if "banner" in low else ():
         yield Place(Kind.BANNER, *banner.span(2))
+
+
+def _marked_up(text: str) -> Iterator[Place]:
+    if "<" in text:
+        for element in _ELEMENT.finditer(text):
+            yield from _named(element, 2)
+    if '"' in text or "'" in text:
+        for attribute in _ATTRIBUTE.finditer(text):
+            yield from _named(attribute, 2 if attribute[2] is not None else 3)
 
 
 def _named(found: re.Match[str], group: int) -> Iterator[Place]:
     name, value = folded(found[1]), found[group]
+    if name == "server-name" and _CRYPTO_ACT in found.string:
+        return  # the trustpoint's name, which stays wherever else it stands
     stripped = value.strip()
     start = found.start(group) + len(value) - len(value.lstrip())
     end = start + len(stripped)

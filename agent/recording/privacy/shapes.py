@@ -6,12 +6,15 @@ A stand-in has the form of what it stands for: as many digits, an address of the
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from agent.recording.privacy.table import Draw
 from agent.recording.privacy.vocabulary import PUBLIC_ADDRESSES, folded
 
 Span = tuple[int, int, str]
+Offer = tuple[int, int, str | Callable[[], str]]
+"""What could be replaced, and by what: that is made, and remembered, only where nothing else has the place."""
 
 V4 = re.compile(r"(?<![\d.])(\d{1,3})([.-])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?!\d|\2\d)")
 V6 = re.compile(
@@ -54,7 +57,7 @@ def says_nothing(address: IPv4Address | IPv6Address) -> bool:
     if address.is_unspecified or address.is_loopback or address.is_multicast:
         return True
     if isinstance(address, IPv6Address):
-        return int(address) < 256
+        return int(address) < 256 or address == IPv6Address("fe80::")
     return any(_all_ones_then_zeros(bits) for bits in (int(address), int(address) ^ (_MOST_V4 - 1)))
 
 
@@ -100,6 +103,8 @@ def make_v6(address: IPv6Address, draw: Draw, wider: int) -> IPv6Address:
         digits = len(f"{group:x}") + (1 if wider and group else 0)
         if group and at == 0:
             groups[0] = _first(group, drawn)
+        elif wider > 1:  # of the same form there is none left
+            groups[at] = drawn
         elif group:
             groups[at] = _of_digits(min(digits, 4), drawn)
     return IPv6Address(b"".join(group.to_bytes(2, "big") for group in groups))
@@ -169,6 +174,8 @@ def v6_spelled(shown: str, standin: IPv6Address) -> str:
     head, gap, tail = shown.partition("::")
     parts = [part.split(":") if part else [] for part in (head, tail)]
     groups = [f"{int.from_bytes(standin.packed[at : at + 2], 'big'):x}" for at in range(0, 16, 2)]
+    if any(group != "0" for group in groups[len(parts[0]) : 8 - len(parts[1])]):
+        return str(standin)
     first, last = groups[: len(parts[0])], groups[8 - len(parts[1]) :] if parts[1] else []
     like = [_like(new, old) for new, old in zip([*first, *last], [*parts[0], *parts[1]], strict=True)]
     return ":".join(like[: len(first)]) + gap + ":".join(like[len(first) :])

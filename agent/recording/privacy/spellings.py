@@ -14,11 +14,11 @@ ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _WITH_PERCENT = re.compile(r"(?<![\w.~+%@:-])[\w.~+@:-]*%[0-9A-Fa-f]{2}[\w.~+%@:-]*")
 BLOB = re.compile(r"(?:[A-Za-z0-9+/]{40,100}(?:[ \t]*\r?\n[ \t]*|&#1[03];)+)+[A-Za-z0-9+/]{1,100}={0,2}")
-BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
+BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 DUMP = re.compile(r"(?:[0-9A-Fa-f]{4,64}[ \t]*(?:\r?\n)?[ \t]*){8,}[0-9A-Fa-f]{2,64}")
 HEX = re.compile(
-    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}([ :.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){2,}(?![0-9A-Za-z])"
-    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{4}(?:([ :.-])[0-9A-Fa-f]{4})(?:\2[0-9A-Fa-f]{4})*(?![0-9A-Za-z])|[0-9A-Fa-f]{8,}"
+    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}([ :.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})+(?![0-9A-Za-z])"
+    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{4}(?:([ :.-])[0-9A-Fa-f]{4})(?:\2[0-9A-Fa-f]{4})*(?![0-9A-Za-z])|[0-9A-Fa-f]{6,}"
 )
 _URL_SAFE = str.maketrans("-_", "+/")
 _FROM_URL_SAFE = str.maketrans("+/", "-_")
@@ -113,7 +113,7 @@ def hex_changed(shown: str, change: Change) -> str | None:
     digits = [at for at, char in enumerate(shown) if char in _DIGITS]
     for first in (0, 1):
         used = digits[first : len(digits) - (len(digits) - first) % 2]
-        if len(used) < 8:
+        if len(used) < 6:
             return None
         data = bytes.fromhex("".join(shown[at] for at in used))
         new = change(data)
@@ -137,7 +137,7 @@ def base64_changed(shown: str, change: Change) -> str | None:
     run = "".join(shown[at] for at in places)
     for first in range(4):
         chars = run[first:]
-        if len(chars) < 6:
+        if len(chars) < 4:
             return None
         made = _changed(chars, change)
         if made is not None:

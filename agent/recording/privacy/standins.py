@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from ipaddress import ip_address
 from typing import TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
@@ -16,7 +18,7 @@ from agent.recording.privacy import spellings
 from agent.recording.privacy.certificates import Certificates
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind, Place, named, places
-from agent.recording.privacy.shapes import Span
+from agent.recording.privacy.shapes import Offer, Span, says_nothing
 from agent.recording.privacy.structured import Structured
 from agent.recording.privacy.vocabulary import MARKUP, PROTECTED
 
@@ -34,6 +36,7 @@ class StandIns:
 
     def __init__(self, key: bytes | None = None, *, public: Iterable[TrustAnchor] = ()) -> None:
         self._names = Names(secrets.token_bytes(32) if key is None else key)
+        self._names.within = self._within
         self._structured = Structured(self._names)
         self._certificates = Certificates(self._names, public)
         # What was looked into, and had nothing while no more was known than now.
@@ -52,11 +55,20 @@ class StandIns:
         """The stand-ins of each kind, and never what they stand for."""
         return self._names.standins()
 
+    def give(self, standins: Iterable[str]) -> None:
+        """Leave *standins* of a recording as they are, whose table is gone."""
+        self._names.give(standins)
+
+    def private(self, text: str) -> Iterator[tuple[int, int, Kind | None]]:
+        """Where something stands in *text* that would be replaced, and as what; None: within something encoded."""
+        for start, end, new in self._spans(text, fresh=False, depth=0):
+            if new != text[start:end]:
+                yield start, end, self._structured.kind(text[start:end])
+
     def know(self, kind: Kind, *values: str) -> None:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
-            if not any(self._structured.spans(value, fresh=True)):
-                self._names.named(kind, value, fresh=True)
+            self._value(kind, value, fresh=True)
 
     def of(self, kind: Kind, text: str) -> str:
         """The stand-in of *text*, all of which is a value of *kind*."""
@@ -77,8 +89,9 @@ class StandIns:
         """What is replaced in *text*, in order and apart from each other; what is first found counts."""
         taken = _Taken(len(text))
         taken.take(self._blobs(text, fresh=fresh, depth=depth))
-        taken.keep(found.span() for found in MARKUP.finditer(text) if "<" in text)
-        taken.take(self._place(text, place, fresh=fresh) for place in places(text))
+        if "</" in text or "/>" in text:
+            taken.keep(found.span() for found in MARKUP.finditer(text))
+        taken.take((one.start, one.end, partial(self._place, text, one, fresh=fresh)) for one in places(text))
         taken.keep(found.span() for found in PROTECTED.finditer(text))
         taken.take(self._distinguished(text, fresh=fresh))
         if depth < _DEEPEST:
@@ -90,29 +103,37 @@ class StandIns:
             taken.take(self._coded(text, fresh=fresh, depth=depth))
         return taken.spans()
 
-    def _place(self, text: str, place: Place, *, fresh: bool) -> Span:
+    def _place(self, text: str, place: Place, *, fresh: bool) -> str:
         shown = text[place.start : place.end]
         if place.number:
-            return place.start, place.end, self._certificates.number(shown, fresh=fresh)
+            return self._certificates.number(shown, fresh=fresh)
         if spellings.ENTITY.search(shown):
             view = spellings.entities(shown)
             new = self._value(place.kind, view.text, fresh=fresh)
-            return next(view.outer(place.start, [(0, len(view.text), new)]))
-        return place.start, place.end, self._value(place.kind, shown, fresh=fresh)
+            return next(view.outer(0, [(0, len(view.text), new)]))[2]
+        return self._value(place.kind, shown, fresh=fresh)
 
     def _value(self, kind: Kind, shown: str, *, fresh: bool) -> str:
         """The stand-in of the value *shown*: what has a form of its own within it keeps that form."""
-        taken = _Taken(len(shown))
-        taken.take(self._structured.spans(shown, fresh=fresh))
-        within = taken.spans()
+        if _is_nobodys(shown):
+            return shown
+        within = self._within(shown, fresh=fresh)
         if [span[:2] for span in within] == [(0, len(shown))]:
             return within[0][2]
         return self._names.named(kind, shown, within, fresh=fresh)
 
-    def _distinguished(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def _within(self, shown: str, *, fresh: bool = False) -> list[Span]:
+        taken = _Taken(len(shown))
+        taken.take(self._structured.spans(shown, fresh=fresh))
+        return taken.spans()
+
+    def _distinguished(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         for start, end in named(text):
-            shown = text[start:end]
-            yield start, end, shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
+            yield start, end, partial(self._attribute, text[start:end], fresh=fresh)
+
+    def _attribute(self, shown: str, *, fresh: bool = False) -> str:
+        """The stand-in of a part of a distinguished name, or of a value in a certificate."""
+        return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
 
     def _views(self, text: str) -> Iterator[tuple[spellings.View, int]]:
         for start, part in spellings.with_entities(text):
@@ -147,26 +168,21 @@ class StandIns:
 
     def _change(self, *, fresh: bool, depth: int) -> Callable[[bytes], bytes | None]:
         def change(data: bytes) -> bytes | None:
-            if (new := self._certificates.replaced(data, self._within)) is not None:
+            if (new := self._certificates.replaced(data, self._attribute)) is not None:
                 return new
             if (new := self._names.packed(data)) is not None:
                 return new
             text = _text(data)
-            if len(data) > 11 and all(char.isprintable() or char in "\r\n\t" for char in text):
+            printable = all(char.isprintable() or char in "\r\n\t" for char in text)
+            if printable and len(data) > 3:
                 spans = self._spans(text, fresh=fresh, depth=depth + 1)
-            elif len(data) > 3:
+            else:  # in other bytes a short name stands by chance
                 taken = _Taken(len(text))
-                taken.take(self._names.spans(text))
+                taken.take(span for span in self._names.spans(text) if printable or span[1] - span[0] > 3)
                 spans = taken.spans()
-            else:
-                return None
             return _bytes(_applied(text, spans)) if spans else None
 
         return change
-
-    def _within(self, shown: str) -> str:
-        """The stand-in of a value in a certificate."""
-        return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=False)
 
 
 class _Taken:
@@ -181,16 +197,24 @@ class _Taken:
         for start, end in spans:
             self._mask[start:end] = b"\1" * (end - start)
 
-    def take(self, spans: Iterable[Span]) -> None:
+    def take(self, offers: Iterable[Offer]) -> None:
         """Replace these, as far as nothing is replaced there."""
-        for start, end, new in spans:
+        for start, end, new in offers:
             if start < end and self._mask.find(1, start, end) < 0:
                 self._mask[start:end] = b"\1" * (end - start)
-                self._spans.append((start, end, new))
+                self._spans.append((start, end, new if isinstance(new, str) else new()))
 
     def spans(self) -> list[Span]:
         """All of them, in order."""
         return sorted(self._spans)
+
+
+def _is_nobodys(shown: str) -> bool:
+    """Whether *shown* is an address of nobody, such as this machine's own, which has no stand-in."""
+    try:
+        return says_nothing(ip_address(shown))
+    except ValueError:
+        return False
 
 
 def _text(data: str | bytes) -> str:

@@ -13,7 +13,7 @@ V = TypeVar("V", str, bytes, IPv4Address, IPv6Address)
 Draw: TypeAlias = Callable[[int], bytes]
 """Bytes, as many as are asked for, that look like chance."""
 
-_TRIES = 400
+_TRIES = 100
 
 
 class Table:
@@ -42,6 +42,10 @@ class Table:
         """The stand-in of *value*, which has one."""
         moved = self._moved.get(value)
         return self._standin[value] if moved is None else moved
+
+    def give(self, standin: Value) -> None:
+        """Take *standin* for one, of a value that nobody knows any more."""
+        self._owner.setdefault(standin, standin)
 
     def drawn(self, *what: bytes) -> Draw:
         """The bytes that belong to *what* in this recording."""

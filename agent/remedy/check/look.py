@@ -21,15 +21,13 @@ from agent.model.errors import (
 from agent.model.outcome import Waiting
 from agent.model.plan import Intent, Tried
 from agent.model.state import Reading, State
-from agent.netconf.query import ask
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session
 from agent.netconf.yang.capability import Capabilities
 from agent.remedy import read
-from agent.remedy.check.preflight import CLI, SFTP, attempt
+from agent.remedy.check.preflight import CLI, SFTP, attempt, space
 from agent.remedy.notices.folder import bundled
 from agent.remedy.observe import observation
-from agent.xr import filesystems
 
 if TYPE_CHECKING:
     from agent.ssh.peer.negotiation import Offer
@@ -169,12 +167,7 @@ def _by_netconf(seen: Seen, session: Session, ssh: Ssh | None, policy: Policy) -
     name, signatures = seen.intent.trustpoint, bundled().signatures
     seen.state = yield from observation(session, name, policy, ssh=ssh, judged_by=signatures)
     seen.clock = seen.state.clock_offset
-    try:
-        (seen.space,) = yield from ask(session, [filesystems.query(session.schema)], policy)
-    except Interrupted:
-        raise
-    except AgentError as error:
-        seen.space = Reading(missing=f"file systems: {error.message}")
+    seen.space = yield from space(session, None, policy)
 
 
 def _by_ssh(seen: Seen, ssh: Ssh, policy: Policy) -> Waits[None]:

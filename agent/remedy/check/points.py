@@ -17,7 +17,6 @@ from agent.model.errors import (
     SessionLost,
     SSHAuthenticationError,
     SSHNegotiationError,
-    shortened,
 )
 from agent.model.method import Method
 from agent.model.plan import Installation, Intent, Step, Tried
@@ -26,7 +25,7 @@ from agent.netconf.retry import Policy, Waits, relayed
 from agent.netconf.session import Session
 from agent.remedy.assess import CLOCK_TOLERANCE
 from agent.remedy.check.look import Closed, Seen, look
-from agent.remedy.check.preflight import Needs, needs
+from agent.remedy.check.preflight import Needs, needs, room
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, offered
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 OK, NOT_OK, UNKNOWN = Standing.OK, Standing.NOT_OK, Standing.UNKNOWN
 _UNREACHED = "not reached"
-_MEGA = 1_000_000
 
 
 def checked(
@@ -175,6 +173,7 @@ def _models(seen: Seen) -> Point:
     there += ["file-path"] if access.file_path else []
     there += ["clear certificates"] if access.clear_certificates else []
     there += ["trustpool import"] if access.import_url else []
+    there += [f"files: {', '.join(access.files)}"] if access.files else []
     words = "; ".join(filter(None, (", ".join(there), missing)))
     if access.config_model is ConfigModel.NONE or not access.authenticate:
         return Point(Topic.MODELS, NOT_OK, words, "what no model has the CLI does; see xr-agent support")
@@ -214,26 +213,7 @@ def _way(topic: Topic, found: Tried | Closed) -> Point:
 
 def _space(seen: Seen) -> Point:
     """Whether there is room for what a push may put where it would."""
-    storage, listed = seen.intent.storage.value, seen.space.value
-    if listed is None:
-        return Point(Topic.SPACE, UNKNOWN, seen.space.absent("the device shows no file systems"))
-    found = next((one for one in listed if storage in one.prefixes), None)
-    if found is None:
-        names = ", ".join(name for one in listed for name in one.prefixes)
-        return Point(
-            Topic.SPACE,
-            NOT_OK,
-            f"there is no {storage}",
-            f"name the other --storage; there are {shortened(names, 200)}",
-        )
-    if found.free is None:
-        return Point(Topic.SPACE, UNKNOWN, f"{storage} shows no free space")
-    needed, own = _size(seen.intent), f"{found.free / _MEGA:,.1f} MB free"
-    if found.free < needed:
-        return Point(
-            Topic.SPACE, NOT_OK, f"{storage} has no room for {needed:,} bytes", "free space on the router", own
-        )
-    return Point(Topic.SPACE, OK, f"{storage} has room", own=own)
+    return room(seen.intent.storage, _size(seen.intent), seen.space)
 
 
 def _size(intent: Intent) -> int:
@@ -285,7 +265,8 @@ def _passes(error: AgentError) -> bool:
 
 
 def _needed(needed: Needs, points: tuple[Point, ...]) -> Iterator[Point]:
-    topics = (*((Topic.CLI,) if needed.cli else ()), *((Topic.SFTP, Topic.SPACE) if needed.folder else ()))
+    wanted = {Topic.CLI: needed.cli, Topic.SFTP: needed.folder, Topic.SPACE: needed.storage}
+    topics = [topic for topic, needs_it in wanted.items() if needs_it]
     return (point for point in points if point.topic in topics)
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from agent.model.errors import AgentError, InputError, Interrupted, LoginWithheld, SessionLost, SSHAuthenticationError
 from agent.model.method import Storage
 from agent.model.state import Reading, State
+from agent.netconf.monitoring import holder
 from agent.netconf.query import ask
-from agent.netconf.retry import Policy, Waits
+from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session
 from agent.remedy import read
 from agent.remedy.notices.folder import bundled
@@ -53,7 +54,11 @@ class Survey:
         """
         with ExitStack() as stack:
             session: Session | None = None
-            for what, reads in (("state", self._state), ("file systems", self._file_systems)):
+            for what, reads in (
+                ("state", self._state),
+                ("file systems", self._file_systems),
+                ("sessions", self._sessions),
+            ):
                 try:
                     if session is None or not session.connected:
                         session = stack.enter_context((yield from (first if session is None else again)()))
@@ -89,6 +94,10 @@ class Survey:
     def _file_systems(self, session: Session) -> Waits[None]:
         (reading,) = yield from ask(session, [filesystems.query(session.schema)], self.policy)
         self._see("NETCONF: file systems", reading)
+
+    def _sessions(self, session: Session) -> Waits[None]:
+        """Who is logged in, which a push asks where somebody holds a lock."""
+        yield from at_once(lambda: holder(session, session.session_id or ""))
 
     def _cli(self, ssh: Ssh) -> None:
         console = ssh.console()

@@ -18,13 +18,13 @@ from agent.model.errors import (
     SessionLost,
     TransportError,
 )
-from agent.model.outcome import Status
+from agent.model.outcome import Status, Waiting
 from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.pending import Pending, await_last
-from agent.netconf.query import Behind
+from agent.netconf.query import Behind, awaited
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, NotCommitted, discard_edit, holds, not_committed, running, uncommitted
@@ -131,7 +131,7 @@ class _Commit:
         self.pending: Pending | None = None
         self.nothing = False
 
-    def send(self) -> str:
+    def send(self) -> Waits[str]:
         """One try, and how it went in words."""
         run, seconds = self._run, self._run.caution.confirm_timeout
         try:
@@ -148,6 +148,7 @@ class _Commit:
         except SessionLost as error:  # before anything was sent: a lost answer is an OutcomeUnknown
             run.abandon()
             raise not_committed(run, error) from error
+        yield from awaited(self.pending, Waiting.CONFIGURATION)
         return self.answer()
 
     def unread(self) -> None:
@@ -218,7 +219,7 @@ def _answered(run: Run, sent: _Commit) -> Steps[str]:
         RPCError, NotCommitted: as of :meth:`_Commit.send`.
     """
     try:
-        return (yield from run.persist("commit", sent.send, before_repeat=sent.seen))
+        return (yield from run.persisted("commit", sent.send, before_repeat=sent.seen))
     except OutcomeUnknown:
         if not (yield from answered_late(run, sent.pending)):
             raise

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 from agent.model.errors import AgentError, Interrupted, OutcomeUnknown, RPCError, SessionLost, TransportError
-from agent.model.outcome import Event, Status
+from agent.model.outcome import Event, Status, Waiting
 from agent.model.state import TrustpointConfig
 from agent.netconf import operations
 from agent.netconf.pending import Pending, Reply
+from agent.netconf.query import awaited
 from agent.netconf.retry import Waits
 from agent.netconf.session import Session
 from agent.remedy.commit.change import Change, NotCommitted, cancel, discard_edit, holds, running
@@ -62,17 +63,18 @@ def _seen(run: Run, change: Change, second: Session) -> Waits[TrustpointConfig |
 def _confirmed(run: Run, change: Change, persist: str, second: Session, *, acts: bool) -> Steps[str]:
     pending: Pending | None = None
 
-    def send() -> Reply:
+    def send() -> Waits[Reply]:
         nonlocal pending
         with run.session.together():
             pending = operations.send_confirm(run.session, persist=persist)
             if acts:
                 look_behind(run, run.session)
+        yield from awaited(pending, Waiting.CONFIGURATION)
         return pending.result()
 
     try:
         with run.unbroken():
-            yield from run.persist("confirm", send)
+            yield from run.persisted("confirm", send)
         return "confirmed"
     except (OutcomeUnknown, SessionLost) as error:
         run.behind = None

@@ -20,7 +20,7 @@ from agent.model.state import Access, ConfigModel, Enrollment, EnrollmentKind, S
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
-from agent.remedy.steps.clear import clear
+from agent.remedy.steps.clear import BY_HAND, clear
 from agent.remedy.steps.verify import READ, certificate, judge, prove, reopen
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ OPEN_SSH = (
     "make the router's SSH port reachable (--ssh-port, without --no-ssh): the CLI shows and does what its models do not"
 )
 OPEN_SFTP = "on the router: 'ssh server v2', and its SFTP; or name the other --storage"
+MORE_SPACE = "free space on the router, or name the other --storage"
+NO_COPY = "rpc copy is missing (shellutil-copy-act, 6.6.2 and later): the router cannot be told to copy from a URL"
 _NO_CHANGE = "without it nobody can say what a change would replace"
 _NO_CLEAR = "rpc ca-clear-certificates is missing (crypto-act, 25.3.1 and later)"
 _NO_PROOF = "without them a push can neither tell whether it is needed nor prove its success"
@@ -44,11 +46,33 @@ class Refused:
     hint: str | None = None
 
 
-def no_file(method: Method, state: State) -> Refused | None:
-    """Why *method*, which needs one, can put no file on the device, where that was tried."""
-    if state.sftp is None:
+def no_file(method: Method, state: State, instead: str) -> Refused | None:
+    """Why *method*, which needs one, can put no file on the device, where that was tried; *instead*: an option."""
+    if state.sftp is not None:
+        hint = f"{OPEN_SFTP}; or let the router fetch it: {instead}" if state.access.copy else OPEN_SFTP
+        return Refused(f"method {method.value} puts a file on the router: {state.sftp}", hint)
+    return _no_space(method, state)
+
+
+def no_copy(method: Method, state: State, instead: str) -> Refused | None:
+    """Why *method* cannot let the device copy a file from a URL; *instead*: what would help where no model does."""
+    if not state.access.copy:
+        return Refused(NO_COPY, instead)
+    return _no_space(method, state)
+
+
+def _no_space(method: Method, state: State) -> Refused | None:
+    if state.space is None:
         return None
-    return Refused(f"method {method.value} puts a file on the router: {state.sftp}", OPEN_SFTP)
+    return Refused(f"method {method.value} puts a file on the router: {state.space}", MORE_SPACE)
+
+
+def longer(what: str, url: str, longest: int | None, taken_by: str) -> Refused | None:
+    """Why the URL of *what* cannot be sent to *taken_by*, which takes *longest* characters of it."""
+    if longest is None or len(url) <= longest:
+        return None
+    said = f"the {what} URL has {len(url)} characters for {taken_by}, which takes {longest} at most"
+    return Refused(said, "serve it under a shorter URL")
 
 
 class InstallMethod(ABC, Generic[S]):
@@ -73,6 +97,10 @@ class InstallMethod(ABC, Generic[S]):
     refused: ClassVar[str] = ""
     missing: ClassVar[str]
     look_up: ClassVar[str]
+
+    def needs_cli(self, intent: Intent, access: Access) -> bool:  # noqa: ARG002 - most need it for all or for none
+        """Whether it needs SSH beside NETCONF for *intent* on a device of *access*."""
+        return self.by_cli
 
     def lacks(self, access: Access) -> str | None:
         """The first thing that the device's models lack for it; None where it is possible."""
@@ -230,9 +258,9 @@ class TrustpointMethod(InstallMethod[S]):
             return change
         return [*([change] if change else []), self.step(intent, clears)]
 
-    def refusal(self, intent: Intent, state: State) -> Refused | None:  # noqa: ARG002 - what is wanted suits most
+    def refusal(self, intent: Intent, state: State) -> Refused | None:
         """Why it is not offered, before the configuration is looked at."""
-        if (unread := _unread(state)) is not None or not self.by_cli or state.cli is None:
+        if (unread := _unread(state)) is not None or state.cli is None or not self.needs_cli(intent, state.access):
             return unread
         return Refused(f"method {self.method.value} needs SSH beside NETCONF: {state.cli}", OPEN_SSH)
 
@@ -254,8 +282,6 @@ class TrustpointMethod(InstallMethod[S]):
         if step.clears is None:
             yield from super().act(run, step, about, send, typed=typed, at_once=at_once)
             return
-        if not at_once:
-            run.behind = None
         if typed:
             (yield from run.cli()).console()
         run.policy.check()
@@ -282,8 +308,7 @@ def _clears(intent: Intent, state: State) -> ClearCertificates | Refused | None:
     if not state.access.clear_certificates:
         return Refused(
             holds,
-            f"{_NO_CLEAR}: remove it by hand (clear crypto ca certificates {name}) and push again, or use another "
-            "--trustpoint",
+            f"{_NO_CLEAR}: {BY_HAND.format(name)}, or use another --trustpoint",
         )
     if not intent.replace:
         return Refused(holds, "--replace removes it, and keeps it in the journal; or use another --trustpoint")

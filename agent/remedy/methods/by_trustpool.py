@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import ExitStack
+from collections.abc import Callable
 
-from agent.model.errors import AgentError, CertificateMissing, ConsoleError, FileError, OutcomeUnknown, RPCError
+from agent.model.errors import CertificateMissing, ConsoleError, OutcomeUnknown
 from agent.model.method import Method
-from agent.model.outcome import Status, StepRecord
+from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import ImportBundle, Intent, Note, Step
-from agent.model.state import State
+from agent.model.plan import Fetch, ImportBundle, Intent, Note, Step
+from agent.model.state import Access, State
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy import read
-from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused, no_file
+from agent.remedy.methods.base import OPEN_SSH, InstallMethod, Refused, longer, no_copy, no_file
 from agent.remedy.notices.folder import bundled
 from agent.remedy.run import Run, Steps
-from agent.remedy.steps.upload import left_behind, put
-from agent.xr import trustpool
-
-log = logging.getLogger(__name__)
+from agent.remedy.steps.routerfile import RouterFile
+from agent.remedy.steps.upload import copied, fetched, sent
+from agent.xr import shellutil, trustpool
 
 _CLEAN = "the clean import drops everything that was imported into the trustpool before"
 _TMP = "/tmp"  # noqa: S108 - on the router: the only folder that a local import takes a file from
@@ -50,11 +48,12 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
         step = ImportBundle(
             anchor=intent.anchor,
             bundle=intent.bundle,
-            url=intent.bundle_url,
+            url=None if intent.copies_bundle else intent.bundle_url,
             rpc=access.import_url,
             copy=access.copy,
             clean=intent.clean,
             storage=intent.storage,
+            fetch=_fetch(intent, access),
         )
         notes: list[Step] = [Note(_CLEAN, about="trustpool")] if intent.clean else []
         harm = bundled().piling_up
@@ -65,25 +64,38 @@ class TrustpoolMethod(InstallMethod[ImportBundle]):
     def check(self, schema: Schema, step: ImportBundle) -> None:
         if step.rpc:
             trustpool.import_request(schema, step.url or f"{_TMP}/xr-agent.p7b", clean=step.clean)
+        if step.fetch is not None:
+            shellutil.copy_request(schema, shellutil.of_url(step.fetch.url), (_TMP, "xr-agent"), step.fetch.vrf)
 
     def carry_out(self, run: Run, step: ImportBundle) -> Steps[None]:
-        """Copy the bundle to where the router imports from, import it, and read the trustpool.
+        """Bring the bundle to where the router imports from, import it, and read the trustpool.
 
         Every copy is removed whatever happens.
 
         Raises:
-            FileError, ConsoleError: a copy could not be made.
+            FileError, ConsoleError, RPCError: a copy could not be made.
             AgentError: as of :meth:`act`.
         """
-        with ExitStack() as undo:
-            url = step.url or (yield from _copied(run, step, undo))
 
+        def imported(url: str) -> Steps[None]:
             def send() -> object:
                 if step.rpc:
                     return trustpool.import_url(run.session, url, clean=step.clean)
                 return run.shell().console().import_bundle(url, clean=step.clean)
 
-            yield from self.act(run, step, url, send, typed=not step.rpc)
+            return self.act(run, step, url, send, typed=not step.rpc)
+
+        if step.url is not None:
+            return imported(step.url)
+
+        def use(file: RouterFile) -> Steps[None]:
+            return _in_tmp(run, step, file, imported)
+
+        data = step.bundle.data if step.bundle is not None else b""
+        if step.fetch is not None:
+            sizes = (len(data),) if data else ()
+            return fetched(run, step.fetch, sizes, step.suffix, step.storage, use)
+        return sent(run, data, step.suffix, step.storage, use)
 
     def look(self, run: Run) -> Waits[tuple[Evidence | None, str | None]]:
         listed = yield from read.listed(run.shell(), run.plan.intent.anchor, own=True)
@@ -110,7 +122,7 @@ def _refused(intent: Intent, state: State) -> Refused | None:
         return Refused(
             f"a trustpool import needs SSH beside NETCONF, only the CLI shows the trustpool: {state.cli}", OPEN_SSH
         )
-    if intent.bundle is not None and (no_way := no_file(Method.TRUSTPOOL, state)) is not None:
+    if (no_way := _no_way(intent, state)) is not None:
         return no_way
     if state.trustpool.missing is not None:
         return Refused(
@@ -122,89 +134,68 @@ def _refused(intent: Intent, state: State) -> Refused | None:
     return None
 
 
-def _copied(run: Run, step: ImportBundle, undo: ExitStack) -> Steps[str]:
-    """The bundle's path below /tmp on the router."""
-    if step.bundle is None:
-        raise AssertionError("an import has a bundle or a url")
-    path = yield from put(run, undo, step.bundle.data, step.bundle.suffix, step.storage)
-    copy = _Copy(run, step, path.rpartition("/")[2])
-    yield run.started_event("copy", f"{path} to {copy.target}")
-    undo.callback(copy.remove)
-    how = (yield from copy.by_rpc()) if step.copy else None
-    if how is None:
-        if step.copy:
-            yield run.ended("rpc copy", Status.SKIPPED, f"{copy.refusal}; trying 'run cp'")
-        how = copy.by_cli()
-    yield run.ended("copy", Status.DONE, f"{copy.target}, by {how}")
-    return copy.target
-
-
-class _Copy:
-    """The file on its way to /tmp: by rpc copy where that brings it there, else by ``run cp``; and gone again."""
-
-    def __init__(self, run: Run, step: ImportBundle, name: str) -> None:
-        self._run, self._storage, self._name = run, step.storage.value, name
-        self.target = f"{_TMP}/{name}"
-        self.refusal = ""
-        self._tried = False
-
-    def by_rpc(self) -> Waits[str | None]:
-        """``rpc copy``; None where it was refused or brought nothing, which ``refusal`` explains."""
-        try:
-            said = trustpool.copy((yield from self._run.alive()), self._name, source=self._storage, destination=_TMP)
-            self._tried = True
-            if self._seen():
-                return "rpc copy"
-            self.refusal = f"it brought no file there: {said or 'no response'}"
-        except RPCError as error:
-            self.refusal = error.message
-        except OutcomeUnknown as error:
-            self._tried, self.refusal = True, error.message
-            yield from self._run.alive()
+def _fetch(intent: Intent, access: Access) -> Fetch | None:
+    if intent.bundle_url is None or not intent.copies_bundle:
         return None
+    return Fetch(intent.bundle_url, intent.fetch_vrf, typed=not (access.delete and access.lists_files))
 
-    def by_cli(self) -> str:
-        """``run cp``.
 
-        Raises:
-            ConsoleError: refused; where the right is missing the message names it.
-        """
-        console = self._run.shell().console()
-        tried, self._tried = self._tried, True
-        try:
-            console.copy(f"/{self._storage}/{self._name}", self.target)
-        except ConsoleError as error:
-            if not error.unauthorized:
-                raise
-            self._tried = tried
-            raise ConsoleError(f"{_RIGHTS}: {error.message}", hint=_WEB, unauthorized=True) from error
-        return "run cp"
+def _no_way(intent: Intent, state: State) -> Refused | None:
+    """Why the bundle cannot be brought to where it is imported from."""
+    if (refused := _too_long(intent, state.access)) is not None:
+        return refused
+    if intent.copies_bundle:
+        return no_copy(Method.TRUSTPOOL, state, "leave --fetch-vrf out, or give --bundle or --bundle-url alone")
+    return no_file(Method.TRUSTPOOL, state, "--bundle-url URL") if intent.bundle is not None else None
 
-    def remove(self) -> None:
-        """Remove the copy by SFTP, or over the CLI where SFTP does not see it; else the outcome names it.
 
-        One that was never tried, or refused, and is not seen either, is no copy.
-        """
-        try:
-            if self._seen():
-                self._tried = True
-                self._run.shell().files().remove(self.target)
-            elif self._tried:
-                self._run.shell().console().remove(self.target)
-            else:
-                return
-        except AgentError as error:
-            if self._tried:
-                left_behind(self._run, self.target, error)
-            else:
-                log.info("%s: nothing was copied to %s: %s", self._run.plan.device, self.target, error.message)
+def _too_long(intent: Intent, access: Access) -> Refused | None:
+    """A URL that the rpc's model does not take, or the CLI, where it is typed."""
+    url = intent.bundle_url
+    if url is None:
+        return None
+    if intent.copies_bundle:
+        return longer("bundle", shellutil.of_url(url)[1], access.longest_source, "the source of rpc copy")
+    if access.import_url:
+        return longer("bundle", url, access.longest_url, "rpc ca-trustpool-import-url")
+    from agent.xr.cli.console import LONGEST_WORD  # with it comes the SSH library, which most plans need not
+
+    return longer("bundle", url, LONGEST_WORD, "the CLI")
+
+
+def _in_tmp(run: Run, step: ImportBundle, file: RouterFile, use: Callable[[str], Steps[None]]) -> Steps[None]:
+    """*use* a copy of *file* below /tmp on the router, which is removed however that ends."""
+    copy = RouterFile(run, _TMP, file.name, f"{_TMP}/{file.name}", sent=file.sent)
+
+    def steps() -> Steps[None]:
+        yield run.started_event("copy", f"{file.path} to {copy.path}")
+        how = "rpc copy"
+        if step.copy:
+            brought = yield from copied(file, copy, (len(step.bundle.data),) if step.bundle else ())
+            if isinstance(brought, str):
+                yield run.ended("rpc copy", Status.SKIPPED, f"{brought}; trying 'run cp'")
+                how = _typed(run, file, copy)
         else:
-            self._run.records.append(StepRecord("remove", Status.DONE, self.target))
+            how = _typed(run, file, copy)
+        yield run.ended("copy", Status.DONE, f"{copy.path}, by {how}")
+        yield from use(copy.path)
 
-    def _seen(self) -> bool:
-        """Whether SFTP sees the copy; where SFTP may not look into /tmp, it counts as not."""
-        try:
-            return self._run.shell().files().exists(self.target)
-        except FileError as error:
-            log.info("%s: %s: %s", self._run.plan.device, self.target, error.message)
-            return False
+    return copy.removed_behind(steps())
+
+
+def _typed(run: Run, file: RouterFile, copy: RouterFile) -> str:
+    """``run cp``.
+
+    Raises:
+        ConsoleError: refused; where the right is missing the message names it.
+    """
+    console = run.shell().console()
+    before, copy.there = copy.there, True
+    try:
+        console.copy(f"/{file.folder}/{file.name}", copy.path)
+    except ConsoleError as error:
+        if not error.unauthorized:
+            raise
+        copy.there = before
+        raise ConsoleError(f"{_RIGHTS}: {error.message}", hint=_WEB, unauthorized=True) from error
+    return "run cp"

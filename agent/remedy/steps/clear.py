@@ -27,7 +27,10 @@ from agent.xr import trustpoint
 
 CLEAR = "clear"
 """What an outcome's steps call it."""
-_BY_HAND = "on the router: clear crypto ca certificates {}; then push again"
+BY_HAND = "on the router: clear crypto ca certificates {}; then push again"
+"""What takes the rpc's place where it is missing or refused (H72)."""
+_LONGEST = 1000
+"""Characters of what went wrong, which a device may have worded, ahead of what is lost by it."""
 _YET = f"{READ}; it may go yet, so wait, then push again, which reads first"
 
 
@@ -48,10 +51,11 @@ def clear(run: Run, step: ClearCertificates) -> Steps[bool]:
     Raises:
         PolicyRefused: another certificate is there by now, or none can be seen; nothing was removed.
         RPCError, TrustError: the device does not remove it, and it is still there.
-        OutcomeUnknown: it may be gone, or go yet.
+        OutcomeUnknown: it may be gone, or go yet, or what came in its place cannot be told.
         AnchorMismatch: somebody put another one in its place.
     """
     yield run.started_event(CLEAR, f"{step.held.described} from trustpoint {step.trustpoint}")
+    run.behind = None  # what was read behind a commit may be over by now
     reading = yield from _seen(run, lambda shown: shown is not None)
     if reading.value is None and untold(reading) is None:
         yield run.ended(CLEAR, Status.SKIPPED, f"{step.held.name} is gone already")
@@ -60,9 +64,9 @@ def clear(run: Run, step: ClearCertificates) -> Steps[bool]:
         return (yield from _another(run, step, reading))
     answer = yield from _sent(run, step)
     reading = yield from _settled(run, step, answer)
+    run.clears = None
     if reading.value is not None:
         return (yield from _another(run, step, reading))
-    run.clears = None
     status = Status.UNKNOWN if answer.error else Status.DONE
     yield run.ended(CLEAR, status, f"{answer.said}; {step.held.name} is gone")
     return False
@@ -78,6 +82,8 @@ def _another(run: Run, step: ClearCertificates, reading: Reading[Certificate]) -
         return True
     if run.removed is not None:
         judge(run, reading)
+        said = f"{step.held.name} is gone, and trustpoint {step.trustpoint} shows too little of what took its place"
+        raise OutcomeUnknown(said, hint=READ.format(step.trustpoint))
     by_now = shown.described if shown else untold(reading)
     raise PolicyRefused(
         f"trustpoint {step.trustpoint} is no longer seen to hold {step.held.described}: {by_now}; nothing was removed",
@@ -136,10 +142,10 @@ def _settled(run: Run, step: ClearCertificates, answer: _Answer) -> Steps[Readin
         run.removed, run.bare = None, False
         run.plan = replace(run.plan, fallbacks=())  # no other method would get it removed either
         if error is not None:
-            error.hint = error.hint or _BY_HAND.format(name)
+            error.hint = error.hint or BY_HAND.format(name)
             raise error
         said = f"{CLEAR} was answered with ok, but trustpoint {name} still holds {held.described}"
-        raise TrustError(said, hint=_BY_HAND.format(name))
+        raise TrustError(said, hint=BY_HAND.format(name))
     if error is not None and reading.value is None and (why := untold(reading)) is not None:
         said = f"{answer.said}; whether {held.described} is gone cannot be told: {why}"
         raise OutcomeUnknown(said, hint=_YET.format(name))
@@ -164,11 +170,12 @@ def bare(run: Run, error: AgentError) -> Event:
         raise AssertionError("nothing was removed")
     word = "may have lost" if run.clears else "has lost"
     said = f"trustpoint {name} {word} {lost.described} by this push, and {run.plan.intent.anchor.name} is not there"
-    back = f"push {device} --anchor old.pem --trustpoint {name} --replace"
     if lost.pem:
-        way = f"xr-agent history --device {device} --pem >old.pem, then xr-agent {back}"
+        way = f"xr-agent history --device {device} --pem >old.pem"
     else:
-        way = f"get that certificate as old.pem, since the router showed no PEM of it, then xr-agent {back}"
-    error.message = shortened(f"{error.message}; {said}")
-    error.hint = "; ".join([*([error.hint] if error.hint else []), f"the way back: {way}"])
+        way = "get that certificate as old.pem, since the router showed no PEM of it"
+    error.message = f"{shortened(error.message, _LONGEST)}; {said}"
+    error.hint = "; ".join(
+        [*([error.hint] if error.hint else []), f"the way back: {way}, then push again with --anchor old.pem --replace"]
+    )
     return run.ended("old certificate", Status.FAILED, said)

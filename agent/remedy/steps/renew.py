@@ -9,8 +9,9 @@ from agent.model.errors import AgentError, Interrupted, OutcomeUnknown
 from agent.model.outcome import Event, Status, Waiting
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import Register, RenewAuthorization
-from agent.model.state import DeviceTime, Licensing
-from agent.netconf.query import Behind, ask_one
+from agent.model.state import DeviceTime, Licensing, Reading
+from agent.netconf.query import Behind, awaited, settle
+from agent.netconf.retry import Waits
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps
@@ -18,8 +19,9 @@ from agent.xr import licensing
 from agent.xr.licensing import Answer
 
 _INTERVALS = (0.5, 1.0, 2.0, 5.0)
-_LOOKS = (1.0, 2.0, 3.0)
-"""Seconds between two looks for a contact; routers take ten to thirty, and each look is a round trip."""
+_LOOKS = (3.0, 6.0, 3.0)
+"""Seconds between two looks for a contact, the last from then on: one early, the others when it may be there, since
+routers take ten to thirty."""
 _REGISTER = "register-id-token"
 _BY_HAND = "the root is there all the same: on the router license smart renew auth, or watch it with poll"
 _UNSEEN = "interrupted before a newer contact was seen: watch it with poll"
@@ -96,9 +98,7 @@ def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> St
     while True:
         try:
             session = yield from run.alive()
-            reading = (yield from first.reading(session, run.policy)) or (
-                yield from ask_one(session, licensing.query(session.schema), run.policy)
-            )
+            reading = (yield from first.reading(session, run.policy)) or (yield from _look(run, session))
         except Interrupted:
             raise
         except AgentError as error:
@@ -110,6 +110,13 @@ def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> St
             return None
         yield from run.pause(wait, Waiting.CONTACT)
         wait = next(waits, wait)
+
+
+def _look(run: Run, session: Session) -> Waits[Reading[Licensing]]:
+    query = licensing.query(session.schema)
+    sent = query.send(session)
+    yield from awaited(sent, Waiting.CONTACT)
+    return (yield from settle(session, query, sent, run.policy))
 
 
 def _newer(licence: Licensing, before: DeviceTime | None) -> DeviceTime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from itertools import repeat
+from typing import TypeVar
 
 from agent.model.errors import (
     UNANSWERED,
@@ -33,7 +34,8 @@ FETCH_WAIT = 10.0
 _INTERVAL = 1.0
 _CAME = "remove that certificate on the router, which no undo does, and find out where the router got it from"
 READ = "on the router: show crypto ca certificates {}"
-_Ask = Callable[[Session, Query[Certificate], Policy], Waits[Reading[Certificate]]]
+T = TypeVar("T")
+_Ask = Callable[[Session, Query[T], Policy], Waits[Reading[T]]]
 
 
 def prove(run: Run, *, after: str, hint: str, fetches: bool) -> Steps[None]:
@@ -105,11 +107,11 @@ def certificate(run: Run, *, behind: bool = False) -> Waits[Reading[Certificate]
     """
     name = run.plan.intent.trustpoint
     query = trustpoint.certificate_query((yield from run.alive()).schema, name)
-    reading = yield from _asked(run, query, _sent_behind(run, ask_one, absent=True) if behind else ask_one)
+    reading = yield from asked(run, query, _sent_behind(run, ask_one, absent=True) if behind else ask_one)
     return (yield from read.certificate(run.ssh, name, reading, doubted=False))
 
 
-def _asked(run: Run, query: Query[Certificate], ask: _Ask) -> Waits[Reading[Certificate]]:
+def asked(run: Run, query: Query[T], ask: _Ask[T] = ask_one) -> Waits[Reading[T]]:
     """The reading by *ask*; once more on another session where the one of now is lost or silent."""
     try:
         return (yield from ask((yield from run.alive()), query, run.policy))
@@ -127,17 +129,17 @@ def look_behind(run: Run, session: Session) -> None:
     run.behind.send(session)
 
 
-def _sent_behind(run: Run, otherwise: _Ask, *, absent: bool = False) -> _Ask:
+def _sent_behind(run: Run, otherwise: _Ask[Certificate], *, absent: bool = False) -> _Ask[Certificate]:
     """The reading that was sent behind the last write, where it shows a certificate, or with *absent* shows none."""
 
-    def asked(session: Session, query: Query[Certificate], policy: Policy) -> Waits[Reading[Certificate]]:
+    def ask(session: Session, query: Query[Certificate], policy: Policy) -> Waits[Reading[Certificate]]:
         behind, run.behind = run.behind, None
         reading = None if behind is None else (yield from behind.reading(session, policy))
         if reading is not None and (reading.value is not None or (absent and reading.missing is None)):
             return reading
         return (yield from otherwise(session, query, policy))
 
-    return asked
+    return ask
 
 
 def judge(run: Run, reading: Reading[Certificate]) -> Evidence | None:
@@ -179,13 +181,13 @@ def _certificate(run: Run, *, fetches: bool = False) -> Steps[Reading[Certificat
     by_cli = query.missing is not None and run.ssh is not None
     end = run.policy.clock() + (FETCH_WAIT if fetches else 0.0)
     there = _sent_behind(run, ask_until_there)
-    reading = yield from (certificate(run) if by_cli else _asked(run, query, there))
+    reading = yield from (certificate(run) if by_cli else asked(run, query, there))
     for wait in EMPTY_WAITS if by_cli else repeat(_INTERVAL):
         if reading.value is not None or not reading.answered or not (by_cli or run.policy.clock() < end):
             break
         yield Wait(wait, Waiting.CERTIFICATE, breakable=False)
         yield Event(run.plan.device, "read back", Status.RETRY, "no certificate yet")
-        reading = yield from (certificate(run) if by_cli else _asked(run, query, ask_one))
+        reading = yield from (certificate(run) if by_cli else asked(run, query))
     return reading if by_cli else (yield from read.certificate(run.ssh, name, reading, doubted=True))
 
 

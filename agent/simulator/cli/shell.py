@@ -162,7 +162,9 @@ class Shell(Vty):
             "crypto ca authenticate <name>": lambda name: authdialog.authenticate(self, name),
             "crypto ca trustpool import url clean <url>": lambda url: actions.import_bundle(device, url, clean=True),
             "crypto ca trustpool import url <url>": lambda url: actions.import_bundle(device, url),
+            "dir <folder>": self._dir,
             "run cp <source> <destination>": self._copy,
+            "run ls -l <path>": self._ls,
             "run rm -f <path>": self._remove,
             "show md5 file <path>": self._md5,
         }
@@ -187,6 +189,21 @@ class Shell(Vty):
             await self.obey(line)
         finally:
             self.config = mode
+
+    def _dir(self, folder: str) -> str:
+        files = self.device.disk.listing(folder)
+        if files is None:
+            return f"%Error: {folder}: no such file or directory"
+        rows = (f"{n:>6} -rw-r--r--. 1 {size:>8} Nov 29 08:00 {name}" for n, (name, size) in enumerate(files, 11))
+        size, free = next(((size, free) for prefix, size, free in self.device.disk.space() if prefix in folder), (0, 0))
+        return "\n".join(["", f"Directory of {folder}", *rows, "", f"{size} bytes total ({free} bytes free)"])
+
+    def _ls(self, path: str) -> str:
+        try:
+            size = len(self.device.disk.read(path))
+        except OSError as error:
+            return f"ls: cannot access '{path}': {error.strerror}"
+        return f"-rw-r--r-- 1 root root {size} Nov 29 08:00 {path}"
 
     def _copy(self, source: str, destination: str) -> str | None:
         """As the router's own shell says it."""

@@ -38,7 +38,9 @@ async def perform(device: Device, operation: str, body: etree._Element) -> Outpu
         case "ca-trustpool-import-url" | "ca-trustpool-import-url-clean":
             await import_bundle(device, leaf("url"), clean=operation.endswith("clean"))
         case "copy":
-            return {"response": copy(device, body)}
+            return {"response": await copy(device, body)}
+        case "delete":
+            return {"response": delete(device, leaf("name"))}
         case "renew-auth" | "renew-id":
             return _status(device.state.renew(device.draw("contact")))
         case "register-id-token":
@@ -53,7 +55,7 @@ async def authenticate(device: Device, name: str, path: str) -> None:
 
     Under terminal enrollment it does what the persona says (H1); under url enrollment with http it fetches the
     certificate (H2).
-    No other certificate is replaced by it; no source says what a router does with one.
+    No other certificate is replaced by it; no source says what a router does with one (H71).
     """
     enrollment = device.enrollment(name)
     if enrollment is None:
@@ -127,21 +129,50 @@ def _local(device: Device, url: str) -> bytes:
         raise Refusal("operation-failed", f"{url}: {error.strerror}") from error
 
 
-def copy(device: Device, body: etree._Element) -> str:
-    """rpc copy; what it says of it."""
+async def copy(device: Device, body: etree._Element) -> str:
+    """rpc copy, on the router or from a server; what it says of it.
+
+    A server's file is named as in public examples: its file system ``http:``, its name ``//host/path``; or
+    ``http://host/`` and ``path``. In which VRF, where one is given that there is, changes nothing here.
+    """
 
     def place(which: str) -> str:
         system, name = (body.findtext(f"{{*}}{which}{part}") or "" for part in ("filesystem", "name"))
-        return f"{system.strip().rstrip('/')}/{name.strip().lstrip('/')}"
+        system, name = system.strip(), name.strip()
+        return f"{system}{name}" if name.startswith("//") else f"{system.rstrip('/')}/{name.lstrip('/')}"
 
     source, destination = place("source"), place("destination")
-    if device.disk.path(destination).startswith(_TMP) and not device.persona.copy_reaches_tmp:
-        raise Refusal("operation-failed", "Invalid destination file system")
+    vrf = (body.findtext("{*}vrf") or "").strip()
+    if vrf and vrf not in device.persona.vrfs:
+        raise Refusal("operation-failed", f"copy: VRF {vrf} is not configured")
+    _reached(device, destination)
     try:
-        size = device.disk.copy(source, destination)
+        if "://" not in source:
+            return f"{device.disk.copy(source, destination)} bytes copied"
+        if not source.startswith("http://"):
+            raise Refusal("operation-failed", f"{source}: the simulator fetches http:// only")
+        data = await asyncio.to_thread(_download, source)
+        return f"{device.disk.put(data, destination, source.rpartition('/')[2])} bytes copied"
     except OSError as error:
         raise Refusal("operation-failed", f"copy of {source}: {error.strerror}") from error
-    return f"{size} bytes copied"
+
+
+def delete(device: Device, name: str) -> str:
+    """rpc delete; what it says of it."""
+    _reached(device, name)
+    if "kept" in device.disk.faults:
+        return "Delete operation successful"
+    try:
+        device.disk.remove(name)
+    except OSError as error:
+        raise Refusal("operation-failed", f"delete of {name}: {error.strerror}") from error
+    return "Delete operation successful"
+
+
+def _reached(device: Device, name: str) -> None:
+    """Refuse /tmp where rpcs do not reach it."""
+    if device.disk.path(name).startswith(_TMP) and not device.persona.copy_reaches_tmp:
+        raise Refusal("operation-failed", "Invalid file system")
 
 
 async def fetch_certificate(url: str) -> str:

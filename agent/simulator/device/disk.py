@@ -1,8 +1,9 @@
 """The router's file systems: one for SFTP, the CLI and the rpcs.
 
-Faults, by word: ``full`` no room; ``denied`` no right to write; ``corrupt`` what is written differs by a bit;
-``vanish`` a file is gone when an rpc or a command wants it, though it could be read back before; ``stuck`` nothing can
-be removed; ``drop`` the connection ends in the middle of a write.
+Faults, by word: ``full`` no room; ``quota`` the same, and the space that is shown does not tell; ``denied`` no right
+to write; ``corrupt`` what is written differs by a bit; ``vanish`` a file is gone when an rpc or a command wants it,
+though it could be read back before; ``stuck`` nothing can be removed; ``kept`` rpc delete says that it did, and the
+file stays; ``drop`` the connection ends in the middle of a write.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Disk:
         Raises:
             OSError: no room; as much as half of it was written.
         """
-        full = "full" in self.faults
+        full = bool(self.faults & {"full", "quota"})
         data = data[: len(data) // 2] if full else data
         if "corrupt" in self.faults and data:
             data = bytes([data[0] ^ 1]) + data[1:]
@@ -106,16 +107,31 @@ class Disk:
         self.read(name)
         del self.files[path]
 
+    def listing(self, name: str) -> list[tuple[str, int]] | None:
+        """The names and sizes of the files in a folder; None for no such folder."""
+        folder = self.path(name)
+        if folder not in self.folders:
+            return None
+        found = ((posixpath.split(path), len(data)) for path, data in sorted(self.files.items()))
+        return [(base, size) for (above, base), size in found if above == folder]
+
     def copy(self, source: str, destination: str) -> int:
         """Copy a file, onto a name or into a folder; returns its size.
 
         Raises:
-            OSError: as of :meth:`use`, :meth:`writable` and :meth:`write`.
+            OSError: as of :meth:`use` and :meth:`put`.
         """
-        data = self.use(source)
+        return self.put(self.use(source), destination, posixpath.basename(self.path(source)))
+
+    def put(self, data: bytes, destination: str, name: str) -> int:
+        """Write a file, onto a name or as *name* into a folder; returns its size.
+
+        Raises:
+            OSError: as of :meth:`writable` and :meth:`write`.
+        """
         target = self.path(destination)
         if target in self.folders:
-            target = posixpath.join(target, posixpath.basename(self.path(source)))
+            target = posixpath.join(target, name)
         target = self.writable(target)
         self.files[target] = b""
         self.write(target, 0, data)

@@ -133,6 +133,22 @@ def _filesystems(device: Device, _: Model) -> Tree:
     return {"node": {"node-name": "0/RP0/CPU0", "file-system": listed}}
 
 
+def _folders(device: Device, _: Model) -> Tree:
+    """shellutil-dir-oper: what the folders hold, under each of the names that a read may give them."""
+    names = [
+        f"{slash}{prefix}{end}" for prefix, _, _ in device.disk.space() for slash in ("", "/") for end in ("", "/")
+    ]
+    names += ["/tmp"] if device.persona.copy_reaches_tmp else []  # noqa: S108 - the simulated router's
+    paths = []
+    for name in names:
+        files = [
+            {"inode": number, "permission": "-rw-r--r--", "links": 1, "size": size, "name": file}
+            for number, (file, size) in enumerate(device.disk.listing(name) or (), 11)
+        ]
+        paths.append({"name": name, "directory": {"path": device.disk.path(name), "content": files}})
+    return {"nodes": {"node": {"dir-paths": {"dir-path": paths}, "node-name": "0/RP0/CPU0"}}}
+
+
 def _registration(state: State) -> dict[str, object]:
     failed = {"fail-time": shown(state.last_contact), "fail-message": state.fail_message}
     done = {
@@ -209,6 +225,7 @@ _TREES: Mapping[str, tuple[str, Callable[[Device, Model], Tree | None]]] = {
     "install-oper": ("install", _install),
     "spirit-install-instmgr-oper": ("install", _label),
     "shellutil-filesystem-oper": ("file-system", _filesystems),
+    "shellutil-dir-oper": ("dir", _folders),
     "infra-syslog-oper": ("syslog", _syslog),
 }
 """By module: the tree it has, and what is in it; None where that is left out."""

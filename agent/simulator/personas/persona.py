@@ -18,7 +18,7 @@ Imports = Literal["imports", "refused", "ok-without-certificates"]
 Dialog = Literal["plain", "confirm", "late", "already", "unknown"]
 Break = tuple[Literal["drop", "error", "hang"], Literal["begin", "pasted", "accepted", "installed"]]
 Noisy = Literal["prompt", "question", "output"]
-FileFault = Literal["full", "denied", "corrupt", "vanish", "stuck", "drop"]
+FileFault = Literal["full", "quota", "denied", "corrupt", "vanish", "stuck", "kept", "drop"]
 
 BASE = "urn:ietf:params:netconf:base"
 _MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring?module=ietf-netconf-monitoring&revision=2010-10-04"
@@ -44,7 +44,9 @@ class Persona:
         keeps: the enrollments whose certificates a reload keeps. By documents terminal is lost (H18), the rest is
             unconfirmed (H20, H21).
         imports: what rpc and exec trustpool import do; ``url`` is read either way.
-        copy_reaches_tmp: whether rpc copy can write to /tmp (unconfirmed: H9).
+        copy_reaches_tmp: whether rpc copy can write to /tmp, rpc delete remove from there, and the folder be listed by
+            its model (unconfirmed: H9).
+        vrfs: the VRFs that rpc copy knows.
         registration, authorization, transport, url: of the licensing agent.
         transport_configured: whether the transport stands in the running configuration, too.
         policy: Smart Licensing Using Policy (24.1.1 on): transport cslu, nothing to register, reports instead (H58).
@@ -91,6 +93,7 @@ class Persona:
     keeps: tuple[str, ...] = ("local", "url")
     imports: Imports = "imports"
     copy_reaches_tmp: bool = True
+    vrfs: tuple[str, ...] = ()
     registration: str = "complete"
     authorization: str = "authorized"
     transport: str = "callhome"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Paths and URLs as one plain word for the CLI and the router's shell: no blanks, quotes, globs, pipes, "?" or "!".
-_WORD = re.compile(r"[A-Za-z0-9_./:@%+=~-]{1,400}")
+LONGEST_WORD = 400
+_WORD = re.compile(rf"[A-Za-z0-9_./:@%+=~-]{{1,{LONGEST_WORD}}}")
 # Trustpoint names without the characters that the CLI takes for itself.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@%+=$][A-Za-z0-9_\-.:,@#%+=$]{0,127}")
 # No pattern looks at the same characters twice: a router may print megabytes of blanks. "syntax error", "Aborted" and
@@ -334,7 +335,7 @@ class Console:
             raise InputError(
                 f"{text!r} cannot be typed as one word at the CLI",
                 device=self.device,
-                hint="letters, digits and _ . / : @ % + = ~ - only, no longer than 400",
+                hint=f"letters, digits and _ . / : @ % + = ~ - only, no longer than {LONGEST_WORD}",
             )
         return text
 

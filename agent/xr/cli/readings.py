@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.errors import AgentError, ConsoleError, Interrupted
 from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
-from agent.xr import destination, filesystems, httpclient
+from agent.xr import destination, filesystems, httpclient, shellutil
 from agent.xr.cli import show
 from agent.xr.cli.listening import one_line
 from agent.xr.filesystems import FileSystems
@@ -86,6 +86,16 @@ def http_client(ssh: Ssh) -> Reading[HttpClient]:
 def file_systems(ssh: Ssh) -> Reading[FileSystems]:
     """The file systems; a router has some, so an answer without any is not understood."""
     return _reading(ssh, filesystems.of_text, "show filesystem", says_nothing=lambda _: False)
+
+
+def file(ssh: Ssh, folder: str, name: str) -> Reading[shellutil.Found]:
+    """The file *name* of *folder*: ``harddisk:`` and the like, or a path, which the router's own shell lists."""
+    command = f"run ls -l {folder}/{name}" if folder.startswith("/") else f"dir {folder}"
+
+    def read(printed: str) -> shellutil.Found | None:
+        return shellutil.of_text(printed, name)
+
+    return _reading(ssh, read, command, says_nothing=lambda printed: read(printed) is not None)
 
 
 def _reading(
