@@ -118,6 +118,8 @@ class Names:
         self._texts[value] = made
         self._texts.setdefault(made, made)
         self._literals.add((value, made))
+        if " " in value:  # as forms of HTML encode it
+            self._keep(value.replace(" ", "+"), made.replace(" ", "+"))
 
     def _again(self) -> None:
         self._collisions = self.table.collisions
@@ -190,7 +192,7 @@ class Names:
 def _cased(new: str, shown: str) -> str:
     if shown.islower():
         return new
-    upper = (index < len(shown) and shown[index].isascii() and shown[index].isupper() for index in range(len(new)))
     return "".join(
-        char.upper() if is_upper and char.isascii() else char for char, is_upper in zip(new, upper, strict=True)
+        upper if at < len(shown) and shown[at].isupper() and len(upper := char.upper()) == 1 else char
+        for at, char in enumerate(new)
     )

@@ -101,6 +101,14 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("proxy",),
             rf"(?i)\b(?:http-)?proxy(?:[ -](?:server|address|host))?[ \t]*:?[ \t]+(?:hostname )?{_NAME}",
         ),
+        (
+            Kind.HOST,
+            ("server", "logging", "peer"),
+            (
+                r"(?i)^[ \t]*(?:ntp (?:server|peer)|(?:tacacs|radius|snmp)-server host|logging|(?:domain |ip )?name-server)"
+                r"[ \t]+(?:vrf \S+ )?([A-Za-z_][\w-]*(?:\.[\w-]+)+)"
+            ),
+        ),
         (Kind.USER, ("username",), r"^[ \t]*username[ \t]+([^\s]{1,64})"),
         (
             Kind.USER,

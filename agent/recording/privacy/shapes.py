@@ -124,10 +124,10 @@ def _of_digits(digits: int, drawn: int) -> int:
 
 
 def make_mac(value: bytes, draw: Draw, wider: int) -> bytes:
-    """Another of one station, administered locally, so that no maker has it."""
+    """Another, of one station or of a group as well, administered locally, so that no maker has it."""
     del wider
     drawn = bytearray(draw(len(value)))
-    drawn[0] = drawn[0] & 0xFC | 0x02
+    drawn[0] = drawn[0] & 0xFC | 0x02 | value[0] & 1
     return bytes(drawn)
 
 

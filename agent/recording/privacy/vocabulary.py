@@ -95,11 +95,13 @@ MARKUP = re.compile(r"</?[A-Za-z_][\w.-]*(?::[\w.-]+)?|[\s][A-Za-z_][\w.-]*(?::[
 
 
 def folded(text: str) -> str:
-    """*text* with the letters of ASCII in lower case, as long as before."""
-    return text.translate(_FOLD)
+    """*text* in lower case, as long as before."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(map(_lower, text))
 
 
-_FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+def _lower(char: str) -> str:
+    return low if len(low := char.lower()) == 1 else char
 
 
 def public_host(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.model.pki.anchor import TrustAnchor
+from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
 from agent.xr import callhome, destination
 from agent.xr.cli import show
@@ -185,6 +186,25 @@ def test_one_name_has_one_stand_in_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
+    "name, spelled",
+    [
+        ("zürich-1", "ZÜRICH-1"),
+        ("zürich-1", "z%C3%BCrich-1"),
+        ("zürich-1", "7ac3bc726963682d31"),
+        ("Initech & Sons", "a=Initech+%26+Sons"),
+        ("Initech & Sons", "Initech &amp; Sons"),
+    ],
+)
+def test_a_name_is_known_in_other_letters_as_well(name: str, spelled: str) -> None:
+    standins = StandIns(KEY)
+    standins.know(Kind.ACCOUNT, name)
+    result = standins.replaced(f"it is {spelled}.")
+    assert result != f"it is {spelled}."
+    assert len(result.encode()) == len(f"it is {spelled}.".encode())
+    assert standins.replaced(result) == result
+
+
+@pytest.mark.parametrize(
     "text, private",
     [
         ("username jdoe\n group root-lr\n", "jdoe"),
@@ -208,6 +228,8 @@ def test_one_name_has_one_stand_in_everywhere() -> None:
             " SHA1 Fingerprint:\r\n             DA3AFBCF1240364B44B216208880483919937CF8\r\nRP/0/RP0/CPU0:edge7#",
             "DA3AFBCF",
         ),
+        ("ntp server ntp.core.initech\n", "initech"),
+        ("System Id 1921.6800.1001 up", "1921.6800.1001"),
         ("Issuer: CN=Initech Root,OU=Security,O=Initech,C=DE", "Initech"),
     ],
 )
