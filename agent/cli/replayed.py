@@ -124,6 +124,8 @@ def opened(path: Path) -> Recording:
     """
     recording = read(path)
     made(recording)
+    if not recording.begin.sanitised:
+        say_warning(f"{path}: nothing in it was replaced but passwords: keep it to yourself")
     if recording.cut_off is not None:
         say_warning(f"{path}: {recording.cut_off}; what is there of it is served")
     return recording
