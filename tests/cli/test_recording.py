@@ -218,7 +218,8 @@ def test_broken_off_in_the_middle_what_was_recorded_is_readable(
 
     def asked() -> bool:
         command = b"show license all" if operation.startswith("cli") else b"smart-agent"
-        return part.exists() and any(command in said(event) for event in read(part).events)
+        written = part.exists() and part.stat().st_size > 0
+        return written and any(command in said(event) for event in read(part).events)
 
     with started(lab, "record", *lab.words(device), "-o", str(file)) as process:
         until(asked)
@@ -294,11 +295,14 @@ def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: 
 
 def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
     device = lab.add(release="25.2.1", vrfs=("MGMT",))
-    wanted = ("--method", "file", "--fetch-vrf", "MGMT", "--no-renew", "--yes", "--format", "json")
     with served(TrustAnchor.bundled().pem.encode()) as url:
-        done = lab.run("push", device, *wanted, "--pem-url", url, "--record", str(file))
+        wanted = ["--method", "file", "--no-renew", "--yes", "--format", "json", "--pem-url", url, "--fetch-vrf"]
+        done = lab.run("push", device, *wanted, "MGMT", "--record", str(file))
         assert done.exit_code == 0, done.stderr
-        again = CliRunner().invoke(program, ["push", "--replay", str(file), "--pem-url", url, *wanted])
+        (vrf,) = {one for event in of(read(file), Message) for one in re.findall("<vrf>(.*?)</vrf>", event.text)}
+        assert len(vrf) == len("MGMT")
+        assert vrf != "MGMT"
+        again = CliRunner().invoke(program, ["push", "--replay", str(file), *wanted, vrf])
     assert again.exit_code == 0, again.stderr
     steps = [json.loads(one.stdout)["steps"] for one in (done, again)]
     assert [one["step"] for one in steps[1]] == [one["step"] for one in steps[0]]
@@ -527,3 +531,18 @@ def test_who_is_logged_in_from_nowhere_stays_nowhere(lab: Lab, file: Path) -> No
     lab.run("record", lab.add(), "-o", str(file))
     (sessions,) = [event.text for event in of(read(file), Message) if "<source-host>" in event.text]
     assert "<source-host>127.0.0.1</source-host>" in sessions
+
+
+def test_what_the_way_there_is_called_is_known_before_anything_is_heard(lab: Lab, file: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "Host edge7\n HostName edge7.corp-lan\n User nocuser\n ProxyJump hopper@bastion9\n"
+        "Host bastion9\n HostName 127.0.0.1\n Port 1\n"
+    )
+    words = ["record", "edge7", "-o", str(file), "--ssh-config", str(config), "--password-env", "XR_TEST_PASSWORD"]
+    done = CliRunner().invoke(program, words, env={"XR_TEST_PASSWORD": "x"}, catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "bastion9" in done.stderr
+    found = read(file)
+    assert found.events
+    assert not [name for name in ("edge7", "corp-lan", "nocuser", "hopper", "bastion9") if name in repr(found)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.imitation import certificates_in, imitated
+from agent.recording.privacy import spellings
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import hex_spelled, make_number
@@ -29,6 +30,12 @@ class Certificates:
     def public(self, shown: str) -> bool:
         """Whether the attribute *shown* of a distinguished name is that of a public authority."""
         return folded(" ".join(shown.replace("\\", "").split())) in self._public
+
+    def stay(self, blob: str) -> bool:
+        """Whether *blob*, base64 in which nothing was replaced, has certificates."""
+        found: list[bool] = []
+        spellings.base64_changed(blob, lambda data: found.append(any(certificates_in(data))))
+        return any(found)
 
     def number(self, shown: str, *, fresh: bool) -> str:
         """The stand-in of a serial number or fingerprint, hex in any spelling."""

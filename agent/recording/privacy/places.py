@@ -89,7 +89,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (Kind.HOST, ("t",), rf"^(?:<\d{{1,3}}>)?(?:1 )?\d{{4}}-\d\d-\d\dT\S{{8,32}} {_NAME}(?= )"),
         (Kind.HOST, ("hostname",), rf"^[ \t]*(?:switch)?hostname[ \t]+\"?{_NAME}"),
         (Kind.HOST, ("hostname", "host-name"), rf"(?i)host-?name\"?[ \t]*[:=][ \t]*\"?{_NAME}"),
-        (Kind.HOST, (" uptime is ",), rf"^{_NAME} uptime is "),
+        (Kind.HOST, (" uptime is ",), rf"^(?!System ){_NAME} uptime is "),
         (Kind.HOST, ("hostnameprefix",), rf"(?i)hostnameprefix[ \t]+{_NAME}"),
         (
             Kind.HOST,

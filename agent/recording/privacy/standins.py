@@ -10,7 +10,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from ipaddress import ip_address
 from typing import TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
@@ -18,7 +17,7 @@ from agent.recording.privacy import spellings
 from agent.recording.privacy.certificates import Certificates
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind, Place, named, places
-from agent.recording.privacy.shapes import Offer, Span, says_nothing
+from agent.recording.privacy.shapes import Offer, Span
 from agent.recording.privacy.structured import Structured
 from agent.recording.privacy.vocabulary import MARKUP, PROTECTED
 
@@ -65,6 +64,10 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
+    def certificate(self, blob: str) -> bool:
+        """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
+        return self._certificates.stay(blob)
+
     def know(self, kind: Kind, *values: str) -> None:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
@@ -95,8 +98,12 @@ class StandIns:
         taken.keep(found.span() for found in PROTECTED.finditer(text))
         taken.take(self._distinguished(text, fresh=fresh))
         if depth < _DEEPEST:
-            for view, start in self._views(text):
-                taken.take(view.outer(start, self._spans(view.text, fresh=fresh, depth=depth + 1)))
+            for found, decoded in spellings.ENCODED:
+                parts = spellings.Parts(found(text))
+                if parts:
+                    view = decoded(parts.text)
+                    spans = self._spans(view.text, fresh=fresh, depth=depth + 1)
+                    taken.take(parts.outer(view.outer(0, spans)))
         taken.take(self._structured.spans(text, fresh=fresh))
         taken.take(self._names.spans(text))
         if depth < _DEEPEST:
@@ -115,8 +122,8 @@ class StandIns:
 
     def _value(self, kind: Kind, shown: str, *, fresh: bool) -> str:
         """The stand-in of the value *shown*: what has a form of its own within it keeps that form."""
-        if _is_nobodys(shown):
-            return shown
+        if (address := self._structured.address(shown, fresh=fresh)) is not None:
+            return address
         within = self._within(shown, fresh=fresh)
         if [span[:2] for span in within] == [(0, len(shown))]:
             return within[0][2]
@@ -135,18 +142,13 @@ class StandIns:
         """The stand-in of a part of a distinguished name, or of a value in a certificate."""
         return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
 
-    def _views(self, text: str) -> Iterator[tuple[spellings.View, int]]:
-        for start, part in spellings.with_entities(text):
-            yield spellings.entities(part), start
-        for start, part in spellings.with_percents(text):
-            yield spellings.percents(part), start
-
     def _blobs(self, text: str, *, fresh: bool, depth: int) -> Iterator[Span]:
         """What is wrapped over several lines: certificates above all."""
         change = self._change(fresh=fresh, depth=depth)
         for found in spellings.BLOB.finditer(text):
             new = spellings.base64_changed(found.group(), change)
-            yield *found.span(), found.group() if new is None else new
+            if new is not None or self._certificates.stay(found.group()):
+                yield *found.span(), new or found.group()
         for found in spellings.DUMP.finditer(text):
             new = spellings.hex_changed(found.group(), change)
             if new is not None:
@@ -207,14 +209,6 @@ class _Taken:
     def spans(self) -> list[Span]:
         """All of them, in order."""
         return sorted(self._spans)
-
-
-def _is_nobodys(shown: str) -> bool:
-    """Whether *shown* is an address of nobody, such as this machine's own, which has no stand-in."""
-    try:
-        return says_nothing(ip_address(shown))
-    except ValueError:
-        return False
 
 
 def _text(data: str | bytes) -> str:

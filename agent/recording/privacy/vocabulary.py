@@ -73,6 +73,7 @@ KEPT = frozenset(_KEPT.split())
 PROTECTED = re.compile(
     r"urn:[A-Za-z0-9:._-]+"
     r"|https?://(?:www\.)?(?:cisco\.com|openconfig\.net|tail-f\.com|w3\.org)/(?:ns|yang|1999|2001)/[^\s\"'<>?&]*"
+    r"|\bregid\.\d{4}-\d\d\.com\.[\w.,-]+"
     r"|\bCisco-IOS-XR-[A-Za-z0-9-]+|\bCiscoTAC-1\b|\bCSC[a-z]{2}\d{5}\b"
     r"|(?:%|(?<=\]: )|(?<=\]:))[A-Z][A-Z0-9_]{1,30}(?:-[A-Z0-9_]{1,30}){0,3}-[0-7]-[A-Z0-9_]{2,60}\b"
     r"|(?i:\b(?:version|release|label)\b)[ =:>\"']{1,4}v?\d+\.\d+\.\d+(?:\.\d+[A-Z]\w*|(?!\.?\d)[\w-]*)"
