@@ -217,6 +217,11 @@ def test_other_ways_to_say_whom_to_reach_are_refused() -> None:
     assert "a recording (--replay FILE)" in run("show").stderr
 
 
+def test_one_that_was_recorded_without_ssh_is_replayed_without_it() -> None:
+    shown = said("show", "--replay", str(corpus.recording("netconfd")))
+    assert shown["cli"] == "there is no SSH access to the CLI"
+
+
 # --- bad input -----------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from tests.support import Lab
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "recordings.md").read_text(encoding="utf-8")
 (RECORD,) = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
-(LOOK,) = re.findall(r"```\n(xr-agent .*?)```", TEXT, re.DOTALL)
+LOOK, REPLAY = re.findall(r"```\n(xr-agent .*?)```", TEXT, re.DOTALL)
 (SHOWN,) = re.findall(r"```text\n(.*?)```", TEXT, re.DOTALL)
 Run: TypeAlias = Callable[[str], subprocess.CompletedProcess[str]]
 _NUMBER = re.compile(r"\d[\d,.]*")
@@ -70,6 +70,13 @@ def test_a_recording_is_made_and_looked_at_as_the_page_says(run: Run, tmp_path: 
     assert all(1 < number < len(found.events) + 2 for number in numbers)
     as_lines = run("xr-agent recording show r1.jsonl.gz --format jsonl")
     assert len(as_lines.stdout.splitlines()) == len(found.events) + 2
+    assess, push, _ = REPLAY.splitlines()
+    assessed = run(assess)
+    assert (assessed.returncode, "has no answer" in assessed.stderr) == (1, False), assessed.stderr
+    assert "affected" in assessed.stdout
+    pushed = run(push)
+    assert pushed.returncode == 1
+    assert "the recording r1.jsonl.gz has no answer to lock running" in " ".join(pushed.stderr.split())
 
 
 def test_a_push_is_recorded_as_the_page_says(run: Run, tmp_path: Path) -> None:
