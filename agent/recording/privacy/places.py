@@ -105,8 +105,8 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             Kind.HOST,
             ("server", "logging", "peer"),
             (
-                r"(?i)^[ \t]*(?:ntp (?:server|peer)|(?:tacacs|radius|snmp)-server host|logging|(?:domain |ip )?name-server)"
-                r"[ \t]+(?:vrf \S+ )?([A-Za-z_][\w-]*(?:\.[\w-]+)+)"
+                r"(?i)^[ \t]*(?:ntp (?:server|peer)|(?:tacacs|radius|snmp)-server host|logging"
+                r"|(?:domain |ip )?name-server)[ \t]+(?:vrf \S+ )?([A-Za-z_][\w-]*(?:\.[\w-]+)+)"
             ),
         ),
         (Kind.USER, ("username",), r"^[ \t]*username[ \t]+([^\s]{1,64})"),
