@@ -117,7 +117,10 @@ class Detector:
     def _by_chance(self, shown: str) -> bool:
         parts = [part for part in re.split("[^a-z0-9]+", folded(shown)) if part]
         plain = all(part in words() or part.isdigit() for part in parts)
-        enough = _ENOUGH_HEX if _HEX.fullmatch(shown) else _ENOUGH
+        digits = _HEX.fullmatch(shown) is not None
+        if digits and self._private.public_number(shown):
+            return False
+        enough = _ENOUGH_HEX if digits else _ENOUGH
         return not plain and _entropy(shown) > enough and folded(shown) not in self._known
 
 

@@ -11,7 +11,7 @@ from agent.recording.privacy import spellings
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import hex_spelled, make_number
-from agent.recording.privacy.vocabulary import AUTHORITIES, folded
+from agent.recording.privacy.vocabulary import AUTHORITIES, PUBLIC_NUMBERS, folded
 
 
 class Certificates:
@@ -20,9 +20,8 @@ class Certificates:
     def __init__(self, names: Names, public: Iterable[TrustAnchor]) -> None:
         self._names = names
         anchors = tuple(public)
-        self._stay = {bytes.fromhex(anchor.sha256) for anchor in anchors}
         numbers = {number for anchor in anchors for number in (anchor.sha1, anchor.sha256, anchor.serial)}
-        self._numbers = {bytes.fromhex(number) for number in numbers}
+        self._numbers = {bytes.fromhex(number) for number in (*numbers, *PUBLIC_NUMBERS)}
         names_of = (anchor.subject.attributes | anchor.issuer.attributes for anchor in anchors)
         self._public = AUTHORITIES | {value for attributes in names_of for _, value in attributes}
         self._made: dict[bytes, bytes] = {}
@@ -30,6 +29,10 @@ class Certificates:
     def public(self, shown: str) -> bool:
         """Whether the attribute *shown* of a distinguished name is that of a public authority."""
         return folded(" ".join(shown.replace("\\", "").split())) in self._public
+
+    def public_number(self, shown: str) -> bool:
+        """Whether *shown*, hex, is a fingerprint or serial number of a certificate that is the same for everybody."""
+        return len(shown) % 2 == 0 and bytes.fromhex(shown) in self._numbers
 
     def stay(self, blob: str) -> bool:
         """Whether *blob*, base64 in which nothing was replaced, has certificates."""
@@ -62,7 +65,7 @@ class Certificates:
 
     def _imitated(self, der: bytes, within: Callable[[str], str]) -> bytes:
         sha256 = hashlib.sha256(der).digest()
-        if sha256 in self._stay or self._names.table.given(sha256):
+        if sha256 in self._numbers or self._names.table.given(sha256):
             return der
         if sha256 not in self._made:
             made = imitated(der, text=within, number=self._number, drawn=self._names.table.drawn)

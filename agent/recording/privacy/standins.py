@@ -22,6 +22,7 @@ from agent.recording.privacy.structured import Structured
 from agent.recording.privacy.vocabulary import MARKUP, PROTECTED
 
 _DEEPEST = 3  # spellings within spellings
+_SHORT_SECRET = 3
 T = TypeVar("T", str, bytes)
 
 
@@ -39,7 +40,10 @@ class StandIns:
         self._structured = Structured(self._names)
         self._certificates = Certificates(self._names, public)
         # What was looked into, and had nothing while no more was known than now.
-        self._nothing: dict[re.Pattern[str], dict[str, tuple[int, int]]] = {spellings.HEX: {}, spellings.BASE64: {}}
+        self._nothing: dict[re.Pattern[str], dict[str, tuple[int, int, int]]] = {
+            spellings.HEX: {},
+            spellings.BASE64: {},
+        }
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({sum(self.counts.values())} values)"
@@ -64,6 +68,10 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
+    def public_number(self, shown: str) -> bool:
+        """Whether *shown*, hex, is a number of a certificate that is the same for everybody."""
+        return self._certificates.public_number(shown)
+
     def certificate(self, blob: str) -> bool:
         """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
         return self._certificates.stay(blob)
@@ -72,6 +80,10 @@ class StandIns:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
             self._value(kind, value, fresh=True)
+
+    def hide(self, *secrets: str) -> None:
+        """Leave nothing of *secrets*, such as passwords, also where they are encoded; so far as they are not short."""
+        self._names.hide(secret for secret in secrets if len(secret) > _SHORT_SECRET)
 
     def of(self, kind: Kind, text: str) -> str:
         """The stand-in of *text*, all of which is a value of *kind*."""
@@ -91,6 +103,7 @@ class StandIns:
     def _spans(self, text: str, *, fresh: bool, depth: int) -> list[Span]:
         """What is replaced in *text*, in order and apart from each other; what is first found counts."""
         taken = _Taken(len(text))
+        taken.take(self._names.hidden(text))
         taken.take(self._blobs(text, fresh=fresh, depth=depth))
         if "</" in text or "/>" in text:
             taken.keep(found.span() for found in MARKUP.finditer(text))
@@ -180,6 +193,7 @@ class StandIns:
                 spans = self._spans(text, fresh=fresh, depth=depth + 1)
             else:  # in other bytes a short name stands by chance
                 taken = _Taken(len(text))
+                taken.take(self._names.hidden(text))
                 taken.take(span for span in self._names.spans(text) if printable or span[1] - span[0] > 3)
                 spans = taken.spans()
             return _bytes(_applied(text, spans)) if spans else None

@@ -34,6 +34,15 @@ amazon root ca 2; amazon root ca 3; amazon root ca 4
 AUTHORITIES = frozenset(filter(None, re.split(r"[;\n] ?", _AUTHORITIES)))
 """Names of the authorities in Cisco's bundles, as their certificates have them; folded."""
 
+PUBLIC_NUMBERS = frozenset(
+    (
+        "0509",
+        "ca3afbcf1240364b44b216208880483919937cf7",
+        "85a0dd7dd720adb7ff05f83d542b209dc7ff4528f7d677b18389fea5e5c49e86",
+    )
+)
+"""Serial number and fingerprints of QuoVadis Root CA 2, which every router has that lacks its successor."""
+
 # What CLI parsers, questions and messages are read by, as far as no model has the word.
 _SAID = """
 a abort accept active address admin administratively agent all allowed an and any apply are as ask at attempt auth

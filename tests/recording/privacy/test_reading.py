@@ -205,8 +205,8 @@ def test_one_name_has_one_stand_in_everywhere() -> None:
         ("jdoe@initech.de", "initech"),
         ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7x3k", "B3NzaC1yc2EAAAADAQABAAABgQC7x3k"),
         (
-            " SHA1 Fingerprint:\r\n             CA3AFBCF1240364B44B216208880483919937CF7\r\nRP/0/RP0/CPU0:edge7#",
-            "CA3AFBCF",
+            " SHA1 Fingerprint:\r\n             DA3AFBCF1240364B44B216208880483919937CF8\r\nRP/0/RP0/CPU0:edge7#",
+            "DA3AFBCF",
         ),
         ("Issuer: CN=Initech Root,OU=Security,O=Initech,C=DE", "Initech"),
     ],
