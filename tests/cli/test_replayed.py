@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from agent.recording.writing import Writer
 from agent.simulator import Replay, Simulator
 from scripts.recordings import corpus
 from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.test_processes import COMMAND
 from tests.support import Clock
 from tests.tapes import BASE, VERSION_FILTER, Tape, get, label
 
@@ -258,6 +261,7 @@ def test_one_that_was_edited_by_hand_is_refused_with_its_line(tmp_path: Path) ->
     asked = next(number for number, line in enumerate(lines) if "<rpc" in line and '"sent"' in line)
     for number, line, why in (
         (2, '{"event":"opened"}', "line 3"),
+        (4, '{"event":"terminal","at":1,"session":9,"direction":"sent","base64":"a"}', "line 5: "),
         (0, lines[0].replace(found.begin.made, "yesterday"), "line 1: 'made' is no time: 'yesterday'"),
         (asked, lines[asked].replace("<rpc ", "<rcp "), f"line {asked + 1}: what was sent is no request"),
     ):
@@ -291,3 +295,52 @@ def test_one_in_which_the_login_failed_gives_no_session(tmp_path: Path) -> None:
     done = run("assess", "--replay", str(path), "--format", "json")
     assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (1, "unknown")
     assert BASE not in done.stderr
+
+
+# --- simulate --recording ------------------------------------------------------------------------------------------
+
+
+def test_simulate_serves_a_recording_says_how_to_reach_it_and_what_it_had_no_answer_to(tmp_path: Path) -> None:
+    path, known_hosts = tmp_path / "thin.rec", tmp_path / "known_hosts"
+    Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).cli(("show clock", "")).write(path, command="record")
+    words = [*COMMAND, "simulate", "--recording", str(path), "--known-hosts", str(known_hosts)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines: list[str] = []
+            while not lines or "Ctrl-C" not in lines[-1]:
+                lines.append(process.stdout.readline())
+                assert lines[-1], process.communicate()
+            (line,) = (one for one in lines if one.startswith("xr-agent assess "))
+            environment = {"XR_SIMULATED_PASSWORD": "admin"}
+            done = CliRunner().invoke(program, [*line.split()[1:], "--ssh-config", os.devnull], env=environment)
+            assert done.exit_code == 1
+            assert "7.3.2" in done.stdout
+        finally:
+            process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=600)
+    assert any("r7, NETCONF on 127.0.0.1" in one for one in lines)
+    assert "the recording thin.rec has no answer to" in told
+    assert len(known_hosts.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        (("--recording", str(AFFECTED), "--release", "7.3.2"), "--release is of a simulated router"),
+        (("--recording", str(AFFECTED), "--fleet", "2"), "--fleet is of a simulated router"),
+        (("--recorded-timing",), "goes with --recording FILE"),
+    ],
+)
+def test_a_recording_is_served_as_it_is(words: tuple[str, ...], why: str) -> None:
+    done = run("simulate", *words)
+    assert (done.exit_code, why in " ".join(done.stderr.split())) == (2, True), done.stderr
+
+
+def test_a_run_of_a_real_router_is_not_resumed_on_a_recording(lab: Lab, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.db"
+    device = lab.add(release="7.4.1", terminal_rpc="refused", ssh=False)
+    assert lab.run("push", device, "--yes", "--no-ssh", "--journal", str(journal)).exit_code == 1
+    done = run("push", "--resume", "last", "--replay", str(AFFECTED), "--yes", "--journal", str(journal))
+    assert done.exit_code == 2
+    assert "give either HOST" in " ".join(done.stderr.split())
