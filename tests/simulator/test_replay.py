@@ -269,6 +269,8 @@ def test_a_way_that_was_not_recorded_is_not_offered(tmp_path: Path) -> None:
             client.invoke_shell()
         with pytest.raises((paramiko.SSHException, EOFError)):
             client.open_sftp()
+        lacking = [f"the recording r has no answer to a session by {way}" for way in ("cli", "sftp")]
+        assert replay.missing == lacking
 
 
 @pytest.mark.parametrize("how", [None, How.INTERRUPTED])

@@ -26,12 +26,14 @@ class Names:
         self._kinds: dict[Value, Kind] = {}
         self._texts: dict[str, str] = {}
         self._literals = Literals()
+        self._secrets: tuple[str, ...] = ()
+        self._secret = re.compile("(?!)")
         self._collisions = 0
 
     @property
-    def state(self) -> tuple[int, int]:
+    def state(self) -> tuple[int, int, int]:
         """Another as soon as something else is replaced than before."""
-        return len(self._kinds), self.table.changes
+        return len(self._kinds), self.table.changes, len(self._secrets)
 
     def standins(self) -> dict[str, tuple[str, ...]]:
         """The stand-ins by the kind of what they stand for."""
@@ -63,6 +65,16 @@ class Names:
                     self.table.give(read(standin))
             for word in _WORD.findall(folded(standin)):
                 self.table.give(word)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Put asterisks in the place of *secrets*, which are counted nowhere, as they are written."""
+        self._secrets = tuple(sorted({*self._secrets, *secrets}, key=len, reverse=True))
+        self._secret = re.compile("|".join(map(re.escape, self._secrets)) or "(?!)")
+
+    def hidden(self, text: str) -> Iterator[Span]:
+        """The secrets in *text*."""
+        for found in self._secret.finditer(text) if self._secrets else ():
+            yield *found.span(), "*" * len(found.group())
 
     def named(self, kind: Kind, shown: str, within: Iterable[Span] = (), *, fresh: bool = False) -> str:
         """The stand-in of the name *shown*, which from now on is replaced elsewhere; *within* has one already."""

@@ -89,7 +89,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (Kind.HOST, ("t",), rf"^(?:<\d{{1,3}}>)?(?:1 )?\d{{4}}-\d\d-\d\dT\S{{8,32}} {_NAME}(?= )"),
         (Kind.HOST, ("hostname",), rf"^[ \t]*(?:switch)?hostname[ \t]+\"?{_NAME}"),
         (Kind.HOST, ("hostname", "host-name"), rf"(?i)host-?name\"?[ \t]*[:=][ \t]*\"?{_NAME}"),
-        (Kind.HOST, (" uptime is ",), rf"^{_NAME} uptime is "),
+        (Kind.HOST, (" uptime is ",), rf"^(?!System ){_NAME} uptime is "),
         (Kind.HOST, ("hostnameprefix",), rf"(?i)hostnameprefix[ \t]+{_NAME}"),
         (
             Kind.HOST,
@@ -173,6 +173,8 @@ _NUMBERS = {
     ),
 }
 
+_CRYPTO_ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-act"
+
 
 def places(text: str) -> Iterator[Place]:
     """Where a value stands in *text*, whatever it is; what is none is left out."""
@@ -201,6 +203,8 @@ def _marked_up(text: str) -> Iterator[Place]:
 
 def _named(found: re.Match[str], group: int) -> Iterator[Place]:
     name, value = folded(found[1]), found[group]
+    if name == "server-name" and _CRYPTO_ACT in found.string:
+        return  # the trustpoint's name, which stays wherever else it stands
     stripped = value.strip()
     start = found.start(group) + len(value) - len(value.lstrip())
     end = start + len(stripped)

@@ -22,6 +22,7 @@ from agent.recording.privacy.structured import Structured
 from agent.recording.privacy.vocabulary import MARKUP, PROTECTED
 
 _DEEPEST = 3  # spellings within spellings
+_SHORT_SECRET = 3
 T = TypeVar("T", str, bytes)
 
 
@@ -39,7 +40,10 @@ class StandIns:
         self._structured = Structured(self._names)
         self._certificates = Certificates(self._names, public)
         # What was looked into, and had nothing while no more was known than now.
-        self._nothing: dict[re.Pattern[str], dict[str, tuple[int, int]]] = {spellings.HEX: {}, spellings.BASE64: {}}
+        self._nothing: dict[re.Pattern[str], dict[str, tuple[int, int, int]]] = {
+            spellings.HEX: {},
+            spellings.BASE64: {},
+        }
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({sum(self.counts.values())} values)"
@@ -64,10 +68,22 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
+    def public_number(self, shown: str) -> bool:
+        """Whether *shown*, hex, is a number of a certificate that is the same for everybody."""
+        return self._certificates.public_number(shown)
+
+    def certificate(self, blob: str) -> bool:
+        """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
+        return self._certificates.stay(blob)
+
     def know(self, kind: Kind, *values: str) -> None:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
             self._value(kind, value, fresh=True)
+
+    def hide(self, *secrets: str) -> None:
+        """Leave nothing of *secrets*, such as passwords, also where they are encoded; so far as they are not short."""
+        self._names.hide(secret for secret in secrets if len(secret) > _SHORT_SECRET)
 
     def of(self, kind: Kind, text: str) -> str:
         """The stand-in of *text*, all of which is a value of *kind*."""
@@ -87,6 +103,7 @@ class StandIns:
     def _spans(self, text: str, *, fresh: bool, depth: int) -> list[Span]:
         """What is replaced in *text*, in order and apart from each other; what is first found counts."""
         taken = _Taken(len(text))
+        taken.take(self._names.hidden(text))
         taken.take(self._blobs(text, fresh=fresh, depth=depth))
         if "</" in text or "/>" in text:
             taken.keep(found.span() for found in MARKUP.finditer(text))
@@ -94,8 +111,12 @@ class StandIns:
         taken.keep(found.span() for found in PROTECTED.finditer(text))
         taken.take(self._distinguished(text, fresh=fresh))
         if depth < _DEEPEST:
-            for view, start in self._views(text):
-                taken.take(view.outer(start, self._spans(view.text, fresh=fresh, depth=depth + 1)))
+            for found, decoded in spellings.ENCODED:
+                parts = spellings.Parts(found(text))
+                if parts:
+                    view = decoded(parts.text)
+                    spans = self._spans(view.text, fresh=fresh, depth=depth + 1)
+                    taken.take(parts.outer(view.outer(0, spans)))
         taken.take(self._structured.spans(text, fresh=fresh))
         taken.take(self._names.spans(text))
         if depth < _DEEPEST:
@@ -114,6 +135,8 @@ class StandIns:
 
     def _value(self, kind: Kind, shown: str, *, fresh: bool) -> str:
         """The stand-in of the value *shown*: what has a form of its own within it keeps that form."""
+        if (address := self._structured.address(shown, fresh=fresh)) is not None:
+            return address
         within = self._within(shown, fresh=fresh)
         if [span[:2] for span in within] == [(0, len(shown))]:
             return within[0][2]
@@ -132,18 +155,13 @@ class StandIns:
         """The stand-in of a part of a distinguished name, or of a value in a certificate."""
         return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
 
-    def _views(self, text: str) -> Iterator[tuple[spellings.View, int]]:
-        for start, part in spellings.with_entities(text):
-            yield spellings.entities(part), start
-        for start, part in spellings.with_percents(text):
-            yield spellings.percents(part), start
-
     def _blobs(self, text: str, *, fresh: bool, depth: int) -> Iterator[Span]:
         """What is wrapped over several lines: certificates above all."""
         change = self._change(fresh=fresh, depth=depth)
         for found in spellings.BLOB.finditer(text):
             new = spellings.base64_changed(found.group(), change)
-            yield *found.span(), found.group() if new is None else new
+            if new is not None or self._certificates.stay(found.group()):
+                yield *found.span(), new or found.group()
         for found in spellings.DUMP.finditer(text):
             new = spellings.hex_changed(found.group(), change)
             if new is not None:
@@ -175,6 +193,7 @@ class StandIns:
                 spans = self._spans(text, fresh=fresh, depth=depth + 1)
             else:  # in other bytes a short name stands by chance
                 taken = _Taken(len(text))
+                taken.take(self._names.hidden(text))
                 taken.take(span for span in self._names.spans(text) if printable or span[1] - span[0] > 3)
                 spans = taken.spans()
             return _bytes(_applied(text, spans)) if spans else None

@@ -117,7 +117,7 @@ PROMPT = "RP/0/RP0/CPU0:PE1-FRA#"
 def test_prompts_messages_and_the_release_read_the_same() -> None:
     text = (
         f"{PROMPT}show version\nCisco IOS XR Software, Version 7.3.2\n Label        : 7.3.2\n"
-        "PE1-FRA uptime is 3 weeks\n"
+        "PE1-FRA uptime is 3 weeks\nSystem uptime is 3 weeks\n"
         "RP/0/RP0/CPU0:Feb 22 10:00:07.962 UTC: smartlicserver[127]: %LICENSE-SMART_LIC-3-COMM_FAILED : Communications"
         " failure with the Cisco Smart Software Manager (CSSM) : Unable to resolve server hostname/domain name\n"
         "<187>94307: PE1-FRA LC/0/2/CPU0:Jul  7 20:16:14.834 : ifmgr[214]: %PKT_INFRA-LINK-3-UPDOWN : Gi0/0/0/1 up\n"
@@ -131,6 +131,7 @@ def test_prompts_messages_and_the_release_read_the_same() -> None:
     assert prompt is not None
     assert prompt.head.startswith("RP/0/RP0/CPU0:")
     assert "pe1" not in result.lower()
+    assert "\nSystem uptime is 3 weeks" in result
     assert len(result) == len(text)
     signatures = Signatures(
         frozenset(["SMART_LIC-3-COMM_FAILED"]), frozenset(["SMART_LIC-5-COMM_RESTORED"]), frozenset()
@@ -144,6 +145,7 @@ def test_what_names_nobody_stays() -> None:
         'xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"><location>0/RP0/CPU0</location></crypto></data>'
         "<ok/></rpc-reply> 255.255.255.0 0.0.0.255 127.0.0.1 ::1 224.0.0.5 http://www.cisco.com/security/pki/trs/ios.p7b"
         " diffie-hellman-group-exchange-sha256 chacha20-poly1305@openssh.com Cisco-IOS-XR-cli-cfg@2019-04-05.yang"
+        " regid.2014-12.com.cisco.ASR-9000,1.0_62f8 <source-host>127.0.0.1</source-host> "
         " vrf default Smart Account: none PID: NCS-5501 Virtual Account: Default"
     )
     standins, result = sanitised(text)
@@ -202,6 +204,10 @@ def test_one_name_has_one_stand_in_everywhere() -> None:
         ("router isis 1\n net 49.0001.1921.6800.1001.00\n", "1921.6800.1001"),
         ("jdoe@initech.de", "initech"),
         ("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7x3k", "B3NzaC1yc2EAAAADAQABAAABgQC7x3k"),
+        (
+            " SHA1 Fingerprint:\r\n             DA3AFBCF1240364B44B216208880483919937CF8\r\nRP/0/RP0/CPU0:edge7#",
+            "DA3AFBCF",
+        ),
         ("Issuer: CN=Initech Root,OU=Security,O=Initech,C=DE", "Initech"),
     ],
 )
