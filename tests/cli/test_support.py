@@ -151,4 +151,6 @@ def test_the_table_is_for_people() -> None:
     assert done.exit_code == 0
     assert "asr9k-x64" in done.stdout
     assert "files: no model" in done.stdout
+    assert "--replace" not in done.stdout
+    assert "--replace" in run("--release", "26.1.2").stdout
     assert "for list" in done.stdout
