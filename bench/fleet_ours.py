@@ -8,7 +8,7 @@ from pathlib import Path
 import agent
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
-from agent.fleet.parking import MOST, allow_files
+from agent.fleet.parking import MOST, allow_files, rarely_collected
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import threads
 from agent.fleet.run.job import Job
@@ -36,8 +36,9 @@ def push_all(asked: Asked) -> list[str]:
     targets = [Target(str(port), "127.0.0.1", port) for port in asked.ports]
     workers = asked.workers or _WORKERS
     allow_files(workers, MOST)  # as push does
-    results = Run(targets, Job(Kind.PUSH, reach, intent), threads(workers)).results()
-    return [f"{result.device}: {result.failure}" for result in results if result.word != "remedied"]
+    with rarely_collected():
+        results = Run(targets, Job(Kind.PUSH, reach, intent), threads(workers)).results()
+        return [f"{result.device}: {result.failure}" for result in results if result.word != "remedied"]
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def _standins(device: Device) -> StandIns:
         known = settings(way)
         found.know(Kind.HOST, *(name for name in (way.name, way.host, known.host) if not _is_address(name)))
         found.know(Kind.USER, way.username or "", known.username)
-        way = way.jump
+        way = known.device.jump
     return found
 
 

@@ -23,7 +23,7 @@ from agent.fleet.results.record import Result
 from agent.model.check import Topic
 from agent.model.device import Secret
 from agent.model.errors import InputError
-from agent.recording.events import Terminal
+from agent.recording.events import Terminal, Way
 from agent.recording.reading import Recording, read
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def begin(given: Options, stack: ExitStack) -> tuple[Options, Replayed | None]:
     reached = {
         "known_hosts": _written(Path(folder) / "known_hosts", server.known_hosts()),
         "ssh_config": Path(os.devnull),
+        # Recorded with that: whether there is a CLI is not known.
+        "no_ssh": given["no_ssh"] or not {Way.CLI, Way.SFTP} & server.transcript.opened.keys(),
     }
     return {**given, **reached}, Replayed(path, target, made(recording), server)
 
@@ -124,6 +126,8 @@ def opened(path: Path) -> Recording:
     """
     recording = read(path)
     made(recording)
+    if not recording.begin.sanitised:
+        say_warning(f"{path}: nothing in it was replaced but passwords: keep it to yourself")
     if recording.cut_off is not None:
         say_warning(f"{path}: {recording.cut_off}; what is there of it is served")
     return recording

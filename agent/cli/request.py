@@ -18,7 +18,7 @@ from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
-from agent.fleet.parking import MOST, allow_files
+from agent.fleet.parking import MOST, allow_files, rarely_collected
 from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
@@ -185,6 +185,7 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
     in_flight: int | None = given.get("in_flight")
     if given["host"] is None and given.get("replay") is None:
         allow_files(workers, in_flight or MOST)
+        stack.enter_context(rarely_collected())
     if given["scheduler"]:
         reached = reach(given["scheduler"])
         stack.callback(reached.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import heapq
 import itertools
 import logging
@@ -9,9 +10,9 @@ import math
 import resource
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,9 @@ _OTHER_FILES = 64
 """Files that the process may have open beside those of routers."""
 _AT_WORK, _PARKED = 3, 2
 """Files of a router that is at work, two sessions and the CLI; and of any in flight besides: its leases, by address."""
+
+_NEW_OBJECTS = 10_000
+"""Objects made and not freed after which the garbage collector looks at them; Python has 700."""
 
 _MOMENT = 0.1
 """Seconds in which a thread takes what is due, if one is free."""
@@ -131,6 +135,23 @@ def allow_files(workers: int, in_flight: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < most:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+@contextmanager
+def rarely_collected() -> Iterator[None]:
+    """Have the garbage collector look at what is new only once there is more of it, and not at what is there already.
+
+    A thousand routers in flight are a hundred thousand objects, which it would go through again and again in vain: what
+    is done with is freed without it.
+    """
+    often = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *often[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*often)
+        gc.unfreeze()
 
 
 def most_in_flight(workers: int) -> int:

@@ -23,8 +23,10 @@ class Sanitiser:
     """
 
     def __init__(self, standins: StandIns, secrets: Iterable[Secret] = ()) -> None:
+        known = tuple(secrets)
         self.standins = standins
-        self._redactor = Redactor(secrets)
+        self.standins.hide(*(secret.reveal() for secret in known))
+        self._redactor = Redactor(known)
 
     def __call__(self, event: Passed) -> Passed:
         """*event*, which came just now, with what it tells learned."""

@@ -16,6 +16,7 @@ from ipaddress import ip_address, ip_network
 from agent.model.masking.redact import MASK, Redactor
 from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import Files, Message, Opened, Passed, Terminal
+from agent.recording.privacy import spellings
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
 from agent.recording.privacy.vocabulary import common, folded, words
@@ -107,13 +108,20 @@ class Detector:
                 yield start, end, "encoded value" if kind is None else kind.value
 
     def _chance(self, text: str) -> Iterator[tuple[int, int, str]]:
+        blobs = [found.span() for found in spellings.BLOB.finditer(text) if self._private.certificate(found.group())]
         for found in _CHANCE.finditer(text):
-            shown = found.group()
-            enough = _ENOUGH_HEX if _HEX.fullmatch(shown) else _ENOUGH
-            parts = [part for part in re.split("[^a-z0-9]+", folded(shown)) if part]
-            plain = all(part in words() or part.isdigit() for part in parts)
-            if _entropy(shown) > enough and not plain and folded(shown) not in self._known:
+            within = any(start <= found.start() < end for start, end in blobs)  # certificates, looked at as such
+            if not within and self._by_chance(found.group()):
                 yield *found.span(), "looks like chance"
+
+    def _by_chance(self, shown: str) -> bool:
+        parts = [part for part in re.split("[^a-z0-9]+", folded(shown)) if part]
+        plain = all(part in words() or part.isdigit() for part in parts)
+        digits = _HEX.fullmatch(shown) is not None
+        if digits and self._private.public_number(shown):
+            return False
+        enough = _ENOUGH_HEX if digits else _ENOUGH
+        return not plain and _entropy(shown) > enough and folded(shown) not in self._known
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int, str]]:

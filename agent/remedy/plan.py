@@ -28,6 +28,8 @@ def plan(intent: Intent, state: State) -> Plan | Skip:
     if not wanted:
         return _skip(state, _impossible(intent, state), hint=_SEE_SUPPORT)
     notes: list[Step] = [Note(state.hidden)] if state.hidden else []
+    if intent.pem_url is not None and Method.FILE not in wanted:
+        notes.append(Note(impossible(Method.FILE, state.access), about="method file"))
     refusals: list[Refused] = []
     for place, method in enumerate(wanted):
         steps = _steps(method, intent, state, there)

@@ -225,6 +225,7 @@ class _Opening:
             except BaseException:
                 self._loop.soon(self._give_up, way.get("sock"))
                 raise
+            self.login.waited_for_no_more()
             made = Connection(self._device, ssh, self.login, undo.pop_all())
             made.proxied = self._proxy is not None or (self._outer is not None and self._outer.proxied)
             if (said := self.login.offer) is not None:

@@ -37,6 +37,8 @@ _MOST_SAID = 2000
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
+_NOBODY = threading.Event()
+"""What is set where nobody waits; for all connections, since each event of its own takes a thousand bytes."""
 
 
 class Login(asyncssh.SSHClient):
@@ -117,6 +119,10 @@ class Login(asyncssh.SSHClient):
         self.ended = True
         self._connection = None
         self.news.set()
+
+    def waited_for_no_more(self) -> None:
+        """It is open, and nobody looks for news of it."""
+        self.news = _NOBODY
 
     def abort(self) -> bool:
         """End the connection in the loop's thread, however far it has come; whether there was one."""

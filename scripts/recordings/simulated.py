@@ -99,7 +99,7 @@ def states(release: str, platform: str | None = None) -> Iterator[Persona]:
 
 
 def recorded(persona: Persona) -> Recording:
-    """What ``xr-agent record`` makes of a simulated device.
+    """What ``xr-agent record`` makes of a simulated device, which has nothing that is anybody's.
 
     Raises:
         InputError: it could not be recorded.
@@ -108,7 +108,17 @@ def recorded(persona: Persona) -> Recording:
         path = Path(folder) / "r"
         device = simulator.add(persona, name="r1")
         (Path(folder) / "known_hosts").write_text(simulator.known_hosts(), encoding="utf-8")
-        words = ["record", "127.0.0.1", "-o", str(path), "--port", str(device.port), "--ssh-port", str(device.ssh_port)]
+        words = [
+            "record",
+            "127.0.0.1",
+            "--no-sanitise",
+            "-o",
+            str(path),
+            "--port",
+            str(device.port),
+            "--ssh-port",
+            str(device.ssh_port),
+        ]
         words += ["--username", simulator.username, "--password-env", _VARIABLE, "--ssh-config", os.devnull]
         words += ["--known-hosts", f"{folder}/known_hosts"]
         with corpus.loggers_kept():

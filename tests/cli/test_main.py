@@ -18,7 +18,7 @@ from agent.model.errors import ConnectError
 from agent.model.pki.anchor import TrustAnchor
 from tests.model.test_bundle import armoured, odd
 
-COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "simulate", "demo")
+COMMANDS = ("show", "assess", "plan", "push", "poll", "history", "record", "simulate", "demo")
 
 
 def run(*words: str, **environment: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import signal
 import stat
@@ -13,13 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from agent.recording.events import Closed, Direction, Files, How, Message, Opened, Passed, Terminal, Way
+from agent.model.pki.anchor import TrustAnchor
+from agent.recording.events import Begin, Closed, Direction, End, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
 from agent.simulator import Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
 from tests.cli.test_processes import started, until
+from tests.web import served
 
 SHOWS = (
     *("show running-config crypto ca trustpoint Trustpool", "show crypto ca certificates Trustpool"),
@@ -215,7 +218,8 @@ def test_broken_off_in_the_middle_what_was_recorded_is_readable(
 
     def asked() -> bool:
         command = b"show license all" if operation.startswith("cli") else b"smart-agent"
-        return part.exists() and any(command in said(event) for event in read(part).events)
+        written = part.exists() and part.stat().st_size > 0
+        return written and any(command in said(event) for event in read(part).events)
 
     with started(lab, "record", *lab.words(device), "-o", str(file)) as process:
         until(asked)
@@ -261,6 +265,48 @@ def test_a_push_is_recorded_as_well(lab: Lab, file: Path) -> None:
     for operation in ("<lock>", "<edit-config>", "<commit>", "<ca-authenticate", "<unlock>", "<close-session/>"):
         assert any(operation in text for text in sent), operation
     assert str(file) in done.stderr
+    (authenticate,) = [text for text in sent if "<ca-authenticate" in text]
+    assert "<server-name>Trustpool</server-name>" in authenticate
+
+
+@pytest.mark.parametrize("release", ["7.4.1", "6.5.3"])
+def test_what_was_recorded_is_replayed_as_it_was(lab: Lab, file: Path, release: str) -> None:
+    device, pushed = lab.add(release=release), file.with_name("push.rec")
+    assert lab.run("record", device, "-o", str(file)).exit_code == 0
+    read_live = {command: lab.json(command, device) for command in ("assess", "plan")}
+    done = lab.run("push", device, "--yes", "--record", str(pushed), "--format", "json")
+    live = json.loads(done.stdout)
+    for command, before in read_live.items():
+        words = [command, "--replay", str(file), "--format", "json"]
+        after = json.loads(CliRunner().invoke(program, words, catch_exceptions=False).stdout)
+        for name in ("device", "address"):
+            before.pop(name, None)
+            after.pop(name, None)
+        assert after == before
+    words = ["push", "--replay", str(pushed), "--yes", "--format", "json"]
+    again = CliRunner().invoke(program, words, catch_exceptions=False)
+    assert again.exit_code == 0, again.stderr
+    replayed = json.loads(again.stdout)
+    assert [(one["step"], one["status"]) for one in replayed["steps"]] == [
+        (one["step"], one["status"]) for one in live["steps"]
+    ]
+    assert replayed["outcome"] == live["outcome"] == "remedied"
+
+
+def test_a_push_whose_file_the_router_copies_is_recorded_and_replayed(lab: Lab, file: Path) -> None:
+    device = lab.add(release="25.2.1", vrfs=("MGMT",))
+    with served(TrustAnchor.bundled().pem.encode()) as url:
+        wanted = ["--method", "file", "--no-renew", "--yes", "--format", "json", "--pem-url", url, "--fetch-vrf"]
+        done = lab.run("push", device, *wanted, "MGMT", "--record", str(file))
+        assert done.exit_code == 0, done.stderr
+        (vrf,) = {one for event in of(read(file), Message) for one in re.findall("<vrf>(.*?)</vrf>", event.text)}
+        assert len(vrf) == len("MGMT")
+        assert vrf != "MGMT"
+        again = CliRunner().invoke(program, ["push", "--replay", str(file), *wanted, vrf])
+    assert again.exit_code == 0, again.stderr
+    steps = [json.loads(one.stdout)["steps"] for one in (done, again)]
+    assert [one["step"] for one in steps[1]] == [one["step"] for one in steps[0]]
+    assert {"fetch", "remove"} <= {one["step"] for one in steps[1] if one["status"] == "done"}
 
 
 @pytest.mark.parametrize("words", [("--yes",), ("--yes", "--resume", "last")])
@@ -406,3 +452,97 @@ def test_what_is_no_recording_is_wrong_use(tmp_path: Path) -> None:
     done = shown("show", str(tmp_path / "x"))
     assert done.exit_code == 2
     assert "it is no recording" in done.stderr
+
+
+# --- recording check -------------------------------------------------------------------------------------------------
+
+
+def suspect(*events: Passed, path: Path, sanitised: bool = True) -> Path:
+    begin = Begin(version=1, made="2026-11-29T08:00:00Z", by="xr-agent 0", command="record", sanitised=sanitised)
+    writer = Writer(path, begin)
+    for event in events:
+        writer(event)
+    return writer.end(lambda: End(at=1.0, how=How.FINISHED, standins={"host name": ("zoudpc",)}))
+
+
+HARMLESS = Terminal(at=0.0, session=1, direction=Direction.RECEIVED, text="RP/0/RP0/CPU0:zoudpc#")
+LEAKS = [
+    ("password", "username x\r\n password 7 0822455D0A16"),
+    ("private key", "-----BEGIN RSA PRIVATE KEY-----\nMIIE"),
+    ("address", "interface MgmtEth0\n ipv4 address 10.20.30.41 255.255.255.0"),
+]
+
+
+@pytest.mark.parametrize("what, text", LEAKS)
+def test_check_finds_what_is_left_and_says_where(file: Path, what: str, text: str) -> None:
+    leak = Terminal(at=0.0, session=1, direction=Direction.RECEIVED, text=f"ok\n{text}\n")
+    suspect(HARMLESS, leak, path=file)
+    done = shown("check", str(file), "--format", "json")
+    assert done.exit_code == 1
+    found = json.loads(done.stdout)
+    for one in found:
+        check("finding", one)
+    assert {one["event"] for one in found} == {3}
+    assert what in {one["what"] for one in found}
+    assert min(one["line"] for one in found) >= 2
+    table = shown("check", str(file)).stdout
+    assert what in table
+
+
+def test_check_finds_nothing_where_there_is_nothing(file: Path) -> None:
+    suspect(HARMLESS, path=file)
+    done = shown("check", str(file))
+    assert (done.exit_code, done.stdout.strip(), done.stderr) == (0, "nothing was found", "")
+    assert json.loads(shown("check", str(file), "--format", "json").stdout) == []
+
+
+def test_check_says_what_is_not_sanitised(file: Path) -> None:
+    suspect(HARMLESS, path=file, sanitised=False)
+    assert "it is not sanitised" in shown("check", str(file)).stderr
+
+
+def test_unsanitised_only_when_asked_for_and_said_loudly(lab: Lab, file: Path) -> None:
+    device = lab.add()
+    done = lab.run("record", device, "-o", str(file), "--no-sanitise", "--format", "json")
+    assert done.exit_code == 0
+    assert "nothing in it was replaced but passwords" in done.stderr
+    found = read(file)
+    assert found.begin.sanitised is False
+    assert json.loads(done.stdout)["sanitised"] is False
+    assert f"RP/0/RP0/CPU0:{device.name}#" in repr(found.events)
+
+
+def test_what_is_replaced_is_the_same_everywhere_and_counted(lab: Lab, file: Path) -> None:
+    device = lab.add()
+    done = lab.run("record", device, "-o", str(file), "--format", "json")
+    found = read(file)
+    assert found.begin.sanitised is True
+    assert found.end is not None
+    assert device.name not in repr(found)
+    assert lab.simulator.username not in {word for event in found.events for word in re.split(r"\W+", repr(event))}
+    said = json.loads(done.stdout)
+    assert said["replaced"] == found.end.replaced
+    assert said["replaced"]["user"] >= 1
+    names = [name for name in found.end.standins["host name"] if f"CPU0:{name}#" in repr(found.events)]
+    assert names
+
+
+def test_who_is_logged_in_from_nowhere_stays_nowhere(lab: Lab, file: Path) -> None:
+    lab.run("record", lab.add(), "-o", str(file))
+    (sessions,) = [event.text for event in of(read(file), Message) if "<source-host>" in event.text]
+    assert "<source-host>127.0.0.1</source-host>" in sessions
+
+
+def test_what_the_way_there_is_called_is_known_before_anything_is_heard(lab: Lab, file: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "Host edge7\n HostName edge7.corp-lan\n User nocuser\n ProxyJump hopper@bastion9\n"
+        "Host bastion9\n HostName 127.0.0.1\n Port 1\n"
+    )
+    words = ["record", "edge7", "-o", str(file), "--ssh-config", str(config), "--password-env", "XR_TEST_PASSWORD"]
+    done = CliRunner().invoke(program, words, env={"XR_TEST_PASSWORD": "x"}, catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "bastion9" in done.stderr
+    found = read(file)
+    assert found.events
+    assert not [name for name in ("edge7", "corp-lan", "nocuser", "hopper", "bastion9") if name in repr(found)]

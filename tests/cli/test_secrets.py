@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import logging
 import resource
 import stat
@@ -160,6 +161,45 @@ def test_a_push_that_registers_shows_no_secret(
     traced = check(vault, caplog, done)
     assert "<id-token>***</id-token>" in traced
     assert (" cli - sent\n  crypto ca authenticate" in traced) is (method == "dialog")
+
+
+def recorded(path: Path) -> str:
+    """All that is in a recording, as text: its lines, and what is coded in them."""
+    from agent.recording.events import Terminal
+    from agent.recording.reading import read
+
+    found = read(path)
+    lines = gzip.decompress(path.read_bytes()).decode()
+    return lines + "".join(event.data.decode("latin-1") for event in found.events if isinstance(event, Terminal))
+
+
+@pytest.mark.parametrize("sanitise", ["--sanitise", "--no-sanitise"])
+@pytest.mark.parametrize("login", ["password", "key"])
+def test_a_recording_has_no_secret(vault: Vault, caplog: pytest.LogCaptureFixture, login: str, sanitise: str) -> None:
+    device = vault.add(release="7.4.1", **UNREGISTERED)
+    reach = vault.words(device) if login == "password" else vault.by_key(device)
+    file = vault.folder / "r1.rec"
+    done = vault.loudly("record", reach, "-o", str(file), sanitise, "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    check(vault, caplog, done)
+    assert not vault.leaks(recorded(file))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("sanitise", ["--sanitise", "--no-sanitise"])
+@pytest.mark.parametrize("method, persona, words", PUSHES, ids=[one[0] for one in PUSHES])
+def test_a_push_that_is_recorded_has_no_secret_in_the_file(
+    vault: Vault, method: str, persona: dict[str, Any], words: tuple[str, ...], sanitise: str
+) -> None:
+    device = vault.add(**{"release": "7.8.1", **UNREGISTERED, **persona})
+    device.faults.append(Fault("register-id-token", FaultKind.ERROR, QUOTED))
+    given = [str(vault.folder / word) if word.endswith(".pem") else word for word in words]
+    given += ["--register-token-file", str(vault.folder / "token"), "--record", str(vault.folder / "r1.rec"), sanitise]
+    done = vault.loudly("push", vault.words(device), "--yes", "--method", method, *given)
+    assert done.exit_code == 0, done.stderr
+    found = recorded(vault.folder / "r1.rec")
+    assert "<id-token>***</id-token>" in found
+    assert not vault.leaks(found)
 
 
 QUOTED = rpc_error("invalid-value", f"Invalid token {TOKEN}", info=f"<bad>{TOKEN.replace('&<', '&amp;&lt;')}</bad>")

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from ruamel.yaml import YAML
 
+from agent.cli.main import program
 from agent.recording.events import VERSION, Begin, End, How
 from agent.recording.writing import Writer
 from tests.docs.statements import PAGE, RECORDINGS, ROOT, numbers, prose, rows, texts, unnumbered, wrong
@@ -112,3 +114,14 @@ def test_the_form_asks_for_a_recording_and_what_goes_with_it(form: dict[str, Any
 def test_the_form_and_the_page_give_the_same_commands(form: dict[str, Any]) -> None:
     told = "\n".join(one["attributes"].get("value", "") for one in form["body"] if one["type"] == "markdown")
     assert _COMMAND.findall(told) == _COMMAND.findall(TEXT) != []
+
+
+@pytest.mark.parametrize("line", re.findall(r"^(?:.*`)?xr-agent ([^`\n]+)", TEXT, re.MULTILINE))
+def test_every_command_of_the_page_is_one_that_there_is(line: str) -> None:
+    command: click.Command | None = program
+    words = iter(line.split())
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), next(words))
+    assert command is not None
+    known = {option for one in command.params for option in one.opts}
+    assert {word for word in words if word.startswith("-")} <= known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import Counter
@@ -13,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open
+from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open, rarely_collected
 from agent.model.context import ContextFilter, bound
 from agent.model.errors import Interrupted
 from agent.model.outcome import Wait, Waiting
@@ -433,6 +434,14 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_takes_and_may_be(
     monkeypatch.setattr("resource.setrlimit", lambda which, limits: asked.append(limits))
     allow_files(50, 1000)
     assert asked == ([] if now is None else [(now, hard)])
+
+
+def test_the_garbage_collector_looks_less_often_for_as_long_as_a_run_lasts() -> None:
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with rarely_collected():
+        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_freeze_count() > frozen
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
 
 
 def test_who_waits_is_known_exactly_whatever_threads_tell_it() -> None:

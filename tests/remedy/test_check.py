@@ -135,6 +135,17 @@ def test_no_sftp_rules_out_what_needs_a_file(lab: Lab) -> None:
     assert (methods(found)[Method.FILE], methods(found)[Method.DIALOG]) == (NOT_OK, OK)
 
 
+def test_where_the_router_copies_the_file_itself_only_space_is_needed_for_it(lab: Lab) -> None:
+    intent = agent.Intent(pem_url="http://ca.example/root.pem")
+    device = lab.add(release="25.2.1", sftp=False, ssh=False)
+    found = checked(lab.target(device), intent, ssh=False)
+    assert methods(found)[Method.FILE] is OK
+    assert why(found, Method.FILE).startswith("ca-authenticate, by NETCONF;")
+    assert "files: space, copy, list, delete" in point(found, Topic.MODELS).detail
+    full = lab.add(release="25.2.1", ssh=False, file_faults=("full",))
+    assert "it needs space" in why(checked(lab.target(full), intent, ssh=False), Method.FILE)
+
+
 def test_a_storage_that_is_not_there_is_said(lab: Lab) -> None:
     device = lab.add(release="25.2.1")
     vars(device.disk)["folders"] = ("/", "/misc", "/misc/scratch")

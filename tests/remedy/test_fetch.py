@@ -149,6 +149,11 @@ def test_without_rpc_copy_no_url_is_taken_and_sftp_is_named(lab: Lab) -> None:
     assert "by SFTP" in (made.hint or "")
 
 
+def test_a_url_that_no_method_takes_is_said() -> None:
+    made = plan(agent.Intent(pem_url=URL), state(access=ACCESS))
+    assert "# rpc ca-authenticate takes no file-path" in made.diff()[0]
+
+
 def test_where_sftp_fails_the_url_is_named() -> None:
     made = plan(agent.Intent(method=Method.FILE), state(access=FILE_ACCESS, sftp="the router has no SFTP"))
     assert "--pem-url" in str(made.hint if isinstance(made, Skip) else made)
@@ -359,6 +364,14 @@ def test_without_room_nothing_is_locked_and_what_needs_a_file_is_planned_without
     assert not any(device.counters[one] for one in ("lock", "edit-config", "copy"))
     assert "show filesystem" not in device.typed
     assert push(lab, device, clock, **wanted).method is Method.RPC
+
+
+def test_of_a_bundle_of_unknown_size_a_full_disk_is_seen(lab: Lab, clock: Clock, url: str) -> None:
+    device = lab.add(release="25.2.1", vrfs=("MGMT",), file_faults=("full",))
+    outcome = push(lab, device, clock, method=Method.TRUSTPOOL, bundle_url=url, fetch_vrf="MGMT")
+    assert outcome.result is Result.SKIPPED
+    assert outcome.error is not None
+    assert "harddisk: is full" in outcome.error.message
 
 
 def test_a_file_system_that_the_router_does_not_have_is_named_before_anything_is_locked(lab: Lab, clock: Clock) -> None:

@@ -190,7 +190,7 @@ def test_what_somebody_installs_meanwhile_is_not_removed(simulator: Simulator, w
 
 def test_a_file_is_on_the_router_before_anything_is_removed(lab: Lab, clock: Clock) -> None:
     like = Persona(release="26.1.2", enrollment="terminal", certificate=QUOVADIS)
-    device = lab.add(replace(like, file_faults=("corrupt",)))
+    device = lab.add(replace(like, file_faults=("quota",)))
     outcome = remediated(lab, device, clock.policy(), agent.Method.FILE)
     assert outcome.result is agent.Result.FAILED, outcome
     assert held(device) == QUOVADIS

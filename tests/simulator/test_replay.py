@@ -16,7 +16,7 @@ from ncclient.operations import RPCError
 from ncclient.transport.errors import TransportError
 
 from agent.model.errors import InputError
-from agent.recording.events import Direction, How, Way
+from agent.recording.events import Direction, How, Way, terminal
 from agent.recording.reading import Recording
 from agent.simulator import Replay
 from agent.simulator.replay.meaning import NoRequest, of_line, of_rpc
@@ -269,6 +269,8 @@ def test_a_way_that_was_not_recorded_is_not_offered(tmp_path: Path) -> None:
             client.invoke_shell()
         with pytest.raises((paramiko.SSHException, EOFError)):
             client.open_sftp()
+        lacking = [f"the recording r has no answer to a session by {way}" for way in ("cli", "sftp")]
+        assert replay.missing == lacking
 
 
 @pytest.mark.parametrize("how", [None, How.INTERRUPTED])
@@ -322,3 +324,25 @@ def test_nothing_listens_on_a_port_that_is_taken(tmp_path: Path) -> None:
     made = Tape().netconf().write(tmp_path / "r")
     with Replay(made) as replay, pytest.raises(OSError, match="in use"):
         Replay(made, port=replay.port)
+
+
+def test_recorded_timing_lets_each_piece_of_the_cli_come_when_it_came(tmp_path: Path) -> None:
+    tape = Tape().netconf()
+    session = tape.open(Way.CLI)
+    text = f"\r\n{PROMPT}".encode()
+    pieces = ((tape.now + 1.0, 2), (tape.now + 3.0, len(text) - 2))
+    tape.events.append(terminal(tape.now + 3.0, session, Direction.RECEIVED, text, pieces))
+    waited: list[float] = []
+    with Replay(tape.write(tmp_path / "r"), recorded_timing=True) as replay:
+
+        async def pause(until: float) -> None:
+            waited.append(until - replay.loop.time())
+
+        replay.tape.pause = pause  # type: ignore[method-assign]
+        with shell(replay) as client:
+            channel = client.invoke_shell()
+            seen = b""
+            while len(seen) < len(text):
+                seen += channel.recv(4096)
+            assert seen == text
+    assert [round(one) for one in waited] == [1, 3]

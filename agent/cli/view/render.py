@@ -255,28 +255,28 @@ def because(reasons: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 def support_view(found: Iterable[tuple[str, Access | str]]) -> RenderableType:
     """What each device allows, the best first."""
-    heads = ("device", "config model", "methods", "state by", "evidence", "remarks")
+    heads = ("device", "config model", "methods", "state by", "evidence", "--replace", "remarks")
     return columns(heads, ((cell(_short(source), "bold"), *_support(allowed)) for source, allowed in found))
 
 
 def _support(allowed: Access | str) -> tuple[object, ...]:
     if isinstance(allowed, str) or not allowed.methods:
         remark = allowed if isinstance(allowed, str) else f"unknown: {'; '.join(allowed.reasons)}"
-        return (*4 * ("",), cell(remark, "yellow"))
+        return (*5 * ("",), cell(remark, "yellow"))
     return (
         allowed.config_model,
         ", ".join(method.value for method in allowed.methods),
         f"{allowed.trustpoint_state.value}, licensing {allowed.licensing_state.value}",
         allowed.evidence,
-        cell_lines((*_beside(allowed), *(one for one in allowed.reasons if "stands in" in one or "--strict" in one))),
+        "yes" if allowed.clear_certificates else "no",
+        cell_lines((*_no_files(allowed), *(one for one in allowed.reasons if "stands in" in one or "--strict" in one))),
     )
 
 
-def _beside(allowed: Access) -> list[str]:
-    """What of files no model does, and whether another certificate can be removed."""
+def _no_files(allowed: Access) -> list[str]:
+    """What of files no model does."""
     lacking = [word for word in FILES if word not in allowed.files]
-    replaces = ["--replace: another certificate can be removed"] if allowed.clear_certificates else []
-    return replaces + ([f"files: no model for {', '.join(lacking)}"] if lacking else [])
+    return [f"files: no model for {', '.join(lacking)}"] if lacking else []
 
 
 def _short(source: str) -> str:

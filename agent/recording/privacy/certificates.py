@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.imitation import certificates_in, imitated
+from agent.recording.privacy import spellings
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import hex_spelled, make_number
-from agent.recording.privacy.vocabulary import AUTHORITIES, folded
+from agent.recording.privacy.vocabulary import AUTHORITIES, PUBLIC_NUMBERS, folded
 
 
 class Certificates:
@@ -19,9 +20,8 @@ class Certificates:
     def __init__(self, names: Names, public: Iterable[TrustAnchor]) -> None:
         self._names = names
         anchors = tuple(public)
-        self._stay = {bytes.fromhex(anchor.sha256) for anchor in anchors}
         numbers = {number for anchor in anchors for number in (anchor.sha1, anchor.sha256, anchor.serial)}
-        self._numbers = {bytes.fromhex(number) for number in numbers}
+        self._numbers = {bytes.fromhex(number) for number in (*numbers, *PUBLIC_NUMBERS)}
         names_of = (anchor.subject.attributes | anchor.issuer.attributes for anchor in anchors)
         self._public = AUTHORITIES | {value for attributes in names_of for _, value in attributes}
         self._made: dict[bytes, bytes] = {}
@@ -30,8 +30,20 @@ class Certificates:
         """Whether the attribute *shown* of a distinguished name is that of a public authority."""
         return folded(" ".join(shown.replace("\\", "").split())) in self._public
 
+    def public_number(self, shown: str) -> bool:
+        """Whether *shown*, hex, is a fingerprint or serial number of a certificate that is the same for everybody."""
+        return len(shown) % 2 == 0 and bytes.fromhex(shown) in self._numbers
+
+    def stay(self, blob: str) -> bool:
+        """Whether *blob*, base64 in which nothing was replaced, has certificates."""
+        found: list[bool] = []
+        spellings.base64_changed(blob, lambda data: found.append(any(certificates_in(data))))
+        return any(found)
+
     def number(self, shown: str, *, fresh: bool) -> str:
         """The stand-in of a serial number or fingerprint, hex in any spelling."""
+        if shown.isdigit() and (known := self._names.number(int(shown))) is not None:
+            return str(known)
         digits = "".join(char for char in shown if char in "0123456789abcdefABCDEF")
         value = bytes.fromhex(digits.zfill(len(digits) + len(digits) % 2))
         return shown if len(value) < 2 else hex_spelled(shown, self._number(value, fresh=fresh))
@@ -53,7 +65,7 @@ class Certificates:
 
     def _imitated(self, der: bytes, within: Callable[[str], str]) -> bytes:
         sha256 = hashlib.sha256(der).digest()
-        if sha256 in self._stay:
+        if sha256 in self._numbers or self._names.table.given(sha256):
             return der
         if sha256 not in self._made:
             made = imitated(der, text=within, number=self._number, drawn=self._names.table.drawn)

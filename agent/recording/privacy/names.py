@@ -26,12 +26,14 @@ class Names:
         self._kinds: dict[Value, Kind] = {}
         self._texts: dict[str, str] = {}
         self._literals = Literals()
+        self._secrets: tuple[str, ...] = ()
+        self._secret = re.compile("(?!)")
         self._collisions = 0
 
     @property
-    def state(self) -> tuple[int, int]:
+    def state(self) -> tuple[int, int, int]:
         """Another as soon as something else is replaced than before."""
-        return len(self._kinds), self.table.changes
+        return len(self._kinds), self.table.changes, len(self._secrets)
 
     def standins(self) -> dict[str, tuple[str, ...]]:
         """The stand-ins by the kind of what they stand for."""
@@ -64,6 +66,16 @@ class Names:
             for word in _WORD.findall(folded(standin)):
                 self.table.give(word)
 
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Put asterisks in the place of *secrets*, which are counted nowhere, as they are written."""
+        self._secrets = tuple(sorted({*self._secrets, *secrets}, key=len, reverse=True))
+        self._secret = re.compile("|".join(map(re.escape, self._secrets)) or "(?!)")
+
+    def hidden(self, text: str) -> Iterator[Span]:
+        """The secrets in *text*."""
+        for found in self._secret.finditer(text) if self._secrets else ():
+            yield *found.span(), "*" * len(found.group())
+
     def named(self, kind: Kind, shown: str, within: Iterable[Span] = (), *, fresh: bool = False) -> str:
         """The stand-in of the name *shown*, which from now on is replaced elsewhere; *within* has one already."""
         if kind is Kind.BANNER:
@@ -88,13 +100,26 @@ class Names:
                 self._keep(label, made)
 
     def _banner(self, shown: str, within: Iterable[Span], *, fresh: bool) -> str:
-        """Word by word, since what is said in it is not learned as one name."""
-        return self._around(shown, within, lambda word: word if folded(word) in words() else self._word(word, fresh))
+        """Word by word: each that is no common one is learned, since the whole is said nowhere else."""
+
+        def change(word: str) -> str:
+            value = folded(word)
+            if value in words():
+                return word
+            made = self._word(word, fresh)
+            if made != word and value not in self._kinds:
+                self._kinds[value] = Kind.BANNER
+                self._keep(value, folded(made))
+            return made
+
+        return self._around(shown, within, change)
 
     def _keep(self, value: str, made: str) -> None:
         self._texts[value] = made
         self._texts.setdefault(made, made)
         self._literals.add((value, made))
+        if " " in value:  # as forms of HTML encode it
+            self._keep(value.replace(" ", "+"), made.replace(" ", "+"))
 
     def _again(self) -> None:
         self._collisions = self.table.collisions
@@ -144,6 +169,15 @@ class Names:
             at += step
         return bytes(made) if found else None
 
+    def number(self, number: int) -> int | None:
+        """The stand-in of an address or a serial number that is spelled as one *number*; None where it is none."""
+        for size in (4, 16, (number.bit_length() + 7) // 8):
+            if number.bit_length() <= 8 * size:
+                standin = self._of_bytes(number.to_bytes(size, "big"))
+                if standin is not None:
+                    return int.from_bytes(standin, "big")
+        return None
+
     def _of_bytes(self, data: bytes) -> bytes | None:
         value: Value = data
         if len(data) in (4, 16) and value not in self.table:
@@ -158,7 +192,7 @@ class Names:
 def _cased(new: str, shown: str) -> str:
     if shown.islower():
         return new
-    upper = (index < len(shown) and shown[index].isascii() and shown[index].isupper() for index in range(len(new)))
     return "".join(
-        char.upper() if is_upper and char.isascii() else char for char, is_upper in zip(new, upper, strict=True)
+        upper if at < len(shown) and shown[at].isupper() and len(upper := char.upper()) == 1 else char
+        for at, char in enumerate(new)
     )

@@ -89,7 +89,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (Kind.HOST, ("t",), rf"^(?:<\d{{1,3}}>)?(?:1 )?\d{{4}}-\d\d-\d\dT\S{{8,32}} {_NAME}(?= )"),
         (Kind.HOST, ("hostname",), rf"^[ \t]*(?:switch)?hostname[ \t]+\"?{_NAME}"),
         (Kind.HOST, ("hostname", "host-name"), rf"(?i)host-?name\"?[ \t]*[:=][ \t]*\"?{_NAME}"),
-        (Kind.HOST, (" uptime is ",), rf"^{_NAME} uptime is "),
+        (Kind.HOST, (" uptime is ",), rf"^(?!System ){_NAME} uptime is "),
         (Kind.HOST, ("hostnameprefix",), rf"(?i)hostnameprefix[ \t]+{_NAME}"),
         (
             Kind.HOST,
@@ -100,6 +100,14 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             Kind.HOST,
             ("proxy",),
             rf"(?i)\b(?:http-)?proxy(?:[ -](?:server|address|host))?[ \t]*:?[ \t]+(?:hostname )?{_NAME}",
+        ),
+        (
+            Kind.HOST,
+            ("server", "logging", "peer"),
+            (
+                r"(?i)^[ \t]*(?:ntp (?:server|peer)|(?:tacacs|radius|snmp)-server host|logging"
+                r"|(?:domain |ip )?name-server)[ \t]+(?:vrf \S+ )?([A-Za-z_][\w-]*(?:\.[\w-]+)+)"
+            ),
         ),
         (Kind.USER, ("username",), r"^[ \t]*username[ \t]+([^\s]{1,64})"),
         (
@@ -134,7 +142,8 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("account", "customer", "contract", "site", "organi"),
             (
                 r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
-                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
+                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
+                r"(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
             ),
         ),
         (
@@ -172,6 +181,8 @@ _NUMBERS = {
     ),
 }
 
+_CRYPTO_ACT = "http://cisco.com/ns/yang/Cisco-IOS-XR-crypto-act"
+
 
 def places(text: str) -> Iterator[Place]:
     """Where a value stands in *text*, whatever it is; what is none is left out."""
@@ -200,6 +211,8 @@ def _marked_up(text: str) -> Iterator[Place]:
 
 def _named(found: re.Match[str], group: int) -> Iterator[Place]:
     name, value = folded(found[1]), found[group]
+    if name == "server-name" and _CRYPTO_ACT in found.string:
+        return  # the trustpoint's name, which stays wherever else it stands
     stripped = value.strip()
     start = found.start(group) + len(value) - len(value.lstrip())
     end = start + len(stripped)

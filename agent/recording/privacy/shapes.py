@@ -6,12 +6,15 @@ A stand-in has the form of what it stands for: as many digits, an address of the
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from agent.recording.privacy.table import Draw
 from agent.recording.privacy.vocabulary import PUBLIC_ADDRESSES, folded
 
 Span = tuple[int, int, str]
+Offer = tuple[int, int, str | Callable[[], str]]
+"""What could be replaced, and by what: that is made, and remembered, only where nothing else has the place."""
 
 V4 = re.compile(r"(?<![\d.])(\d{1,3})([.-])(\d{1,3})\2(\d{1,3})\2(\d{1,3})(?!\d|\2\d)")
 V6 = re.compile(
@@ -121,10 +124,10 @@ def _of_digits(digits: int, drawn: int) -> int:
 
 
 def make_mac(value: bytes, draw: Draw, wider: int) -> bytes:
-    """Another of one station, administered locally, so that no maker has it."""
+    """Another, of one station or of a group as well, administered locally, so that no maker has it."""
     del wider
     drawn = bytearray(draw(len(value)))
-    drawn[0] = drawn[0] & 0xFC | 0x02
+    drawn[0] = drawn[0] & 0xFC | 0x02 | value[0] & 1
     return bytes(drawn)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from agent.recording.privacy.shapes import Span, hex_spelled
 
@@ -106,6 +108,34 @@ def with_entities(text: str) -> Iterator[tuple[int, str]]:
         end = min((at for at in (text.find(char, found.end()) for char in ends) if at >= 0), default=len(text))
         yield start, text[start:end]
         done = end
+
+
+ENCODED = ((with_entities, entities), (with_percents, percents))
+"""Where text is encoded, and how it is read."""
+
+
+class Parts:
+    """Parts of a text as one text, each in lines of its own, so that what is looked for in all is looked for once."""
+
+    def __init__(self, parts: Iterable[tuple[int, str]]) -> None:
+        found = list(parts)
+        self._starts = [start for start, _ in found]
+        self.text = _BETWEEN.join(part for _, part in found)
+        self._ends = list(accumulate(len(part) + len(_BETWEEN) for _, part in found))
+
+    def __bool__(self) -> bool:
+        return bool(self._starts)
+
+    def outer(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """What *spans* of this text are in the one that it is of."""
+        for start, end, new in spans:
+            at = bisect_right(self._ends, start)
+            begin = self._ends[at - 1] if at else 0
+            if end <= self._ends[at] - len(_BETWEEN):
+                yield self._starts[at] + start - begin, self._starts[at] + end - begin, new
+
+
+_BETWEEN = "\n\0\n"
 
 
 def hex_changed(shown: str, change: Change) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
@@ -16,11 +17,12 @@ from agent.recording.privacy import spellings
 from agent.recording.privacy.certificates import Certificates
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind, Place, named, places
-from agent.recording.privacy.shapes import Span
+from agent.recording.privacy.shapes import Offer, Span
 from agent.recording.privacy.structured import Structured
 from agent.recording.privacy.vocabulary import MARKUP, PROTECTED
 
 _DEEPEST = 3  # spellings within spellings
+_SHORT_SECRET = 3
 T = TypeVar("T", str, bytes)
 
 
@@ -34,10 +36,14 @@ class StandIns:
 
     def __init__(self, key: bytes | None = None, *, public: Iterable[TrustAnchor] = ()) -> None:
         self._names = Names(secrets.token_bytes(32) if key is None else key)
+        self._names.within = self._within
         self._structured = Structured(self._names)
         self._certificates = Certificates(self._names, public)
         # What was looked into, and had nothing while no more was known than now.
-        self._nothing: dict[re.Pattern[str], dict[str, tuple[int, int]]] = {spellings.HEX: {}, spellings.BASE64: {}}
+        self._nothing: dict[re.Pattern[str], dict[str, tuple[int, int, int]]] = {
+            spellings.HEX: {},
+            spellings.BASE64: {},
+        }
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({sum(self.counts.values())} values)"
@@ -62,11 +68,22 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
+    def public_number(self, shown: str) -> bool:
+        """Whether *shown*, hex, is a number of a certificate that is the same for everybody."""
+        return self._certificates.public_number(shown)
+
+    def certificate(self, blob: str) -> bool:
+        """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
+        return self._certificates.stay(blob)
+
     def know(self, kind: Kind, *values: str) -> None:
         """Replace *values* wherever they stand: what is known before anything was heard."""
         for value in filter(None, (value.strip() for value in values)):
-            if not any(self._structured.spans(value, fresh=True)):
-                self._names.named(kind, value, fresh=True)
+            self._value(kind, value, fresh=True)
+
+    def hide(self, *secrets: str) -> None:
+        """Leave nothing of *secrets*, such as passwords, also where they are encoded; so far as they are not short."""
+        self._names.hide(secret for secret in secrets if len(secret) > _SHORT_SECRET)
 
     def of(self, kind: Kind, text: str) -> str:
         """The stand-in of *text*, all of which is a value of *kind*."""
@@ -86,57 +103,65 @@ class StandIns:
     def _spans(self, text: str, *, fresh: bool, depth: int) -> list[Span]:
         """What is replaced in *text*, in order and apart from each other; what is first found counts."""
         taken = _Taken(len(text))
+        taken.take(self._names.hidden(text))
         taken.take(self._blobs(text, fresh=fresh, depth=depth))
         if "</" in text or "/>" in text:
             taken.keep(found.span() for found in MARKUP.finditer(text))
-        taken.take(self._place(text, place, fresh=fresh) for place in places(text))
+        taken.take((one.start, one.end, partial(self._place, text, one, fresh=fresh)) for one in places(text))
         taken.keep(found.span() for found in PROTECTED.finditer(text))
         taken.take(self._distinguished(text, fresh=fresh))
         if depth < _DEEPEST:
-            for view, start in self._views(text):
-                taken.take(view.outer(start, self._spans(view.text, fresh=fresh, depth=depth + 1)))
+            for found, decoded in spellings.ENCODED:
+                parts = spellings.Parts(found(text))
+                if parts:
+                    view = decoded(parts.text)
+                    spans = self._spans(view.text, fresh=fresh, depth=depth + 1)
+                    taken.take(parts.outer(view.outer(0, spans)))
         taken.take(self._structured.spans(text, fresh=fresh))
         taken.take(self._names.spans(text))
         if depth < _DEEPEST:
             taken.take(self._coded(text, fresh=fresh, depth=depth))
         return taken.spans()
 
-    def _place(self, text: str, place: Place, *, fresh: bool) -> Span:
+    def _place(self, text: str, place: Place, *, fresh: bool) -> str:
         shown = text[place.start : place.end]
         if place.number:
-            return place.start, place.end, self._certificates.number(shown, fresh=fresh)
+            return self._certificates.number(shown, fresh=fresh)
         if spellings.ENTITY.search(shown):
             view = spellings.entities(shown)
             new = self._value(place.kind, view.text, fresh=fresh)
-            return next(view.outer(place.start, [(0, len(view.text), new)]))
-        return place.start, place.end, self._value(place.kind, shown, fresh=fresh)
+            return next(view.outer(0, [(0, len(view.text), new)]))[2]
+        return self._value(place.kind, shown, fresh=fresh)
 
     def _value(self, kind: Kind, shown: str, *, fresh: bool) -> str:
         """The stand-in of the value *shown*: what has a form of its own within it keeps that form."""
-        taken = _Taken(len(shown))
-        taken.take(self._structured.spans(shown, fresh=fresh))
-        within = taken.spans()
+        if (address := self._structured.address(shown, fresh=fresh)) is not None:
+            return address
+        within = self._within(shown, fresh=fresh)
         if [span[:2] for span in within] == [(0, len(shown))]:
             return within[0][2]
         return self._names.named(kind, shown, within, fresh=fresh)
 
-    def _distinguished(self, text: str, *, fresh: bool) -> Iterator[Span]:
-        for start, end in named(text):
-            shown = text[start:end]
-            yield start, end, shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
+    def _within(self, shown: str, *, fresh: bool = False) -> list[Span]:
+        taken = _Taken(len(shown))
+        taken.take(self._structured.spans(shown, fresh=fresh))
+        return taken.spans()
 
-    def _views(self, text: str) -> Iterator[tuple[spellings.View, int]]:
-        for start, part in spellings.with_entities(text):
-            yield spellings.entities(part), start
-        for start, part in spellings.with_percents(text):
-            yield spellings.percents(part), start
+    def _distinguished(self, text: str, *, fresh: bool) -> Iterator[Offer]:
+        for start, end in named(text):
+            yield start, end, partial(self._attribute, text[start:end], fresh=fresh)
+
+    def _attribute(self, shown: str, *, fresh: bool = False) -> str:
+        """The stand-in of a part of a distinguished name, or of a value in a certificate."""
+        return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=fresh)
 
     def _blobs(self, text: str, *, fresh: bool, depth: int) -> Iterator[Span]:
         """What is wrapped over several lines: certificates above all."""
         change = self._change(fresh=fresh, depth=depth)
         for found in spellings.BLOB.finditer(text):
             new = spellings.base64_changed(found.group(), change)
-            yield *found.span(), found.group() if new is None else new
+            if new is not None or self._certificates.stay(found.group()):
+                yield *found.span(), new or found.group()
         for found in spellings.DUMP.finditer(text):
             new = spellings.hex_changed(found.group(), change)
             if new is not None:
@@ -158,25 +183,22 @@ class StandIns:
 
     def _change(self, *, fresh: bool, depth: int) -> Callable[[bytes], bytes | None]:
         def change(data: bytes) -> bytes | None:
-            if (new := self._certificates.replaced(data, self._within)) is not None:
+            if (new := self._certificates.replaced(data, self._attribute)) is not None:
                 return new
             if (new := self._names.packed(data)) is not None:
                 return new
             text = _text(data)
             printable = all(char.isprintable() or char in "\r\n\t" for char in text)
-            if printable and len(data) > 6:
+            if printable and len(data) > 3:
                 spans = self._spans(text, fresh=fresh, depth=depth + 1)
             else:  # in other bytes a short name stands by chance
                 taken = _Taken(len(text))
+                taken.take(self._names.hidden(text))
                 taken.take(span for span in self._names.spans(text) if printable or span[1] - span[0] > 3)
                 spans = taken.spans()
             return _bytes(_applied(text, spans)) if spans else None
 
         return change
-
-    def _within(self, shown: str) -> str:
-        """The stand-in of a value in a certificate."""
-        return shown if self._certificates.public(shown) else self._value(Kind.NAME, shown, fresh=False)
 
 
 class _Taken:
@@ -191,12 +213,12 @@ class _Taken:
         for start, end in spans:
             self._mask[start:end] = b"\1" * (end - start)
 
-    def take(self, spans: Iterable[Span]) -> None:
+    def take(self, offers: Iterable[Offer]) -> None:
         """Replace these, as far as nothing is replaced there."""
-        for start, end, new in spans:
+        for start, end, new in offers:
             if start < end and self._mask.find(1, start, end) < 0:
                 self._mask[start:end] = b"\1" * (end - start)
-                self._spans.append((start, end, new))
+                self._spans.append((start, end, new if isinstance(new, str) else new()))
 
     def spans(self) -> list[Span]:
         """All of them, in order."""

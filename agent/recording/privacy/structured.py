@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from agent.recording.privacy import shapes
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind
-from agent.recording.privacy.shapes import Span
+from agent.recording.privacy.shapes import Offer
 from agent.recording.privacy.vocabulary import public_host
 
 _NUMBER = re.compile(r"(?<![\d.])\d{7,39}(?![\d.])")
@@ -19,6 +20,7 @@ _NAMED = (
     (shapes.NET, Kind.ADDRESS),
     (shapes.SSH_KEY, Kind.KEY),
 )
+_GROUPS = tuple(map(bytes.fromhex, ("01005e", "0180c2", "01000c", "3333")))  # that everybody sends to
 _REVISION = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -27,9 +29,8 @@ class Structured:
 
     def __init__(self, names: Names) -> None:
         self._names, self._table = names, names.table
-        names.within = lambda text: list(self.spans(text, fresh=False))
 
-    def spans(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def spans(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         """What *text* has of such values; they may overlap, those that come first count."""
         if "arpa" in text.lower():
             yield from self._reversed(text, fresh=fresh)
@@ -42,15 +43,18 @@ class Structured:
         for pattern, kind in _NAMED:
             for found in pattern.finditer(text):
                 if kind is not Kind.HOST or _private_host(found.group()):
-                    yield *found.span(pattern.groups), self._names.named(kind, found[pattern.groups], fresh=fresh)
+                    yield (
+                        *found.span(pattern.groups),
+                        partial(self._names.named, kind, found[pattern.groups], fresh=fresh),
+                    )
         yield from self._numbers(text)
 
-    def _macs_and_v6s(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def _macs_and_v6s(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         for found in shapes.MAC.finditer(text):
-            yield *found.span(), self._mac(found.group(), fresh=fresh)
+            yield *found.span(), partial(self._mac, found.group(), fresh=fresh)
         for found in shapes.V6.finditer(text):
             if (place := shapes.v6_at(text, *found.span())) is not None and not shapes.says_nothing(place[2]):
-                yield place[0], place[1], self._v6(text[place[0] : place[1]], place[2], fresh=fresh)
+                yield place[0], place[1], partial(self._v6, text[place[0] : place[1]], place[2], fresh=fresh)
 
     def address(self, text: str, *, fresh: bool = False) -> str | None:
         """The stand-in of *text* where that is an address; itself where it says nothing."""
@@ -66,19 +70,20 @@ class Structured:
     def kind(self, shown: str) -> Kind | None:
         """As what *shown* was found."""
         digits = re.sub("[^0-9A-Fa-f]", "", shown)
+        shown = shown.partition("@")[0]
         values = (shown, shapes.v4(shown) if shapes.V4.fullmatch(shown) else shapes.v6(shown))
         number = bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
         kinds = (self._names.kind(value) for value in (*values, number) if value is not None)
         return next(filter(None, kinds), None)
 
-    def _v4s(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def _v4s(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         for found in shapes.V4.finditer(text):
             address = shapes.v4(found.group())
             if address is None or shapes.says_nothing(address):
                 continue
             # With hyphens, beside letters or behind "version" only what is known as an address.
             if address in self._table or not (found[2] == "-" or shapes.like_release(text, *found.span())):
-                yield *found.span(), self._v4(found.group(), address, fresh=fresh)
+                yield *found.span(), partial(self._v4, found.group(), address, fresh=fresh)
 
     def _v4(self, shown: str, address: IPv4Address, *, fresh: bool) -> str:
         standin = self._of_v4(address, fresh=fresh)
@@ -108,66 +113,61 @@ class Structured:
 
     def _mac(self, shown: str, *, fresh: bool) -> str:
         value = bytes.fromhex(re.sub("[:.-]", "", shown))
-        if value in (bytes(6), b"\xff" * 6) or value[0] & 1:
+        if value in (bytes(6), b"\xff" * 6) or value.startswith(_GROUPS):
             return shown
         standin = self._table.of(value, shapes.make_mac, fresh=fresh)
         self._names.note(value, Kind.MAC)
         return shapes.hex_spelled(shown, standin)
 
-    def _urls(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def _urls(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         for found in shapes.URL.finditer(text):
             if found[1]:
-                yield *found.span(1), self._names.named(Kind.USER, found[1], fresh=fresh)
+                yield *found.span(1), partial(self._names.named, Kind.USER, found[1], fresh=fresh)
             host = found[2].rstrip(".")
-            start, end = found.start(2), found.start(2) + len(host)
-            if public_host(host):
-                yield start, end, host
-            elif (standin := self.address(host.strip("[]"), fresh=fresh)) is not None:
-                yield start, end, f"[{standin}]" if host.startswith("[") else standin
-            elif not host.startswith("["):
-                yield start, end, self._names.named(Kind.HOST, host, fresh=fresh)
+            yield found.start(2), found.start(2) + len(host), partial(self._host, host, fresh=fresh)
 
-    def _emails(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def _host(self, shown: str, *, fresh: bool) -> str:
+        if public_host(shown):
+            return shown
+        standin = self.address(shown.strip("[]"), fresh=fresh)
+        if standin is not None:
+            return f"[{standin}]" if shown.startswith("[") else standin
+        return shown if shown.startswith("[") else self._names.named(Kind.HOST, shown, fresh=fresh)
+
+    def _emails(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         for found in shapes.EMAIL.finditer(text):
-            local, domain = found.groups()
-            if _REVISION.match(domain) or shapes.public_email(found.group()) or public_host(domain):
-                yield *found.span(), found.group()
-                continue
-            address = self.address(domain, fresh=fresh)
-            host = address or self._names.named(Kind.HOST, domain, fresh=fresh)
-            kind = Kind.EMAIL if "." in domain and address is None else Kind.USER
-            user = self._names.named(kind, local, fresh=fresh)
-            yield *found.span(), f"{user}@{host}"
+            yield *found.span(), partial(self._email, *found.groups(), fresh=fresh)
 
-    def _reversed(self, text: str, *, fresh: bool) -> Iterator[Span]:
+    def _email(self, local: str, domain: str, *, fresh: bool) -> str:
+        shown = f"{local}@{domain}"
+        if _REVISION.match(domain) or shapes.public_email(shown) or public_host(domain):
+            return shown
+        host = self._host(domain, fresh=fresh)
+        kind = Kind.EMAIL if "." in domain and self.address(domain) is None else Kind.USER
+        return f"{self._names.named(kind, local, fresh=fresh)}@{host}"
+
+    def _reversed(self, text: str, *, fresh: bool) -> Iterator[Offer]:
         for found in shapes.REVERSED.finditer(text):
-            numbers = found[1] or found[2]
-            parts = numbers.rstrip(".").split(".")[::-1]
-            if found[1]:
-                if max(map(int, parts)) > 255:
-                    continue
-                v4 = IPv4Address(bytes([*map(int, parts), *bytes(4 - len(parts))]))
-                made = str(self._of_v4(v4, fresh=fresh)).split(".")
-            else:
-                v6 = IPv6Address(bytes.fromhex("".join(parts).ljust(32, "0")))
-                made = list(self._of_v6(v6, fresh=fresh).packed.hex())
-            new = ".".join(made[: len(parts)][::-1])
-            start = found.start(1 if found[1] else 2)
-            yield start, found.end(), new + text[start + len(numbers) - 1 : found.end()]
+            group = 1 if found[1] else 2
+            start, end = found.start(group), found.end(group) - 1
+            if group == 2 or max(map(int, text[start:end].split("."))) < 256:
+                yield start, end, partial(self._backwards, text[start:end].split(".")[::-1], fresh=fresh, v4=group == 1)
 
-    def _numbers(self, text: str) -> Iterator[Span]:
+    def _backwards(self, parts: list[str], *, fresh: bool, v4: bool) -> str:
+        if v4:
+            address = IPv4Address(bytes([*map(int, parts), *bytes(4 - len(parts))]))
+            made = str(self._of_v4(address, fresh=fresh)).split(".")
+        else:
+            made = list(
+                self._of_v6(IPv6Address(bytes.fromhex("".join(parts).ljust(32, "0"))), fresh=fresh).packed.hex()
+            )
+        return ".".join(made[: len(parts)][::-1])
+
+    def _numbers(self, text: str) -> Iterator[Offer]:
         """Known addresses and serial numbers as one decimal number."""
         for found in _NUMBER.finditer(text):
-            number = int(found.group())
-            if number < 2**32 and IPv4Address(number) in self._table:
-                yield *found.span(), str(int(self._of_v4(IPv4Address(number), fresh=False)))
-            elif number < 2**128 and IPv6Address(number) in self._table:
-                yield *found.span(), str(int(self._of_v6(IPv6Address(number), fresh=False)))
-            else:
-                data = number.to_bytes((number.bit_length() + 7) // 8, "big")
-                if data in self._table:
-                    standin = self._table.known(data)
-                    yield *found.span(), str(int.from_bytes(standin, "big") if isinstance(standin, bytes) else number)
+            if (standin := self._names.number(int(found.group()))) is not None:
+                yield *found.span(), str(standin)
 
 
 def _private_host(name: str) -> bool:

@@ -34,6 +34,15 @@ amazon root ca 2; amazon root ca 3; amazon root ca 4
 AUTHORITIES = frozenset(filter(None, re.split(r"[;\n] ?", _AUTHORITIES)))
 """Names of the authorities in Cisco's bundles, as their certificates have them; folded."""
 
+PUBLIC_NUMBERS = frozenset(
+    (
+        "0509",
+        "ca3afbcf1240364b44b216208880483919937cf7",
+        "85a0dd7dd720adb7ff05f83d542b209dc7ff4528f7d677b18389fea5e5c49e86",
+    )
+)
+"""Serial number and fingerprints of QuoVadis Root CA 2, which every router has that lacks its successor."""
+
 # What CLI parsers, questions and messages are read by, as far as no model has the word.
 _SAID = """
 a abort accept active address admin administratively agent all allowed an and any apply are as ask at attempt auth
@@ -73,6 +82,7 @@ KEPT = frozenset(_KEPT.split())
 PROTECTED = re.compile(
     r"urn:[A-Za-z0-9:._-]+"
     r"|https?://(?:www\.)?(?:cisco\.com|openconfig\.net|tail-f\.com|w3\.org)/(?:ns|yang|1999|2001)/[^\s\"'<>?&]*"
+    r"|\bregid\.\d{4}-\d\d\.com\.[\w.,-]+"
     r"|\bCisco-IOS-XR-[A-Za-z0-9-]+|\bCiscoTAC-1\b|\bCSC[a-z]{2}\d{5}\b"
     r"|(?:%|(?<=\]: )|(?<=\]:))[A-Z][A-Z0-9_]{1,30}(?:-[A-Z0-9_]{1,30}){0,3}-[0-7]-[A-Z0-9_]{2,60}\b"
     r"|(?i:\b(?:version|release|label)\b)[ =:>\"']{1,4}v?\d+\.\d+\.\d+(?:\.\d+[A-Z]\w*|(?!\.?\d)[\w-]*)"
@@ -85,11 +95,13 @@ MARKUP = re.compile(r"</?[A-Za-z_][\w.-]*(?::[\w.-]+)?|[\s][A-Za-z_][\w.-]*(?::[
 
 
 def folded(text: str) -> str:
-    """*text* with the letters of ASCII in lower case, as long as before."""
-    return text.translate(_FOLD)
+    """*text* in lower case, as long as before."""
+    low = text.lower()
+    return low if len(low) == len(text) else "".join(map(_lower, text))
 
 
-_FOLD = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+def _lower(char: str) -> str:
+    return low if len(low := char.lower()) == 1 else char
 
 
 def public_host(name: str) -> bool:

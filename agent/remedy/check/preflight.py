@@ -155,8 +155,8 @@ def room(storage: Storage, size: int, shown: Reading[FileSystems]) -> Point:
     if found.free is None:
         return Point(Topic.SPACE, Standing.UNKNOWN, f"{name} shows no free space")
     own = f"{found.free / _MEGA:,.1f} MB free"
-    if found.free < size:
-        said = f"{name} has no room for {size:,} bytes"
+    if found.free < max(size, 1):
+        said = f"{name} has no room for {size:,} bytes" if size else f"{name} is full"
         return Point(Topic.SPACE, Standing.NOT_OK, said, "free space on the router", own)
     return Point(Topic.SPACE, Standing.OK, f"{name} has room", own=own)
 

@@ -108,6 +108,8 @@ def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> St
                 return seen
         if run.policy.clock() + wait > end:
             return None
+        if all(pending.answered() for _, pending in run.loose):
+            run.settle()  # nothing is kept of them meanwhile
         yield from run.pause(wait, Waiting.CONTACT)
         wait = next(waits, wait)
 

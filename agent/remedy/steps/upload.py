@@ -110,6 +110,7 @@ class _Copying:
 
     def _needless(self) -> Waits[str | None]:
         """Whether the copy that was refused is there all the same: then its size is judged, and it is not repeated."""
+        self.file.run.release()  # a lock of ours may be what keeps the router from it
         found = yield from self.file.look()
         if found.value is None:
             said = f"the copy was refused, and whether it is there cannot be read: {found.missing}"

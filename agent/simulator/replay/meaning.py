@@ -55,10 +55,10 @@ def of_rpc(text: str) -> tuple[str | None, Asked]:
     try:
         rpc = etree.fromstring(text.encode(), _PARSER)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise NoRequest(str(error)) from error
+        raise NoRequest(f"what was sent is no request: {error}") from error
     body = next(_elements(rpc), None)
     if rpc.tag != f"{{{BASE}}}rpc" or body is None:
-        raise NoRequest("it is no rpc")
+        raise NoRequest("what was sent is no request: it is no rpc")
     name = etree.QName(body).localname
     reads = name in _READS
     changes = not reads and name not in _HARMLESS

@@ -19,7 +19,7 @@ _SESSION = re.compile(r"(<(?:[\w.-]+:)?session-id>\s*)(\d{1,10})")
 _CLOSE = (f"{{{BASE}}}close-session", (), "", ())
 _BASE_11 = "urn:ietf:params:netconf:base:1.1"
 _MORE = 1000
-"""The number of a session that was not recorded is that of one that was, and so much more."""
+"""The number of a session that was not recorded is that of one that was, and so far from it."""
 
 
 class NetconfReplay(asyncssh.SSHServerSession[bytes]):
@@ -45,7 +45,7 @@ class NetconfReplay(asyncssh.SSHServerSession[bytes]):
         found = self._tape.hello()
         if found is not None and found.answer is not None:
             more = self._tape.again * _MORE
-            self._hello = _SESSION.sub(lambda hit: f"{hit[1]}{int(hit[2]) + more}", found.answer.text, count=1)
+            self._hello = _SESSION.sub(lambda hit: f"{hit[1]}{_other(int(hit[2]), more)}", found.answer.text, count=1)
             self._begin(self._greet(asyncio.get_running_loop().time() + found.answer.after))
         elif found is not None and (found.lost or found.ends):
             self._abort()
@@ -114,6 +114,11 @@ class NetconfReplay(asyncssh.SSHServerSession[bytes]):
     def _send(self, text: str) -> None:
         if not self._channel.is_closing():
             self._channel.write(enframe(text.encode("utf-8", "surrogatepass"), self._frames.chunked))
+
+
+def _other(number: int, more: int) -> int:
+    """A session-id that far from *number*, within the 32 bits that it may have."""
+    return number + more if number + more < 1 << 32 else number - more
 
 
 def _reply(message_id: str | None, inner: str) -> str:

@@ -12,6 +12,7 @@ from asyncssh.stream import SSHServerStreamSession
 from agent.recording.events import Way
 from agent.recording.reading import Recording
 from agent.simulator.replay.clireplay import CliReplay
+from agent.simulator.replay.meaning import Asked
 from agent.simulator.replay.netconfreplay import NetconfReplay
 from agent.simulator.replay.offer import KEYBOARD, PASSWORD, Offer
 from agent.simulator.replay.sftpreplay import SftpReplay
@@ -156,12 +157,21 @@ class _Console(SSHServerStreamSession[bytes]):
         self._tape = tape
 
     def shell_requested(self) -> bool:
-        return bool(self._tape.transcript.sessions)
+        return self._there(Way.CLI, bool(self._tape.transcript.sessions))
+
+    def _there(self, way: Way, recorded: bool) -> bool:
+        """Whether that *way* may be taken; of one that was never tried the recording knows nothing."""
+        if not recorded and way not in self._tape.transcript.opened:
+            self._tape.lacks(Asked((way.value,), f"a session by {way.value}"))
+        return recorded
 
     def exec_requested(self, command: str) -> bool:
         """One command in place of a session is asked of no router."""
         return False
 
     def subsystem_requested(self, subsystem: str) -> bool:
-        there = bool(self._tape.transcript.files) or Way.SFTP in self._tape.transcript.opened
-        return subsystem == "sftp" and there and super().subsystem_requested(subsystem)
+        if subsystem != "sftp":
+            return False
+        opened = self._tape.transcript.opened.get(Way.SFTP)
+        there = bool(self._tape.transcript.files) or (opened is not None and opened.failed is None)
+        return self._there(Way.SFTP, there) and super().subsystem_requested(subsystem)

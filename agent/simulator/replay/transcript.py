@@ -11,7 +11,7 @@ from agent.model.errors import InputError
 from agent.recording.events import Closed, Direction, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording
 from agent.simulator.replay.answers import Answers, Recorded
-from agent.simulator.replay.meaning import Asked, Key, NoRequest, of_files, of_line, of_rpc
+from agent.simulator.replay.meaning import Asked, Key, of_files, of_line, of_rpc
 
 T = TypeVar("T")
 
@@ -110,7 +110,13 @@ class Transcript:
         self._cli: dict[int, Cli] = {}
         # The beginning is line 1.
         for number, event in enumerate(recording.events, start=2):
-            self._take(number, event)
+            try:
+                self._take(event)
+            except ValueError as error:  # of a request, or of what stands in base64
+                raise InputError(
+                    f"{recording.path}, line {number}: {error}",
+                    hint="record again; a recording is replayed as it was written",
+                ) from error
         self._end()
 
     @property
@@ -125,12 +131,12 @@ class Transcript:
         end = self._recording.end
         return self._recording.cut_off or (end.why or f"it {end.how.value}" if end else "it was not ended")
 
-    def _take(self, number: int, event: Passed) -> None:
+    def _take(self, event: Passed) -> None:
         match event:
             case Opened():
                 self._opens(event)
             case Message(direction=Direction.SENT):
-                self._asks(number, event)
+                self._asks(event)
             case Message():
                 self._answers(event)
             case Terminal():
@@ -167,16 +173,10 @@ class Transcript:
             self.sessions.append(self._cli[number])
         return self._cli[number]
 
-    def _asks(self, number: int, event: Message) -> None:
+    def _asks(self, event: Message) -> None:
         if _HELLO.search(event.text[:_HEAD]):
             return
-        try:
-            message_id, asked = of_rpc(event.text)
-        except NoRequest as error:
-            raise InputError(
-                f"{self._recording.path}, line {number}: what was sent is no request: {error}",
-                hint="record again; a recording is replayed as it was written",
-            ) from error
+        message_id, asked = of_rpc(event.text)
         made: Recorded[Reply] = self._recorded(asked, event.at)
         self.rpcs.add(made)
         self._flying.setdefault(event.session, {})[message_id] = made
