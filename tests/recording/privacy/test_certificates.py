@@ -166,6 +166,15 @@ def test_a_certificate_is_found_as_base64_and_as_hex(kind: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["A" * 64 + "\n" + "   \n" * 500 + "<end>", ("1000" + " " * 400) * 7 + "x"],
+    ids=["blank lines", "columns"],
+)
+def test_what_could_be_a_certificate_for_a_while_is_looked_through_once(text: str) -> None:
+    assert StandIns(KEY).replaced(text) == text
+
+
 def test_what_is_no_certificate_is_none() -> None:
     der = der_of("rsa")
     assert list(certificates_in(der)) == [(0, len(der))]
