@@ -182,8 +182,11 @@ class End(Event, frozen=True, tag="end", kw_only=True):
     standins: dict[str, Names] = {}
 
 
+# The content of a data element of that namespace is text (RFC 6022 section 3.1.2), and no element is in it.
 _MODULE = re.compile(
-    r"\s*(?:<\?[^>]*>\s*)?<[^>]*rpc-reply[^>]*>\s*<(?:[\w.-]+:)?data\s[^>]*ietf-netconf-monitoring[^>]*>"
+    r"\s*(?:<\?[^>]*>\s*)?<[^<>]*rpc-reply[^<>]*>\s*<(?:([\w.-]+):)?data(?=\s)"
+    r"[^<>]*?\sxmlns(?(1):\1)\s*=\s*[\"']urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring[\"']"
+    r"[^<>]*>[^<]*<(?:!\[CDATA\[|/(?(1)\1:)data\s*>)"
 )
 
 

@@ -79,8 +79,10 @@ class Recorder:
         """Take what passes until each session has ended, at most so many *seconds*; then all is written."""
         with self._changed:
             self._changed.wait_for(lambda: not self._open, seconds)
-            for session in list(self._open):
-                session.closed()
+            left = list(self._open)
+        for session in left:
+            session.closed()
+        with self._changed:
             self._ended = True
         self._queue.put(None)
         self._thread.join()
@@ -150,6 +152,7 @@ class Recorded:
         self.number, self.ended = 0, False
         self.greeting, self.redactor = greeting, redactor
         self._recorder = recorder
+        self._printing = threading.Lock()  # the recording may end in another thread while something is printed
         self._printed = bytearray()
         self._pieces: list[Piece] = []
 
@@ -173,8 +176,9 @@ class Recorded:
     def printed(self, data: bytes) -> None:
         """*data* was printed; told as a whole when something is typed again, or the session ends."""
         if data:
-            self._printed += data
-            self._pieces.append((self.at(), len(data)))
+            with self._printing:
+                self._printed += data
+                self._pieces.append((self.at(), len(data)))
 
     def answered(self, request: str, path: str, begun: float, **answer: Any) -> None:
         """What came of a request over SFTP that was sent at *begun*; *answer* as of :class:`Files`."""
@@ -192,10 +196,11 @@ class Recorded:
         self._tell(Message(at=self.at(), session=1, direction=direction, text=text))
 
     def _flush(self) -> None:
-        if self._printed:
+        with self._printing:
             data, pieces = bytes(self._printed), tuple(self._pieces)
             self._printed.clear()
             self._pieces.clear()
+        if data:
             self._tell(terminal(pieces[-1][0], 1, Direction.RECEIVED, data, pieces))
 
     def _tell(self, event: Passed) -> None:

@@ -140,6 +140,19 @@ def test_a_module_of_the_router_stays_as_it_is_but_for_known_secrets(prefix: str
     assert MODULE not in other.text
 
 
+MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+
+
+@pytest.mark.parametrize(
+    "declared", [f'xmlns:ncm="{MONITORING}"', f'xmlns="urn:x" xmlns:data="{MONITORING}"', f'xmlns="{MONITORING}"']
+)
+def test_a_reply_that_only_declares_the_namespace_of_modules_is_masked(declared: str) -> None:
+    text = f"<rpc-reply><data {declared}><user><password>hunter2-Zq</password></user></data></rpc-reply>"
+    with taken() as (recorder, events, _):
+        session(recorder).received(text)
+    assert "hunter2-Zq" not in repr(events)
+
+
 def test_what_fails_in_writing_ends_the_recording_and_nothing_else() -> None:
     written: list[Passed] = []
 
@@ -228,6 +241,34 @@ def test_many_threads_are_recorded_whole() -> None:
         [event.text for event in events if isinstance(event, Terminal) and event.session == n] for n in opened
     ]
     assert sorted(filter(None, by_session)) == sorted([f"{n} {t}\n" for t in range(50)] for n in range(8))
+
+
+def test_a_recording_may_end_while_something_is_printed() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(50):
+            events: list[Passed] = []
+            recorder, ended = Recorder(events.append), threading.Event()
+            cli = session(recorder, Way.CLI)
+            cli.typed(b"show log\n")
+
+            def print_on(cli: Recorded, ended: threading.Event) -> None:
+                while not ended.is_set():
+                    cli.printed(b"line\r\n")
+
+            printing = threading.Thread(target=print_on, args=(cli, ended))
+            printing.start()
+            try:
+                recorder.end(AT_ONCE)
+            finally:
+                ended.set()
+                printing.join()
+            printed = [event for event in events if isinstance(event, Terminal) and event.pieces]
+            assert all(sum(size for _, size in event.pieces) == len(event.data) for event in printed)
+            assert isinstance(events[-1], Closed)
+    finally:
+        sys.setswitchinterval(before)
 
 
 @pytest.mark.parametrize("length", [1, 5, 9, 10, 30])

@@ -68,7 +68,11 @@ class Certificates:
         if sha256 in self._numbers or self._names.table.given(sha256):
             return der
         if sha256 not in self._made:
-            made = imitated(der, text=within, number=self._number, drawn=self._names.table.drawn)
+            drawn = self._names.table.drawn
+            try:
+                made = imitated(der, text=within, number=self._number, drawn=drawn)
+            except (ValueError, IndexError):  # something within is no DER: nobody reads it, and nothing of it is kept
+                made = drawn(b"der", der)(len(der))
             self._made[sha256] = made
             self._made[hashlib.sha256(made).digest()] = made
             for kind in ("sha1", "sha256", "md5"):

@@ -69,7 +69,8 @@ _ATTRIBUTE = re.compile(
 NODE = r"(?:(?:D?RP|RSP|LC|SC|SP|B?FC|F|B)\d{0,2}/)?[A-Z]{0,2}\d{1,3}/[A-Z]{0,6}\d{1,3}(?:/[A-Z]{2,8}\d{1,3})?"
 _DAY = r"(?:[*.]?(?:\d{4} )?[A-Z][a-z]{2} {1,2}\d|\d{4}-\d\d-\d\d)"
 _NAME = r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,252})"
-_WHOLE = r"[\"']?([^\r\n\"']{1,250}?)[\"']?[ \t]*$"
+# A value begins with no blank: what is ahead of it could be divided in many ways, each of which would be tried.
+_WHOLE = r"[\"']?([^\s\"'][^\r\n\"']{0,249}?)[\"']?[ \t]*\r?$"
 
 
 _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
@@ -142,7 +143,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("account", "customer", "contract", "site", "organi"),
             (
                 r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
-                r"[ \t]*(?::[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
+                r"(?:[ \t]*:[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
                 r"(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
             ),
         ),
@@ -151,7 +152,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("location", "street"),
             rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+{_WHOLE}",
         ),
-        (Kind.DESCRIPTION, ("description",), r"^[ \t]+description[ \t]+(?!\")([^\r\n]{1,250}?)[ \t]*\r?$"),
+        (Kind.DESCRIPTION, ("description",), r"^[ \t]+description[ \t]+([^\s\"][^\r\n]{0,249}?)[ \t]*\r?$"),
         (
             Kind.DESCRIPTION,
             ("contact", "remark"),
@@ -160,9 +161,9 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             Kind.DESCRIPTION,
             ("internet address",),
-            r"(?i)^[ \t]*Description:?[ \t]+([^\r\n]{1,250}?)[ \t]*\r?$(?=[^\n]*\n[ \t]+Internet address)",
+            r"(?i)^[ \t]*Description:?[ \t]+([^\s][^\r\n]{0,249}?)[ \t]*\r?$(?=[^\n]*\n[ \t]+Internet address)",
         ),
-        (Kind.PHONE, ("phone",), rf"(?i)^[ \t]*(?:phone-number|phone)[ \t]*:?[ \t]+{_WHOLE}"),
+        (Kind.PHONE, ("phone",), rf"(?i)^[ \t]*(?:phone-number|phone)(?:[ \t]*:)?[ \t]+{_WHOLE}"),
         (Kind.NAME, ("profile",), r"^[ \t]*profile[ \t]+\"?([\w.-]{1,64})"),
         (Kind.NAME, ("vrf",), r"\bvrf[ \t]+\"?([\w.:-]{1,32})"),
     )

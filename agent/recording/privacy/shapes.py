@@ -47,9 +47,10 @@ _MOST_V4 = 2**32
 
 
 def v4(text: str) -> IPv4Address | None:
-    """*text*, four numbers, as an address, also with zeros ahead of a number."""
-    numbers = [int(number) for number in re.split("[.-]", text)]
-    return IPv4Address(bytes(numbers)) if len(numbers) == 4 and max(numbers) < 256 else None
+    """*text* as an address, also with zeros ahead of a number; None where it is not four numbers of one."""
+    found = V4.fullmatch(text)
+    numbers = [int(number) for number in found.group(1, 3, 4, 5)] if found else [256]
+    return IPv4Address(bytes(numbers)) if max(numbers) < 256 else None
 
 
 def says_nothing(address: IPv4Address | IPv6Address) -> bool:
@@ -74,12 +75,12 @@ def like_release(text: str, start: int, end: int) -> bool:
 
 
 def make_v4(address: IPv4Address, draw: Draw, wider: int) -> IPv4Address:
-    """Another, each number with as many digits; zeros at its end stay, as those of a network do.
+    """Another, each number with as many digits; zeros at its end stay, as those of a network do, while any are left.
 
     The first number is one that routers rarely have, so that what is learned later is hardly ever a stand-in.
     """
     numbers, bits = list(address.packed), draw(4)
-    network = len(address.packed.rstrip(b"\0"))
+    network = 4 if wider > 2 else len(address.packed.rstrip(b"\0"))
     rare = {1: (6, 7), 2: (21, 22, 26, 28, 29, 30, 33, 55), 3: tuple(range(240, 255))}
     full = {1: (6, 7, 3, 4, 9), 2: tuple(n for n in range(11, 100) if n != 10), 3: (*range(240, 255), 214, 215)}
     for at, number in enumerate(numbers[:network]):

@@ -15,9 +15,14 @@ from agent.recording.privacy.shapes import Span, hex_spelled
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|amp|lt|gt|quot|apos);")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _WITH_PERCENT = re.compile(r"(?<![\w.~+%@:-])[\w.~+@:-]*%[0-9A-Fa-f]{2}[\w.~+%@:-]*")
-BLOB = re.compile(r"(?:[A-Za-z0-9+/]{40,100}(?:[ \t]*\r?\n[ \t]*|&#1[03];)+)+[A-Za-z0-9+/]{1,100}={0,2}")
+BLOB = re.compile(
+    r"(?:[A-Za-z0-9+/]{40,100}[ \t]*(?:(?:\r?\n|&#1[03];)[ \t]*)+)+[A-Za-z0-9+/]{1,100}={0,2}"  # each blank one way
+)
 BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
-DUMP = re.compile(r"(?:[0-9A-Fa-f]{4,64}[ \t]*(?:\r?\n)?[ \t]*){8,}[0-9A-Fa-f]{2,64}")
+_GAP = r"(?:[ \t]+(?:\r?\n[ \t]*)?|\r?\n[ \t]*)"
+_DUMP = re.compile(rf"[0-9A-Fa-f]{{4,}}(?:{_GAP}[0-9A-Fa-f]{{4,}})*(?:{_GAP}[0-9A-Fa-f]{{2,3}})?")
+_LEAST_DUMPED = 34
+"""Digits; any certificate has more."""
 HEX = re.compile(
     r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}([ :.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})+(?![0-9A-Za-z])"
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{4}(?:([ :.-])[0-9A-Fa-f]{4})(?:\2[0-9A-Fa-f]{4})*(?![0-9A-Za-z])|[0-9A-Fa-f]{6,}"
@@ -136,6 +141,13 @@ class Parts:
 
 
 _BETWEEN = "\n\0\n"
+
+
+def dumps(text: str) -> Iterator[re.Match[str]]:
+    """The hex digits in *text* that go on over blanks and line ends."""
+    for found in _DUMP.finditer(text):
+        if found.end() - found.start() >= _LEAST_DUMPED <= sum(char in _DIGITS for char in found.group()):
+            yield found
 
 
 def hex_changed(shown: str, change: Change) -> str | None:

@@ -162,7 +162,7 @@ class StandIns:
             new = spellings.base64_changed(found.group(), change)
             if new is not None or self._certificates.stay(found.group()):
                 yield *found.span(), new or found.group()
-        for found in spellings.DUMP.finditer(text):
+        for found in spellings.dumps(text):
             new = spellings.hex_changed(found.group(), change)
             if new is not None:
                 yield *found.span(), new

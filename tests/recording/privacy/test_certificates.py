@@ -166,6 +166,28 @@ def test_a_certificate_is_found_as_base64_and_as_hex(kind: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["A" * 64 + "\n" + "   \n" * 500 + "<end>", ("1000" + " " * 400) * 7 + "x"],
+    ids=["blank lines", "columns"],
+)
+def test_what_could_be_a_certificate_for_a_while_is_looked_through_once(text: str) -> None:
+    assert StandIns(KEY).replaced(text) == text
+
+
+def test_of_a_damaged_certificate_nothing_is_left_and_the_recording_goes_on() -> None:
+    der, length = der_of("rsa"), len(der_of("rsa"))
+    broken = der.replace(bytes.fromhex("0603550403"), bytes.fromhex("0683550403"))  # the length of an identifier
+    assert broken != der
+    standins = StandIns(KEY)
+    made = base64.b64decode(standins.replaced(base64.b64encode(broken).decode()))
+    assert len(made) == length
+    assert b"initech" not in made.lower()
+    assert not any(made[at : at + 8] in broken for at in range(length - 8))
+    again = base64.b64encode(made).decode()
+    assert standins.replaced(again) == again
+
+
 def test_what_is_no_certificate_is_none() -> None:
     der = der_of("rsa")
     assert list(certificates_in(der)) == [(0, len(der))]

@@ -208,6 +208,23 @@ def test_two_values_never_have_the_same_stand_in_and_none_is_another_value(value
     assert not {str(value) for value in values} & set(made)
 
 
+def test_more_networks_than_there_are_stand_ins_of_their_form_have_some_all_the_same() -> None:
+    networks = [one for one in (IPv4Address(first << 24) for first in range(1, 256)) if not says_nothing(one)]
+    standins = StandIns(KEY)
+    standins.learn(" ".join(map(str, networks)))
+    made = {standins.replaced(str(network)) for network in networks}
+    assert len(made) == len(networks)
+    assert not set(map(str, networks)) & made
+
+
+@pytest.mark.parametrize("value", [".", "...", "1..2.3", "1.2.3", "9" * 5000, "10.1.2.3."])
+def test_numbers_and_dots_that_are_no_address_are_replaced_or_stay(value: str) -> None:
+    text = f"<host-name>{value}</host-name> http://{value}/ user@{value}"
+    standins = StandIns(KEY)
+    standins.learn(text)
+    assert len(standins.replaced(text)) == len(text)
+
+
 @given(values=st.dictionaries(st.sampled_from(["host-name", "user", "description", "note"]), st.text(max_size=40)))
 @settings(max_examples=50, deadline=None)
 def test_xml_stays_well_formed_with_the_same_elements(values: dict[str, str]) -> None:

@@ -216,6 +216,11 @@ def test_a_name_is_known_in_other_letters_as_well(name: str, spelled: str) -> No
         ("<description>Initech &amp; Co</description>", "Initech"),
         ('<router host-name="initech-7"/>', "initech-7"),
         ("snmp-server location Initech Tower\n", "Initech"),
+        ("snmp-server contact 'Initech NOC' \n", "Initech"),
+        ("call-home\n street-address Initech Tower\n contact-name Initech NOC\n!", "Initech"),
+        (" phone-number  +4969 5550123\n", "5550123"),
+        ("ipv4 access-list 1\n 10 remark Initech only\n", "Initech"),
+        ("  Smart Account  :  Initech Holding  \n", "Initech"),
         ("/home/jdoe/ios.p7b", "jdoe"),
         ("UDI: PID:NCS-5501,SN:FOC2211R0AB", "FOC2211R0AB"),
         ("<serial-number>FOC2211R0AB</serial-number>", "FOC2211R0AB"),
@@ -233,9 +238,20 @@ def test_a_name_is_known_in_other_letters_as_well(name: str, spelled: str) -> No
         ("Issuer: CN=Initech Root,OU=Security,O=Initech,C=DE", "Initech"),
     ],
 )
-def test_what_stands_where_private_values_stand_is_replaced(text: str, private: str) -> None:
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["as of NETCONF", "as of a terminal"])
+def test_what_stands_where_private_values_stand_is_replaced(text: str, private: str, line_end: str) -> None:
+    text = text.replace("\r\n", "\n").replace("\n", line_end)
     standins, result = sanitised(text)
     assert private.lower() not in result.lower()
     assert len(result.encode()) == len(text.encode())
     assert standins.replaced(result) == result
     assert standins.counts
+
+
+@pytest.mark.parametrize(
+    "before", ["location", "street-address", "contact-name", "phone", " description", "Description:", "Smart Account"]
+)
+def test_long_runs_of_blanks_are_looked_through_once(before: str) -> None:
+    blanks = " " * 5_000
+    text = f"{before}{blanks}Initech{blanks}'{'z' * 300}\n"
+    assert len(sanitised(text)[1]) == len(text)
