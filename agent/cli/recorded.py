@@ -22,6 +22,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import VERSION, Begin, End, How
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
+from agent.recording.privacy.vocabulary import ordinary
 from agent.recording.recorder import Recorder
 from agent.recording.sanitiser import Sanitiser
 from agent.recording.writing import Writer
@@ -47,6 +48,7 @@ class Tape:
     ) -> None:
         self.path, self.sanitised, self._device = path, sanitise, device
         secrets = (*device.secrets, *secrets)
+        self._ordinary = any(map(ordinary, secrets))
         self._standins = _standins(device) if sanitise else None
         made = datetime.now(UTC).isoformat(timespec="seconds")
         by = f"xr-agent {agent.__version__}"
@@ -111,6 +113,9 @@ class Tape:
         if not self.sanitised:
             hint = "keep it to yourself; without --no-sanitise one is made that may be given away"
             say_warning(f"{self.path}: nothing in it was replaced but passwords", hint=hint)
+        if self._ordinary:
+            said = "a password is a word that routers say anyway, and is masked only where passwords stand"
+            say_warning(f"{self.path}: {said}", hint="see with 'recording show' whether it stands elsewhere")
         errors().print(f"look at it before it is sent: xr-agent recording show {self.path}", soft_wrap=True)
 
     def end(self) -> None:

@@ -30,6 +30,7 @@ from agent.recording.events import (
     has_module,
     terminal,
 )
+from agent.recording.privacy.vocabulary import ordinary
 
 _Told: TypeAlias = tuple[Passed, Redactor]
 
@@ -72,7 +73,7 @@ class Recorder:
 
     def session(self, device: Device, greeting: Opened, way: Way) -> Recorded:
         """One session with *device* that is there, or does not come to be; *greeting* is what its server said ahead."""
-        redactor = Redactor((*device.secrets, *self._secrets))
+        redactor = Redactor(one for one in (*device.secrets, *self._secrets) if not ordinary(one))
         return Recorded(self, structs.replace(greeting, at=self.at(), way=way), redactor)
 
     def end(self, seconds: float) -> None:

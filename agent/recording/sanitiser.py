@@ -12,6 +12,7 @@ from agent.model.masking.redact import Redactor
 from agent.recording.events import Files, Message, Opened, Passed, Piece, Terminal, has_module
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
+from agent.recording.privacy.vocabulary import ordinary
 
 
 class Sanitiser:
@@ -19,11 +20,12 @@ class Sanitiser:
 
     Args:
         standins: what is known ahead, and from then on what the events tell.
-        secrets: of the router; what else stands where secrets stand is masked as well.
+        secrets: of the router, masked wherever they stand; what stands where secrets stand is masked as well, and an
+            ordinary word only there.
     """
 
     def __init__(self, standins: StandIns, secrets: Iterable[Secret] = ()) -> None:
-        known = tuple(secrets)
+        known = tuple(one for one in secrets if not ordinary(one))
         self.standins = standins
         self.standins.hide(*(secret.reveal() for secret in known))
         self._redactor = Redactor(known)

@@ -12,7 +12,9 @@ import pytest
 
 from agent.model.device import Device, Secret
 from agent.recording.events import Closed, Direction, Entry, Files, Message, Opened, Passed, Terminal, Way
+from agent.recording.privacy.standins import StandIns
 from agent.recording.recorder import Recorded, Recorder, refitted
+from agent.recording.sanitiser import Sanitiser
 
 DEVICE = Device("r1.example", password=Secret("s3cr&et-Zq7x"))
 GREETING = Opened(at=0.0, session=1, way=Way.PROBE, server="SSH-2.0-Cisco-2.0", banner=("welcome",))
@@ -125,6 +127,24 @@ def test_passwords_are_masked_in_every_kind_of_event() -> None:
     assert said[0].data.endswith(b"*** \xff")
     assert sum(size for _, size in said[0].pieces) == len(said[0].data)
     assert "<id-token>***</id-token>" in repr(events)
+
+
+def test_a_password_that_routers_say_anyway_is_masked_where_passwords_stand_and_nowhere_else() -> None:
+    """A gap in each namespace would say what it is, and nothing could be read."""
+    with taken(secrets=(Secret("cisco"), Secret("lab"))) as (recorder, events, _):
+        one = session(recorder)
+        said = '<a xmlns="http://cisco.com/ns/yang/Cisco-IOS-XR-x"><label>1</label><password>cisco</password></a>'
+        one.received(said)
+        one.typed(b"username x secret lab\n")
+        one.closed()
+    message, terminal = events[1:3]
+    assert isinstance(message, Message)
+    assert message.text == said.replace(">cisco<", ">***<")
+    assert isinstance(terminal, Terminal)
+    assert terminal.text == "username x secret ***\n"
+    sanitised = Sanitiser(StandIns(b"key"), [Secret("cisco")])(message)
+    assert isinstance(sanitised, Message)
+    assert sanitised.text == message.text
 
 
 @pytest.mark.parametrize("prefix", ["", "nm:"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from agent.model.device import Secret
 from agent.model.local.resources import directory
 
 _PUBLIC_HOSTS = """
@@ -120,6 +121,14 @@ def words() -> frozenset[str]:
                 whole = word.strip(".-_")
                 found.update((whole, *re.split(r"[._-]", whole)))
     return frozenset(found)
+
+
+def ordinary(secret: Secret) -> bool:
+    """Whether *secret* is a word that routers and their models say anyway, or a part of one, as ``cisco`` is.
+
+    Masked wherever that stands it would show by the gaps what it is, and leave nothing to read.
+    """
+    return folded(secret.reveal()) in _joined()
 
 
 @cache
