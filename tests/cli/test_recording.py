@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import resource
@@ -447,11 +448,18 @@ def test_show_says_what_is_not_whole(lab: Lab, file: Path) -> None:
     assert "cut off: it is cut off" in done.stdout
 
 
-def test_what_is_no_recording_is_wrong_use(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("hello\n")
+@pytest.mark.parametrize("data", [b"hello\n", b"hello", gzip.compress(b"hello"), b'{"event": "end"}', b"{}"])
+def test_what_is_no_recording_is_wrong_use(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").write_bytes(data)
     done = shown("show", str(tmp_path / "x"))
     assert done.exit_code == 2
     assert "it is no recording" in done.stderr
+
+
+@pytest.mark.parametrize("data", [b'{"event":"be', b'{ "event": "begin", "version": 1, "ma', gzip.compress(b"{")])
+def test_a_recording_that_is_cut_off_in_its_first_line_is_said_to_be(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").write_bytes(data)
+    assert "it is cut off in the middle of a line" in shown("show", str(tmp_path / "x")).stderr
 
 
 # --- recording check -------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from agent.recording.privacy.table import Table, Value
 from agent.recording.privacy.vocabulary import folded, words
 
 _WORD = re.compile(r"[^\W_]{2,}")
+_NO_HOST = re.compile(r"[\d.]+")
+"""What a simulated router is called by its release; addresses have stand-ins of their own."""
 _TOP = re.compile(rf"\.(?:{'|'.join(TOP.split())})$")
 
 
@@ -78,6 +80,8 @@ class Names:
 
     def named(self, kind: Kind, shown: str, within: Iterable[Span] = (), *, fresh: bool = False) -> str:
         """The stand-in of the name *shown*, which from now on is replaced elsewhere; *within* has one already."""
+        if kind is Kind.HOST and _NO_HOST.fullmatch(shown):
+            return shown
         if kind is Kind.BANNER:
             return self._banner(shown, within, fresh=fresh)
         value = folded(shown)
