@@ -150,10 +150,39 @@ def test_a_refused_login_is_recorded_and_not_tried_again_by_the_other_way(lab: L
     found = read(file)
     (opened,) = found.events
     assert isinstance(opened, Opened)
-    assert "refused the login" in (opened.failed or "")
+    user = re.fullmatch("the device refused the login: the password of (.*) was not accepted", opened.failed or "")
+    assert user
+    assert found.end
+    assert found.end.why == opened.failed
+    assert found.end.standins["user"] == (user[1],)
+    assert lab.simulator.username != user[1]
     assert opened.methods
     assert "Zq7x" not in repr(found)
     assert "CLI and SFTP: not tried, since the login was refused" in done.stderr
+
+
+def test_where_the_host_key_is_unknown_the_reason_tells_neither_the_key_nor_who_works_here(
+    lab: Lab, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "jsmith"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "known_hosts").touch()
+    monkeypatch.setenv("HOME", str(home))
+    words = lab.words(lab.add())
+    at = words.index("--known-hosts")
+    done = CliRunner().invoke(
+        program,
+        ["record", *words[:at], *words[at + 2 :], "-o", str(file)],
+        env={"XR_TEST_PASSWORD": "x"},
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 1, done.stderr
+    assert f"is not in {home}/.ssh/known_hosts" in done.stderr
+    found = read(file)
+    assert found.end
+    for said in (found.end.why, of(found, Opened)[0].failed):
+        assert "its host key ssh-ed25519 SHA256:*** is not in ~/.ssh/known_hosts" in (said or "")
+    assert "jsmith" not in repr((found.begin, found.events, found.end))
 
 
 def test_a_router_that_cannot_be_reached_is_a_recording_of_that(lab: Lab, file: Path) -> None:

@@ -59,6 +59,10 @@ class Names:
         """As what *value* is known."""
         return self._kinds.get(folded(value) if isinstance(value, str) else value)
 
+    def of_kind(self, kind: Kind) -> tuple[str, ...]:
+        """The names, folded, that are known as of *kind*."""
+        return tuple(value for value, known in self._kinds.items() if known is kind and isinstance(value, str))
+
     def give(self, standins: Iterable[str]) -> None:
         """Take *standins*, as :meth:`standins` shows them, for what stands in place of something already."""
         for standin in standins:
