@@ -477,7 +477,7 @@ def test_show_says_what_is_not_whole(lab: Lab, file: Path) -> None:
     assert "cut off: it is cut off" in done.stdout
 
 
-@pytest.mark.parametrize("data", [b"hello\n", b"hello", gzip.compress(b"hello"), b'{"event": "end"}', b"{}"])
+@pytest.mark.parametrize("data", [b"hello\n", b"hello", gzip.compress(b"hello", mtime=0), b'{"event": "end"}', b"{}"])
 def test_what_is_no_recording_is_wrong_use(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").write_bytes(data)
     done = shown("show", str(tmp_path / "x"))
@@ -485,7 +485,9 @@ def test_what_is_no_recording_is_wrong_use(tmp_path: Path, data: bytes) -> None:
     assert "it is no recording" in done.stderr
 
 
-@pytest.mark.parametrize("data", [b'{"event":"be', b'{ "event": "begin", "version": 1, "ma', gzip.compress(b"{")])
+@pytest.mark.parametrize(
+    "data", [b'{"event":"be', b'{ "event": "begin", "version": 1, "ma', gzip.compress(b"{", mtime=0)]
+)
 def test_a_recording_that_is_cut_off_in_its_first_line_is_said_to_be(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x").write_bytes(data)
     assert "it is cut off in the middle of a line" in shown("show", str(tmp_path / "x")).stderr
@@ -531,6 +533,29 @@ def test_check_finds_nothing_where_there_is_nothing(file: Path) -> None:
     done = shown("check", str(file))
     assert (done.exit_code, done.stdout.strip(), done.stderr) == (0, "nothing was found", "")
     assert json.loads(shown("check", str(file), "--format", "json").stdout) == []
+
+
+@pytest.mark.parametrize("how", ["part", "cut off", "no end line"])
+def test_check_of_what_is_not_ended_cannot_know_and_says_so(file: Path, how: str) -> None:
+    early = Message(at=0.0, session=1, direction=Direction.RECEIVED, text="<a>somebody</a>")
+    suspect(early, HARMLESS, path=file)
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    if how == "part":
+        file = file.with_name("r1.rec.part")
+        file.write_bytes(gzip.compress(b"".join(lines[:2])))
+    else:
+        file.write_bytes(b"".join(lines[:-1]) + (lines[-1][:40] if how == "cut off" else b""))
+    done = shown("check", str(file))
+    assert done.exit_code == 1
+    assert "nothing was found" not in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "not ended" in said
+    *found, last = json.loads(shown("check", str(file), "--format", "json").stdout)
+    check("finding", last)
+    assert (last["event"], last["what"]) == (2 if how == "part" else 3, "not ended")
+    assert "learned late" in last["text"]
+    assert "no list of the stand-ins" in last["text"]
+    assert [one["text"] for one in found] == ([] if how == "part" else ["zoudpc"])
 
 
 def test_check_says_what_is_not_sanitised(file: Path) -> None:

@@ -68,10 +68,6 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
-    def public_number(self, shown: str) -> bool:
-        """Whether *shown*, hex, is a number of a certificate that is the same for everybody."""
-        return self._certificates.public_number(shown)
-
     def certificate(self, blob: str) -> bool:
         """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
         return self._certificates.stay(blob)
