@@ -112,7 +112,8 @@ def test_no_secret_is_left(spelling: str, secret: str) -> None:
     assert isinstance(event, Message)
     assert spelled not in event.text
     assert secret not in everywhere(event.text)
-    assert sanitiser.standins.counts == {} or spelling in ("in a URL", "as it is")
+    # Other alignments of base64 read as a prompt by chance.
+    assert sanitiser.standins.counts == {} or spelling in ("in a URL", "as it is") or "base64" in spelling
 
 
 @pytest.mark.parametrize(
