@@ -134,20 +134,19 @@ def _carry_out(
     with ExitStack() as stack:
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
-        policy = replace(policy, now=replay.now) if replay else policy
         logins = Logins(request.given["max_refused_logins"])
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
         hooks = hooks if request.tape is None else replace(hooks, recorder=request.tape.recorder)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
-        hooks = replace(hooks, now=replay.now) if replay else hooks
+        hooks = replay.hooks(hooks) if replay else hooks
         backend = (
             _alone(hooks, view, targets[0].name, ask=ask, replay=replay)
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)
+        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:

@@ -80,6 +80,8 @@ class RunRequest:
         if given["report"] is not None:
             report.check_path(given["report"])
         given, replay = replayed.begin(given, stack)
+        if replay is not None and kind is Kind.PUSH:
+            replay.see_push()
         one = given["host"] is not None or replay is not None
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())

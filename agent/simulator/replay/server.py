@@ -29,6 +29,7 @@ class Replay(Loopback):
     """Serves *recording* until :meth:`stop`; a context manager. Arguments as of :class:`Tape`.
 
     Attributes:
+        greeting: what is recorded of the SSH server of NETCONF, else of another; None where nothing is.
         notes: what the recorded SSH servers offered and these cannot, in words.
         port, ssh_port: where NETCONF is, and the CLI with SFTP.
 
@@ -52,7 +53,8 @@ class Replay(Loopback):
         self.tape = Tape(self.transcript, recorded_timing=recorded_timing, told=told)
         opened = self.transcript.opened
         cli = opened.get(Way.CLI) or opened.get(Way.SFTP)
-        self.netconf, self.cli = Offer(opened.get(Way.NETCONF) or opened.get(Way.PROBE) or cli), Offer(cli)
+        self.greeting = opened.get(Way.NETCONF) or opened.get(Way.PROBE) or cli
+        self.netconf, self.cli = Offer(self.greeting), Offer(cli)
         self.notes = tuple(dict.fromkeys((*self.netconf.notes, *self.cli.notes)))
         super().__init__()
         try:
@@ -65,6 +67,10 @@ class Replay(Loopback):
     def missing(self) -> list[str]:
         """What was asked and has no answer by now, each in words."""
         return self.post(lambda: list(self.tape.missing))
+
+    def unopened(self) -> str | None:
+        """As of :meth:`Tape.unopened`, for any thread."""
+        return self.post(self.tape.unopened)
 
     def known_hosts(self) -> str:
         """The host keys of both ports as an OpenSSH known_hosts file."""
