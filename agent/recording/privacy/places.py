@@ -29,10 +29,6 @@ class Kind(Enum):
     BANNER = "banner"
 
 
-FREE = frozenset([Kind.LOCATION, Kind.DESCRIPTION, Kind.BANNER, Kind.ACCOUNT])
-"""Several words, in which other values may stand."""
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a value stands; *number* where it is hex digits of a certificate."""
