@@ -138,7 +138,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             Kind.LOCATION,
             ("location", "street"),
-            rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+{_WHOLE}",
+            rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+(?!:){_WHOLE}",
         ),
         (Kind.DESCRIPTION, ("description",), rf"^[ \t]+description[ \t]+{_WHOLE}"),
         (

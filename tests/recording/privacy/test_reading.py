@@ -146,7 +146,8 @@ def test_what_names_nobody_stays() -> None:
         "<ok/></rpc-reply> 255.255.255.0 0.0.0.255 127.0.0.1 ::1 224.0.0.5 http://www.cisco.com/security/pki/trs/ios.p7b"
         " diffie-hellman-group-exchange-sha256 chacha20-poly1305@openssh.com Cisco-IOS-XR-cli-cfg@2019-04-05.yang"
         " regid.2014-12.com.cisco.ASR-9000,1.0_62f8 <source-host>127.0.0.1</source-host> "
-        " vrf default Smart Account: none PID: NCS-5501 Virtual Account: Default"
+        " vrf default Smart Account: none PID: NCS-5501 Virtual Account: Default\r\n"
+        " Location     : /opt/cisco/XR/packages/\r\n"
     )
     standins, result = sanitised(text)
     assert result == text
