@@ -6,6 +6,7 @@ disk nor a bug of what writes keeps a router waiting or ends its session.
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -97,7 +98,7 @@ class Recorder:
         self._thread.join(_WRITING)
         if self._thread.is_alive():
             self.hangs = True
-            self.failure = self.failure or TimeoutError("the file system takes nothing")
+            self.failure = self.failure or TimeoutError(errno.ETIMEDOUT, "the file system takes nothing")
 
     def tell(self, session: Recorded, event: Passed) -> None:
         """*event* of *session*, which has its number from its first one."""
