@@ -132,6 +132,8 @@ class Tape:
             failure = self.recorder.failure
             if failure is not None:
                 self.how, self.why = How.FAILED, f"the recording itself failed: {_described(failure)}"
+            if self.recorder.hangs:  # whoever asks for the file would hang as well
+                raise self._failed(failure or TimeoutError())
             with self._writer:
                 try:
                     self._writer.end(self._last)
