@@ -63,8 +63,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             code = view.finish(journal, made)
         finally:
             write_report(request, journal, log.run)
-            if request.tape is not None:
-                request.tape.finish()
+            if request.recording is not None:
+                request.recording.finish()
         code = request.replay.code(code) if request.replay else code
     click.get_current_context().exit(code)
 
@@ -138,7 +138,7 @@ def _carry_out(
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
-        hooks = hooks if request.tape is None else replace(hooks, recorder=request.tape.recorder)
+        hooks = hooks if request.recording is None else replace(hooks, recorder=request.recording.recorder)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
         hooks = replay.hooks(hooks) if replay else hooks
         backend = (
@@ -152,8 +152,8 @@ def _carry_out(
             try:
                 for result in results:
                     view.came(result)
-                    if request.tape is not None:
-                        request.tape.came(result)
+                    if request.recording is not None:
+                        request.recording.came(result)
             except BrokenPipeError:
                 results.close()
                 log.close(made.state)

@@ -20,6 +20,7 @@ from agent.model.errors import AgentError, FileError, InputError, Interrupted
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import VERSION, Begin, End, How
+from agent.recording.privacy.own import workers
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
 from agent.recording.privacy.vocabulary import ordinary
@@ -32,7 +33,7 @@ _CLOSING, _SOON = 6.0, 0.5
 """Seconds in which sessions are to end that were told to; where the user interrupted nobody is kept waiting."""
 
 
-class Tape:
+class RecordingFile:
     """One recording, from its first line to its last; in a ``with`` statement, which ends it whatever happens.
 
     Attributes:
@@ -53,8 +54,8 @@ class Tape:
         made = datetime.now(UTC).isoformat(timespec="seconds")
         by = f"xr-agent {agent.__version__}"
         begin = Begin(version=VERSION, made=made, by=by, command=command, sanitised=self.sanitised)
-        sanitiser = None if self._standins is None else Sanitiser(self._standins, secrets)
-        self._writer = Writer(path, begin, sanitiser)
+        self._sanitiser = None if self._standins is None else Sanitiser(self._standins, secrets)
+        self._writer = Writer(path, begin, self._sanitiser)
         self.recorder = Recorder(self._writer, secrets=secrets)
         self.how, self.why, self.release = How.FINISHED, "", ""
         self._ended = False
@@ -144,9 +145,9 @@ class Tape:
 
     def _last(self) -> End:
         end = End(at=self.recorder.at(), how=self.how, why=self.why or None, release=self.release or None)
-        if (known := self._standins) is None:
+        if self._sanitiser is None:
             return end
-        why = end.why and known.replaced(end.why)
+        known, why = self._sanitiser.standins, self._sanitiser.own(end.why)
         return End(at=end.at, how=end.how, why=why, release=end.release, replaced=known.counts, standins=known.standins)
 
     def _failed(self, error: Exception) -> FileError:
@@ -180,8 +181,9 @@ class Tape:
 
 
 def _standins(device: Device) -> StandIns:
-    """Those of what is known ahead: how the router, the hosts on the way there and their users are called."""
+    """Those of what is known ahead: how the router, the hosts on the way, their users and who works here are called."""
     found = StandIns(public=(TrustAnchor.bundled(),))
+    found.know(Kind.USER, *workers())
     way: Device | None = device
     while way is not None:
         known = settings(way)

@@ -62,7 +62,7 @@ class Replayed:
 
     def now(self) -> datetime:
         """The recording's time, by which the router's clock and its deadlines are judged: as far as it is replayed."""
-        return self._began + timedelta(seconds=self._server.tape.now())
+        return self._began + timedelta(seconds=self._server.playback.now())
 
     def hooks(self, hooks: Hooks) -> Hooks:
         """*hooks* by the recording's time, and with its sessions alone."""

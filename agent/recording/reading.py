@@ -17,6 +17,7 @@ from agent.recording.events import FORMAT, VERSION, AnyEvent, Begin, End, Passed
 MOST = 256 * 2**20
 LONGEST_LINE = 64 * 2**20
 _PIECE = 1 << 16
+_BEGINS = b'{"event":"begin"'
 _MAGIC = b"\x1f\x8b"
 _MADE_BY = "name a file that 'xr-agent record' or 'push --record' wrote"
 _AS_WRITTEN = "record again; a recording is replayed as it was written"
@@ -74,7 +75,8 @@ def _recording(path: Path, lines: _Lines) -> Recording:
         else:
             events.append(event)
     if begin is None:
-        raise InputError(f"{path}: it is empty" if not lines.cut_off else f"{path}: {lines.cut_off}", hint=_MADE_BY)
+        why = "it is empty" if not lines.cut_off else lines.cut_off if lines.may_begin else "it is no recording"
+        raise InputError(f"{path}: {why}", hint=_MADE_BY)
     cut_off = lines.cut_off or (None if end else "the recording was not ended")
     return Recording(path, begin, tuple(events), end, cut_off)
 
@@ -110,10 +112,12 @@ class _Lines(Iterable[bytes]):
 
     Attributes:
         cut_off: after the last line: why the file ends too soon.
+        may_begin: whether what is left behind the last line can be the beginning of a recording.
     """
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.cut_off: str | None = None
+        self.may_begin = True
         self._path, self._file = path, file
 
     def __iter__(self) -> Iterator[bytes]:
@@ -127,6 +131,8 @@ class _Lines(Iterable[bytes]):
             if len(rest) > LONGEST_LINE:
                 raise InputError(f"{self._path}: a line of more than {LONGEST_LINE >> 20} MiB", hint=_MADE_BY)
         if rest:
+            first = b"".join(rest[: 4 * len(_BEGINS)].split())[: len(_BEGINS)]
+            self.may_begin = _BEGINS.startswith(first)
             self.cut_off = self.cut_off or "it is cut off in the middle of a line"
 
     def _pieces(self) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from agent.model.device import Secret
 from agent.model.masking.redact import Redactor
 from agent.recording.events import Files, Message, Opened, Passed, Piece, Terminal, has_module
+from agent.recording.privacy import own
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
 from agent.recording.privacy.vocabulary import ordinary
@@ -47,8 +48,8 @@ class Sanitiser:
         match event:
             case Opened(banner=lines, server=server, failed=failed):
                 banner = tuple(self.standins.of(Kind.BANNER, self._redactor.text(line)) for line in lines)
-                failed = told(self._redactor.text(failed)) if failed else failed
-                return replace(event, banner=banner, server=told(server) if server else server, failed=failed)
+                server = told(server) if server else server
+                return replace(event, banner=banner, server=server, failed=self._own(failed, told))
             case Message(text=text) if has_module(text):
                 return replace(event, text=self._redactor.known(text))
             case Message(text=text):
@@ -58,7 +59,14 @@ class Sanitiser:
             case Files(path=path, entries=entries, refused=refused):
                 named = tuple(replace(entry, name=told(entry.name)) for entry in entries)
                 return replace(event, path=told(path), entries=named, refused=told(refused) if refused else refused)
-        return replace(event, lost=told(self._redactor.text(event.lost))) if event.lost else event
+        return replace(event, lost=self._own(event.lost, told))
+
+    def own(self, text: str | None) -> str | None:
+        """What xr-agent itself says, such as why it failed, with what is known replaced."""
+        return self._own(text, self.standins.replaced)
+
+    def _own(self, text: str | None, told: Callable[[str], str]) -> str | None:
+        return self.standins.users_in(told(own.masked(text, self._redactor))) if text else text
 
     def _terminal(self, event: Terminal, told: Callable[[str], str]) -> Terminal:
         text = event.data.decode("utf-8", "surrogateescape")

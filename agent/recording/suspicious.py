@@ -6,6 +6,8 @@ accounts and the other spellings of an address, which :mod:`agent.recording.priv
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import math
 import re
 from collections import Counter
@@ -19,7 +21,7 @@ from agent.recording.events import Files, Message, Opened, Passed, Terminal
 from agent.recording.privacy import spellings
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
-from agent.recording.privacy.vocabulary import common, folded, words
+from agent.recording.privacy.vocabulary import PUBLIC_NUMBERS, common, folded, words
 from agent.recording.reading import Recording
 
 _DOCUMENTATION = tuple(
@@ -40,8 +42,11 @@ _SECRETS = {
         r"|(?i:\b(?:id-?token|bearer|authorization:|api-?key)[ \t:=\"']{1,4}(?:basic |bearer )?)(?!\*)[\w.~+/%=-]{12,}"
     ),
 }
-_CHANCE = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+_LEAST = 24
+_CHANCE = re.compile(rf"[A-Za-z0-9+/_-]{{{_LEAST},}}={{0,2}}")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
+_OWN = re.compile(r"xr-agent-(?:[0-9a-f]{32}|[0-9a-f]{12})(?![0-9a-f])(?:-\d+)?")
+"""Names of files, commits and messages that xr-agent makes up, each for one push."""
 _ENOUGH, _ENOUGH_HEX = 4.5, 3.0
 """Bits a character, of base64 and of hex, as detect-secrets has them."""
 
@@ -83,7 +88,9 @@ class Detector:
 
     def __init__(self, standins: Iterable[str] = (), *, public: Iterable[TrustAnchor] = ()) -> None:
         self._known = frozenset(map(folded, standins))
+        public = tuple(public)
         self._private = StandIns(public=public)
+        self._public = _printed(public)
         self._private.give(self._known)
         self._seen: set[tuple[str, str]] = set()
 
@@ -111,17 +118,29 @@ class Detector:
         blobs = [found.span() for found in spellings.BLOB.finditer(text) if self._private.certificate(found.group())]
         for found in _CHANCE.finditer(text):
             within = any(start <= found.start() < end for start, end in blobs)  # certificates, looked at as such
-            if not within and self._by_chance(found.group()):
+            parts = (part.strip("-/") for part in _OWN.split(found.group()))
+            if not within and any(len(part) >= _LEAST and self._by_chance(part) for part in parts):
                 yield *found.span(), "looks like chance"
 
     def _by_chance(self, shown: str) -> bool:
+        digits = _HEX.fullmatch(shown) is not None
+        if (shown.lower() if digits else shown) in self._public:
+            return False
         parts = [part for part in re.split("[^a-z0-9]+", folded(shown)) if part]
         plain = all(part in words() or part.isdigit() for part in parts)
-        digits = _HEX.fullmatch(shown) is not None
-        if digits and self._private.public_number(shown):
-            return False
         enough = _ENOUGH_HEX if digits else _ENOUGH
         return not plain and _entropy(shown) > enough and folded(shown) not in self._known
+
+
+def _printed(public: Iterable[TrustAnchor]) -> str:
+    """What is printed of *public* certificates, in whole or by the line: themselves and their numbers."""
+    shown = list(PUBLIC_NUMBERS)
+    for anchor in public:
+        body = "".join(anchor.pem.splitlines()[1:-1])
+        der = base64.b64decode(body)
+        md5 = hashlib.md5(der, usedforsecurity=False).hexdigest()
+        shown += [body, der.hex(), md5, *map(str.lower, (anchor.sha1, anchor.sha256, anchor.serial))]
+    return "\n".join(shown)
 
 
 def _secrets(text: str) -> Iterator[tuple[int, int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import resource
@@ -149,10 +150,39 @@ def test_a_refused_login_is_recorded_and_not_tried_again_by_the_other_way(lab: L
     found = read(file)
     (opened,) = found.events
     assert isinstance(opened, Opened)
-    assert "refused the login" in (opened.failed or "")
+    user = re.fullmatch("the device refused the login: the password of (.*) was not accepted", opened.failed or "")
+    assert user
+    assert found.end
+    assert found.end.why == opened.failed
+    assert found.end.standins["user"] == (user[1],)
+    assert lab.simulator.username != user[1]
     assert opened.methods
     assert "Zq7x" not in repr(found)
     assert "CLI and SFTP: not tried, since the login was refused" in done.stderr
+
+
+def test_where_the_host_key_is_unknown_the_reason_tells_neither_the_key_nor_who_works_here(
+    lab: Lab, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "jsmith"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "known_hosts").touch()
+    monkeypatch.setenv("HOME", str(home))
+    words = lab.words(lab.add())
+    at = words.index("--known-hosts")
+    done = CliRunner().invoke(
+        program,
+        ["record", *words[:at], *words[at + 2 :], "-o", str(file)],
+        env={"XR_TEST_PASSWORD": "x"},
+        catch_exceptions=False,
+    )
+    assert done.exit_code == 1, done.stderr
+    assert f"is not in {home}/.ssh/known_hosts" in done.stderr
+    found = read(file)
+    assert found.end
+    for said in (found.end.why, of(found, Opened)[0].failed):
+        assert "its host key ssh-ed25519 SHA256:*** is not in ~/.ssh/known_hosts" in (said or "")
+    assert "jsmith" not in repr((found.begin, found.events, found.end))
 
 
 def test_a_router_that_cannot_be_reached_is_a_recording_of_that(lab: Lab, file: Path) -> None:
@@ -447,11 +477,20 @@ def test_show_says_what_is_not_whole(lab: Lab, file: Path) -> None:
     assert "cut off: it is cut off" in done.stdout
 
 
-def test_what_is_no_recording_is_wrong_use(tmp_path: Path) -> None:
-    (tmp_path / "x").write_text("hello\n")
+@pytest.mark.parametrize("data", [b"hello\n", b"hello", gzip.compress(b"hello", mtime=0), b'{"event": "end"}', b"{}"])
+def test_what_is_no_recording_is_wrong_use(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").write_bytes(data)
     done = shown("show", str(tmp_path / "x"))
     assert done.exit_code == 2
     assert "it is no recording" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"event":"be', b'{ "event": "begin", "version": 1, "ma', gzip.compress(b"{", mtime=0)]
+)
+def test_a_recording_that_is_cut_off_in_its_first_line_is_said_to_be(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").write_bytes(data)
+    assert "it is cut off in the middle of a line" in shown("show", str(tmp_path / "x")).stderr
 
 
 # --- recording check -------------------------------------------------------------------------------------------------
@@ -494,6 +533,29 @@ def test_check_finds_nothing_where_there_is_nothing(file: Path) -> None:
     done = shown("check", str(file))
     assert (done.exit_code, done.stdout.strip(), done.stderr) == (0, "nothing was found", "")
     assert json.loads(shown("check", str(file), "--format", "json").stdout) == []
+
+
+@pytest.mark.parametrize("how", ["part", "cut off", "no end line"])
+def test_check_of_what_is_not_ended_cannot_know_and_says_so(file: Path, how: str) -> None:
+    early = Message(at=0.0, session=1, direction=Direction.RECEIVED, text="<a>somebody</a>")
+    suspect(early, HARMLESS, path=file)
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    if how == "part":
+        file = file.with_name("r1.rec.part")
+        file.write_bytes(gzip.compress(b"".join(lines[:2])))
+    else:
+        file.write_bytes(b"".join(lines[:-1]) + (lines[-1][:40] if how == "cut off" else b""))
+    done = shown("check", str(file))
+    assert done.exit_code == 1
+    assert "nothing was found" not in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "not ended" in said
+    *found, last = json.loads(shown("check", str(file), "--format", "json").stdout)
+    check("finding", last)
+    assert (last["event"], last["what"]) == (2 if how == "part" else 3, "not ended")
+    assert "learned late" in last["text"]
+    assert "no list of the stand-ins" in last["text"]
+    assert [one["text"] for one in found] == ([] if how == "part" else ["zoudpc"])
 
 
 def test_check_says_what_is_not_sanitised(file: Path) -> None:

@@ -24,8 +24,8 @@ from agent.simulator import Replay, Simulator
 from scripts.recordings import corpus
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_processes import COMMAND
+from tests.scripted import BASE, HELLO, VERSION_FILTER, Script, get, label
 from tests.support import Clock
-from tests.tapes import BASE, HELLO, VERSION_FILTER, Tape, get, label
 
 AFFECTED = corpus.recording("xr-7.3.2-asr9k-x64")
 READS = ("check", "show", "assess", "plan")
@@ -148,7 +148,7 @@ def test_a_push_on_what_was_only_read_is_refused_before_anything() -> None:
 
 
 def test_a_push_that_had_nothing_to_do_is_replayed_as_one(tmp_path: Path) -> None:
-    Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "push.rec", release="7.3.2")
+    Script().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "push.rec", release="7.3.2")
     assert "holds no push" not in run("push", "--replay", str(tmp_path / "push.rec"), "--yes").stderr
 
 
@@ -199,9 +199,9 @@ def test_it_is_judged_by_the_time_of_the_recording() -> None:
 
 
 def test_what_was_not_recorded_is_unknown_and_never_well(tmp_path: Path) -> None:
-    tape = Tape().netconf((get(VERSION_FILTER), label("7.3.2")))
+    script = Script().netconf((get(VERSION_FILTER), label("7.3.2")))
     path = tmp_path / "thin.rec"
-    tape.write(path, command="record", release="7.3.2")
+    script.write(path, command="record", release="7.3.2")
     done = run("assess", "--replay", str(path), "--format", "json")
     made = json.loads(done.stdout)
     assert done.exit_code == 1
@@ -313,9 +313,11 @@ def test_one_of_another_release_than_it_says_names_both(tmp_path: Path) -> None:
 def test_a_hundred_megabytes_are_served(tmp_path: Path) -> None:
     text = "x" * 2**20
     answer = f'<data><syslog xmlns="urn:log"><text>{text}</text></syslog></data>'
-    tape = Tape().netconf((get(VERSION_FILTER), label("7.3.2")), *((get('<syslog xmlns="urn:log"/>'), answer),) * 100)
+    script = Script().netconf(
+        (get(VERSION_FILTER), label("7.3.2")), *((get('<syslog xmlns="urn:log"/>'), answer),) * 100
+    )
     path = tmp_path / "large.rec"
-    tape.write(path, command="record")
+    script.write(path, command="record")
     done = run("show", "--replay", str(path), "--format", "json")
     assert json.loads(done.stdout)["release"] == "7.3.2"
     assert path.stat().st_size < 2**20 < 100 * 2**20 < sum(len(getattr(one, "text", "")) for one in read(path).events)
@@ -331,10 +333,10 @@ UNREACHED: dict[str, Any] = {"failed": "the connection timed out", "methods": ()
 
 @pytest.mark.parametrize("opened", [REFUSED, UNREACHED], ids=["refused", "unreached"])
 def test_one_without_a_session_says_why(tmp_path: Path, opened: dict[str, Any]) -> None:
-    tape = Tape()
-    tape.open(Way.NETCONF, **opened)
+    script = Script()
+    script.open(Way.NETCONF, **opened)
     path = tmp_path / "none.rec"
-    tape.write(path, how=How.FAILED, why=opened["failed"])
+    script.write(path, how=How.FAILED, why=opened["failed"])
     error = f"error: none: the recording none.rec holds no session because {opened['failed']}\n"
     for command in ("show", "assess", "plan", "push"):
         done = run(command, "--replay", str(path))
@@ -356,11 +358,11 @@ CUT: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("end", CUT)
 @pytest.mark.parametrize("begun", [True, False], ids=["in-hello", "before-session"])
 def test_one_that_ends_before_the_hello_says_so_at_once(tmp_path: Path, end: str, begun: bool) -> None:
-    tape = Tape()
+    script = Script()
     if begun:
-        session = tape.open(Way.NETCONF)
-        tape.said(session, Direction.SENT, HELLO)
-    path = tape.write(tmp_path / "cut.rec", **CUT[end]).path
+        session = script.open(Way.NETCONF)
+        script.said(session, Direction.SENT, HELLO)
+    path = script.write(tmp_path / "cut.rec", **CUT[end]).path
     for command in ("show", "assess", "plan", "push"):
         done = run(command, "--replay", str(path))
         assert (done.exit_code, done.stdout) == (1, ""), command
@@ -371,15 +373,15 @@ def test_one_that_ends_before_the_hello_says_so_at_once(tmp_path: Path, end: str
 
 
 def test_a_session_that_the_router_limited_is_not_waited_for_again(tmp_path: Path) -> None:
-    tape = Tape()
+    script = Script()
     for _ in range(2):
-        tape.lost(tape.open(Way.NETCONF))
+        script.lost(script.open(Way.NETCONF))
     path = tmp_path / "limited.rec"
-    tape.netconf((get(VERSION_FILTER), label("7.3.2"))).write(path)
+    script.netconf((get(VERSION_FILTER), label("7.3.2"))).write(path)
     assert said("show", "--replay", str(path))["release"] == "7.3.2"
-    tape = Tape()
-    tape.lost(tape.open(Way.NETCONF))
-    tape.write(path.with_name("lost.rec"), how=How.FAILED, why="the router ended the session")
+    script = Script()
+    script.lost(script.open(Way.NETCONF))
+    script.write(path.with_name("lost.rec"), how=How.FAILED, why="the router ended the session")
     shown = run("show", "--replay", str(path.with_name("lost.rec")))
     assert "holds no session because the router ended the session" in shown.stderr
 
@@ -400,11 +402,11 @@ def test_check_takes_nothing_of_this_machine_for_the_router(tmp_path: Path) -> N
 
 def test_check_of_a_router_that_gave_no_session_keeps_what_its_server_said(tmp_path: Path) -> None:
     for name, opened in (("refused", REFUSED), ("unreached", UNREACHED)):
-        tape = Tape()
-        tape.open(Way.NETCONF, **opened)
-        tape.open(Way.CLI, **opened)
+        script = Script()
+        script.open(Way.NETCONF, **opened)
+        script.open(Way.CLI, **opened)
         path = tmp_path / f"{name}.rec"
-        tape.write(path, how=How.FAILED, why=opened["failed"])
+        script.write(path, how=How.FAILED, why=opened["failed"])
         made = said("check", "--replay", str(path))
         states = {point["point"]: point["state"] for point in made["points"]}
         assert states.pop("ssh") == ("ok" if opened["server"] else "unknown")
@@ -421,7 +423,7 @@ def test_check_of_a_router_that_gave_no_session_keeps_what_its_server_said(tmp_p
 
 def test_simulate_serves_a_recording_says_how_to_reach_it_and_what_it_had_no_answer_to(tmp_path: Path) -> None:
     path, known_hosts = tmp_path / "thin.rec", tmp_path / "known_hosts"
-    Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).cli(("show clock", "")).write(path, command="record")
+    Script().netconf((get(VERSION_FILTER), label("7.3.2"))).cli(("show clock", "")).write(path, command="record")
     words = [*COMMAND, "simulate", "--recording", str(path), "--known-hosts", str(known_hosts)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -103,6 +103,11 @@ def test_the_form_is_one_that_github_takes(form: dict[str, Any]) -> None:
     ids = [one["id"] for one in fields]
     assert len(set(ids)) == len(ids)
     assert all(one["attributes"]["label"] for one in fields)
+    (boxes,) = (one["attributes"]["options"] for one in fields if one["type"] == "checkboxes")
+    assert "found nothing" not in boxes[0]["label"], (
+        "a finding is a question: a box that asks for none is ticked wrongly"
+    )
+    assert all(command in boxes[0]["label"] for command in ("recording check", "recording show"))
 
 
 def test_the_form_asks_for_a_recording_and_what_goes_with_it(form: dict[str, Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
+
 from agent.model.device import Secret
 from agent.recording.events import (
     Begin,
@@ -21,6 +23,7 @@ from agent.recording.events import (
     Way,
     terminal,
 )
+from agent.recording.privacy.own import workers
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
 from agent.recording.reading import read
@@ -92,3 +95,61 @@ def test_what_is_known_ahead_is_replaced_from_the_first_event_on() -> None:
     assert "pe1-fra" not in event.text
     assert "10.1.2.3" not in event.text
     assert standins.counts == {"address": 1, "host name": 1}
+
+
+FINGERPRINT = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+
+
+@pytest.mark.parametrize(
+    "said, left",
+    [
+        (f"its host key ssh-rsa {FINGERPRINT} is not in {{home}}/.ssh/known_hosts", "in ~/.ssh/known_hosts"),
+        (f"its host key {FINGERPRINT} is not the pinned one", "its host key SHA256:*** is not the pinned one"),
+        (f"its host key changed: ssh-rsa {FINGERPRINT} is not the key in /srv/jsmith/known, line 7", ", line 7"),
+        (
+            "{home}/keys/id_rsa: the key cannot be used: the passphrase does not open it",
+            "~/keys/id_rsa: the key cannot",
+        ),
+        ("/srv/jsmith/config, line 3: others may write it, so ssh does not read it", "/config, line 3: others may"),
+        ("/data/home/jsmith/config, line 3: x", "/config, line 3: x"),
+        ("the device refused the login: the password of admin was not accepted", "was not accepted"),
+        (
+            "the device refused the login: the password of admin has expired, or has to be changed",
+            "has expired, or has",
+        ),
+        ("the device refused the login: admin is locked out, it says: wait", " is locked out, it says: wait"),
+        ("the device accepted no key of admin; it said: bye", "accepted no key of "),
+        ("jump host admin@10.1.2.3: no answer", ": no answer"),
+        ("the passphrase does not open it", "the passphrase does not open it"),
+        ("it says: password 7 0822455D0A16", "it says: password ***"),
+        ("it asks at the login: the password of jdoe-token: s3cret", "it asks at the login: the password of "),
+    ],
+)
+def test_our_own_words_stay_whole_and_say_nothing_of_who_works_here(
+    said: str, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "jsmith"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("LOGNAME", "jsmith")
+    standins = StandIns(KEY)
+    standins.know(Kind.USER, "admin", "jdoe", *workers())
+    sanitiser = Sanitiser(standins)
+    text = said.format(home=home)
+    opened = sanitiser(Opened(at=0, session=1, way=Way.NETCONF, failed=text))
+    closed = sanitiser(Closed(at=0, session=1, lost=text))
+    assert isinstance(opened, Opened)
+    assert isinstance(closed, Closed)
+    assert opened.failed == closed.lost == sanitiser.own(text)
+    assert sanitiser.again(opened) == opened
+    shown = opened.failed or ""
+    assert left in shown
+    assert not [word for word in ("jsmith", "admin", "jdoe", "0822455D0A16", FINGERPRINT[7:]) if word in shown]
+
+
+def test_a_worker_whose_name_is_a_common_word_is_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.recording.privacy.own.user_name", lambda: "1000")
+    for name, value in (("HOME", "/root"), ("LOGNAME", "root"), ("USER", "")):
+        monkeypatch.setenv(name, value)
+    assert workers() == set()
+    said = "it is not the root certificate in /root/x, /roots/x or /srv/root/x"
+    assert Sanitiser(StandIns(KEY)).own(said) == "it is not the root certificate in ~/x, /roots/x or /srv/root/x"

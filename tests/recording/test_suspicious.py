@@ -53,10 +53,30 @@ def test_what_looks_private_is_found(text: str, what: str) -> None:
         "Cisco-IOS-XR-infra-smartlicense-oper:smart-agent/licensing/state/state-info",
         TrustAnchor.bundled().pem,
         f"SHA-1 {TrustAnchor.bundled().sha1}",
+        f"fingerprint/{TrustAnchor.bundled().sha1.lower()} 0x{TrustAnchor.bundled().serial}",
+        f"SHA256 Fingerprint: {TrustAnchor.bundled().sha256[:32]}\n  {TrustAnchor.bundled().sha256[32:]}",
+        "SHA1 Fingerprint: CA3AFBCF1240364B44B216208880483919937CF7",
+        *TrustAnchor.bundled().pem.splitlines(),
+        "/misc/disk1/xr-agent-0f9c4de3a1b28576f9c4de3a1b285761.pem",
+        "copy disk0:/xr-agent-0f9c4de3a1b28576f9c4de3a1b285761.p7b",
+        "<persist-id>xr-agent-0f9c4de3a1b28576f9c4de3a1b285761</persist-id> message-id='xr-agent-0f9c4de3a1b2-41'",
     ],
 )
 def test_what_is_everybodys_is_not(text: str) -> None:
     assert suspicious(text, public=[TrustAnchor.bundled()]) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DF717EAA4AD94EC9558499602D48DE5FBCF03A26",
+        "/misc/disk1/xr-agent-0f9c4de3a1b28576f9c4de3a1b285761f.pem",
+        "xr-agent-0f9c4de3a1b28576f9c4de3a1b285761/q8Zt1LxW9vKc3RmY7uPf5HsJ2dNb6GaE4oVi0TyB",
+        TrustAnchor.bundled().pem.splitlines()[3].swapcase(),
+    ],
+)
+def test_what_is_nearly_everybodys_is_found(text: str) -> None:
+    assert [one.what for one in suspicious(text, public=[TrustAnchor.bundled()])] == ["looks like chance"]
 
 
 TEXT = """\

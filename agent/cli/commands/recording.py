@@ -22,6 +22,10 @@ _LINE_END = re.compile(r"\r{1,3}\n|\n\r")
 _BETWEEN_TAGS = re.compile(r"(?<=>)(?=<)")
 _OPENS = re.compile(r"<[^/?!][^<]*(?<!/)>\s*\Z")
 
+_NOT_ENDED = (
+    "what is learned late was not replaced in what came early, and there is no list of the stand-ins: a name above may "
+    "be one, and a real one may stand unseen"
+)
 _NOT_SANITISED = "it is not sanitised: names, addresses, serial numbers and the like are as they were"
 
 
@@ -65,7 +69,8 @@ def check(file: Path, form: str) -> None:
     """Look in FILE for what seems to be a secret, an address or a name of somebody, before it is sent.
 
     Each finding with the number of its event, which is the line of the file, and its line within. What it does not find
-    may be there all the same. Exit code 0 where nothing was found, else 1.
+    may be there all the same. A file that is not ended, such as a .part, is a finding itself. Exit code 0 where nothing
+    was found, else 1.
     """
     from agent.cli.view.output import emit_all
     from agent.cli.view.streams import say_warning
@@ -79,6 +84,8 @@ def check(file: Path, form: str) -> None:
         Finding(event=one.event, line=one.line, what=one.what, text=one.text)
         for one in found_in(found, public=(TrustAnchor.bundled(),))
     ]
+    if found.end is None:
+        findings.append(Finding(event=len(found.events) + 1, line=1, what="not ended", text=_NOT_ENDED))
     emit_all(form, findings, lambda one: one, _findings)
     for said in filter(None, (found.cut_off, None if found.begin.sanitised else _NOT_SANITISED)):
         say_warning(f"{file}: {said}")

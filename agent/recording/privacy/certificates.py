@@ -13,6 +13,9 @@ from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import hex_spelled, make_number
 from agent.recording.privacy.vocabulary import AUTHORITIES, PUBLIC_NUMBERS, folded
 
+_LINE = 16
+"""Bytes: after so many a fingerprint is continued in the next line, where it is."""
+
 
 class Certificates:
     """The certificates of one recording, and their numbers: serials and fingerprints."""
@@ -30,10 +33,6 @@ class Certificates:
         """Whether the attribute *shown* of a distinguished name is that of a public authority."""
         return folded(" ".join(shown.replace("\\", "").split())) in self._public
 
-    def public_number(self, shown: str) -> bool:
-        """Whether *shown*, hex, is a fingerprint or serial number of a certificate that is the same for everybody."""
-        return len(shown) % 2 == 0 and bytes.fromhex(shown) in self._numbers
-
     def stay(self, blob: str) -> bool:
         """Whether *blob*, base64 in which nothing was replaced, has certificates."""
         found: list[bool] = []
@@ -50,6 +49,8 @@ class Certificates:
 
     def _number(self, value: bytes, *, fresh: bool = False) -> bytes:
         if value in self._numbers or value.lstrip(b"\0") in self._numbers:
+            return value
+        if len(value) >= _LINE and any(number.startswith(value) for number in self._numbers):
             return value
         standin = self._names.table.of(value, make_number, fresh=fresh)
         self._names.note(value, Kind.CERTIFICATE)

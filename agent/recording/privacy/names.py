@@ -14,6 +14,8 @@ from agent.recording.privacy.table import Table, Value
 from agent.recording.privacy.vocabulary import folded, words
 
 _WORD = re.compile(r"[^\W_]{2,}")
+_NO_HOST = re.compile(r"[\d.]+")
+"""What a simulated router is called by its release; addresses have stand-ins of their own."""
 _TOP = re.compile(rf"\.(?:{'|'.join(TOP.split())})$")
 
 
@@ -57,6 +59,10 @@ class Names:
         """As what *value* is known."""
         return self._kinds.get(folded(value) if isinstance(value, str) else value)
 
+    def of_kind(self, kind: Kind) -> tuple[str, ...]:
+        """The names, folded, that are known as of *kind*."""
+        return tuple(value for value, known in self._kinds.items() if known is kind and isinstance(value, str))
+
     def give(self, standins: Iterable[str]) -> None:
         """Take *standins*, as :meth:`standins` shows them, for what stands in place of something already."""
         for standin in standins:
@@ -78,6 +84,8 @@ class Names:
 
     def named(self, kind: Kind, shown: str, within: Iterable[Span] = (), *, fresh: bool = False) -> str:
         """The stand-in of the name *shown*, which from now on is replaced elsewhere; *within* has one already."""
+        if kind is Kind.HOST and _NO_HOST.fullmatch(shown):
+            return shown
         if kind is Kind.BANNER:
             return self._banner(shown, within, fresh=fresh)
         value = folded(shown)

@@ -119,7 +119,12 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             r"(?i)\b(?:committed|configured|changed|issued|logged (?:in|out)) by (?:user )?([\w.@-]{1,64})",
         ),
         (Kind.USER, (" for ",), r"\b(?:Accepted|Failed) [\w/-]{1,24} for (?:invalid user )?([\w.@-]{1,64})"),
-        (Kind.USER, ("home/", "users/"), r"(?:^|[\s\"'=(:])/?(?:home|Users|users)/([\w.@-]{1,64})"),
+        (Kind.USER, ("/~",), r"/~([A-Za-z_][\w.-]{0,63})(?=[/?#])"),  # the folder of a user on a web server
+        (
+            Kind.USER,
+            ("home/", "users/"),
+            r"(?:^|[\s\"'=(:>]|//[^\s/<>\"']{1,255})/?(?:home|Users|users)/([\w.@-]{1,64})",
+        ),
         (
             Kind.USER,
             ("vty", "con", "aux", "tty"),

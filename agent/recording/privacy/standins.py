@@ -13,7 +13,7 @@ from functools import partial
 from typing import TypeVar
 
 from agent.model.pki.anchor import TrustAnchor
-from agent.recording.privacy import spellings
+from agent.recording.privacy import own, spellings
 from agent.recording.privacy.certificates import Certificates
 from agent.recording.privacy.names import Names
 from agent.recording.privacy.places import Kind, Place, named, places
@@ -68,10 +68,6 @@ class StandIns:
             if new != text[start:end]:
                 yield start, end, self._structured.kind(text[start:end])
 
-    def public_number(self, shown: str) -> bool:
-        """Whether *shown*, hex, is a number of a certificate that is the same for everybody."""
-        return self._certificates.public_number(shown)
-
     def certificate(self, blob: str) -> bool:
         """Whether *blob*, base64, has a certificate; those of somebody are private, and found as such."""
         return self._certificates.stay(blob)
@@ -88,6 +84,11 @@ class StandIns:
     def of(self, kind: Kind, text: str) -> str:
         """The stand-in of *text*, all of which is a value of *kind*."""
         return self._value(kind, text, fresh=False)
+
+    def users_in(self, text: str) -> str:
+        """*text*, which xr-agent itself says, with stand-ins also for users that are called by common words."""
+        found = sorted(own.users(text, self._names.of_kind(Kind.USER)))
+        return _applied(text, ((*span, self.of(Kind.USER, text[slice(*span)])) for span in found))
 
     def learn(self, text: str | bytes) -> None:
         """Take in which values *text* has, which came from the router just now and was not replaced yet."""

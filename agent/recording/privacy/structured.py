@@ -13,7 +13,7 @@ from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import Offer
 from agent.recording.privacy.vocabulary import public_host
 
-_NUMBER = re.compile(r"(?<![\d.])\d{7,39}(?![\d.])")
+_NUMBER = re.compile(r"(?<![\d.xX])\d{7,39}(?![\d.])")
 _NAMED = (
     (shapes.FQDN, Kind.HOST),
     (shapes.SERIAL, Kind.SERIAL),

@@ -207,3 +207,14 @@ def test_public_names_of_a_certificate_that_is_not_known_stay() -> None:
     result = StandIns(KEY).replaced(text)
     assert result.startswith("Subject: CN=Cisco Root CA 2048,O=Cisco Systems  Serial Number: ")
     assert result != text
+
+
+@pytest.mark.parametrize("line", [32, 40, 64])
+def test_the_fingerprint_of_a_public_root_stays_also_where_it_is_wrapped(line: int) -> None:
+    standins = StandIns(KEY, public=[TrustAnchor.bundled()])
+    shown = "\n  ".join(textwrap.wrap(TrustAnchor.bundled().sha256, line))
+    text = f"SHA256 Fingerprint:\n  {shown}\n"
+    standins.learn(text)
+    assert standins.replaced(text) == text
+    other = text.replace("5D56", "5D57")
+    assert standins.replaced(other) != other

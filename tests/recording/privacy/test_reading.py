@@ -262,3 +262,38 @@ def test_long_runs_of_blanks_are_looked_through_once(before: str) -> None:
     blanks = " " * 5_000
     text = f"{before}{blanks}Initech{blanks}'{'z' * 300}\n"
     assert len(sanitised(text)[1]) == len(text)
+
+
+@pytest.mark.parametrize("release", ["26.1.2", "7.4.1", "24.2.11"])
+def test_a_router_that_is_called_by_its_release_keeps_it(release: str) -> None:
+    standins = StandIns(KEY)
+    standins.know(Kind.HOST, release)
+    text = f"Cisco IOS XR Software, Version {release}\nRP/0/RP0/CPU0:{release}#show run\nhostname {release}\n"
+    standins.learn(text)
+    assert standins.replaced(text) == text
+    assert standins.counts == {}
+    address = "RP/0/RP0/CPU0:ios#show run\ndomain name-server 10.1.2.3\n"
+    assert "10.1.2.3" not in standins.replaced(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://web.example.net/~jsmith/root.pem",
+        "//10.1.2.3/~jsmith/a/root.pem",
+        "https://web/~jsmith?x",
+        "http://10.1.2.3/home/jsmith/root.pem",
+        "ftp://jsmith:***@10.1.2.3/root.pem",
+        "sftp://jsmith@10.1.2.3/root.pem",
+    ],
+)
+def test_the_user_in_a_url_is_replaced_and_the_rest_of_its_path_stays(url: str) -> None:
+    standins, result = sanitised(f"<sourcename>{url}</sourcename>\ncopied for jsmith\n")
+    assert "jsmith" not in result
+    assert ("root.pem" in url) is ("root.pem" in result)
+    assert standins.counts["user"] == 1
+
+
+@pytest.mark.parametrize("path", ["/its/service/oddce/services/DDCEService", "/Transportgateway/services/~x"])
+def test_the_path_of_a_service_stays(path: str) -> None:
+    assert sanitised(f"<url>https://ssm.acme.net{path}</url>")[1].endswith(f"{path}</url>")

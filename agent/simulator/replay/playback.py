@@ -15,7 +15,7 @@ from agent.simulator.replay.transcript import Cli, Reply, Transcript
 A = TypeVar("A")
 
 
-class Tape:
+class Playback:
     """What the servers of one replay share; for one thread, but where it says otherwise.
 
     Arguments:
