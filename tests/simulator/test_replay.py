@@ -314,7 +314,7 @@ def test_recorded_timing_lets_an_answer_take_as_long_as_it_took(tmp_path: Path) 
         async def pause(until: float) -> None:
             waited.append(until - replay.loop.time())
 
-        replay.script.pause = pause  # type: ignore[method-assign]
+        replay.playback.pause = pause  # type: ignore[method-assign]
         with asking(replay) as client:
             sent(client, of(get(VERSION_FILTER)))
     assert [round(one, 1) for one in waited] == [0.1, 0.1]
@@ -338,7 +338,7 @@ def test_recorded_timing_lets_each_piece_of_the_cli_come_when_it_came(tmp_path: 
         async def pause(until: float) -> None:
             waited.append(until - replay.loop.time())
 
-        replay.script.pause = pause  # type: ignore[method-assign]
+        replay.playback.pause = pause  # type: ignore[method-assign]
         with shell(replay) as client:
             channel = client.invoke_shell()
             seen = b""
