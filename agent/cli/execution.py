@@ -63,8 +63,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             code = view.finish(journal, made)
         finally:
             write_report(request, journal, log.run)
-            if request.tape is not None:
-                request.tape.finish()
+            if request.recording is not None:
+                request.recording.finish()
         code = request.replay.code(code) if request.replay else code
     click.get_current_context().exit(code)
 
@@ -134,27 +134,26 @@ def _carry_out(
     with ExitStack() as stack:
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
-        policy = replace(policy, now=replay.now) if replay else policy
         logins = Logins(request.given["max_refused_logins"])
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
-        hooks = hooks if request.tape is None else replace(hooks, recorder=request.tape.recorder)
+        hooks = hooks if request.recording is None else replace(hooks, recorder=request.recording.recorder)
         hooks = replace(hooks, on_error=say_traceback) if debug else hooks
-        hooks = replace(hooks, now=replay.now) if replay else hooks
+        hooks = replay.hooks(hooks) if replay else hooks
         backend = (
             _alone(hooks, view, targets[0].name, ask=ask, replay=replay)
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, policy, doubtful=doubtful)
+        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
                 for result in results:
                     view.came(result)
-                    if request.tape is not None:
-                        request.tape.came(result)
+                    if request.recording is not None:
+                        request.recording.came(result)
             except BrokenPipeError:
                 results.close()
                 log.close(made.state)

@@ -33,7 +33,7 @@ _CLOSING, _SOON = 6.0, 0.5
 """Seconds in which sessions are to end that were told to; where the user interrupted nobody is kept waiting."""
 
 
-class Tape:
+class RecordingFile:
     """One recording, from its first line to its last; in a ``with`` statement, which ends it whatever happens.
 
     Attributes:
@@ -133,6 +133,8 @@ class Tape:
             failure = self.recorder.failure
             if failure is not None:
                 self.how, self.why = How.FAILED, f"the recording itself failed: {_described(failure)}"
+            if self.recorder.hangs:  # whoever asks for the file would hang as well
+                raise self._failed(failure or TimeoutError())
             with self._writer:
                 try:
                     self._writer.end(self._last)

@@ -10,31 +10,39 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
-from agent.cli.view.streams import say_failure, say_warning
+from agent.cli.view.streams import errors, say_failure, say_warning
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
-from agent.model.check import Topic
+from agent.model.check import MethodPoint, Point, Standing, Topic
 from agent.model.device import Secret
-from agent.model.errors import InputError
+from agent.model.errors import ConnectError, InputError
+from agent.model.masking.text import neutralise
 from agent.recording.events import Terminal, Way
 from agent.recording.reading import Recording, read
 
 if TYPE_CHECKING:
+    from agent.fleet.run.router import Hooks
     from agent.simulator import Replay
 
+P = TypeVar("P", Point, MethodPoint)
+
+_NOT_RECORDED = (Topic.NAME, Topic.PORT, Topic.SSH, Topic.HOST_KEY, Topic.LOGIN)
+"""What is looked at on the way to a router, and of a replay is only this machine's."""
 _PROMPT = re.compile(r"RP/\d+/\w+/CPU\d+:([\w.-]{1,64})#")
 _SUFFIXES = re.compile(r"(?:\.(?:gz|jsonl?|rec|recording))+\Z")
 _AS_WRITTEN = "record again; a recording is replayed as it was written"
+_AGAIN = "record again, to the end, once the router lets a session in"
 _REACHED = (
     *("port", "ssh_port", "username", "password_env", "password_file", "ask_password", "key", "key_passphrase_env"),
     *("known_hosts", "host_key", "accept_new_host_keys", "jump", "ssh_config", "scheduler", "processes"),
+    "connect_wait",
 )
 """The options by which a router is reached: a replay is reached as it is served."""
 
@@ -54,18 +62,72 @@ class Replayed:
 
     def now(self) -> datetime:
         """The recording's time, by which the router's clock and its deadlines are judged: as far as it is replayed."""
-        return self._began + timedelta(seconds=self._server.tape.now())
+        return self._began + timedelta(seconds=self._server.playback.now())
+
+    def hooks(self, hooks: Hooks) -> Hooks:
+        """*hooks* by the recording's time, and with its sessions alone."""
+        policy = replace(hooks.policy, now=self.now)
+        return replace(hooks, policy=policy, now=self.now, before_session=self._see_session)
+
+    def _see_session(self) -> None:
+        """See that the recording has the next session.
+
+        Raises:
+            ConnectError: it has none; the error says why.
+        """
+        why = self._server.unopened()
+        if why is not None:
+            raise ConnectError(why, device=self.target.name, hint=_AGAIN)
 
     def noted(self, result: Result) -> Result:
-        """A check's *result*, with what the recorded SSH server offered and this one cannot."""
-        notes = self._server.notes
-        if result.check is None or not notes:
-            return result
-        said = f"; in this replay without {'; '.join(notes)}"
-        points = tuple(
-            replace(one, detail=one.detail + said) if one.topic is Topic.SSH else one for one in result.check.points
-        )
-        return replace(result, check=replace(result.check, points=points))
+        """*result* without what only this machine's server shows: where it is, and of a check what it makes ok."""
+        check, outcome, greeting = result.check, result.outcome, self._server.greeting
+        if check is not None:
+            check = replace(
+                check,
+                address=None,
+                points=tuple(map(self._point, check.points)),
+                methods=tuple(map(self._unknown, check.methods)),
+                server=check.server if greeting and greeting.server else None,
+                identity=None,
+                login_methods=greeting.methods if greeting else (),
+            )
+        return replace(result, address=None, check=check, outcome=outcome and replace(outcome, address=None))
+
+    def _point(self, point: Point) -> Point:
+        """*point*, as far as the recording tells it."""
+        greeting, topic, unknown = self._server.greeting, point.topic, "not known in this replay"
+        opened = self._server.transcript.opened
+        ways = {Topic.CLI: opened.get(Way.CLI), Topic.SFTP: opened.get(Way.SFTP) or opened.get(Way.CLI)}
+        tried = ways.get(topic)
+        if topic is Topic.SSH and greeting and greeting.server:
+            notes = "; ".join(self._server.notes)
+            return replace(point, detail=f"{point.detail}; in this replay without {notes}" if notes else point.detail)
+        if topic in (Topic.HOST_KEY, Topic.LOGIN) and greeting:
+            told = greeting.host_key if topic is Topic.HOST_KEY else ", ".join(greeting.methods)
+            unknown += f"; it {'shows' if topic is Topic.HOST_KEY else 'offers'} {told}" if told else ""
+        if topic in _NOT_RECORDED:
+            return Point(topic, Standing.UNKNOWN, unknown)
+        if tried is not None and tried.failed:
+            point = replace(point, detail=f"in this replay: {tried.failed}", hint=None)
+        return self._unknown(point)
+
+    def _unknown(self, one: P) -> P:
+        """*one*, which is not known to be wrong where the recording has no session."""
+        wrong = one.standing is Standing.NOT_OK and not self._server.transcript.greeted
+        return replace(one, standing=Standing.UNKNOWN) if wrong else one
+
+    def see_push(self) -> None:
+        """See that a push can be replayed.
+
+        Raises:
+            InputError: nothing was written when it was recorded, and it was no push.
+        """
+        if self._server.transcript.only_reads:
+            raise InputError(
+                f"{self.path}: this recording holds no push: nothing is written in it",
+                hint="push --record FILE makes one that does; plan and assess work on this one",
+            )
 
     def code(self, code: int) -> int:
         """The exit code where *code* is the command's: what had no answer is said here, and is never well."""
@@ -89,7 +151,7 @@ def begin(given: Options, stack: ExitStack) -> tuple[Options, Replayed | None]:
         _refuse(("recorded_timing",), "goes with --replay FILE")
         return given, None
     _refuse(_REACHED, "says how a router is reached: a replay is served here")
-    recording = opened(path)
+    recording = opened(path, replaying=True)
     server = stack.enter_context(served(recording, recorded_timing=given["recorded_timing"]))
     folder = stack.enter_context(TemporaryDirectory(prefix="xr-agent-"))
     stack.enter_context(environment({"XDG_STATE_HOME": folder}))
@@ -105,6 +167,7 @@ def begin(given: Options, stack: ExitStack) -> tuple[Options, Replayed | None]:
     reached = {
         "known_hosts": _written(Path(folder) / "known_hosts", server.known_hosts()),
         "ssh_config": Path(os.devnull),
+        "connect_wait": 0.0,
         # Recorded with that: whether there is a CLI is not known.
         "no_ssh": given["no_ssh"] or not {Way.CLI, Way.SFTP} & server.transcript.opened.keys(),
     }
@@ -118,14 +181,17 @@ def _refuse(names: tuple[str, ...], why: str) -> None:
             raise click.UsageError(f"{one.opts[0]} {why}", ctx=context)
 
 
-def opened(path: Path) -> Recording:
-    """The recording in *path*; what is missing of it is said.
+def opened(path: Path, *, replaying: bool = False) -> Recording:
+    """The recording in *path*; what is missing of it is said, behind that it stands in for a router where *replaying*.
 
     Raises:
         InputError: it cannot be read, or contradicts itself.
     """
     recording = read(path)
     made(recording)
+    if replaying:
+        said = f"replaying {path}, recorded {recording.begin.made}: no router is reached"
+        errors().print(neutralise(said), soft_wrap=True)
     if not recording.begin.sanitised:
         say_warning(f"{path}: nothing in it was replaced but passwords: keep it to yourself")
     if recording.cut_off is not None:

@@ -33,7 +33,7 @@ from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
 
 if TYPE_CHECKING:
-    from agent.cli.recorded import Tape
+    from agent.cli.recorded import RecordingFile
 
 _STDIN = "-"
 _SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise")
@@ -47,7 +47,7 @@ class RunRequest:
         one: whether HOST was given, which is an inventory of one; only the view differs.
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
-        tape: the recording of what passes, where one is wanted.
+        recording: the recording of what passes, where one is wanted.
         given: the options themselves, which the journal keeps.
     """
 
@@ -59,7 +59,7 @@ class RunRequest:
     rollout: Rollout
     backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
-    tape: Tape | None
+    recording: RecordingFile | None
     given: Options
     replay: replayed.Replayed | None = None
 
@@ -80,13 +80,15 @@ class RunRequest:
         if given["report"] is not None:
             report.check_path(given["report"])
         given, replay = replayed.begin(given, stack)
+        if replay is not None and kind is Kind.PUSH:
+            replay.see_push()
         one = given["host"] is not None or replay is not None
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets = _rollout(given), [replay.target] if replay else _targets(given)
         job, traced, backend = _job(kind, given), settings.trace(given, stack), _backend(given, stack)
-        tape = _tape(kind, job, targets, given, stack)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, tape, given, replay)
+        recording = _recording(kind, job, targets, given, stack)
+        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, replay)
 
     @property
     def bundled(self) -> bool:
@@ -99,15 +101,15 @@ class RunRequest:
         return {name: _plain(self.given[name]) for name in wanted}
 
 
-def _tape(kind: Kind, job: Job, targets: list[Target], given: Options, stack: ExitStack) -> Tape | None:
+def _recording(kind: Kind, job: Job, targets: list[Target], given: Options, stack: ExitStack) -> RecordingFile | None:
     path: Path | None = given.get("record")
     if path is None:
         return None
-    from agent.cli.recorded import Tape
+    from agent.cli.recorded import RecordingFile
 
     token = (job.token.resolve(),) if job.token else ()
     return stack.enter_context(
-        Tape(path, kind.value, targets[0].device(job.reach), sanitise=given["sanitise"], secrets=token)
+        RecordingFile(path, kind.value, targets[0].device(job.reach), sanitise=given["sanitise"], secrets=token)
     )
 
 

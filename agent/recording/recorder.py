@@ -6,6 +6,7 @@ disk nor a bug of what writes keeps a router waiting or ends its session.
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -34,6 +35,9 @@ from agent.recording.privacy.vocabulary import ordinary
 
 _Told: TypeAlias = tuple[Passed, Redactor]
 
+_WRITING = 600.0
+"""Seconds in which what came is to be written; masking a large recording takes its time."""
+
 
 class Recorder:
     """Takes what passes of several sessions, from several threads; none of that raises, nor waits.
@@ -45,6 +49,7 @@ class Recorder:
 
     Attributes:
         failure: what *write* raised, since when nothing is written.
+        hangs: whether *write* had not come back in time at the end.
         passed: how much was written: ``sessions``, ``messages``, ``commands`` (lines typed), ``files`` (requests over
             SFTP), ``bytes`` of all of it as text.
     """
@@ -57,6 +62,7 @@ class Recorder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.failure: Exception | None = None
+        self.hangs = False
         self.passed = dict.fromkeys(("sessions", "messages", "commands", "files", "bytes"), 0)
         self._write, self._secrets, self._clock, self._begun = write, tuple(secrets), clock, clock()
         self._changed = threading.Condition()
@@ -77,7 +83,10 @@ class Recorder:
         return Recorded(self, structs.replace(greeting, at=self.at(), way=way), redactor)
 
     def end(self, seconds: float) -> None:
-        """Take what passes until each session has ended, at most so many *seconds*; then all is written."""
+        """Take what passes until each session has ended, at most so many *seconds*; then all is written.
+
+        Where nothing can be written for long, that is a failure, and who is waiting goes on.
+        """
         with self._changed:
             self._changed.wait_for(lambda: not self._open, seconds)
             left = list(self._open)
@@ -86,7 +95,10 @@ class Recorder:
         with self._changed:
             self._ended = True
         self._queue.put(None)
-        self._thread.join()
+        self._thread.join(_WRITING)
+        if self._thread.is_alive():
+            self.hangs = True
+            self.failure = self.failure or TimeoutError(errno.ETIMEDOUT, "the file system takes nothing")
 
     def tell(self, session: Recorded, event: Passed) -> None:
         """*event* of *session*, which has its number from its first one."""

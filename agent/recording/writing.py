@@ -6,6 +6,7 @@ at the end all of it goes through the stand-ins once more, into ``FILE`` at once
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
@@ -18,9 +19,11 @@ import msgspec
 
 from agent.model.errors import InputError
 from agent.recording.events import AnyEvent, Begin, End, Passed
-from agent.recording.reading import read
+from agent.recording.reading import MOST, read
 
 _HINT = "name a new file in a folder of your own"
+_FOR_THE_END = 16 * 2**20
+"""What stand-ins of another length and the last line may add."""
 
 
 class Sanitiser(Protocol):
@@ -47,6 +50,7 @@ class Writer:
         self._lock = threading.Lock()
         self._packer = _packer()
         self._failed: OSError | None = None
+        self._events = self._size = 0
         if self.path.exists() or self.path.is_symlink():
             raise InputError(f"{self.path}: it is there already", hint=_HINT)
         try:
@@ -106,6 +110,8 @@ class Writer:
     def _renamed(self, end: Callable[[], End]) -> None:
         """By a file of its own: the part is kept until the whole is there."""
         found = read(self.part)
+        if len(found.events) != self._events:
+            raise OSError(errno.EIO, f"{self._events} events were written and {len(found.events)} are read")
         number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         try:
             with os.fdopen(number, "wb") as file:
@@ -122,10 +128,16 @@ class Writer:
         self.part.unlink()
 
     def _put(self, event: AnyEvent) -> None:
+        line = _line(event)
+        self._size += len(line)
+        if self._size > MOST - _FOR_THE_END:
+            self._failed = OSError(errno.EFBIG, f"more than {MOST >> 20} MiB, which nothing would read again")
+            return
         try:
-            data = self._packer.compress(_line(event)) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+            data = self._packer.compress(line) + self._packer.flush(zlib.Z_SYNC_FLUSH)
             while data and self._file is not None:
                 data = data[self._file.write(data) :]
+            self._events += not isinstance(event, Begin)
         except OSError as error:
             self._failed = error
 

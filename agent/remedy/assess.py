@@ -51,6 +51,7 @@ def assess(state: State, anchor: TrustAnchor, now: datetime, *, notice: Notice |
     if kind in (VerdictKind.REMEDIED, VerdictKind.NOT_AFFECTED):
         deadlines = tuple((name, when) for name, when in deadlines if when >= now)
     judge.reasons += _contact(judge.licence, deadlines, now)
+    judge.about_contact(kind)
     persistent = judge.by_reload(kind)
     judge.about_policy()
     judge.about_verification()
@@ -267,6 +268,17 @@ class _Judge:
             word = "ahead" if offset > timedelta(0) else "behind"
             self.warn(f"the device's clock is {_span(abs(offset))} {word}: TLS may fail with the root present")
         return kind
+
+    def about_contact(self, kind: VerdictKind) -> None:
+        """Contacts that fail although the device is not affected, where nobody looked whether the root is there."""
+        if kind is not VerdictKind.NOT_AFFECTED or self._state.trustpool.value is not None:
+            return
+        succeeded = None if self.licence is None else self.licence.last_comm_success
+        if succeeded is False or (succeeded is None and self._state.syslog.value):
+            self.warn(
+                "the licensing server is not reached, and the trustpool was not read: have the CLI asked for it; "
+                "if the root is there, look for another cause"
+            )
 
     def by_reload(self, kind: VerdictKind) -> bool | None:
         """Whether the anchor outlives a reload; of a device that has it, and what is still to be done there."""

@@ -163,7 +163,7 @@ def test_a_second_interrupt_ends_at_once_and_what_was_under_way_is_gone_on_with(
 
 def test_a_run_over_a_scheduler_stops_when_too_many_failed(fleet: Fleet, scheduler: str) -> None:
     fleet.add(6, terminal_rpc="refused", ssh=False)
-    done = fleet.run("push", *PLAIN, "--scheduler", scheduler, "--max-failures", "0")
+    done = fleet.run("push", *PLAIN, "--scheduler", scheduler, "--max-failures", "0", "--in-flight", "2")
     assert done.exit_code == 1
     assert "1 router failed" in done.stderr or "routers failed" in done.stderr
     with Journal.open(fleet.journal) as journal:

@@ -24,8 +24,8 @@ from agent.simulator import Replay, Simulator
 from scripts.recordings import corpus
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_processes import COMMAND
+from tests.scripted import BASE, HELLO, VERSION_FILTER, Script, get, label
 from tests.support import Clock
-from tests.tapes import BASE, VERSION_FILTER, Tape, get, label
 
 AFFECTED = corpus.recording("xr-7.3.2-asr9k-x64")
 READS = ("check", "show", "assess", "plan")
@@ -138,11 +138,38 @@ def _changes(event: object) -> bool:
     return False
 
 
-def test_a_push_on_what_was_only_read_names_what_was_never_asked() -> None:
+def test_a_push_on_what_was_only_read_is_refused_before_anything() -> None:
     done = run("push", "--replay", str(AFFECTED), "--yes", "--format", "json")
-    made = json.loads(done.stdout)
-    assert (done.exit_code, made["outcome"]) == (1, "failed")
-    assert f"the recording {AFFECTED.name} has no answer to lock running" in done.stderr
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.count("error: ") == 1
+    assert f"error: {AFFECTED}: this recording holds no push: nothing is written in it" in done.stderr
+    assert "next: push --record FILE" in done.stderr
+    assert run("push", "--replay", str(AFFECTED), "--dry-run").exit_code == 0
+
+
+def test_a_push_that_had_nothing_to_do_is_replayed_as_one(tmp_path: Path) -> None:
+    Script().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "push.rec", release="7.3.2")
+    assert "holds no push" not in run("push", "--replay", str(tmp_path / "push.rec"), "--yes").stderr
+
+
+def test_a_push_that_changes_no_router_asks_nothing(pushes: dict[str, Path]) -> None:
+    done = run("push", "--replay", str(pushes["rpc"]), "--contact-wait", "0")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [*READS, "push"])
+def test_the_first_line_says_that_it_is_a_replay(command: str, pushes: dict[str, Path]) -> None:
+    path = pushes["rpc"] if command == "push" else AFFECTED
+    made = read(path).begin.made
+    said = run(command, "--replay", str(path)).stderr
+    assert said.startswith(f"replaying {path}, recorded {made}: no router is reached\n")
+
+
+def test_no_address_of_this_machine_stands_for_the_router(pushes: dict[str, Path]) -> None:
+    shown = {command: said(command, "--replay", str(AFFECTED)) for command in ("show", "check", "plan")}
+    shown["push"] = json.loads(pushed("rpc", pushes["rpc"], "--format", "json").stdout)
+    assert {command: made["address"] for command, made in shown.items()} == dict.fromkeys(shown)
+    assert not [command for command, made in shown.items() if "127.0.0.1" in json.dumps(made)]
 
 
 def test_no_credentials_journal_or_lease_of_real_routers_is_touched(tmp_path: Path, monkeypatch: Any) -> None:
@@ -172,9 +199,9 @@ def test_it_is_judged_by_the_time_of_the_recording() -> None:
 
 
 def test_what_was_not_recorded_is_unknown_and_never_well(tmp_path: Path) -> None:
-    tape = Tape().netconf((get(VERSION_FILTER), label("7.3.2")))
+    script = Script().netconf((get(VERSION_FILTER), label("7.3.2")))
     path = tmp_path / "thin.rec"
-    tape.write(path, command="record", release="7.3.2")
+    script.write(path, command="record", release="7.3.2")
     done = run("assess", "--replay", str(path), "--format", "json")
     made = json.loads(done.stdout)
     assert done.exit_code == 1
@@ -212,7 +239,14 @@ def test_a_router_that_took_only_legacy_algorithms_is_replayed_with_them(tmp_pat
 
 
 def test_other_ways_to_say_whom_to_reach_are_refused() -> None:
-    for words in (("r7",), ("--port", "830"), ("--username", "noc"), ("--known-hosts", "x"), ("-i", "x")):
+    for words in (
+        ("r7",),
+        ("--port", "830"),
+        ("--username", "noc"),
+        ("--known-hosts", "x"),
+        ("-i", "x"),
+        ("--connect-wait", "60"),
+    ):
         done = run("assess", "--replay", str(AFFECTED), *words)
         assert done.exit_code == 2, words
         assert "replay" in done.stderr or "give either" in done.stderr
@@ -279,22 +313,109 @@ def test_one_of_another_release_than_it_says_names_both(tmp_path: Path) -> None:
 def test_a_hundred_megabytes_are_served(tmp_path: Path) -> None:
     text = "x" * 2**20
     answer = f'<data><syslog xmlns="urn:log"><text>{text}</text></syslog></data>'
-    tape = Tape().netconf((get(VERSION_FILTER), label("7.3.2")), *((get('<syslog xmlns="urn:log"/>'), answer),) * 100)
+    script = Script().netconf(
+        (get(VERSION_FILTER), label("7.3.2")), *((get('<syslog xmlns="urn:log"/>'), answer),) * 100
+    )
     path = tmp_path / "large.rec"
-    tape.write(path, command="record")
+    script.write(path, command="record")
     done = run("show", "--replay", str(path), "--format", "json")
     assert json.loads(done.stdout)["release"] == "7.3.2"
     assert path.stat().st_size < 2**20 < 100 * 2**20 < sum(len(getattr(one, "text", "")) for one in read(path).events)
 
 
-def test_one_in_which_the_login_failed_gives_no_session(tmp_path: Path) -> None:
-    tape = Tape()
-    tape.open(Way.NETCONF, failed="the login was refused")
-    path = tmp_path / "refused.rec"
-    tape.write(path, how=How.FAILED)
-    done = run("assess", "--replay", str(path), "--format", "json")
-    assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (1, "unknown")
-    assert BASE not in done.stderr
+REFUSED: dict[str, Any] = {
+    "failed": "the login was refused",
+    "server": "SSH-2.0-Cisco-2.0",
+    "methods": ("password", "gssapi-with-mic"),
+}
+UNREACHED: dict[str, Any] = {"failed": "the connection timed out", "methods": (), "server": None}
+
+
+@pytest.mark.parametrize("opened", [REFUSED, UNREACHED], ids=["refused", "unreached"])
+def test_one_without_a_session_says_why(tmp_path: Path, opened: dict[str, Any]) -> None:
+    script = Script()
+    script.open(Way.NETCONF, **opened)
+    path = tmp_path / "none.rec"
+    script.write(path, how=How.FAILED, why=opened["failed"])
+    error = f"error: none: the recording none.rec holds no session because {opened['failed']}\n"
+    for command in ("show", "assess", "plan", "push"):
+        done = run(command, "--replay", str(path))
+        assert (done.exit_code, done.stdout) == (1, ""), command
+        assert error in done.stderr
+        assert done.stderr.count("error: ") == 1
+        assert "netconf-yang" not in done.stderr
+        assert BASE not in done.stderr
+    assert said("assess", "--replay", str(path))["verdict"] == "unknown"
+
+
+CUT: dict[str, dict[str, Any]] = {
+    "not-ended": {"ended": False},
+    "died": {"how": How.INTERRUPTED, "why": "it died"},
+    "interrupted": {"how": How.INTERRUPTED},
+}
+
+
+@pytest.mark.parametrize("end", CUT)
+@pytest.mark.parametrize("begun", [True, False], ids=["in-hello", "before-session"])
+def test_one_that_ends_before_the_hello_says_so_at_once(tmp_path: Path, end: str, begun: bool) -> None:
+    script = Script()
+    if begun:
+        session = script.open(Way.NETCONF)
+        script.said(session, Direction.SENT, HELLO)
+    path = script.write(tmp_path / "cut.rec", **CUT[end]).path
+    for command in ("show", "assess", "plan", "push"):
+        done = run(command, "--replay", str(path))
+        assert (done.exit_code, done.stdout) == (1, ""), command
+        assert f"the recording {path.name} ends before the router's hello (" in done.stderr
+        assert done.stderr.count("error: ") == 1
+        assert "limit" not in done.stderr
+    assert said("check", "--replay", str(path))["readiness"] == "unknown"
+
+
+def test_a_session_that_the_router_limited_is_not_waited_for_again(tmp_path: Path) -> None:
+    script = Script()
+    for _ in range(2):
+        script.lost(script.open(Way.NETCONF))
+    path = tmp_path / "limited.rec"
+    script.netconf((get(VERSION_FILTER), label("7.3.2"))).write(path)
+    assert said("show", "--replay", str(path))["release"] == "7.3.2"
+    script = Script()
+    script.lost(script.open(Way.NETCONF))
+    script.write(path.with_name("lost.rec"), how=How.FAILED, why="the router ended the session")
+    shown = run("show", "--replay", str(path.with_name("lost.rec")))
+    assert "holds no session because the router ended the session" in shown.stderr
+
+
+def test_check_takes_nothing_of_this_machine_for_the_router(tmp_path: Path) -> None:
+    made = said("check", "--replay", str(AFFECTED))
+    points = {point["point"]: point for point in made["points"]}
+    for name in ("name", "port", "host-key", "login"):
+        assert points[name]["state"] == "unknown"
+        assert "in this replay" in points[name]["detail"]
+        assert points[name]["own"] is None
+    (greeting, *_) = (one for one in read(AFFECTED).events if isinstance(one, Opened))
+    assert points["login"]["detail"].endswith(f"it offers {', '.join(greeting.methods)}")
+    assert points["host-key"]["detail"].endswith(f"it shows {greeting.host_key}")
+    assert (points["ssh"]["state"], points["netconf"]["state"]) == ("ok", "ok")
+    assert (made["readiness"], made["login_methods"]) == ("ready", list(greeting.methods))
+
+
+def test_check_of_a_router_that_gave_no_session_keeps_what_its_server_said(tmp_path: Path) -> None:
+    for name, opened in (("refused", REFUSED), ("unreached", UNREACHED)):
+        script = Script()
+        script.open(Way.NETCONF, **opened)
+        script.open(Way.CLI, **opened)
+        path = tmp_path / f"{name}.rec"
+        script.write(path, how=How.FAILED, why=opened["failed"])
+        made = said("check", "--replay", str(path))
+        states = {point["point"]: point["state"] for point in made["points"]}
+        assert states.pop("ssh") == ("ok" if opened["server"] else "unknown")
+        assert set(states.values()) == {"unknown"}
+        assert (made["readiness"], made["login_methods"]) == ("unknown", list(opened["methods"]))
+        assert (made["server"] is not None) == (opened["server"] is not None)
+        assert "router" not in json.dumps(
+            [point["hint"] for point in made["points"] if point["point"] in ("cli", "sftp")]
+        )
 
 
 # --- simulate --recording ------------------------------------------------------------------------------------------
@@ -302,7 +423,7 @@ def test_one_in_which_the_login_failed_gives_no_session(tmp_path: Path) -> None:
 
 def test_simulate_serves_a_recording_says_how_to_reach_it_and_what_it_had_no_answer_to(tmp_path: Path) -> None:
     path, known_hosts = tmp_path / "thin.rec", tmp_path / "known_hosts"
-    Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).cli(("show clock", "")).write(path, command="record")
+    Script().netconf((get(VERSION_FILTER), label("7.3.2"))).cli(("show clock", "")).write(path, command="record")
     words = [*COMMAND, "simulate", "--recording", str(path), "--known-hosts", str(known_hosts)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:

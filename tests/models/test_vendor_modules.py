@@ -113,6 +113,7 @@ def test_release_is_compared_in_the_modules_that_it_announces() -> None:
         "Cisco-IOS-XR-crypto-act",
         "Cisco-IOS-XR-call-home-cfg",
         "Cisco-IOS-XR-shellutil-copy-act",
+        "Cisco-IOS-XR-shellutil-delete-act",
         "Cisco-IOS-XR-infra-syslog-oper",
         "Cisco-IOS-XR-shellutil-filesystem-oper",
     }

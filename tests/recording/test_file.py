@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from agent.model.errors import InputError
-from agent.recording import reading
+from agent.recording import reading, writing
 from agent.recording.events import (
     Begin,
     Closed,
@@ -157,6 +157,31 @@ def test_a_full_disk_is_said_at_the_end_and_harms_nobody_before(tmp_path: Path) 
         writer.end(end())
     assert read(writer.part).events[:1] == EVENTS[:1]
     assert not writer.path.exists()
+
+
+def test_nothing_is_written_that_would_not_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "MOST", writing._FOR_THE_END + 2000)
+    with Writer(tmp_path / "r.rec", BEGIN) as writer:
+        for at in range(50):
+            writer(Message(at=at, session=1, direction=Direction.SENT, text="x" * 100))
+        with pytest.raises(InputError, match="16 MiB, which nothing would read again; what was recorded until then"):
+            writer.end(end())
+        assert 5 < len(read(writer.part).events) < 20
+    assert not writer.path.exists()
+
+
+def test_a_part_that_was_damaged_meanwhile_does_not_become_a_recording(tmp_path: Path) -> None:
+    with Writer(tmp_path / "r.rec", BEGIN) as writer:
+        for event in EVENTS:
+            writer(event)
+        data = writer.part.read_bytes()
+        with writer.part.open("r+b") as file:
+            file.seek(len(data) // 2)
+            file.write(bytes(20))
+        with pytest.raises(InputError):
+            writer.end(end())
+    assert not writer.path.exists()
+    assert writer.part.exists()
 
 
 def test_many_threads_write_one_recording(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from scripts.recordings import corpus
 from scripts.recordings.__main__ import main
 from scripts.recordings.simulated import MADE, ON_SIMULATOR, make, recorded, states
 from scripts.recordings.structure import elements, fields
-from tests.tapes import VERSION_FILTER, Tape, get, label
+from tests.scripted import VERSION_FILTER, Script, get, label
 
 NAMES = corpus.names()
 DIFFERENCES = corpus.FOLDER / "simulator-lacks.json"
@@ -125,7 +125,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_recording_is_added_by_one_command(tmp_path: Path, elsewhere: Path) -> None:
     path = tmp_path / "r7.rec"
-    Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).write(path, release="7.3.2")
+    Script().netconf((get(VERSION_FILTER), label("7.3.2"))).write(path, release="7.3.2")
     words = ["add", str(path), "--name", "one", "--source", "a router in a cellar"]
     done = CliRunner().invoke(main, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -145,7 +145,7 @@ def test_what_is_not_for_everybody_s_eyes_is_not_added(
     tmp_path: Path, elsewhere: Path, said: dict[str, Any], words: tuple[str, ...], why: str
 ) -> None:
     path = tmp_path / "r"
-    Tape().netconf().write(path, **said)
+    Script().netconf().write(path, **said)
     with pytest.raises(InputError, match=why):
         CliRunner().invoke(main, ["add", str(path), *words], catch_exceptions=False)
     assert not list(elsewhere.iterdir())

@@ -151,6 +151,26 @@ def test_the_release_and_its_fixes_decide_where_nothing_else_does(made: State, k
     assert any(said in reason for reason in verdict.reasons)
 
 
+@pytest.mark.parametrize(
+    "licence, logged, warned",
+    [
+        (LICENSING, (), True),
+        (None, (Signature("SMART_LIC-3-COMM_FAILED", 2),), True),
+        (None, (), False),
+        (replace(LICENSING, last_comm_success=True), (Signature("SMART_LIC-3-COMM_FAILED", 2),), False),
+    ],
+)
+def test_a_server_that_is_not_reached_is_warned_of_where_nobody_looked_for_the_root(
+    licence: Licensing | None, logged: tuple[Signature, ...], warned: bool
+) -> None:
+    made = unread(release="26.1.2", licence=licence, syslog=Reading(logged, "infra-syslog-oper"))
+    verdict = assess(made, ANCHOR, NOW)
+    assert verdict.kind is VerdictKind.NOT_AFFECTED
+    assert any("is not reached, and the trustpool was not read" in text for text in verdict.warnings) is warned
+    made = replace(made, trustpool=Reading((LISTED,), "CLI"))
+    assert not any("is not reached" in text for text in assess(made, ANCHOR, NOW).warnings)
+
+
 def test_the_notice_lists_exactly_the_releases_of_fn72290() -> None:
     notice = bundled()
     assert len(notice.affected or ()) == 44

@@ -20,8 +20,8 @@ from agent.recording.events import Direction, How, Way, terminal
 from agent.recording.reading import Recording
 from agent.simulator import Replay
 from agent.simulator.replay.meaning import NoRequest, of_line, of_rpc
+from tests.scripted import BASE, HELLO, INSTALL, PROMPT, VERSION_FILTER, Script, get, label, reply, rpc
 from tests.support import eventually
-from tests.tapes import BASE, HELLO, INSTALL, PROMPT, VERSION_FILTER, Tape, get, label, reply, rpc
 
 CONFIG = '<config><x xmlns="urn:x"><name>a</name><y/></x></config>'
 EDIT = f"<edit-config><target><candidate/></target>{CONFIG}</edit-config>"
@@ -125,7 +125,7 @@ def test_what_is_no_rpc_has_no_meaning(text: str) -> None:
 
 def test_answers_come_in_recorded_order_and_the_last_read_again(tmp_path: Path) -> None:
     ask = get(VERSION_FILTER)
-    made = Tape().netconf((ask, label("7.3.1")), (ask, label("7.3.2"))).write(tmp_path / "r")
+    made = Script().netconf((ask, label("7.3.1")), (ask, label("7.3.2"))).write(tmp_path / "r")
     with Replay(made) as replay, asking(replay) as client:
         seen = [sent(client, of(ask)) for _ in range(3)]
         assert [next(one for one in ("7.3.1", "7.3.2") if one in text) for text in seen] == ["7.3.1", "7.3.2", "7.3.2"]
@@ -135,7 +135,7 @@ def test_answers_come_in_recorded_order_and_the_last_read_again(tmp_path: Path) 
 def test_a_read_never_gets_what_was_read_behind_a_change_that_is_not_made_yet(tmp_path: Path) -> None:
     ask = get(VERSION_FILTER)
     pairs = [(ask, label("7.3.1")), (EDIT, "<ok/>"), ("<commit/>", "<ok/>"), (ask, label("7.3.2"))]
-    with Replay(Tape().netconf(*pairs).write(tmp_path / "r")) as replay, asking(replay) as client:
+    with Replay(Script().netconf(*pairs).write(tmp_path / "r")) as replay, asking(replay) as client:
         assert all("7.3.1" in sent(client, of(ask)) for _ in range(3))
         sent(client, of(EDIT))
         assert "7.3.1" in sent(client, of(ask))
@@ -145,7 +145,7 @@ def test_a_read_never_gets_what_was_read_behind_a_change_that_is_not_made_yet(tm
 
 def test_a_change_is_answered_as_often_as_it_was_and_what_is_missing_is_named(tmp_path: Path) -> None:
     told: list[str] = []
-    made = Tape().netconf((EDIT, "<ok/>")).write(tmp_path / "r.rec")
+    made = Script().netconf((EDIT, "<ok/>")).write(tmp_path / "r.rec")
     with Replay(made, told=told.append) as replay, asking(replay) as client:
         sent(client, of(EDIT))
         for body, words in (
@@ -164,17 +164,17 @@ def test_a_change_is_answered_as_often_as_it_was_and_what_is_missing_is_named(tm
 
 
 def test_errors_odd_replies_and_another_order_of_replies_are_as_they_were(tmp_path: Path) -> None:
-    tape = Tape()
-    session = tape.open(Way.NETCONF)
-    tape.said(session, Direction.RECEIVED, HELLO)
+    script = Script()
+    session = script.open(Way.NETCONF)
+    script.said(session, Direction.RECEIVED, HELLO)
     one, other = get(VERSION_FILTER), get(f'<install xmlns="{INSTALL}"><fixes/></install>')
-    tape.said(session, Direction.SENT, rpc(one, 5))
-    tape.said(session, Direction.SENT, rpc(other, 6))
+    script.said(session, Direction.SENT, rpc(one, 5))
+    script.said(session, Direction.SENT, rpc(other, 6))
     error = "<rpc-error><error-type>protocol</error-type><error-tag>in-use</error-tag>"
-    tape.said(session, Direction.RECEIVED, reply(f"{error}<error-severity>error</error-severity></rpc-error>", 6))
+    script.said(session, Direction.RECEIVED, reply(f"{error}<error-severity>error</error-severity></rpc-error>", 6))
     odd = f"<nc:rpc-reply xmlns:nc='{BASE}' message-id='5'  ><nc:data/></nc:rpc-reply>"
-    tape.said(session, Direction.RECEIVED, odd)
-    with Replay(tape.write(tmp_path / "r")) as replay, asking(replay) as client:
+    script.said(session, Direction.RECEIVED, odd)
+    with Replay(script.write(tmp_path / "r")) as replay, asking(replay) as client:
         with pytest.raises(RPCError) as refused:
             sent(client, of(other))
         assert refused.value.tag == "in-use"
@@ -182,8 +182,8 @@ def test_errors_odd_replies_and_another_order_of_replies_are_as_they_were(tmp_pa
 
 
 def test_a_session_that_was_lost_is_lost_at_the_same_request(tmp_path: Path) -> None:
-    tape = Tape().netconf((get(VERSION_FILTER), label("7.3.2")), ("<commit/>", None)).lost(1)
-    with Replay(tape.write(tmp_path / "r")) as replay, asking(replay) as client:
+    script = Script().netconf((get(VERSION_FILTER), label("7.3.2")), ("<commit/>", None)).lost(1)
+    with Replay(script.write(tmp_path / "r")) as replay, asking(replay) as client:
         sent(client, of(get(VERSION_FILTER)))
         with pytest.raises(TransportError):
             sent(client, of("<commit/>"))
@@ -191,14 +191,14 @@ def test_a_session_that_was_lost_is_lost_at_the_same_request(tmp_path: Path) -> 
 
 
 def test_more_sessions_than_recorded_have_numbers_of_their_own(tmp_path: Path) -> None:
-    made = Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "r")
+    made = Script().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "r")
     with Replay(made) as replay, asking(replay) as one, asking(replay) as other:
         assert one.session_id == "7" != other.session_id
         assert "7.3.2" in sent(other, of(get(VERSION_FILTER)))
 
 
 def test_the_cli_prints_the_recorded_bytes_and_names_a_line_without_answer(tmp_path: Path) -> None:
-    made = Tape().netconf().cli(("show clock", "Sun Mar  1\r\n\r\n10:00:00 UTC \xe9\r\n")).write(tmp_path / "r.rec")
+    made = Script().netconf().cli(("show clock", "Sun Mar  1\r\n\r\n10:00:00 UTC \xe9\r\n")).write(tmp_path / "r.rec")
     with Replay(made) as replay, shell(replay) as client:
         channel = client.invoke_shell()
 
@@ -227,10 +227,10 @@ def test_the_cli_prints_the_recorded_bytes_and_names_a_line_without_answer(tmp_p
 
 def test_sftp_answers_refuses_and_gives_back_what_was_written(tmp_path: Path) -> None:
     path, refused = "/misc/disk1/xr-agent-" + "0" * 32, "/misc/disk1/other"
-    tape = Tape().netconf().files(("open", path))
-    tape.files(("write", path), size=5).files(("stat", path), size=None).files(("open", path), ("read", path))
-    tape.files(("open", refused), refused="no room", code=4)
-    with Replay(tape.write(tmp_path / "r")) as replay, shell(replay) as client, client.open_sftp() as sftp:
+    script = Script().netconf().files(("open", path))
+    script.files(("write", path), size=5).files(("stat", path), size=None).files(("open", path), ("read", path))
+    script.files(("open", refused), refused="no room", code=4)
+    with Replay(script.write(tmp_path / "r")) as replay, shell(replay) as client, client.open_sftp() as sftp:
         mine = "/misc/disk1/xr-agent-" + "f" * 32
         with sftp.open(mine, "wx") as file:
             file.write(b"right")
@@ -252,7 +252,7 @@ def test_it_offers_what_the_recorded_server_offered_and_says_what_it_cannot(tmp_
         "host_key": "ssh-rsa",
         "methods": ("keyboard-interactive",),
     }
-    with Replay(Tape(**offer).netconf().write(tmp_path / "r")) as replay:
+    with Replay(Script(**offer).netconf().write(tmp_path / "r")) as replay:
         assert replay.notes == ("key exchange made-up-kex", "host key ssh-dss")
         with paramiko.Transport(("127.0.0.1", replay.port)) as transport:
             transport.start_client(timeout=60)
@@ -264,7 +264,7 @@ def test_it_offers_what_the_recorded_server_offered_and_says_what_it_cannot(tmp_
 
 
 def test_a_way_that_was_not_recorded_is_not_offered(tmp_path: Path) -> None:
-    with Replay(Tape().netconf().write(tmp_path / "r")) as replay, shell(replay) as client:
+    with Replay(Script().netconf().write(tmp_path / "r")) as replay, shell(replay) as client:
         with pytest.raises(paramiko.SSHException):
             client.invoke_shell()
         with pytest.raises((paramiko.SSHException, EOFError)):
@@ -278,8 +278,8 @@ def test_where_a_recording_ends_early_a_read_says_so_and_a_change_gets_no_answer
     tmp_path: Path, how: How | None
 ) -> None:
     ask = get(VERSION_FILTER)
-    tape = Tape().netconf((ask, label("7.3.2")), (EDIT, "<ok/>"), (ask, None))
-    with Replay(_unfinished(tape, tmp_path, how)) as replay, asking(replay) as client:
+    script = Script().netconf((ask, label("7.3.2")), (EDIT, "<ok/>"), (ask, None))
+    with Replay(_unfinished(script, tmp_path, how)) as replay, asking(replay) as client:
         assert "7.3.2" in sent(client, of(ask))
         sent(client, of(EDIT))
         with pytest.raises(RPCError, match=r"the recording r\S* ends here .* has no answer to get Cisco"):
@@ -288,57 +288,57 @@ def test_where_a_recording_ends_early_a_read_says_so_and_a_change_gets_no_answer
 
 
 def test_of_a_change_that_nobody_saw_answered_nobody_says_that_it_was_refused(tmp_path: Path) -> None:
-    made = _unfinished(Tape().netconf(("<commit/>", None)), tmp_path, None)
+    made = _unfinished(Script().netconf(("<commit/>", None)), tmp_path, None)
     with Replay(made) as replay, asking(replay) as client:
         with pytest.raises(TransportError):
             sent(client, of("<commit/>"))
         assert "ends here" in replay.missing[0]
 
 
-def _unfinished(tape: Tape, folder: Path, how: How | None) -> Recording:
-    return tape.write(folder / "r", ended=False) if how is None else tape.write(folder / "r", how=how)
+def _unfinished(script: Script, folder: Path, how: How | None) -> Recording:
+    return script.write(folder / "r", ended=False) if how is None else script.write(folder / "r", how=how)
 
 
 def test_what_was_sent_and_is_no_request_is_an_error_with_its_line(tmp_path: Path) -> None:
-    tape = Tape().netconf()
-    tape.said(1, Direction.SENT, "<rpc")
+    script = Script().netconf()
+    script.said(1, Direction.SENT, "<rpc")
     with pytest.raises(InputError, match=r"r, line 4: what was sent is no request"):
-        Replay(tape.write(tmp_path / "r"))
+        Replay(script.write(tmp_path / "r"))
 
 
 def test_recorded_timing_lets_an_answer_take_as_long_as_it_took(tmp_path: Path) -> None:
-    made = Tape().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "r")
+    made = Script().netconf((get(VERSION_FILTER), label("7.3.2"))).write(tmp_path / "r")
     waited: list[float] = []
     with Replay(made, recorded_timing=True) as replay:
 
         async def pause(until: float) -> None:
             waited.append(until - replay.loop.time())
 
-        replay.tape.pause = pause  # type: ignore[method-assign]
+        replay.playback.pause = pause  # type: ignore[method-assign]
         with asking(replay) as client:
             sent(client, of(get(VERSION_FILTER)))
     assert [round(one, 1) for one in waited] == [0.1, 0.1]
 
 
 def test_nothing_listens_on_a_port_that_is_taken(tmp_path: Path) -> None:
-    made = Tape().netconf().write(tmp_path / "r")
+    made = Script().netconf().write(tmp_path / "r")
     with Replay(made) as replay, pytest.raises(OSError, match="in use"):
         Replay(made, port=replay.port)
 
 
 def test_recorded_timing_lets_each_piece_of_the_cli_come_when_it_came(tmp_path: Path) -> None:
-    tape = Tape().netconf()
-    session = tape.open(Way.CLI)
+    script = Script().netconf()
+    session = script.open(Way.CLI)
     text = f"\r\n{PROMPT}".encode()
-    pieces = ((tape.now + 1.0, 2), (tape.now + 3.0, len(text) - 2))
-    tape.events.append(terminal(tape.now + 3.0, session, Direction.RECEIVED, text, pieces))
+    pieces = ((script.now + 1.0, 2), (script.now + 3.0, len(text) - 2))
+    script.events.append(terminal(script.now + 3.0, session, Direction.RECEIVED, text, pieces))
     waited: list[float] = []
-    with Replay(tape.write(tmp_path / "r"), recorded_timing=True) as replay:
+    with Replay(script.write(tmp_path / "r"), recorded_timing=True) as replay:
 
         async def pause(until: float) -> None:
             waited.append(until - replay.loop.time())
 
-        replay.tape.pause = pause  # type: ignore[method-assign]
+        replay.playback.pause = pause  # type: ignore[method-assign]
         with shell(replay) as client:
             channel = client.invoke_shell()
             seen = b""

@@ -37,7 +37,8 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
         options.one_or_many(given)
     elif dry_run:
         raise InputError("--dry-run and --resume exclude each other", hint=f"{_LEFT}, and what would be done with plan")
-    if not (yes or dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
+    asks = not (yes or dry_run or given["replay"] is not None)
+    if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise InputError(
             "push changes routers, and there is no terminal to confirm on",
             hint=f"{'look first with --dry-run' if given['resume'] is None else _LEFT}, then push with --yes",
@@ -45,4 +46,4 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind
 
-    run(Kind.PLAN if dry_run else Kind.PUSH, form, given, ask=not (yes or dry_run))
+    run(Kind.PLAN if dry_run else Kind.PUSH, form, given, ask=asks)

@@ -12,7 +12,7 @@ from agent.cli import options
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from agent.cli.recorded import Tape
+    from agent.cli.recorded import RecordingFile
     from agent.fleet.results.structs import Record
     from agent.fleet.run.router import Router
     from agent.model.device import Device
@@ -43,7 +43,7 @@ def command(form: str, output: Path, sanitise: bool, **given: Any) -> None:
     from functools import partial
 
     from agent.cli import settings
-    from agent.cli.recorded import Tape
+    from agent.cli.recorded import RecordingFile
     from agent.cli.view.asking import asker
     from agent.cli.view.progress import Progress, say_wait
     from agent.fleet.run.logins import Logins
@@ -56,18 +56,20 @@ def command(form: str, output: Path, sanitise: bool, **given: Any) -> None:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
         logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
         progress = Progress()
-        tape = stack.enter_context(Tape(output, "record", target.device(reach), sanitise=sanitise))
-        hooks = Hooks(policy=policy, logins=logins, trace=trace, recorder=tape.recorder, ask=asker(progress.paused))
+        recording = stack.enter_context(RecordingFile(output, "record", target.device(reach), sanitise=sanitise))
+        hooks = Hooks(
+            policy=policy, logins=logins, trace=trace, recorder=recording.recorder, ask=asker(progress.paused)
+        )
         router = Router(target, reach, hooks)
         with progress:
             found = Survey(name, policy, partial(progress.say, target.name))
             progress.say(target.name, f"connecting to {router.device.address}")
-            _read(router, found, tape)
-        tape.end()
-        click.get_current_context().exit(_tell(found, tape, router.device, form))
+            _read(router, found, recording)
+        recording.end()
+        click.get_current_context().exit(_tell(found, recording, router.device, form))
 
 
-def _read(router: Router, found: Survey, tape: Tape) -> None:
+def _read(router: Router, found: Survey, recording: RecordingFile) -> None:
     """Read all of it, and tell the recording how that ended."""
     from agent.cli.view.progress import say_legacy
     from agent.netconf.retry import Waits, completed
@@ -83,13 +85,13 @@ def _read(router: Router, found: Survey, tape: Tape) -> None:
         with router.shell() as ssh:
             completed(found.steps(first, router.opening, ssh), found.policy)
     except KeyboardInterrupt:
-        tape.how = How.INTERRUPTED
-    tape.release = found.release or ""
-    if tape.how is How.FINISHED and found.failed is not None:
-        tape.how, tape.why = How.FAILED, found.failed.message
+        recording.how = How.INTERRUPTED
+    recording.release = found.release or ""
+    if recording.how is How.FINISHED and found.failed is not None:
+        recording.how, recording.why = How.FAILED, found.failed.message
 
 
-def _tell(found: Survey, tape: Tape, device: Device, form: str) -> int:
+def _tell(found: Survey, recording: RecordingFile, device: Device, form: str) -> int:
     """Say what was recorded, and what not; the exit code."""
     from agent.cli.signals import Interrupted
     from agent.cli.view.output import emit
@@ -98,25 +100,25 @@ def _tell(found: Survey, tape: Tape, device: Device, form: str) -> int:
 
     for line in found.unread:
         say_warning(f"{device.name}: not read: {line}")
-    made = tape.record(found.unread)
-    emit(form, lambda: made, lambda: _view(made, tape))
-    tape.advise()
-    if tape.how is How.INTERRUPTED:
-        raise Interrupted(f"interrupted; what was recorded until then is in {tape.path}")
+    made = recording.record(found.unread)
+    emit(form, lambda: made, lambda: _view(made, recording))
+    recording.advise()
+    if recording.how is How.INTERRUPTED:
+        raise Interrupted(f"interrupted; what was recorded until then is in {recording.path}")
     if found.failed is None:
         return 0
     say_failure(found.failed.message, device=device.name, hint=found.failed.hint)
     return 1
 
 
-def _view(made: Record, tape: Tape) -> RenderableType:
+def _view(made: Record, recording: RecordingFile) -> RenderableType:
     """What was recorded, and what was replaced, by kind."""
     from agent.cli.view.render import cell, grid
 
     rows = (
         ("release", made.release),
-        ("recorded", tape.counts()),
-        ("replaced", tape.replacements()),
+        ("recorded", recording.counts()),
+        ("replaced", recording.replacements()),
         ("ended", made.ended if made.why is None else f"{made.ended}: {made.why}"),
     )
     return grid(rows, title=cell(f"{made.device} · {made.file}", "bold"))

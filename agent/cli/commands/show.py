@@ -39,7 +39,6 @@ def command(form: str, raw: bool, **given: Any) -> None:
 
 
 def _show(form: str, raw: bool, given: options.Options, replay: Replayed | None) -> None:
-    from dataclasses import replace
     from functools import partial
 
     from agent.cli import settings
@@ -57,14 +56,15 @@ def _show(form: str, raw: bool, given: options.Options, replay: Replayed | None)
     target, name = replay.target if replay else settings.host(given), settings.trustpoint(given)
     with ExitStack() as stack:
         reach, policy = settings.reach(given), Policy(told=partial(say_wait, target.name))
-        policy = replace(policy, now=replay.now) if replay else policy
         logins, trace = Logins(given["max_refused_logins"]), settings.trace(given, stack)
         progress = Progress()
-        router = Router(target, reach, Hooks(policy=policy, logins=logins, trace=trace, ask=asker(progress.paused)))
-        address = router.device.address
+        hooks = Hooks(policy=policy, logins=logins, trace=trace, ask=asker(progress.paused))
+        hooks = replay.hooks(hooks) if replay else hooks
+        policy, router = hooks.policy, Router(target, reach, hooks)
+        address = None if replay else router.device.address
         try:
             with progress, ExitStack() as there:
-                progress.say(target.name, f"connecting to {address}")
+                progress.say(target.name, f"connecting to {router.device.address}")
                 session = there.enter_context(completed(router.first(), policy))
                 ssh = there.enter_context(router.shell())
                 say_legacy(target.name, legacy=session.legacy_ssh)

@@ -77,6 +77,7 @@ class Hooks:
         logins: decides whether a login may be tried.
         ask: as of ``Device``; for a run on one router, with a person at the terminal.
         recorder: is told all that passes.
+        before_session: called ahead of each NETCONF session that is opened; raises ConnectError where none can be.
         before_write: called ahead of each rpc that changes something; raises ClientLost where nobody keeps that.
     """
 
@@ -94,6 +95,7 @@ class Hooks:
     on_wait: Callable[[str, Wait | None], None] = lambda _device, _wait: None
     on_error: Callable[[AgentError], None] = lambda _error: None
     alone: Alone = unshared
+    before_session: Callable[[], None] = lambda: None
     before_write: Callable[[], None] = lambda: None
 
     def event(self, event: Event) -> None:
@@ -182,6 +184,7 @@ class Router:
     def _session(self) -> Session:
         self._still_kept()
         strict, hooks = self._reach.strict_models, self._hooks
+        hooks.before_session()
         session = connect(self.device, strict_models=strict, trace=hooks.trace, recorder=hooks.recorder)
         session.before_write = self._hooks.before_write
         self._opened.append(session)

@@ -9,6 +9,7 @@ from agent.recording.privacy.vocabulary import common, distinctive, folded
 
 Tree = dict[str, "Tree"]
 _END = ""
+_DEEPEST = 50
 
 
 class Literals:
@@ -52,12 +53,26 @@ def _pattern(names: Iterable[str]) -> str:
     return _alternatives(tree)
 
 
-def _alternatives(tree: Tree) -> str:
+def _alternatives(tree: Tree, depth: int = 0) -> str:
+    if depth > _DEEPEST:  # hundreds of names, each the beginning of the next: no pattern nests so deep
+        return f"(?:{'|'.join(map(re.escape, sorted(_below(tree), key=len, reverse=True)))})"
     branches = []
     for first, after in sorted(tree.items(), reverse=True):  # the end comes last: the longest is tried first
         said, below = re.escape(first), after
         while len(below) == 1 and _END not in below:
             ((char, below),) = below.items()
             said += re.escape(char)
-        branches.append(said + _alternatives(below) if below and below != {_END: {}} else said)
+        branches.append(said + _alternatives(below, depth + 1) if below and below != {_END: {}} else said)
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _below(tree: Tree) -> Iterator[str]:
+    """All that is in *tree*, without going down by calls."""
+    left = [("", tree)]
+    while left:
+        said, at = left.pop()
+        for char, after in at.items():
+            if char == _END:
+                yield said
+            else:
+                left.append((said + char, after))

@@ -29,10 +29,6 @@ class Kind(Enum):
     BANNER = "banner"
 
 
-FREE = frozenset([Kind.LOCATION, Kind.DESCRIPTION, Kind.BANNER, Kind.ACCOUNT])
-"""Several words, in which other values may stand."""
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a value stands; *number* where it is hex digits of a certificate."""
@@ -60,17 +56,17 @@ _NAMES = {
 _BY_NAME = {kind: re.compile(names) for kind, names in _NAMES.items()}
 _ANY = "|".join(_NAMES.values())
 _ELEMENT = re.compile(
-    rf"(?i)<(?:[\w-]{{1,64}}:)?({_ANY})(?:\s[^<>]{{0,500}})?>(?:<!\[CDATA\[)?(?=[^\s<])([^<]{{1,4000}}?)(?:\]\]>)?<"
+    rf"(?i)<(?:[\w-]{{1,64}}:)?({_ANY})(?:\s[^<>]{{0,500}})?>(?:<!\[CDATA\[)?(?=[^\s<])([^<]+?)(?:\]\]>)?<"
 )
-_ATTRIBUTE = re.compile(
-    rf"(?i)[\s{{,]\"?(?:[\w-]{{1,64}}:)?({_ANY})\"?\s*[=:]\s*(?:\"([^\"<>]{{1,400}})\"|'([^'<>]{{1,400}})')"
-)
+_ATTRIBUTE = re.compile(rf"(?i)[\s{{,]\"?(?:[\w-]{{1,64}}:)?({_ANY})\"?\s*[=:]\s*(?:\"([^\"<>]+)\"|'([^'<>]+)')")
 
 NODE = r"(?:(?:D?RP|RSP|LC|SC|SP|B?FC|F|B)\d{0,2}/)?[A-Z]{0,2}\d{1,3}/[A-Z]{0,6}\d{1,3}(?:/[A-Z]{2,8}\d{1,3})?"
 _DAY = r"(?:[*.]?(?:\d{4} )?[A-Z][a-z]{2} {1,2}\d|\d{4}-\d\d-\d\d)"
 _NAME = r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,252})"
-# A value begins with no blank: what is ahead of it could be divided in many ways, each of which would be tried.
-_WHOLE = r"[\"']?([^\s\"'][^\r\n\"']{0,249}?)[\"']?[ \t]*\r?$"
+_CHAR = r"[^ \t\r\n]"
+# All to the end of the line, however long, but quotes around it. Blanks can be divided in one way only.
+_VALUE = rf"([^ \t\r\n\"']{_CHAR}*?(?:[ \t]+{_CHAR}+?)*?)[\"']?"
+_WHOLE = rf"[\"']?{_VALUE}[ \t]*\r?$"
 
 
 _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
@@ -148,16 +144,16 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
             ("account", "customer", "contract", "site", "organi"),
             (
                 r"(?i)^[ \t]*(?:smart account|virtual account|customer[ -]id|contract[ -]id|site[ -]id|organi[sz]ation)"
-                r"(?:[ \t]*:[ \t]*|[ \t]+)[\"']?([^\s\"':][^\r\n\"']{0,200}?)[\"']?"
+                rf"(?:[ \t]*:[ \t]*|[ \t]+)[\"']?(?!:){_VALUE}"
                 r"(?:[ \t]{2,}As of [^\r\n]*)?[ \t]*\r?$"
             ),
         ),
         (
             Kind.LOCATION,
             ("location", "street"),
-            rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+{_WHOLE}",
+            rf"(?i)^[ \t]*(?:snmp-server location|street-address|location)[ \t]+(?!:){_WHOLE}",
         ),
-        (Kind.DESCRIPTION, ("description",), r"^[ \t]+description[ \t]+([^\s\"][^\r\n]{0,249}?)[ \t]*\r?$"),
+        (Kind.DESCRIPTION, ("description",), rf"^[ \t]+description[ \t]+{_WHOLE}"),
         (
             Kind.DESCRIPTION,
             ("contact", "remark"),
@@ -166,7 +162,7 @@ _CLI: tuple[tuple[Kind, tuple[str, ...], re.Pattern[str]], ...] = tuple(
         (
             Kind.DESCRIPTION,
             ("internet address",),
-            r"(?i)^[ \t]*Description:?[ \t]+([^\s][^\r\n]{0,249}?)[ \t]*\r?$(?=[^\n]*\n[ \t]+Internet address)",
+            rf"(?i)^[ \t]*Description:?[ \t]+{_WHOLE}(?=[^\n]*\n[ \t]+Internet address)",
         ),
         (Kind.PHONE, ("phone",), rf"(?i)^[ \t]*(?:phone-number|phone)(?:[ \t]*:)?[ \t]+{_WHOLE}"),
         (Kind.NAME, ("profile",), r"^[ \t]*profile[ \t]+\"?([\w.-]{1,64})"),

@@ -100,6 +100,7 @@ def _sent(run: Run, step: ClearCertificates) -> Steps[_Answer]:
     name = step.trustpoint
 
     def send() -> _Answer:
+        run.changed, run.removed, run.bare = True, step.held, True
         trustpoint.clear(run.session, name, behind=lambda session: look_behind(run, session))
         return _Answer("answered ok")
 
@@ -114,7 +115,6 @@ def _sent(run: Run, step: ClearCertificates) -> Steps[_Answer]:
             raise OutcomeUnknown(said, hint=_YET.format(name))
         return _Answer("refused", OutcomeUnknown("it was refused, and the certificate is gone"))
 
-    run.changed, run.removed, run.bare = True, step.held, True
     try:
         return (yield from run.persist(CLEAR, send, before_repeat=needless))
     except OutcomeUnknown as error:

@@ -128,6 +128,9 @@ class _Copying:
             if self.sure or not answered:
                 raise FileError(f"{said}, and whether {path} is there cannot be read: {found.missing}", device=device)
             return Brought(None, f"{said}; its size cannot be read: {found.missing}")
+        if not found.value and not answered:
+            hint = f"look for it on the router in a while: dir {self.file.folder}"
+            raise FileError(f"{said}, and {path} is not there; it may come yet", device=device, hint=hint)
         if not found.value:
             raise FileError(f"{said}, and brought no file {path}", device=device)
         size = found.value[0].size

@@ -10,7 +10,7 @@ import asyncssh
 
 from agent.simulator.replay.answers import Recorded
 from agent.simulator.replay.meaning import Asked, of_line
-from agent.simulator.replay.tape import Tape
+from agent.simulator.replay.playback import Playback
 from agent.simulator.replay.transcript import INTERRUPT, Cli, Printed, Typing
 
 _READ = 4096
@@ -22,8 +22,8 @@ class CliReplay:
     A line that followed in the recording on the one before has that answer; else it is looked for in the whole.
     """
 
-    def __init__(self, tape: Tape, session: Cli, stdin: Any, stdout: Any, abort: Callable[[], object]) -> None:
-        self._tape, self._stdin, self._stdout, self._abort = tape, stdin, stdout, abort
+    def __init__(self, playback: Playback, session: Cli, stdin: Any, stdout: Any, abort: Callable[[], object]) -> None:
+        self._playback, self._stdin, self._stdout, self._abort = playback, stdin, stdout, abort
         self._typing = Typing()
         self._session, self._next = session, 1
         self._last = b""
@@ -48,12 +48,12 @@ class CliReplay:
 
     async def _obey(self, line: str, came: float) -> None:
         asked = of_line(line)
-        found = self._following(asked) or self._tape.answer(asked, self._tape.transcript.lines)
+        found = self._following(asked) or self._playback.answer(asked, self._playback.transcript.lines)
         if found is None:
             self._lack(line, asked)
         elif found.ends and not (found.answer or Printed()).data:
             if asked.reads:
-                self._refuse(line, self._tape.lacks(asked))
+                self._refuse(line, self._playback.lacks(asked))
             else:
                 self._abort()
         else:
@@ -65,19 +65,19 @@ class CliReplay:
         found = said[self._next] if self._next < len(said) else None
         if found is None or found.used or found.asked.key != asked.key:
             return None
-        self._tape.use(found, asked)
+        self._playback.use(found, asked)
         return found
 
     async def _print(self, found: Recorded[Printed], line: str, came: float) -> None:
-        printed, tape = found.answer or Printed(), self._tape
-        self._session, self._next = tape.transcript.sessions[printed.session], printed.number + 1
-        text = tape.spoken(printed.data.decode("utf-8", "surrogateescape"))
-        if (typed := tape.spoken(printed.typed)) != line:
+        printed, playback = found.answer or Printed(), self._playback
+        self._session, self._next = playback.transcript.sessions[printed.session], printed.number + 1
+        text = playback.spoken(printed.data.decode("utf-8", "surrogateescape"))
+        if (typed := playback.spoken(printed.typed)) != line:
             text = text.replace(typed, line, 1)  # its echo
         data = text.encode("utf-8", "surrogateescape")
         self._last = data or self._last
-        for after, size in printed.pieces if tape.recorded_timing else ():
-            await tape.pause(came + after)
+        for after, size in printed.pieces if playback.recorded_timing else ():
+            await playback.pause(came + after)
             self._stdout.write(data[:size])
             data = data[size:]
         self._stdout.write(data)
@@ -92,7 +92,7 @@ class CliReplay:
         elif not line.strip() and _last_line(self._last).endswith("#"):
             self._say(f"\r\n{prompt}")
         else:
-            self._refuse(line, self._tape.lacks(asked))
+            self._refuse(line, self._playback.lacks(asked))
 
     def _refuse(self, line: str, why: str) -> None:
         self._say(f"{line}\r\n% Invalid input detected at '^' marker: {why}\r\n{self._shown()}")

@@ -12,7 +12,7 @@ import asyncssh
 
 from agent.simulator.netconf.framing import Deframer, FramingError, enframe
 from agent.simulator.replay.meaning import BASE, Asked, NoRequest, of_rpc
-from agent.simulator.replay.tape import Tape
+from agent.simulator.replay.playback import Playback
 
 _ID = re.compile(r"(<(?:[\w.-]+:)?rpc-reply\b[^>]*?\smessage-id\s*=\s*)(?:\"[^\"]*\"|'[^']*')")
 _SESSION = re.compile(r"(<(?:[\w.-]+:)?session-id>\s*)(\d{1,10})")
@@ -25,8 +25,8 @@ _MORE = 1000
 class NetconfReplay(asyncssh.SSHServerSession[bytes]):
     """Answers what is asked one after the other, in the order in which it came."""
 
-    def __init__(self, tape: Tape, abort: Any) -> None:
-        self._tape, self._abort = tape, abort
+    def __init__(self, playback: Playback, abort: Any) -> None:
+        self._playback, self._abort = playback, abort
         self._channel: Any = None
         self._frames = Deframer()
         self._hello = ""
@@ -39,12 +39,12 @@ class NetconfReplay(asyncssh.SSHServerSession[bytes]):
 
     def subsystem_requested(self, subsystem: str) -> bool:
         """Only NETCONF, where it was recorded."""
-        return subsystem == "netconf" and bool(self._tape.transcript.hellos)
+        return subsystem == "netconf" and bool(self._playback.transcript.hellos)
 
     def session_started(self) -> None:
-        found = self._tape.hello()
+        found = self._playback.hello()
         if found is not None and found.answer is not None:
-            more = self._tape.again * _MORE
+            more = self._playback.again * _MORE
             self._hello = _SESSION.sub(lambda hit: f"{hit[1]}{_other(int(hit[2]), more)}", found.answer.text, count=1)
             self._begin(self._greet(asyncio.get_running_loop().time() + found.answer.after))
         elif found is not None and (found.lost or found.ends):
@@ -81,7 +81,7 @@ class NetconfReplay(asyncssh.SSHServerSession[bytes]):
             self._task = None
 
     async def _greet(self, when: float) -> None:
-        await self._tape.pause(when)
+        await self._playback.pause(when)
         self._channel.write(enframe(self._hello.encode("utf-8", "surrogatepass"), chunked=False))
 
     async def _work(self) -> None:
@@ -94,20 +94,20 @@ class NetconfReplay(asyncssh.SSHServerSession[bytes]):
         except NoRequest:
             self._abort()
             return
-        tape = self._tape
-        found = tape.answer(asked, tape.transcript.rpcs)
+        playback = self._playback
+        found = playback.answer(asked, playback.transcript.rpcs)
         if found is None:
             closes = asked.key == _CLOSE
-            self._send(_reply(message_id, "<ok/>" if closes else _refusal(tape, asked)))
+            self._send(_reply(message_id, "<ok/>" if closes else _refusal(playback, asked)))
             if closes:
                 self._channel.exit(0)
             return
         if found.answer is not None:
-            await tape.pause(came + found.answer.after)
+            await playback.pause(came + found.answer.after)
             own = quoteattr(message_id or "")
-            self._send(tape.spoken(_ID.sub(lambda hit: f"{hit[1]}{own}", found.answer.text, count=1)))
+            self._send(playback.spoken(_ID.sub(lambda hit: f"{hit[1]}{own}", found.answer.text, count=1)))
         elif found.ends and asked.reads:
-            self._send(_reply(message_id, _refusal(tape, asked)))
+            self._send(_reply(message_id, _refusal(playback, asked)))
         elif found.lost or found.ends:
             self._abort()
 
@@ -125,8 +125,8 @@ def _reply(message_id: str | None, inner: str) -> str:
     return f"<rpc-reply xmlns={quoteattr(BASE)} message-id={quoteattr(message_id or '')}>{inner}</rpc-reply>"
 
 
-def _refusal(tape: Tape, asked: Asked) -> str:
+def _refusal(playback: Playback, asked: Asked) -> str:
     return (
         "<rpc-error><error-type>application</error-type><error-tag>operation-failed</error-tag>"
-        f"<error-severity>error</error-severity><error-message>{escape(tape.lacks(asked))}</error-message></rpc-error>"
+        f"<error-severity>error</error-severity><error-message>{escape(playback.lacks(asked))}</error-message></rpc-error>"
     )

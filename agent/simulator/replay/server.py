@@ -15,8 +15,8 @@ from agent.simulator.replay.clireplay import CliReplay
 from agent.simulator.replay.meaning import Asked
 from agent.simulator.replay.netconfreplay import NetconfReplay
 from agent.simulator.replay.offer import KEYBOARD, PASSWORD, Offer
+from agent.simulator.replay.playback import Playback
 from agent.simulator.replay.sftpreplay import SftpReplay
-from agent.simulator.replay.tape import Tape
 from agent.simulator.replay.transcript import Transcript
 from agent.simulator.servers.loopback import Loopback
 from agent.simulator.servers.ports import bound
@@ -26,9 +26,10 @@ from agent.simulator.servers.sshconnection import QuietConnection
 
 
 class Replay(Loopback):
-    """Serves *recording* until :meth:`stop`; a context manager. Arguments as of :class:`Tape`.
+    """Serves *recording* until :meth:`stop`; a context manager. Arguments as of :class:`Playback`.
 
     Attributes:
+        greeting: what is recorded of the SSH server of NETCONF, else of another; None where nothing is.
         notes: what the recorded SSH servers offered and these cannot, in words.
         port, ssh_port: where NETCONF is, and the CLI with SFTP.
 
@@ -49,10 +50,11 @@ class Replay(Loopback):
         ssh_port: int = 0,
     ) -> None:
         self.transcript = Transcript(recording)
-        self.tape = Tape(self.transcript, recorded_timing=recorded_timing, told=told)
+        self.playback = Playback(self.transcript, recorded_timing=recorded_timing, told=told)
         opened = self.transcript.opened
         cli = opened.get(Way.CLI) or opened.get(Way.SFTP)
-        self.netconf, self.cli = Offer(opened.get(Way.NETCONF) or opened.get(Way.PROBE) or cli), Offer(cli)
+        self.greeting = opened.get(Way.NETCONF) or opened.get(Way.PROBE) or cli
+        self.netconf, self.cli = Offer(self.greeting), Offer(cli)
         self.notes = tuple(dict.fromkeys((*self.netconf.notes, *self.cli.notes)))
         super().__init__()
         try:
@@ -64,7 +66,11 @@ class Replay(Loopback):
     @property
     def missing(self) -> list[str]:
         """What was asked and has no answer by now, each in words."""
-        return self.post(lambda: list(self.tape.missing))
+        return self.post(lambda: list(self.playback.missing))
+
+    def unopened(self) -> str | None:
+        """As of :meth:`Playback.unopened`, for any thread."""
+        return self.post(self.playback.unopened)
 
     def known_hosts(self) -> str:
         """The host keys of both ports as an OpenSSH known_hosts file."""
@@ -140,29 +146,29 @@ class _Server(asyncssh.SSHServer):
         return "publickey" in self._offer.methods
 
     def session_requested(self) -> Any:
-        tape, abort = self._replay.tape, self._connection.abort
-        return NetconfReplay(tape, abort) if self._offer is self._replay.netconf else _Console(tape, abort)
+        playback, abort = self._replay.playback, self._connection.abort
+        return NetconfReplay(playback, abort) if self._offer is self._replay.netconf else _Console(playback, abort)
 
 
 class _Console(SSHServerStreamSession[bytes]):
     """One channel with the CLI or SFTP, where it was recorded."""
 
-    def __init__(self, tape: Tape, abort: Callable[[], object]) -> None:
+    def __init__(self, playback: Playback, abort: Callable[[], object]) -> None:
         async def cli(stdin: Any, stdout: Any, _: Any) -> None:
-            session = tape.session()
+            session = playback.session()
             if session is not None:
-                await CliReplay(tape, session, stdin, stdout, abort).run()
+                await CliReplay(playback, session, stdin, stdout, abort).run()
 
-        super().__init__(cli, lambda channel: SftpReplay(channel, tape), 3)
-        self._tape = tape
+        super().__init__(cli, lambda channel: SftpReplay(channel, playback), 3)
+        self._playback = playback
 
     def shell_requested(self) -> bool:
-        return self._there(Way.CLI, bool(self._tape.transcript.sessions))
+        return self._there(Way.CLI, bool(self._playback.transcript.sessions))
 
     def _there(self, way: Way, recorded: bool) -> bool:
         """Whether that *way* may be taken; of one that was never tried the recording knows nothing."""
-        if not recorded and way not in self._tape.transcript.opened:
-            self._tape.lacks(Asked((way.value,), f"a session by {way.value}"))
+        if not recorded and way not in self._playback.transcript.opened:
+            self._playback.lacks(Asked((way.value,), f"a session by {way.value}"))
         return recorded
 
     def exec_requested(self, command: str) -> bool:
@@ -172,6 +178,6 @@ class _Console(SSHServerStreamSession[bytes]):
     def subsystem_requested(self, subsystem: str) -> bool:
         if subsystem != "sftp":
             return False
-        opened = self._tape.transcript.opened.get(Way.SFTP)
-        there = bool(self._tape.transcript.files) or (opened is not None and opened.failed is None)
+        opened = self._playback.transcript.opened.get(Way.SFTP)
+        there = bool(self._playback.transcript.files) or (opened is not None and opened.failed is None)
         return self._there(Way.SFTP, there) and super().subsystem_requested(subsystem)

@@ -14,7 +14,7 @@ from asyncssh import SFTPAttrs, SFTPName
 
 from agent.recording.events import Entry, Files
 from agent.simulator.replay.meaning import of_files
-from agent.simulator.replay.tape import Tape
+from agent.simulator.replay.playback import Playback
 
 _FAILURE = 4  # draft-ietf-secsh-filexfer-02 section 7
 
@@ -30,9 +30,9 @@ class OpenFile:
 class SftpReplay(asyncssh.SFTPServer):
     """One SFTP session."""
 
-    def __init__(self, channel: Any, tape: Tape) -> None:
+    def __init__(self, channel: Any, playback: Playback) -> None:
         super().__init__(channel)
-        self._tape = tape
+        self._playback = playback
         self._contents: dict[str, bytearray] = {}
 
     async def _asked(self, request: str, path: str) -> Files:
@@ -41,14 +41,14 @@ class SftpReplay(asyncssh.SFTPServer):
         Raises:
             asyncssh.SFTPError: it was refused, or there is no answer.
         """
-        tape, asked = self._tape, of_files(request, path)
+        playback, asked = self._playback, of_files(request, path)
         came = asyncio.get_running_loop().time()
-        found = tape.answer(asked, tape.transcript.files)
+        found = playback.answer(asked, playback.transcript.files)
         if found is None or found.answer is None:
-            raise asyncssh.SFTPError(_FAILURE, tape.lacks(asked))
-        await tape.pause(came + found.answer.took)
+            raise asyncssh.SFTPError(_FAILURE, playback.lacks(asked))
+        await playback.pause(came + found.answer.took)
         if found.answer.refused is not None:
-            raise asyncssh.SFTPError(found.answer.code or _FAILURE, tape.spoken(found.answer.refused))
+            raise asyncssh.SFTPError(found.answer.code or _FAILURE, playback.spoken(found.answer.refused))
         return found.answer
 
     async def open(self, path: bytes, pflags: int, attrs: SFTPAttrs) -> object:
@@ -90,7 +90,7 @@ class SftpReplay(asyncssh.SFTPServer):
     def _size(self, path: str, recorded: int | None) -> int | None:
         """Of a file that was written whole then, how much was written here."""
         content = self._contents.get(path)
-        whole = self._tape.transcript.written.get(of_files("write", path).key[1:])
+        whole = self._playback.transcript.written.get(of_files("write", path).key[1:])
         return len(content) if content is not None and recorded == whole else recorded
 
     async def setstat(self, path: bytes, attrs: SFTPAttrs) -> None:
@@ -98,7 +98,7 @@ class SftpReplay(asyncssh.SFTPServer):
 
     async def scandir(self, path: bytes) -> AsyncIterator[SFTPName]:
         for entry in (await self._asked("list", path.decode())).entries:
-            name = self._tape.spoken(entry.name).encode()
+            name = self._playback.spoken(entry.name).encode()
             yield SFTPName(name, name, _attributes(entry, entry.size))
 
     async def remove(self, path: bytes) -> None:

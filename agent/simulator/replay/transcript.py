@@ -21,6 +21,7 @@ _HELLO = re.compile(r"<(?:[\w.-]+:)?hello[\s>]")
 _REPLY_ID = re.compile(r"<(?:[\w.-]+:)?rpc-reply\b[^>]*?\smessage-id\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _ONLY_READS = "record"
 """The command that changes nothing, whatever it asks."""
+_PUSH = "push"
 _HEAD = 4096
 _INSTALLED = "Cisco-IOS-XR-install-oper install/version"
 _RELEASE = r"(\d+\.\d+\.\d+(?:\.\d+[A-Z]+)?)"
@@ -126,10 +127,22 @@ class Transcript:
         return end is not None and end.how is How.FINISHED and self._recording.cut_off is None
 
     @property
+    def greeted(self) -> bool:
+        """Whether a hello of the router is there."""
+        return any(one.answer for one in self.hellos)
+
+    @property
     def why(self) -> str:
         """Why the recording ends where it ends."""
         end = self._recording.end
-        return self._recording.cut_off or (end.why or f"it {end.how.value}" if end else "it was not ended")
+        if self._recording.cut_off or end is None:
+            return self._recording.cut_off or "it was not ended"
+        return end.why or f"it {'was ' if end.how is How.INTERRUPTED else ''}{end.how.value}"
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether it was no push, and nothing in it changes a router."""
+        return self._recording.begin.command != _PUSH and not self.changes
 
     def _take(self, event: Passed) -> None:
         match event:

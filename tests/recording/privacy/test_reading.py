@@ -147,7 +147,8 @@ def test_what_names_nobody_stays() -> None:
         "<ok/></rpc-reply> 255.255.255.0 0.0.0.255 127.0.0.1 ::1 224.0.0.5 http://www.cisco.com/security/pki/trs/ios.p7b"
         " diffie-hellman-group-exchange-sha256 chacha20-poly1305@openssh.com Cisco-IOS-XR-cli-cfg@2019-04-05.yang"
         " regid.2014-12.com.cisco.ASR-9000,1.0_62f8 <source-host>127.0.0.1</source-host> "
-        " vrf default Smart Account: none PID: NCS-5501 Virtual Account: Default"
+        " vrf default Smart Account: none PID: NCS-5501 Virtual Account: Default\r\n"
+        " Location     : /opt/cisco/XR/packages/\r\n"
     )
     standins, result = sanitised(text)
     assert result == text
@@ -221,6 +222,12 @@ def test_a_name_is_known_in_other_letters_as_well(name: str, spelled: str) -> No
         (" phone-number  +4969 5550123\n", "5550123"),
         ("ipv4 access-list 1\n 10 remark Initech only\n", "Initech"),
         ("  Smart Account  :  Initech Holding  \n", "Initech"),
+        ("  Smart Account: L'Initech As of Feb 22 2022\n", "Initech"),
+        ("snmp-server location Rue de l'Initech\n", "Initech"),
+        (" description 'Initech'\n", "Initech"),
+        (" description " + "of Initech " * 90 + "\n", "Initech"),
+        ("<description>" + "of Initech " * 900 + "</description>", "Initech"),
+        ('<a location="' + "of Initech " * 90 + '"/>', "Initech"),
         ("/home/jdoe/ios.p7b", "jdoe"),
         ("UDI: PID:NCS-5501,SN:FOC2211R0AB", "FOC2211R0AB"),
         ("<serial-number>FOC2211R0AB</serial-number>", "FOC2211R0AB"),

@@ -52,7 +52,7 @@ def label(release: str) -> str:
     return f'<data><install xmlns="{INSTALL}"><version><label>{release}</label></version></install></data>'
 
 
-class Tape:
+class Script:
     """Events one after the other, a tenth of a second apart."""
 
     def __init__(self, **opened: Any) -> None:
@@ -70,7 +70,7 @@ class Tape:
         self.events.append(Opened(at=self.now, session=self._sessions, way=way, **said))
         return self._sessions
 
-    def netconf(self, *pairs: tuple[str, str | None], hello: str = HELLO) -> Tape:
+    def netconf(self, *pairs: tuple[str, str | None], hello: str = HELLO) -> Script:
         """A session with what was asked and answered; None where nothing was."""
         session = self.open(Way.NETCONF)
         self.said(session, Direction.RECEIVED, hello)
@@ -83,7 +83,7 @@ class Tape:
     def said(self, session: int, direction: Direction, text: str) -> None:
         self.events.append(Message(at=self.now, session=session, direction=direction, text=text))
 
-    def cli(self, *pairs: tuple[str, str], prompt: str = PROMPT) -> Tape:
+    def cli(self, *pairs: tuple[str, str], prompt: str = PROMPT) -> Script:
         """A session at the CLI; each answer is followed by the prompt, and the line's echo goes ahead of it."""
         session = self.open(Way.CLI)
         self.events.append(terminal(self.now, session, Direction.RECEIVED, f"\r\n\r\n{prompt}".encode()))
@@ -95,7 +95,7 @@ class Tape:
             self.events.append(terminal(self.now, session, Direction.RECEIVED, text.encode()))
         return self
 
-    def files(self, *requests: tuple[str, str], **answer: Any) -> Tape:
+    def files(self, *requests: tuple[str, str], **answer: Any) -> Script:
         session = self.open(Way.SFTP)
         for request, path in requests:
             entries = (Entry(Path(path).name, folder=True),) if request == "stat" else ()
@@ -103,7 +103,7 @@ class Tape:
             self.events.append(Files(at=self.now, session=session, request=request, path=path, **said))
         return self
 
-    def lost(self, session: int, why: str = "it was reset") -> Tape:
+    def lost(self, session: int, why: str = "it was reset") -> Script:
         self.events.append(Closed(at=self.now, session=session, lost=why))
         return self
 

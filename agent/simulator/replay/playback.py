@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from agent.recording.events import Way
 from agent.simulator.replay.answers import Answers, Recorded
 from agent.simulator.replay.meaning import Asked
 from agent.simulator.replay.transcript import Cli, Reply, Transcript
@@ -14,7 +15,7 @@ from agent.simulator.replay.transcript import Cli, Reply, Transcript
 A = TypeVar("A")
 
 
-class Tape:
+class Playback:
     """What the servers of one replay share; for one thread, but where it says otherwise.
 
     Arguments:
@@ -79,6 +80,28 @@ class Tape:
         """That of the next NETCONF session, the last one's again where there are no more; None where there is none."""
         self._greeted += 1
         return next(iter(self.transcript.hellos[self._greeted - 1 :] or self.transcript.hellos[-1:]), None)
+
+    def unopened(self) -> str | None:
+        """Why there is no NETCONF session to be had next, in words; None where there is one.
+
+        One that ended before its hello is passed over where another was opened after it: what was waited for then is
+        not waited for again.
+        """
+        there = self.transcript
+        while self._greeted < len(there.hellos) - 1 and there.hellos[self._greeted].answer is None:
+            self._greeted += 1
+        hello = next(iter(there.hellos[self._greeted :] or there.hellos[-1:]), None)
+        opened = there.opened.get(Way.NETCONF)
+        if hello is not None and hello.answer is not None:
+            return None
+        if hello is None and opened is not None and opened.failed:
+            return f"the recording {there.name} holds no session because {opened.failed}"
+        if hello is not None and hello.lost:
+            why = "the router ended it before its hello" if there.whole else there.why
+            return f"the recording {there.name} holds no session because {why}"
+        if there.whole:
+            return f"the recording {there.name} holds no NETCONF session"
+        return f"the recording {there.name} ends before the router's hello ({there.why})"
 
     @property
     def again(self) -> int:
