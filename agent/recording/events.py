@@ -207,3 +207,18 @@ def terminal(at: float, session: int, direction: Direction, data: bytes, pieces:
     except UnicodeDecodeError:
         coded = base64.b64encode(data).decode()
         return Terminal(at=at, session=session, direction=direction, base64=coded, pieces=pieces)
+
+
+def with_data(event: Terminal, data: bytes) -> Terminal:
+    """*event* with other bytes, each of its pieces at its time and as long in proportion; none is empty."""
+    if data == event.data:
+        return event
+    whole, done, before = sum(size for _, size in event.pieces), 0, 0
+    pieces: list[Piece] = []
+    for at, size in event.pieces:
+        before += size
+        end = round(len(data) * before / whole)
+        if end > done:
+            pieces.append((at, end - done))
+            done = end
+    return terminal(event.at, event.session, event.direction, data, tuple(pieces))

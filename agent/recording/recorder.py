@@ -20,7 +20,6 @@ from agent.model.masking.redact import Redactor
 from agent.recording.events import (
     Closed,
     Direction,
-    Entry,
     Files,
     Message,
     Opened,
@@ -28,9 +27,9 @@ from agent.recording.events import (
     Piece,
     Terminal,
     Way,
-    has_module,
     terminal,
 )
+from agent.recording.masking import without_secrets
 from agent.recording.privacy.vocabulary import ordinary
 
 _Told: TypeAlias = tuple[Passed, Redactor]
@@ -134,7 +133,7 @@ class Recorder:
                 continue
             event, redactor = told
             try:
-                masked = _masked(event, redactor)
+                masked = without_secrets(event, redactor)
                 self._write(masked)
                 self._count(masked)
             except Exception as error:  # noqa: BLE001 - the work that is recorded goes on; it is told at the end
@@ -218,46 +217,3 @@ class Recorded:
 
     def _tell(self, event: Passed) -> None:
         self._recorder.tell(self, event)
-
-
-def _masked(event: Passed, redactor: Redactor) -> Passed:
-    """*event* without passwords: where they stand, and known ones wherever they are."""
-    known = redactor.known
-    match event:
-        case Message():
-            mask = known if has_module(event.text) else redactor.xml
-            return structs.replace(event, text=mask(event.text))
-        case Terminal():
-            return _masked_terminal(event, redactor)
-        case Opened():
-            return structs.replace(event, banner=tuple(map(known, event.banner)), failed=_known(known, event.failed))
-        case Files():
-            entries = tuple(Entry(known(one.name), one.folder, one.size) for one in event.entries)
-            refused = _known(known, event.refused)
-            return structs.replace(event, path=known(event.path), entries=entries, refused=refused)
-    return structs.replace(event, lost=_known(known, event.lost))
-
-
-def _known(known: Callable[[str], str], text: str | None) -> str | None:
-    return None if text is None else known(text)
-
-
-def _masked_terminal(event: Terminal, redactor: Redactor) -> Terminal:
-    data = event.data
-    masked = redactor.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    if masked == data:
-        return event
-    return terminal(event.at, event.session, event.direction, masked, refitted(event.pieces, len(masked)))
-
-
-def refitted(pieces: tuple[Piece, ...], length: int) -> tuple[Piece, ...]:
-    """*pieces* of a text that has *length* bytes now, each at its time and as long in proportion; none is empty."""
-    whole, done, before = sum(size for _, size in pieces), 0, 0
-    found: list[Piece] = []
-    for at, size in pieces:
-        before += size
-        end = round(length * before / whole)
-        if end > done:
-            found.append((at, end - done))
-            done = end
-    return tuple(found)

@@ -11,9 +11,21 @@ from typing import Any
 import pytest
 
 from agent.model.device import Device, Secret
-from agent.recording.events import Closed, Direction, Entry, Files, Message, Opened, Passed, Terminal, Way
+from agent.recording.events import (
+    Closed,
+    Direction,
+    Entry,
+    Files,
+    Message,
+    Opened,
+    Passed,
+    Terminal,
+    Way,
+    terminal,
+    with_data,
+)
 from agent.recording.privacy.standins import StandIns
-from agent.recording.recorder import Recorded, Recorder, refitted
+from agent.recording.recorder import Recorded, Recorder
 from agent.recording.sanitiser import Sanitiser
 
 DEVICE = Device("r1.example", password=Secret("s3cr&et-Zq7x"))
@@ -293,7 +305,8 @@ def test_a_recording_may_end_while_something_is_printed() -> None:
 
 @pytest.mark.parametrize("length", [1, 5, 9, 10, 30])
 def test_pieces_of_a_text_that_was_changed_come_to_its_length(length: int) -> None:
-    found = refitted(((0.1, 2), (0.2, 3), (0.3, 5)), length)
+    event = terminal(0.3, 1, Direction.RECEIVED, bytes(10), ((0.1, 2), (0.2, 3), (0.3, 5)))
+    found = with_data(event, b"x" * length).pieces
     assert sum(size for _, size in found) == length
     assert all(size > 0 for _, size in found)
     assert [at for at, _ in found] == sorted(at for at, _ in found)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.model.device import Secret
+from agent.model.masking.redact import Redactor
 from agent.recording.events import (
     Begin,
     Closed,
@@ -23,6 +24,7 @@ from agent.recording.events import (
     Way,
     terminal,
 )
+from agent.recording.masking import without_secrets
 from agent.recording.privacy.own import workers
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.standins import StandIns
@@ -63,9 +65,10 @@ def shown(events: list[Passed] | tuple[Passed, ...]) -> str:
 
 def test_a_recording_has_nothing_that_is_private_wherever_it_was_learned(tmp_path: Path) -> None:
     standins = StandIns(KEY)
-    writer = Writer(tmp_path / "r.rec", BEGIN, Sanitiser(standins, [Secret("hunter2-x")]))
+    secret = Secret("hunter2-x")
+    writer = Writer(tmp_path / "r.rec", BEGIN, Sanitiser(standins, [secret]))
     for event in events():
-        writer(event)
+        writer(without_secrets(event, Redactor([secret])))
     assert all(private in shown(events()) for private in PRIVATE)
     found = read(writer.end(lambda: End(at=9, how=How.FINISHED, replaced=standins.counts, standins=standins.standins)))
     for private in PRIVATE:
