@@ -298,6 +298,16 @@ def test_a_copy_whose_answer_was_lost_and_that_is_not_there_may_come_yet(lab: La
     assert outcome.error.message.endswith(" is not there; it may come yet")
     assert outcome.error.hint == "look for it on the router in a while: dir harddisk:"
     assert device.counters["ca-authenticate"] == 0
+    assert "a copy that was not answered may bring it yet" in said(outcome, Status.UNKNOWN)
+
+
+def test_that_a_file_may_come_yet_is_said_also_where_another_method_went_on(lab: Lab, clock: Clock, url: str) -> None:
+    device = lab.add(release="25.2.1", terminal_rpc="installs")
+    device.faults.append(Fault("copy", FaultKind.DROP_BEFORE))
+    outcome = push(lab, device, clock, pem_url=url)
+    assert (outcome.result, outcome.method) == (Result.REMEDIED, Method.RPC)
+    assert "/misc/disk1/xr-agent-" in said(outcome, Status.UNKNOWN)
+    assert "may bring it yet" in said(outcome, Status.UNKNOWN)
 
 
 def test_a_refusal_that_passes_is_tried_again(lab: Lab, clock: Clock, url: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.model.errors import AgentError, FileError
-from agent.model.outcome import Status
+from agent.model.outcome import Event, Status
 from agent.model.state import Reading
 from agent.netconf.retry import Waits, driven
 from agent.remedy import read
@@ -33,6 +33,7 @@ class RouterFile:
         folder: as rpcs and the CLI name it, ``harddisk:`` or ``/tmp``; path: the file as SFTP and the shell name it.
         sent: whether SFTP put it there, or the file that it is a copy of.
         there: whether it may be there; None where what would have made it was refused: it is where it is seen.
+        late: whether it may come after all, since the router did not answer what makes it.
     """
 
     run: Run
@@ -41,6 +42,7 @@ class RouterFile:
     path: str
     sent: bool = False
     there: bool | None = False
+    late: bool = False
 
     def look(self) -> Waits[Reading[Found]]:
         """What is there of it: by the model, else by SFTP where that is in use, else by the CLI.
@@ -93,12 +95,19 @@ class RouterFile:
             for way, do in self._ways():
                 if (failure := (yield from do())) is None:
                     self.there = False
-                    yield self.run.ended("remove", Status.DONE, f"{self.path}, by {way}")
+                    yield self._gone(way)
                     return
                 failures.append(f"{way}: {failure}")
             said = "; ".join(failures) or "nothing at hand removes it"
             log.warning("%s: %s may still be on the router: %s", self.run.plan.device, self.path, said)
             yield self.run.ended("remove", Status.FAILED, f"{self.path} may still be there: {said}")
+
+    def _gone(self, way: str) -> Event:
+        if not self.late:
+            return self.run.ended("remove", Status.DONE, f"{self.path}, by {way}")
+        said = f"{self.path} is not there; a copy that was not answered may bring it yet"
+        log.warning("%s: %s", self.run.plan.device, said)
+        return self.run.ended("remove", Status.UNKNOWN, said)
 
     def _seen(self) -> Waits[Reading[Found]]:
         """As :meth:`look`; whatever fails is its reason."""

@@ -129,6 +129,7 @@ class _Copying:
                 raise FileError(f"{said}, and whether {path} is there cannot be read: {found.missing}", device=device)
             return Brought(None, f"{said}; its size cannot be read: {found.missing}")
         if not found.value and not answered:
+            self.file.late = True
             hint = f"look for it on the router in a while: dir {self.file.folder}"
             raise FileError(f"{said}, and {path} is not there; it may come yet", device=device, hint=hint)
         if not found.value:
