@@ -34,7 +34,8 @@ from agent.netconf.payload import NETCONF_NS, qname, root_of
 from agent.netconf.trace import Tap
 from agent.netconf.yang import hello
 from agent.ssh.channel import Channel
-from agent.ssh.connection import Connection, Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Connection, Deadline
 from agent.ssh.peer.service import Service
 
 if TYPE_CHECKING:

@@ -126,6 +126,6 @@ def test_a_refusal_at_the_cli_rests_though_netconf_takes_the_login(
 
     bare = Glance(Reading(), Reading(), Reading(missing="no model"))
     monkeypatch.setattr("agent.fleet.poll.glance", lambda *_: at_once(lambda: bare))
-    monkeypatch.setattr("agent.ssh.connection.open_ssh", refuse)
+    monkeypatch.setattr("agent.ssh.connect.open_ssh", refuse)
     list(looks(stage, many(1), 8 * HOUR))
     assert [round(after / HOUR) for after in tried] == [0, 1, 3, 7]

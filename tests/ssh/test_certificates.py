@@ -11,7 +11,8 @@ import pytest
 
 import agent
 from agent.netconf.retry import Disposition, classify
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Deadline
 from agent.ssh.login import Login
 from agent.ssh.peer.service import Service
 from agent.ssh.settings.config import settings

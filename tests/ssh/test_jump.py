@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.ssh import connection
+from agent.ssh import connect
+from agent.ssh.connection import Connection, Deadline
 from agent.ssh.peer.service import Service
 
 
@@ -20,15 +21,15 @@ def test_a_login_at_a_jump_host_may_take_as_long_as_the_routers(
     outer = agent.Device("j1", ssh_config=config)
     inner = agent.Device("j2", ssh_config=config, jump=outer, login_timeout=of_jump)
     router = agent.Device("r1", username="admin", ssh_config=config, jump=inner, login_timeout=own)
-    opened = connection.open_ssh
+    opened = connect.open_ssh
 
-    def open_ssh(device: agent.Device, deadline: connection.Deadline, service: Service) -> connection.Connection:
+    def open_ssh(device: agent.Device, deadline: Deadline, service: Service) -> Connection:
         asked.append((device.host, device.login_timeout))
         if device.host == "j1":
             raise agent.ConnectError("it is away", device="j1")
         return opened(device, deadline, service)
 
-    monkeypatch.setattr(connection, "open_ssh", open_ssh)
+    monkeypatch.setattr(connect, "open_ssh", open_ssh)
     with pytest.raises(agent.ConnectError, match="the jump host j1: it is away"):
-        opened(router, connection.Deadline(5.0), Service.NETCONF)
+        opened(router, Deadline(5.0), Service.NETCONF)
     assert asked == [("j2", given), ("j1", given)]

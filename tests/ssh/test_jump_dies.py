@@ -13,7 +13,8 @@ import asyncssh
 import pytest
 
 import agent
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Deadline
 from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 from tests.ssh.test_prompts import Asks

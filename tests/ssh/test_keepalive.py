@@ -10,7 +10,8 @@ from typing import Any
 import asyncssh
 import pytest
 
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Deadline
 from agent.ssh.loop import EventLoop
 from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
@@ -68,7 +69,8 @@ class Deaf(asyncssh.SSHServer):
 def test_one_keepalive_waits_for_an_answer_and_those_behind_it_want_none(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, server = EventLoop(), Deaf()
     time = Time(loop)
-    monkeypatch.setattr("agent.ssh.connection.event_loop", lambda: loop)
+    for place in ("connect", "connection"):
+        monkeypatch.setattr(f"agent.ssh.{place}.event_loop", lambda: loop)
 
     async def waiting() -> int:
         return len(asyncio.all_tasks()) - 1

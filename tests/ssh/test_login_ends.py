@@ -18,7 +18,8 @@ import agent
 from agent.fleet.run.logins import Judged
 from agent.model.local.clock import Clock
 from agent.ssh import login as logins
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Deadline
 from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 from tests.support import eventually

@@ -11,7 +11,8 @@ import pytest
 
 import agent
 from agent.model.device import Question
-from agent.ssh.connection import Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Deadline
 from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 from tests.support import all_of

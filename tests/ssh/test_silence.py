@@ -21,7 +21,8 @@ import pytest
 import agent
 from agent.model.local.clock import Clock
 from agent.netconf.retry import Policy
-from agent.ssh.connection import Connection, Deadline, open_ssh
+from agent.ssh.connect import open_ssh
+from agent.ssh.connection import Connection, Deadline
 from agent.ssh.peer.service import Service
 from tests.ssh.server import PASSWORD, device, served
 

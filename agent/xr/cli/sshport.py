@@ -159,7 +159,8 @@ class Ssh:
         return self._connection
 
     def _connect(self, _: int) -> Waits[Connection]:
-        from agent.ssh.connection import Deadline, open_ssh
+        from agent.ssh.connect import open_ssh
+        from agent.ssh.connection import Deadline
         from agent.ssh.peer.service import Service
 
         yield from self.policy.pause(self._turn(), Waiting.TURN)
