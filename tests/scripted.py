@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from agent.model.direction import Direction
 from agent.recording.events import (
     VERSION,
     Begin,
     Closed,
-    Direction,
     End,
     Entry,
     Files,

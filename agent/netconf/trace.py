@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
 from agent.model.device import Device, Secret
+from agent.model.direction import Direction
 from agent.model.errors import InputError
 from agent.model.masking.redact import Redactor, spelled
 
@@ -32,13 +33,6 @@ class Channel(Enum):
 
     NETCONF = "netconf"
     CLI = "cli"
-
-
-class Direction(Enum):
-    """Seen from here."""
-
-    SENT = "sent"
-    RECEIVED = "received"
 
 
 @dataclass(frozen=True, slots=True)

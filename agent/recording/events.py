@@ -14,6 +14,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from agent.model.direction import Direction
+
 FORMAT = "xr-agent recording"
 VERSION = 1
 
@@ -25,13 +27,6 @@ class Way(Enum):
     CLI = "cli"
     SFTP = "sftp"
     PROBE = "probe"
-
-
-class Direction(Enum):
-    """Seen from the agent."""
-
-    SENT = "sent"
-    RECEIVED = "received"
 
 
 class How(Enum):

@@ -16,10 +16,10 @@ from typing import Any, TypeAlias
 from msgspec import structs
 
 from agent.model.device import Device, Secret
+from agent.model.direction import Direction
 from agent.model.masking.redact import Redactor
 from agent.recording.events import (
     Closed,
-    Direction,
     Files,
     Message,
     Opened,

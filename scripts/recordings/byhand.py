@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.recording.events import Direction, Message, Passed, Terminal, terminal
+from agent.model.direction import Direction
+from agent.recording.events import Message, Passed, Terminal, terminal
 from agent.simulator.replay.meaning import NoRequest, of_rpc
 
 if TYPE_CHECKING:

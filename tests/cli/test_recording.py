@@ -15,8 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
+from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
-from agent.recording.events import Begin, Closed, Direction, End, Files, How, Message, Opened, Passed, Terminal, Way
+from agent.recording.events import Begin, Closed, End, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
 from agent.simulator import Fault, FaultKind

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import agent
+from agent.model.direction import Direction
 from agent.netconf.payload import template
-from agent.netconf.trace import Channel, Direction, Message, TraceFile
+from agent.netconf.trace import Channel, Message, TraceFile
 from agent.simulator import Fault, FaultKind, rpc_error
 from tests.support import Lab, eventually
 

@@ -6,8 +6,6 @@ import gzip
 import json
 import os
 import stat
-import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from agent.model.direction import Direction
 from agent.model.errors import InputError
 from agent.recording import reading, writing
 from agent.recording.events import (
     Begin,
     Closed,
-    Direction,
     End,
     Entry,
     Files,
@@ -34,6 +32,7 @@ from agent.recording.events import (
 )
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
+from tests.threads import THREADS, at_once
 
 BEGIN = Begin(version=1, made="2026-11-29T08:00:00Z", by="xr-agent 0", command="record", sanitised=False)
 EVENTS: tuple[Passed, ...] = (
@@ -185,24 +184,15 @@ def test_a_part_that_was_damaged_meanwhile_does_not_become_a_recording(tmp_path:
 
 
 def test_many_threads_write_one_recording(tmp_path: Path) -> None:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        writer = Writer(tmp_path / "r.rec", BEGIN)
+    writer = Writer(tmp_path / "r.rec", BEGIN)
 
-        def tell(number: int) -> None:
-            for at in range(20):
-                writer(Message(at=at, session=number, direction=Direction.SENT, text=f"{number} " * 50))
+    def tell(number: int) -> None:
+        for at in range(20):
+            writer(Message(at=at, session=number + 1, direction=Direction.SENT, text=f"{number} " * 50))
 
-        threads = [threading.Thread(target=tell, args=(number,)) for number in range(1, 65)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    at_once(tell)
     found = read(writer.end(end())).events
-    for number in range(1, 65):
+    for number in range(1, THREADS + 1):
         own = [one for one in found if isinstance(one, Message) and one.session == number]
         assert [one.at for one in own] == list(range(20))
 

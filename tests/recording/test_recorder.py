@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from agent.model.device import Device, Secret
+from agent.model.direction import Direction
 from agent.recording.events import (
     Closed,
-    Direction,
     Entry,
     Files,
     Message,
@@ -27,6 +27,7 @@ from agent.recording.events import (
 from agent.recording.privacy.standins import StandIns
 from agent.recording.recorder import Recorded, Recorder
 from agent.recording.sanitiser import Sanitiser
+from tests.threads import at_once
 
 DEVICE = Device("r1.example", password=Secret("s3cr&et-Zq7x"))
 GREETING = Opened(at=0.0, session=1, way=Way.PROBE, server="SSH-2.0-Cisco-2.0", banner=("welcome",))
@@ -241,26 +242,17 @@ def test_the_end_waits_for_sessions_that_are_about_to_end() -> None:
 
 
 def test_many_threads_are_recorded_whole() -> None:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with taken() as (recorder, events, _):
-            shared = session(recorder)
+    with taken() as (recorder, events, _):
+        shared = session(recorder)
 
-            def work(number: int) -> None:
-                own = session(recorder, Way.CLI)
-                for turn in range(50):
-                    shared.sent(f"<a n='{number}' t='{turn}'/>")
-                    own.typed(f"{number} {turn}\n".encode())
-                own.closed()
+        def work(number: int) -> None:
+            own = session(recorder, Way.CLI)
+            for turn in range(50):
+                shared.sent(f"<a n='{number}' t='{turn}'/>")
+                own.typed(f"{number} {turn}\n".encode())
+            own.closed()
 
-            threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-    finally:
-        sys.setswitchinterval(before)
+        at_once(work, 8)
     opened = [event.session for event in events if isinstance(event, Opened)]
     assert opened == list(range(1, 10))
     assert len({event.text for event in events if isinstance(event, Message)}) == 400

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from agent.model.device import Secret
+from agent.model.direction import Direction
 from agent.model.masking.redact import Redactor
 from agent.recording.events import (
     Begin,
     Closed,
-    Direction,
     End,
     Entry,
     Files,

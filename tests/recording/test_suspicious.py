@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
-from agent.recording.events import Begin, Direction, End, How, Message
+from agent.recording.events import Begin, End, How, Message
 from agent.recording.privacy.standins import StandIns
 from agent.recording.reading import Recording
 from agent.recording.suspicious import found_in, suspicious

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -19,6 +15,7 @@ from agent.simulator import Device
 from tests.model.test_anchor import make_pem
 from tests.simulator.peer import NS, netconf, rpc, screen
 from tests.support import Lab
+from tests.web import served
 
 PEM = TrustAnchor.bundled().pem
 PATH = "/misc/disk1/xr-agent.pem"
@@ -38,29 +35,6 @@ def load(lab: Lab, device: Device, url: str = BUNDLE, operation: str = "ca-trust
 def shown(lab: Lab, device: Device, root: str, module: str) -> str:
     with netconf(lab, device) as connected:
         return str(connected.get(("subtree", f'<{root} xmlns="{NS}{module}"/>')).data_xml)
-
-
-@contextmanager
-def web(body: bytes) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/ios.p7b"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 # --- ca-authenticate with a file -------------------------------------------------------------------------------------
@@ -141,7 +115,7 @@ def test_imports_pile_up_until_a_clean_one(lab: Lab) -> None:
 
 def test_a_bundle_is_fetched_from_the_web(lab: Lab) -> None:
     device = lab.add(release="7.2.1")
-    with web(PEM.encode()) as url:
+    with served(PEM.encode()) as url:
         load(lab, device, url)
     assert device.state.trusts
 

@@ -15,8 +15,9 @@ from ncclient import manager
 from ncclient.operations import RPCError
 from ncclient.transport.errors import TransportError
 
+from agent.model.direction import Direction
 from agent.model.errors import InputError
-from agent.recording.events import Direction, How, Way, terminal
+from agent.recording.events import How, Way, terminal
 from agent.recording.reading import Recording
 from agent.simulator import Replay
 from agent.simulator.replay.meaning import NoRequest, of_line, of_rpc

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from agent.model.direction import Direction
 from agent.model.errors import InputError
-from agent.recording.events import Closed, Direction, Files, How, Message, Opened, Passed, Terminal, Way
+from agent.recording.events import Closed, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording
 from agent.simulator.replay.answers import Answers, Recorded
 from agent.simulator.replay.meaning import Asked, Key, of_files, of_line, of_rpc

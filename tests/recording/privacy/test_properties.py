@@ -15,8 +15,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.model.device import Secret
+from agent.model.direction import Direction
 from agent.model.masking.redact import Redactor
-from agent.recording.events import Direction, Message
+from agent.recording.events import Message
 from agent.recording.masking import without_secrets
 from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import says_nothing
