@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -36,6 +37,8 @@ _CLOSING, _SOON = 6.0, 0.5
 class RecordingFile:
     """One recording, from its first line to its last; in a ``with`` statement, which ends it whatever happens.
 
+    *anchor* is the certificate that the command may type at the CLI.
+
     Attributes:
         recorder: is to be told what passes.
         sanitised: whether stand-ins are in the place of what is nobody's business.
@@ -45,12 +48,21 @@ class RecordingFile:
     """
 
     def __init__(
-        self, path: Path, command: str, device: Device, *, sanitise: bool, secrets: Iterable[Secret] = ()
+        self,
+        path: Path,
+        command: str,
+        device: Device,
+        *,
+        sanitise: bool,
+        secrets: Iterable[Secret] = (),
+        anchor: TrustAnchor | None = None,
     ) -> None:
         self.path, self.sanitised, self._device = path, sanitise, device
         secrets = (*device.secrets, *secrets)
         self._ordinary = any(map(ordinary, secrets))
         self._standins = _standins(device) if sanitise else None
+        if self._standins is not None and anchor is not None:
+            self._standins.know_certificate(ssl.PEM_cert_to_DER_cert(anchor.pem))
         made = datetime.now(UTC).isoformat(timespec="seconds")
         by = f"xr-agent {agent.__version__}"
         begin = Begin(version=VERSION, made=made, by=by, command=command, sanitised=self.sanitised)

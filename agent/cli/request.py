@@ -107,10 +107,9 @@ def _recording(kind: Kind, job: Job, targets: list[Target], given: Options, stac
         return None
     from agent.cli.recorded import RecordingFile
 
-    token = (job.token.resolve(),) if job.token else ()
-    return stack.enter_context(
-        RecordingFile(path, kind.value, targets[0].device(job.reach), sanitise=given["sanitise"], secrets=token)
-    )
+    token, anchor = (job.token.resolve(),) if job.token else (), job.intent.anchor
+    device, sanitise = targets[0].device(job.reach), given["sanitise"]
+    return stack.enter_context(RecordingFile(path, kind.value, device, sanitise=sanitise, secrets=token, anchor=anchor))
 
 
 def _look_at_recording(given: Options) -> None:

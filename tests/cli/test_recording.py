@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
 
 from agent.cli.main import program
 from agent.model.direction import Direction
@@ -24,6 +25,7 @@ from agent.simulator import Fault, FaultKind
 from tests.cli.conftest import Lab
 from tests.cli.schemas import check
 from tests.cli.test_processes import started, until
+from tests.model.test_anchor import make_pem
 from tests.web import served
 
 SHOWS = (
@@ -609,3 +611,23 @@ def test_what_the_way_there_is_called_is_known_before_anything_is_heard(lab: Lab
     found = read(file)
     assert found.events
     assert not [name for name in ("edge7", "corp-lan", "nocuser", "hopper", "bastion9") if name in repr(found)]
+
+
+def test_a_root_of_somebody_is_imitated_also_where_it_is_typed_line_by_line(
+    lab: Lab, file: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root.pem"
+    root.write_text(make_pem("Acme Widgets Private Root"))
+    wanted = ("--yes", "--no-renew", "--method", "dialog", "--anchor", str(root))
+    done = lab.run("push", lab.add(release="7.3.2"), *wanted, "--record", str(file))
+    assert "dialog" in done.stderr
+    typed = [event.data.decode() for event in of(read(file), Terminal) if event.direction is Direction.SENT]
+    begin, end = (typed.index(f"-----{word} CERTIFICATE-----\n") for word in ("BEGIN", "END"))
+    imitation = x509.load_pem_x509_certificate("".join(typed[begin : end + 1]).encode())
+    real = x509.load_pem_x509_certificate(root.read_bytes())
+    assert imitation.serial_number != real.serial_number
+    assert imitation.not_valid_after_utc == real.not_valid_after_utc
+    assert "Acme" not in imitation.subject.rfc4514_string()
+    lines = [line for line in root.read_text().splitlines() if len(line) > 20 and "-" not in line]
+    assert lines
+    assert not [line for line in lines if any(line in event.data.decode() for event in of(read(file), Terminal))]

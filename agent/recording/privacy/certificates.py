@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.imitation import certificates_in, imitated
@@ -13,6 +15,8 @@ from agent.recording.privacy.places import Kind
 from agent.recording.privacy.shapes import hex_spelled, make_number
 from agent.recording.privacy.vocabulary import AUTHORITIES, PUBLIC_NUMBERS, folded
 
+_PEM_LINE = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{16,76}={0,2}(?![A-Za-z0-9+/=])")
+_PEM_WIDTHS = (64, 76)
 _LINE = 16
 """Bytes: after so many a fingerprint is continued in the next line, where it is."""
 
@@ -28,6 +32,7 @@ class Certificates:
         names_of = (anchor.subject.attributes | anchor.issuer.attributes for anchor in anchors)
         self._public = AUTHORITIES | {value for attributes in names_of for _, value in attributes}
         self._made: dict[bytes, bytes] = {}
+        self._lines: dict[str, str] = {}
 
     def public(self, shown: str) -> bool:
         """Whether the attribute *shown* of a distinguished name is that of a public authority."""
@@ -56,6 +61,12 @@ class Certificates:
         self._names.note(value, Kind.CERTIFICATE)
         return standin
 
+    def lines(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where *text* has single lines of the PEM of an imitated certificate, as it is typed at the CLI."""
+        for found in _PEM_LINE.finditer(text) if self._lines else ():
+            if (new := self._lines.get(found.group())) is not None:
+                yield *found.span(), new
+
     def replaced(self, data: bytes, within: Callable[[str], str]) -> bytes | None:
         """*data* with each certificate in it imitated, the attributes of names by *within*; None where it has none."""
         made, found = bytearray(data), False
@@ -75,9 +86,17 @@ class Certificates:
             except (ValueError, IndexError):  # something within is no DER: nobody reads it, and nothing of it is kept
                 made = drawn(b"der", der)(len(der))
             self._made[sha256] = made
+            for width in _PEM_WIDTHS:
+                self._lines.update(zip(_wrapped(der, width), _wrapped(made, width), strict=True))
             self._made[hashlib.sha256(made).digest()] = made
             for kind in ("sha1", "sha256", "md5"):
                 before, after = (hashlib.new(kind, one, usedforsecurity=False).digest() for one in (der, made))
                 self._names.table.settle(before, after)
                 self._names.note(before, Kind.CERTIFICATE)
         return self._made[sha256]
+
+
+def _wrapped(der: bytes, width: int) -> list[str]:
+    """The lines of PEM that tell something by themselves."""
+    coded = base64.b64encode(der).decode()
+    return [line for at in range(0, len(coded), width) if len(line := coded[at : at + width]) >= _LINE]

@@ -77,6 +77,10 @@ class StandIns:
         for value in filter(None, (value.strip() for value in values)):
             self._value(kind, value, fresh=True)
 
+    def know_certificate(self, der: bytes) -> None:
+        """Imitate the certificate *der*, unless it is a public one, also where its PEM is typed line by line."""
+        self._certificates.replaced(der, self._attribute)
+
     def hide(self, *secrets: str) -> None:
         """Leave nothing of *secrets*, such as passwords, also where they are encoded; so far as they are not short."""
         self._names.hide(secret for secret in secrets if len(secret) > _SHORT_SECRET)
@@ -106,6 +110,7 @@ class StandIns:
         taken = _Taken(len(text))
         taken.take(self._names.hidden(text))
         taken.take(self._blobs(text, fresh=fresh, depth=depth))
+        taken.take(self._certificates.lines(text))
         if "</" in text or "/>" in text:
             taken.keep(found.span() for found in MARKUP.finditer(text))
         taken.take((one.start, one.end, partial(self._place, text, one, fresh=fresh)) for one in places(text))
