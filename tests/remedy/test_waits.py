@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import agent
+from agent.model.caution import Caution
 from agent.model.errors import Interrupted
 from agent.model.outcome import Event, Outcome, Status, Wait, Waiting
 from agent.model.unfinished import Memory, Unfinished
@@ -339,6 +340,33 @@ def test_a_waiting_push_that_is_closed_gives_back_what_it_holds(lab: Lab, clock:
         steps.close()
         assert left_clean(device)
     assert device.enrollment() is None
+
+
+@pytest.mark.parametrize(
+    "mode, number",
+    [(agent.CommitMode.PLAIN, 1), (agent.CommitMode.CONFIRMED, 1), (agent.CommitMode.CONFIRMED, 2)],
+    ids=["commit", "commit on trial", "confirm"],
+)
+@pytest.mark.parametrize("refused", [False, True], ids=["done", "refused"])
+def test_a_push_that_is_closed_while_its_commit_is_not_answered_takes_it_back(
+    lab: Lab, clock: Clock, mode: agent.CommitMode, number: int, refused: bool
+) -> None:
+    device, log = lab.add(**INSTALLS), Memory()
+    device.config.clock = lambda: clock.now
+    if refused:
+        operation = "confirm" if number == 2 else "commit"
+        device.faults.append(Fault(operation, FaultKind.ERROR, rpc_error("access-denied"), times=9))
+    with lab.connect(device) as session:
+        plan = agent.plan(agent.Intent(caution=Caution(commit=mode)), agent.observe(session))
+        steps = carry_out(session, plan, clock.policy(), connect=partial(lab.connect, device), log=log)
+        sent = (step for step in steps if isinstance(step, Wait) and step.until is not None)
+        for _ in range(number):
+            next(sent)
+        steps.close()
+        clock.now += 1000
+        assert device.enrollment() is None
+        assert not device.state.authenticates
+        assert left_clean(device)
 
 
 def test_the_events_of_apply_are_those_of_the_steps_and_the_waits_are_slept(lab: Lab, clock: Clock) -> None:

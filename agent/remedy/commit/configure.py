@@ -148,8 +148,35 @@ class _Commit:
         except SessionLost as error:  # before anything was sent: a lost answer is an OutcomeUnknown
             run.abandon()
             raise not_committed(run, error) from error
-        yield from awaited(self.pending, Waiting.CONFIGURATION)
+        try:
+            yield from awaited(self.pending, Waiting.CONFIGURATION)
+        except GeneratorExit:
+            self._seen_through()
+            raise
         return self.answer()
+
+    def _seen_through(self) -> None:
+        """Nobody goes on with it: it is waited for, so that what it did can be taken back."""
+        try:
+            self.answer()
+        except AgentError as error:
+            log.info("%s: commit: %s", self._run.plan.device, error.message)
+        else:
+            self.took()
+
+    def took(self) -> None:
+        """It was answered, or seen, as done: what is there now is this run's, on trial or for good."""
+        run = self._run
+        run.locks.edited = False
+        if self.nothing:
+            return
+        run.configured, run.on_trial = True, self._persist
+        if self._persist is None:
+            run.committed(self._change.wanted)
+
+    def lasts(self) -> None:
+        """It is on trial no more: what it changed is there for good."""
+        self._persist = None
 
     def unread(self) -> None:
         """Nothing that was read behind it is to be gone by."""
@@ -191,7 +218,8 @@ def _commit(run: Run, change: Change, persist: str | None, sent: _Commit) -> Ste
             run.changed = before
             said = f"{error.message}; {found.value}, and the configuration is as before"
             raise NotCommitted(said, hint="run push again") from error
-        persist, said = None, f"its answer was lost; {found.value}"
+        sent.lasts()
+        said = f"its answer was lost; {found.value}"
     except AgentError as error:  # refused, or cancelled between two tries
         sent.unread()
         if not (yield from _in_spite_of(run, change, error)):
@@ -201,13 +229,9 @@ def _commit(run: Run, change: Change, persist: str | None, sent: _Commit) -> Ste
             discard_edit(run)
             raise
         said = f"{error.message}; yet running has it"
-    run.locks.edited = False
+    sent.took()
     if sent.nothing:
         run.changed, run.trial_ends = before, None
-    else:
-        run.configured, run.on_trial = True, persist
-        if persist is None:
-            run.committed(change.wanted)
     yield run.ended("commit", Status.DONE, said)
 
 

@@ -69,7 +69,13 @@ def _confirmed(run: Run, change: Change, persist: str, second: Session, *, acts:
             pending = operations.send_confirm(run.session, persist=persist)
             if acts:
                 look_behind(run, run.session)
-        yield from awaited(pending, Waiting.CONFIGURATION)
+        try:
+            yield from awaited(pending, Waiting.CONFIGURATION)
+        except GeneratorExit:
+            if _ok(run, pending):  # nobody goes on with it, and what lasts by it is to be taken back
+                _over(run)
+                run.committed(change.wanted)
+            raise
         return pending.result()
 
     try:
