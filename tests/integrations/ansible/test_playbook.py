@@ -13,7 +13,7 @@ from typing import Any
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.schemas import check
 from tests.integrations.ansible.conftest import Site, task
-from tests.support import left_clean
+from tests.support import eventually, left_clean
 
 ANSIBLES = {"changed", "failed", "msg", "diff"}
 READS = {"get", "get-config", "get-schema", "close-session"}
@@ -225,5 +225,7 @@ def test_the_end_of_the_run_finishes_or_undoes_the_step_at_hand(site: Site) -> N
         text, _ = run.communicate(timeout=300)
 
     assert run.returncode != 0, text
+    assert eventually(lambda: operations(device)[-1] == "close-session" and not device.sessions), text
+    assert operations(device).count("unlock") == 2
     assert left_clean(device)
-    assert device.trustpoints() == [] or operations(device).count("ca-authenticate"), text
+    assert device.trustpoints() == [] or operations(device).count("ca-authenticate")
