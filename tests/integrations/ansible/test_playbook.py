@@ -43,9 +43,12 @@ def test_check_push_push_again_and_info(site: Site) -> None:
         "ansible-vault", "encrypt_string", "--vault-password-file", "vault", site.lab.simulator.password
     )
     (site.folder / "group_vars").mkdir()
-    (site.folder / "group_vars" / "all.yaml").write_text(f"vaulted: {password.text}")
-    hosts = {name: site.entry(one, ansible_password="{{ vaulted }}") for name, one in devices.items()}
-    site.inventory(**hosts)
+    vaulted = f"vaulted: {password.text}\nansible_password: {password.text}"
+    (site.folder / "group_vars" / "all.yaml").write_text(vaulted)
+    site.inventory(
+        r1=site.entry(devices["r1"], ansible_password="{{ vaulted }}"),
+        r2=site.entry(devices["r2"], ansible_password=None),
+    )
     vault: tuple[object, ...] = ("--vault-password-file", "vault")
 
     ran = site.play(task("xr_trust_root"), words=(*vault, "--check", "--diff"))
