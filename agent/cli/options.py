@@ -187,7 +187,7 @@ _run = together(
     option("--limit", "Only these: names and patterns, by commas; !NAME leaves one out.", metavar="NAMES"),
     option("--group groups", "Only routers of this group.", multiple=True, metavar="NAME"),
     option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
-    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=50),
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
     option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
     option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
     option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
