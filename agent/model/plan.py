@@ -23,6 +23,9 @@ RELOAD = (
 )
 """What a plan and a verdict say of an anchor that a reload takes away."""
 
+DRIFTED = "drifted"
+"""What a router is called that is no longer as an approved plan saw it, which is then left alone."""
+
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]")
@@ -368,6 +371,7 @@ class Plan:
         tried: the ways beside NETCONF that it and its fallbacks need, as they were tried.
         state: what the plan is made from: a claim that is held against the device before anything is written to it.
             None, as in a plan that travelled, makes it planned anew.
+        exact: whether it was approved as it is: where the device is no longer as it saw it, nothing is done.
     """
 
     device: str
@@ -381,9 +385,15 @@ class Plan:
     fallbacks: tuple[Method, ...] = ()
     tried: tuple[Tried, ...] = ()
     state: State | None = field(default=None, compare=False, repr=False)
+    exact: bool = False
 
     def __bool__(self) -> bool:
-        return any(not isinstance(step, Note) for step in self.steps)
+        return bool(self.acts)
+
+    @property
+    def acts(self) -> tuple[Step, ...]:
+        """The steps that change something."""
+        return tuple(step for step in self.steps if not isinstance(step, Note))
 
     @property
     def clears(self) -> ClearCertificates | None:
@@ -402,7 +412,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """No plan for this device, with the reason and what would help; always falsy."""
+    """No plan for this device, with the reason and what would help; always falsy.
+
+    ``kind``: the word by which its outcome's error goes.
+    """
 
     device: str
     reason: str
@@ -410,6 +423,7 @@ class Skip:
     release: str | None = None
     config_model: ConfigModel = ConfigModel.NONE
     tried: tuple[Tried, ...] = ()
+    kind: str = "skipped"
 
     def __bool__(self) -> bool:
         return False
