@@ -164,6 +164,8 @@ def _collected(job: Job, targets: list[Target], given: Options) -> Collected | N
         return None
     if given.get("replay") is not None:
         raise InputError("a recording is no router to push to by a plan file", hint="leave --replay or --out out")
+    if str(path) == _STDIN:
+        raise InputError("--out is a file, and - is none", hint="name a file: its SHA-256 is what is approved")
     place.see(path, "plan file")
     reach = job.reach
     further = {"ssh": reach.ssh, "strict_models": reach.strict_models, "register": job.token is not None}

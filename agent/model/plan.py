@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -359,6 +360,12 @@ class Tried:
         return [f"# tried: {self.way}{'' if self.works else ' failed'}: {self.detail}"]
 
 
+def following(fallbacks: Sequence[Method]) -> list[str]:
+    """What may follow a method, as lines of a plan."""
+    after = " then ".join(method.value for method in fallbacks)
+    return [f"# if that is refused or brings no certificate: {after}"] if after else []
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The steps for one device, in order; falsy when no step changes anything.
@@ -405,9 +412,7 @@ class Plan:
         lines = [line for step in self.steps for line in step.diff()]
         if not self:
             return ["# nothing to do", *lines]
-        after = " then ".join(method.value for method in self.fallbacks)
-        tried = [line for one in self.tried for line in one.diff()]
-        return [*lines, *([f"# if that is refused or brings no certificate: {after}"] if after else []), *tried]
+        return [*lines, *following(self.fallbacks), *(line for one in self.tried for line in one.diff())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
-from agent.model.plan import Intent
+from agent.model.plan import Intent, following
 
 _LEAVE_OUT = "leave it out, since the plan file has it; or plan again"
 _SOME = 5
@@ -222,7 +222,7 @@ def _plan(one: Planned, anchor: Any) -> Plan:
         method=one.method,
         config_model=one.config_model,
         fallbacks=one.fallbacks,
-        diff=one.steps,
+        diff=(*one.steps, *following(one.fallbacks)),
     )
 
 
