@@ -293,6 +293,14 @@ def test_a_filter_pushes_to_a_part_of_the_plan_and_says_so(board: Board) -> None
     assert (one.enrollment(), other.enrollment()) == ("terminal", None)
 
 
+def test_a_router_that_is_somewhere_else_by_now_is_said(board: Board) -> None:
+    (device,) = board.add()
+    board.planned()
+    board.inventory.write_text(f"name,host,port,ssh_port\n{device.name},localhost,{device.port},{device.ssh_port}\n")
+    done = board.push("--dry-run")
+    assert f"1 router reached at another address than when planned: {device.name}" in done.stderr
+
+
 def test_an_entry_that_says_otherwise_by_now_what_is_wanted_is_an_error(board: Board) -> None:
     (device,) = board.add()
     board.planned()

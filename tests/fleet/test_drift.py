@@ -51,6 +51,9 @@ def test_a_router_that_is_another_is_left_alone_with_the_difference() -> None:
 def test_it_is_planned_anew_where_that_is_asked_for_or_this_run_had_begun(why: str) -> None:
     configured = state(enrollment=TERMINAL)
     to_be = replace(approved(), replan=why == "replan", begun=why == "begun")
+    same = held(to_be, now(SEEN), SEEN)
+    assert isinstance(same, Plan)
+    assert (same.exact, same.steps) == (False, plan(Intent(), SEEN).steps)  # type: ignore[union-attr]
     made = held(to_be, now(configured), configured)
     assert isinstance(made, Plan)
     assert not made.exact

@@ -34,14 +34,14 @@ def held(approved: Approved, made: Plan | Skip, state: State) -> Plan | Skip:
     One that is to be planned anew is *made*, with a note that says so. Of the methods that may follow only those stay
     that were approved.
     """
-    otherwise = list(_otherwise(approved, made, state))
+    otherwise, anew = list(_otherwise(approved, made, state)), approved.replan or approved.begun
     if not otherwise:
         if isinstance(made, Skip):
             return made
         following = tuple(one for one in made.fallbacks if one in approved.planned.fallbacks)
-        return replace(made, fallbacks=following, exact=True)
+        return replace(made, fallbacks=following, exact=not anew)
     said = f"drifted: {shortened('; '.join(otherwise))}"
-    if not (approved.replan or approved.begun):
+    if not anew:
         if isinstance(made, Plan) and not any(isinstance(step, Installation) for step in made.steps):
             said += "; the root is there by now"
         return Skip(made.device, said, AS_APPROVED, made.release, made.config_model, made.tried, DRIFTED)
