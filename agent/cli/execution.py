@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
-from agent.cli.input.approval import taken_up, write
+from agent.cli.input.approval import write
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
@@ -214,7 +214,7 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     if not quiet:
         errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     left = (by_name[name] for name in names if name in by_name)
-    return [taken_up(one, unrenewed=one.name in unrenewed, begun=one.name in begun) for one in left]
+    return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 
 
 def _confirm(request: RunRequest, number: int, look: str) -> None:

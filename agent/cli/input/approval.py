@@ -186,12 +186,6 @@ def same_plan(began: str | None, given: Options) -> str | None:
     return began
 
 
-def taken_up(target: Target, *, unrenewed: bool, begun: bool) -> Target:
-    """*target* as a run goes on with it: *begun* says whether that may have changed it before."""
-    approved = target.approved and replace(target.approved, begun=begun)
-    return replace(target, unrenewed=unrenewed, approved=approved)
-
-
 def write(path: Path, collected: Collected, form: str, state: RunState) -> None:
     """Write the plan file of a run, and say its SHA-256: behind a table on stdout, else on stderr.
 

@@ -81,6 +81,10 @@ class Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
         return replace(self, platform=None, groups=(), data={})
 
+    def written_to(self) -> Target:
+        """The same, where its run may have changed it before: what is not as approved may be the run's own."""
+        return self if self.approved is None else replace(self, approved=replace(self.approved, begun=True))
+
     def reach(self, run: Reach) -> Reach:
         """How this router is reached where *run* says how the others are: its own entry counts first."""
         own = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
