@@ -230,6 +230,13 @@ rollout = together(
 )
 """In which order, and when to stop."""
 
+approved = together(
+    file("--plan", "Take routers and options from this file of plan --out, and do just what it says."),
+    option("--sha256", "The SHA-256 of that file as it was approved.", metavar="HEX"),
+    flag("--replan", "Plan a router anew whose state is another by now; else it is skipped."),
+)
+"""A plan that was approved, in the place of one that is made now."""
+
 trustpoint = together(
     file("--anchor", "The root to trust [default: IdenTrust Commercial Root CA 1, bundled].", metavar="FILE.pem"),
     option("--trustpoint", "The trustpoint it goes to.", default="Trustpool", metavar="NAME"),
