@@ -32,6 +32,7 @@ from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Logins
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
+from agent.fleet.window import preview
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.netconf.retry import Policy
@@ -44,6 +45,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
             number = _number_left(request.targets, journal, before.run)
+            _say_windows(request)
             if ask and number:
                 _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
             log = stack.enter_context(journal.resume(before.run, kind=kind))
@@ -51,10 +53,12 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
+            _say_windows(request)
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
         view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
+        targets = request.calendar().ordered(targets, datetime.now(UTC))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
         made = _carry_out(request, targets, doubtful, log, view, ask=ask)
@@ -146,7 +150,8 @@ def _carry_out(
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
+        calendar = request.calendar()
+        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful, calendar=calendar)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
@@ -203,6 +208,13 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     if not quiet:
         errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
+
+
+def _say_windows(request: RunRequest) -> None:
+    """Say when the routers may be begun, before it is asked whether they are to be."""
+    if request.timing is not None:
+        for line in preview.described(request.timing, request.targets, datetime.now(UTC), request.rollout.stop_at):
+            errors().print(line, soft_wrap=True)
 
 
 def _confirm(request: RunRequest, number: int, look: str) -> None:
