@@ -17,7 +17,6 @@ from tests.cli.conftest import Lab
 from tests.cli.test_fleet import Fleet
 
 NO_CONTACT = ("--contact-wait", "0")
-CREWS = [[], ["--processes", "1"]]
 
 
 @pytest.fixture
@@ -53,12 +52,9 @@ def said(process: subprocess.Popen[str], pattern: str) -> Iterator[str]:
     raise AssertionError(f"{pattern} was not said")
 
 
-@pytest.mark.parametrize("crew", CREWS)
-def test_a_push_waits_for_its_window_until_it_is_interrupted_and_a_resumed_one_does_again(
-    fleet: Fleet, crew: list[str]
-) -> None:
+def test_a_push_waits_for_its_window_until_it_is_interrupted_and_a_resumed_one_does_again(fleet: Fleet) -> None:
     fleet.add(2)
-    words = ("--yes", "--window", window(*LATER), "--tz", "UTC", *crew)
+    words = ("--yes", "--window", window(*LATER), "--tz", "UTC")
     for more in (words, ("--yes", "--resume", "last")):
         with fleet.started("push", *more) as process:
             lines = list(said(process, "^next: window"))
@@ -80,7 +76,7 @@ def test_a_push_waits_for_its_window_until_it_is_interrupted_and_a_resumed_one_d
         assert run.settings["windows"] == [words[2]]
 
 
-@pytest.mark.parametrize("crew", CREWS)
+@pytest.mark.parametrize("crew", [[], ["--processes", "1"]])
 def test_a_push_in_an_open_window_is_one_as_ever(fleet: Fleet, crew: list[str]) -> None:
     fleet.add(2)
     done = fleet.run("push", "--yes", "--window", window(*OPEN), "--tz", "UTC", *NO_CONTACT, *crew)

@@ -36,8 +36,8 @@ def names(calendar: Calendar, routers: list[Target], now: datetime, need: timede
 
 
 def test_a_router_without_a_window_is_begun_at_any_time_and_has_no_end() -> None:
-    queue = Calendar().queue([router("r1")])
-    assert queue.take(utc(27, 12), NEED) == (router("r1"), None)
+    queue = Calendar(NIGHT).queue([router("r1", "00:00-24:00")])
+    assert queue.take(utc(27, 12), NEED) == (router("r1", "00:00-24:00"), None)
     assert queue.take(utc(27, 12), NEED) is None
 
 
@@ -49,8 +49,8 @@ def test_a_routers_own_window_and_zone_count_before_those_of_the_run() -> None:
 
 
 def test_windows_that_are_not_heeded_bound_nothing() -> None:
-    timing = Timing(NIGHT.windows, BERLIN, heeded=False)
-    assert names(Calendar(timing), [router("r1"), router("r2", "10:00-11:00")], utc(27, 20)) == ["r1", "r2"]
+    for calendar in (Calendar(), Calendar(Timing(NIGHT.windows, BERLIN, heeded=False))):
+        assert names(calendar, [router("r1"), router("r2", "10:00-11:00")], utc(27, 20)) == ["r1", "r2"]
 
 
 def test_of_open_windows_the_one_that_closes_first_comes_first_and_in_one_the_inventorys_order_counts() -> None:

@@ -58,13 +58,13 @@ class Told:
 
 
 class Calendar:
-    """When the windows of a run open; for the thread that hands its routers out.
+    """When the windows of a run open, for the thread that hands its routers out; without *timing* no window counts.
 
     A clock that is set otherwise meanwhile is followed: what counts is the time that it shows now.
     """
 
     def __init__(self, timing: Timing | None = None) -> None:
-        self.timing = timing or Timing()
+        self.timing = timing or Timing(heeded=False)
         self._first: dict[Windows, Interval | None] = {}
         self._known: dict[Windows, tuple[datetime, Interval]] = {}
 
