@@ -45,7 +45,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
             number = _number_left(request.targets, journal, before.run)
-            _say_windows(request)
+            remaining = journal.left(before.run)
+            _say_windows(request, [one for one in request.targets if one.name in remaining])
             if ask and number:
                 _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
             log = stack.enter_context(journal.resume(before.run, kind=kind))
@@ -53,7 +54,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
-            _say_windows(request)
+            _say_windows(request, targets)
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
@@ -210,10 +211,10 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
 
 
-def _say_windows(request: RunRequest) -> None:
-    """Say when the routers may be begun, before it is asked whether they are to be."""
+def _say_windows(request: RunRequest, targets: list[Target]) -> None:
+    """Say when *targets* may be begun, before it is asked whether they are to be."""
     if request.timing is not None:
-        for line in preview.described(request.timing, request.targets, datetime.now(UTC), request.rollout.stop_at):
+        for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
             errors().print(line, soft_wrap=True)
 
 

@@ -40,7 +40,7 @@ def check(timing: Timing, routers: Sequence[Dated], now: datetime, stop_at: date
 def described(timing: Timing, routers: Sequence[Dated], now: datetime, stop_at: datetime | None) -> Iterator[str]:
     """The windows of *routers*, a line each, and by what a router is begun in one; nothing where they have none."""
     coming = _coming(timing, routers, now)
-    if all(one.windows is None for one in coming) and timing.start_at is None:
+    if all(one.windows is None and one.interval.opens <= now for one in coming):
         return
     for one in coming[:_SHOWN]:
         late = stop_at is not None and one.interval.opens >= stop_at
