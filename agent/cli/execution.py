@@ -34,6 +34,7 @@ from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Logins
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
+from agent.fleet.window import preview
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.netconf.retry import Policy
@@ -46,6 +47,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
             number = _number_left(request.targets, journal, before.run)
+            remaining = journal.left(before.run)
+            _say_windows(request, [one for one in request.targets if one.name in remaining])
             if ask and number:
                 _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
             log = stack.enter_context(journal.resume(before.run, kind=kind))
@@ -53,10 +56,12 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
+            _say_windows(request, targets)
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
         view = _one(request, log) if request.one else _many(request, targets, log)
+        targets = request.calendar().ordered(targets, datetime.now(UTC))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
         made = _carry_out(request, targets, doubtful, log, view, ask=ask)
@@ -155,7 +160,8 @@ def _carry_out(
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
+        calendar = request.calendar()
+        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful, calendar=calendar)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
@@ -215,6 +221,13 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
         errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     left = (by_name[name] for name in names if name in by_name)
     return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
+
+
+def _say_windows(request: RunRequest, targets: list[Target]) -> None:
+    """Say when *targets* may be begun, before it is asked whether they are to be."""
+    if request.timing is not None:
+        for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
+            errors().print(line, soft_wrap=True)
 
 
 def _confirm(request: RunRequest, number: int, look: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 import click
 from click.core import ParameterSource as Source
 
+from agent.fleet.window.pace import RECKONED
 from agent.model.method import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,6 +73,7 @@ def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 _FOR_MANY = (
     *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
     *("canary", "batch", "max_failures", "pause", "stop_at"),
+    *("windows", "tz", "no_window", "until_done", "router_time", "start_at"),
 )
 _FOR_A_RUN = ("journal", "report", "change_ref")
 
@@ -225,7 +227,6 @@ rollout = together(
     option("--batch", "Then so many at a time.", metavar="N|%"),
     option("--max-failures", "When more failed than that, begin no further router.", metavar="N|%"),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
-    option("--stop-at", "Begin no router after this: HH:MM by this machine's clock, or ISO 8601.", metavar="TIME"),
     option("--resume", "Go on with this run, or the last: doubtful routers first, proven ones not.", metavar="RUN"),
 )
 """In which order, and when to stop."""
@@ -236,6 +237,38 @@ approved = together(
     flag("--replan", "Plan a router anew whose state is another by now; else it is skipped."),
 )
 """A plan that was approved, in the place of one that is made now."""
+
+timing = together(
+    option(
+        "--window windows",
+        "Begin routers within this alone, where the inventory gives them none: 22:00-04:00, or Sat,Sun 22:00-04:00; "
+        "may be given several times.",
+        multiple=True,
+        metavar="WINDOW",
+    ),
+    option(
+        "--tz",
+        "The time zone of windows, where the inventory gives none, and of times, e.g. Europe/Berlin [default: this "
+        "machine's].",
+        metavar="ZONE",
+    ),
+    flag("--no-window", "Begin routers at any time, whatever windows there are."),
+    flag("--until-done", "Go on in the windows behind the first, until every router was begun."),
+    option(
+        "--router-time",
+        "What a router is reckoned with, so that it ends before its window closes, until this run has measured it.",
+        type=SECONDS,
+        default=RECKONED,
+        metavar="SECONDS",
+    ),
+    option(
+        "--start-at",
+        "Begin no router before this: 22:00 (of today), tomorrow 02:00, 2026-12-01 02:00, or ISO 8601.",
+        metavar="TIME",
+    ),
+    option("--stop-at", "Begin no router after this, a time as of --start-at.", metavar="TIME"),
+)
+"""When routers may be begun."""
 
 trustpoint = together(
     file("--anchor", "The root to trust [default: IdenTrust Commercial Root CA 1, bundled].", metavar="FILE.pem"),

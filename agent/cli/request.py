@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,6 +30,9 @@ from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
+from agent.fleet.window import preview
+from agent.fleet.window.calendar import Calendar
+from agent.fleet.window.timing import Timing
 from agent.model.errors import InputError
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent
@@ -49,6 +52,7 @@ class RunRequest:
 
     Attributes:
         one: whether HOST was given, which is an inventory of one; only the view differs.
+        timing: when routers may be begun; None of a command without such options.
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
         recording: the recording of what passes, where one is wanted.
@@ -62,6 +66,7 @@ class RunRequest:
     targets: list[Target]
     job: Job
     rollout: Rollout
+    timing: Timing | None
     backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
     recording: RecordingFile | None
@@ -91,16 +96,24 @@ class RunRequest:
         given, replay = replayed.begin(given, stack)
         if replay is not None and kind is Kind.PUSH:
             replay.see_push()
-        one = given["host"] is not None or replay is not None
+        one, now = given["host"] is not None or replay is not None, datetime.now(UTC)
+        given = settings.dated(given, now)
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)
+        timing = settings.timing(given)
+        if timing is not None:
+            preview.check(timing, targets, now, rollout.stop_at)
         job, traced, backend = _job(kind, given, approval), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
         files = (replay, approval, _collected(job, targets, given))
         if approval is not None:
             approval.say(targets, job.reach)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, *files)
+        return cls(kind, form, one, targets, job, rollout, timing, backend, traced, recording, given, *files)
+
+    def calendar(self) -> Calendar:
+        """When the routers may be begun; what only reads needs no window."""
+        return Calendar(self.timing if self.kind is Kind.PUSH else None)
 
     @property
     def bundled(self) -> bool:
@@ -244,23 +257,6 @@ def _rollout(given: Options) -> Rollout:
     for name in ("canary", "batch"):
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
-    until = stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None
-    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=until)
-
-
-def stop_at(text: str, now: datetime) -> datetime:
-    """``HH:MM``: the next time that *now*'s clock shows it; else an ISO 8601 date and time, by default of its zone.
-
-    Raises:
-        InputError: it is neither, or past already.
-    """
-    try:
-        when = datetime.fromisoformat(text if len(text) > 5 else f"{now:%Y-%m-%d}T{text}")
-    except ValueError as error:
-        raise InputError(f"--stop-at {text!r} is no time", hint="HH:MM, or 2026-11-28T02:00") from error
-    when = when if when.tzinfo else when.replace(tzinfo=now.tzinfo)
-    if len(text) <= 5 and when <= now:
-        when += timedelta(days=1)
-    if when <= now:
-        raise InputError(f"--stop-at {text} is past already", hint="HH:MM, or 2026-11-28T02:00")
-    return when
+    until = given.get("stop_at")
+    stop_at = datetime.fromisoformat(until) if until is not None else None
+    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=stop_at)

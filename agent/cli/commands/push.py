@@ -16,6 +16,7 @@ _LEFT = "see what is left with xr-agent history RUN"
 @options.targets
 @options.rollout
 @options.approved
+@options.timing
 @options.trustpoint
 @options.intent
 @options.caution

@@ -171,6 +171,10 @@ class _Work:
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
                 made = yield from self._planned(session, state)
+        until = self._target.until
+        if isinstance(made, Plan) and made and until is not None and self._hooks.now() >= until:
+            late = Failure("window", "its window closed before anything was changed", "push --resume takes it up again")
+            return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, late))
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
     def _left_alone(self, why: Skip) -> Result:
