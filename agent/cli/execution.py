@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
+from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
@@ -26,7 +27,7 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
-from agent.fleet.results.record import Kind, Result
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Logins
@@ -54,11 +55,13 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
+        notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
         view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
-        made = _carry_out(request, targets, doubtful, log, view, ask=ask)
+        made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
         log.close(made.state)
+        notifications.ended(made.why)
         try:
             code = view.finish(journal, made)
         finally:
@@ -127,7 +130,14 @@ def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
 
 
 def _carry_out(
-    request: RunRequest, targets: list[Target], doubtful: Collection[str], log: RunLog, view: One | Many, *, ask: bool
+    request: RunRequest,
+    targets: list[Target],
+    doubtful: Collection[str],
+    log: RunLog,
+    view: One | Many,
+    stopped: Callable[[RunState, str], None],
+    *,
+    ask: bool,
 ) -> Run:
     job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
@@ -146,7 +156,7 @@ def _carry_out(
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
+        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful, stopped=stopped)
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:

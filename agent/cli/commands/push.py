@@ -15,6 +15,7 @@ _LEFT = "see what is left with xr-agent history RUN"
 @click.command("push")
 @options.targets
 @options.rollout
+@options.notify
 @options.trustpoint
 @options.intent
 @options.caution

@@ -142,7 +142,8 @@ class _Work:
         self._router = router = Router(self._target, self._job.reach, self._hooks)
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
-        self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        token, stop = self._job.token, self._hooks.policy.stop
+        self._intent = replace(intent, token=token.resolve(stop=stop)) if token else intent
         if self._job.kind is Kind.CHECK:
             return (yield from self._checked(stack))
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None

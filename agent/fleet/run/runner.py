@@ -86,6 +86,7 @@ class Run:
         policy: its ``stop`` is the cancellation: no further router is begun then.
         now: the clock that ``Rollout.stop_at`` is compared with.
         doubtful: routers of which an earlier try left in doubt what was written to them.
+        stopped: is told, in the thread that runs it, that no further router is begun, though some are left.
     """
 
     targets: Sequence[Target]
@@ -96,6 +97,7 @@ class Run:
     policy: Policy = field(default_factory=Policy)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     doubtful: Collection[str] = ()
+    stopped: Callable[[RunState, str], None] = lambda _state, _why: None
     state: RunState = RunState.RUNNING
     why: str = ""
     failed: int = 0
@@ -154,6 +156,8 @@ class Run:
         if self.state is RunState.RUNNING:
             self.state, self.why = state, why
             self.backend.hold()
+            if state is RunState.INTERRUPTED or self._begun < len(self.targets):
+                self.stopped(state, why)
         # Also where the run had been stopped before: those in flight are to end.
         if state is RunState.INTERRUPTED and not self._interrupted:
             self._interrupted = True

@@ -16,6 +16,7 @@ from typing import Any
 
 from distributed import Semaphore, WorkerPlugin, get_worker, secede
 
+from agent.fleet.inventory.command import commands
 from agent.fleet.inventory.target import Target
 from agent.fleet.parking import Parking, most_open
 from agent.fleet.results.record import Result
@@ -85,6 +86,7 @@ class Bring(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         """A worker begins; one of the client's *own* cluster leaves signals to the client, and serves no pages."""
         self._parcel.bring()
+        commands.forget()  # what they said in an earlier run may have changed
         if self._own:
             worker.http_server.stop()
             for number in TERMINAL:
