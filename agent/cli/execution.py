@@ -35,6 +35,7 @@ from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
+from agent.model.spans import Span, carried
 from agent.netconf.retry import Policy
 
 
@@ -139,9 +140,11 @@ def _carry_out(
     *,
     ask: bool,
 ) -> Run:
-    job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
+        span = stack.enter_context(Span(f"{request.kind.value} run", run=log.run, routers=len(targets)))
+        stack.enter_context(span.current())
+        job = replace(request.job, run=log.run, below=carried())
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
         logins = Logins(request.given["max_refused_logins"])
@@ -168,6 +171,8 @@ def _carry_out(
                 results.close()
                 log.close(made.state)
                 raise
+        span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
+        span.end(made.why or None)
     return made
 
 

@@ -21,6 +21,7 @@ from agent.model.masking.logged import textless
 from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
+from agent.model.spans import Carrier, Span, came
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
@@ -52,6 +53,7 @@ class Job:
         intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
         notices: the field notices that ``assess`` judges by, several each by its own root; none for the bundled one.
         run: what log records call the run.
+        below: the span of the run, for a process that is not its own.
     """
 
     kind: Kind
@@ -60,6 +62,7 @@ class Job:
     token: Reference | None = None
     notices: tuple[Notice, ...] = ()
     run: str | None = None
+    below: Carrier = ()
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
@@ -77,17 +80,31 @@ def performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
         JournalError: the run cannot be kept any more, so it must not go on.
     """
 
+    span = Span(f"{job.kind.value} router", job.below, device=target.name, run=job.run)
+
     @contextmanager
     def at_work() -> Iterator[None]:
         hooks.on_wait(target.name, None)
-        with bound(run=job.run, device=target.name):
+        with bound(run=job.run, device=target.name), span.current():
             yield
 
     def waits(wait: Wait) -> bool:
         hooks.on_wait(target.name, wait)
         return False
 
-    return relayed(_performed(job, target, hooks), around=at_work, done=waits)
+    with span:
+        result = yield from relayed(_performed(job, target, hooks), around=at_work, done=waits)
+        _ended(span, result)
+    return result
+
+
+def _ended(span: Span, result: Result) -> None:
+    if result.outcome is not None:
+        came(span, result.outcome)
+    else:
+        failure = result.failure
+        span.say(outcome=result.word, release=result.release, error=failure.kind if failure else None)
+        span.end(failure.message if failure else None)
 
 
 def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:

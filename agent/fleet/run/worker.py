@@ -27,6 +27,7 @@ from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import ClientLost, Held, Hooks, Which, unshared
 from agent.model.outcome import Event, Wait, Waiting
+from agent.model.spans import flush
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits
 
@@ -108,6 +109,7 @@ class Bring(WorkerPlugin):
             parking.shutdown(wait=False)
             del _parkings[number]
         self._parcel.take_away()
+        flush()  # nobody may tell this process of its end
 
 
 def carry_out(perform: Perform, link: Link, target: Target) -> bytes:
