@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.fleet.inventory import command
 from agent.fleet.journal.store import Journal
-from agent.simulator import Simulator
+from agent.simulator import Fault, FaultKind, Simulator, rpc_error
 from tests.cli.conftest import Lab
 from tests.cli.test_fleet import Fleet
 from tests.cli.test_processes import started, until
@@ -68,16 +68,24 @@ def run(fleet: Fleet, name: str, *more: str) -> Any:
     return CliRunner().invoke(program, words(fleet, name, *more), catch_exceptions=False)
 
 
-def test_a_push_runs_it_once_for_all_and_the_journal_has_the_command(fleet: Fleet) -> None:
+def test_a_push_runs_it_once_for_all_and_its_resumption_the_same_command(fleet: Fleet) -> None:
     fleet.add(3)
+    failing, *_ = fleet.devices
+    failing.faults.append(Fault("commit", FaultKind.ERROR, rpc_error("access-denied"), times=99))
     vault = says(fleet)
     done = run(fleet, "push", "--yes", "--format", "json", "--password-exec", f"{vault} get", "-vv")
-    assert [made["outcome"] for made in json.loads(done.stdout)] == ["remedied"] * 3, done.stderr
+    assert [made["outcome"] for made in json.loads(done.stdout)] == ["failed", "remedied", "remedied"], done.stderr
     assert len(runs(vault)) == 1
     assert "Beginning auth" in done.stderr, "the log is at its loudest"
     assert not [word for word in ("Zq7x", "Zq8x") if word in done.stdout + done.stderr]
     with Journal.open(fleet.journal) as journal:
         assert journal.run("last").settings["password_exec"] == f"{vault} get"
+    failing.faults.clear()
+    command.commands.forget()  # as in another process
+    resumed = ["push", "--resume", "last", "--yes", "--format", "jsonl", "--journal", str(fleet.journal)]
+    done = CliRunner().invoke(program, resumed, catch_exceptions=False)
+    assert json.loads(done.stdout)["outcome"] == "remedied", done.stderr
+    assert [line.split(maxsplit=1)[1] for line in runs(vault)] == ["get", "get"]
 
 
 def test_processes_ask_once_each(fleet: Fleet) -> None:

@@ -101,6 +101,7 @@ def test_a_routers_name_adds_no_argument_and_no_option(vault: Path) -> None:
         ("exec:vault\nhunter2", "exec: is followed by no program"),
         ("exec:{name} hunter2", "exec: is followed by no program"),
         ("exec:vault 'hunter2", "cannot be split into words: no closing quotation"),
+        ("exec:~no-such-user/vault hunter2", "there is no such home"),
         ("exec:vault {nmae} hunter2", r"no \{nmae\} of a router"),
     ],
 )
@@ -118,10 +119,11 @@ def test_a_command_is_read_back_as_it_was_written_and_travels(text: str) -> None
 
 
 def test_a_program_of_an_inventory_is_beside_it_unless_it_is_on_the_path(tmp_path: Path) -> None:
-    rows = ("r1,exec:bin/ask a", "r2,exec:vault a", "r3,exec:/opt/ask 'a b'")
+    rows = ("r1,exec:bin/ask a", "r2,exec:vault a", "r3,exec:/opt/ask 'a b'", "r4,exec:~/ask ~")
     (tmp_path / "routers.csv").write_text("\n".join(["name,password", *rows, ""]))
     found = [target.password.name for target in load(str(tmp_path / "routers.csv")) if target.password]
-    assert found == [f"{shlex.quote(str(tmp_path / 'bin/ask'))} a", "vault a", "/opt/ask 'a b'"]
+    beside, home = shlex.quote(str(tmp_path / "bin/ask")), shlex.quote(str(Path.home() / "ask"))
+    assert found == [f"{beside} a", "vault a", "/opt/ask 'a b'", f"{home} '~'"]
 
 
 @pytest.mark.parametrize(

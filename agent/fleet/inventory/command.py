@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
 from agent.model.device import Secret
 from agent.model.errors import InputError, Interrupted
@@ -101,7 +102,17 @@ def _parsed(text: str) -> Command:
             if found[1] not in ROUTERS:
                 known = " or ".join(f"{{{one}}}" for one in ROUTERS)
                 raise InputError(f"a command has no {{{found[1]}}} of a router", hint=f"write {known}, or a script")
-    return Command(words)
+    return Command((_expanded(words[0]), *words[1:]))
+
+
+def _expanded(path: str) -> str:
+    """*path* with the home that it begins with; any other is left as it is, since ``./a`` is not ``a``."""
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:
+        raise InputError(
+            "the program behind exec: begins with ~ and there is no such home", hint="write its whole path"
+        ) from None
 
 
 class _Answer:
