@@ -140,9 +140,11 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         option("--username -u", "Login name [default: of the SSH configuration, else yours]."),
         option("--password-env", "Take the password from this environment variable.", metavar="NAME"),
         file("--password-file", "Take the password from the first line of FILE."),
+        option("--password-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
         flag("--ask-password", "Ask for the password."),
         file("--key", "Private key."),
         option("--key-passphrase-env", "Take the key's passphrase from this variable.", metavar="NAME"),
+        option("--key-passphrase-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
         file("--known-hosts", "Host keys on record [default: ~/.ssh/known_hosts]."),
         option("--host-key", "The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'.", metavar="KEY"),
         flag(
@@ -222,6 +224,14 @@ targets = together(
 watched = together(_target("--rpc-timeout", required=False), _run)
 """As :data:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
 
+notify = option(
+    "--notify",
+    "Tell this URL, or a program by exec:COMMAND, as JSON that the run begins, stops and ends; may be repeated.",
+    multiple=True,
+    metavar="URL|exec:COMMAND",
+)
+"""Who is told of a run."""
+
 rollout = together(
     option("--canary", "These come first, alone; one that fails stops the run (see --max-failures).", metavar="N|%"),
     option("--batch", "Then so many at a time.", metavar="N|%"),
@@ -300,6 +310,7 @@ intent = together(
         "Register an unregistered device with the token on the first line of FILE, once the root is proven.",
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
+    option("--register-token-exec", "The same, from the first line that this program prints.", metavar="COMMAND"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
     flag(
         "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."

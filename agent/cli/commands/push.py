@@ -17,6 +17,7 @@ _LEFT = "see what is left with xr-agent history RUN"
 @options.rollout
 @options.approved
 @options.timing
+@options.notify
 @options.trustpoint
 @options.intent
 @options.caution
