@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 _STDIN = "-"
 _MOST_ASKED = 20
 """Programs that are asked for their secrets before a run; more are asked as their routers are reached."""
-_SETTINGS_OF_NOW = ["form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify"]
+_SETTINGS_OF_NOW = frozenset(
+    ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify")
+)
 
 
 @dataclass(frozen=True)
