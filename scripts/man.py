@@ -29,7 +29,7 @@ _ENVIRONMENT = {
 
 def commands(command: click.Command = program, name: str = "xr-agent") -> Iterator[tuple[click.Context, click.Command]]:
     """Each command and group with the context in which it explains itself."""
-    context = click.Context(command, info_name=name, **command.context_settings)
+    context = command.context_class(command, info_name=name, **command.context_settings)
     yield from _below(context)
 
 
@@ -40,7 +40,7 @@ def _below(context: click.Context) -> Iterator[tuple[click.Context, click.Comman
         for name in command.list_commands(context):
             one = command.get_command(context, name)
             if one is not None and not one.hidden:
-                yield from _below(click.Context(one, info_name=name, parent=context))
+                yield from _below(one.context_class(one, info_name=name, parent=context))
 
 
 def page(context: click.Context, command: click.Command) -> str:

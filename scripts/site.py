@@ -11,8 +11,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
 from scripts.man import commands
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +76,7 @@ def _help() -> str:
     """Each command's help, as it is printed where a terminal has that many columns."""
     parts = ["# Commands\n"]
     for context, command in commands():
-        told = click.Context(command, parent=context.parent, info_name=context.info_name, terminal_width=_WIDTH)
+        told = command.context_class(command, parent=context.parent, info_name=context.info_name, terminal_width=_WIDTH)
         parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(told)}\n```\n")
     return "\n".join(parts)
 

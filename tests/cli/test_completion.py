@@ -109,7 +109,8 @@ def test_runs_and_what_is_in_them(shell: str, place: Path) -> None:
 def test_names_and_groups_of_the_inventory_on_the_line(shell: str, place: Path) -> None:
     assert set(completed(shell, place, "xr-agent assess -i routers.csv --group ")) == {"london", "core", "paris"}
     assert completed(shell, place, "xr-agent assess -i routers.csv --limit r2") == ["r2.par"]
-    assert completed(shell, place, "xr-agent assess -i routers.csv --limit r2.par,r1") == ["r2.par,r1.lon"]
+    behind_a_comma = completed(shell, place, "xr-agent assess -i routers.csv --limit r2.par,r1")
+    assert behind_a_comma == ([] if shell == "fish" else ["r2.par,r1.lon"])  # click's script for fish splits at commas
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import pytest
 from scripts import site
 from tests.packaging.project import ROOT, make_venv, pip, run
 
-_REQUIREMENTS = ROOT / "docs" / "requirements.txt"
 _FETCHED = {
     "script": "src",
     "img": "src",
@@ -45,11 +44,11 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as ``make docs`` makes it; its environment is kept in ``.venvs/``."""
-    folder, kept = tmp_path_factory.mktemp("site"), ROOT / ".venvs" / "site-test"
-    record, wanted = kept / "requirements.txt", _REQUIREMENTS.read_text(encoding="utf-8")
-    if not record.is_file() or record.read_text(encoding="utf-8") != wanted:
-        pip(make_venv(kept), "install", "--requirement", _REQUIREMENTS)
-        record.write_text(wanted, encoding="utf-8")
+    folder, kept = tmp_path_factory.mktemp("site"), ROOT / ".venvs" / "docs"
+    ready, wanted = kept / ".ready", ROOT / "docs" / "requirements.txt"
+    if not ready.is_file() or ready.stat().st_mtime < wanted.stat().st_mtime:
+        pip(make_venv(kept), "install", "--requirement", wanted)
+        ready.touch()
     site.write(folder / "pages")
     strict = ("--quiet", "--fail-on-warning", "--keep-going", "--nitpicky")
     run(
