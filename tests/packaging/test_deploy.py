@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -16,6 +17,8 @@ import pytest
 
 from agent.cli.main import program
 from agent.fleet.journal.tables import default_path
+from agent.simulator import Simulator
+from tests.cli.conftest import VARIABLE, Lab
 from tests.packaging.project import ROOT, copy, make_venv, pip, run
 
 UNIT = ROOT / "templates" / "xr-agent-poll.service"
@@ -76,6 +79,25 @@ def test_the_journal_of_the_service_is_in_its_state_folder(monkeypatch: pytest.M
     name, _, value = environment.partition("=")
     monkeypatch.setenv(name, value)
     assert default_path().parent == Path("/var/lib", state)
+
+
+_DENIED = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE, of Linux 6.3; what is older allows it
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def test_a_poll_needs_no_memory_that_is_written_and_run(tmp_path: Path) -> None:
+    """As MemoryDenyWriteExecute= has it; foreign functions of libraries are where that might be wanted."""
+    with Simulator() as simulator:
+        lab = Lab(simulator, tmp_path / "known_hosts")
+        words = lab.words(lab.add(enrollment="terminal"))
+        ends = ("--until", "authorized", "--interval", "0.1", "--metrics", "127.0.0.1:0", "--quiet", "--log-json")
+        command = [sys.executable, "-c", _DENIED, "-m", "agent.cli.main", "poll", *words, *ends]
+        environment = {**os.environ, VARIABLE: simulator.password, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def instructions() -> list[tuple[str, str]]:
