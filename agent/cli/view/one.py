@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import click
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
 from agent.cli.signals import Interrupted, keep_whole, leave_at_once
 from agent.cli.view import render
 from agent.cli.view.checkview import check_view
 from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress, say_legacy
-from agent.cli.view.streams import errors, say_failure
+from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.renewal import INSTALLING
 from agent.fleet.journal.runlog import RunLog
@@ -36,8 +36,9 @@ _READS_FIRST = "push again: it reads what is there before it does anything"
 class One(Progress, Watcher):
     """The watcher of a run on one router, which keeps and shows it."""
 
-    def __init__(self, job: Job, form: str, log: RunLog, *, bundled: bool) -> None:
+    def __init__(self, job: Job, form: str, log: RunLog, *, bundled: bool, approved: str = "") -> None:
         super().__init__()
+        self._approved = approved
         self._job, self._form, self._log, self._bundled = job, form, log, bundled
         self._anchored = False
         self._known: Result | None = None
@@ -71,10 +72,10 @@ class One(Progress, Watcher):
             KeyboardInterrupt: the user interrupted, or there is nothing more to read.
         """
         with self.paused():
-            self._say_anchor()
+            self._say_anchor(errors())
             errors().print(render.plan_view(made))
             try:
-                return click.confirm("Apply?", err=True)
+                return click.confirm(f"Apply {self._approved}?" if self._approved else "Apply?", err=True)
             except click.Abort:
                 raise KeyboardInterrupt from None
 
@@ -84,10 +85,12 @@ class One(Progress, Watcher):
         self._known = known
         self._say_anchor()
 
-    def _say_anchor(self) -> None:
+    def _say_anchor(self, screen: Console | None = None) -> None:
         if not self._anchored:
             self._anchored = True
-            errors().print(render.anchor_lines(self._job.intent.anchor, bundled=self._bundled), soft_wrap=True)
+            (screen or progress()).print(
+                render.anchor_lines(self._job.intent.anchor, bundled=self._bundled), soft_wrap=True
+            )
 
     def leave(self) -> NoReturn:
         """End the process at once; its connections end with it, and with them the locks and the candidate."""
