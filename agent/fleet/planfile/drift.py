@@ -106,11 +106,7 @@ def _certificate(before: Basis, now: Basis) -> Iterator[str]:
         yield f"its CA certificate {'could not' if now.certificate_read else 'can no longer'} be read"
     elif before.certificate != now.certificate:
         was, found = _described(before.certificate), _described(now.certificate)
-        yield (
-            f"its CA certificate: {found}, it was {was}"
-            if was != found
-            else f"its CA certificate {found} is shown otherwise"
-        )
+        yield f"its CA certificate: {found}, {f'it was {was}' if was != found else 'with other details'}"
 
 
 def _trustpool(before: tuple[Pooled, ...] | None, now: tuple[Pooled, ...] | None) -> Iterator[str]:
