@@ -10,6 +10,7 @@ from typing import Any, get_args
 import msgspec
 
 from agent.fleet.journal import history
+from agent.fleet.planfile.content import PlanFile
 from agent.fleet.report.exports import Report
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
@@ -24,6 +25,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "finding": (Finding,),
     "history": (history.Run, Router, history.RouterTrail),
     "plan": (Plan,),
+    "planfile": (PlanFile,),
     "poll": (Poll,),
     "push": (Push,),
     "record": (Record,),

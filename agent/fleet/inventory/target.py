@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.window.windows import Window
@@ -15,6 +15,9 @@ from agent.model.device import Device, HostKeys
 from agent.model.errors import InputError
 from agent.model.method import Method
 from agent.model.plan import Intent
+
+if TYPE_CHECKING:
+    from agent.fleet.results.planned import Approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Target:
         groups: the groups it is in, the nearest first; data: further values, for ``--where``.
         until: when its window closes, of one that is begun: behind that no change of it is.
         unrenewed: whether an earlier try may have brought the root and was ended before the licence was renewed.
+        approved: what the plan file says of it by which a push goes; None without one.
     """
 
     name: str
@@ -78,11 +82,16 @@ class Target:
     groups: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     unrenewed: bool = False
+    approved: Approved | None = field(default=None, repr=False)
     until: datetime | None = None
 
     def for_worker(self) -> Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
         return replace(self, platform=None, window=None, tz=None, groups=(), data={})
+
+    def written_to(self) -> Target:
+        """The same, where its run may have changed it before: what is not as approved may be the run's own."""
+        return self if self.approved is None else replace(self, approved=replace(self.approved, begun=True))
 
     def reach(self, run: Reach) -> Reach:
         """How this router is reached where *run* says how the others are: its own entry counts first."""

@@ -202,7 +202,7 @@ class Run:
         self._left(waiting, batch)
         self._died |= {target.name for target in died}
         for target in died:
-            again = self._next(self.calendar.queue([target]))
+            again = self._next(self.calendar.queue([target.written_to()]))
             result = pool.alone(self.job, again, self._may_begin) if again else _lost(self.job, target)
             if pool.gone:
                 self._end(RunState.STOPPED, pool.gone)
