@@ -12,6 +12,7 @@ import msgspec
 from agent.fleet.journal import history
 from agent.fleet.planfile.content import PlanFile
 from agent.fleet.report.exports import Report
+from agent.fleet.results.notification import Notification
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
 from agent.fleet.results.structs import Assess, Check, Finding, Plan, Poll, Push, Record, Support, Syslog
@@ -24,6 +25,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "check": (Check,),
     "finding": (Finding,),
     "history": (history.Run, Router, history.RouterTrail),
+    "notification": (Notification,),
     "plan": (Plan,),
     "planfile": (PlanFile,),
     "poll": (Poll,),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ import click
 
 import agent
 from agent.cli.input.approval import write
+from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
@@ -23,12 +24,12 @@ from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
-from agent.cli.view.streams import errors, say_failure, say_traceback, say_warning
+from agent.cli.view.streams import errors, progress, say_failure, say_traceback, say_warning
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
-from agent.fleet.results.record import Kind, Result
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Logins
@@ -37,6 +38,7 @@ from agent.fleet.run.runner import Backend, Run
 from agent.fleet.window import preview
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
+from agent.model.spans import Span, carried
 from agent.netconf.retry import Policy
 
 
@@ -60,12 +62,14 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
+        notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
         view = _one(request, log) if request.one else _many(request, targets, log)
         targets = request.calendar().ordered(targets, datetime.now(UTC))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
-        made = _carry_out(request, targets, doubtful, log, view, ask=ask)
+        made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
         log.close(made.state)
+        notifications.ended(made.why)
         try:
             code = view.finish(journal, made)
             if request.collected is not None:
@@ -124,7 +128,7 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
     path: Path | None = request.given["report"]
     if path is not None:
         report.write(path, journal.run(run), journal.devices(run), now=datetime.now(UTC))
-        errors().print(f"report {path}", soft_wrap=True)
+        progress().print(f"report {path}", soft_wrap=True)
 
 
 def _one(request: RunRequest, log: RunLog) -> One:
@@ -136,16 +140,25 @@ def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
     view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
     window = f", none begun after {until:%Y-%m-%d %H:%M %Z}" if until else ""
-    errors().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
+    progress().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
     return view
 
 
 def _carry_out(
-    request: RunRequest, targets: list[Target], doubtful: Collection[str], log: RunLog, view: One | Many, *, ask: bool
+    request: RunRequest,
+    targets: list[Target],
+    doubtful: Collection[str],
+    log: RunLog,
+    view: One | Many,
+    stopped: Callable[[RunState, str], None],
+    *,
+    ask: bool,
 ) -> Run:
-    job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
+        span = stack.enter_context(Span(f"{request.kind.value} run", run=log.run, routers=len(targets)))
+        stack.enter_context(span.current())
+        job = replace(request.job, run=log.run, below=carried())
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
         logins = Logins(request.given["max_refused_logins"])
@@ -161,7 +174,17 @@ def _carry_out(
             else request.backend(hooks)
         )
         calendar = request.calendar()
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful, calendar=calendar)
+        made = Run(
+            targets,
+            job,
+            backend,
+            request.rollout,
+            view,
+            hooks.policy,
+            doubtful=doubtful,
+            calendar=calendar,
+            stopped=stopped,
+        )
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
@@ -175,6 +198,8 @@ def _carry_out(
                 results.close()
                 log.close(made.state)
                 raise
+        span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
+        span.end(made.why or None)
     return made
 
 
@@ -218,7 +243,7 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     unrenewed, begun = log.unrenewed(), log.written_to()
     owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
-        errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
+        progress().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     left = (by_name[name] for name in names if name in by_name)
     return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 

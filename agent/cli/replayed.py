@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
-from agent.cli.view.streams import errors, say_failure, say_warning
+from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
@@ -41,6 +41,7 @@ _AS_WRITTEN = "record again; a recording is replayed as it was written"
 _AGAIN = "record again, to the end, once the router lets a session in"
 _REACHED = (
     *("port", "ssh_port", "username", "password_env", "password_file", "ask_password", "key", "key_passphrase_env"),
+    *("password_exec", "key_passphrase_exec"),
     *("known_hosts", "host_key", "accept_new_host_keys", "jump", "ssh_config", "scheduler", "processes"),
     "connect_wait",
 )
@@ -191,7 +192,7 @@ def opened(path: Path, *, replaying: bool = False) -> Recording:
     made(recording)
     if replaying:
         said = f"replaying {path}, recorded {recording.begin.made}: no router is reached"
-        errors().print(neutralise(said), soft_wrap=True)
+        progress().print(neutralise(said), soft_wrap=True)
     if not recording.begin.sanitised:
         say_warning(f"{path}: nothing in it was replaced but passwords: keep it to yourself")
     if recording.cut_off is not None:

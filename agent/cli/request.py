@@ -17,6 +17,7 @@ from agent.cli import replayed, settings
 from agent.cli.input.approval import Approval, same_plan
 from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
+from agent.fleet.inventory.reference import Place
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
 from agent.fleet.parking import MOST, allow_files, rarely_collected
@@ -41,9 +42,14 @@ from agent.remedy.lease import lease
 
 if TYPE_CHECKING:
     from agent.cli.recorded import RecordingFile
+    from agent.fleet.notify import Receiver
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out")
+_MOST_ASKED = 20
+"""Programs that are asked for their secrets before a run; more are asked as their routers are reached."""
+_SETTINGS_OF_NOW = frozenset(
+    ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify")
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class RunRequest:
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
         recording: the recording of what passes, where one is wanted.
+        receivers: who is told of the run.
         given: the options themselves, which the journal keeps.
         approval: the plan file that the run goes by; collected: what a plan run found, for such a file.
     """
@@ -74,6 +81,7 @@ class RunRequest:
     replay: replayed.Replayed | None = None
     approval: Approval | None = None
     collected: Collected | None = None
+    receivers: tuple[Receiver, ...] = ()
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
@@ -89,6 +97,7 @@ class RunRequest:
             raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
         if given.get("record") is not None:
             _look_at_recording(given)
+        receivers = _receivers(given)
         if given["report"] is not None:
             report.check_path(given["report"])
         approval = Approval.given(given)
@@ -107,7 +116,7 @@ class RunRequest:
             targets = Calendar(timing).ordered(targets, now)
         job, traced, backend = _job(kind, given, approval), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
-        files = (replay, approval, _collected(job, targets, given))
+        files = (replay, approval, _collected(job, targets, given), receivers)
         if approval is not None:
             approval.say(targets, job.reach)
         return cls(kind, form, one, targets, job, rollout, timing, backend, traced, recording, given, *files)
@@ -128,6 +137,14 @@ class RunRequest:
         wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
         approved = {"sha256": self.approval.sha256} if self.approval else {}
         return {name: _plain(self.given[name]) for name in wanted} | approved
+
+
+def _receivers(given: Options) -> tuple[Receiver, ...]:
+    if not given.get("notify"):
+        return ()
+    from agent.fleet.notify import receiver
+
+    return tuple(map(receiver, given["notify"]))
 
 
 def _recording(kind: Kind, job: Job, targets: list[Target], given: Options, stack: ExitStack) -> RecordingFile | None:
@@ -204,15 +221,17 @@ def _targets(given: Options, approval: Approval | None) -> list[Target]:
 
 
 def _look_for_shared(found: list[Target]) -> None:
-    """Look for a secret that all of them share before any is reached; one of a few fails with those few.
+    """Look for a secret that all of them share before any is reached, and for all that programs say, where these are
+    few; another one fails with those whose it is.
 
     Raises:
         InputError: it cannot be read.
     """
     for name in ("password", "key_passphrase"):
-        shared = {getattr(target, name) for target in found}
-        if len(shared) == 1 and (secret := shared.pop()) is not None:
-            secret.resolve()
+        wanted = dict.fromkeys(getattr(target, name) for target in found)
+        programs = [secret for secret in wanted if secret is not None and secret.place is Place.EXEC]
+        for secret in programs if len(wanted) > 1 else filter(None, wanted):
+            secret.look(ask=len(programs) <= _MOST_ASKED)
 
 
 def _job(kind: Kind, given: Options, approval: Approval | None) -> Job:

@@ -39,6 +39,8 @@ from agent.remedy.notices.notice import Notice
 from agent.ssh.settings.config import jump_host
 
 T = TypeVar("T")
+_PLACES = ("env", "file", "exec")
+"""Where a secret may be by an option, which ends in this word."""
 
 
 def host(given: Options) -> Target:
@@ -78,10 +80,10 @@ def reach(given: Options) -> Reach:
         read_start(config, 1, hint="name an OpenSSH client configuration with --ssh-config")
     if jump:
         jump_host(jump, keys, config if here else Path(os.devnull))
-    password, passphrase = _password(given), _reference(given["key_passphrase_env"], None)
+    password, passphrase = _password(given), _passphrase(given)
     for secret in filter(None, (password, passphrase)):
         if here:
-            secret.resolve()
+            secret.look()
     return Reach(
         username=given["username"] or None,
         password=password,
@@ -99,21 +101,37 @@ def _same(given: Options, *names: str) -> Options:
     return {name: given[name] for name in names}
 
 
-def _reference(name: str | None, file: Path | None) -> Reference | None:
-    if name:
-        return Reference.parse(f"env:{name}")
-    return Reference.parse(f"file:{file.absolute()}") if file is not None else None
+def _reference(given: Options, what: str, *further: str) -> Reference | None:
+    """Where *what* is by its options, of which there may be one, those *further* ones included.
+
+    Raises:
+        InputError: it is given in two ways, or by what is no command.
+    """
+    names = [name for place in _PLACES if (name := f"{what}_{place}") in given]
+    said = [name for name in (*names, *further) if given[name] or (name.endswith("exec") and given[name] is not None)]
+    if len(said) > 1:
+        *first, last = (f"--{name.replace('_', '-')}" for name in (*names, *further))
+        what = what.rpartition("_")[2]
+        raise InputError(f"the {what} is given in two ways", hint=f"one of {', '.join(first)} and {last}")
+    if not said or said[0] in further:
+        return None
+    value = given[said[0]]
+    place = said[0].rpartition("_")[2]
+    return Reference.parse(f"{place}:{value.absolute() if isinstance(value, Path) else value}")
+
+
+def _passphrase(given: Options) -> Reference | None:
+    found = _reference(given, "key_passphrase")
+    if found is not None and given["key"] is None:
+        raise InputError(f"--key-passphrase-{found.place.value} without --key", hint="name the key that it opens")
+    return found
 
 
 def _password(given: Options) -> Reference | None:
-    name, file, ask = given["password_env"], given["password_file"], given["ask_password"]
-    elsewhere = "use --password-env or --password-file"
-    if sum((bool(name), file is not None, ask)) > 1:
-        raise InputError(
-            "the password is given in two ways", hint="one of --password-env, --password-file and --ask-password"
-        )
-    if not ask:
-        return _reference(name, file)
+    found = _reference(given, "password", "ask_password")
+    elsewhere = "use --password-env, --password-file or --password-exec"
+    if not given["ask_password"]:
+        return found
     if given.get("processes") or given.get("scheduler"):
         raise InputError("a password that is asked for stays in this process", hint=elsewhere)
     if not sys.stdin.isatty():
@@ -129,8 +147,6 @@ def _key(given: Options) -> Path | None:
             raise InputError(f"{path}: there is no such key file", hint="name a private key with --key")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint="name a private key with --key") from error
-    if given["key_passphrase_env"] and path is None:
-        raise InputError("--key-passphrase-env without --key", hint="name the key that it opens")
     return path
 
 
@@ -299,10 +315,7 @@ def token(given: Options) -> Reference | None:
     Raises:
         InputError: it is given in two ways.
     """
-    file, name = given.get("register_token_file"), given.get("register_token_env")
-    if file is not None and name:
-        raise InputError("the token is given in two ways", hint="one of --register-token-file and --register-token-env")
-    return _reference(name, file)
+    return _reference(given, "register_token")
 
 
 def trustpoint(given: Options) -> str:

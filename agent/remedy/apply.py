@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from agent.model.plan import (
     Skip,
     Step,
 )
+from agent.model.spans import Steps as StepSpans
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
@@ -136,8 +138,21 @@ def _failed_ways(made: Plan | Skip) -> list[StepRecord]:
 
 
 def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
-    """The same; what is logged on the way to each is bound to the step, what the driver logs between is not."""
-    return relayed(steps, around=lambda: bound(device=run.plan.device, step=run.current))
+    """The same; what is logged on the way to each is bound to the step, what the driver logs between is not.
+
+    Each step is a span below the one that is current where it begins.
+    """
+    spans = StepSpans(run.plan.device)
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        with bound(device=run.plan.device, step=run.current), spans.current():
+            yield
+
+    try:
+        return (yield from relayed(steps, around=around, done=spans.seen))
+    finally:
+        spans.end()
 
 
 def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | None) -> Steps[Outcome]:

@@ -7,11 +7,21 @@ from pathlib import Path
 import click
 
 from agent.cli import options
+from agent.cli.usage import complete
 
 
-@click.command("history")
-@click.argument("run", required=False)
-@options.option("--device", "Every step of this router, in RUN or in all runs it was in.", metavar="NAME")
+@options.command(
+    "history",
+    "List runs, the routers of one, the steps of one router.",
+    "what was asked for is there, or there is no run yet",
+)
+@click.argument("run", required=False, shell_complete=complete.runs)
+@options.option(
+    "--device",
+    "Every step of this router, in RUN or in all runs it was in.",
+    metavar="NAME",
+    shell_complete=complete.routers_of_runs,
+)
 @options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else.")
 @options.flag("--failed", "Only the routers of RUN that need a look.")
 @options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Place, Reference
 from agent.fleet.inventory.target import Target
 from agent.fleet.window.windows import Window, windows
@@ -308,6 +310,10 @@ def _reference(value: object, folder: Path) -> Reference:
     _text(reference.name, "a reference")
     if reference.place is Place.FILE:
         return Reference(Place.FILE, str(_path(reference.name, folder)))
+    if reference.place is Place.EXEC:
+        program, *arguments = Command.parse(reference.name).words
+        path = str(_path(program, folder)) if "/" in program else program
+        return Reference(Place.EXEC, shlex.join((path, *arguments)))
     return reference
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.fleet.inventory.command import ROUTERS, Stop
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.window.windows import Window
 from agent.fleet.window.zone import Zone
@@ -98,19 +99,21 @@ class Target:
         own = {name: value for name in _OWN if (value := getattr(self, name)) is not None}
         return replace(run, **own) if own else run
 
-    def device(self, run: Reach) -> Device:
-        """The router with its secrets, to be called where it is reached.
+    def device(self, run: Reach, stop: Stop | None = None) -> Device:
+        """The router with its secrets, to be called where it is reached; *stop* cancels a program that says one.
 
         Raises:
             InputError: a secret cannot be read, or a value cannot be used; the error names the router.
+            Interrupted: it was cancelled.
         """
         from agent.ssh.settings.config import jump_host
 
         reach = self.reach(run)
         said: dict[str, Any] = {name: getattr(reach, name) for name in _OF_DEVICE}
+        router = {name: getattr(self, name) for name in ROUTERS}
         try:
             for name in ("password", "key_passphrase"):
-                said[name] = said[name] and said[name].resolve()
+                said[name] = said[name] and said[name].resolve(router, stop)
             said["jump"] = jump_host(reach.jump, reach.host_keys, reach.ssh_config) if reach.jump else None
             return Device(self.host, label=self.name, **said)
         except InputError as error:

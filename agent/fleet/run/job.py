@@ -23,6 +23,7 @@ from agent.model.masking.logged import textless
 from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
+from agent.model.spans import Carrier, Span, came
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
@@ -54,6 +55,7 @@ class Job:
         intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
         notices: the field notices that ``assess`` judges by, several each by its own root; none for the bundled one.
         run: what log records call the run.
+        below: the span of the run, for a process that is not its own.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Job:
     token: Reference | None = None
     notices: tuple[Notice, ...] = ()
     run: str | None = None
+    below: Carrier = ()
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
@@ -79,17 +82,31 @@ def performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
         JournalError: the run cannot be kept any more, so it must not go on.
     """
 
+    span = Span(f"{job.kind.value} router", job.below, device=target.name, run=job.run)
+
     @contextmanager
     def at_work() -> Iterator[None]:
         hooks.on_wait(target.name, None)
-        with bound(run=job.run, device=target.name):
+        with bound(run=job.run, device=target.name), span.current():
             yield
 
     def waits(wait: Wait) -> bool:
         hooks.on_wait(target.name, wait)
         return False
 
-    return relayed(_performed(job, target, hooks), around=at_work, done=waits)
+    with span:
+        result = yield from relayed(_performed(job, target, hooks), around=at_work, done=waits)
+        _ended(span, result)
+    return result
+
+
+def _ended(span: Span, result: Result) -> None:
+    if result.outcome is not None:
+        came(span, result.outcome)
+    else:
+        failure = result.failure
+        span.say(outcome=result.word, release=result.release, error=failure.kind if failure else None)
+        span.end(failure.message if failure else None)
 
 
 def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
@@ -144,7 +161,8 @@ class _Work:
         self._router = router = Router(self._target, self._job.reach, self._hooks)
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
-        self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        token, stop = self._job.token, self._hooks.policy.stop
+        self._intent = replace(intent, token=token.resolve(stop=stop)) if token else intent
         if self._job.kind is Kind.CHECK:
             return (yield from self._checked(stack))
         approved = self._target.approved

@@ -94,6 +94,7 @@ class Run:
         now: the clock that ``Rollout.stop_at`` and windows are compared with.
         calendar: when routers may be begun. One that was not in its window is left, and ends the run as stopped.
         doubtful: routers of which an earlier try left in doubt what was written to them.
+        stopped: is told, in the thread that runs it, that no further router is begun, though some are left.
     """
 
     targets: Sequence[Target]
@@ -105,6 +106,7 @@ class Run:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     doubtful: Collection[str] = ()
     calendar: Calendar = field(default_factory=Calendar)
+    stopped: Callable[[RunState, str], None] = lambda _state, _why: None
     state: RunState = RunState.RUNNING
     why: str = ""
     failed: int = 0
@@ -171,6 +173,8 @@ class Run:
         if self.state is RunState.RUNNING:
             self.state, self.why = state, why
             self.backend.hold()
+            if state is RunState.INTERRUPTED or self._begun < len(self.targets):
+                self.stopped(state, why)
         # Also where the run had been stopped before: those in flight are to end.
         if state is RunState.INTERRUPTED and not self._interrupted:
             self._interrupted = True
