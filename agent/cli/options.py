@@ -71,7 +71,7 @@ def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 _FOR_MANY = (
     *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
-    *("canary", "batch", "max_failures", "pause", "stop_at"),
+    *("canary", "no_canary", "batch", "max_failures", "pause", "stop_at"),
 )
 _FOR_A_RUN = ("journal", "report", "change_ref")
 
@@ -221,9 +221,20 @@ watched = together(_target("--rpc-timeout", required=False), _run)
 """As :data:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
 
 rollout = together(
-    option("--canary", "These come first, alone; one that fails stops the run (see --max-failures).", metavar="N|%"),
+    option(
+        "--canary",
+        "These come first, alone; one that fails stops the run (see --max-failures). "
+        "[default: above ten routers to be changed one of each kind of plan, by release line and method]",
+        metavar="N|%",
+    ),
+    flag("--no-canary", "None comes first."),
     option("--batch", "Then so many at a time.", metavar="N|%"),
-    option("--max-failures", "When more failed than that, begin no further router.", metavar="N|%"),
+    option(
+        "--max-failures",
+        "When more failed than that, begin no further router; none: whatever fails, but for the canary. "
+        "[default: above ten routers to be changed it stops at 5 % of them, at least 3]",
+        metavar="N|%|none",
+    ),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
     option("--stop-at", "Begin no router after this: HH:MM by this machine's clock, or ISO 8601.", metavar="TIME"),
     option("--resume", "Go on with this run, or the last: doubtful routers first, proven ones not.", metavar="RUN"),

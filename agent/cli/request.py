@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +23,7 @@ from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
 from agent.fleet.run.job import Job
+from agent.fleet.run.logins import Logins
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
 from agent.fleet.run.router import Hooks
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from agent.cli.recorded import RecordingFile
 
 _STDIN = "-"
+NO_BOUND = "none"
+"""What ``--max-failures`` is given where no number of failures is to stop the run."""
 _SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise")
 
 
@@ -48,6 +51,7 @@ class RunRequest:
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
         recording: the recording of what passes, where one is wanted.
+        logins: the guard of all that is done by it, so that what was refused before counts.
         given: the options themselves, which the journal keeps.
     """
 
@@ -62,6 +66,7 @@ class RunRequest:
     recording: RecordingFile | None
     given: Options
     replay: replayed.Replayed | None = None
+    logins: Logins = field(default_factory=Logins)
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
@@ -88,7 +93,8 @@ class RunRequest:
         rollout, targets = _rollout(given), [replay.target] if replay else _targets(given)
         job, traced, backend = _job(kind, given), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, replay)
+        logins = Logins(given["max_refused_logins"])
+        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, replay, logins)
 
     @property
     def bundled(self) -> bool:
@@ -133,6 +139,9 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
         if name in merged and source(name) is not Source.COMMANDLINE:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
+    for now, before in (("canary", "no_canary"), ("no_canary", "canary")):
+        if source(now) is Source.COMMANDLINE and source(before) is not Source.COMMANDLINE:
+            merged[before] = None
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
         raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
     return merged
@@ -188,9 +197,15 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
         allow_files(workers, in_flight or MOST)
         stack.enter_context(rarely_collected())
     if given["scheduler"]:
-        reached = reach(given["scheduler"])
-        stack.callback(reached.close)
-        return lambda hooks: cluster(reached, workers, hooks, rate=rate, in_flight=in_flight)
+        first = [reach(given["scheduler"])]
+        stack.callback(first[0].close)
+
+        def over(hooks: Hooks) -> Backend:
+            """A run leaves the scheduler at its end, so a second one reaches it anew."""
+            reached = first.pop() if first else reach(given["scheduler"])
+            return cluster(reached, workers, hooks, rate=rate, in_flight=in_flight)
+
+        return over
     if count:
         require_dask()
         return lambda hooks: processes(count, workers, hooks, rate=rate, in_flight=in_flight)
@@ -198,9 +213,12 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
 
 
 def _rollout(given: Options) -> Rollout:
-    shares = {
-        name: Share.parse(given[name]) for name in ("canary", "batch", "max_failures") if given.get(name) is not None
-    }
+    if given.get("canary") and given.get("no_canary"):
+        raise InputError("--canary and --no-canary exclude each other", hint="choose one")
+    said = {name: given.get(name) for name in ("canary", "batch", "max_failures")}
+    if said["max_failures"] == NO_BOUND:
+        del said["max_failures"]
+    shares = {name: Share.parse(text) for name, text in said.items() if text is not None}
     for name in ("canary", "batch"):
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet.run.rollout import Batch, Rollout, Share
+from agent.fleet.run.rollout import Batch, Rollout, Share, kind
+from agent.model.plan import Authenticate, Plan, RenewAuthorization, Step
+from agent.model.state import ConfigModel
 
 
 def shares(**given: str) -> Rollout:
@@ -56,6 +58,32 @@ def test_a_failed_canary_stops_the_run_and_so_do_too_many_failures(
 ) -> None:
     rollout = shares(max_failures=most) if most else Rollout()
     assert rollout.too_many(failed, 100, batch) is too_many
+
+
+def test_where_the_canary_may_not_fail_one_is_too_many_whatever_may_fail_of_the_others() -> None:
+    rollout = Rollout(canary=Share(10), max_failures=Share(20), canary_may_fail=False)
+    canary, rest = rollout.batches(100)
+    assert rollout.too_many(1, 100, canary)
+    assert not rollout.too_many(20, 100, rest)
+    assert rollout.too_many(21, 100, rest)
+
+
+BRINGS = Authenticate("Trustpool", agent.TrustAnchor.bundled())
+
+
+@pytest.mark.parametrize(
+    "release, method, step, said",
+    [
+        ("7.4.1", agent.Method.RPC, BRINGS, "7.4 rpc"),
+        ("7.4.16.23I", agent.Method.DIALOG, BRINGS, "7.4 dialog"),
+        ("24.1.2", agent.Method.RPC, RenewAuthorization(60), "24.1 licence"),
+        (None, agent.Method.RPC, BRINGS, "unknown release rpc"),
+    ],
+)
+def test_a_kind_of_plan_is_release_line_and_method(
+    release: str | None, method: agent.Method, step: Step, said: str
+) -> None:
+    assert kind(Plan("r1", agent.Intent(), method, ConfigModel.UM_CRYPTO, (step,), release)) == said
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "x", "%", "5 %x", "nan%"])

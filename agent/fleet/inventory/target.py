@@ -72,6 +72,11 @@ class Target:
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     unrenewed: bool = False
 
+    @property
+    def site(self) -> str | None:
+        """Where it is, as its data say under ``site``."""
+        return self.data.get("site")
+
     def for_worker(self) -> Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
         return replace(self, platform=None, groups=(), data={})
