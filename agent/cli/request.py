@@ -223,7 +223,8 @@ def _rollout(given: Options) -> Rollout:
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
     until = stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None
-    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=until)
+    canary, batch, most = (shares.get(name) for name in ("canary", "batch", "max_failures"))
+    return Rollout(canary, batch, most, pause=given.get("pause") or 0.0, stop_at=until)
 
 
 def stop_at(text: str, now: datetime) -> datetime:

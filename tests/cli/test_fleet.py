@@ -539,8 +539,8 @@ def test_a_second_interrupt_names_the_routers_in_doubt(fleet: Fleet) -> None:
 
 def test_after_kill_9_in_the_middle_a_resumed_push_remedies_all_and_writes_nothing_twice(fleet: Fleet) -> None:
     fleet.add(200)
-    words = ("--no-canary", "--workers", "20", "--commit", "plain", "--no-renew")
-    with fleet.started("push", "--yes", *words) as process:
+    given = ("--no-canary", "--workers", "20", "--commit", "plain", "--no-renew")
+    with fleet.started("push", "--yes", *given) as process:
         until(lambda: sum(device.state.authenticates for device in fleet.devices) >= 60)
         process.kill()
         process.communicate(timeout=600)

@@ -1,4 +1,4 @@
-"""Journals of several people brought together: each run once, with its id, and nothing of a file that is no whole one."""
+"""Journals of several people brought together: each run once, with its id, and nothing of what is no whole file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent.fleet.journal import exchange
 from agent.fleet.journal.exchange import Brought
 from agent.fleet.journal.store import Journal
 from agent.fleet.journal.tables import MIGRATIONS
@@ -27,7 +28,7 @@ Line = dict[str, Any]
 
 def pushed(path: Path, *names: str, clock: Ticks | None = None, change_ref: str = "CHG1") -> str:
     """A journal's further run, whose first router is remedied, the second failed, and the others not begun."""
-    places = {name: ("London", ("core", "pe")) for name in names}
+    places = dict.fromkeys(names, ("London", ("core", "pe")))
     given: dict[str, Any] = {"settings": {"password": "env:XR_PASSWORD"}, "change_ref": change_ref, "places": places}
     with Journal.open(path, now=clock or Ticks()) as journal, begin(journal, names, **given) as log:
         log.begun(names[0], "canary")
@@ -233,3 +234,13 @@ def test_a_packed_file_and_one_of_an_older_version_come_in(mine: Path, theirs: P
 def test_no_password_of_a_url_travels(mine: Path, theirs: Path) -> None:
     pushed(theirs, "r1", change_ref="http://ops:hunter2@ca.example/")
     assert b"hunter2" not in export(theirs)
+
+
+def test_every_column_of_the_tables_travels_but_their_keys(mine: Path) -> None:
+    with Journal.open(mine):
+        pass
+    kept = {"run": exchange._RUN, "attempt": exchange._ATTEMPT, "device": exchange._DEVICE, "step": exchange._STEP}
+    keys = {"run": {"seq", "imported"}, "attempt": {"run"}, "device": {"id", "run"}, "step": {"seq", "device"}}
+    for table, names in kept.items():
+        columns = set(on_disk(mine, "SELECT name FROM pragma_table_info(?)", table))
+        assert columns - keys[table] == set(names), table

@@ -50,8 +50,8 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
     seen = looked_at(request, targets) if ask or (many and wants_kinds(given)) else None
     bounds = Bounds.of(given, request.rollout, len(targets), seen, whole=whole)
     if seen is not None:
-        for line in seen.groups if ask else ():
-            errors().print(line)
+        for group in seen.groups if ask else ():
+            errors().print(group)
         unread = f", {len(seen.unread):,} could not be read and come last" if seen.unread else ""
         number = f"{len(seen.kinds):,} of {counted(len(targets), 'router')}"
         errors().print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``xr-agent history``: what the journal has of runs, of their routers, and of one router's steps; and to whom it goes."""
+"""``xr-agent history``: what the journal has of runs, of their routers, of one router's steps; and how it travels."""
 
 from __future__ import annotations
 

@@ -158,7 +158,11 @@ def _narrow_runs(runs: Iterable[RunRecord]) -> RenderableType:
     for head, width in (("run (begun UTC)", 20), ("command", 7), ("state", 11), ("routers, who, change", None)):
         table.add_column(head, width=width, overflow="fold")
     for run in runs:
-        beside = [_counts(run.counts), cell(f"{run.user}@{run.host}", "dim"), *([cell(run.change_ref)] if run.change_ref else [])]
+        beside = [
+            _counts(run.counts),
+            cell(f"{run.user}@{run.host}", "dim"),
+            *([cell(run.change_ref)] if run.change_ref else []),
+        ]
         table.add_row(cell(run.run, "bold"), cell(run.kind), word(run.state), Text("\n").join(beside))
     return table
 

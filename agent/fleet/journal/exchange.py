@@ -13,9 +13,9 @@ import re
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from io import BufferedReader, RawIOBase
+from io import BufferedIOBase, BufferedReader, RawIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
@@ -53,14 +53,16 @@ _Line = dict[str, Any]
 
 @dataclass
 class Brought:
-    """What became of the runs of a file: those that are new here, those that were here, those that are here otherwise."""
+    """What became of the runs of a file: those that are new, those that were here, those that are here otherwise."""
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
 
 
-def written(db: sqlite3.Connection, journal: Path, runs: Collection[str], out: IO[bytes]) -> tuple[list[str], list[str]]:
+def written(
+    db: sqlite3.Connection, journal: Path, runs: Collection[str], out: IO[bytes]
+) -> tuple[list[str], list[str]]:
     """Write the runs of *db* to *out*, the oldest first; with *runs* only those. Gives their ids.
 
     One that is under way would be another by tomorrow: it is left out, and given apart.
@@ -115,11 +117,11 @@ def bring(path: Path, source: IO[bytes], named: str) -> Brought:
     with TemporaryDirectory(prefix="xr-agent-") as folder:
         staged = Path(folder) / "journal.db"
         prepare(staged)
-        with usable(staged), closing(connect(staged)) as db:
+        with _unpacked(source) as opened, usable(staged), closing(connect(staged)) as db:
             db.execute("PRAGMA synchronous = OFF")
             db.execute("BEGIN")
             try:
-                _stage(db, _checked(source, named))
+                _stage(db, _checked(opened, named))
                 _read_all(db, staged)
             except _NOT_OURS as error:
                 raise _damaged(named, "it holds what no xr-agent wrote") from error
@@ -128,16 +130,16 @@ def bring(path: Path, source: IO[bytes], named: str) -> Brought:
             return _merged(path, staged)
 
 
-def _checked(source: IO[bytes], named: str) -> Iterator[_Line]:
+def _checked(opened: BufferedIOBase, named: str) -> Iterator[_Line]:
     """The lines between the first and the last, which are compared with what they say.
 
     Raises:
         InputError: as of :func:`bring`.
     """
-    lines = _unpacked(source, named)
+    lines = _texts(opened, named)
     _see_head(_parsed(next(lines, b""), named), named)
-    digest, count = hashlib.sha256(), 0
-    for text in lines:
+    digest = hashlib.sha256()
+    for count, text in enumerate(lines):
         line = _parsed(text, named)
         if "end" in line:
             if (line.get("lines"), line.get("sha256")) != (count, digest.hexdigest()):
@@ -146,15 +148,21 @@ def _checked(source: IO[bytes], named: str) -> Iterator[_Line]:
                 raise _damaged(named, "it goes on behind its end")
             return
         digest.update(text)
-        count += 1
         yield line
     raise _damaged(named, "it ends early")
 
 
-def _unpacked(source: IO[bytes], named: str) -> Iterator[bytes]:
+@contextmanager
+def _unpacked(source: IO[bytes]) -> Iterator[BufferedIOBase]:
     read = BufferedReader(cast("RawIOBase", source))
     try:
-        opened = gzip.GzipFile(fileobj=read) if read.peek(2)[:2] == _GZIP else read
+        yield gzip.GzipFile(fileobj=read) if read.peek(2)[:2] == _GZIP else read
+    finally:
+        read.detach()  # whoever opened it closes it
+
+
+def _texts(opened: BufferedIOBase, named: str) -> Iterator[bytes]:
+    try:
         while line := opened.readline(_LONGEST):
             yield line
     except (OSError, EOFError, zlib.error) as error:
@@ -274,7 +282,7 @@ def _merge(db: sqlite3.Connection, other: sqlite3.Connection, row: Row, brought:
         text = f"INSERT INTO main.{table} (run, {columns}) SELECT ?, {columns} FROM staged.{table} WHERE run = ?"  # noqa: S608
         db.execute(text, (key, row.key))
     columns = ", ".join(f"step.{name}" for name in _STEP)
-    steps = f"""INSERT INTO main.step (device, {', '.join(_STEP)})
+    steps = f"""INSERT INTO main.step (device, {", ".join(_STEP)})
         SELECT new.id, {columns} FROM staged.step AS step
         JOIN staged.device AS old ON old.id = step.device AND old.run = ?
         JOIN main.device AS new ON new.name = old.name AND new.run = ?
@@ -287,8 +295,8 @@ def _digest(db: sqlite3.Connection, row: Row) -> str:
     """What tells a run's content from another: by what its JSON means, however that is written."""
     digest = hashlib.sha256()
     for line in _lines(db, row):
-        for part in (line.get("run"), line.get("device")):
-            for name in _JSON.intersection(part or ()):
+        for part in (line.get("run", {}), line.get("device", {})):
+            for name in _JSON.intersection(part):
                 part[name] = json.loads(part[name]) if part[name] else None
         digest.update(json.dumps(line, sort_keys=True).encode())
     return digest.hexdigest()

@@ -8,8 +8,8 @@ from datetime import datetime
 from io import TextIOBase
 from typing import Annotated
 
-from agent.fleet.report.summary import Counting, Summary
 from agent.fleet.report.shown import method, refusal, scalar, shown, step_lines
+from agent.fleet.report.summary import Counting, Summary
 from agent.fleet.results import objects
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.fleet.results.structs import Assess, Moment, Printed, Push, about

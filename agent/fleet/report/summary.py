@@ -119,7 +119,9 @@ class Counting:
             {name: counted.made for name, counted in sorted(found.items())} for found in (self._sites, self._groups)
         )
         soonest = sorted(self._soonest, key=lambda one: (-one[0], one[1]))
-        return Summary(self._total.made, sites, groups, tuple(Due(device, name, when) for _, device, name, when in soonest))
+        return Summary(
+            self._total.made, sites, groups, tuple(Due(device, name, when) for _, device, name, when in soonest)
+        )
 
 
 def upcoming(device: DeviceRecord, now: datetime) -> tuple[str, datetime] | None:

@@ -14,7 +14,7 @@ from agent.model.plan import Installation, Plan
 MANY = 10
 """Routers to be changed: a push to more is bounded where nobody says otherwise."""
 LEAST_FAILURES, USUAL_FAILURES = 3, 5
-"""The failures at which such a push stops: so many percent of the routers to be changed, and no fewer than the least."""
+"""The failures at which such a push stops: so many percent of the routers to be changed, no fewer than the least."""
 
 
 @dataclass(frozen=True, slots=True)
