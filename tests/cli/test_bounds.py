@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from tests.cli.conftest import VARIABLE
 from tests.cli.test_fleet import Fleet
 from tests.cli.test_fleet import fleet as fleet
 from tests.cli.test_processes import answered
+from tests.fleet.clusters import machines
 
 NOTHING_SAID = {"canary": None, "no_canary": False, "max_failures": None}
 
@@ -113,10 +116,9 @@ def two_kinds(fleet: Fleet, **settings: Any) -> tuple[list[Device], list[Device]
     return fleet.add(6, **settings), fleet.add(6, release="7.5.2", **settings)
 
 
-@pytest.mark.parametrize("crew", [[], ["--processes", "2"]], ids=" ".join)
-def test_one_of_each_kind_goes_first_and_what_bounds_the_push_is_said(fleet: Fleet, crew: list[str]) -> None:
+def test_one_of_each_kind_goes_first_and_what_bounds_the_push_is_said(fleet: Fleet) -> None:
     one, other = two_kinds(fleet)
-    done = fleet.run("push", "--yes", "--contact-wait", "0", "--no-renew", *crew)
+    done = fleet.run("push", "--yes", "--contact-wait", "0", "--no-renew")
     assert done.exit_code == 0, done.stderr
     firsts = (one[0].name, other[0].name)
     assert {name for name, batch in batches(fleet).items() if batch == "canary"} == set(firsts)
@@ -126,6 +128,15 @@ def test_one_of_each_kind_goes_first_and_what_bounds_the_push_is_said(fleet: Fle
     assert said in done.stderr
     assert done.stderr.index(said) < done.stderr.index("canary: 2 of 12 routers")
     assert "crypto ca trustpoint" not in done.stderr, "with --yes no plan is shown"
+
+
+def test_a_scheduler_is_reached_for_the_look_and_for_the_push(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.add(11)
+    with machines(tmp_path, 1, fleet.environment) as made:
+        done = fleet.run("push", "--yes", "--contact-wait", "0", "--no-renew", "--scheduler", made.address)
+    assert done.exit_code == 0, done.stderr
+    assert Counter(batches(fleet).values()) == {"canary": 1, "batch 1": 10}
+    assert set(fleet.records().values()) == {"remedied"}
 
 
 def test_a_canary_that_fails_stops_the_push_before_anything_else_is_changed(fleet: Fleet) -> None:
