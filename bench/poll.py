@@ -66,6 +66,7 @@ class Many:
 def main() -> None:
     """Run the bench."""
     chosen = _parser().parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # behind nohup it is ignored, and would be by the command
     places = {"xr-agent": ours()}
     if chosen.against:
         places[chosen.against] = revision(chosen.against)

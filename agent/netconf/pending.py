@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import threading
@@ -180,6 +181,15 @@ class Pending:
     def answered(self) -> bool:
         """Whether an answer came, however late, or the session ended: :meth:`result` then waits for nothing."""
         return self._raw is not None or self._lost is not None
+
+    def digest(self) -> bytes | None:
+        """By what its answer is told from others, waited for: all of it behind the start tag, which has the message-id.
+
+        None where there is none, none that is gone by, or a refusal, which may pass: :meth:`result` says more.
+        """
+        if not self.wait() or self._raw is None or self.early or "rpc-error" in self._raw:
+            return None
+        return hashlib.sha256(self._raw[self._raw.find(">", self._raw.find("rpc-reply")) :].encode()).digest()
 
     def wait(self) -> bool:
         """Wait until it is answered, or need not be waited for; whether that came in time."""

@@ -20,6 +20,7 @@ from agent.model.unfinished import Memory, Unfinished
 from agent.netconf.retry import completed
 from agent.remedy.apply import carry_out
 from agent.simulator import Device, Fault, FaultKind, rpc_error
+from agent.xr import licensing
 from tests.support import Clock, DeviceClock, Lab, eventually, left_clean
 
 INSTALLS: dict[str, Any] = {"terminal_rpc": "installs"}
@@ -229,6 +230,41 @@ def test_contact_is_waited_for_within_its_bound(lab: Lab, clock: Clock) -> None:
     assert [(wait.seconds, wait.detail) for wait in driver.waited(Waiting.BUSY)] == [(0.5, "registrationinprogress")]
     assert [wait.seconds for wait in driver.waited(Waiting.CONTACT)] == [3.0, 6.0, 3.0]
     assert all(wait.breakable for wait in driver.waits)
+
+
+def test_a_look_for_contact_that_shows_what_the_last_one_did_is_not_read_again(
+    lab: Lab, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, as_ever = [], licensing.licensing
+
+    def counted(tree: Any) -> agent.Licensing:
+        read.append(as_ever(tree))
+        return read[-1]
+
+    monkeypatch.setattr(licensing, "licensing", counted)
+    counts = []
+    for looks, seconds in ((2, 9), (9, 30)):
+        device, before = lab.add(contact=False, **INSTALLS), len(read)
+        device.state.answers = ["success"]
+        driver = Driver(lab, device, clock)
+        assert driver.push(renew=True, contact_wait=seconds).result is agent.Result.REMEDIED
+        assert len(driver.waited(Waiting.CONTACT)) == looks
+        counts.append(len(read) - before)
+    assert counts[0] == counts[1]
+
+
+def test_a_look_for_contact_that_is_refused_is_asked_again_each_time(lab: Lab, clock: Clock) -> None:
+    device = lab.add(contact=False, **INSTALLS)
+    device.state.answers = ["success"]
+
+    def on(step: Event | Wait) -> None:
+        if isinstance(step, Event) and (step.step, step.status) == ("contact", Status.STARTED):
+            device.faults.append(Fault("get", FaultKind.ERROR, rpc_error("in-use"), times=99))
+
+    driver = Driver(lab, device, clock, on=on)
+    assert driver.push(renew=True, contact_wait=12).result is agent.Result.REMEDIED
+    looks, repeats = driver.waited(Waiting.CONTACT), driver.waited(Waiting.BUSY)
+    assert len(repeats) == 4 * len(looks) > 0
 
 
 def test_a_session_that_the_device_does_not_give_is_waited_for(lab: Lab, clock: Clock) -> None:

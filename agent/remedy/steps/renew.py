@@ -95,16 +95,18 @@ def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> St
     end = run.policy.clock() + step.wait
     waits = iter(_LOOKS)
     wait = next(waits)
+    looks = _Looks()
     while True:
         try:
             session = yield from run.alive()
-            reading = (yield from first.reading(session, run.policy)) or (yield from _look(run, session))
+            reading = (yield from first.reading(session, run.policy)) or (yield from looks.look(run, session))
         except Interrupted:
             raise
         except AgentError as error:
             yield Event(run.plan.device, "contact", Status.RETRY, error.message)
         else:
-            if reading.value is not None and (seen := _newer(reading.value, step.newer_than)) is not None:
+            value = None if reading is None else reading.value
+            if value is not None and (seen := _newer(value, step.newer_than)) is not None:
                 return seen
         if run.policy.clock() + wait > end:
             return None
@@ -114,11 +116,21 @@ def _contact(run: Run, step: RenewAuthorization, first: Behind[Licensing]) -> St
         wait = next(waits, wait)
 
 
-def _look(run: Run, session: Session) -> Waits[Reading[Licensing]]:
-    query = licensing.query(session.schema)
-    sent = query.send(session)
-    yield from awaited(sent, Waiting.CONTACT)
-    return (yield from settle(session, query, sent, run.policy))
+class _Looks:
+    """One look after the other at the same licensing state."""
+
+    def __init__(self) -> None:
+        self._last: bytes | None = None
+
+    def look(self, run: Run, session: Session) -> Waits[Reading[Licensing] | None]:
+        """What the device shows; None where it is word for word what it showed at the look before."""
+        query = licensing.query(session.schema)
+        sent = query.send(session)
+        yield from awaited(sent, Waiting.CONTACT)
+        last, self._last = self._last, None if sent is None else sent.digest()
+        if last is not None and last == self._last:
+            return None
+        return (yield from settle(session, query, sent, run.policy))
 
 
 def _newer(licence: Licensing, before: DeviceTime | None) -> DeviceTime | None:
