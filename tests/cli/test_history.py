@@ -264,13 +264,22 @@ def test_a_file_that_is_no_export_is_one_line(path: Path, tmp_path: Path) -> Non
     assert "is no journal's export" in ended.stderr
 
 
+def test_with_no_word_at_all_it_lists_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with Journal.open() as journal, begin(journal) as log:
+        log.close(RunState.DONE)
+    ended = CliRunner().invoke(program, ["history"], catch_exceptions=False)
+    assert ended.exit_code == 0
+    assert log.run in ended.stdout
+
+
 def test_the_other_commands_are_listed_and_have_their_own_help() -> None:
     shown = CliRunner().invoke(program, ["history", "--help"], catch_exceptions=False)
     assert "export" in shown.stdout
     assert "import" in shown.stdout
     assert "--failed" in shown.stdout
     own = CliRunner().invoke(program, ["history", "export", "--help"], catch_exceptions=False)
-    assert own.stdout.startswith("Usage: xr-agent history export [OPTIONS] FILE") or "history export" in own.stdout
+    assert "history export [OPTIONS] FILE" in own.stdout.splitlines()[0]
     wrong = CliRunner().invoke(program, ["history", "export"], catch_exceptions=False)
     assert (wrong.exit_code, "history export --help" in wrong.stderr) == (2, True)
 

@@ -33,7 +33,7 @@ class _History(click.Group):
         return click.Command.invoke(self, ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
 
-@click.command("history", cls=_History, subcommand_metavar="| export FILE | import FILE")
+@click.command("history", cls=_History, invoke_without_command=True, subcommand_metavar="| export FILE | import FILE")
 @click.argument("run", required=False)
 @options.option("--device", "Every step of this router, in RUN or in all runs it was in.", metavar="NAME")
 @options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else.")
