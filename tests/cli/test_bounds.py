@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import VARIABLE
 from tests.cli.test_fleet import Fleet
 from tests.cli.test_fleet import fleet as fleet
-from tests.cli.test_processes import answered
+from tests.cli.test_processes import answered, until
 from tests.fleet.clusters import machines
 
 NOTHING_SAID = {"canary": None, "no_canary": False, "max_failures": None}
@@ -183,6 +184,22 @@ def test_without_yes_all_plans_are_shown_with_the_bounds_and_then_it_asks(fleet:
     assert "11 of 12 routers are to be changed" in seen
     assert "not confirmed; nothing was changed" in seen
     assert not any(device.config.commits for device in fleet.devices)
+    with Journal.open(fleet.journal) as journal:
+        assert list(journal.runs()) == []
+
+
+def test_ctrl_c_ends_the_look_and_no_run_is_begun(fleet: Fleet) -> None:
+    fleet.add(11)
+    silent = fleet.devices[5]
+    silent.faults.append(Fault("get", FaultKind.SILENT, times=100))
+    with fleet.started("push", "--yes", "--timeout", "2") as process:
+        until(lambda: silent.counters["get"] > 0)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=600)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == "interrupted; nothing was changed"
+    until(lambda: not any(device.sessions for device in fleet.devices))
+    assert not any(device.counters["lock"] for device in fleet.devices)
     with Journal.open(fleet.journal) as journal:
         assert list(journal.runs()) == []
 

@@ -372,7 +372,7 @@ def test_options_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str
     [
         *(["--limit", "r1"], ["--group", "core"], ["--where", "site=a"], ["--workers", "2"], ["--processes", "2"]),
         *(["--scheduler", "tcp://s:1"], ["--rate", "2"], ["--rate-per-jump", "2"], ["--canary", "1"], ["--batch", "2"]),
-        *(["--max-failures", "1"], ["--pause", "1"], ["--stop-at", "23:59"]),
+        *(["--no-canary"], ["--max-failures", "none"], ["--pause", "1"], ["--stop-at", "23:59"]),
     ],
     ids=" ".join,
 )
