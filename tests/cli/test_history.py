@@ -59,9 +59,7 @@ def runs(path: Path) -> Iterator[list[str]]:
 
 
 def run(path: Path, *words: str) -> Any:
-    command, words = (words[:1], words[1:]) if words[:1] in (("export",), ("import",)) else ((), words)
-    given = ["history", *command, "--journal", str(path), *words]
-    return CliRunner().invoke(program, given, catch_exceptions=False)
+    return CliRunner().invoke(program, ["history", "--journal", str(path), *words], catch_exceptions=False)
 
 
 def objects(path: Path, *words: str) -> list[Any]:

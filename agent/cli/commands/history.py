@@ -20,8 +20,11 @@ class _History(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        if args[:1] and (command := self.commands.get(args[0])) is not None:
-            return command.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
+        at = 0
+        while args[at : at + 1] and args[at].partition("=")[0] == "--journal":  # which may stand before the command
+            at += 1 if "=" in args[at] else 2
+        if args[at : at + 1] and (command := self.commands.get(args[at])) is not None:
+            return command.make_context(f"{info_name} {args[at]}", args[:at] + args[at + 1 :], parent=parent, **extra)
         return super().make_context(info_name, args, parent=parent, **extra)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
