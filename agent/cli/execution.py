@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +13,9 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
-from agent.cli.approval.look import approved
+from agent.cli.confirmation.look import approved
+from agent.cli.input.approval import write
+from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
@@ -27,13 +29,15 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
-from agent.fleet.results.record import Kind, Result
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
+from agent.fleet.window import preview
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
+from agent.model.spans import Span, carried
 from agent.netconf.retry import Policy
 
 
@@ -43,25 +47,33 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             journal = stack.enter_context(Journal.open(given["journal"], create=False))
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
+            remaining = _still_left(request, journal, before.run)
+            _say_windows(request, remaining)
             shown, whole = f"xr-agent history {before.run} shows what is left of it", sum(before.counts.values())
-            bounds = approved(request, _still_left(request, journal, before.run), ask=ask, whole=whole, shown=shown)
+            bounds = approved(request, remaining, ask=ask, whole=whole, shown=shown)
             log = stack.enter_context(journal.resume(before.run, kind=kind))
             targets = _left(request.targets, log, quiet=request.one)
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
+            _say_windows(request, targets)
             if kind is Kind.PUSH:  # where the run cannot be kept, that is said before any router is read
                 Journal.open(request.given["journal"]).close()
             bounds = approved(request, targets, ask=ask)
             journal, log = begin(request, stack)
-        request, targets = replace(request, rollout=bounds.rollout), bounds.ordered(targets)
-        view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
+        request = replace(request, rollout=bounds.rollout)
+        notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
+        view = _one(request, log) if request.one else _many(request, targets, log)
+        targets = bounds.ordered(request.calendar().ordered(targets, datetime.now(UTC)))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
-        made = _carry_out(request, targets, doubtful, log, view, ask=ask)
+        made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
         log.close(made.state)
+        notifications.ended(made.why)
         try:
             code = view.finish(journal, made)
+            if request.collected is not None:
+                write(given["out"], request.collected, form, made.state)
         finally:
             write_report(request, journal, log.run)
             if request.recording is not None:
@@ -120,6 +132,11 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
         errors().print(f"report {path}", soft_wrap=True)
 
 
+def _one(request: RunRequest, log: RunLog) -> One:
+    named = request.approval.named if request.approval else ""
+    return One(request.job, request.form, log, bundled=request.bundled, approved=named)
+
+
 def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
     view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
@@ -129,11 +146,20 @@ def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
 
 
 def _carry_out(
-    request: RunRequest, targets: list[Target], doubtful: Collection[str], log: RunLog, view: One | Many, *, ask: bool
+    request: RunRequest,
+    targets: list[Target],
+    doubtful: Collection[str],
+    log: RunLog,
+    view: One | Many,
+    stopped: Callable[[RunState, str], None],
+    *,
+    ask: bool,
 ) -> Run:
-    job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
+        span = stack.enter_context(Span(f"{request.kind.value} run", run=log.run, routers=len(targets)))
+        stack.enter_context(span.current())
+        job = replace(request.job, run=log.run, below=carried())
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
         logins = request.logins
@@ -148,18 +174,33 @@ def _carry_out(
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
+        calendar = request.calendar()
+        made = Run(
+            targets,
+            job,
+            backend,
+            request.rollout,
+            view,
+            hooks.policy,
+            doubtful=doubtful,
+            calendar=calendar,
+            stopped=stopped,
+        )
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
                 for result in results:
                     view.came(result)
+                    if request.collected is not None:
+                        request.collected.add(result)
                     if request.recording is not None:
                         request.recording.came(result)
             except BrokenPipeError:
                 results.close()
                 log.close(made.state)
                 raise
+        span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
+        span.end(made.why or None)
     return made
 
 
@@ -201,8 +242,16 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
             say_failure("it is in the run, and not among those that inventory and filters give now", device=name)
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
-    unrenewed = log.unrenewed()
+    unrenewed, begun = log.unrenewed(), log.written_to()
     owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
         errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
-    return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
+    left = (by_name[name] for name in names if name in by_name)
+    return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
+
+
+def _say_windows(request: RunRequest, targets: list[Target]) -> None:
+    """Say when *targets* may be begun, before it is asked whether they are to be."""
+    if request.timing is not None:
+        for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
+            errors().print(line, soft_wrap=True)

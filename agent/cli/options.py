@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, cast
 import click
 from click.core import ParameterSource as Source
 
+from agent.fleet.window.pace import RECKONED
 from agent.model.method import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,6 +73,7 @@ def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 _FOR_MANY = (
     *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
     *("canary", "no_canary", "batch", "max_failures", "pause", "stop_at"),
+    *("windows", "tz", "no_window", "until_done", "router_time", "start_at"),
 )
 _FOR_A_RUN = ("journal", "report", "change_ref")
 
@@ -138,9 +140,11 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         option("--username -u", "Login name [default: of the SSH configuration, else yours]."),
         option("--password-env", "Take the password from this environment variable.", metavar="NAME"),
         file("--password-file", "Take the password from the first line of FILE."),
+        option("--password-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
         flag("--ask-password", "Ask for the password."),
         file("--key", "Private key."),
         option("--key-passphrase-env", "Take the key's passphrase from this variable.", metavar="NAME"),
+        option("--key-passphrase-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
         file("--known-hosts", "Host keys on record [default: ~/.ssh/known_hosts]."),
         option("--host-key", "The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'.", metavar="KEY"),
         flag(
@@ -187,7 +191,7 @@ _run = together(
     option("--limit", "Only these: names and patterns, by commas; !NAME leaves one out.", metavar="NAMES"),
     option("--group groups", "Only routers of this group.", multiple=True, metavar="NAME"),
     option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
-    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=50),
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
     option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
     option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
     option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
@@ -220,6 +224,14 @@ targets = together(
 watched = together(_target("--rpc-timeout", required=False), _run)
 """As :data:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
 
+notify = option(
+    "--notify",
+    "Tell this URL, or a program by exec:COMMAND, as JSON that the run begins, stops and ends; may be repeated.",
+    multiple=True,
+    metavar="URL|exec:COMMAND",
+)
+"""Who is told of a run."""
+
 rollout = together(
     option(
         "--canary",
@@ -236,10 +248,48 @@ rollout = together(
         metavar="N|%|none",
     ),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
-    option("--stop-at", "Begin no router after this: HH:MM by this machine's clock, or ISO 8601.", metavar="TIME"),
     option("--resume", "Go on with this run, or the last: doubtful routers first, proven ones not.", metavar="RUN"),
 )
 """In which order, and when to stop."""
+
+approved = together(
+    file("--plan", "Take routers and options from this file of plan --out, and do just what it says."),
+    option("--sha256", "The SHA-256 of that file as it was approved.", metavar="HEX"),
+    flag("--replan", "Plan a router anew whose state is another by now; else it is skipped."),
+)
+"""A plan that was approved, in the place of one that is made now."""
+
+timing = together(
+    option(
+        "--window windows",
+        "Begin routers within this alone, where the inventory gives them none: 22:00-04:00, or Sat,Sun 22:00-04:00; "
+        "may be given several times.",
+        multiple=True,
+        metavar="WINDOW",
+    ),
+    option(
+        "--tz",
+        "The time zone of windows, where the inventory gives none, and of times, e.g. Europe/Berlin [default: this "
+        "machine's].",
+        metavar="ZONE",
+    ),
+    flag("--no-window", "Begin routers at any time, whatever windows there are."),
+    flag("--until-done", "Go on in the windows behind the first, until every router was begun."),
+    option(
+        "--router-time",
+        "What a router is reckoned with, so that it ends before its window closes, until this run has measured it.",
+        type=SECONDS,
+        default=RECKONED,
+        metavar="SECONDS",
+    ),
+    option(
+        "--start-at",
+        "Begin no router before this: 22:00 (of today), tomorrow 02:00, 2026-12-01 02:00, or ISO 8601.",
+        metavar="TIME",
+    ),
+    option("--stop-at", "Begin no router after this, a time as of --start-at.", metavar="TIME"),
+)
+"""When routers may be begun."""
 
 trustpoint = together(
     file("--anchor", "The root to trust [default: IdenTrust Commercial Root CA 1, bundled].", metavar="FILE.pem"),
@@ -271,6 +321,7 @@ intent = together(
         "Register an unregistered device with the token on the first line of FILE, once the root is proven.",
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
+    option("--register-token-exec", "The same, from the first line that this program prints.", metavar="COMMAND"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
     flag(
         "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."

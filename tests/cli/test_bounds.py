@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from agent.cli.approval.bounds import Bounds, Seen
+from agent.cli.confirmation.bounds import Bounds, Seen
 from agent.cli.main import program
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal

@@ -8,8 +8,6 @@ import pytest
 
 import agent
 from agent.fleet.run.rollout import Batch, Rollout, Share, kind
-from agent.model.plan import Authenticate, Plan, RenewAuthorization, Step
-from agent.model.state import ConfigModel
 
 
 def shares(**given: str) -> Rollout:
@@ -68,22 +66,19 @@ def test_where_the_canary_may_not_fail_one_is_too_many_whatever_may_fail_of_the_
     assert rollout.too_many(21, 100, rest)
 
 
-BRINGS = Authenticate("Trustpool", agent.TrustAnchor.bundled())
-
-
 @pytest.mark.parametrize(
-    "release, method, step, said",
+    "release, method, line, said",
     [
-        ("7.4.1", agent.Method.RPC, BRINGS, "7.4 rpc"),
-        ("7.4.16.23I", agent.Method.DIALOG, BRINGS, "7.4 dialog"),
-        ("24.1.2", agent.Method.RPC, RenewAuthorization(60), "24.1 licence"),
-        (None, agent.Method.RPC, BRINGS, "unknown release rpc"),
+        ("7.4.1", agent.Method.RPC, "+ CA certificate", "7.4 rpc"),
+        ("7.4.16.23I", agent.Method.DIALOG, "+ CA certificate", "7.4 dialog"),
+        ("24.1.2", agent.Method.RPC, "> rpc renew-auth", "24.1 licence"),
+        (None, agent.Method.RPC, "+ CA certificate", "unknown release rpc"),
     ],
 )
 def test_a_kind_of_plan_is_release_line_and_method(
-    release: str | None, method: agent.Method, step: Step, said: str
+    release: str | None, method: agent.Method, line: str, said: str
 ) -> None:
-    assert kind(Plan("r1", agent.Intent(), method, ConfigModel.UM_CRYPTO, (step,), release)) == said
+    assert kind(release, method, ["# a reload forgets it", line]) == said
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "x", "%", "5 %x", "nan%"])

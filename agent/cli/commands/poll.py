@@ -19,6 +19,7 @@ from agent.cli import options
 @options.option("--timeout longest", "Give up after this [default: never].", type=options.SECONDS, metavar="SECONDS")
 @options.option("--metrics", "Serve what was said last to Prometheus, on /metrics.", metavar="[HOST]:PORT")
 @options.flag("--keep-sessions", "Keep a session to each router of an inventory, as to HOST; else one for each look.")
+@options.notify
 @options.output
 def command(form: str, **given: Any) -> None:
     """Watch the licensing state of HOST, or of all of an inventory, reconnecting as needed.

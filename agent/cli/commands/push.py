@@ -15,6 +15,9 @@ _LEFT = "see what is left with xr-agent history RUN"
 @click.command("push")
 @options.targets
 @options.rollout
+@options.approved
+@options.timing
+@options.notify
 @options.trustpoint
 @options.intent
 @options.caution
@@ -29,8 +32,8 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
 
     A second run finds nothing to do. Without --yes the plan is shown and confirmed first, of an inventory equal plans
     together, also by --resume. Above ten routers to be changed one of each kind of plan goes first, and a share of
-    failures stops the run; what bounds it is said. Where the models do not carry the cure, the CLI over SSH does the
-    rest, with the same checks.
+    failures stops the run; what bounds it is said. --plan takes routers and options from a file of plan --out, and does
+    just that. Where the models do not carry the cure, the CLI over SSH does the rest, with the same checks.
     """
     from agent.model.errors import InputError
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from agent.model.errors import InputError
-from agent.model.plan import Installation, Plan
+from agent.model.method import Method
 
 MANY = 10
 """Routers to be changed: a push to more is bounded where nobody says otherwise."""
 LEAST_FAILURES, USUAL_FAILURES = 3, 5
 """The failures at which such a push stops: so many percent of the routers to be changed, no fewer than the least."""
+
+CANARY = "canary"
+"""The name of the batch that comes first, alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +94,27 @@ class Rollout:
         first = 0
         if self.canary is not None and total:
             first = min(total, max(1, self.canary.of(total)))
-            yield Batch("canary", 0, first)
+            yield Batch(CANARY, 0, first)
         size = max(1, self.batch.of(total)) if self.batch is not None else max(1, total - first)
         for number, start in enumerate(range(first, total, size), 1):
             yield Batch(f"batch {number}", start, min(start + size, total))
 
     def too_many(self, failed: int, total: int, batch: Batch) -> bool:
         """Whether *failed* routers, of *total*, are more than the run may go on with in *batch*."""
-        if batch.name == "canary":
+        if batch.name == CANARY:
             most = self.max_failures if self.canary_may_fail else None
             return failed > (most.of(batch.size) if most else 0)
         return self.max_failures is not None and failed > self.max_failures.of(total)
 
 
-def kind(made: Plan) -> str:
+def kind(release: str | None, method: Method, lines: Iterable[str]) -> str:
     """What routers have in common that one of them can be the canary for: release line and method, ``7.4 rpc``.
 
-    A plan that brings no certificate only renews or registers, by whatever method the root came.
+    *lines*: those of the plan. One that adds nothing only renews or registers, by whatever method the root came.
     """
-    line = ".".join(made.release.split(".")[:2]) if made.release else "unknown release"
-    brings = any(isinstance(step, Installation) for step in made.steps)
-    return f"{line} {made.method.value if brings else 'licence'}"
+    line = ".".join(release.split(".")[:2]) if release else "unknown release"
+    adds = any(text.startswith("+") for text in lines)
+    return f"{line} {method.value if adds else 'licence'}"
 
 
 def usual_failures(total: int) -> int:

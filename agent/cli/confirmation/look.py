@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import NoReturn, Self
 
 import click
 from rich import progress
 
-from agent.cli.approval.bounds import Bounds, Seen, wants_kinds
+from agent.cli.confirmation.bounds import Bounds, Seen, wants_kinds
+from agent.cli.input.approval import Approval
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, leave_at_once, unbroken
 from agent.cli.view.fleetview import plan_groups
@@ -32,8 +34,8 @@ _ORDER = ("batch", "pause", "stop_at")
 def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: int = 0, shown: str = "") -> Bounds:
     """What bounds the push to *targets*, which is said; with *ask* the plans are shown, and the user confirmed them.
 
-    Every router is looked at where somebody is asked, or a canary of each kind of plan is wanted. One HOST is asked
-    about by its plan, and nothing bounds it.
+    Every router is looked at where somebody is asked, or a canary of each kind of plan is wanted; a plan file has what
+    would be seen. One HOST is asked about by its plan, and nothing bounds it.
 
     Arguments:
         whole: as of :meth:`Bounds.of`.
@@ -47,7 +49,12 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
     if request.kind is not Kind.PUSH or request.one or not targets:
         return Bounds(request.rollout)
     given, many = request.given, max(len(targets), whole) > MANY
-    seen = looked_at(request, targets) if ask or (many and wants_kinds(given)) else None
+    targets = request.calendar().ordered(targets, datetime.now(UTC))  # so that no canary keeps others waiting in vain
+    seen = None
+    if request.approval is not None:
+        seen = _planned(request.approval, targets)
+    elif ask or (many and wants_kinds(given)):
+        seen = looked_at(request, targets)
     bounds = Bounds.of(given, request.rollout, len(targets), seen, whole=whole)
     if seen is not None:
         for group in seen.groups if ask else ():
@@ -66,9 +73,18 @@ def _confirm(request: RunRequest, number: int, shown: str) -> None:
     if shown:
         errors().print(shown, soft_wrap=True)
     said = ", ".join(f"{name} {request.given[name]}" for name in _ORDER if request.given[name])
-    if not click.confirm(f"Push to {counted(number, 'router')}{f' ({said})' if said else ''}?", err=True):
+    by = f" by {request.approval.named}" if request.approval is not None else ""
+    if not click.confirm(f"Push to {counted(number, 'router')}{by}{f' ({said})' if said else ''}?", err=True):
         say_failure("not confirmed; nothing was changed")
         click.get_current_context().exit(1)
+
+
+def _planned(approval: Approval, targets: Sequence[Target]) -> Seen:
+    """What its plan file says of *targets*; one that could not be read when it was made is left alone."""
+    planned = {one.device: one for one in approval.file.routers}
+    found = (planned[target.name] for target in targets)
+    kinds = {one.device: kind(one.release, one.method, one.steps) for one in found if one.method is not None}
+    return Seen(kinds, groups=plan_groups(approval.records(targets)))
 
 
 def looked_at(request: RunRequest, targets: list[Target]) -> Seen:
@@ -102,7 +118,7 @@ def _records(
         if result.error is not None:
             unread.add(result.device)
         if isinstance(result.plan, Plan) and result.plan:
-            kinds[result.device] = kind(result.plan)
+            kinds[result.device] = kind(result.plan.release, result.plan.method, result.plan.diff())
         yield result.record(anchor)
 
 
