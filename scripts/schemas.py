@@ -10,7 +10,9 @@ from typing import Any, get_args
 import msgspec
 
 from agent.fleet.journal import history
+from agent.fleet.planfile.content import PlanFile
 from agent.fleet.report.exports import Report
+from agent.fleet.results.notification import Notification
 from agent.fleet.results.observed import Show
 from agent.fleet.results.record import Router
 from agent.fleet.results.structs import Assess, Check, Finding, Plan, Poll, Push, Record, Support, Syslog
@@ -23,7 +25,9 @@ KINDS: dict[str, tuple[type, ...]] = {
     "check": (Check,),
     "finding": (Finding,),
     "history": (history.Run, Router, history.RouterTrail),
+    "notification": (Notification,),
     "plan": (Plan,),
+    "planfile": (PlanFile,),
     "poll": (Poll,),
     "push": (Push,),
     "record": (Record,),

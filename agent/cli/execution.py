@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,11 +13,14 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
+from agent.cli.input.approval import write
+from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
 from agent.cli.view.asking import asker
+from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
@@ -26,14 +29,16 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
-from agent.fleet.results.record import Kind, Result
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import Logins
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
+from agent.fleet.window import preview
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
+from agent.model.spans import Span, carried
 from agent.netconf.retry import Policy
 
 
@@ -44,6 +49,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
             number = _number_left(request.targets, journal, before.run)
+            remaining = journal.left(before.run)
+            _say_windows(request, [one for one in request.targets if one.name in remaining])
             if ask and number:
                 _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
             log = stack.enter_context(journal.resume(before.run, kind=kind))
@@ -51,16 +58,22 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
+            _say_windows(request, targets)
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
-        view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
+        notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
+        view = _one(request, log) if request.one else _many(request, targets, log)
+        targets = request.calendar().ordered(targets, datetime.now(UTC))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
-        made = _carry_out(request, targets, doubtful, log, view, ask=ask)
+        made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
         log.close(made.state)
+        notifications.ended(made.why)
         try:
             code = view.finish(journal, made)
+            if request.collected is not None:
+                write(given["out"], request.collected, form, made.state)
         finally:
             write_report(request, journal, log.run)
             if request.recording is not None:
@@ -118,6 +131,11 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
         progress().print(f"report {path}", soft_wrap=True)
 
 
+def _one(request: RunRequest, log: RunLog) -> One:
+    named = request.approval.named if request.approval else ""
+    return One(request.job, request.form, log, bundled=request.bundled, approved=named)
+
+
 def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
     view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
@@ -127,11 +145,20 @@ def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
 
 
 def _carry_out(
-    request: RunRequest, targets: list[Target], doubtful: Collection[str], log: RunLog, view: One | Many, *, ask: bool
+    request: RunRequest,
+    targets: list[Target],
+    doubtful: Collection[str],
+    log: RunLog,
+    view: One | Many,
+    stopped: Callable[[RunState, str], None],
+    *,
+    ask: bool,
 ) -> Run:
-    job = replace(request.job, run=log.run)
     debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
+        span = stack.enter_context(Span(f"{request.kind.value} run", run=log.run, routers=len(targets)))
+        stack.enter_context(span.current())
+        job = replace(request.job, run=log.run, below=carried())
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
         logins = Logins(request.given["max_refused_logins"])
@@ -146,18 +173,33 @@ def _carry_out(
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful)
+        calendar = request.calendar()
+        made = Run(
+            targets,
+            job,
+            backend,
+            request.rollout,
+            view,
+            hooks.policy,
+            doubtful=doubtful,
+            calendar=calendar,
+            stopped=stopped,
+        )
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
                 for result in results:
                     view.came(result)
+                    if request.collected is not None:
+                        request.collected.add(result)
                     if request.recording is not None:
                         request.recording.came(result)
             except BrokenPipeError:
                 results.close()
                 log.close(made.state)
                 raise
+        span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
+        span.end(made.why or None)
     return made
 
 
@@ -198,11 +240,19 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
             say_failure("it is in the run, and not among those that inventory and filters give now", device=name)
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
-    unrenewed = log.unrenewed()
+    unrenewed, begun = log.unrenewed(), log.written_to()
     owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
         progress().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
-    return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
+    left = (by_name[name] for name in names if name in by_name)
+    return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
+
+
+def _say_windows(request: RunRequest, targets: list[Target]) -> None:
+    """Say when *targets* may be begun, before it is asked whether they are to be."""
+    if request.timing is not None:
+        for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
+            errors().print(line, soft_wrap=True)
 
 
 def _confirm(request: RunRequest, number: int, look: str) -> None:
@@ -210,8 +260,13 @@ def _confirm(request: RunRequest, number: int, look: str) -> None:
     if request.one:
         return
     given, routers = request.given, counted(number, "router")
+    approval = request.approval
+    if approval is not None and not given["resume"]:
+        errors().print(*plan_groups(approval.records(request.targets)), sep="\n", soft_wrap=True)
+    else:
+        errors().print(look, soft_wrap=True)
     order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
-    errors().print(look, soft_wrap=True)
-    if not click.confirm(f"Push to {routers}{f' ({order})' if order else ''}?", err=True):
+    by = f" by {approval.named}" if approval is not None else ""
+    if not click.confirm(f"Push to {routers}{by}{f' ({order})' if order else ''}?", err=True):
         say_failure("not confirmed; nothing was changed")
         click.get_current_context().exit(1)

@@ -15,6 +15,7 @@ from agent.cli.stdio.quiet import QUIET
 from agent.cli.usage import complete
 from agent.cli.usage.command import command as command
 from agent.cli.usage.command import grouped, parameters
+from agent.fleet.window.pace import RECKONED
 from agent.model.method import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -94,6 +95,7 @@ def _meta(key: str, names: str, said: str) -> Decorator:
 _FOR_MANY = (
     *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
     *("canary", "batch", "max_failures", "pause", "stop_at"),
+    *("windows", "tz", "no_window", "until_done", "router_time", "start_at"),
 )
 _FOR_A_RUN = ("journal", "report", "change_ref")
 
@@ -210,9 +212,11 @@ _login = group(
     option("--username -u", "Login name [default: of the SSH configuration, else yours]."),
     option("--password-env", "Take the password from this environment variable.", metavar="NAME"),
     file("--password-file", "Take the password from the first line of FILE."),
+    option("--password-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
     flag("--ask-password", "Ask for the password."),
     file("--key", "Private key."),
     option("--key-passphrase-env", "Take the key's passphrase from this variable.", metavar="NAME"),
+    option("--key-passphrase-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
     file("--known-hosts", "Host keys on record [default: ~/.ssh/known_hosts]."),
     option("--host-key", "The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'.", metavar="KEY"),
     flag(
@@ -247,7 +251,7 @@ _in_flight = group(
 )
 _speed = group(
     "Speed",
-    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=50),
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
     option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
     option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
     option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
@@ -272,13 +276,23 @@ targets = together(_host, _inventory, _reach("--timeout"), _in_flight, _speed, r
 watched = together(_host, _inventory, _reach("--rpc-timeout"), _speed, _kept)
 """As :data:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
 
+notify = group(
+    "Journal and report",
+    option(
+        "--notify",
+        "Tell this URL, or a program by exec:COMMAND, as JSON that the run begins, stops and ends; may be repeated.",
+        multiple=True,
+        metavar="URL|exec:COMMAND",
+    ),
+)
+"""Who is told of a run."""
+
 rollout = group(
     "Roll-out",
     option("--canary", "These come first, alone; one that fails stops the run (see --max-failures).", metavar="N|%"),
     option("--batch", "Then so many at a time.", metavar="N|%"),
     option("--max-failures", "When more failed than that, begin no further router.", metavar="N|%"),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
-    option("--stop-at", "Begin no router after this: HH:MM by this machine's clock, or ISO 8601.", metavar="TIME"),
     option(
         "--resume",
         "Go on with this run, or the last: doubtful routers first, proven ones not.",
@@ -287,6 +301,47 @@ rollout = group(
     ),
 )
 """In which order, and when to stop."""
+
+approved = group(
+    "An approved plan",
+    file("--plan", "Take routers and options from this file of plan --out, and do just what it says."),
+    option("--sha256", "The SHA-256 of that file as it was approved.", metavar="HEX"),
+    flag("--replan", "Plan a router anew whose state is another by now; else it is skipped."),
+)
+"""A plan that was approved, in the place of one that is made now."""
+
+timing = group(
+    "When",
+    option(
+        "--window windows",
+        "Begin routers within this alone, where the inventory gives them none: 22:00-04:00, or Sat,Sun 22:00-04:00; "
+        "may be given several times.",
+        multiple=True,
+        metavar="WINDOW",
+    ),
+    option(
+        "--tz",
+        "The time zone of windows, where the inventory gives none, and of times, e.g. Europe/Berlin [default: this "
+        "machine's].",
+        metavar="ZONE",
+    ),
+    flag("--no-window", "Begin routers at any time, whatever windows there are."),
+    flag("--until-done", "Go on in the windows behind the first, until every router was begun."),
+    option(
+        "--router-time",
+        "What a router is reckoned with, so that it ends before its window closes, until this run has measured it.",
+        type=click.IntRange(1, 86_400),
+        default=RECKONED,
+        metavar="SECONDS",
+    ),
+    option(
+        "--start-at",
+        "Begin no router before this: 22:00 (of today), tomorrow 02:00, 2026-12-01 02:00, or ISO 8601.",
+        metavar="TIME",
+    ),
+    option("--stop-at", "Begin no router after this, a time as of --start-at.", metavar="TIME"),
+)
+"""When routers may be begun."""
 
 trustpoint = group(
     "The root",
@@ -320,6 +375,7 @@ intent = group(
         "Register an unregistered device with the token on the first line of FILE, once the root is proven.",
     ),
     option("--register-token-env", "The same, from this environment variable.", metavar="NAME"),
+    option("--register-token-exec", "The same, from the first line that this program prints.", metavar="COMMAND"),
     option("--enrollment-url", "Let the router fetch the certificate from here.", metavar="URL"),
     flag(
         "--replace", "Replace another enrollment of the trustpoint, and another certificate in it (25.3.1 and later)."

@@ -41,6 +41,7 @@ _AS_WRITTEN = "record again; a recording is replayed as it was written"
 _AGAIN = "record again, to the end, once the router lets a session in"
 _REACHED = (
     *("port", "ssh_port", "username", "password_env", "password_file", "ask_password", "key", "key_passphrase_env"),
+    *("password_exec", "key_passphrase_exec"),
     *("known_hosts", "host_key", "accept_new_host_keys", "jump", "ssh_config", "scheduler", "processes"),
     "connect_wait",
 )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,12 +14,16 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli import replayed, settings
+from agent.cli.input.approval import Approval, same_plan
 from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
+from agent.fleet.inventory.reference import Place
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
 from agent.fleet.parking import MOST, allow_files, rarely_collected
+from agent.fleet.planfile.content import Collected
 from agent.fleet.report import document as report
+from agent.fleet.report import place
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
 from agent.fleet.run.job import Job
@@ -27,16 +31,25 @@ from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
+from agent.fleet.window import preview
+from agent.fleet.window.calendar import Calendar
+from agent.fleet.window.timing import Timing
 from agent.model.errors import InputError
+from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
 
 if TYPE_CHECKING:
     from agent.cli.recorded import RecordingFile
+    from agent.fleet.notify import Receiver
 
 _STDIN = "-"
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise")
+_MOST_ASKED = 20
+"""Programs that are asked for their secrets before a run; more are asked as their routers are reached."""
+_SETTINGS_OF_NOW = frozenset(
+    ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify")
+)
 
 
 @dataclass(frozen=True)
@@ -45,10 +58,13 @@ class RunRequest:
 
     Attributes:
         one: whether HOST was given, which is an inventory of one; only the view differs.
+        timing: when routers may be begun; None of a command without such options.
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
         recording: the recording of what passes, where one is wanted.
+        receivers: who is told of the run.
         given: the options themselves, which the journal keeps.
+        approval: the plan file that the run goes by; collected: what a plan run found, for such a file.
     """
 
     kind: Kind
@@ -57,11 +73,15 @@ class RunRequest:
     targets: list[Target]
     job: Job
     rollout: Rollout
+    timing: Timing | None
     backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
     recording: RecordingFile | None
     given: Options
     replay: replayed.Replayed | None = None
+    approval: Approval | None = None
+    collected: Collected | None = None
+    receivers: tuple[Receiver, ...] = ()
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
@@ -77,28 +97,54 @@ class RunRequest:
             raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
         if given.get("record") is not None:
             _look_at_recording(given)
+        receivers = _receivers(given)
         if given["report"] is not None:
             report.check_path(given["report"])
+        approval = Approval.given(given)
+        given = approval.options(given) if approval else given
         given, replay = replayed.begin(given, stack)
         if replay is not None and kind is Kind.PUSH:
             replay.see_push()
-        one = given["host"] is not None or replay is not None
+        one, now = given["host"] is not None or replay is not None, datetime.now(UTC)
+        given = settings.dated(given, now)
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
-        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given)
-        job, traced, backend = _job(kind, given), settings.trace(given, stack), _backend(given, stack)
+        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)
+        timing = settings.timing(given)
+        if timing is not None:
+            preview.check(timing, targets, now, rollout.stop_at)
+            targets = Calendar(timing).ordered(targets, now)
+        job, traced, backend = _job(kind, given, approval), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, replay)
+        files = (replay, approval, _collected(job, targets, given), receivers)
+        if approval is not None:
+            approval.say(targets, job.reach)
+        return cls(kind, form, one, targets, job, rollout, timing, backend, traced, recording, given, *files)
+
+    def calendar(self) -> Calendar:
+        """When the routers may be begun; what only reads needs no window."""
+        return Calendar(self.timing if self.kind is Kind.PUSH else None)
 
     @property
     def bundled(self) -> bool:
         """Whether the anchor is the bundled one."""
+        if self.approval is not None:
+            return self.job.intent.anchor == TrustAnchor.bundled()
         return self.given["anchor"] is None and not self.job.notices
 
     def settings(self) -> dict[str, Any]:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
         wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
-        return {name: _plain(self.given[name]) for name in wanted}
+        approved = {"sha256": self.approval.sha256} if self.approval else {}
+        return {name: _plain(self.given[name]) for name in wanted} | approved
+
+
+def _receivers(given: Options) -> tuple[Receiver, ...]:
+    if not given.get("notify"):
+        return ()
+    from agent.fleet.notify import receiver
+
+    return tuple(map(receiver, given["notify"]))
 
 
 def _recording(kind: Kind, job: Job, targets: list[Target], given: Options, stack: ExitStack) -> RecordingFile | None:
@@ -127,10 +173,10 @@ def _plain(value: object) -> object:
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     """The options *kept* of the run that goes on, with those that were given anew in their place."""
-    merged = dict(given)
+    merged = {**given, "sha256": same_plan(kept.get("sha256"), given)}
     paths = {one.name for one in click.get_current_context().command.params if isinstance(one.type, click.Path)}
     for name, value in kept.items():
-        if name in merged and source(name) is not Source.COMMANDLINE:
+        if name in merged and name != "sha256" and source(name) is not Source.COMMANDLINE:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
@@ -138,39 +184,66 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     return merged
 
 
-def _targets(given: Options) -> list[Target]:
+def _collected(job: Job, targets: list[Target], given: Options) -> Collected | None:
+    """What gathers a plan run's results for its file, where one is wanted.
+
+    Raises:
+        InputError: it could not be written, or a recording stands in for the router.
+    """
+    path: Path | None = given.get("out")
+    if path is None:
+        return None
+    if given.get("replay") is not None:
+        raise InputError("a recording is no router to push to by a plan file", hint="leave --replay or --out out")
+    if str(path) == _STDIN:
+        raise InputError("--out is a file, and - is none", hint="name a file: its SHA-256 is what is approved")
+    place.see(path, "plan file")
+    reach = job.reach
+    further = {"ssh": reach.ssh, "strict_models": reach.strict_models, "register": job.token is not None}
+    return Collected(job.intent, targets, **further)
+
+
+def _targets(given: Options, approval: Approval | None) -> list[Target]:
     if given["host"] is not None:
-        return [settings.host(given)]
+        one = settings.host(given)
+        return approval.targets([one], [one]) if approval else [one]
     config: Path | None = given["nornir_config"]
     if config is not None and given["inventory"] is not None:
         raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
     port = given["port"]
     found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
     kept = Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
+    if approval is not None:
+        kept = approval.targets(found, kept)
     if not given["scheduler"]:
         _look_for_shared(kept)
     return kept
 
 
 def _look_for_shared(found: list[Target]) -> None:
-    """Look for a secret that all of them share before any is reached; one of a few fails with those few.
+    """Look for a secret that all of them share before any is reached, and for all that programs say, where these are
+    few; another one fails with those whose it is.
 
     Raises:
         InputError: it cannot be read.
     """
     for name in ("password", "key_passphrase"):
-        shared = {getattr(target, name) for target in found}
-        if len(shared) == 1 and (secret := shared.pop()) is not None:
-            secret.resolve()
+        wanted = dict.fromkeys(getattr(target, name) for target in found)
+        programs = [secret for secret in wanted if secret is not None and secret.place is Place.EXEC]
+        for secret in programs if len(wanted) > 1 else filter(None, wanted):
+            secret.look(ask=len(programs) <= _MOST_ASKED)
 
 
-def _job(kind: Kind, given: Options) -> Job:
+def _job(kind: Kind, given: Options, approval: Approval | None) -> Job:
     notices = settings.notices(given)
     token = settings.token(given)
     if token is not None and not given["scheduler"]:
         token.resolve()
     if kind in (Kind.ASSESS, Kind.POLL):
         intent = Intent(anchor=settings.anchor(given, notices), trustpoint=settings.trustpoint(given))
+    elif approval is not None:
+        intent = approval.intent(settings.caution(given))
+        settings.see_valid(intent.anchor, str(approval.path))
     else:
         intent = settings.intent(given)
     return Job(kind, settings.reach(given), intent, token, notices)
@@ -204,23 +277,6 @@ def _rollout(given: Options) -> Rollout:
     for name in ("canary", "batch"):
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
-    until = stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None
-    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=until)
-
-
-def stop_at(text: str, now: datetime) -> datetime:
-    """``HH:MM``: the next time that *now*'s clock shows it; else an ISO 8601 date and time, by default of its zone.
-
-    Raises:
-        InputError: it is neither, or past already.
-    """
-    try:
-        when = datetime.fromisoformat(text if len(text) > 5 else f"{now:%Y-%m-%d}T{text}")
-    except ValueError as error:
-        raise InputError(f"--stop-at {text!r} is no time", hint="HH:MM, or 2026-11-28T02:00") from error
-    when = when if when.tzinfo else when.replace(tzinfo=now.tzinfo)
-    if len(text) <= 5 and when <= now:
-        when += timedelta(days=1)
-    if when <= now:
-        raise InputError(f"--stop-at {text} is past already", hint="HH:MM, or 2026-11-28T02:00")
-    return when
+    until = given.get("stop_at")
+    stop_at = datetime.fromisoformat(until) if until is not None else None
+    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=stop_at)

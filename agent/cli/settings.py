@@ -7,7 +7,7 @@ import binascii
 import getpass
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,10 @@ from click.core import ParameterSource as Source
 from agent.cli.options import Options, source
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.window.moment import moment
+from agent.fleet.window.timing import Timing
+from agent.fleet.window.windows import windows
+from agent.fleet.window.zone import Zone
 from agent.model.address import Endpoint
 from agent.model.caution import Caution, CommitMode
 from agent.model.device import HostKeys, Secret
@@ -35,6 +39,8 @@ from agent.remedy.notices.notice import Notice
 from agent.ssh.settings.config import jump_host
 
 T = TypeVar("T")
+_PLACES = ("env", "file", "exec")
+"""Where a secret may be by an option, which ends in this word."""
 
 
 def host(given: Options) -> Target:
@@ -74,10 +80,10 @@ def reach(given: Options) -> Reach:
         read_start(config, 1, hint="name an OpenSSH client configuration with --ssh-config")
     if jump:
         jump_host(jump, keys, config if here else Path(os.devnull))
-    password, passphrase = _password(given), _reference(given["key_passphrase_env"], None)
+    password, passphrase = _password(given), _passphrase(given)
     for secret in filter(None, (password, passphrase)):
         if here:
-            secret.resolve()
+            secret.look()
     return Reach(
         username=given["username"] or None,
         password=password,
@@ -95,21 +101,37 @@ def _same(given: Options, *names: str) -> Options:
     return {name: given[name] for name in names}
 
 
-def _reference(name: str | None, file: Path | None) -> Reference | None:
-    if name:
-        return Reference.parse(f"env:{name}")
-    return Reference.parse(f"file:{file.absolute()}") if file is not None else None
+def _reference(given: Options, what: str, *further: str) -> Reference | None:
+    """Where *what* is by its options, of which there may be one, those *further* ones included.
+
+    Raises:
+        InputError: it is given in two ways, or by what is no command.
+    """
+    names = [name for place in _PLACES if (name := f"{what}_{place}") in given]
+    said = [name for name in (*names, *further) if given[name] or (name.endswith("exec") and given[name] is not None)]
+    if len(said) > 1:
+        *first, last = (f"--{name.replace('_', '-')}" for name in (*names, *further))
+        what = what.rpartition("_")[2]
+        raise InputError(f"the {what} is given in two ways", hint=f"one of {', '.join(first)} and {last}")
+    if not said or said[0] in further:
+        return None
+    value = given[said[0]]
+    place = said[0].rpartition("_")[2]
+    return Reference.parse(f"{place}:{value.absolute() if isinstance(value, Path) else value}")
+
+
+def _passphrase(given: Options) -> Reference | None:
+    found = _reference(given, "key_passphrase")
+    if found is not None and given["key"] is None:
+        raise InputError(f"--key-passphrase-{found.place.value} without --key", hint="name the key that it opens")
+    return found
 
 
 def _password(given: Options) -> Reference | None:
-    name, file, ask = given["password_env"], given["password_file"], given["ask_password"]
-    elsewhere = "use --password-env or --password-file"
-    if sum((bool(name), file is not None, ask)) > 1:
-        raise InputError(
-            "the password is given in two ways", hint="one of --password-env, --password-file and --ask-password"
-        )
-    if not ask:
-        return _reference(name, file)
+    found = _reference(given, "password", "ask_password")
+    elsewhere = "use --password-env, --password-file or --password-exec"
+    if not given["ask_password"]:
+        return found
     if given.get("processes") or given.get("scheduler"):
         raise InputError("a password that is asked for stays in this process", hint=elsewhere)
     if not sys.stdin.isatty():
@@ -125,8 +147,6 @@ def _key(given: Options) -> Path | None:
             raise InputError(f"{path}: there is no such key file", hint="name a private key with --key")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint="name a private key with --key") from error
-    if given["key_passphrase_env"] and path is None:
-        raise InputError("--key-passphrase-env without --key", hint="name the key that it opens")
     return path
 
 
@@ -156,6 +176,64 @@ def _check_pinned(pinned: str) -> None:
         )
 
 
+def dated(given: Options, now: datetime) -> Options:
+    """*given* with the times between which routers are begun in full: the journal keeps which day was meant.
+
+    Raises:
+        InputError: one is no time, or has gone by, as that may have by which a run that goes on was to end.
+    """
+    made, zone = dict(given), _zone(given)
+    for name, option in (("start_at", "--start-at"), ("stop_at", "--stop-at")):
+        text: str | None = given.get(name)
+        if text is not None and source(name) is Source.COMMANDLINE:
+            made[name] = _of_option(option, text, lambda text: moment(text, now, zone)).isoformat()
+        elif text is not None and name == "stop_at" and not _is_ahead(text, now):
+            raise InputError(f"the run was to begin no router after {text}", hint=f"give {option} anew")
+    return made
+
+
+def _is_ahead(text: str, now: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(text) > now
+    except (TypeError, ValueError):  # of a run that an earlier xr-agent kept without its day or zone
+        return False
+
+
+def timing(given: Options) -> Timing | None:
+    """When routers may be begun, by options that are :func:`dated`; None of a command that has none.
+
+    Raises:
+        InputError: a window or the zone cannot be used, or windows are given and forbidden.
+    """
+    if "windows" not in given:
+        return None
+    typed = [name for name in ("windows", "no_window") if source(name) is Source.COMMANDLINE]
+    if len(typed) > 1:
+        raise InputError("--window and --no-window exclude each other", hint="choose one")
+    texts, start = tuple(given["windows"]), given["start_at"]
+    return Timing(
+        windows=_of_option("--window", "; ".join(texts), lambda _: windows(texts)) if texts else (),
+        zone=_zone(given),
+        heeded="windows" in typed or not given["no_window"],
+        start_at=datetime.fromisoformat(start) if start is not None else None,
+        until_done=given["until_done"],
+        reckoned=given["router_time"],
+    )
+
+
+def _zone(given: Options) -> Zone:
+    name: str | None = given.get("tz")
+    return Zone() if name is None else _of_option("--tz", name, Zone.parse)
+
+
+def _of_option(option: str, text: str, read: Callable[[str], T]) -> T:
+    """What is *read* of *text*; an error says of which option."""
+    try:
+        return read(text)
+    except InputError as error:
+        raise InputError(f"{option} {text!r}: {error.message}", hint=error.hint) from error
+
+
 def notices(given: Options) -> tuple[Notice, ...]:
     """The notices of ``--notice``; none where the bundled one is meant.
 
@@ -177,12 +255,21 @@ def anchor(given: Options, notices: Sequence[Notice] = ()) -> TrustAnchor:
     path: Path | None = given["anchor"]
     default = notices[0].root if notices else TrustAnchor.bundled()
     found = TrustAnchor.from_file(path) if path is not None else default
+    see_valid(found, str(path or found.name))
+    return found
+
+
+def see_valid(found: TrustAnchor, where: str) -> None:
+    """See that the root *found*, from *where*, is valid today.
+
+    Raises:
+        InputError: it is not.
+    """
     if found.expired(datetime.now(UTC)):
         raise InputError(
-            f"{path or found.name}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
+            f"{where}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
             hint="use a certificate that is valid today, and check this machine's clock",
         )
-    return found
 
 
 def intent(given: Options) -> Intent:
@@ -208,13 +295,13 @@ def intent(given: Options) -> Intent:
         bundle=Bundle.from_file(bundle) if bundle is not None else None,
         then_trustpool=given["then"] == "trustpool",
         storage=Storage(given["storage"]),
-        caution=_caution(given),
+        caution=caution(given),
         **_same(given, "trustpoint", "enrollment_url", "bundle_url", "pem_url", "fetch_vrf"),
         **_same(given, "replace", "discard_foreign", "contact_wait", "clean"),
     )
 
 
-def _caution(given: Options) -> Caution:
+def caution(given: Options) -> Caution:
     """How carefully; the default where a command changes nothing and has no such options."""
     if "lock_wait" not in given:
         return Caution()
@@ -228,10 +315,7 @@ def token(given: Options) -> Reference | None:
     Raises:
         InputError: it is given in two ways.
     """
-    file, name = given.get("register_token_file"), given.get("register_token_env")
-    if file is not None and name:
-        raise InputError("the token is given in two ways", hint="one of --register-token-file and --register-token-env")
-    return _reference(name, file)
+    return _reference(given, "register_token")
 
 
 def trustpoint(given: Options) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import signal
 import sys
 import termios
@@ -15,6 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from agent.cli.stdio.structured import JsonLines
+from agent.model.local.stop import Stop
 from agent.model.masking.text import neutralise
 
 _WAITING = "ending in order: the step under way is finished or undone; once more ends at once\n"
@@ -47,27 +47,6 @@ def leave_at_once(said: str, result: str = "") -> NoReturn:
 
 class Interrupted(Exception):
     """The user ended the command; the message says how things were left."""
-
-
-class Stop:
-    """A cancellation: called with seconds it waits for it, as ``threading.Event.wait`` does.
-
-    A pipe, since an Event must not be set by a signal handler that interrupts its own wait.
-    """
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-
-    def set(self) -> None:
-        os.write(self._write, b"x")
-
-    def __call__(self, seconds: float) -> bool:
-        """Wait up to *seconds* for it; whether it came."""
-        return bool(select.select([self._read], [], [], seconds)[0])
-
-    def close(self) -> None:
-        os.close(self._read)
-        os.close(self._write)
 
 
 class _Signals:

@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from agent.cli.execution import begin, write_report
+from agent.cli.notifying import Notifications
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
@@ -54,7 +55,9 @@ def run(form: str, given: Options) -> None:
         if not request.one:
             number = counted(len(request.targets), "router")
             progress().print(f"run {log.run}: {number}, each every {interval:g} s", soft_wrap=True)
+        notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
         ended = _take(looks, sink, log)
+        notifications.ended(ended.message if ended is not None else "")
         write_report(request, journal, log.run)
     if isinstance(ended, Ended):
         raise Interrupted(f"interrupted; every session is closed; next: xr-agent history {log.run}")

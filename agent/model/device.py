@@ -13,7 +13,6 @@ from agent.model.errors import InputError
 from agent.model.local.clock import Clock
 from agent.model.local.files import read_start
 
-_LARGEST_SECRET = 4096
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -25,6 +24,8 @@ class Secret:
     """
 
     __slots__ = ("_value",)
+    LONGEST = 4096
+    """Bytes of a secret that is the first line of something."""
 
     def __init__(self, value: str) -> None:
         if not _sendable(value):
@@ -54,13 +55,26 @@ class Secret:
         Raises:
             InputError: the file cannot be read, is empty, or its first line is longer than 4096 bytes or no text.
         """
-        found = _first_line(path)
+        found = cls.first_line(read_start(path, cls.LONGEST + 2))
         if found is None:
             raise InputError(
                 f"{path}: its first line is no secret",
                 hint="1 to 4096 bytes of UTF-8 on the first line, without control characters",
             )
         return found
+
+    @classmethod
+    def first_line(cls, data: bytes) -> Secret | None:
+        """The first line of *data*, without its line end; None where it is none of 1 to 4096 bytes, or no text.
+
+        That is no error here, since errors keep what they were made from.
+        """
+        line = data.partition(b"\n")[0].rstrip(b"\r")
+        try:
+            value = line.decode("utf-8")
+        except UnicodeDecodeError:
+            return None
+        return cls(value) if 0 < len(line) <= cls.LONGEST and not _CONTROL.search(value) else None
 
     def reveal(self) -> str:
         """The value itself; call it where the value is handed over, nowhere else."""
@@ -80,16 +94,6 @@ def _sendable(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _first_line(path: str | Path) -> Secret | None:
-    """The first line of a file; what it is not in is an error, since errors keep what they were made from."""
-    line = read_start(path, _LARGEST_SECRET + 2).partition(b"\n")[0].rstrip(b"\r")
-    try:
-        value = line.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return Secret(value) if 0 < len(line) <= _LARGEST_SECRET and not _CONTROL.search(value) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import (
+    DRIFTED,
     ConfigureTrustpoint,
     Installation,
     Intent,
@@ -24,6 +26,7 @@ from agent.model.plan import (
     Skip,
     Step,
 )
+from agent.model.spans import Steps as StepSpans
 from agent.model.state import ConfigModel
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
@@ -38,7 +41,7 @@ from agent.remedy.commit.trial import cancelled
 from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.run import Opener, Run, Steps
+from agent.remedy.run import AS_APPROVED, Opener, Run, Steps
 from agent.remedy.steps.clear import bare
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
@@ -104,7 +107,7 @@ def carry_out(
             return outcome
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
-        if (left := log.unfinished()) is not None:
+        if plan.kind != DRIFTED and (left := log.unfinished()) is not None:
             intent = Intent(trustpoint=left.trustpoint)
             nothing = Plan(plan.device, intent, Method.RPC, plan.config_model, release=plan.release)
             run = Run(session, nothing, policy, connect, ssh, log, turn, started=policy.clock())
@@ -122,7 +125,11 @@ def _ready(made: Plan, ssh: Ssh | None, session: Session, policy: Policy) -> Ste
     found = yield from preflight(made, made.state, ssh, session, policy)
     for one in _failed_ways(found):
         yield Event(found.device, one.step, one.status, one.detail)
-    return found
+    if made.exact and (isinstance(found, Skip) or (found.method, found.acts) != (made.method, made.acts)):
+        why = "; ".join(one.detail for one in _failed_ways(found))
+        reason = f"drifted: what was planned is no longer possible: {why}"
+        return Skip(made.device, reason, AS_APPROVED, made.release, made.config_model, found.tried, DRIFTED)
+    return replace(found, exact=made.exact) if isinstance(found, Plan) else found
 
 
 def _failed_ways(made: Plan | Skip) -> list[StepRecord]:
@@ -131,8 +138,21 @@ def _failed_ways(made: Plan | Skip) -> list[StepRecord]:
 
 
 def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
-    """The same; what is logged on the way to each is bound to the step, what the driver logs between is not."""
-    return relayed(steps, around=lambda: bound(device=run.plan.device, step=run.current))
+    """The same; what is logged on the way to each is bound to the step, what the driver logs between is not.
+
+    Each step is a span below the one that is current where it begins.
+    """
+    spans = StepSpans(run.plan.device)
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        with bound(device=run.plan.device, step=run.current), spans.current():
+            yield
+
+    try:
+        return (yield from relayed(steps, around=around, done=spans.seen))
+    finally:
+        spans.end()
 
 
 def _carried_out(run: Run, at_end: Callable[[Session], Waits[None] | None] | None) -> Steps[Outcome]:
@@ -327,7 +347,7 @@ def skipped(skip: Skip, address: str | None = None) -> Outcome:
         release=skip.release,
         config_model=skip.config_model,
         steps=(*_failed_ways(skip), StepRecord("plan", Status.SKIPPED, skip.reason)),
-        error=Failure("skipped", skip.reason, skip.hint),
+        error=Failure(skip.kind, skip.reason, skip.hint),
     )
 
 

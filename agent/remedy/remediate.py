@@ -12,6 +12,7 @@ from agent.model.device import Device
 from agent.model.errors import AgentError
 from agent.model.outcome import Event, Outcome, Status, StepRecord
 from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
+from agent.model.spans import Span, came
 from agent.model.state import ConfigModel
 from agent.model.unfinished import WriteAheadLog
 from agent.netconf.retry import Policy
@@ -52,6 +53,24 @@ def remediate(
     ``safeguards``, of a push that has anything to do. Nothing that is given is closed.
     """
     intent, policy, told = intent or Intent(), policy or Policy(), on_event or (lambda _: None)
+    name = router.name if isinstance(router, Device) else router.device
+    with Span("push router", device=name) as span, span.current():
+        outcome = _remedied(router, intent, session, policy, connect, ssh, log, told)
+        came(span, outcome)
+    return outcome
+
+
+def _remedied(
+    router: Device | Session,
+    intent: Intent,
+    session: Session | None,
+    policy: Policy,
+    connect: Connector | None,
+    ssh: Ssh | None,
+    log: WriteAheadLog | None,
+    told: Listener,
+) -> Outcome:
+    """As :func:`remediate`, without a span of its own."""
     with ExitStack() as stack:
         try:
             if isinstance(router, Device):

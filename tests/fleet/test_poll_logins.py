@@ -95,11 +95,12 @@ def _ways(key: Path, ring: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[s
             lambda: monkeypatch.setenv("XR_POLL_PASSWORD", "new"),
         ),
         "key": (Reach(key_file=key), lambda: key.write_text("another")),
+        "program": (Reach(password=Reference(Place.EXEC, f"cat {key}")), lambda: key.write_text("another")),
         "keyring": (Reach(password=Reference(Place.KEYRING, "xr/admin")), lambda: ring.__setitem__(0, "new")),
     }
 
 
-@pytest.mark.parametrize("what", ["environment", "key", "keyring"])
+@pytest.mark.parametrize("what", ["environment", "key", "program", "keyring"])
 def test_each_kind_of_credential_is_read_anew(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -107,6 +108,7 @@ def test_each_kind_of_credential_is_read_anew(
     key.write_text("old")
     monkeypatch.setenv("XR_POLL_PASSWORD", "old")
     monkeypatch.setattr("keyring.get_password", lambda _service, _user: ring[0])
+    monkeypatch.setattr("agent.fleet.inventory.command.KEPT", 0.0)
     reach, change = _ways(key, ring, monkeypatch)[what]
     stage.act = refusing("r0")
     for number, _ in enumerate(looks(stage, many(1), 1500, replace(reach, username="admin"))):

@@ -36,6 +36,8 @@ ENVIRONMENTS = (
         tests=("tests/integrations/nornir", *_SESSION),
     ),
     Environment("napalm", (*lines("options.extras_require", "napalm"),), tests=("tests/integrations/napalm",)),
+    Environment("pyats", (*lines("options.extras_require", "pyats"),), tests=("tests/integrations/pyats",)),
+    Environment("ansible", (*lines("options.extras_require", "ansible"),), tests=("tests/integrations/ansible",)),
     Environment(
         "oldest",
         tuple(bound.replace(">=", "==") for bound in lines("options", "install_requires")),

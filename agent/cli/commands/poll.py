@@ -35,6 +35,7 @@ from agent.cli import options
         metavar="KEY",
     ),
 )
+@options.notify
 @options.output
 def command(form: str, **given: Any) -> None:
     """Watch the licensing state of HOST, or of all of an inventory, reconnecting as needed.

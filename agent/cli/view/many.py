@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import NoReturn, Self
 
 from rich import progress
@@ -26,10 +27,11 @@ from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
+from agent.fleet.window.calendar import Opening, Told
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status, Wait, Waiting
 
-_SHOWN = 12
+_SHOWN, _WINDOWS = 12, 3
 
 
 class Many(Watcher):
@@ -44,6 +46,8 @@ class Many(Watcher):
         self._total = total
         self._flying: dict[str, str] = {}
         self._waits: dict[str, Waiting] = {}
+        self._openings: tuple[Opening, ...] = ()
+        self._told = Told()
         self._count = self._retries = self._failures = 0
         self._bars = progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -82,6 +86,14 @@ class Many(Watcher):
             self._waits.pop(device, None)
             if wait is not None:
                 self._waits[device] = wait.why
+
+    def coming(self, openings: tuple[Opening, ...], now: datetime) -> None:
+        """Which windows are next: where there is no screen the next one is said, and that it opened."""
+        with self._lock:
+            self._openings = tuple(one for one in openings if one.windows is not None or one.interval.opens > now)
+        if self._screen is None:
+            for said in self._told.said(self._openings, now):
+                self._say(cell(said))
 
     def ended(self, result: Result) -> None:
         """A router is done with; one that needs a look gets its line on a terminal, too."""
@@ -139,7 +151,7 @@ class Many(Watcher):
     def _view(self) -> RenderableType:
         with self._lock:
             flying, waits = list(self._flying.items()), dict(self._waits)
-            retries, failures = self._retries, self._failures
+            retries, failures, openings = self._retries, self._failures, self._openings
         table = Table.grid(padding=(0, 2))
         for name, step in sorted(flying, key=lambda one: one[0] in waits)[:_SHOWN]:  # those at work come first
             table.add_row(
@@ -147,7 +159,11 @@ class Many(Watcher):
             )
         more = f", {len(flying) - _SHOWN} not shown" if len(flying) > _SHOWN else ""
         counts = cell(f"{len(flying)} in flight{more} · {retries} retries · {failures} need a look", "dim")
-        return Group(self._bars.get_renderable(), table, cell(states(len(flying), waits.values()), "dim"), counts)
+        now = datetime.now(UTC)
+        windows = [cell(one.shown(now), "dim") for one in openings[:_WINDOWS]]
+        return Group(
+            self._bars.get_renderable(), table, *windows, cell(states(len(flying), waits.values()), "dim"), counts
+        )
 
     def __enter__(self) -> Self:
         if self._screen is not None:

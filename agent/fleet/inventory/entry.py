@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,8 +24,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Place, Reference
 from agent.fleet.inventory.target import Target
+from agent.fleet.window.windows import Window, windows
+from agent.fleet.window.zone import Zone
 from agent.model.address import Endpoint
 from agent.model.errors import InputError
 from agent.model.masking.redact import masked, names_a_secret
@@ -306,6 +310,10 @@ def _reference(value: object, folder: Path) -> Reference:
     _text(reference.name, "a reference")
     if reference.place is Place.FILE:
         return Reference(Place.FILE, str(_path(reference.name, folder)))
+    if reference.place is Place.EXEC:
+        program, *arguments = Command.parse(reference.name).words
+        path = str(_path(program, folder)) if "/" in program else program
+        return Reference(Place.EXEC, shlex.join((path, *arguments)))
     return reference
 
 
@@ -340,6 +348,20 @@ def _trustpoint(value: object) -> str:
         raise BadValue("this trustpoint name cannot be used", hint=error.hint) from error
 
 
+def _window(value: object) -> tuple[Window, ...]:
+    try:
+        return windows(tuple(_text(one, "a window") for one in (value if isinstance(value, list) else [value])))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
+
+
+def _zone(value: object) -> Zone:
+    try:
+        return Zone.parse(_text(value, "a time zone"))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
+
+
 def _anywhere(reader: Callable[[object], Any]) -> Callable[[object, Path], Any]:
     return lambda value, _: reader(value)
 
@@ -358,6 +380,8 @@ _READERS: Mapping[str, Callable[[object, Path], Any]] = {
     "platform": _anywhere(_text),
     "trustpoint": _anywhere(_trustpoint),
     "method": _anywhere(_method),
+    "window": _anywhere(_window),
+    "tz": _anywhere(_zone),
 }
 """What an entry may say, by the field of a :class:`Target`: a further key is a line here and such a field."""
 

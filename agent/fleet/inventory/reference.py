@@ -1,15 +1,19 @@
-"""Where a secret is, in place of the secret: an environment variable, a file, or the system's keyring."""
+"""Where a secret is, in place of it: an environment variable, a file, the system's keyring, a program that says it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self
+from types import MappingProxyType
+from typing import Any, Self
 
+from agent.fleet.inventory.command import Command, Stop, commands, env_names
 from agent.model.device import Secret
 from agent.model.errors import InputError
 
-_FORMS = "env:NAME, file:PATH or keyring:SERVICE/USERNAME"
+_FORMS = "env:NAME, file:PATH, keyring:SERVICE/USERNAME or exec:COMMAND"
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Place(Enum):
@@ -18,6 +22,7 @@ class Place(Enum):
     ENV = "env"
     FILE = "file"
     KEYRING = "keyring"
+    EXEC = "exec"
     ASKED = "asked"
 
 
@@ -32,14 +37,23 @@ class Reference:
     place: Place
     name: str
 
+    def __post_init__(self) -> None:
+        if self.place is Place.ENV:
+            env_names.add(self.name)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # so that it is made anew where it travels to
+        return type(self), (self.place, self.name)
+
     @classmethod
     def parse(cls, text: str) -> Self:
-        """``env:NAME``, ``file:PATH`` or ``keyring:SERVICE/USERNAME``.
+        """``env:NAME``, ``file:PATH``, ``keyring:SERVICE/USERNAME`` or ``exec:COMMAND``.
 
         Raises:
             InputError: it is none of these; the text is not repeated, since it may be the secret itself.
         """
         kind, colon, name = text.partition(":")
+        if kind == Place.EXEC.value and colon:
+            Command.parse(name)
         places = {place.value: place for place in Place if place is not Place.ASKED}
         if kind not in places or not colon or not name or (kind == "keyring" and not all(name.rpartition("/"))):
             raise InputError("a secret is given as a reference, never by itself", hint=f"write {_FORMS}")
@@ -52,11 +66,27 @@ class Reference:
         _asked[name] = secret
         return cls(Place.ASKED, name)
 
-    def resolve(self) -> Secret:
-        """The secret, read now.
+    def look(self, *, ask: bool = True) -> None:
+        """See before any router that it can be read; of a program that is asked for each, or now is not to be asked,
+        only that there is one.
+
+        Raises:
+            InputError: as of :meth:`resolve`.
+        """
+        if self.place is Place.EXEC and ((command := Command.parse(self.name)).each or not ask):
+            command.find()
+        else:
+            self.resolve()
+
+    def resolve(self, router: Mapping[str, str] = _NOBODY, stop: Stop | None = None) -> Secret:
+        """The secret, read now; a program is run once for all who ask within some minutes.
+
+        *router*: the :data:`agent.fleet.inventory.command.ROUTERS` of whose secret it is, where it is one's own;
+        *stop*: a cancellation, which ends a program at once.
 
         Raises:
             InputError: it is not there, or cannot be read.
+            Interrupted: it was cancelled.
         """
         match self.place:
             case Place.ENV:
@@ -65,9 +95,13 @@ class Reference:
                 return Secret.from_file(self.name)
             case Place.KEYRING:
                 return _from_keyring(self.name)
+            case Place.EXEC:
+                return commands.secret(Command.parse(self.name).of(router), stop)
             case Place.ASKED if self.name in _asked:
                 return _asked[self.name]
-        raise InputError("a password that was typed is known in that process only", hint="use env:, file: or keyring:")
+        raise InputError(
+            "a password that was typed is known in that process only", hint="use env:, file:, keyring: or exec:"
+        )
 
     def __str__(self) -> str:
         return f"{self.place.value}:{self.name}"
@@ -83,7 +117,9 @@ def _from_keyring(name: str) -> Secret:
     try:
         value = keyring.get_password(service, username)
     except KeyringError as error:
-        raise InputError(f"the keyring cannot be read: {error}", hint="unlock it, or use env: or file:") from error
+        raise InputError(
+            f"the keyring cannot be read: {error}", hint="unlock it, or use env:, file: or exec:"
+        ) from error
     if not value:
         raise InputError(
             f"the keyring has no password of {username} for {service}", hint=f"keyring set {service} {username}"

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.planfile import drift
+from agent.fleet.results.basis import basis
 from agent.fleet.results.objects import certificate_object, plain
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.router import Hooks, Router, Which
@@ -21,11 +23,12 @@ from agent.model.masking.logged import textless
 from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
+from agent.model.spans import Carrier, Span, came
 from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
-from agent.remedy.apply import carry_out
+from agent.remedy.apply import carry_out, skipped
 from agent.remedy.assess import assess_by
 from agent.remedy.check.points import checked
 from agent.remedy.check.preflight import preflight
@@ -52,6 +55,7 @@ class Job:
         intent: what is wanted, its token left out, since a secret does not travel; ``token`` says where that is.
         notices: the field notices that ``assess`` judges by, several each by its own root; none for the bundled one.
         run: what log records call the run.
+        below: the span of the run, for a process that is not its own.
     """
 
     kind: Kind
@@ -60,6 +64,7 @@ class Job:
     token: Reference | None = None
     notices: tuple[Notice, ...] = ()
     run: str | None = None
+    below: Carrier = ()
 
 
 def perform(job: Job, target: Target, hooks: Hooks | None = None) -> Result:
@@ -77,17 +82,31 @@ def performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
         JournalError: the run cannot be kept any more, so it must not go on.
     """
 
+    span = Span(f"{job.kind.value} router", job.below, device=target.name, run=job.run)
+
     @contextmanager
     def at_work() -> Iterator[None]:
         hooks.on_wait(target.name, None)
-        with bound(run=job.run, device=target.name):
+        with bound(run=job.run, device=target.name), span.current():
             yield
 
     def waits(wait: Wait) -> bool:
         hooks.on_wait(target.name, wait)
         return False
 
-    return relayed(_performed(job, target, hooks), around=at_work, done=waits)
+    with span:
+        result = yield from relayed(_performed(job, target, hooks), around=at_work, done=waits)
+        _ended(span, result)
+    return result
+
+
+def _ended(span: Span, result: Result) -> None:
+    if result.outcome is not None:
+        came(span, result.outcome)
+    else:
+        failure = result.failure
+        span.say(outcome=result.word, release=result.release, error=failure.kind if failure else None)
+        span.end(failure.message if failure else None)
 
 
 def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
@@ -142,9 +161,13 @@ class _Work:
         self._router = router = Router(self._target, self._job.reach, self._hooks)
         self.result = replace(self.result, address=router.device.address)
         intent = self._target.intent(self._job.intent)
-        self._intent = replace(intent, token=self._job.token.resolve()) if self._job.token else intent
+        token, stop = self._job.token, self._hooks.policy.stop
+        self._intent = replace(intent, token=token.resolve(stop=stop)) if token else intent
         if self._job.kind is Kind.CHECK:
             return (yield from self._checked(stack))
+        approved = self._target.approved
+        if approved is not None and (nothing := drift.unplanned(router.device.name, approved)) is not None:
+            return self._left_alone(nothing)
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
@@ -166,7 +189,16 @@ class _Work:
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
                 made = yield from self._planned(session, state)
+        until = self._target.until
+        if isinstance(made, Plan) and made and until is not None and self._hooks.now() >= until:
+            late = Failure("window", "its window closed before anything was changed", "push --resume takes it up again")
+            return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, late))
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
+
+    def _left_alone(self, why: Skip) -> Result:
+        if self._job.kind is Kind.PLAN:
+            return replace(self.result, plan=why)
+        return replace(self.result, outcome=skipped(why, self.result.address))
 
     def _first(self) -> Waits[Session]:
         session = yield from self._router.first()
@@ -187,8 +219,12 @@ class _Work:
         return state
 
     def _planned(self, session: Session, state: State) -> Waits[Plan | Skip]:
-        """The plan, what it needs beside NETCONF tried."""
-        return preflight(plan(self._intent, state), state, self._ssh, session, self._hooks.policy)
+        """The plan, what it needs beside NETCONF tried; held against what was approved, where anything was."""
+        made = yield from preflight(plan(self._intent, state), state, self._ssh, session, self._hooks.policy)
+        if self._job.kind is Kind.PLAN:
+            self.result = replace(self.result, basis=basis(state))
+        approved = self._target.approved
+        return made if approved is None else drift.held(approved, made, state)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices

@@ -9,6 +9,9 @@ from typing import Self
 
 from agent.model.errors import InputError
 
+CANARY = "canary"
+"""The name of the batch that comes first, alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -81,13 +84,13 @@ class Rollout:
         first = 0
         if self.canary is not None and total:
             first = min(total, max(1, self.canary.of(total)))
-            yield Batch("canary", 0, first)
+            yield Batch(CANARY, 0, first)
         size = max(1, self.batch.of(total)) if self.batch is not None else max(1, total - first)
         for number, start in enumerate(range(first, total, size), 1):
             yield Batch(f"batch {number}", start, min(start + size, total))
 
     def too_many(self, failed: int, total: int, batch: Batch) -> bool:
         """Whether *failed* routers, of *total*, are more than the run may go on with in *batch*."""
-        if batch.name == "canary":
+        if batch.name == CANARY:
             return failed > (self.max_failures.of(batch.size) if self.max_failures else 0)
         return self.max_failures is not None and failed > self.max_failures.of(total)

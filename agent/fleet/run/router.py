@@ -129,7 +129,7 @@ class Router:
     """
 
     def __init__(self, target: Target, reach: Reach, hooks: Hooks, *, waits: bool = True) -> None:
-        device = target.device(reach)
+        device = target.device(reach, hooks.policy.stop)
         self.device = replace(device, ask=hooks.ask) if hooks.ask else device
         self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))

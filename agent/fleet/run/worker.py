@@ -16,6 +16,7 @@ from typing import Any
 
 from distributed import Semaphore, WorkerPlugin, get_worker, secede
 
+from agent.fleet.inventory.command import commands
 from agent.fleet.inventory.target import Target
 from agent.fleet.parking import Parking, most_open
 from agent.fleet.results.record import Result
@@ -26,6 +27,7 @@ from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import ClientLost, Held, Hooks, Which, unshared
 from agent.model.outcome import Event, Wait, Waiting
+from agent.model.spans import flush
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits
 
@@ -85,6 +87,7 @@ class Bring(WorkerPlugin):
     def setup(self, worker: Any) -> None:
         """A worker begins; one of the client's *own* cluster leaves signals to the client, and serves no pages."""
         self._parcel.bring()
+        commands.forget()  # what they said in an earlier run may have changed
         if self._own:
             worker.http_server.stop()
             for number in TERMINAL:
@@ -106,6 +109,7 @@ class Bring(WorkerPlugin):
             parking.shutdown(wait=False)
             del _parkings[number]
         self._parcel.take_away()
+        flush()  # nobody may tell this process of its end
 
 
 def carry_out(perform: Perform, link: Link, target: Target) -> bytes:

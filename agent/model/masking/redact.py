@@ -22,7 +22,7 @@ _SECRET_NAME = re.compile(
     r"|(?-i:[a-z](?:Keys?|Pass|Pwd|Pw|Psk))$",
     re.IGNORECASE,
 )
-_NAMES_A_PLACE = re.compile(r"[-_](?:env|file|path)$", re.IGNORECASE)
+_NAMES_A_PLACE = re.compile(r"[-_](?:env|file|path|exec)$", re.IGNORECASE)
 
 # What a terminal obeys instead of showing: C0, C1, DEL, line separators, bidi controls, lone surrogates.
 _ACTS = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -59,7 +59,7 @@ Span = tuple[int, int]
 def names_a_secret(name: str) -> bool:
     """Whether what *name* names is secret: an element or leaf, by its prefix or not, a key of data, an option.
 
-    The name of an environment variable or file that has a secret (``password_env``) is none.
+    The name of an environment variable, file or program that has a secret (``password_env``) is none.
     """
     local = name.rpartition(":")[2]
     return _SECRET_NAME.search(local) is not None and _NAMES_A_PLACE.search(local) is None

@@ -1,0 +1,123 @@
+"""A program of the user's, run without a shell: it ends within its time, or is killed with all that it began."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from agent.model.errors import InputError
+
+_LOOK = 50
+"""Milliseconds between two looks at whether a silent program ended, or its time is over."""
+_PIECE = 1 << 16
+_PATIENCE = 2.0
+_BY_HAND = "run it by hand: what it says is neither kept nor shown"
+
+
+def run(
+    words: Sequence[str],
+    over: Callable[[], bool],
+    *,
+    given: bytes = b"",
+    most: int = 0,
+    without: Collection[str] = (),
+) -> bytes:
+    """Run a program, *given* on its stdin, to its end; the first *most* bytes of its stdout.
+
+    All else that it says is lost. It has no terminal, and none of the environment variables *without*. What it leaves
+    behind when it ended well goes on.
+
+    Raises:
+        InputError: it cannot be run, or did not end well; nothing of what it said is repeated.
+        TimeoutError: its time was *over*, which is asked every few hundredths of a second; it was killed.
+    """
+    process = _started(words, given, without)
+    try:
+        said = _said(process, over, most)
+    except BaseException:
+        _kill(process)
+        raise
+    finally:
+        if process.stdout is not None:
+            process.stdout.close()
+    if process.returncode:
+        del said  # which the error would keep
+        raise InputError(f"{name(words)} {_ended(process.returncode)}", hint=_BY_HAND)
+    return said
+
+
+def name(words: Sequence[str]) -> str:
+    """How messages call a program: by its file's name, without its arguments."""
+    return Path(words[0]).name or words[0]
+
+
+def _started(words: Sequence[str], given: bytes, without: Collection[str]) -> subprocess.Popen[bytes]:
+    environment = {variable: value for variable, value in os.environ.items() if variable not in without}
+    try:
+        with TemporaryFile(prefix="xr-agent-") if given else Path(os.devnull).open("rb") as stdin:
+            if given:
+                stdin.write(given)
+                stdin.seek(0)
+            return subprocess.Popen(  # noqa: S603 - the user's own words, and no shell
+                list(words),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=environment,
+                start_new_session=True,
+            )
+    except OSError as error:
+        said = f"{name(words)} cannot be run: {error.strerror or type(error).__name__}"
+        raise InputError(said, hint="name a program that is on the PATH, or by its whole path") from None
+
+
+def _said(process: subprocess.Popen[bytes], over: Callable[[], bool], most: int) -> bytes:
+    """The beginning of its stdout, all of which is read; a child that keeps it open is not waited for."""
+    if process.stdout is None:
+        raise AssertionError("its stdout is a pipe")
+    stream, said = process.stdout.fileno(), bytearray()
+    os.set_blocking(stream, False)
+    poller = select.poll()  # select() knows no more than 1024 files
+    poller.register(stream, select.POLLIN)
+    closed = False
+    while True:
+        ended = process.poll() is not None  # asked first, so that the last of what it said is there
+        piece = None if closed else _piece(stream)
+        if piece:
+            said += piece[: most - len(said)]
+        elif piece is not None:
+            closed = True
+            poller.unregister(stream)
+        if ended and (not piece or len(said) >= most):
+            return bytes(said)
+        if not ended and over():
+            raise TimeoutError
+        if not piece:
+            poller.poll(_LOOK)
+
+
+def _piece(stream: int) -> bytes | None:
+    """What is there to be read, nothing where the stream was closed, None where nothing has come."""
+    try:
+        return os.read(stream, _PIECE)
+    except BlockingIOError:
+        return None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.returncode is None:  # until it is waited for, its number is nobody else's
+        with suppress(PermissionError, ProcessLookupError):  # that of sudo(8) is another user's
+            os.killpg(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+
+
+def _ended(status: int) -> str:
+    return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
