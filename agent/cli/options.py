@@ -330,7 +330,7 @@ timing = group(
     option(
         "--router-time",
         "What a router is reckoned with, so that it ends before its window closes, until this run has measured it.",
-        type=SECONDS,
+        type=click.IntRange(1, 86_400),
         default=RECKONED,
         metavar="SECONDS",
     ),
