@@ -50,7 +50,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
             number = _number_left(request.targets, journal, before.run)
             remaining = journal.left(before.run)
-            _say_windows(request, [one for one in request.targets if one.name in remaining])
+            _say_windows(request, [one for one in request.targets if one.name in remaining], ask=ask)
             if ask and number:
                 _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
             log = stack.enter_context(journal.resume(before.run, kind=kind))
@@ -58,7 +58,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
-            _say_windows(request, targets)
+            _say_windows(request, targets, ask=ask)
             if ask:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
@@ -248,11 +248,12 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 
 
-def _say_windows(request: RunRequest, targets: list[Target]) -> None:
+def _say_windows(request: RunRequest, targets: list[Target], *, ask: bool) -> None:
     """Say when *targets* may be begun, before it is asked whether they are to be."""
+    screen = errors() if ask else progress()
     if request.timing is not None:
         for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
-            errors().print(line, soft_wrap=True)
+            screen.print(line, soft_wrap=True)
 
 
 def _confirm(request: RunRequest, number: int, look: str) -> None:
