@@ -96,14 +96,15 @@ def test_a_run_without_windows_begins_at_once(night: Night) -> None:
 
 
 def test_none_is_begun_that_by_what_the_others_took_would_not_end_in_time(night: Night) -> None:
-    night.takes = 50 * 60
-    run = night.run(routers(20), Timing(NIGHT, BERLIN))
+    night.takes, told = 50 * 60, list[str]()
+    run = night.run(routers(20), Timing(NIGHT, BERLIN), stopped=lambda state, why: told.append(why))
     results = list(run.results())
     # 7 times 50 minutes fit into six hours, and the eighth does not, though the 5 minutes that it was reckoned with do.
     assert len(results) == 7
     assert max(night.began.values()) + timedelta(minutes=50) <= datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
     assert run.state is RunState.STOPPED
     assert run.why == "window 22:00-04:00 (Europe/Berlin) closes 2026-11-28 04:00 CET: a router takes 50 min"
+    assert told == [run.why]
 
 
 def test_before_the_first_one_ended_what_is_reckoned_counts(night: Night) -> None:

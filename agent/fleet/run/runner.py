@@ -140,8 +140,8 @@ class Run:
                 raise
             if self.state is RunState.STOPPED and self._begun == len(self.targets) and not pool.gone:
                 self.state, self.why = RunState.RUNNING, ""  # it stopped nothing: there was none left to begin
-        if self.state is RunState.RUNNING and self._over:
-            self.state, self.why = RunState.STOPPED, self._over
+            if self._over:
+                self._end(RunState.STOPPED, self._over)
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
 
