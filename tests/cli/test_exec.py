@@ -88,6 +88,31 @@ def test_a_push_runs_it_once_for_all_and_its_resumption_the_same_command(fleet: 
     assert [line.split(maxsplit=1)[1] for line in runs(vault)] == ["get", "get"]
 
 
+def test_what_a_program_is_run_with_has_no_secret_that_an_option_names(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.add(1)
+    monkeypatch.setenv("XR_TOKEN_OF_THIS_TEST", "t0k3n-Zq7x")
+    monkeypatch.setenv("XR_HOOK_OF_THIS_TEST", "http://127.0.0.1:9/Zq7x")
+    monkeypatch.setenv("XR_OTHER", "kept")
+    seen = fleet.folder / "seen"
+    vault = script(fleet.folder / "vault", f"env > {seen}", f"echo '{fleet.lab.simulator.password}'")
+    head, row = fleet.inventory.read_text().splitlines()
+    fleet.inventory.write_text(f"{head},password\n{row},exec:{vault}\n")
+    done = run(
+        fleet,
+        "push",
+        "--yes",
+        "--register-token-env",
+        "XR_TOKEN_OF_THIS_TEST",
+        "--notify",
+        "env:XR_HOOK_OF_THIS_TEST",
+        "--no-renew",
+    )
+    assert "XR_OTHER=kept" in seen.read_text(), done.stderr
+    assert "Zq7x" not in seen.read_text()
+
+
 def test_processes_ask_once_each(fleet: Fleet) -> None:
     fleet.add(4)
     vault = says(fleet)
