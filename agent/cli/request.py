@@ -114,7 +114,7 @@ class RunRequest:
         if replay is not None and kind is Kind.PUSH:
             replay.see_push()
         one, now = given["host"] is not None or replay is not None, datetime.now(UTC)
-        given = settings.dated(given, now)
+        given = settings.dated(settings.placed(given), now)
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)

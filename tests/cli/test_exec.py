@@ -113,6 +113,23 @@ def test_what_a_program_is_run_with_has_no_secret_that_an_option_names(
     assert "Zq7x" not in seen.read_text()
 
 
+def test_a_run_that_goes_on_elsewhere_asks_the_same_program(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    (device,) = fleet.add(1)
+    device.faults.append(Fault("commit", FaultKind.ERROR, rpc_error("access-denied"), times=99))
+    says(fleet)
+    monkeypatch.chdir(fleet.folder)
+    assert run(fleet, "push", "--yes", "--password-exec", "./vault 'get it'").exit_code == 1
+    with Journal.open(fleet.journal) as journal:
+        assert journal.run("last").settings["password_exec"] == f"{fleet.folder}/vault 'get it'"
+    device.faults.clear()
+    command.commands.forget()
+    (fleet.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(fleet.folder / "elsewhere")
+    resumed = ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal)]
+    done = CliRunner().invoke(program, resumed, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+
+
 def test_processes_ask_once_each(fleet: Fleet) -> None:
     fleet.add(4)
     vault = says(fleet)

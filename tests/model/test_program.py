@@ -96,3 +96,9 @@ def test_a_child_that_goes_on_with_its_stdout_is_not_waited_for(tmp_path: Path) 
         assert alive(pid)
     finally:
         os.kill(pid, 9)
+
+
+def test_one_whose_time_is_over_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        run(("touch", str(tmp_path / "begun")), lambda: True)
+    assert not (tmp_path / "begun").exists()

@@ -28,6 +28,8 @@ _SLOW = 10.0
 _KEY_LENGTH = 32
 _NAMED = 3
 _ROOM = 4096
+_MOST_PLACES = 100
+"""Logins under way at once with a credential that nobody has accepted yet, whatever the limit of refusals."""
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,7 @@ class SharedLogins:
         """A place for one more login, locked, if there is one; how many are taken, and whether all those are slow."""
         free: IO[str] | None = None
         busy, slow = 0, True
-        for number in range(self._limit):
+        for number in range(min(self._limit, _MOST_PLACES)):
             place = self._path(credential, f"place-{number}").open("a")
             if not _locked(place):
                 busy += 1
@@ -164,7 +166,7 @@ def _read(file: int) -> _Known:
 
 
 def _write(file: int, known: _Known) -> None:
-    """In place of what is there; the room that it takes is enough for refusals to come, whatever becomes of the disk."""
+    """In place of what is there; it takes room enough for refusals to come, whatever becomes of the disk."""
     text = json.dumps({"proven": known.proven, "refused": known.refused}).encode().ljust(_ROOM)
     if os.pwrite(file, text, 0) < len(text):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

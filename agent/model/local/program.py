@@ -37,6 +37,8 @@ def run(
         InputError: it cannot be run, or did not end well; nothing of what it said is repeated.
         TimeoutError: its time was *over*, which is asked every few hundredths of a second; it was killed.
     """
+    if over():
+        raise TimeoutError  # it would only be killed
     process = _started(words, given, without)
     try:
         said = _said(process, over, most)
