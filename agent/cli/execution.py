@@ -35,7 +35,7 @@ from agent.fleet.run.job import Job, perform
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.fleet.window import preview
-from agent.model.errors import InputError
+from agent.model.errors import FileError, InputError
 from agent.model.masking.text import counted
 from agent.model.spans import Span, carried
 from agent.netconf.retry import Policy
@@ -195,7 +195,7 @@ def _carry_out(
                         request.collected.add(result)
                     if request.recording is not None:
                         request.recording.came(result)
-            except BrokenPipeError:
+            except (BrokenPipeError, FileError):  # stdout is lost
                 results.close()
                 log.close(made.state)
                 raise

@@ -13,12 +13,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import agent
 from agent.cli.stdio import plain, unread
+
+if TYPE_CHECKING:
+    from agent.model.errors import AgentError
 
 _SECTIONS = {
     "Routers": ("show", "check", "assess", "plan", "push", "poll", "history"),
@@ -55,6 +58,8 @@ class Program(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run and exit; click's own handling is used for nothing but parsing."""
+        from agent.model.errors import FileError
+
         extra["standalone_mode"] = False
         words = sys.argv[1:] if args is None else list(args)
         if "--log-json" in itertools.takewhile(lambda word: word != "--", words):  # wrong usage is said so as well
@@ -70,6 +75,8 @@ class Program(click.Group):
             code = _interrupted("interrupted; nothing was begun")
         except BrokenPipeError:
             code = _unread()
+        except FileError as error:  # of help, or of what was buffered to the end
+            code = _failed(error)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -88,12 +95,12 @@ class Program(click.Group):
             ctx.exit(_unread())
         except AgentError as error:
             from agent.cli.options import DEBUG
-            from agent.cli.view.streams import say_failure, say_traceback
+            from agent.cli.view.streams import say_traceback
 
             if ctx.meta.get(DEBUG):
                 say_traceback(error)
-            say_failure(error.message, device=error.device, hint=error.hint)
-            ctx.exit(2 if isinstance(error, InputError) else 1)
+            code = _failed(error)
+            ctx.exit(2 if isinstance(error, InputError) else code)
 
 
 def _usage(error: click.ClickException) -> int:
@@ -106,6 +113,13 @@ def _usage(error: click.ClickException) -> int:
     path = ctx.command_path if ctx is not None else "xr-agent"
     say_failure(error.format_message().rstrip("."), hint=f"{path} --help")
     return 2
+
+
+def _failed(error: AgentError) -> int:
+    from agent.cli.view.streams import say_failure
+
+    say_failure(error.message, device=error.device, hint=error.hint)
+    return 1
 
 
 def _interrupted(text: str) -> int:
@@ -152,7 +166,9 @@ def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
 
 
 def main() -> NoReturn:
-    plain.outlive_encodings()
+    unread.outlive_closed()
+    plain.register()
+    unread.tell_of_stdout()
     unread.outlive_stderr()
     sys.excepthook = _bug
     threading.excepthook = _bug_in_a_thread

@@ -30,7 +30,7 @@ from agent.fleet.run.executors import Inline
 from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import Hooks
-from agent.model.errors import AgentError, InputError
+from agent.model.errors import AgentError, FileError, InputError
 from agent.model.errors import Interrupted as Ended
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status
@@ -100,7 +100,7 @@ def _take(looks: Generator[Look, None, None], sink: _Sink, log: RunLog) -> Agent
             if sink.alone and look.cause is not None:
                 log.close(RunState.STOPPED)
                 return look.cause
-    except BrokenPipeError:
+    except (BrokenPipeError, FileError):  # stdout is lost
         log.close(RunState.INTERRUPTED)
         raise
     except (KeyboardInterrupt, Ended):

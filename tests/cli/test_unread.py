@@ -111,6 +111,41 @@ def test_a_full_disk_under_stderr_ends_no_push(lab: Lab, device: Device) -> None
     assert json.loads(done.stdout)["outcome"] == "remedied"
 
 
+def test_a_full_disk_under_stdout_is_said_and_the_run_ends_in_order(fleet: Fleet) -> None:
+    fleet.add(3)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *fleet.words("push", "--yes", "--workers", "1", "--format", "jsonl")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=600,
+            check=False,
+            env={**os.environ, **fleet.environment},
+        )
+    assert done.returncode == 1
+    assert "error: stdout cannot be written: No space left on device\n  next: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state(fleet) in (RunState.INTERRUPTED, RunState.DONE)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("history", "--help"), ("completion", "bash")])
+def test_no_output_is_lost_unsaid_and_a_stream_that_is_closed_is_no_bug(words: tuple[str, ...]) -> None:
+    def run(redirected: str) -> subprocess.CompletedProcess[str]:
+        shell = ["sh", "-c", f'exec "$@" {redirected}', "sh", *COMMAND, *words]
+        return subprocess.run(shell, capture_output=True, text=True, timeout=600, check=False)
+
+    full, closed = run("> /dev/full"), run(">&- 2>&- <&-")
+    assert (full.returncode, closed.returncode) == (1, 0)
+    assert full.stderr.startswith("error: stdout cannot be written: No space left on device\n  next: ")
+    assert "Traceback" not in full.stderr
+
+
+def test_an_error_without_a_stderr_keeps_its_exit_code() -> None:
+    shell = ["sh", "-c", 'exec "$@" 2>&-', "sh", *COMMAND, "push", "r1"]
+    assert subprocess.run(shell, capture_output=True, timeout=600, check=False).returncode == 2
+
+
 @pytest.mark.parametrize("signals, left", [(1, "failed"), (2, "unknown")])
 def test_an_unread_push_can_be_interrupted(lab: Lab, device: Device, signals: int, left: str) -> None:
     device.faults.append(Fault("edit-config", FaultKind.SILENT))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import io
-import sys
 
 ERRORS = "xr-agent-ascii"
 """The name by which streams find what to do."""
@@ -12,11 +10,9 @@ ERRORS = "xr-agent-ascii"
 _NEAR = {"·": "-", "—": "-", "─": "-", "│": "|", "├": "|", "└": "`", "…": "...", "→": "->"}
 
 
-def outlive_encodings() -> None:
-    """Let stdout write whatever its encoding lacks, as latin-1 does "─", or a name that is no text at all."""
+def register() -> None:
+    """Make :data:`ERRORS` known: whatever an encoding lacks, as latin-1 does "─", or a name that is no text at all."""
     codecs.register_error(ERRORS, _ascii)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=ERRORS)
 
 
 def _ascii(error: UnicodeError) -> tuple[str, int]:
