@@ -24,7 +24,7 @@ from agent.cli.usage import complete
 )
 @options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else.")
 @options.flag("--failed", "Only the routers of RUN that need a look.")
-@options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)
+@options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50, metavar="N")
 @options.file("--journal path", "The journal [default: xr-agent/journal.db below $XDG_STATE_HOME or ~/.local/state].")
 @options.output
 def command(
