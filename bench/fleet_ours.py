@@ -15,7 +15,7 @@ from agent.fleet.run.job import Job
 from agent.fleet.run.runner import Run
 from bench.contestant import Asked, contend
 
-_WORKERS = 50
+_WORKERS = 100
 """What ``push`` has by default."""
 _VARIABLE = "XR_BENCH_PASSWORD"
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import msgspec
 
 from agent.fleet.journal import history
+from agent.fleet.planfile.content import PlanFile
 from agent.fleet.report.exports import Report
 from agent.fleet.results.notification import Notification
 from agent.fleet.results.observed import Show
@@ -26,6 +27,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "history": (history.Run, Router, history.RouterTrail),
     "notification": (Notification,),
     "plan": (Plan,),
+    "planfile": (PlanFile,),
     "poll": (Poll,),
     "push": (Push,),
     "record": (Record,),

@@ -13,12 +13,14 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
+from agent.cli.input.approval import write
 from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
 from agent.cli.view.asking import asker
+from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
@@ -57,7 +59,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
                 _confirm(request, len(targets), "xr-agent plan shows what is done to each")
             journal, log = begin(request, stack)
         notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
-        view = One(request.job, form, log, bundled=request.bundled) if request.one else _many(request, targets, log)
+        view = _one(request, log) if request.one else _many(request, targets, log)
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
         made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
@@ -65,6 +67,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         notifications.ended(made.why)
         try:
             code = view.finish(journal, made)
+            if request.collected is not None:
+                write(given["out"], request.collected, form, made.state)
         finally:
             write_report(request, journal, log.run)
             if request.recording is not None:
@@ -122,6 +126,11 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
         errors().print(f"report {path}", soft_wrap=True)
 
 
+def _one(request: RunRequest, log: RunLog) -> One:
+    named = request.approval.named if request.approval else ""
+    return One(request.job, request.form, log, bundled=request.bundled, approved=named)
+
+
 def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
     view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
@@ -165,6 +174,8 @@ def _carry_out(
             try:
                 for result in results:
                     view.came(result)
+                    if request.collected is not None:
+                        request.collected.add(result)
                     if request.recording is not None:
                         request.recording.came(result)
             except BrokenPipeError:
@@ -213,11 +224,12 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
             say_failure("it is in the run, and not among those that inventory and filters give now", device=name)
     doubtful = len(log.doubtful())
     in_doubt = f"{doubtful} in doubt, which are read first" if doubtful else "none in doubt"
-    unrenewed = log.unrenewed()
+    unrenewed, begun = log.unrenewed(), log.written_to()
     owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
         errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
-    return [replace(by_name[name], unrenewed=name in unrenewed) for name in names if name in by_name]
+    left = (by_name[name] for name in names if name in by_name)
+    return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 
 
 def _confirm(request: RunRequest, number: int, look: str) -> None:
@@ -225,8 +237,13 @@ def _confirm(request: RunRequest, number: int, look: str) -> None:
     if request.one:
         return
     given, routers = request.given, counted(number, "router")
+    approval = request.approval
+    if approval is not None and not given["resume"]:
+        errors().print(*plan_groups(approval.records(request.targets)), sep="\n", soft_wrap=True)
+    else:
+        errors().print(look, soft_wrap=True)
     order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
-    errors().print(look, soft_wrap=True)
-    if not click.confirm(f"Push to {routers}{f' ({order})' if order else ''}?", err=True):
+    by = f" by {approval.named}" if approval is not None else ""
+    if not click.confirm(f"Push to {routers}{by}{f' ({order})' if order else ''}?", err=True):
         say_failure("not confirmed; nothing was changed")
         click.get_current_context().exit(1)

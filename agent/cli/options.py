@@ -189,7 +189,7 @@ _run = together(
     option("--limit", "Only these: names and patterns, by commas; !NAME leaves one out.", metavar="NAMES"),
     option("--group groups", "Only routers of this group.", multiple=True, metavar="NAME"),
     option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
-    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=50),
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
     option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
     option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
     option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
@@ -239,6 +239,13 @@ rollout = together(
     option("--resume", "Go on with this run, or the last: doubtful routers first, proven ones not.", metavar="RUN"),
 )
 """In which order, and when to stop."""
+
+approved = together(
+    file("--plan", "Take routers and options from this file of plan --out, and do just what it says."),
+    option("--sha256", "The SHA-256 of that file as it was approved.", metavar="HEX"),
+    flag("--replan", "Plan a router anew whose state is another by now; else it is skipped."),
+)
+"""A plan that was approved, in the place of one that is made now."""
 
 trustpoint = together(
     file("--anchor", "The root to trust [default: IdenTrust Commercial Root CA 1, bundled].", metavar="FILE.pem"),

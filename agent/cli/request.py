@@ -14,13 +14,16 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli import replayed, settings
+from agent.cli.input.approval import Approval, same_plan
 from agent.cli.options import Options, one_or_many, source
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.reference import Place
 from agent.fleet.inventory.source import load, load_nornir
 from agent.fleet.inventory.target import Target
 from agent.fleet.parking import MOST, allow_files, rarely_collected
+from agent.fleet.planfile.content import Collected
 from agent.fleet.report import document as report
+from agent.fleet.report import place
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
 from agent.fleet.run.job import Job
@@ -29,6 +32,7 @@ from agent.fleet.run.rollout import Rollout, Share
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
 from agent.model.errors import InputError
+from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent
 from agent.netconf.trace import TraceFile
 from agent.remedy.lease import lease
@@ -40,7 +44,9 @@ if TYPE_CHECKING:
 _STDIN = "-"
 _MOST_ASKED = 20
 """Programs that are asked for their secrets before a run; more are asked as their routers are reached."""
-_SETTINGS_OF_NOW = ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "notify")
+_SETTINGS_OF_NOW = (
+    *("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class RunRequest:
         recording: the recording of what passes, where one is wanted.
         receivers: who is told of the run.
         given: the options themselves, which the journal keeps.
+        approval: the plan file that the run goes by; collected: what a plan run found, for such a file.
     """
 
     kind: Kind
@@ -67,6 +74,8 @@ class RunRequest:
     recording: RecordingFile | None
     given: Options
     replay: replayed.Replayed | None = None
+    approval: Approval | None = None
+    collected: Collected | None = None
     receivers: tuple[Receiver, ...] = ()
 
     @classmethod
@@ -86,26 +95,34 @@ class RunRequest:
         receivers = _receivers(given)
         if given["report"] is not None:
             report.check_path(given["report"])
+        approval = Approval.given(given)
+        given = approval.options(given) if approval else given
         given, replay = replayed.begin(given, stack)
         if replay is not None and kind is Kind.PUSH:
             replay.see_push()
         one = given["host"] is not None or replay is not None
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
-        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given)
-        job, traced, backend = _job(kind, given), settings.trace(given, stack), _backend(given, stack)
+        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)
+        job, traced, backend = _job(kind, given, approval), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, replay, receivers)
+        files = (replay, approval, _collected(job, targets, given))
+        if approval is not None:
+            approval.say(targets, job.reach)
+        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, *files, receivers)
 
     @property
     def bundled(self) -> bool:
         """Whether the anchor is the bundled one."""
+        if self.approval is not None:
+            return self.job.intent.anchor == TrustAnchor.bundled()
         return self.given["anchor"] is None and not self.job.notices
 
     def settings(self) -> dict[str, Any]:
         """What the user gave, as a journal keeps it: references and plain values, never a secret; absolute paths."""
         wanted = (name for name in self.given if name not in _SETTINGS_OF_NOW and source(name) is not Source.DEFAULT)
-        return {name: _plain(self.given[name]) for name in wanted}
+        approved = {"sha256": self.approval.sha256} if self.approval else {}
+        return {name: _plain(self.given[name]) for name in wanted} | approved
 
 
 def _receivers(given: Options) -> tuple[Receiver, ...]:
@@ -142,10 +159,10 @@ def _plain(value: object) -> object:
 
 def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     """The options *kept* of the run that goes on, with those that were given anew in their place."""
-    merged = dict(given)
+    merged = {**given, "sha256": same_plan(kept.get("sha256"), given)}
     paths = {one.name for one in click.get_current_context().command.params if isinstance(one.type, click.Path)}
     for name, value in kept.items():
-        if name in merged and source(name) is not Source.COMMANDLINE:
+        if name in merged and name != "sha256" and source(name) is not Source.COMMANDLINE:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
@@ -153,15 +170,37 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     return merged
 
 
-def _targets(given: Options) -> list[Target]:
+def _collected(job: Job, targets: list[Target], given: Options) -> Collected | None:
+    """What gathers a plan run's results for its file, where one is wanted.
+
+    Raises:
+        InputError: it could not be written, or a recording stands in for the router.
+    """
+    path: Path | None = given.get("out")
+    if path is None:
+        return None
+    if given.get("replay") is not None:
+        raise InputError("a recording is no router to push to by a plan file", hint="leave --replay or --out out")
+    if str(path) == _STDIN:
+        raise InputError("--out is a file, and - is none", hint="name a file: its SHA-256 is what is approved")
+    place.see(path, "plan file")
+    reach = job.reach
+    further = {"ssh": reach.ssh, "strict_models": reach.strict_models, "register": job.token is not None}
+    return Collected(job.intent, targets, **further)
+
+
+def _targets(given: Options, approval: Approval | None) -> list[Target]:
     if given["host"] is not None:
-        return [settings.host(given)]
+        one = settings.host(given)
+        return approval.targets([one], [one]) if approval else [one]
     config: Path | None = given["nornir_config"]
     if config is not None and given["inventory"] is not None:
         raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
     port = given["port"]
     found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
     kept = Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
+    if approval is not None:
+        kept = approval.targets(found, kept)
     if not given["scheduler"]:
         _look_for_shared(kept)
     return kept
@@ -181,13 +220,16 @@ def _look_for_shared(found: list[Target]) -> None:
             secret.look(ask=len(programs) <= _MOST_ASKED)
 
 
-def _job(kind: Kind, given: Options) -> Job:
+def _job(kind: Kind, given: Options, approval: Approval | None) -> Job:
     notices = settings.notices(given)
     token = settings.token(given)
     if token is not None and not given["scheduler"]:
         token.resolve()
     if kind in (Kind.ASSESS, Kind.POLL):
         intent = Intent(anchor=settings.anchor(given, notices), trustpoint=settings.trustpoint(given))
+    elif approval is not None:
+        intent = approval.intent(settings.caution(given))
+        settings.see_valid(intent.anchor, str(approval.path))
     else:
         intent = settings.intent(given)
     return Job(kind, settings.reach(given), intent, token, notices)

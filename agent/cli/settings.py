@@ -193,12 +193,21 @@ def anchor(given: Options, notices: Sequence[Notice] = ()) -> TrustAnchor:
     path: Path | None = given["anchor"]
     default = notices[0].root if notices else TrustAnchor.bundled()
     found = TrustAnchor.from_file(path) if path is not None else default
+    see_valid(found, str(path or found.name))
+    return found
+
+
+def see_valid(found: TrustAnchor, where: str) -> None:
+    """See that the root *found*, from *where*, is valid today.
+
+    Raises:
+        InputError: it is not.
+    """
     if found.expired(datetime.now(UTC)):
         raise InputError(
-            f"{path or found.name}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
+            f"{where}: valid only from {found.not_before:%Y-%m-%d} to {found.not_after:%Y-%m-%d}",
             hint="use a certificate that is valid today, and check this machine's clock",
         )
-    return found
 
 
 def intent(given: Options) -> Intent:
@@ -224,13 +233,13 @@ def intent(given: Options) -> Intent:
         bundle=Bundle.from_file(bundle) if bundle is not None else None,
         then_trustpool=given["then"] == "trustpool",
         storage=Storage(given["storage"]),
-        caution=_caution(given),
+        caution=caution(given),
         **_same(given, "trustpoint", "enrollment_url", "bundle_url", "pem_url", "fetch_vrf"),
         **_same(given, "replace", "discard_foreign", "contact_wait", "clean"),
     )
 
 
-def _caution(given: Options) -> Caution:
+def caution(given: Options) -> Caution:
     """How carefully; the default where a command changes nothing and has no such options."""
     if "lock_wait" not in given:
         return Caution()

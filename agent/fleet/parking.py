@@ -35,6 +35,9 @@ _AT_WORK, _PARKED = 3, 2
 _NEW_OBJECTS = 10_000
 """Objects made and not freed after which the garbage collector looks at them; Python has 700."""
 
+_PATIENCE = 5.0
+"""Seconds by which a look for contact comes later while other routers have not begun: their contact waits longer."""
+
 _MOMENT = 0.1
 """Seconds in which a thread takes what is due, if one is free."""
 
@@ -318,6 +321,8 @@ class Parking(Executor):
         with self._lock:
             if due.flight is not None:
                 now = self._policy.clock()
+                if self._new and wait.why is Waiting.CONTACT and wait.until is None:
+                    seconds += _PATIENCE
                 due.at = now if self._breaks(flight) else now + seconds
                 self._push(due)
 

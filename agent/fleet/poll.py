@@ -75,7 +75,7 @@ def watch(
     *,
     interval: float = 300.0,
     until: Until = Until.FOREVER,
-    workers: int = 50,
+    workers: int = 100,
     keep_sessions: bool = False,
     timeout: float | None = None,
     hooks: Hooks | None = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -22,6 +23,9 @@ RELOAD = (
     "--then trustpool)"
 )
 """What a plan and a verdict say of an anchor that a reload takes away."""
+
+DRIFTED = "drifted"
+"""What a router is called that is no longer as an approved plan saw it, which is then left alone."""
 
 # The character set of trustpoint names in Cisco-IOS-XR-um-crypto-cfg.
 _NAME = re.compile(r"[A-Za-z0-9_\-.:,@#%$+=|;]{1,128}")
@@ -356,6 +360,12 @@ class Tried:
         return [f"# tried: {self.way}{'' if self.works else ' failed'}: {self.detail}"]
 
 
+def following(fallbacks: Sequence[Method]) -> list[str]:
+    """What may follow a method, as lines of a plan."""
+    after = " then ".join(method.value for method in fallbacks)
+    return [f"# if that is refused or brings no certificate: {after}"] if after else []
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The steps for one device, in order; falsy when no step changes anything.
@@ -368,6 +378,7 @@ class Plan:
         tried: the ways beside NETCONF that it and its fallbacks need, as they were tried.
         state: what the plan is made from: a claim that is held against the device before anything is written to it.
             None, as in a plan that travelled, makes it planned anew.
+        exact: whether it was approved as it is: where the device is no longer as it saw it, nothing is done.
     """
 
     device: str
@@ -381,9 +392,15 @@ class Plan:
     fallbacks: tuple[Method, ...] = ()
     tried: tuple[Tried, ...] = ()
     state: State | None = field(default=None, compare=False, repr=False)
+    exact: bool = False
 
     def __bool__(self) -> bool:
-        return any(not isinstance(step, Note) for step in self.steps)
+        return bool(self.acts)
+
+    @property
+    def acts(self) -> tuple[Step, ...]:
+        """The steps that change something."""
+        return tuple(step for step in self.steps if not isinstance(step, Note))
 
     @property
     def clears(self) -> ClearCertificates | None:
@@ -395,14 +412,15 @@ class Plan:
         lines = [line for step in self.steps for line in step.diff()]
         if not self:
             return ["# nothing to do", *lines]
-        after = " then ".join(method.value for method in self.fallbacks)
-        tried = [line for one in self.tried for line in one.diff()]
-        return [*lines, *([f"# if that is refused or brings no certificate: {after}"] if after else []), *tried]
+        return [*lines, *following(self.fallbacks), *(line for one in self.tried for line in one.diff())]
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """No plan for this device, with the reason and what would help; always falsy."""
+    """No plan for this device, with the reason and what would help; always falsy.
+
+    ``kind``: the word by which its outcome's error goes.
+    """
 
     device: str
     reason: str
@@ -410,6 +428,7 @@ class Skip:
     release: str | None = None
     config_model: ConfigModel = ConfigModel.NONE
     tried: tuple[Tried, ...] = ()
+    kind: str = "skipped"
 
     def __bool__(self) -> bool:
         return False

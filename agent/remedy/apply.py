@@ -15,6 +15,7 @@ from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.pki.certificate import Evidence
 from agent.model.plan import (
+    DRIFTED,
     ConfigureTrustpoint,
     Installation,
     Intent,
@@ -40,7 +41,7 @@ from agent.remedy.commit.trial import cancelled
 from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.run import Opener, Run, Steps
+from agent.remedy.run import AS_APPROVED, Opener, Run, Steps
 from agent.remedy.steps.clear import bare
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
@@ -106,7 +107,7 @@ def carry_out(
             return outcome
     if isinstance(plan, Skip):
         outcome = skipped(plan, session.address)
-        if (left := log.unfinished()) is not None:
+        if plan.kind != DRIFTED and (left := log.unfinished()) is not None:
             intent = Intent(trustpoint=left.trustpoint)
             nothing = Plan(plan.device, intent, Method.RPC, plan.config_model, release=plan.release)
             run = Run(session, nothing, policy, connect, ssh, log, turn, started=policy.clock())
@@ -124,7 +125,11 @@ def _ready(made: Plan, ssh: Ssh | None, session: Session, policy: Policy) -> Ste
     found = yield from preflight(made, made.state, ssh, session, policy)
     for one in _failed_ways(found):
         yield Event(found.device, one.step, one.status, one.detail)
-    return found
+    if made.exact and (isinstance(found, Skip) or (found.method, found.acts) != (made.method, made.acts)):
+        why = "; ".join(one.detail for one in _failed_ways(found))
+        reason = f"drifted: what was planned is no longer possible: {why}"
+        return Skip(made.device, reason, AS_APPROVED, made.release, made.config_model, found.tried, DRIFTED)
+    return replace(found, exact=made.exact) if isinstance(found, Plan) else found
 
 
 def _failed_ways(made: Plan | Skip) -> list[StepRecord]:
@@ -342,7 +347,7 @@ def skipped(skip: Skip, address: str | None = None) -> Outcome:
         release=skip.release,
         config_model=skip.config_model,
         steps=(*_failed_ways(skip), StepRecord("plan", Status.SKIPPED, skip.reason)),
-        error=Failure("skipped", skip.reason, skip.hint),
+        error=Failure(skip.kind, skip.reason, skip.hint),
     )
 
 

@@ -12,7 +12,7 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Certificate, Evidence
-from agent.model.plan import ClearCertificates, ConfigureTrustpoint, Plan
+from agent.model.plan import DRIFTED, ClearCertificates, ConfigureTrustpoint, Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
@@ -50,7 +50,15 @@ class NoLongerPlanned(AgentError):
     kind = "skipped"
 
 
-_ENDS = {OutcomeUnknown: Result.UNKNOWN, NoLongerPlanned: Result.SKIPPED}
+class Drifted(NoLongerPlanned):
+    """The device is no longer as the plan saw it that was approved as it is; nothing was changed."""
+
+    kind = DRIFTED
+
+
+AS_APPROVED = "plan again and have that approved, or push with --replan"
+"""What helps where a device is no longer as an approved plan saw it."""
+_ENDS = {OutcomeUnknown: Result.UNKNOWN, NoLongerPlanned: Result.SKIPPED, Drifted: Result.SKIPPED}
 
 
 @dataclass
@@ -90,6 +98,7 @@ class Run:
         made: the enrollment that this run's last commit gave the trustpoint; only that is rolled back.
         besides: what it had beside its enrollment, as read back after the first commit; None where it was not.
         clears: the certificate that this run may remove, which is the one that its first plan saw; None once it did.
+        exact: whether its first plan was approved as it is.
         removed: the one that it removed, or may have; bare: whether nothing is known to have taken its place.
         left: what could not be restored, and may be on the device still.
         current: the step that is under way; ``plan`` before the first one, :data:`PUSH` between two.
@@ -116,6 +125,7 @@ class Run:
     made: Enrollment | None = None
     besides: dict[str, object] | None = None
     clears: ClearCertificates | None = None
+    exact: bool = False
     removed: Certificate | None = None
     bare: bool = False
     left: str = ""
@@ -128,7 +138,7 @@ class Run:
     _proven_on: Session | None = None
 
     def __post_init__(self) -> None:
-        self.clears = self.plan.clears
+        self.clears, self.exact = self.plan.clears, self.plan.exact
 
     def proven(self, evidence: Evidence) -> None:
         """The anchor is there, by *evidence*, over the session of now."""

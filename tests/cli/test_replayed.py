@@ -23,7 +23,7 @@ from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
 from agent.simulator import Replay, Simulator
 from scripts.recordings import corpus
-from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.conftest import VARIABLE, Lab, loggers_restored
 from tests.cli.test_processes import COMMAND
 from tests.scripted import BASE, HELLO, VERSION_FILTER, Script, get, label
 from tests.support import Clock
@@ -64,7 +64,8 @@ def pushes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "file": ("25.2.1", "--method", "file"),
         "trustpool": ("7.4.1", "--method", "trustpool", "--bundle", str(bundle)),
     }
-    with Simulator(password="none-of-its-words") as simulator:
+    # The fixture that restores the loggers is not there yet.
+    with loggers_restored(), Simulator(password="none-of-its-words") as simulator:
         lab = Lab(simulator, folder / "known_hosts")
         for name, (release, *words) in ways.items():
             path = folder / f"{name}.rec"

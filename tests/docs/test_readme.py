@@ -140,7 +140,7 @@ def test_every_make_target_and_option_that_readme_names_exists() -> None:
     targets = set(re.findall(r"(?:`|\$ )make ([a-z]+)", README))
     rules = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert targets <= rules
-    options = set(re.findall(r"`?(--[a-z][a-z-]+)", README))
+    options = set(re.findall(r"`?(--[a-z][a-z0-9-]+)", README))
     context = click.Context(program)
     commands = [program.get_command(context, name) for name in program.list_commands(context)]
     parameters = [one for command in commands if command for one in command.params]

@@ -71,6 +71,27 @@ def test_what_is_due_comes_ahead_of_what_is_new_and_in_its_order(clock: Clock) -
     assert order == ["late begins", "soon begins", "soon goes on", "late goes on", "new begins", "new goes on"]
 
 
+def test_a_look_for_contact_comes_later_while_others_have_not_begun(clock: Clock) -> None:
+    came: dict[str, float] = {}
+    gate = threading.Event()
+
+    def steps(why: Waiting) -> Waits[None]:
+        gate.wait()
+        begun = clock.now
+        yield Wait(3.0, why)
+        came[why.name] = clock.now - begun
+
+    for why, others in ((Waiting.CONTACT, 0), (Waiting.LOCK, 1), (Waiting.CONTACT, 1)):
+        gate.clear()
+        with Parking(1, clock.policy()) as parking:
+            one = parking.submit(steps, why)
+            for _ in range(others):
+                parking.submit(waiting)
+            gate.set()
+            one.result()
+        assert came[why.name] == (8.0 if others and why is Waiting.CONTACT else 3.0)
+
+
 class Answer:
     """What is on its way; by *now* it has come before anybody asks for it."""
 
@@ -89,7 +110,7 @@ class Answer:
         """It is waited for, and so many seconds behind it."""
         yield Wait(0.0, Waiting.CONFIGURATION, breakable=False, until=self.until)
         if behind:
-            yield Wait(behind, Waiting.CONTACT)
+            yield Wait(behind, Waiting.BUSY)
         return "answered"
 
 

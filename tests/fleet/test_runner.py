@@ -13,12 +13,14 @@ import pytest
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.parking import Parked, Parking
+from agent.fleet.results.planned import Approved, planned
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run import runner
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch, Rollout, Share
 from agent.fleet.run.runner import Backend, Run, Watcher
 from agent.model.errors import Interrupted
+from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Wait, Waiting
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy, Waits
@@ -192,6 +194,22 @@ def test_a_router_whose_worker_died_is_done_once_more_and_then_unknown(times: in
     assert ends == {**dict.fromkeys(results, PushResult.REMEDIED), "r2": result}
     assert made.count("r2") == 2 - times
     assert max(made.count(name) for name in made) == 1
+
+
+def test_a_router_whose_worker_died_is_not_held_against_its_plan_for_what_that_worker_did() -> None:
+    approved = Approved(planned(Result("r0", Kind.PLAN, error=Failure("connect", "away")), "Trustpool", Method.AUTO))
+    begun: list[bool] = []
+
+    def work(job: Job, target: Target) -> Result:
+        assert target.approved is not None
+        begun.append(target.approved.begun)
+        if len(begun) == 1:
+            raise WorkerGone
+        return done(target.name)
+
+    run = Run([replace(targets(1)[0], approved=approved)], PUSH, replace(pool(work, 1), died=(WorkerGone,)))
+    assert [result.word for result in run.results()] == ["remedied"]
+    assert begun == [False, True]
 
 
 def test_what_was_handed_out_begins_no_more_once_a_run_is_stopped() -> None:

@@ -13,6 +13,7 @@ from agent.cli import options
 @options.targets
 @options.trustpoint
 @options.intent
+@options.file("--out", "Write the plan to this file, which push --plan carries out, and print the file's SHA-256.")
 @options.output
 def command(form: str, **given: Any) -> None:
     """Show what push would do to HOST, or to all of an inventory, without doing it; equal plans stand together.

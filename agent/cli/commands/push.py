@@ -15,6 +15,7 @@ _LEFT = "see what is left with xr-agent history RUN"
 @click.command("push")
 @options.targets
 @options.rollout
+@options.approved
 @options.notify
 @options.trustpoint
 @options.intent
@@ -29,8 +30,9 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     Each router: lock, edit, commit, authenticate, read back, renew.
 
     A second run finds nothing to do. Without --yes the plan is shown and confirmed first, of an
-    inventory the number of routers, also by --resume: plan -i FILE shows what is done to each. Where the models do not
-    carry the cure, the CLI over SSH does the rest, with the same checks.
+    inventory the number of routers, also by --resume: plan -i FILE shows what is done to each. --plan takes routers
+    and options from a file of plan --out, and does just that. Where the models do not carry the cure, the CLI over SSH
+    does the rest, with the same checks.
     """
     from agent.model.errors import InputError
 

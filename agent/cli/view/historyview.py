@@ -117,6 +117,7 @@ def _run(run: RunRecord) -> RenderableType:
             ("began", clock(run.began)),
             ("ended", clock(run.ended)),
             ("change", run.change_ref),
+            ("plan", f"the file with SHA-256 {run.plan}" if run.plan else None),
             ("settings", _settings(run.settings)),
             ("routers", _counts(run.counts)),
         ),

@@ -36,8 +36,9 @@ _READS_FIRST = "push again: it reads what is there before it does anything"
 class One(Progress, Watcher):
     """The watcher of a run on one router, which keeps and shows it."""
 
-    def __init__(self, job: Job, form: str, log: RunLog, *, bundled: bool) -> None:
+    def __init__(self, job: Job, form: str, log: RunLog, *, bundled: bool, approved: str = "") -> None:
         super().__init__()
+        self._approved = approved
         self._job, self._form, self._log, self._bundled = job, form, log, bundled
         self._anchored = False
         self._known: Result | None = None
@@ -74,7 +75,7 @@ class One(Progress, Watcher):
             self._say_anchor()
             errors().print(render.plan_view(made))
             try:
-                return click.confirm("Apply?", err=True)
+                return click.confirm(f"Apply {self._approved}?" if self._approved else "Apply?", err=True)
             except click.Abort:
                 raise KeyboardInterrupt from None
 

@@ -85,7 +85,7 @@ def hexadecimal(digits: str) -> str:
 
 def anchor_lines(anchor: TrustAnchor, *, bundled: bool) -> Text:
     """Which root this is about, with the fingerprints to compare."""
-    origin = "bundled" if bundled else "from --anchor or --notice"
+    origin = "bundled" if bundled else "from --anchor, --notice or --plan"
     return Text("\n").join(
         (
             cell(f"anchor {anchor.name} ({origin}), to {anchor.not_after:%Y-%m-%d}", "bold"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.fleet.inventory.command import ROUTERS, Stop
 from agent.fleet.inventory.reference import Reference
@@ -13,6 +13,9 @@ from agent.model.device import Device, HostKeys
 from agent.model.errors import InputError
 from agent.model.method import Method
 from agent.model.plan import Intent
+
+if TYPE_CHECKING:
+    from agent.fleet.results.planned import Approved
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Target:
         host: name or address; the router's name where the entry gives none.
         groups: the groups it is in, the nearest first; data: further values, for ``--where``.
         unrenewed: whether an earlier try may have brought the root and was ended before the licence was renewed.
+        approved: what the plan file says of it by which a push goes; None without one.
     """
 
     name: str
@@ -72,10 +76,15 @@ class Target:
     groups: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     unrenewed: bool = False
+    approved: Approved | None = field(default=None, repr=False)
 
     def for_worker(self) -> Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
         return replace(self, platform=None, groups=(), data={})
+
+    def written_to(self) -> Target:
+        """The same, where its run may have changed it before: what is not as approved may be the run's own."""
+        return self if self.approved is None else replace(self, approved=replace(self.approved, begun=True))
 
     def reach(self, run: Reach) -> Reach:
         """How this router is reached where *run* says how the others are: its own entry counts first."""

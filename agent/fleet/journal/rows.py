@@ -117,6 +117,7 @@ def run_record(db: sqlite3.Connection, row: Row, journal: Path) -> RunRecord:
     made = attempts(db, row, journal)
     first, last = made[0], made[-1]
     counts = db.execute("SELECT word, count(*) FROM device WHERE run = ? GROUP BY word", (row.key,))
+    settings = read(row.settings, dict)
     return RunRecord(
         run=row.run,
         kind=row.kind,
@@ -127,7 +128,8 @@ def run_record(db: sqlite3.Connection, row: Row, journal: Path) -> RunRecord:
         version=first.version,
         ended=last.ended,
         change_ref=row.change_ref,
-        settings=read(row.settings, dict),
+        settings=settings,
+        plan=settings.get("sha256"),
         counts=dict(counts.fetchall()),
     )
 

@@ -23,6 +23,9 @@ Now = Callable[[], datetime]
 _READS = frozenset({"lease", "read back", "contact"})
 """The steps that change nothing on the router; every other one that starts is taken for a write."""
 
+_UNCHANGED = _READS | {"lock", "edit-config"}
+"""The steps after which the router is as it was, as far as a plan looks."""
+
 _BEGUN = """
     UPDATE device SET word = 'doubtful', well = 0, batch = ?, began = ?, ended = NULL, address = NULL, release = NULL,
         method = NULL, evidence = NULL, deadlines = '[]', reasons = '[]', error = NULL, plain = '{}',
@@ -133,6 +136,15 @@ class RunLog:
         """The routers that have, or may have, the root by this run, and were left before the licence was renewed."""
         self._open()
         return self._writer.do(lambda db: journalrows.unrenewed(db, self._key))
+
+    def written_to(self) -> frozenset[str]:
+        """The routers that this run may have changed, in whichever attempt."""
+        harmless = sorted(_UNCHANGED)
+        marks = ", ".join("?" * len(harmless))
+        begun = f"step.device = device.id AND status = 'started' AND step NOT IN ({marks})"
+        query = f"SELECT DISTINCT name FROM device JOIN step ON {begun} WHERE run = ?"  # noqa: S608 - our own text
+        self._open()
+        return self._writer.do(lambda db: frozenset(row[0] for row in db.execute(query, (*harmless, self._key))))
 
     def close(self, state: RunState) -> None:
         """The run ended so; durable, and with it all that was brought before. Others may then resume it.

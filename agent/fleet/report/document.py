@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import secrets
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from io import TextIOBase
 from pathlib import Path
 
+from agent.fleet.report import place
 from agent.fleet.report.exports import write_csv, write_json
 from agent.fleet.report.junit import write_junit
 from agent.fleet.report.page import Rows, words
 from agent.fleet.report.shown import PERMANENT, minute, scalar, seconds, shown, span
 from agent.fleet.results.record import DeviceRecord, RunRecord
-from agent.model.errors import FileError, InputError
+from agent.model.errors import InputError
 from agent.model.local.resources import directory
 from agent.model.masking.text import without_secrets
 
@@ -34,19 +32,7 @@ def check_path(path: Path) -> None:
         InputError: another ending than ``.html``, ``.json``, ``.csv`` or ``.xml``, or a place that cannot be written.
     """
     _form(path)
-    place = Path(os.path.realpath(path))
-    try:
-        if place.is_dir():
-            raise InputError(f"the report {shown(path)} is a folder", hint="name a file in it")
-        if not place.parent.is_dir():
-            raise InputError(f"the report's folder {shown(place.parent)} does not exist", hint="make it first")
-        with _fresh(place):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"no report can be written to the folder {shown(place.parent)}: {error.strerror or error}",
-            hint="choose another folder",
-        ) from error
+    place.see(path, "report")
 
 
 def write(path: Path, run: RunRecord, devices: Iterable[DeviceRecord], *, now: datetime) -> None:
@@ -59,18 +45,8 @@ def write(path: Path, run: RunRecord, devices: Iterable[DeviceRecord], *, now: d
         FileError: the file could not be written; what was at *path* is as it was.
     """
     form = _form(path)
-    place = Path(os.path.realpath(path))
-    try:
-        with _fresh(place) as (out, fresh):
-            form(out, run, devices, now)
-            out.flush()
-            os.fsync(out.fileno())
-            fresh.replace(place)
-    except OSError as error:
-        raise FileError(
-            f"the report {shown(path)} was not written: {error.strerror or error}",
-            hint="the run's results are in the journal: make room, then write the report from there",
-        ) from error
+    hint = "the run's results are in the journal: make room, then write the report from there"
+    place.write(path, "report", lambda out: form(out, run, devices, now), hint=hint)
 
 
 def _form(path: Path) -> Write:
@@ -80,19 +56,6 @@ def _form(path: Path) -> Write:
             f"the ending of the report {shown(path)} says no form", hint=f"end its name in {', '.join(_FORMS)}"
         )
     return form
-
-
-@contextmanager
-def _fresh(path: Path) -> Iterator[tuple[TextIOBase, Path]]:
-    """A new file beside *path* and its name, gone at the end unless it was renamed by then."""
-    fresh = path.with_name(f".xr-agent-{secrets.token_hex(8)}.tmp")
-    try:
-        # Not tempfile: its files are for their owner only, while a report is for whoever the umask lets read.
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as out:
-            yield out, fresh
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def _write_html(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:

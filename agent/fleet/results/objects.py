@@ -190,7 +190,7 @@ def show_object(state: State, *, address: str | None) -> observed.Show:
         trustpoint=observed.Trustpoint(
             name=state.trustpoint,
             enrollment=config.enrollment.cli if config else None,
-            settings=_plain(without_secrets(config.settings)) if config else None,
+            settings=decoded(config.settings) if config else None,
             **_origin(state.config),
         ),
         certificate=_certificate(state.certificate.value, observed.TrustpointCertificate, **_origin(state.certificate)),
@@ -279,8 +279,12 @@ def _origin(reading: Reading[Any]) -> dict[str, Any]:
     return {"source": reading.source, "missing": reading.missing, "notes": notes}
 
 
+def decoded(tree: Mapping[str, object]) -> dict[str, Any]:
+    """Decoded data without its secrets, and with nothing in it that JSON does not know."""
+    return dict(_plain(without_secrets(tree)))
+
+
 def _plain(tree: object) -> Any:
-    """Decoded data with nothing in it that JSON does not know."""
     if isinstance(tree, Mapping):
         return {str(name): _plain(value) for name, value in tree.items()}
     if isinstance(tree, list | tuple | set | frozenset):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from msgspec import field
 
 from agent.fleet.results import objects
+from agent.fleet.results.basis import Basis
 from agent.fleet.results.structs import (
     Answer,
     Assess,
@@ -74,6 +75,7 @@ class Result:
     ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
     ``legacy_ssh``: whether it was reached with legacy SSH algorithms.
+    ``basis``: what a plan was made from; only a plan run has it.
     ``began``, ``ended``: UTC, by this machine's clock.
     """
 
@@ -88,6 +90,7 @@ class Result:
     sample: Sample | None = None
     error: Failure | None = None
     legacy_ssh: bool = False
+    basis: Basis | None = None
     began: datetime | None = None
     ended: datetime | None = None
 
@@ -277,6 +280,7 @@ class RunRecord(Printed, frozen=True, kw_only=True):
         about("stopped: too many failures, or its maintenance window ended; lost: its process died"),
     ]
     change_ref: Annotated[str | None, about("the change it belongs to")] = None
+    plan: Annotated[str | None, about("SHA-256 of the plan file that it goes by")] = None
     user: str
     host: Annotated[str, about("the machine it ran on")]
     version: Annotated[str, about("of xr-agent")]

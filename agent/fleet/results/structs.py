@@ -78,7 +78,8 @@ class Error(Printed, frozen=True):
     kind: Annotated[
         str,
         about(
-            "a word of the error tree, e.g. connect, host-key, lock-denied, and: skipped, declined, interrupted, bug"
+            "a word of the error tree, e.g. connect, host-key, lock-denied, and: skipped, drifted, unplanned, "
+            "declined, interrupted, bug"
         ),
     ]
     message: str

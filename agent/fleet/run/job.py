@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.planfile import drift
+from agent.fleet.results.basis import basis
 from agent.fleet.results.objects import certificate_object, plain
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.router import Hooks, Router, Which
@@ -26,7 +28,7 @@ from agent.model.state import ConfigModel, State
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
-from agent.remedy.apply import carry_out
+from agent.remedy.apply import carry_out, skipped
 from agent.remedy.assess import assess_by
 from agent.remedy.check.points import checked
 from agent.remedy.check.preflight import preflight
@@ -163,6 +165,9 @@ class _Work:
         self._intent = replace(intent, token=token.resolve(stop=stop)) if token else intent
         if self._job.kind is Kind.CHECK:
             return (yield from self._checked(stack))
+        approved = self._target.approved
+        if approved is not None and (nothing := drift.unplanned(router.device.name, approved)) is not None:
+            return self._left_alone(nothing)
         approve = self._hooks.approve if self._job.kind is Kind.PUSH else None
         # Before anything is read, so that what is read stays true; and no session waits at the router meanwhile. But
         # nobody is kept waiting by somebody who is asked.
@@ -186,6 +191,11 @@ class _Work:
                 made = yield from self._planned(session, state)
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
+    def _left_alone(self, why: Skip) -> Result:
+        if self._job.kind is Kind.PLAN:
+            return replace(self.result, plan=why)
+        return replace(self.result, outcome=skipped(why, self.result.address))
+
     def _first(self) -> Waits[Session]:
         session = yield from self._router.first()
         self.result = replace(self.result, legacy_ssh=session.legacy_ssh)
@@ -205,8 +215,12 @@ class _Work:
         return state
 
     def _planned(self, session: Session, state: State) -> Waits[Plan | Skip]:
-        """The plan, what it needs beside NETCONF tried."""
-        return preflight(plan(self._intent, state), state, self._ssh, session, self._hooks.policy)
+        """The plan, what it needs beside NETCONF tried; held against what was approved, where anything was."""
+        made = yield from preflight(plan(self._intent, state), state, self._ssh, session, self._hooks.policy)
+        if self._job.kind is Kind.PLAN:
+            self.result = replace(self.result, basis=basis(state))
+        approved = self._target.approved
+        return made if approved is None else drift.held(approved, made, state)
 
     def _judged(self, state: State) -> Verdict:
         notices = self._job.notices

@@ -185,7 +185,7 @@ class Run:
         self._died |= {target.name for target in died}
         for target in died:
             again = self._may_begin()
-            result = pool.alone(self.job, target, self._may_begin) if again else _lost(self.job, target)
+            result = pool.alone(self.job, target.written_to(), self._may_begin) if again else _lost(self.job, target)
             if pool.gone:
                 self._end(RunState.STOPPED, pool.gone)
             yield self._took(result, batch)

@@ -23,7 +23,7 @@ from agent.remedy.commit.locks import BOTH, Wanted, acquire, discard
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation, reread
 from agent.remedy.plan import plan
-from agent.remedy.run import NoLongerPlanned, Run, Steps
+from agent.remedy.run import AS_APPROVED, Drifted, NoLongerPlanned, Run, Steps
 from agent.xr import trustpoint
 
 _WHOSE = "find out who installed it; then push again with --replace, or use another --trustpoint"
@@ -40,7 +40,8 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
 
     Raises:
         NotCommitted: the session was lost.
-        NoLongerPlanned: what is there by now leaves no plan; PolicyRefused where this run changed something before.
+        NoLongerPlanned: what is there by now leaves no plan, or Drifted: another than the approved one; PolicyRefused
+            where this run changed something before.
         LockDenied, AgentError: as of :func:`agent.remedy.commit.locks.acquire` and of reading.
     """
     run.behind = None
@@ -65,6 +66,9 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         # Who did that may have changed what else the plan stands on, such as the last contact.
         state = yield from _whole(run)
         following = planned(run, run.plan.intent, state)
+    if run.exact and not run.changed and (isinstance(following, Skip) or _acts(following.steps) != _acts(steps)):
+        said = _said(run, seen, state, "what was approved is not done")
+        raise Drifted(f"drifted: {said}", hint=AS_APPROVED)
     if isinstance(following, Skip):
         refusal = PolicyRefused if run.changed else NoLongerPlanned
         raise refusal(_said(run, seen, state, following.reason), hint=following.hint)
