@@ -47,7 +47,8 @@ class SharedLogins:
     def __init__(self, folder: Path, limit: int = LIMIT, *, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._limit, self._clock = folder / "xr-agent-logins", limit, clock
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self.digest = shared(self._key())
+        self.key = self._key()
+        self.digest = shared(self.key)
 
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """As of :meth:`agent.fleet.run.logins.Guard.begin`."""
