@@ -49,6 +49,8 @@ _TROUBLES = (
     ("; the first commit is refused in passing", Fault("commit", FaultKind.ERROR, _BUSY)),
 )
 """What befalls the routers of the first kind, of which there is one for each."""
+_ALL = ("--canary", "1", "--max-failures", "none")
+"""One first, then all of them: what fails here is meant to."""
 _WATCH = ("--until", "contacted", "--interval", "0.5", "--timeout", "10")
 
 
@@ -127,7 +129,7 @@ def _played(actors: list[Actor]) -> list[Actor]:
         _command(folder, "plan", "-i", name)
         for actor, device in zip(actors, devices, strict=True):
             device.faults.extend([actor.trouble] if actor.trouble else [])
-        _command(folder, "push", "-i", name, "--yes", "--canary", "1", "--contact-wait", "5")
+        _command(folder, "push", "-i", name, "--yes", *_ALL, "--contact-wait", "5")
         actors = [replace(actor, pushed=record) for actor, record in zip(actors, _records(), strict=True)]
         _command(folder, "history", "last", "--device", actors[1].member.name)
         lack = ("-i", name, "--group", kinds()[0].name)

@@ -38,7 +38,7 @@ def source(name: str) -> Source | None:
 
 _FOR_MANY = (
     *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
-    *("canary", "batch", "max_failures", "pause", "stop_at"),
+    *("canary", "no_canary", "batch", "max_failures", "pause", "stop_at"),
     *("windows", "tz", "no_window", "until_done", "router_time", "start_at"),
 )
 _FOR_A_RUN = ("journal", "report", "change_ref")
@@ -233,9 +233,20 @@ notify = group(
 
 rollout = group(
     "Roll-out",
-    option("--canary", "These come first, alone; one that fails stops the run (see --max-failures).", metavar="N|%"),
+    option(
+        "--canary",
+        "These come first, alone; one that fails stops the run (see --max-failures). "
+        "[default: above ten routers to be changed one of each kind of plan, by release line and method]",
+        metavar="N|%",
+    ),
+    flag("--no-canary", "None comes first."),
     option("--batch", "Then so many at a time.", metavar="N|%"),
-    option("--max-failures", "When more failed than that, begin no further router.", metavar="N|%"),
+    option(
+        "--max-failures",
+        "When more failed than that, begin no further router; none: whatever fails, but for the canary. "
+        "[default: above ten routers to be changed it stops at 5 % of them, at least 3]",
+        metavar="N|%|none",
+    ),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
     option(
         "--resume",

@@ -370,7 +370,7 @@ def test_options_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str
     [
         *(["--limit", "r1"], ["--group", "core"], ["--where", "site=a"], ["--workers", "2"], ["--processes", "2"]),
         *(["--scheduler", "tcp://s:1"], ["--rate", "2"], ["--rate-per-jump", "2"], ["--canary", "1"], ["--batch", "2"]),
-        *(["--max-failures", "1"], ["--pause", "1"], ["--stop-at", "23:59"]),
+        *(["--no-canary"], ["--max-failures", "none"], ["--pause", "1"], ["--stop-at", "23:59"]),
         *(["--window", "22:00-04:00"], ["--tz", "UTC"], ["--no-window"], ["--until-done"], ["--start-at", "23:59"]),
         ["--router-time", "60"],
     ],
@@ -547,7 +547,8 @@ def test_a_second_interrupt_names_the_routers_in_doubt(fleet: Fleet) -> None:
 
 def test_after_kill_9_in_the_middle_a_resumed_push_remedies_all_and_writes_nothing_twice(fleet: Fleet) -> None:
     fleet.add(200)
-    with fleet.started("push", "--yes", "--workers", "20", "--commit", "plain", "--no-renew") as process:
+    given = ("--no-canary", "--workers", "20", "--commit", "plain", "--no-renew")
+    with fleet.started("push", "--yes", *given) as process:
         until(lambda: sum(device.state.authenticates for device in fleet.devices) >= 60)
         process.kill()
         process.communicate(timeout=600)

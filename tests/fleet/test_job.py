@@ -80,6 +80,15 @@ def test_a_router_that_limits_new_sessions_takes_a_turn_each_time_that_it_is_ask
     assert limiter.taken == [0.0, 60.0]
 
 
+def test_a_router_that_is_in_need_is_kept_with_its_licensing_deadlines(lab: Lab, reach: Reach) -> None:
+    device = lab.add()
+    for kind in (Kind.PLAN, Kind.PUSH):
+        if kind is Kind.PUSH:
+            device.faults.append(Fault("edit-config", FaultKind.ERROR, times=100))
+        record = perform(Job(kind, replace(reach, ssh=False)), target(device)).record(agent.TrustAnchor.bundled())
+        assert record.deadlines.keys() == {"comm_failed", "authorization_expired", "unregistered"}
+
+
 def test_nothing_is_changed_behind_the_end_of_its_window(lab: Lab, reach: Reach, clock: Clock) -> None:
     device, now = lab.add(), datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
     hooks = Hooks(policy=clock.policy(), now=lambda: now)

@@ -35,6 +35,8 @@ def command(
     *,
     of: click.Group | None = None,
     wrong: str = _EVERY[2],
+    cls: type[Command] = Command,
+    **kind: Any,
 ) -> Callable[[Callable[..., Any]], Command]:
     """Make a command of a function.
 
@@ -45,7 +47,7 @@ def command(
     """
 
     def decorate(function: Callable[..., Any]) -> Command:
-        made: Command = click.command(name, cls=Command, short_help=short)(function)
+        made: Command = click.command(name, cls=cls, short_help=short, **kind)(function)
         made.exits = {0: well, **({} if unwell is None else {1: unwell}), **_EVERY, 2: wrong}
         if of is not None:
             of.add_command(made)

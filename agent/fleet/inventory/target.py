@@ -86,6 +86,11 @@ class Target:
     approved: Approved | None = field(default=None, repr=False)
     until: datetime | None = None
 
+    @property
+    def site(self) -> str | None:
+        """Where it is, as its data say under ``site``."""
+        return self.data.get("site")
+
     def for_worker(self) -> Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
         return replace(self, platform=None, window=None, tz=None, groups=(), data={})

@@ -29,7 +29,7 @@ from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy.apply import carry_out, skipped
-from agent.remedy.assess import assess_by
+from agent.remedy.assess import assess_by, deadlines_of
 from agent.remedy.check.points import checked
 from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
@@ -215,7 +215,8 @@ class _Work:
         judged_by = signatures_of(self._job.notices) if self._job.kind is Kind.ASSESS else None
         name, pool = self._intent.trustpoint, self._intent.has_bundle
         state = yield from observation(session, name, policy, ssh=self._ssh, judged_by=judged_by, trustpool=pool)
-        self.result = replace(self.result, release=state.release)
+        due = () if self.result.due else deadlines_of(state.licensing.value)
+        self.result = replace(self.result, release=state.release, due=self.result.due or due)
         return state
 
     def _planned(self, session: Session, state: State) -> Waits[Plan | Skip]:

@@ -44,6 +44,7 @@ def test_a_push_shows_the_plan_that_it_carried_out_and_tells_its_steps(lab: Lab)
 @pytest.mark.parametrize("number", [signal.SIGALRM, signal.SIGTERM])
 def test_a_signal_ends_a_push_in_order_and_its_handler_comes_back(lab: Lab, number: signal.Signals) -> None:
     device = lab.add(terminal_rpc="installs")
+
     def broken_off(*_: object) -> None:
         pytest.fail("it was broken off")
 
