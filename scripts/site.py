@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from scripts.man import commands
+from scripts.man import commands, words
 
 ROOT = Path(__file__).resolve().parents[1]
 _PARTS = {
@@ -96,7 +96,7 @@ def _help() -> str:
     parts = ["# Commands\n"]
     for context, command in commands():
         told = command.context_class(command, parent=context.parent, info_name=context.info_name, terminal_width=_WIDTH)
-        parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(told)}\n```\n")
+        parts.append(f"## {words(context)}\n\n```text\n{command.get_help(told)}\n```\n")
     return "\n".join(parts)
 
 

@@ -132,7 +132,7 @@ def bring(file: Path, path: Path | None) -> None:
     """Bring the runs of FILE, which 'history export' made, into the journal; they keep their ids.
 
     With - it comes from stdin. A run that is here already is nothing new. One that is here with other content, as one
-    that was resumed since, stays as it is here: the exit code is 1 then.
+    that was resumed since, stays as it is here.
     """
     from agent.cli.input.journals import import_from
 
