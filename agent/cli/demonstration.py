@@ -16,6 +16,7 @@ from rich.text import Text
 
 from agent.cli.replayed import environment
 from agent.cli.simulated import VARIABLE, write_inventory
+from agent.cli.stdio.quiet import quiet
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
 from agent.cli.view.streams import console
@@ -48,6 +49,8 @@ _TROUBLES = (
     ("; the first commit is refused in passing", Fault("commit", FaultKind.ERROR, _BUSY)),
 )
 """What befalls the routers of the first kind, of which there is one for each."""
+_ALL = ("--canary", "1", "--max-failures", "none")
+"""One first, then all of them: what fails here is meant to."""
 _WATCH = ("--until", "contacted", "--interval", "0.5", "--timeout", "10")
 
 
@@ -126,7 +129,7 @@ def _played(actors: list[Actor]) -> list[Actor]:
         _command(folder, "plan", "-i", name)
         for actor, device in zip(actors, devices, strict=True):
             device.faults.extend([actor.trouble] if actor.trouble else [])
-        _command(folder, "push", "-i", name, "--yes", "--canary", "1", "--contact-wait", "5")
+        _command(folder, "push", "-i", name, "--yes", *_ALL, "--contact-wait", "5")
         actors = [replace(actor, pushed=record) for actor, record in zip(actors, _records(), strict=True)]
         _command(folder, "history", "last", "--device", actors[1].member.name)
         lack = ("-i", name, "--group", kinds()[0].name)
@@ -149,7 +152,7 @@ def _command(folder: Path, name: str, *words: str) -> None:
     command = root.command.get_command(root, name) if isinstance(root.command, click.Group) else None
     if command is None:
         raise AssertionError(f"there is no command {name}")
-    own = () if alone else ("--ssh-config", os.devnull)
+    own = (*(() if alone else ("--ssh-config", os.devnull)), *(("-q",) if quiet() else ()))
     command.main([*words, *reach, *own], prog_name=f"xr-agent {name}", standalone_mode=False)
     sys.stdout.flush()
 

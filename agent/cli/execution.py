@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
+from agent.cli.confirmation.look import approved
 from agent.cli.input.approval import write
 from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
@@ -20,11 +21,10 @@ from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
 from agent.cli.view.asking import asker
-from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
-from agent.cli.view.streams import errors, say_failure, say_traceback, say_warning
+from agent.cli.view.streams import errors, progress, say_failure, say_traceback, say_warning
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
@@ -32,9 +32,9 @@ from agent.fleet.report import document as report
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
-from agent.fleet.run.logins import Logins
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
+from agent.fleet.window import preview
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 from agent.model.spans import Span, carried
@@ -47,19 +47,24 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             journal = stack.enter_context(Journal.open(given["journal"], create=False))
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
-            number = _number_left(request.targets, journal, before.run)
-            if ask and number:
-                _confirm(request, number, f"xr-agent history {before.run} shows what is left of it")
+            remaining = _still_left(request, journal, before.run)
+            _say_windows(request, remaining, ask=ask)
+            shown, whole = f"xr-agent history {before.run} shows what is left of it", sum(before.counts.values())
+            bounds = approved(request, remaining, ask=ask, whole=whole, shown=shown)
             log = stack.enter_context(journal.resume(before.run, kind=kind))
             targets = _left(request.targets, log, quiet=request.one)
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
-            if ask:
-                _confirm(request, len(targets), "xr-agent plan shows what is done to each")
+            _say_windows(request, targets, ask=ask)
+            if kind is Kind.PUSH:  # where the run cannot be kept, that is said before any router is read
+                Journal.open(request.given["journal"]).close()
+            bounds = approved(request, targets, ask=ask)
             journal, log = begin(request, stack)
+        request = replace(request, rollout=bounds.rollout)
         notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
         view = _one(request, log) if request.one else _many(request, targets, log)
+        targets = bounds.ordered(request.calendar().ordered(targets, datetime.now(UTC)))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
         made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
@@ -108,6 +113,7 @@ def _begun(request: RunRequest, path: Path | None, stack: ExitStack) -> tuple[Jo
                 settings=request.settings(),
                 change_ref=request.given["change_ref"],
                 version=agent.__version__,
+                places={target.name: (target.site, target.groups) for target in request.targets},
             )
         )
         stack.push(undo.pop_all())
@@ -123,7 +129,7 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
     path: Path | None = request.given["report"]
     if path is not None:
         report.write(path, journal.run(run), journal.devices(run), now=datetime.now(UTC))
-        errors().print(f"report {path}", soft_wrap=True)
+        progress().print(f"report {path}", soft_wrap=True)
 
 
 def _one(request: RunRequest, log: RunLog) -> One:
@@ -135,7 +141,7 @@ def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
     view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
     window = f", none begun after {until:%Y-%m-%d %H:%M %Z}" if until else ""
-    errors().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
+    progress().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
     return view
 
 
@@ -156,7 +162,7 @@ def _carry_out(
         job = replace(request.job, run=log.run, below=carried())
         replay = request.replay
         policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
-        logins = Logins(request.given["max_refused_logins"])
+        logins = request.logins
         hooks = Hooks(
             log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
         )
@@ -168,7 +174,18 @@ def _carry_out(
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        made = Run(targets, job, backend, request.rollout, view, hooks.policy, doubtful=doubtful, stopped=stopped)
+        calendar = request.calendar()
+        made = Run(
+            targets,
+            job,
+            backend,
+            request.rollout,
+            view,
+            hooks.policy,
+            doubtful=doubtful,
+            calendar=calendar,
+            stopped=stopped,
+        )
         stack.enter_context(view)
         with closing(made.results()) as results:
             try:
@@ -201,18 +218,19 @@ def _alone(hooks: Hooks, view: One, name: str, replay: Replayed | None, *, ask: 
     return Backend(1, lambda _job: Inline(), work)
 
 
-def _number_left(targets: list[Target], journal: Journal, run: str) -> int:
-    """How many routers *run* has left among *targets*; 0 only where it has none left at all.
+def _still_left(request: RunRequest, journal: Journal, run: str) -> list[Target]:
+    """The routers of *request* that *run* has left, the doubtful ones first; none only where it has none left at all.
 
     Raises:
         InputError: it has, and none among them: the run would end as done by doing nothing.
     """
-    left = journal.left(run)
-    found = left.intersection(target.name for target in targets)
+    left, unrenewed = journal.left(run), journal.unrenewed(run)
+    doubtful = {one.device for one in journal.devices(run, words=("doubtful",))}
+    found = [replace(one, unrenewed=one.name in unrenewed) for one in request.targets if one.name in left]
     if left and not found:
         hint = f"what is left: xr-agent history {run} --failed"
         raise InputError(f"none of the routers chosen is left in run {run}", hint=hint)
-    return len(found)
+    return sorted(found, key=lambda one: one.name not in doubtful)
 
 
 def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
@@ -227,23 +245,14 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     unrenewed, begun = log.unrenewed(), log.written_to()
     owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
-        errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
+        progress().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     left = (by_name[name] for name in names if name in by_name)
     return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 
 
-def _confirm(request: RunRequest, number: int, look: str) -> None:
-    """Ask whether *number* routers are to be pushed to, and end the command where not; one HOST is asked its plan."""
-    if request.one:
-        return
-    given, routers = request.given, counted(number, "router")
-    approval = request.approval
-    if approval is not None and not given["resume"]:
-        errors().print(*plan_groups(approval.records(request.targets)), sep="\n", soft_wrap=True)
-    else:
-        errors().print(look, soft_wrap=True)
-    order = ", ".join(f"{name} {given[name]}" for name in ("canary", "batch", "max_failures", "stop_at") if given[name])
-    by = f" by {approval.named}" if approval is not None else ""
-    if not click.confirm(f"Push to {routers}{by}{f' ({order})' if order else ''}?", err=True):
-        say_failure("not confirmed; nothing was changed")
-        click.get_current_context().exit(1)
+def _say_windows(request: RunRequest, targets: list[Target], *, ask: bool) -> None:
+    """Say when *targets* may be begun, before it is asked whether they are to be."""
+    screen = errors() if ask else progress()
+    if request.timing is not None:
+        for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
+            screen.print(line, soft_wrap=True)

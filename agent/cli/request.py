@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,10 +27,14 @@ from agent.fleet.report import place
 from agent.fleet.results.record import Kind
 from agent.fleet.run.executors import cluster, processes, reach, require_dask, threads
 from agent.fleet.run.job import Job
+from agent.fleet.run.logins import Logins
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.rollout import Rollout, Share
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend
+from agent.fleet.window import preview
+from agent.fleet.window.calendar import Calendar
+from agent.fleet.window.timing import Timing
 from agent.model.errors import InputError
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent
@@ -42,10 +46,12 @@ if TYPE_CHECKING:
     from agent.fleet.notify import Receiver
 
 _STDIN = "-"
+NO_BOUND = "none"
+"""What ``--max-failures`` is given where no number of failures is to stop the run."""
 _MOST_ASKED = 20
 """Programs that are asked for their secrets before a run; more are asked as their routers are reached."""
-_SETTINGS_OF_NOW = (
-    *("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify"),
+_SETTINGS_OF_NOW = frozenset(
+    ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify")
 )
 
 
@@ -55,9 +61,11 @@ class RunRequest:
 
     Attributes:
         one: whether HOST was given, which is an inventory of one; only the view differs.
+        timing: when routers may be begun; None of a command without such options.
         replay: the recording that stands in for HOST.
         backend: makes who does the work of a run that has begun on an inventory.
         recording: the recording of what passes, where one is wanted.
+        logins: the guard of all that is done by it, so that what was refused before counts.
         receivers: who is told of the run.
         given: the options themselves, which the journal keeps.
         approval: the plan file that the run goes by; collected: what a plan run found, for such a file.
@@ -69,6 +77,7 @@ class RunRequest:
     targets: list[Target]
     job: Job
     rollout: Rollout
+    timing: Timing | None
     backend: Callable[[Hooks], Backend]
     trace: TraceFile | None
     recording: RecordingFile | None
@@ -77,6 +86,7 @@ class RunRequest:
     approval: Approval | None = None
     collected: Collected | None = None
     receivers: tuple[Receiver, ...] = ()
+    logins: Logins = field(default_factory=Logins)
 
     @classmethod
     def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
@@ -100,16 +110,26 @@ class RunRequest:
         given, replay = replayed.begin(given, stack)
         if replay is not None and kind is Kind.PUSH:
             replay.see_push()
-        one = given["host"] is not None or replay is not None
+        one, now = given["host"] is not None or replay is not None, datetime.now(UTC)
+        given = settings.dated(given, now)
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)
+        timing = settings.timing(given)
+        if timing is not None:
+            preview.check(timing, targets, now, rollout.stop_at)
+            targets = Calendar(timing).ordered(targets, now)
         job, traced, backend = _job(kind, given, approval), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
-        files = (replay, approval, _collected(job, targets, given))
+        logins = Logins(given["max_refused_logins"])
+        files = (replay, approval, _collected(job, targets, given), receivers)
         if approval is not None:
             approval.say(targets, job.reach)
-        return cls(kind, form, one, targets, job, rollout, backend, traced, recording, given, *files, receivers)
+        return cls(kind, form, one, targets, job, rollout, timing, backend, traced, recording, given, *files, logins)
+
+    def calendar(self) -> Calendar:
+        """When the routers may be begun; what only reads needs no window."""
+        return Calendar(self.timing if self.kind is Kind.PUSH else None)
 
     @property
     def bundled(self) -> bool:
@@ -165,6 +185,9 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
         if name in merged and name != "sha256" and source(name) is not Source.COMMANDLINE:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
+    for now, before in (("canary", "no_canary"), ("no_canary", "canary")):
+        if source(now) is Source.COMMANDLINE and source(before) is not Source.COMMANDLINE:
+            merged[before] = None
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
         raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
     return merged
@@ -247,9 +270,15 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
         allow_files(workers, in_flight or MOST)
         stack.enter_context(rarely_collected())
     if given["scheduler"]:
-        reached = reach(given["scheduler"])
-        stack.callback(reached.close)
-        return lambda hooks: cluster(reached, workers, hooks, rate=rate, in_flight=in_flight)
+        first = [reach(given["scheduler"])]
+        stack.callback(first[0].close)
+
+        def over(hooks: Hooks) -> Backend:
+            """A run leaves the scheduler at its end, so a second one reaches it anew."""
+            reached = first.pop() if first else reach(given["scheduler"])
+            return cluster(reached, workers, hooks, rate=rate, in_flight=in_flight)
+
+        return over
     if count:
         require_dask()
         return lambda hooks: processes(count, workers, hooks, rate=rate, in_flight=in_flight)
@@ -257,29 +286,16 @@ def _backend(given: Options, stack: ExitStack) -> Callable[[Hooks], Backend]:
 
 
 def _rollout(given: Options) -> Rollout:
-    shares = {
-        name: Share.parse(given[name]) for name in ("canary", "batch", "max_failures") if given.get(name) is not None
-    }
+    if given.get("canary") and given.get("no_canary"):
+        raise InputError("--canary and --no-canary exclude each other", hint="choose one")
+    said = {name: given.get(name) for name in ("canary", "batch", "max_failures")}
+    if said["max_failures"] == NO_BOUND:
+        del said["max_failures"]
+    shares = {name: Share.parse(text) for name, text in said.items() if text is not None}
     for name in ("canary", "batch"):
         if name in shares and not shares[name].amount:
             raise InputError(f"--{name} {given[name]} is no router", hint="write at least 1, or a percentage above 0")
-    until = stop_at(given["stop_at"], datetime.now().astimezone()) if given.get("stop_at") else None
-    return Rollout(**shares, pause=given.get("pause") or 0.0, stop_at=until)
-
-
-def stop_at(text: str, now: datetime) -> datetime:
-    """``HH:MM``: the next time that *now*'s clock shows it; else an ISO 8601 date and time, by default of its zone.
-
-    Raises:
-        InputError: it is neither, or past already.
-    """
-    try:
-        when = datetime.fromisoformat(text if len(text) > 5 else f"{now:%Y-%m-%d}T{text}")
-    except ValueError as error:
-        raise InputError(f"--stop-at {text!r} is no time", hint="HH:MM, or 2026-11-28T02:00") from error
-    when = when if when.tzinfo else when.replace(tzinfo=now.tzinfo)
-    if len(text) <= 5 and when <= now:
-        when += timedelta(days=1)
-    if when <= now:
-        raise InputError(f"--stop-at {text} is past already", hint="HH:MM, or 2026-11-28T02:00")
-    return when
+    until = given.get("stop_at")
+    stop_at = datetime.fromisoformat(until) if until is not None else None
+    canary, batch, most = (shares.get(name) for name in ("canary", "batch", "max_failures"))
+    return Rollout(canary, batch, most, pause=given.get("pause") or 0.0, stop_at=stop_at)

@@ -7,7 +7,7 @@ import binascii
 import getpass
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,10 @@ from click.core import ParameterSource as Source
 from agent.cli.options import Options, source
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
+from agent.fleet.window.moment import moment
+from agent.fleet.window.timing import Timing
+from agent.fleet.window.windows import windows
+from agent.fleet.window.zone import Zone
 from agent.model.address import Endpoint
 from agent.model.caution import Caution, CommitMode
 from agent.model.device import HostKeys, Secret
@@ -170,6 +174,64 @@ def _check_pinned(pinned: str) -> None:
         raise InputError(
             "the pinned host key cannot be read", hint="SHA256:… as ssh-keygen -l prints it, or 'ssh-ed25519 AAAA…'"
         )
+
+
+def dated(given: Options, now: datetime) -> Options:
+    """*given* with the times between which routers are begun in full: the journal keeps which day was meant.
+
+    Raises:
+        InputError: one is no time, or has gone by, as that may have by which a run that goes on was to end.
+    """
+    made, zone = dict(given), _zone(given)
+    for name, option in (("start_at", "--start-at"), ("stop_at", "--stop-at")):
+        text: str | None = given.get(name)
+        if text is not None and source(name) is Source.COMMANDLINE:
+            made[name] = _of_option(option, text, lambda text: moment(text, now, zone)).isoformat()
+        elif text is not None and name == "stop_at" and not _is_ahead(text, now):
+            raise InputError(f"the run was to begin no router after {text}", hint=f"give {option} anew")
+    return made
+
+
+def _is_ahead(text: str, now: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(text) > now
+    except (TypeError, ValueError):  # of a run that an earlier xr-agent kept without its day or zone
+        return False
+
+
+def timing(given: Options) -> Timing | None:
+    """When routers may be begun, by options that are :func:`dated`; None of a command that has none.
+
+    Raises:
+        InputError: a window or the zone cannot be used, or windows are given and forbidden.
+    """
+    if "windows" not in given:
+        return None
+    typed = [name for name in ("windows", "no_window") if source(name) is Source.COMMANDLINE]
+    if len(typed) > 1:
+        raise InputError("--window and --no-window exclude each other", hint="choose one")
+    texts, start = tuple(given["windows"]), given["start_at"]
+    return Timing(
+        windows=_of_option("--window", "; ".join(texts), lambda _: windows(texts)) if texts else (),
+        zone=_zone(given),
+        heeded="windows" in typed or not given["no_window"],
+        start_at=datetime.fromisoformat(start) if start is not None else None,
+        until_done=given["until_done"],
+        reckoned=given["router_time"],
+    )
+
+
+def _zone(given: Options) -> Zone:
+    name: str | None = given.get("tz")
+    return Zone() if name is None else _of_option("--tz", name, Zone.parse)
+
+
+def _of_option(option: str, text: str, read: Callable[[str], T]) -> T:
+    """What is *read* of *text*; an error says of which option."""
+    try:
+        return read(text)
+    except InputError as error:
+        raise InputError(f"{option} {text!r}: {error.message}", hint=error.hint) from error
 
 
 def notices(given: Options) -> tuple[Notice, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import signal
 import sys
 import termios
@@ -14,6 +13,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from agent.cli.stdio.structured import JsonLines
+from agent.model.local.stop import Stop
 from agent.model.masking.text import neutralise
 
 _WAITING = "ending in order: the step under way is finished or undone; once more ends at once\n"
@@ -21,41 +22,31 @@ _WAITING = "ending in order: the step under way is finished or undone; once more
 
 def last_words(stream: int, text: str) -> None:
     """Write to a file descriptor past all buffers, as from a signal's handler or before an exit at once."""
+    if stream == 2 and isinstance(sys.stderr, JsonLines):
+        text = sys.stderr.line("warning", text.strip())
     with suppress(OSError):
         os.write(stream, text.encode())
+
+
+def last_said(text: str) -> None:
+    """Say on stderr how things were left by an interrupt."""
+    if isinstance(sys.stderr, JsonLines):
+        sys.stderr.say("warning", text)
+    else:
+        print(neutralise(text), file=sys.stderr)
 
 
 def leave_at_once(said: str, result: str = "") -> NoReturn:
     """End the process, having *said* why on stderr; *result* is the rest of what stdout is owed."""
     last_words(1, result)
-    cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # which a spinner hides
+    hidden = sys.stderr.isatty() and not isinstance(sys.stderr, JsonLines)
+    cursor = "\x1b[?25h\n" if hidden else ""  # which a spinner hides
     last_words(2, f"{cursor}{neutralise(said)}\n")
     os._exit(130)
 
 
 class Interrupted(Exception):
     """The user ended the command; the message says how things were left."""
-
-
-class Stop:
-    """A cancellation: called with seconds it waits for it, as ``threading.Event.wait`` does.
-
-    A pipe, since an Event must not be set by a signal handler that interrupts its own wait.
-    """
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-
-    def set(self) -> None:
-        os.write(self._write, b"x")
-
-    def __call__(self, seconds: float) -> bool:
-        """Wait up to *seconds* for it; whether it came."""
-        return bool(select.select([self._read], [], [], seconds)[0])
-
-    def close(self) -> None:
-        os.close(self._read)
-        os.close(self._write)
 
 
 class _Signals:

@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from click.testing import CliRunner
 
 import agent
 from agent.cli.main import program
-from agent.cli.request import stop_at
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind, Simulator
@@ -323,7 +321,7 @@ def test_below_the_table_stands_what_to_do_next_and_what_does_not_last(fleet: Fl
 def test_a_run_that_stops_lists_no_router_that_was_not_begun(fleet: Fleet) -> None:
     fleet.add(1, release="6.6.3", reachable=False, ssh=False)
     fleet.add(3)
-    done = fleet.run("push", "--yes", "--canary", "1", "--stop-at", "23:59", "--connect-wait", "0")
+    done = fleet.run("push", "--yes", "--canary", "1", "--stop-at", "tomorrow 23:59", "--connect-wait", "0")
     assert "3 waiting" in done.stdout
     assert not any(device.name in done.stdout for device in fleet.devices[1:])
     assert re.search(r"none begun after 20\d\d-\d\d-\d\d 23:59", done.stderr)
@@ -372,7 +370,9 @@ def test_options_that_exclude_each_other_are_usage(fleet: Fleet, words: list[str
     [
         *(["--limit", "r1"], ["--group", "core"], ["--where", "site=a"], ["--workers", "2"], ["--processes", "2"]),
         *(["--scheduler", "tcp://s:1"], ["--rate", "2"], ["--rate-per-jump", "2"], ["--canary", "1"], ["--batch", "2"]),
-        *(["--max-failures", "1"], ["--pause", "1"], ["--stop-at", "23:59"]),
+        *(["--no-canary"], ["--max-failures", "none"], ["--pause", "1"], ["--stop-at", "23:59"]),
+        *(["--window", "22:00-04:00"], ["--tz", "UTC"], ["--no-window"], ["--until-done"], ["--start-at", "23:59"]),
+        ["--router-time", "60"],
     ],
     ids=" ".join,
 )
@@ -400,6 +400,14 @@ WRONG = [
     ["--pause", "x"],
     ["--stop-at", "25:00"],
     ["--stop-at", "2020-01-01T00:00"],
+    ["--start-at", "soon"],
+    ["--start-at", "tomorrow 02:00", "--stop-at", "tomorrow 02:00"],
+    ["--window", "22:00-22:00"],
+    ["--window", "22:00-04:00", "--window", "03:00-05:00"],
+    ["--window", "22:00-04:00", "--no-window"],
+    ["--window", "22:00-22:04"],
+    ["--tz", "Europe/Nowhere"],
+    ["--router-time", "nan"],
     ["--report", "report.docx"],
     ["--report", "missing/report.html"],
     ["--report", "."],
@@ -539,7 +547,8 @@ def test_a_second_interrupt_names_the_routers_in_doubt(fleet: Fleet) -> None:
 
 def test_after_kill_9_in_the_middle_a_resumed_push_remedies_all_and_writes_nothing_twice(fleet: Fleet) -> None:
     fleet.add(200)
-    with fleet.started("push", "--yes", "--workers", "20", "--commit", "plain", "--no-renew") as process:
+    given = ("--no-canary", "--workers", "20", "--commit", "plain", "--no-renew")
+    with fleet.started("push", "--yes", *given) as process:
         until(lambda: sum(device.state.authenticates for device in fleet.devices) >= 60)
         process.kill()
         process.communicate(timeout=600)
@@ -600,25 +609,3 @@ def test_what_was_killed_behind_the_proof_is_renewed_by_a_resumed_push(fleet: Fl
     assert (device.counters["renew-auth"], device.state.authenticates) == (2, 1)
     with Journal.open(fleet.journal) as journal, pytest.raises(agent.InputError, match="ended well"):
         journal.resume("last")
-
-
-NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "text, when",
-    [
-        ("23:30", datetime(2026, 11, 27, 23, 30, tzinfo=UTC)),
-        ("02:00", datetime(2026, 11, 28, 2, 0, tzinfo=UTC)),
-        ("2026-11-28T02:00", datetime(2026, 11, 28, 2, 0, tzinfo=UTC)),
-        ("2026-11-28T02:00+01:00", datetime(2026, 11, 28, 1, 0, tzinfo=UTC)),
-    ],
-)
-def test_the_maintenance_window_ends_at_the_next_such_time(text: str, when: datetime) -> None:
-    assert stop_at(text, NOW) == when
-
-
-@pytest.mark.parametrize("text", ["25:00", "soon", "2026-11-27T21:00", ""])
-def test_a_time_that_is_none_or_past_is_refused(text: str) -> None:
-    with pytest.raises(agent.InputError):
-        stop_at(text, NOW)

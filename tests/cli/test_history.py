@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -173,6 +175,113 @@ def test_tables_hold_a_narrow_terminal(path: Path, runs: list[str], monkeypatch:
         assert max(map(len, run(path, *words).stdout.splitlines())) <= 60
 
 
+def test_a_list_of_runs_can_be_read_at_80_columns(path: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(path).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (first,) = [number for number, line in enumerate(lines) if line.startswith(runs[1])]
+    assert lines[first].split()[:3] == [runs[1], "push", "interrupted"]
+    said = " ".join(" ".join(lines[first:]).split())
+    for whole in ("1 doubtful", "1 failed", "1 remedied", "1 waiting", "CHG1", f"@{socket.gethostname()}"):
+        assert whole in said
+    monkeypatch.setenv("COLUMNS", "160")
+    (line,) = [line for line in run(path).stdout.splitlines() if line.startswith(runs[1])]
+    assert "1 doubtful, 1 failed, 1 remedied, 1 waiting" in line
+
+
+def test_a_pipe_gets_each_router_in_one_line_with_its_whole_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    names = [f"{'very-' * 40}long-{number}" for number in range(3)]
+    with Journal.open(path) as journal, begin(journal, [*names, "r"], change_ref="CHG " * 50) as log:
+        log.ended(away(names[0]), ANCHOR)
+        log.close(RunState.STOPPED)
+    lines = run(path, "last").stdout.splitlines()
+    found = [line for line in lines if line.startswith("very-")]
+    assert [line.split()[0] for line in found] == names
+    assert found[0].split()[1:2] == ["failed"]
+    assert found[0].endswith(f"no answer from {names[0]}")
+    (row,) = [line for line in run(path).stdout.splitlines() if line.startswith(log.run)]
+    assert ("CHG " * 50).strip() in row
+
+
+@pytest.mark.parametrize("ending", ["html", "json", "csv", "xml"])
+def test_a_report_of_a_past_run_is_written(path: Path, runs: list[str], tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"report.{ending}"
+    ended = run(path, runs[1], "--report", str(file))
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", f"report {file}\n")
+    text = file.read_text()
+    assert "no answer from r2" in text
+    if ending == "json":
+        check("report", json.loads(text))
+        assert json.loads(text)["run"]["run"] == runs[1]
+
+
+def test_runs_go_to_another_journal_and_come_in_once(path: Path, runs: list[str], tmp_path: Path) -> None:
+    file, other = tmp_path / "runs.jsonl.gz", tmp_path / "other.db"
+    sent = run(path, "export", str(file))
+    assert (sent.exit_code, sent.stdout) == (0, "")
+    assert f"run {runs[0]} is under way, and left out" in sent.stderr
+    assert f"1 run exported to {file}\n" in sent.stderr
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    for said in ("1 run imported", "0 runs imported from runs, 1 known already"):
+        given = ["history", "import", str(file), "--journal", str(other)]
+        brought = CliRunner().invoke(program, given, catch_exceptions=False)
+        assert brought.exit_code == 0
+        assert said.replace("from runs", f"from {file}") in brought.stderr
+    assert [one["device"] for one in objects(other, runs[1])] == ["r1", "r2", "r3", "r4"]
+    again = run(path, "export", str(file))
+    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
+
+
+def test_runs_go_through_a_pipe_and_one_with_other_content_is_said(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with Journal.open(path, now=Ticks()) as journal:
+        with begin(journal, ["r1", "r2"]) as log:
+            log.ended(remedied("r1"), ANCHOR)
+            log.close(RunState.STOPPED)
+        first = run(path, "export", "-").stdout_bytes
+        with journal.resume(log.run) as resumed:
+            resumed.ended(remedied("r2"), ANCHOR)
+            resumed.close(RunState.DONE)
+    given = ["history", "import", "-", "--journal", str(other)]
+    brought = CliRunner().invoke(program, given, input=first, catch_exceptions=False)
+    assert (brought.exit_code, brought.stderr) == (0, "1 run imported from stdin\n")
+    again = CliRunner().invoke(program, given, input=run(path, "export", "-").stdout_bytes, catch_exceptions=False)
+    assert again.exit_code == 1
+    assert f"run {log.run} is here with other content, and stays as it is here" in again.stderr
+    assert [one["result"] for one in objects(other, log.run)] == ["remedied", "waiting"]
+
+
+def test_a_file_that_is_no_export_is_one_line(path: Path, tmp_path: Path) -> None:
+    for name in ("missing.jsonl", "."):
+        ended = CliRunner().invoke(program, ["history", "import", str(tmp_path / name), "--journal", str(path)])
+        assert (ended.exit_code, len(ended.stderr.splitlines())) == (2, 2)
+    (tmp_path / "other").write_text('{"a": 1}\n')
+    ended = run(path, "import", str(tmp_path / "other"))
+    assert ended.exit_code == 2
+    assert "is no journal's export" in ended.stderr
+
+
+def test_with_no_word_at_all_it_lists_the_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with Journal.open() as journal, begin(journal) as log:
+        log.close(RunState.DONE)
+    ended = CliRunner().invoke(program, ["history"], catch_exceptions=False)
+    assert ended.exit_code == 0
+    assert log.run in ended.stdout
+
+
+def test_the_other_commands_are_listed_and_have_their_own_help() -> None:
+    shown = CliRunner().invoke(program, ["history", "--help"], catch_exceptions=False)
+    assert "export" in shown.stdout
+    assert "import" in shown.stdout
+    assert "--failed" in shown.stdout
+    own = CliRunner().invoke(program, ["history", "export", "--help"], catch_exceptions=False)
+    assert "history export [OPTIONS] FILE" in own.stdout.splitlines()[0]
+    wrong = CliRunner().invoke(program, ["history", "export"], catch_exceptions=False)
+    assert (wrong.exit_code, "history export --help" in wrong.stderr) == (2, True)
+
+
 def test_no_text_of_a_device_or_a_user_acts_on_a_terminal(path: Path) -> None:
     with Journal.open(path) as journal, begin(journal, [EVIL], change_ref=EVIL, settings={"x": EVIL}) as log:
         log.begun(EVIL, EVIL)
@@ -208,6 +317,10 @@ def test_without_a_journal_there_is_no_run_yet(tmp_path: Path) -> None:
         (["--failed"], "--failed goes with RUN alone"),
         (["last", "--failed", "--device", "r1"], "--failed goes with RUN alone"),
         (["--limit", "0"], "--limit"),
+        (["--report", "r.html"], "--report goes with RUN alone"),
+        (["last", "--failed", "--report", "r.html"], "--report goes with RUN alone"),
+        (["last", "--report", "r.docx"], "says no form"),
+        (["last", "--report", "missing/r.html"], "does not exist"),
         (["--journal", "/nonexistent/journal.db"], "No such file"),
         (["--journal", "/dev/null"], "no regular file"),
     ],

@@ -108,7 +108,7 @@ def test_a_run_in_processes_is_resumed_at_once_after_kill_9_and_writes_nothing_t
     fleet: Fleet, resume_with: list[str]
 ) -> None:
     fleet.add(16)
-    with fleet.started("push", *PLAIN, "--workers", "8", "--processes", "2") as client:
+    with fleet.started("push", *PLAIN, "--no-canary", "--workers", "8", "--processes", "2") as client:
         until(lambda: sum(device.state.authenticates for device in fleet.devices) >= 8)
         workers = workers_of(client)
         kill(client)

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from agent.cli.signals import Stop, orderly, unbroken, whole
+from agent.cli.signals import orderly, unbroken, whole
 from agent.cli.view.output import Objects
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
+from agent.model.local.stop import Stop
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_fleet import PEM, Fleet

@@ -48,5 +48,5 @@ def printed(script: str, *words: str, lab: Lab, home: Path, known_hosts: str | N
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    assert done.stderr == "", done.stderr
     return plain(_MD5.sub("MD5", _COLOUR.sub("", done.stdout)))

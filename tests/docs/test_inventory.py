@@ -12,6 +12,8 @@ from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.source import load
 from agent.fleet.inventory.target import Target
+from agent.fleet.window.windows import windows
+from agent.fleet.window.zone import Zone
 from agent.model.method import Method
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "inventory.md").read_text(encoding="utf-8")
@@ -37,6 +39,8 @@ def test_the_nornir_example_says_what_the_page_says(folder: Path) -> None:
         platform="iosxr",
         trustpoint="Trustpool",
         method=Method.RPC,
+        window=windows(("22:00-04:00",)),
+        tz=Zone("Europe/London"),
         groups=("london", "core"),
         data={"site": "London", "role": "core"},
     )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +17,7 @@ import pytest
 from agent.integrations import nornir
 from agent.simulator import Fault, FaultKind, rpc_error
 from tests.docs.examples import ROOT, TEXT, commands, documented, printed
-from tests.support import Lab
+from tests.support import Lab, left_clean
 
 
 @pytest.fixture
@@ -30,6 +34,34 @@ def test_the_script_with_its_own_session_prints_what_the_page_says(lab: Lab, tmp
     device = lab.add(release="7.4.1", terminal_rpc="installs")
     found = printed("plain_ncclient.py", "127.0.0.1", str(device.port), str(device.ssh_port), lab=lab, home=tmp_path)
     assert found == documented("plain_ncclient.py")
+
+
+def test_so_do_the_tasks_of_asyncio(lab: Lab, tmp_path: Path) -> None:
+    device = lab.add(release="7.4.1", terminal_rpc="installs")
+    where = f"127.0.0.1:{device.port}:{device.ssh_port}"
+    assert printed("asyncio_push.py", where, lab=lab, home=tmp_path) == documented("asyncio_push.py")
+
+
+def test_tasks_of_asyncio_that_are_cancelled_end_their_pushes_in_order(lab: Lab, tmp_path: Path) -> None:
+    device = lab.add(terminal_rpc="installs")
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "known_hosts").write_text(lab.simulator.known_hosts())
+    where = f"127.0.0.1:{device.port}:{device.ssh_port}"
+    home = {"HOME": str(tmp_path), "XR_PASSWORD": lab.simulator.password, "PYTHONPATH": str(ROOT)}
+    started: list[subprocess.Popen[str]] = []
+    device.faults.append(Fault("edit-config", FaultKind.MEANWHILE, act=lambda: started[0].send_signal(signal.SIGINT)))
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "docs" / "examples" / "asyncio_push.py"), where],
+        env={**os.environ, **home},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        started.append(run)
+        said, _ = run.communicate(timeout=600)
+    assert run.returncode
+    assert said.startswith("127.0.0.1: failed, interrupted")
+    assert left_clean(device)
 
 
 def test_the_log_lines_are_as_the_page_says(
@@ -54,6 +86,9 @@ def test_the_options_of_each_task_are_the_ones_it_has() -> None:
 
 def test_every_example_is_shown_and_every_command_is_an_example() -> None:
     scripts = {path.name for path in (ROOT / "docs" / "examples").glob("*.py")}
-    assert {command.split()[1].rpartition("/")[2] for command in commands()} == scripts
+    said = [command.split() for command in commands()]
+    assert {words[1].rpartition("/")[2] for words in said if words[0] == "python"} == scripts
+    playbooks = {word for words in said if words[0] == "ansible-playbook" for word in words if word.endswith(".yaml")}
+    assert playbooks == {path.name for path in (ROOT / "docs" / "examples").glob("ansible_*.yaml")}
     for link in re.findall(r"\]\(([^)#:]+)\)", TEXT):
         assert (ROOT / "docs" / link).exists(), link

@@ -58,7 +58,7 @@ def machines(folder: Path, number: int, environment: Mapping[str, str]) -> Itera
             return process
 
         scheduler, workers = start("scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0"), []
-        assert any(eventually(file.exists) for _ in range(15))
+        assert any(eventually(lambda: file.exists() and bool(file.read_text())) for _ in range(15))
         for name in range(number):
             state = folder / f"machine {name}"
             place = ["--local-directory", str(state), "--memory-limit", "0", "--dashboard-address", "127.0.0.1:0"]

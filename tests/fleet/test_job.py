@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -77,6 +78,30 @@ def test_a_router_that_limits_new_sessions_takes_a_turn_each_time_that_it_is_ask
     hooks = Hooks(policy=clock.policy(), limiter=limiter)
     assert perform(Job(Kind.PLAN, replace(reach, ssh=False)), target(device), hooks).well
     assert limiter.taken == [0.0, 60.0]
+
+
+def test_a_router_that_is_in_need_is_kept_with_its_licensing_deadlines(lab: Lab, reach: Reach) -> None:
+    device = lab.add()
+    for kind in (Kind.PLAN, Kind.PUSH):
+        if kind is Kind.PUSH:
+            device.faults.append(Fault("edit-config", FaultKind.ERROR, times=100))
+        record = perform(Job(kind, replace(reach, ssh=False)), target(device)).record(agent.TrustAnchor.bundled())
+        assert record.deadlines.keys() == {"comm_failed", "authorization_expired", "unregistered"}
+
+
+def test_nothing_is_changed_behind_the_end_of_its_window(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device, now = lab.add(), datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+    hooks = Hooks(policy=clock.policy(), now=lambda: now)
+    late = perform(Job(Kind.PUSH, reach), replace(target(device), until=now), hooks)
+    assert (late.word, late.well) == ("skipped", False)
+    assert late.failure is not None
+    assert late.failure.message == "its window closed before anything was changed"
+    assert device.counters["lock"] == device.counters["edit-config"] == 0
+    assert left_clean(device)
+    within = replace(target(device), until=now + timedelta(seconds=1))
+    assert perform(Job(Kind.PUSH, reach, replace(agent.Intent(), contact_wait=0)), within, hooks).word == "remedied"
+    # It has what it needs by now, so nothing is to be changed and no window is missed.
+    assert perform(Job(Kind.PUSH, reach), replace(target(device), until=now), hooks).word == "unchanged"
 
 
 @dataclass

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 import agent
 from agent.fleet.results.record import Kind, Result
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
-from agent.model.plan import Plan, Skip, Verdict, VerdictKind
+from agent.model.plan import Plan, RenewAuthorization, Skip, Verdict, VerdictKind
 from agent.model.state import AuthorizationState, ConfigModel, Licensing
 from tests.cli.schemas import check
 from tests.fleet.looks import contacted, failed, look
@@ -17,6 +20,8 @@ ANCHOR = agent.TrustAnchor.bundled()
 AWAY = Failure("connect", "no answer from r1 within 30 s", "check routes")
 AFFECTED = Verdict("r1", VerdictKind.AFFECTED, ("why",))
 NOTHING = Plan("r1", agent.Intent(), agent.Method.RPC, ConfigModel.UM_CRYPTO)
+CHANGES = replace(NOTHING, steps=(RenewAuthorization(60),))
+DUE = (("unregistered", datetime(2027, 10, 14, tzinfo=UTC)),)
 DONE = Outcome("r1", PushResult.REMEDIED)
 LOST = Outcome("r1", PushResult.UNKNOWN, error=AWAY)
 
@@ -67,3 +72,21 @@ def test_a_poll_is_kept_with_its_deadlines() -> None:
         "authorization_expired",
         "unregistered",
     }
+
+
+@pytest.mark.parametrize(
+    "result, kept",
+    [
+        (Result("r1", Kind.PUSH, outcome=LOST, due=DUE), True),
+        (Result("r1", Kind.PUSH, error=AWAY, due=DUE), True),
+        (Result("r1", Kind.PUSH, outcome=DONE, due=DUE), False),
+        (Result("r1", Kind.PLAN, plan=NOTHING, due=DUE), False),
+        (Result("r1", Kind.PLAN, plan=CHANGES, due=DUE), True),
+    ],
+)
+def test_deadlines_are_kept_of_whom_a_push_left_in_need_and_of_whom_one_is_planned_for(
+    result: Result, kept: bool
+) -> None:
+    record = result.record(ANCHOR)
+    assert record.deadlines == (dict(DUE) if kept else {})
+    assert record.in_need is kept

@@ -61,6 +61,36 @@ def test_json_is_as_its_schema_and_the_commands_say(kind: Kind, tmp_path: Path) 
     assert [device["result"] for device in told["devices"][60:]] == [None, None]
 
 
+def test_the_counts_of_the_run_of_its_sites_and_groups_are_in_it(tmp_path: Path) -> None:
+    made = [
+        device.evolve(site=("London", "Paris")[number % 2], groups=("core",) if number % 3 else ())
+        for number, device in enumerate(devices(30, Kind.ASSESS))
+    ]
+    told = json.loads(written(tmp_path, ".json", made))
+    check("report", told)
+    counts = told["summary"]
+    need = sum(not device.well for device in made)
+    assert (counts["total"]["routers"], counts["total"]["look"]) == (30, need)
+    assert sum(counts["total"]["in_need"].values()) == need == sum(not device["well"] for device in told["devices"])
+    assert [(name, tally["routers"]) for name, tally in counts["sites"].items()] == [("London", 15), ("Paris", 15)]
+    assert counts["groups"]["core"]["routers"] == 20
+
+    page = written(tmp_path, ".html", made)
+    text = " ".join(unescape(re.sub(r"<[^>]*>", " ", page.partition("<main>")[2])).split())
+    assert f"{need} in need, by the next licensing deadline: " in text
+    assert "By site and group" in text
+    assert re.search(r"London 15 \d+ \d+ 0 ", text)
+    assert "First: " in text
+    (first, *_) = counts["soonest"]
+    assert f"First: {first['device']} (" in text
+
+    (suite,) = etree.fromstring(written(tmp_path, ".xml", made).encode())
+    properties = {one.get("name"): one.get("value") for one in suite.iterfind("properties/property")}
+    assert (properties["routers"], properties["in_need.unknown"]) == ("30", str(counts["total"]["in_need"]["unknown"]))
+    (line, *_) = csv.DictReader(written(tmp_path, ".csv", made).splitlines())
+    assert (line["site"], line["groups"], line["in_need"]) == ("London", "", "no" if made[0].well else "yes")
+
+
 def test_json_cuts_nothing(tmp_path: Path) -> None:
     (device,) = json.loads(written(tmp_path, ".json", [hostile()]))["devices"]
     assert device["device"] == HOSTILE
@@ -170,6 +200,9 @@ def test_a_deadline_that_a_remedied_router_passed_is_not_counted(tmp_path: Path)
     passed = re.search(r'data-deadline="comm failed" data-when="passed"[^>]*><strong>(\d+)</strong>', page)
     assert passed is not None
     assert passed[1] == "1"
+    ahead = re.search(r'data-deadline="unregistered" data-when="later"[^>]*><strong>(\d+)</strong>', page)
+    assert ahead is not None
+    assert ahead[1] == "1", "only that of the router in need"
 
 
 def test_the_page_counts_and_heads_what_the_records_say(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import agent
-from agent.fleet.run.rollout import Batch, Rollout, Share
+from agent.fleet.run.rollout import Batch, Rollout, Share, kind
 
 
 def shares(**given: str) -> Rollout:
@@ -56,6 +56,29 @@ def test_a_failed_canary_stops_the_run_and_so_do_too_many_failures(
 ) -> None:
     rollout = shares(max_failures=most) if most else Rollout()
     assert rollout.too_many(failed, 100, batch) is too_many
+
+
+def test_where_the_canary_may_not_fail_one_is_too_many_whatever_may_fail_of_the_others() -> None:
+    rollout = Rollout(canary=Share(10), max_failures=Share(20), canary_may_fail=False)
+    canary, rest = rollout.batches(100)
+    assert rollout.too_many(1, 100, canary)
+    assert not rollout.too_many(20, 100, rest)
+    assert rollout.too_many(21, 100, rest)
+
+
+@pytest.mark.parametrize(
+    "release, method, line, said",
+    [
+        ("7.4.1", agent.Method.RPC, "+ CA certificate", "7.4 rpc"),
+        ("7.4.16.23I", agent.Method.DIALOG, "+ CA certificate", "7.4 dialog"),
+        ("24.1.2", agent.Method.RPC, "> rpc renew-auth", "24.1 licence"),
+        (None, agent.Method.RPC, "+ CA certificate", "unknown release rpc"),
+    ],
+)
+def test_a_kind_of_plan_is_release_line_and_method(
+    release: str | None, method: agent.Method, line: str, said: str
+) -> None:
+    assert kind(release, method, ["# a reload forgets it", line]) == said
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "101%", "x", "%", "5 %x", "nan%"])

@@ -12,12 +12,14 @@ from agent.fleet.inventory import textfile
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.source import load
 from agent.fleet.inventory.target import Target
+from agent.fleet.window.windows import windows
+from agent.fleet.window.zone import Zone
 from agent.model.errors import InputError
 from agent.model.method import Method
 
 HEADER = (
     "name,host,port,ssh_port,username,password,key,key_passphrase,jump,login_timeout,legacy_ssh,platform,trustpoint,"
-    "method,groups,site\n"
+    "method,window,tz,groups,site\n"
 )
 
 
@@ -32,7 +34,10 @@ def listed(text: str) -> list[Target]:
 
 
 def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
-    row = "r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,45,yes,iosxr,OWN,file,core; edge,London\n"
+    row = (
+        "r1,192.0.2.1,8300,2222,me,env:X,keys/r1,file:secret,b.example,45,yes,iosxr,OWN,file,22:00-04:00,UTC,"
+        "core; edge,London\n"
+    )
     (target,) = load(table(tmp_path, HEADER + row))
     assert target == Target(
         "r1",
@@ -49,6 +54,8 @@ def test_every_column_of_a_table_is_read(tmp_path: Path) -> None:
         platform="iosxr",
         trustpoint="OWN",
         method=Method.FILE,
+        window=windows(("22:00-04:00",)),
+        tz=Zone("UTC"),
         groups=("core", "edge"),
         data={"site": "London"},
     )

@@ -10,6 +10,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-_NEEDS = {"nornir": "nornir_netconf", "napalm": "napalm"}
+_NEEDS = {"ansible": "ansible", "napalm": "napalm", "nornir": "nornir_netconf", "pyats": "pyats"}
 
 collect_ignore = [str(Path(__file__).parent / folder) for folder, name in _NEEDS.items() if find_spec(name) is None]

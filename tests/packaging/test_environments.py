@@ -37,6 +37,11 @@ ENVIRONMENTS = (
     ),
     Environment("napalm", (*lines("options.extras_require", "napalm"),), tests=("tests/integrations/napalm",)),
     Environment(
+        "ansible-pyats",  # which ask for nothing that differs, so one installation is enough
+        (*lines("options.extras_require", "ansible"), *lines("options.extras_require", "pyats")),
+        tests=("tests/integrations/ansible", "tests/integrations/pyats"),
+    ),
+    Environment(
         "oldest",
         tuple(bound.replace(">=", "==") for bound in lines("options", "install_requires")),
         tests=("tests/model", "tests/netconf", "tests/simulator"),

@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import click
-
 from agent.cli import options
 
 _LEFT = "see what is left with xr-agent history RUN"
 
 
-@click.command("push")
+@options.command(
+    "push",
+    "Install the root and prove it.",
+    "every router has the root, proven",
+    "one failed, was skipped or is unknown, or the run was stopped",
+)
 @options.targets
 @options.rollout
 @options.approved
+@options.timing
 @options.notify
 @options.trustpoint
 @options.intent
@@ -29,10 +33,10 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
 
     Each router: lock, edit, commit, authenticate, read back, renew.
 
-    A second run finds nothing to do. Without --yes the plan is shown and confirmed first, of an
-    inventory the number of routers, also by --resume: plan -i FILE shows what is done to each. --plan takes routers
-    and options from a file of plan --out, and does just that. Where the models do not carry the cure, the CLI over SSH
-    does the rest, with the same checks.
+    A second run finds nothing to do. Without --yes the plan is shown and confirmed first, of an inventory equal plans
+    together, also by --resume. Above ten routers to be changed one of each kind of plan goes first, and a share of
+    failures stops the run; what bounds it is said. --plan takes routers and options from a file of plan --out, and does
+    just that. Where the models do not carry the cure, the CLI over SSH does the rest, with the same checks.
     """
     from agent.model.errors import InputError
 

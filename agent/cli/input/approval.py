@@ -13,10 +13,10 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
-from agent.cli.view.streams import console, errors, say_failure
+from agent.cli.view.streams import console, errors, progress, say_failure, say_warning
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.planfile.content import Collected, PlanFile
-from agent.fleet.planfile.loading import expected, load
+from agent.fleet.planfile.loading import AGAIN, expected, load
 from agent.fleet.report import place
 from agent.fleet.results.objects import anchor_object
 from agent.fleet.results.planned import Approved, Planned
@@ -124,7 +124,7 @@ class Approval:
         try:
             return self.file.intent(caution)
         except ValueError as error:
-            raise InputError(f"{self.path}: it was edited after it was planned: {error}", hint=_LEAVE_OUT) from error
+            raise InputError(f"{self.path}: it was edited after it was planned: {error}", hint=AGAIN) from error
 
     def targets(self, found: Sequence[Target], chosen: Sequence[Target]) -> list[Target]:
         """The routers of the plan that are *chosen* among those *found* in the inventory, in the plan's order.
@@ -153,16 +153,18 @@ class Approval:
     def say(self, targets: Sequence[Target], reach: Reach) -> None:
         """What to know on stderr ahead of a push to *targets*."""
         routers = counted(len(self.file.routers), "router")
-        errors().print(f"plan {self.path}: SHA-256 {self.sha256}, {routers}", soft_wrap=True)
+        screen = progress()
+        screen.print(f"plan {self.path}: SHA-256 {self.sha256}, {routers}", soft_wrap=True)
         chosen, planned = {target.name for target in targets}, {one.device: one for one in self.file.routers}
         moved = [one.name for one in targets if planned[one.name].address not in (None, _address(one, reach))]
         for names, said in (
             (self.further, "of the inventory not in the plan, left alone"),
             ([name for name in planned if name not in chosen], "of the plan not chosen, left alone"),
-            (moved, "reached at another address than when planned"),
         ):
             if names:
-                errors().print(f"{counted(len(names), 'router')} {said}: {_some(names)}", soft_wrap=True)
+                screen.print(f"{counted(len(names), 'router')} {said}: {_some(names)}", soft_wrap=True)
+        if moved:
+            say_warning(f"{counted(len(moved), 'router')} reached at another address than when planned: {_some(moved)}")
 
     def records(self, targets: Sequence[Target]) -> Iterator[DeviceRecord]:
         """What it says of *targets*, as a plan run would have kept it."""

@@ -14,19 +14,18 @@ from agent.cli.view.checkview import together
 from agent.cli.view.render import cell, columns, some, word
 from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
-from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan, Step
+from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan
 from agent.model.check import Standing
 from agent.model.errors import LoginWithheld
 from agent.model.masking.text import counted
-from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
+from agent.model.plan import DRIFTED
 
 T = TypeVar("T")
 Said = TypeVar("Said", CheckPoint, CheckMethod)
 _Alike = tuple[str, tuple[str, ...]]
 """What routers come to, in a line, and the lines below it."""
 
-_RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
 _ADVICE = 5
 _MOST = 40
 """Rows of a table at the most: what is more is in the report, in the journal and in --format json."""
@@ -86,7 +85,7 @@ class _Notes:
     def take(self, one: DeviceRecord) -> None:
         self.seen(one)
         self.passing += one.passing
-        self.unheard += any(step.step in _RENEWAL and _is_open(step) for step in one.steps)
+        self.unheard += one.unheard
         if one.error is not None and one.error.hint:
             self.advice.setdefault(one.error.hint, []).append(one.device)
 
@@ -103,11 +102,6 @@ class _Notes:
             yield cell(f"next: {hint}  ({some(names)})")
         if self.advice:
             yield cell(f"the steps of one of them: xr-agent history {run} --device NAME", "dim")
-
-
-def _is_open(step: Step) -> bool:
-    """Whether it is not known how a step would have ended, or it failed."""
-    return step.status in _OPEN or (step.status is Status.SKIPPED and step.detail.startswith("interrupted"))
 
 
 def _why(one: DeviceRecord) -> str | None:
@@ -149,7 +143,8 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
         what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
         return f"{what}{_unnamed(plan.error.message, one)}", _next(plan.error.hint)
     if plan.skip is not None:
-        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", _next(plan.skip.hint)
+        reason, drifted = _unnamed(plan.skip.reason, one), plan.skip.reason.startswith(DRIFTED)
+        return reason if drifted else f"nothing possible because {reason}", _next(plan.skip.hint)
     if not plan.changes or plan.method is None:
         return "nothing to do", ()
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,7 @@ from rich.text import Text
 
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import because, cell, columns, grid, hexadecimal, word
-from agent.cli.view.streams import errors
+from agent.cli.view.streams import console, errors
 from agent.fleet.journal.history import device_object, run_object, trail_object
 from agent.fleet.journal.rows import Trail
 from agent.fleet.journal.store import Journal
@@ -29,6 +33,9 @@ from agent.model.pki.certificate import Evidence
 from agent.model.unfinished import Unfinished
 from agent.remedy.lease import writeahead
 
+_WIDE = 100
+"""Columns from which on a run is one line of the list."""
+_ENDLESS = 10_000
 _ROWS = 500
 """How many routers are drawn at once, so that no run is held as a whole."""
 
@@ -43,20 +50,57 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
         errors().print(cell(f"no run yet: there is no {default_path()}"), soft_wrap=True)
         emit_all(form, (), dict, lambda _: ())
         return
-    journal = Journal.open(path, create=False)
+    journal, whole = Journal.open(path, create=False), _piped()
+    width = _ENDLESS if whole else None
     if device is not None:
         runs = [journal.run(run)] if run is not None else list(journal.runs(limit=limit, device=device))
         if not runs:
             raise InputError("the journal has no run with it", device=device, hint="see xr-agent history")
         trails = ((one, *journal.trail(one.run, device)) for one in runs)
-        emit_all(form, trails, lambda found: trail_object(*found), lambda found: (_trail(*one) for one in found))
+        emit_all(
+            form,
+            trails,
+            lambda found: trail_object(*found),
+            lambda found: (_trail(*one) for one in found),
+            width=width,
+        )
     elif run is not None:
         its = journal.run(run)
         found = (one for one in journal.devices(its.run) if not failed or _needs_a_look(one, its))
-        emit_all(form, found, lambda one: device_object(its, one), lambda found: _devices(its, found))
+        name = cell(journal.longest_name(its.run)).cell_len if whole else None
+        views = partial(_devices, its, name=name)
+        emit_all(form, found, lambda one: device_object(its, one), views, width=width)
     else:
         every = journal.runs(limit=limit)
-        emit_all(form, every, lambda run: run_object(run, journal.attempts(run.run)), lambda runs: (_runs(runs),))
+        view = _runs if whole or console(sys.stdout).width >= _WIDE else _narrow_runs
+        emit_all(
+            form,
+            every,
+            lambda run: run_object(run, journal.attempts(run.run)),
+            lambda runs: (view(runs),),
+            width=width,
+        )
+
+
+def _piped() -> bool:
+    """Whether stdout is read by a program, which wants a line to be one, and a name to be whole."""
+    return not sys.stdout.isatty() and not os.environ.get("COLUMNS")
+
+
+def write_report(run: str, path: Path | None, file: Path) -> None:
+    """Write the report of a past *run* to *file*.
+
+    Raises:
+        InputError: the journal cannot be read or has no such run, or a report cannot be written there.
+        FileError: the report could not be written.
+    """
+    from agent.fleet.report import document
+
+    document.check_path(file)
+    journal = Journal.open(path, create=False)
+    record = journal.run(run)
+    document.write(file, record, journal.devices(record.run), now=datetime.now(UTC))
+    errors().print(f"report {file}", soft_wrap=True)
 
 
 def say_pem(run: str | None, device: str, path: Path | None) -> None:
@@ -108,6 +152,21 @@ def _runs(runs: Iterable[RunRecord]) -> RenderableType:
     return columns(("run", "began (UTC)", "who", "command", "state", "routers", "change"), rows, whole="run")
 
 
+def _narrow_runs(runs: Iterable[RunRecord]) -> RenderableType:
+    """The same for 80 columns: the id begins with the time, and what is of less use stands below the counts."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for head, width in (("run (begun UTC)", 20), ("command", 7), ("state", 11), ("routers, who, change", None)):
+        table.add_column(head, width=width, overflow="fold")
+    for run in runs:
+        beside = [
+            _counts(run.counts),
+            cell(f"{run.user}@{run.host}", "dim"),
+            *([cell(run.change_ref)] if run.change_ref else []),
+        ]
+        table.add_row(cell(run.run, "bold"), cell(run.kind), word(run.state), Text("\n").join(beside))
+    return table
+
+
 def _run(run: RunRecord) -> RenderableType:
     return grid(
         (
@@ -125,15 +184,19 @@ def _run(run: RunRecord) -> RenderableType:
     )
 
 
-def _devices(run: RunRecord, records: Iterable[DeviceRecord]) -> Iterator[RenderableType]:
-    """The run in full, then its routers as tables of the same layout, the first with the heads."""
+def _devices(run: RunRecord, records: Iterable[DeviceRecord], *, name: int | None) -> Iterator[RenderableType]:
+    """The run in full, then its routers as tables of the same layout, the first with the heads.
+
+    *name*: how wide the names are, and each router one line; None to fit the terminal.
+    """
     yield _run(run)
     left = iter(records)
     first = True
     while some := list(islice(left, _ROWS)):
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=first, expand=True)
-        for head, width, ratio in (("device", None, 2), ("result", 13, None), ("ended (UTC)", 16, None), ("", None, 4)):
-            table.add_column(head, width=width, ratio=ratio, overflow="fold")
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, show_header=first, expand=name is None)
+        heads = (("device", name and max(name, 6), 2), ("result", 13, None), ("ended (UTC)", 16, None), ("", None, 4))
+        for head, width, ratio in heads:
+            table.add_column(head, width=width, ratio=ratio if name is None else None, overflow="fold")
         for record in some:
             table.add_row(
                 cell(record.device, "bold"), word(record.word), cell(clock(record.ended)[:16]), cell(_said(record))
@@ -160,6 +223,8 @@ def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType
                 ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
                 ("ssh", cell(LEGACY if record.legacy_ssh else None, "yellow")),
                 ("batch", record.batch),
+                ("site", record.site),
+                ("groups", ", ".join(record.groups)),
                 ("began", clock(record.began)),
                 ("ended", clock(record.ended)),
                 *because(record.reasons),

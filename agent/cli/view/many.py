@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import NoReturn, Self
 
 from rich import progress
@@ -17,7 +18,8 @@ from agent.cli.signals import Interrupted, leave_at_once
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
-from agent.cli.view.streams import errors, say_failure
+from agent.cli.view.streams import progress as progress_console
+from agent.cli.view.streams import say_failure, tell
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
@@ -25,10 +27,11 @@ from agent.fleet.results.record import Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
+from agent.fleet.window.calendar import Opening, Told
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status, Wait, Waiting
 
-_SHOWN = 12
+_SHOWN, _WINDOWS = 12, 3
 
 
 class Many(Watcher):
@@ -37,12 +40,14 @@ class Many(Watcher):
     def __init__(self, job: Job, form: str, log: RunLog, total: int, *, bundled: bool) -> None:
         self._job, self._form, self._log = job, form, log
         self._lines = Objects("jsonl")
-        self._console = errors()
+        self._console = progress_console()
         self._console.print(anchor_lines(job.intent.anchor, bundled=bundled), soft_wrap=True)
         self._lock = threading.Lock()
         self._total = total
         self._flying: dict[str, str] = {}
         self._waits: dict[str, Waiting] = {}
+        self._openings: tuple[Opening, ...] = ()
+        self._told = Told()
         self._count = self._retries = self._failures = 0
         self._bars = progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -73,7 +78,7 @@ class Many(Watcher):
                 again = " again" if event.status is Status.RETRY else ""
                 self._flying[event.device] = f"{event.step}{again} {event.detail}"
         if self._screen is None and event.step == "lease" and event.status is Status.STARTED:
-            self._say(Text(" ").join([cell(event.device, "bold"), cell(event.detail)]))
+            self._say(Text(" ").join([cell(event.device, "bold"), cell(event.detail)]), event.device)
 
     def waits(self, device: str, wait: Wait | None) -> None:
         """A router waits, or is at work again; from any thread."""
@@ -81,6 +86,14 @@ class Many(Watcher):
             self._waits.pop(device, None)
             if wait is not None:
                 self._waits[device] = wait.why
+
+    def coming(self, openings: tuple[Opening, ...], now: datetime) -> None:
+        """Which windows are next: where there is no screen the next one is said, and that it opened."""
+        with self._lock:
+            self._openings = tuple(one for one in openings if one.windows is not None or one.interval.opens > now)
+        if self._screen is None:
+            for said in self._told.said(self._openings, now):
+                self._say(cell(said))
 
     def ended(self, result: Result) -> None:
         """A router is done with; one that needs a look gets its line on a terminal, too."""
@@ -93,7 +106,7 @@ class Many(Watcher):
         if self._bar is not None:
             self._bars.advance(self._bar)
         if self._screen is None or not result.well:
-            self._say(self._line(result))
+            self._say(self._line(result), result.device, well=result.well)
 
     def came(self, result: Result) -> None:
         """A line for each where lines are wanted."""
@@ -131,13 +144,14 @@ class Many(Watcher):
         parts = [cell(f"{self._count}/{self._total}", "dim"), cell(result.device, "bold"), said]
         return Text(" ").join([*parts, *([cell(why)] if why and not result.well else [])])
 
-    def _say(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=not self._console.is_terminal)
+    def _say(self, line: Text, device: str | None = None, *, well: bool = True) -> None:
+        whole = not self._console.is_terminal
+        tell(self._console, line, level="info" if well else "warning", whole=whole, about={"device": device})
 
     def _view(self) -> RenderableType:
         with self._lock:
             flying, waits = list(self._flying.items()), dict(self._waits)
-            retries, failures = self._retries, self._failures
+            retries, failures, openings = self._retries, self._failures, self._openings
         table = Table.grid(padding=(0, 2))
         for name, step in sorted(flying, key=lambda one: one[0] in waits)[:_SHOWN]:  # those at work come first
             table.add_row(
@@ -145,7 +159,11 @@ class Many(Watcher):
             )
         more = f", {len(flying) - _SHOWN} not shown" if len(flying) > _SHOWN else ""
         counts = cell(f"{len(flying)} in flight{more} · {retries} retries · {failures} need a look", "dim")
-        return Group(self._bars.get_renderable(), table, cell(states(len(flying), waits.values()), "dim"), counts)
+        now = datetime.now(UTC)
+        windows = [cell(one.shown(now), "dim") for one in openings[:_WINDOWS]]
+        return Group(
+            self._bars.get_renderable(), table, *windows, cell(states(len(flying), waits.values()), "dim"), counts
+        )
 
     def __enter__(self) -> Self:
         if self._screen is not None:

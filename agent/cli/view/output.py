@@ -24,11 +24,20 @@ def emit(form: str, made: Callable[[], object], view: Callable[[], RenderableTyp
 
 
 def emit_all(
-    form: str, found: Iterable[T], made: Callable[[T], object], views: Callable[[Iterable[T]], Iterable[RenderableType]]
+    form: str,
+    found: Iterable[T],
+    made: Callable[[T], object],
+    views: Callable[[Iterable[T]], Iterable[RenderableType]],
+    *,
+    width: int | None = None,
 ) -> None:
-    """Put all that was *found* on stdout, each as it comes: an array or a line of what is *made* of each, or tables."""
+    """Put all that was *found* on stdout, each as it comes: an array or a line of what is *made* of each, or tables.
+
+    *width*: that of the tables, where it is another than the terminal's.
+    """
     if form == "table":
         screen = console(sys.stdout)
+        screen.width = width or screen.width
         for view in views(found):
             screen.print(view)
         return

@@ -27,6 +27,8 @@ from typing import Any
 from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Place, Reference
 from agent.fleet.inventory.target import Target
+from agent.fleet.window.windows import Window, windows
+from agent.fleet.window.zone import Zone
 from agent.model.address import Endpoint
 from agent.model.errors import InputError
 from agent.model.masking.redact import masked, names_a_secret
@@ -346,6 +348,20 @@ def _trustpoint(value: object) -> str:
         raise BadValue("this trustpoint name cannot be used", hint=error.hint) from error
 
 
+def _window(value: object) -> tuple[Window, ...]:
+    try:
+        return windows(tuple(_text(one, "a window") for one in (value if isinstance(value, list) else [value])))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
+
+
+def _zone(value: object) -> Zone:
+    try:
+        return Zone.parse(_text(value, "a time zone"))
+    except InputError as error:
+        raise BadValue(error.message, hint=error.hint) from error
+
+
 def _anywhere(reader: Callable[[object], Any]) -> Callable[[object, Path], Any]:
     return lambda value, _: reader(value)
 
@@ -364,6 +380,8 @@ _READERS: Mapping[str, Callable[[object, Path], Any]] = {
     "platform": _anywhere(_text),
     "trustpoint": _anywhere(_trustpoint),
     "method": _anywhere(_method),
+    "window": _anywhere(_window),
+    "tz": _anywhere(_zone),
 }
 """What an entry may say, by the field of a :class:`Target`: a further key is a line here and such a field."""
 

@@ -21,6 +21,8 @@ _OTHER_WORDS = {
     "netconf_port": "port",
     **dict.fromkeys(("identity_file", "key_file", "private_key", "ssh_key"), "key"),
     **dict.fromkeys(("jump_host", "jumphost", "proxy_jump", "proxyjump"), "jump"),
+    **dict.fromkeys(("time_zone", "timezone"), "tz"),
+    **dict.fromkeys(("change_window", "maintenance_window"), "window"),
 }
 """What others call our columns: taken for a value of the user's own, such a column would go unheeded."""
 _LIKENESS = 0.75

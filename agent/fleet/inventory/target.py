@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.fleet.inventory.command import ROUTERS, Stop
 from agent.fleet.inventory.reference import Reference
+from agent.fleet.window.windows import Window
+from agent.fleet.window.zone import Zone
 from agent.model.device import Device, HostKeys
 from agent.model.errors import InputError
 from agent.model.method import Method
@@ -54,7 +57,9 @@ class Target:
 
     Attributes:
         host: name or address; the router's name where the entry gives none.
+        window, tz: when it may be begun with, and by the clock of which zone.
         groups: the groups it is in, the nearest first; data: further values, for ``--where``.
+        until: when its window closes, of one that is begun: behind that no change of it is.
         unrenewed: whether an earlier try may have brought the root and was ended before the licence was renewed.
         approved: what the plan file says of it by which a push goes; None without one.
     """
@@ -73,14 +78,22 @@ class Target:
     platform: str | None = None
     trustpoint: str | None = None
     method: Method | None = None
+    window: tuple[Window, ...] | None = None
+    tz: Zone | None = None
     groups: tuple[str, ...] = ()
     data: Mapping[str, str] = field(default_factory=dict, repr=False)
     unrenewed: bool = False
     approved: Approved | None = field(default=None, repr=False)
+    until: datetime | None = None
+
+    @property
+    def site(self) -> str | None:
+        """Where it is, as its data say under ``site``."""
+        return self.data.get("site")
 
     def for_worker(self) -> Target:
         """What a job needs of it; what the inventory says besides, which may be secret, stays where it was read."""
-        return replace(self, platform=None, groups=(), data={})
+        return replace(self, platform=None, window=None, tz=None, groups=(), data={})
 
     def written_to(self) -> Target:
         """The same, where its run may have changed it before: what is not as approved may be the run's own."""

@@ -26,6 +26,12 @@ from agent.remedy.lease import writeahead
 LAST = "last"
 """What the newest run is called."""
 
+_NEWEST = """
+    CASE WHEN EXISTS (SELECT 1 FROM run WHERE imported) THEN
+        (SELECT began FROM attempt WHERE attempt.run = run.seq AND number = 1)
+    END DESC, seq DESC"""
+"""A journal's own runs in the order of their numbers; where others were brought to it, only their times tell."""
+
 
 class Attempt(Printed, frozen=True):
     """One process that carried a run out; those after the first resumed it."""
@@ -81,17 +87,20 @@ def rows(db: sqlite3.Connection, limit: int, device: str | None) -> Iterator[Row
     """The runs, the newest first, where *device* is given those it was in."""
     within = "" if device is None else "WHERE seq IN (SELECT run FROM device WHERE name = ?)"
     given = () if device is None else (device,)
-    yield from _rows(db, f"{within} ORDER BY seq DESC LIMIT ?", *given, limit)
+    yield from _rows(db, f"{within} ORDER BY {_NEWEST} LIMIT ?", *given, limit)
 
 
 def find(db: sqlite3.Connection, run: str, kind: Kind | None = None) -> Row:
     """The run that *run* names: its id, the beginning of it, or ``last``, the newest one (of *kind*, where given).
 
+    The last one is of this journal, as long as it has any of its own.
+
     Raises:
         InputError: there is none, or there are several.
     """
     if run == LAST:
-        found = list(_rows(db, "WHERE ? IN (kind, '') ORDER BY seq DESC LIMIT 1", kind.value if kind else ""))
+        which = f"WHERE ? IN (kind, '') ORDER BY imported, {_NEWEST} LIMIT 1"
+        found = list(_rows(db, which, kind.value if kind else ""))
     else:
         found = list(
             _rows(db, "WHERE ?1 <> '' AND substr(run, 1, length(?1)) = ?1 ORDER BY length(run), seq DESC LIMIT 4", run)
@@ -227,6 +236,8 @@ def _device_record(db: sqlite3.Connection, found: sqlite3.Row) -> DeviceRecord:
         began=_maybe(found["began"]),
         ended=_maybe(found["ended"]),
         plain=plain,
+        site=found["site"],
+        groups=read(found["groups"], Texts),
     )
 
 

@@ -10,14 +10,16 @@ import secrets
 import socket
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from types import MappingProxyType
+from typing import IO, Any, Self
 
 from agent import __version__
+from agent.fleet.journal import exchange
 from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.rows import Attempt, Row, Trail
@@ -74,21 +76,31 @@ class Journal:
             self._writer.close()
 
     def begin(
-        self, kind: Kind, devices: Iterable[str], *, settings: Mapping[str, Any], change_ref: str | None, version: str
+        self,
+        kind: Kind,
+        devices: Iterable[str],
+        *,
+        settings: Mapping[str, Any],
+        change_ref: str | None,
+        version: str,
+        places: Mapping[str, tuple[str | None, Sequence[str]]] = MappingProxyType({}),
     ) -> RunLog:
         """A new run on *devices*, in the inventory's order, held by this process until it is closed.
+
+        *places*: the site and the groups of devices, by their names.
 
         Raises:
             InputError: the journal cannot be written, or a router is named twice; nothing was begun.
             TypeError: the settings are not JSON, or have a secret in them.
         """
         names = _distinct(devices)
+        rows = [(place, name, *_place(*places.get(name, (None, ())))) for place, name in enumerate(names)]
         given = (kind.value, stored(change_ref) if change_ref else None, kept(settings, "settings"))
         while True:
             run = f"{self._now().astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
             if held(self.path, run):
                 continue
-            log = self._start(run, partial(_begin, run=(run, *given), names=names, attempt=self._attempt(version)))
+            log = self._start(run, partial(_begin, run=(run, *given), devices=rows, attempt=self._attempt(version)))
             if log is not None:
                 return log
 
@@ -122,6 +134,11 @@ class Journal:
             row = journalrows.find(db, run)
             unwell = db.execute("SELECT name FROM device WHERE run = ? AND well = 0", (row.key,))
             return journalrows.unrenewed(db, row.key).union(name for (name,) in unwell)
+
+    def unrenewed(self, run: str) -> frozenset[str]:
+        """The routers of *run* that have, or may have, the root by it, and were left before the licence was renewed."""
+        with self._reading() as db:
+            return journalrows.unrenewed(db, journalrows.find(db, run).key)
 
     def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
@@ -160,6 +177,23 @@ class Journal:
         """One router of a run with every step and its time; InputError also where it was not in that run."""
         with self._reading() as db:
             return journalrows.trail(db, journalrows.find(db, run), stored(device))
+
+    def longest_name(self, run: str) -> str:
+        """The longest name of a router of *run*; empty where it has none."""
+        with self._reading() as db:
+            query = "SELECT name FROM device WHERE run = ? ORDER BY length(name) DESC LIMIT 1"
+            found = db.execute(query, (journalrows.find(db, run).key,)).fetchone()
+            return found["name"] if found else ""
+
+    def export(self, out: IO[bytes], runs: Collection[str] = ()) -> tuple[list[str], list[str]]:
+        """Write all runs to *out*, or *runs*, for :meth:`bring`; gives their ids, and those of runs under way, which
+        were left out."""
+        with self._reading() as db:
+            return exchange.written(db, self.path, {journalrows.find(db, run).run for run in runs}, out)
+
+    def bring(self, source: IO[bytes], named: str) -> exchange.Brought:
+        """Bring in the runs of *source*, an export that is called *named*; errors as of :func:`exchange.bring`."""
+        return exchange.bring(self.path, source, named)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -209,8 +243,12 @@ def _distinct(devices: Iterable[str]) -> list[str]:
     return names
 
 
+def _place(site: str | None, groups: Sequence[str]) -> tuple[str | None, str]:
+    return site and stored(site), kept([stored(group) for group in groups], "groups")
+
+
 def _begin(
-    db: sqlite3.Connection, run: tuple[object, ...], names: Iterable[str], attempt: tuple[object, ...]
+    db: sqlite3.Connection, run: tuple[object, ...], devices: Iterable[tuple[object, ...]], attempt: tuple[object, ...]
 ) -> _Started | None:
     """Write the run down; None where another one has its name."""
     if db.execute("SELECT 1 FROM run WHERE run = ?", run[:1]).fetchone():
@@ -219,8 +257,8 @@ def _begin(
     if key is None:
         raise AssertionError("an inserted row has a number")
     db.executemany(
-        "INSERT INTO device (run, place, name) VALUES (?, ?, ?)",
-        ((key, place, name) for place, name in enumerate(names)),
+        "INSERT INTO device (run, place, name, site, groups) VALUES (?, ?, ?, ?, ?)",
+        ((key, *device) for device in devices),
     )
     return _attempted(db, key, attempt)
 

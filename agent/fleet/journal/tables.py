@@ -77,6 +77,12 @@ MIGRATIONS: tuple[Script, ...] = (
     # What a push has begun at the configuration and has not seen the end of.
     ("ALTER TABLE device ADD COLUMN unfinished TEXT",),
     ("ALTER TABLE device ADD COLUMN legacy_ssh INTEGER NOT NULL DEFAULT 0",),
+    # Where a router is, for reports; and whether a run came from somebody else's journal.
+    (
+        "ALTER TABLE device ADD COLUMN site TEXT",
+        "ALTER TABLE device ADD COLUMN groups TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE run ADD COLUMN imported INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """What leads from each version of the tables to the next; the file's ``user_version`` counts those carried out."""
 

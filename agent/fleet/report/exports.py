@@ -9,6 +9,7 @@ from io import TextIOBase
 from typing import Annotated
 
 from agent.fleet.report.shown import method, refusal, scalar, shown, step_lines
+from agent.fleet.report.summary import Counting, Summary
 from agent.fleet.results import objects
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.fleet.results.structs import Assess, Moment, Printed, Push, about
@@ -30,6 +31,7 @@ class Report(Printed, frozen=True):
 
     run: ReportRun
     devices: tuple[DeviceRecord, ...]
+    summary: Summary
 
 
 def run_object(run: RunRecord, now: datetime) -> ReportRun:
@@ -39,10 +41,11 @@ def run_object(run: RunRecord, now: datetime) -> ReportRun:
 
 def write_json(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
     """A :class:`Report`, a router a line; nothing is cut."""
+    counting = Counting(now)
     out.write(f'{{"run": {objects.dump(run_object(run, now), "jsonl")},\n"devices": [')
-    texts = (objects.dump(device, "jsonl") for device in devices)
+    texts = (objects.dump(device, "jsonl") for device in counting.each(devices))
     out.writelines(f"{',' if number else ''}\n{text}" for number, text in enumerate(texts))
-    out.write("\n]}\n")
+    out.write(f'\n],\n"summary": {objects.dump(counting.summary, "jsonl")}}}\n')
 
 
 def write_csv(out: TextIOBase, _run: RunRecord, devices: Iterable[DeviceRecord], _now: datetime) -> None:
@@ -64,6 +67,10 @@ def _cells(device: DeviceRecord) -> dict[str, str | None]:
         "evidence": device.evidence.value if device.evidence else None,
         "persistent": None if lasts is None else scalar(lasts),
         "batch": device.batch,
+        "site": device.site,
+        "groups": ";".join(device.groups),
+        "in_need": scalar(device.in_need),
+        "without_contact": scalar(device.unheard),
         "legacy_ssh": scalar(device.legacy_ssh),
         **{name: objects.moment(device.deadlines.get(name)) for name in _DEADLINES},
         "began": objects.moment(device.began),

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOBase
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 from xml.sax.saxutils import XMLGenerator
 from xml.sax.xmlreader import AttributesImpl
 
 from agent.fleet.report.exports import run_object
 from agent.fleet.report.shown import LEGACY, NAME, TEXT, End, end, seconds, shown, step_lines, why
+from agent.fleet.report.summary import Counting
 from agent.fleet.results.objects import plain
 from agent.fleet.results.record import DeviceRecord, RunRecord
 from agent.fleet.results.structs import Error
@@ -26,18 +27,29 @@ _COUNTS = {End.BAD: "failures", End.DOUBT: "errors", End.HELD: "skipped"}
 def write_junit(out: TextIOBase, run: RunRecord, devices: Iterable[DeviceRecord], now: datetime) -> None:
     """A suite a run, a test case a router. The counts stand before the cases, which are kept aside until all came."""
     with TemporaryFile("w+", encoding="utf-8", newline="") as cases:
+        counting = Counting(now)
         inner = XMLGenerator(cases, "utf-8", short_empty_elements=True)
         counts = Counter({"tests": 0, **dict.fromkeys(_COUNTS.values(), 0)})
-        for device in devices:
+        for device in counting.each(devices):
             counts["tests"] += 1
             if (name := _COUNTS.get(end(device))) is not None:
                 counts[name] += 1
             _case(inner, run, device)
         cases.seek(0)
-        _suite(out, run, now, {name: str(count) for name, count in counts.items()}, cases)
+        properties = {name: value for name, value in plain(run_object(run, now)).items() if isinstance(value, str)}
+        properties |= _counted(plain(counting.summary.total))
+        _suite(out, run, properties, {name: str(count) for name, count in counts.items()}, cases)
 
 
-def _suite(out: TextIOBase, run: RunRecord, now: datetime, counts: Mapping[str, str], cases: IO[str]) -> None:
+def _counted(total: Mapping[str, Any]) -> dict[str, str]:
+    """The counts of a run by names of one level: ``lost_by_reload``, ``in_need.week``."""
+    flat = {**total, **{f"in_need.{name}": count for name, count in total["in_need"].items()}}
+    return {name: str(count) for name, count in flat.items() if name != "in_need"}
+
+
+def _suite(
+    out: TextIOBase, run: RunRecord, properties: Mapping[str, str], counts: Mapping[str, str], cases: IO[str]
+) -> None:
     xml = XMLGenerator(out, "utf-8", short_empty_elements=True)
     xml.startDocument()
     about = {
@@ -49,10 +61,9 @@ def _suite(out: TextIOBase, run: RunRecord, now: datetime, counts: Mapping[str, 
     }
     with _element(xml, "testsuites", {"name": "xr-agent", **counts}), _element(xml, "testsuite", {**about, **counts}):
         with _element(xml, "properties"):
-            for name, value in plain(run_object(run, now)).items():
-                if isinstance(value, str):
-                    with _element(xml, "property", {"name": name, "value": value}):
-                        pass
+            for name, value in properties.items():
+                with _element(xml, "property", {"name": name, "value": value}):
+                    pass
         shutil.copyfileobj(cases, out)
         xml.characters("\n")
     xml.endDocument()

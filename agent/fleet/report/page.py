@@ -23,6 +23,7 @@ from agent.fleet.report.shown import (
     why,
     word,
 )
+from agent.fleet.report.summary import Counting, Summary, upcoming
 from agent.fleet.report.timeline import Deadlines, Timeline
 from agent.fleet.results.objects import plain
 from agent.fleet.results.record import DeviceRecord
@@ -44,34 +45,30 @@ class Rows:
         words: how many routers ended in each word, with how the word is to be taken.
         columns: the names of the members that at least one row has.
         attention: the first rows that need a look, for a reader without scripts.
-        look: how many need one.
-        passing: how many lose the root at their next reload.
     """
 
     def __init__(self, devices: Iterable[DeviceRecord], now: datetime) -> None:
         self._devices = devices
         self._now = now
-        self._deadlines = Deadlines(now)
+        self._deadlines, self._counting = Deadlines(now), Counting(now)
         self._words: Counter[tuple[str, End]] = Counter()
         self.columns: set[str] = set()
         self.attention: list[_Row] = []
-        self.look = self.passing = 0
 
     def __iter__(self) -> Iterator[_Row]:
         for device in self._devices:
             row = self._row(device)
             self._words[row["word"], end(device)] += 1
-            self.passing += device.passing
+            self._counting.add(device)
             self.columns |= row.keys()
-            if not device.well:
-                self.look += 1
-                if len(self.attention) < _ATTENTION:
-                    self.attention.append(row)
+            if not device.well and len(self.attention) < _ATTENTION:
+                self.attention.append(row)
             yield row
 
     @property
-    def total(self) -> int:
-        return self._words.total()
+    def summary(self) -> Summary:
+        """What was counted."""
+        return self._counting.summary
 
     @property
     def words(self) -> list[tuple[str, End, int]]:
@@ -83,7 +80,7 @@ class Rows:
 
     @property
     def timeline(self) -> Timeline | None:
-        """The deadlines of all of them."""
+        """The deadlines of those in need."""
         return self._deadlines.timeline()
 
     def _row(self, device: DeviceRecord) -> _Row:
@@ -115,18 +112,19 @@ class Rows:
     def _due(self, device: DeviceRecord) -> _Row:
         """The deadlines, the one that matters next, and by what to sort."""
         # What a router passed that has the root by now is past: it concerns nobody any more.
-        open_ = [deadline for deadline in device.deadlines.items() if not device.well or deadline[1] >= self._now]
+        open_ = [deadline for deadline in device.deadlines.items() if device.in_need or deadline[1] >= self._now]
         if not open_:
             return {}
         due = sorted(open_, key=lambda deadline: deadline[1])
-        ahead = next((deadline for deadline in due if deadline[1] >= self._now), due[-1])
+        ahead = upcoming(device, self._now) or due[-1]
+        count = self._deadlines.add if device.in_need else None
         return {
             "deadlines": [
                 [
                     words(name),
                     f"{when.astimezone(UTC):%Y-%m-%d}",
                     _away(when - self._now),
-                    self._deadlines.add(name, when).value,
+                    count(name, when).value if count else "",
                 ]
                 for name, when in due
             ],
@@ -165,6 +163,8 @@ def _facts(device: DeviceRecord) -> list[list[str]]:
         "method": method(device),
         "evidence": device.evidence and device.evidence.value,
         "batch": device.batch,
+        "site": device.site,
+        "groups": list(device.groups),
         "ssh": LEGACY if device.legacy_ssh else None,
         "began": clock(device.began),
         "ended": clock(device.ended),

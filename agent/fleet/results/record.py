@@ -29,7 +29,7 @@ from agent.model.check import Check as Checked
 from agent.model.check import Readiness
 from agent.model.errors import LoginWithheld
 from agent.model.method import Method
-from agent.model.outcome import Failure, Outcome
+from agent.model.outcome import Failure, Outcome, Status
 from agent.model.outcome import Result as PushResult
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Evidence
@@ -41,6 +41,9 @@ from agent.remedy.assess import deadlines_of
 if TYPE_CHECKING:
     from agent.remedy.poll import Sample
 
+PLANNED = "planned"
+"""What a router is called that is to be changed."""
+_RENEWAL, _OPEN = ("renew-auth", "contact"), (Status.FAILED, Status.UNKNOWN)
 _EXPIRED = (
     AuthorizationState.EVAL_EXPIRED,
     AuthorizationState.AUTHORIZATION_EXPIRED,
@@ -75,6 +78,7 @@ class Result:
     ``sample``: of a poll its last look that said something new, one that failed as well.
     ``error``: the router could not be reached or read, or its own entry cannot be used; nothing was changed.
     ``legacy_ssh``: whether it was reached with legacy SSH algorithms.
+    ``due``: the licensing deadlines, as they were read before anything was done.
     ``basis``: what a plan was made from; only a plan run has it.
     ``began``, ``ended``: UTC, by this machine's clock.
     """
@@ -90,6 +94,7 @@ class Result:
     sample: Sample | None = None
     error: Failure | None = None
     legacy_ssh: bool = False
+    due: tuple[tuple[str, datetime], ...] = ()
     basis: Basis | None = None
     began: datetime | None = None
     ended: datetime | None = None
@@ -110,7 +115,7 @@ class Result:
         if isinstance(self.plan, Skip):
             return PushResult.SKIPPED.value
         if self.plan is not None:
-            return "planned" if self.plan else "nothing-to-do"
+            return PLANNED if self.plan else "nothing-to-do"
         return VerdictKind.UNKNOWN.value if self.kind in (Kind.ASSESS, Kind.CHECK) else self._unread.value
 
     @property
@@ -137,6 +142,15 @@ class Result:
     def _unread(self) -> PushResult:
         untried = self.error is not None and self.error.kind == LoginWithheld.kind
         return PushResult.SKIPPED if untried else PushResult.FAILED
+
+    @property
+    def _deadlines(self) -> tuple[tuple[str, datetime], ...]:
+        """Those of the verdict, or of a poll; of a plan or a push those of a router that is still in need."""
+        if self.verdict is not None:
+            return self.verdict.deadlines
+        if self.sample is not None:
+            return self._polled_deadlines
+        return self.due if not self.well or self.word == PLANNED else ()
 
     @property
     def _polled_deadlines(self) -> tuple[tuple[str, datetime], ...]:
@@ -188,7 +202,7 @@ class Result:
             release=self.release,
             method=outcome.method if outcome else None,
             evidence=outcome.evidence if outcome else None,
-            deadlines=dict(self.verdict.deadlines if self.verdict else self._polled_deadlines),
+            deadlines=dict(self._deadlines),
             reasons=self.reasons,
             steps=plain.steps if isinstance(plain, Push) else (),
             error=objects.failure(self.failure),
@@ -208,7 +222,7 @@ def _contact(seen: Licensing) -> str:
 
 
 _WORDS = sorted(
-    {"planned", "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
+    {PLANNED, "nothing-to-do", "doubtful", "waiting", "contacted", "not-contacted", "policy-based"}.union(
         word.value for words in (Readiness, VerdictKind, PushResult, AuthorizationState) for word in words
     )
 )
@@ -249,11 +263,28 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
     plain: Annotated[
         Answer | None, about("what the command for one router prints: schema check, assess, plan, push or poll")
     ] = None
+    site: Annotated[str | None, about("what the inventory says under site")] = None
+    groups: Annotated[Texts, about("the groups of the inventory that it is in, the nearest first")] = ()
 
     @property
     def passing(self) -> bool:
         """Whether it has the root, and loses it at its next reload."""
         return self.well and isinstance(self.plain, Assess | Push) and self.plain.persistent is False
+
+    @property
+    def unheard(self) -> bool:
+        """Whether it did not reach the licensing server, as far as was waited for that."""
+        return self.word == "not-contacted" or any(step.step in _RENEWAL and _is_open(step) for step in self.steps)
+
+    @property
+    def in_need(self) -> bool:
+        """Whether something is to be done to it, or may be: it is not known to have the root or to need none."""
+        return not self.well or self.word == PLANNED
+
+
+def _is_open(step: Step) -> bool:
+    """Whether it is not known how a step would have ended, or it failed."""
+    return step.status in _OPEN or (step.status is Status.SKIPPED and step.detail.startswith("interrupted"))
 
 
 class Router(DeviceRecord, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import pickle
-import secrets
 import signal
 import sys
 import threading
@@ -172,7 +171,7 @@ class _Run:
                     f"the Dask scheduler cannot be reached any more: {error}", hint="see to it, then resume the run"
                 ) from error
             ending.callback(_unregister, client, plugin.name)
-            rate, key = self._rate.part(cluster.workers), secrets.token_bytes(16)
+            rate, key = self._rate.part(cluster.workers), self._hooks.logins.key
             each, begun = (-(-number // cluster.workers) for number in (self._workers, self._in_flight))
             shared = not cluster.own
             link = worker.Link(topic, brought.key, rate, shared=shared, key=key, workers=each, in_flight=begun)

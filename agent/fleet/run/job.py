@@ -29,7 +29,7 @@ from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session
 from agent.remedy.apply import carry_out, skipped
-from agent.remedy.assess import assess_by
+from agent.remedy.assess import assess_by, deadlines_of
 from agent.remedy.check.points import checked
 from agent.remedy.check.preflight import preflight
 from agent.remedy.lease.lease import Lease
@@ -189,6 +189,10 @@ class _Work:
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
                 made = yield from self._planned(session, state)
+        until = self._target.until
+        if isinstance(made, Plan) and made and until is not None and self._hooks.now() >= until:
+            late = Failure("window", "its window closed before anything was changed", "push --resume takes it up again")
+            return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, late))
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
     def _left_alone(self, why: Skip) -> Result:
@@ -211,7 +215,8 @@ class _Work:
         judged_by = signatures_of(self._job.notices) if self._job.kind is Kind.ASSESS else None
         name, pool = self._intent.trustpoint, self._intent.has_bundle
         state = yield from observation(session, name, policy, ssh=self._ssh, judged_by=judged_by, trustpool=pool)
-        self.result = replace(self.result, release=state.release)
+        due = () if self.result.due else deadlines_of(state.licensing.value)
+        self.result = replace(self.result, release=state.release, due=self.result.due or due)
         return state
 
     def _planned(self, session: Session, state: State) -> Waits[Plan | Skip]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -79,6 +80,10 @@ class Guard(Protocol):
     @property
     def digest(self) -> Digest:
         """What passwords are compared by."""
+
+    @property
+    def key(self) -> bytes:
+        """What the processes of a run compare passwords by, as :func:`agent.fleet.run.credential.shared` says."""
 
     @property
     def longest_wait(self) -> float:
@@ -184,7 +189,7 @@ class Logins:
         self._numbers = itertools.count()
         self._accounts: dict[Credential, _Account] = {}
         self._resting: dict[tuple[Credential, str], _Resting] = {}
-        self.digest, self.longest_wait = keyed(), _LONGEST_WAIT
+        self.digest, self.key, self.longest_wait = keyed(), secrets.token_bytes(16), _LONGEST_WAIT
 
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """As of :meth:`Guard.begin`."""

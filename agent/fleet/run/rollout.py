@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
 from agent.model.errors import InputError
+from agent.model.method import Method
+
+MANY = 10
+"""Routers to be changed: a push to more is bounded where nobody says otherwise."""
+LEAST_FAILURES, USUAL_FAILURES = 3, 5
+"""The failures at which such a push stops: so many percent of the routers to be changed, no fewer than the least."""
+
+CANARY = "canary"
+"""The name of the batch that comes first, alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +72,12 @@ class Rollout:
     """How a run goes through its routers; by default all at once, whatever fails.
 
     Attributes:
-        canary: how many come first, alone. One that fails stops the run, unless *max_failures* allows it.
+        canary: how many come first, alone. One that fails stops the run, unless *max_failures* allows it and the canary
+            may fail.
         batch: how many follow at a time.
         max_failures: more routers than that failed, and no further one is begun; a percentage is of all routers of
             the run, in the canary of the canary's.
+        canary_may_fail: whether *max_failures* is for the canary as well.
         pause: seconds between batches.
         stop_at: when no further router is begun any more; an aware datetime.
     """
@@ -73,6 +85,7 @@ class Rollout:
     canary: Share | None = None
     batch: Share | None = None
     max_failures: Share | None = None
+    canary_may_fail: bool = True
     pause: float = 0.0
     stop_at: datetime | None = None
 
@@ -81,13 +94,29 @@ class Rollout:
         first = 0
         if self.canary is not None and total:
             first = min(total, max(1, self.canary.of(total)))
-            yield Batch("canary", 0, first)
+            yield Batch(CANARY, 0, first)
         size = max(1, self.batch.of(total)) if self.batch is not None else max(1, total - first)
         for number, start in enumerate(range(first, total, size), 1):
             yield Batch(f"batch {number}", start, min(start + size, total))
 
     def too_many(self, failed: int, total: int, batch: Batch) -> bool:
         """Whether *failed* routers, of *total*, are more than the run may go on with in *batch*."""
-        if batch.name == "canary":
-            return failed > (self.max_failures.of(batch.size) if self.max_failures else 0)
+        if batch.name == CANARY:
+            most = self.max_failures if self.canary_may_fail else None
+            return failed > (most.of(batch.size) if most else 0)
         return self.max_failures is not None and failed > self.max_failures.of(total)
+
+
+def kind(release: str | None, method: Method, lines: Iterable[str]) -> str:
+    """What routers have in common that one of them can be the canary for: release line and method, ``7.4 rpc``.
+
+    *lines*: those of the plan. One that adds nothing only renews or registers, by whatever method the root came.
+    """
+    line = ".".join(release.split(".")[:2]) if release else "unknown release"
+    adds = any(text.startswith("+") for text in lines)
+    return f"{line} {method.value if adds else 'licence'}"
+
+
+def usual_failures(total: int) -> int:
+    """At how many failures a push that changes *total* routers stops where nobody says otherwise."""
+    return max(LEAST_FAILURES, math.ceil(total * USUAL_FAILURES / 100))

@@ -1,4 +1,4 @@
-"""Many routers at once: batch by batch, a bounded number in flight, results as they come.
+"""Many routers at once: batch by batch, in their windows, a bounded number in flight, results as they come.
 
 Works with anything that has the ``concurrent.futures.Executor`` interface: a thread pool, a Dask cluster.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -18,7 +18,9 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.parking import Parked
 from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job
-from agent.fleet.run.rollout import Batch, Rollout
+from agent.fleet.run.rollout import CANARY, Batch, Rollout
+from agent.fleet.window.calendar import Calendar, Opening, Queue
+from agent.fleet.window.pace import Pace
 from agent.model.errors import Interrupted
 from agent.model.masking.logged import textless
 from agent.model.masking.text import counted
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _LOOK = 0.5
 """Seconds between two looks at the policy's stop while nothing else happens."""
+_CLOCK = 15.0
+"""Seconds between two looks at the clock on the wall, which may be set, while nothing but a window is waited for."""
 _AGAIN = "read it before anything else: push --resume does"
 
 
@@ -44,6 +48,9 @@ class Watcher:
 
     def ended(self, result: Result) -> None:
         """A router is done with."""
+
+    def coming(self, openings: tuple[Opening, ...], now: datetime) -> None:
+        """When those of the batch may be begun that were not; told anew whenever that is otherwise than before."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class Run:
 
     Attributes:
         policy: its ``stop`` is the cancellation: no further router is begun then.
-        now: the clock that ``Rollout.stop_at`` is compared with.
+        now: the clock that ``Rollout.stop_at`` and windows are compared with.
+        calendar: when routers may be begun. One that was not in its window is left, and ends the run as stopped.
         doubtful: routers of which an earlier try left in doubt what was written to them.
         stopped: is told, in the thread that runs it, that no further router is begun, though some are left.
     """
@@ -97,6 +105,7 @@ class Run:
     policy: Policy = field(default_factory=Policy)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     doubtful: Collection[str] = ()
+    calendar: Calendar = field(default_factory=Calendar)
     stopped: Callable[[RunState, str], None] = lambda _state, _why: None
     state: RunState = RunState.RUNNING
     why: str = ""
@@ -105,12 +114,18 @@ class Run:
     _died: set[str] = field(default_factory=set)
     _bugs: int = 0
     _interrupted: bool = False
+    _coming: tuple[Opening, ...] = ()
+    _over: str = ""
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.calendar.timing.reckoned)
 
     def results(self) -> Generator[Result, None, None]:
         """Each router's result as it comes; routers that were not begun have none.
 
         Closing the iterator early waits for those in flight; so does an error, and the watcher is told of them all.
         """
+        self.calendar.begin(self.targets, self.now())
         with closing(_Pool(self.backend, self.job)) as pool:
             try:
                 for batch in self.rollout.batches(len(self.targets)):
@@ -125,6 +140,8 @@ class Run:
                 raise
             if self.state is RunState.STOPPED and self._begun == len(self.targets) and not pool.gone:
                 self.state, self.why = RunState.RUNNING, ""  # it stopped nothing: there was none left to begin
+            if self._over:
+                self._end(RunState.STOPPED, self._over)
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
 
@@ -149,7 +166,7 @@ class Run:
             self._end(RunState.INTERRUPTED, "interrupted")
         until = self.rollout.stop_at
         if self.state is RunState.RUNNING and until is not None and self.now() >= until:
-            self._end(RunState.STOPPED, f"the maintenance window ended at {until:%H:%M}")
+            self._end(RunState.STOPPED, f"no router is begun after {until:%Y-%m-%d %H:%M %Z}")
         return self.state is RunState.RUNNING
 
     def _end(self, state: RunState, why: str) -> None:
@@ -164,14 +181,18 @@ class Run:
             self.backend.interrupt()
 
     def _batch(self, batch: Batch, pool: _Pool) -> Generator[Result, None, None]:
-        waiting = iter(self.targets[batch.start : batch.stop])
+        waiting = self.calendar.queue(self.targets[batch.start : batch.stop])
         died: list[Target] = []
         while True:
-            while pool.takes and self._may_begin() and (target := next(waiting, None)):
+            while pool.takes and (target := self._next(waiting)) is not None:
                 self.watcher.begun(target, batch)
                 self._begun += 1
+                self._pace.begun(target.name, self.policy.clock())
                 pool.submit(self.job, target)
+            self._tell(waiting)
             if not pool.flying:
+                if pool.takes and self._waits(waiting):
+                    continue
                 break
             self._may_begin()
             for target, result in pool.completed():
@@ -182,16 +203,59 @@ class Run:
                 self._count(len(died), batch)
             if pool.gone:
                 self._end(RunState.STOPPED, pool.gone)
+        self._left(waiting, batch)
         self._died |= {target.name for target in died}
         for target in died:
-            again = self._may_begin()
-            result = pool.alone(self.job, target.written_to(), self._may_begin) if again else _lost(self.job, target)
+            again = self._next(self.calendar.queue([target.written_to()]))
+            result = pool.alone(self.job, again, self._may_begin) if again else _lost(self.job, target)
             if pool.gone:
                 self._end(RunState.STOPPED, pool.gone)
             yield self._took(result, batch)
 
+    def _next(self, waiting: Queue[Target]) -> Target | None:
+        """The next of *waiting* that may be begun now, told when its window closes."""
+        taken = waiting.take(self.now(), self._need()) if self._may_begin() else None
+        return replace(taken[0], until=taken[1]) if taken is not None else None
+
+    def _need(self) -> timedelta:
+        return self._pace.need(self.policy.clock()) if self.calendar.bound else timedelta()
+
+    def _tell(self, waiting: Queue[Target]) -> None:
+        """Tell the watcher which windows are next."""
+        if self.calendar.bound and (coming := waiting.coming(self.now(), self._need())) != self._coming:
+            self._coming = coming
+            self.watcher.coming(coming, self.now())
+
+    def _waits(self, waiting: Queue[Target]) -> bool:
+        """Whether a window is to open for some of *waiting*; a part of the time until then has passed."""
+        coming = waiting.coming(self.now(), self._need()) if self.state is RunState.RUNNING else ()
+        if not coming or self._is_late(coming):
+            return False
+        try:
+            self.policy.wait(min(_CLOCK, max(0.0, (coming[0].interval.opens - self.now()).total_seconds())))
+        except Interrupted as error:
+            self._end(RunState.INTERRUPTED, error.message)
+        return True
+
+    def _is_late(self, coming: tuple[Opening, ...]) -> bool:
+        return self.rollout.stop_at is not None and coming[0].interval.opens >= self.rollout.stop_at
+
+    def _left(self, waiting: Queue[Target], batch: Batch) -> None:
+        """Those of *waiting* may be begun no more; without its whole canary a run does not go on."""
+        if self.state is not RunState.RUNNING or not waiting:
+            return
+        now, need, until = self.now(), self._need(), self.rollout.stop_at
+        over = "; ".join(self.calendar.over(windows, now, need) for windows in waiting.windows[:3])
+        coming = waiting.coming(now, need)
+        late = f"no further window opens before {until:%Y-%m-%d %H:%M %Z}" if coming and self._is_late(coming) else ""
+        self._over = late or over
+        if batch.name == CANARY:
+            self._end(RunState.STOPPED, f"the canary was not begun as a whole: {self._over}")
+
     def _took(self, result: Result, batch: Batch) -> Result:
         result = self._judged(result)
+        changed = result.outcome is not None and result.outcome.changed
+        self._pace.ended(result.device, self.policy.clock(), changed=changed)
         self.watcher.ended(result)
         self.failed += _failed(result)
         self._count(0, batch)

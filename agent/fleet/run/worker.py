@@ -179,7 +179,7 @@ class _Call:
         self._key = str(worker.get_current_task())
         self._lost = False
         self._answers: queue.SimpleQueue[object] = queue.SimpleQueue()
-        self.digest, self.longest_wait = shared(link.key), _TURN
+        self.digest, self.key, self.longest_wait = shared(link.key), link.key, _TURN
 
     @contextmanager
     def under_way(self) -> Iterator[None]:

@@ -1,0 +1,167 @@
+"""One credential is not hammered by the many processes of one run, each of which does one router.
+
+As of :mod:`agent.fleet.run.logins`, in files of the run's own folder: what is known of a credential, and a lock for
+each login that is under way, which ends with its process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Any
+
+from agent.fleet.run.credential import Credential, shared
+from agent.fleet.run.logins import LIMIT, Attempt, Judged
+from agent.model.errors import LoginWithheld
+
+_SLOW = 10.0
+_KEY_LENGTH = 32
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Of a credential: whether anybody accepted it, and the routers that refused it since a success."""
+
+    proven: bool = False
+    refused: tuple[str, ...] = ()
+
+
+class SharedLogins:
+    """The guard of one run, below *folder*, which is for its user alone.
+
+    Raises:
+        OSError: the folder cannot be used.
+    """
+
+    longest_wait = 0.4
+
+    def __init__(self, folder: Path, limit: int = LIMIT, *, clock: Callable[[], float] = time.time) -> None:
+        self._folder, self._limit, self._clock = folder / "xr-agent-logins", limit, clock
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self.key = self._key()
+        self.digest = shared(self.key)
+
+    def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
+        """As of :meth:`agent.fleet.run.logins.Guard.begin`."""
+        with ExitStack() as stack:
+            if not accepted:
+                for one in credentials:
+                    if (turn := self._turn(one)) is None:
+                        return None
+                    stack.enter_context(turn)
+            under_way = stack.pop_all()
+
+        def ended(judged: Judged) -> None:
+            with under_way:
+                for one in credentials:
+                    self._ended(one, judged.jump if one.jump else judged.router, router)
+
+        return Attempt(ended)
+
+    def _turn(self, credential: Credential) -> ExitStack | None:
+        """A login that may begin with the credential, under way until what is returned is closed; None while others
+        come first.
+
+        Raises:
+            LoginWithheld: it is not to be tried any more.
+        """
+        if not self._folder.exists():
+            raise LoginWithheld("not tried: the run has ended", hint="run it again")
+        with self._state(credential) as file:
+            known = _read(file)
+            most = self._limit - len(known.refused)
+            if most <= 0:
+                raise _withheld(credential, known.refused)
+            if known.proven and not known.refused:
+                return ExitStack()
+            with ExitStack() as stack:
+                free, busy, slow = self._places(credential)
+                if free is not None:
+                    stack.enter_context(free)
+                if free is None or busy >= most or (busy and not known.proven and not slow):
+                    return None
+                os.utime(free.fileno(), (self._clock(),) * 2)
+                return stack.pop_all()
+
+    def _places(self, credential: Credential) -> tuple[IO[str] | None, int, bool]:
+        """A place for one more login, locked, if there is one; how many are taken, and whether all those are slow."""
+        free: IO[str] | None = None
+        busy, slow = 0, True
+        for number in range(self._limit):
+            place = self._path(credential, f"place-{number}").open("a")
+            if not _locked(place):
+                busy += 1
+                slow = slow and self._clock() - os.fstat(place.fileno()).st_mtime >= _SLOW
+            elif free is None:
+                free = place
+                continue
+            place.close()
+        return free, busy, slow
+
+    def _ended(self, credential: Credential, accepted: bool | None, router: str) -> None:
+        if accepted is None or not self._folder.exists():  # it goes with the run, while a push is still seen through
+            return
+        with self._state(credential) as file:
+            known = _read(file)
+            refused = [] if accepted else [*known.refused, router]
+            file.seek(0)
+            file.truncate()
+            json.dump({"proven": known.proven or accepted, "refused": refused}, file)
+
+    @contextmanager
+    def _state(self, credential: Credential) -> Iterator[IO[str]]:
+        """What is known of the credential, for this process alone while the block lasts."""
+        with self._path(credential, "known").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file
+
+    def _path(self, credential: Credential, what: str) -> Path:
+        said = (credential.username, credential.password, credential.keys, credential.agent, credential.jump)
+        return self._folder / f"{blake2b(repr(said).encode(), digest_size=12).hexdigest()}-{what}"
+
+    def _key(self) -> bytes:
+        """What the processes of the run share to tell credentials apart; the first one makes it, whole at once."""
+        path = self._folder / "key"
+        if not path.exists():
+            fresh = path.with_name(f"key.{os.getpid()}")
+            fresh.touch(mode=0o600)
+            fresh.write_bytes(secrets.token_bytes(_KEY_LENGTH))
+            with suppress(FileExistsError):
+                os.link(fresh, path)
+            fresh.unlink()
+        return path.read_bytes()
+
+
+def _read(file: IO[str]) -> _Known:
+    file.seek(0)
+    text = file.read()
+    said: dict[str, Any] = json.loads(text) if text else {}
+    return _Known(bool(said.get("proven")), tuple(said.get("refused", ())))
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _withheld(credential: Credential, refused: Sequence[str]) -> LoginWithheld:
+    names = list(dict.fromkeys(refused))
+    further = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return LoginWithheld(
+        f"not tried: the login as {credential.name} was refused {len(refused)} times without a success in between, by "
+        f"{', '.join(names[:_NAMED])}{further}",
+        hint="see that user, password and key in the inventory are right and the account is not locked, then run it "
+        "again; max_refused_logins allows more refusals",
+    )
