@@ -23,6 +23,8 @@ else:
 
 INSTALL = "pip install . in a copy of xr-agent's repository, with the pip of the Python that runs Ansible"
 display = Display()
+_NO_TEXT = (bool, int, float, list, dict)
+"""What is handed on as it is; text may be a kind of Ansible's own, as of a vault."""
 
 
 class ControllerAction(ActionBase):
@@ -83,7 +85,7 @@ class ControllerAction(ActionBase):
             if task_vars.get(name) is not None:
                 try:
                     value = self._templar.template(task_vars[name])
-                    found[name] = value if value is None or isinstance(value, bool | int) else str(value)
+                    found[name] = value if value is None or isinstance(value, _NO_TEXT) else str(value)
                 except AnsibleError as error:
                     said = " ".join(str(error).split())
                     raise AnsibleActionFail(f"{host}: the variable {name}: {said}") from None  # it is said whole
