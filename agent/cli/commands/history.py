@@ -62,7 +62,7 @@ class _History(Command, click.Group):
     ),
     options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else."),
     options.flag("--failed", "Only the routers of RUN that need a look."),
-    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50),
+    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50, metavar="N"),
     options.file("--report", "Write a report of RUN, and print nothing: .html, .json, .csv or .xml (JUnit)."),
     _JOURNAL,
 )
@@ -132,7 +132,7 @@ def bring(file: Path, path: Path | None) -> None:
     """Bring the runs of FILE, which 'history export' made, into the journal; they keep their ids.
 
     With - it comes from stdin. A run that is here already is nothing new. One that is here with other content, as one
-    that was resumed since, stays as it is here: the exit code is 1 then.
+    that was resumed since, stays as it is here.
     """
     from agent.cli.input.journals import import_from
 

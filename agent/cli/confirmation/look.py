@@ -17,6 +17,7 @@ from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, leave_at_once, unbroken
 from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.streams import errors, say_failure
+from agent.cli.view.streams import progress as progress_console
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
 from agent.fleet.run.rollout import CANARY, MANY, kind
@@ -57,16 +58,17 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
     elif ask or (many and wants_kinds(given)):
         seen = looked_at(request, targets)
     bounds = Bounds.of(given, request.rollout, len(targets), seen, whole=whole)
+    screen = errors() if ask else progress_console()
     if seen is not None:
         for group in seen.groups if ask else ():
-            errors().print(group)
+            screen.print(group)
         unread = f", {len(seen.unread):,} could not be read and come last" if seen.unread else ""
         number = f"{len(seen.kinds):,} of {counted(len(targets), 'router')}"
-        errors().print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
+        screen.print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
     for line in bounds.lines:
-        errors().print(line, soft_wrap=True)
+        screen.print(line, soft_wrap=True)
     for line in _held_up(request, bounds, targets):
-        errors().print(line, soft_wrap=True)
+        screen.print(line, soft_wrap=True)
     if ask:
         _confirm(request, len(targets), shown)
     return bounds
@@ -141,7 +143,7 @@ class _Bar(Watcher):
     """How many were looked at, on a terminal; else only that it begins."""
 
     def __init__(self, total: int) -> None:
-        screen = errors()
+        screen = progress_console()
         screen.print(f"reading {counted(total, 'router')} for their plans; nothing is changed", soft_wrap=True)
         shown = (progress.TextColumn("reading"), progress.BarColumn(bar_width=None), progress.MofNCompleteColumn())
         self._bars = progress.Progress(*shown, console=screen, transient=True, disable=not screen.is_terminal)

@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from agent.cli.view.streams import errors, say_failure, say_warning
+from agent.cli.view.streams import errors, progress, say_failure, say_warning
 from agent.fleet.journal.store import Journal
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
@@ -30,7 +30,7 @@ def export_to(file: Path, runs: tuple[str, ...], journal: Path | None) -> None:
         told, under_way = opened.export(out, runs)
     for run in under_way:
         say_warning(f"run {run} is under way, and left out", hint="export it when it has ended")
-    errors().print(f"{counted(len(told), 'run')} exported to {_named(file, 'stdout')}", soft_wrap=True)
+    progress().print(f"{counted(len(told), 'run')} exported to {_named(file, 'stdout')}", soft_wrap=True)
 
 
 def import_from(file: Path, journal: Path | None) -> None:
