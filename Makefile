@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Sphinx has an environment of its own.
+DOCS := .venvs/docs
 WORKERS ?= 2
 # Seconds for each of the three fuzz targets.
 FUZZ_SECONDS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types floors yang release check unit faults coverage bench fuzz clean
+.PHONY: help demo test lint types floors yang release check unit faults coverage bench fuzz man wheel docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
@@ -57,6 +59,17 @@ fuzz: $(READY) ## the fuzz targets of tests/fuzz, a minute in all; what they fin
 	    echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
 	    $(BIN)/python -m tests.fuzz.run $$target .fuzz/$$target -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
+man: $(READY) ## the manual pages, into build/man; man -l build/man/xr-agent.1
+	@$(BIN)/python -m scripts.man build/man
+
+wheel: man ## a wheel with the manual pages, into dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+docs: $(READY) $(DOCS)/.ready ## the site, into build/site: no page needs the network; a link that leads nowhere is an error
+	@$(BIN)/python -m scripts.site build/pages
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky -c docs build/pages build/site
+	@echo build/site/index.html
+
 clean: ## remove what make, the tools and the tests made
 	rm -rf $(VENV) .venvs build dist *.egg-info .coverage* htmlcov
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .fuzz
@@ -65,4 +78,9 @@ clean: ## remove what make, the tools and the tests made
 $(READY): setup.cfg pyproject.toml scripts/venv.sh
 	@sh scripts/venv.sh '$(PYTHON)' '$(VENV)'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(DOCS)/.ready: docs/requirements.txt scripts/venv.sh
+	@sh scripts/venv.sh '$(PYTHON)' '$(DOCS)'
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
 	@touch $@

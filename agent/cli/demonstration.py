@@ -16,6 +16,7 @@ from rich.text import Text
 
 from agent.cli.replayed import environment
 from agent.cli.simulated import VARIABLE, write_inventory
+from agent.cli.stdio.quiet import quiet
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import cell, columns, word
 from agent.cli.view.streams import console
@@ -151,7 +152,7 @@ def _command(folder: Path, name: str, *words: str) -> None:
     command = root.command.get_command(root, name) if isinstance(root.command, click.Group) else None
     if command is None:
         raise AssertionError(f"there is no command {name}")
-    own = () if alone else ("--ssh-config", os.devnull)
+    own = (*(() if alone else ("--ssh-config", os.devnull)), *(("-q",) if quiet() else ()))
     command.main([*words, *reach, *own], prog_name=f"xr-agent {name}", standalone_mode=False)
     sys.stdout.flush()
 

@@ -24,7 +24,7 @@ from agent.cli.view.asking import asker
 from agent.cli.view.many import Many
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
-from agent.cli.view.streams import errors, say_failure, say_traceback, say_warning
+from agent.cli.view.streams import errors, progress, say_failure, say_traceback, say_warning
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
@@ -129,7 +129,7 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
     path: Path | None = request.given["report"]
     if path is not None:
         report.write(path, journal.run(run), journal.devices(run), now=datetime.now(UTC))
-        errors().print(f"report {path}", soft_wrap=True)
+        progress().print(f"report {path}", soft_wrap=True)
 
 
 def _one(request: RunRequest, log: RunLog) -> One:
@@ -141,7 +141,7 @@ def _many(request: RunRequest, targets: list[Target], log: RunLog) -> Many:
     view = Many(request.job, request.form, log, len(targets), bundled=request.bundled)
     until = request.rollout.stop_at
     window = f", none begun after {until:%Y-%m-%d %H:%M %Z}" if until else ""
-    errors().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
+    progress().print(f"run {log.run}: {counted(len(targets), 'router')}{window}", soft_wrap=True)
     return view
 
 
@@ -245,7 +245,7 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     unrenewed, begun = log.unrenewed(), log.written_to()
     owed = f"; {len(unrenewed)} to renew the licence if the root is there" if unrenewed else ""
     if not quiet:
-        errors().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
+        progress().print(f"{counted(len(log.proven()), 'router')} proven; {in_doubt}{owed}", soft_wrap=True)
     left = (by_name[name] for name in names if name in by_name)
     return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 

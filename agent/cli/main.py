@@ -7,6 +7,7 @@ file or PEM; 130 interrupted. A bug keeps its traceback.
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 import threading
@@ -17,12 +18,16 @@ from typing import Any, NoReturn
 import click
 
 import agent
-from agent.cli.view import unread
+from agent.cli.stdio import plain, unread
 
-_COMMANDS = (
-    *("show", "check", "assess", "plan", "push", "poll", "history", "support", "notice", "record", "recording"),
-    *("simulate", "demo"),
-)
+_SECTIONS = {
+    "Routers": ("show", "check", "assess", "plan", "push", "poll", "history"),
+    "Without a router": ("support", "notice"),
+    "Recordings": ("record", "recording"),
+    "To try it": ("simulate", "demo"),
+    "This machine": ("completion",),
+}
+_COMMANDS = tuple(name for names in _SECTIONS.values() for name in names)
 
 
 class Program(click.Group):
@@ -38,11 +43,26 @@ class Program(click.Group):
         command: click.Command = importlib.import_module(f"agent.cli.commands.{cmd_name}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by what they are for."""
+        width = max(map(len, _COMMANDS))
+        for title, names in _SECTIONS.items():
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            limit = formatter.width - 6 - width
+            rows = [(name.ljust(width), one.get_short_help_str(limit)) for name, one in found if one is not None]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run and exit; click's own handling is used for nothing but parsing."""
         extra["standalone_mode"] = False
+        words = sys.argv[1:] if args is None else list(args)
+        if "--log-json" in itertools.takewhile(lambda word: word != "--", words):  # wrong usage is said so as well
+            from agent.cli.stdio import structured
+
+            structured.begin()
         try:
-            code = super().main(args, prog_name, **extra)
+            code = super().main(words, prog_name, **extra)
             sys.stdout.flush()
         except click.ClickException as error:
             code = _usage(error)
@@ -89,9 +109,9 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _interrupted(text: str) -> int:
-    from agent.model.masking.text import neutralise
+    from agent.cli.signals import last_said
 
-    print(neutralise(text), file=sys.stderr)
+    last_said(text)
     return 130
 
 
@@ -107,7 +127,7 @@ def _unread() -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 all well, 1 a device needs a look, 2 wrong usage or input, 130 interrupted.",
 )
-@click.version_option(agent.__version__, message="xr-agent %(version)s")
+@click.version_option(agent.__version__, "-V", "--version", message="xr-agent %(version)s")
 def program() -> None:
     """Give IOS XR routers the root certificate they need, over NETCONF and YANG, with proof."""
 
@@ -116,9 +136,14 @@ def _bug(kind: type[BaseException], error: BaseException | None, trace: Tracebac
     """Show the traceback of a bug as Python does, but what it quotes of a device acts on no terminal."""
     import traceback
 
+    from agent.cli.stdio.structured import JsonLines
     from agent.model.masking.text import neutralise
 
-    print(neutralise("".join(traceback.format_exception(kind, error, trace)), lines=True), file=sys.stderr, end="")
+    text = neutralise("".join(traceback.format_exception(kind, error, trace)), lines=True)
+    if isinstance(sys.stderr, JsonLines):
+        sys.stderr.say("critical", f"{kind.__name__}: {error}", {"exception": text})
+    else:
+        print(text, file=sys.stderr, end="")
 
 
 def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
@@ -127,6 +152,7 @@ def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
 
 
 def main() -> NoReturn:
+    plain.outlive_encodings()
     unread.outlive_stderr()
     sys.excepthook = _bug
     threading.excepthook = _bug_in_a_thread

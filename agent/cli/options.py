@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import click
+import cloup
 from click.core import ParameterSource as Source
 
+from agent.cli.stdio.quiet import QUIET
+from agent.cli.usage import complete
+from agent.cli.usage.command import command as command
+from agent.cli.usage.command import grouped, parameters
 from agent.fleet.window.pace import RECKONED
 from agent.model.method import Method
 
@@ -32,12 +37,12 @@ class Decorator(Protocol):
 
 def option(names: str, said: str, /, **kind: Any) -> Decorator:
     """An option of *names*, set apart by blanks, with its help; a default that it has is shown."""
-    return click.option(*names.split(), help=said, show_default="default" in kind, **kind)
+    return cloup.option(*names.split(), help=said, show_default="default" in kind, **kind)
 
 
 def flag(names: str, said: str, /) -> Decorator:
     """An option without a value."""
-    return click.option(*names.split(), help=said, is_flag=True)
+    return cloup.option(*names.split(), help=said, is_flag=True)
 
 
 def file(names: str, said: str, /, *, metavar: str = "FILE", allow_dash: bool = False, **kind: Any) -> Decorator:
@@ -66,8 +71,25 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-def _debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    ctx.meta[DEBUG] = wanted
+def group(title: str, *options: Decorator) -> Decorator:
+    """The same, which the help has together below *title*; what has the title already stands there as well."""
+
+    def decorate(function: F) -> F:
+        there = len(parameters(function))
+        function = together(*options)(function)
+        grouped(title, function, parameters(function)[there:])
+        return function
+
+    return decorate
+
+
+def _meta(key: str, names: str, said: str) -> Decorator:
+    """A flag that no command is given: it is in ``Context.meta``."""
+
+    def keep(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+        ctx.meta[key] = wanted
+
+    return cloup.option(*names.split(), help=said, is_flag=True, expose_value=False, callback=keep)
 
 
 _FOR_MANY = (
@@ -122,9 +144,40 @@ def _refuse(names: tuple[str, ...], why: str) -> None:
             raise click.UsageError(f"{one.opts[0]} {why}", ctx=context)
 
 
-def _target(timeout: str, *, required: bool = True) -> Decorator:
-    return together(
-        click.argument("host", required=required),
+_host = click.argument("host", required=False)
+
+_inventory = group(
+    "Inventory",
+    file(
+        "--inventory -i",
+        "In place of HOST: Nornir's hosts.yaml or its folder, a .csv, or a list of hosts; - for a list on stdin.",
+        allow_dash=True,
+    ),
+    file("--nornir-config", "The inventory that this Nornir configuration names."),
+    option(
+        "--limit",
+        "Only these: names and patterns, by commas; !NAME leaves one out.",
+        metavar="NAMES",
+        shell_complete=complete.routers,
+    ),
+    option(
+        "--group groups",
+        "Only routers of this group.",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=complete.groups,
+    ),
+    option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
+)
+
+
+def _reach(timeout: str) -> Decorator:
+    return together(_connection(timeout), _login)
+
+
+def _connection(timeout: str) -> Decorator:
+    return group(
+        "Connection",
         option("--port", "NETCONF port.", type=PORT, default=830),
         option(
             "--ssh-port",
@@ -137,20 +190,6 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
             "--strict-models",
             "Use no model whose revision is not known exactly; else the nearest older one stands in.",
         ),
-        option("--username -u", "Login name [default: of the SSH configuration, else yours]."),
-        option("--password-env", "Take the password from this environment variable.", metavar="NAME"),
-        file("--password-file", "Take the password from the first line of FILE."),
-        option("--password-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
-        flag("--ask-password", "Ask for the password."),
-        file("--key", "Private key."),
-        option("--key-passphrase-env", "Take the key's passphrase from this variable.", metavar="NAME"),
-        option("--key-passphrase-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
-        file("--known-hosts", "Host keys on record [default: ~/.ssh/known_hosts]."),
-        option("--host-key", "The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'.", metavar="KEY"),
-        flag(
-            "--accept-new-host-keys",
-            "Store the key of a host that has none on record; a changed key is refused all the same.",
-        ),
         option("--jump", "Go through this SSH host.", metavar="[USER@]HOST[:PORT]"),
         file("--ssh-config", "OpenSSH client configuration [default: ~/.ssh/config]."),
         flag("--legacy-ssh", "Offer SHA-1, CBC and DSS as well, for routers whose SSH has nothing better."),
@@ -158,57 +197,50 @@ def _target(timeout: str, *, required: bool = True) -> Decorator:
         option("--open-timeout", "Seconds for opening the session.", type=SECONDS, default=30.0),
         option("--login-timeout", "Seconds for the login, which slow AAA servers take.", type=SECONDS, default=30.0),
         option(
-            "--max-refused-logins",
-            "After so many refusals of one credential without a success in between, try nothing more with it.",
-            type=click.IntRange(1),
-            default=3,
-            metavar="N",
-        ),
-        file("--trace", "Append all that is sent and received to FILE, readable by you alone, secrets masked."),
-        option(
             "--connect-wait",
             "Seconds to keep trying where the router limits new sessions, a minute or more between tries; "
             "below 60: not at all. What else fails a first connection is never tried again.",
             type=FROM_ZERO,
             default=120.0,
         ),
+        file("--trace", "Append all that is sent and received to FILE, readable by you alone, secrets masked."),
     )
 
 
-replay = together(
+_login = group(
+    "Login and host keys",
+    option("--username -u", "Login name [default: of the SSH configuration, else yours]."),
+    option("--password-env", "Take the password from this environment variable.", metavar="NAME"),
+    file("--password-file", "Take the password from the first line of FILE."),
+    option("--password-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
+    flag("--ask-password", "Ask for the password."),
+    file("--key", "Private key."),
+    option("--key-passphrase-env", "Take the key's passphrase from this variable.", metavar="NAME"),
+    option("--key-passphrase-exec", "Take it from the first line that this program prints.", metavar="COMMAND"),
+    file("--known-hosts", "Host keys on record [default: ~/.ssh/known_hosts]."),
+    option("--host-key", "The only host key to accept: SHA256:… or 'ssh-ed25519 AAAA…'.", metavar="KEY"),
+    flag(
+        "--accept-new-host-keys",
+        "Store the key of a host that has none on record; a changed key is refused all the same.",
+    ),
+    option(
+        "--max-refused-logins",
+        "After so many refusals of one credential without a success in between, try nothing more with it.",
+        type=click.IntRange(1),
+        default=3,
+        metavar="N",
+    ),
+)
+
+replay = group(
+    "Recordings",
     file("--replay", "In place of HOST: what this recording says of a router; nothing is reached."),
     flag("--recorded-timing", "Let each answer of the recording take as long as it took then, not come at once."),
 )
 """A recording in the place of a router."""
 
-_run = together(
-    file(
-        "--inventory -i",
-        "In place of HOST: Nornir's hosts.yaml or its folder, a .csv, or a list of hosts; - for a list on stdin.",
-        allow_dash=True,
-    ),
-    file("--nornir-config", "The inventory that this Nornir configuration names."),
-    option("--limit", "Only these: names and patterns, by commas; !NAME leaves one out.", metavar="NAMES"),
-    option("--group groups", "Only routers of this group.", multiple=True, metavar="NAME"),
-    option("--where", "Only routers whose data have this.", multiple=True, metavar="KEY=VALUE"),
-    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
-    option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
-    option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
-    option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
-    option("--rate-per-jump", "The same through each jump host.", type=SECONDS, metavar="N"),
-    file("--journal", "Keep runs here [default: in the user's state folder]."),
-    file("--report", "Write a report: .html, .json, .csv or .xml (JUnit)."),
-    option("--change-ref", "The change's number, for journal and report.", metavar="TEXT"),
-)
-
-target = _target("--timeout")
-"""HOST, and how it is reached."""
-
-target_or_recording = together(_target("--timeout", required=False), replay)
-"""The same, or a recording in its place."""
-
-targets = together(
-    _target("--timeout", required=False),
+_in_flight = group(
+    "Speed",
     option(
         "--in-flight",
         "Routers begun and not ended, at most: those included that wait, for contact say. "
@@ -216,23 +248,47 @@ targets = together(
         type=click.IntRange(1, 20_000),
         metavar="N",
     ),
-    replay,
-    _run,
 )
+_speed = group(
+    "Speed",
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
+    option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
+    option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
+    option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
+    option("--rate-per-jump", "The same through each jump host.", type=SECONDS, metavar="N"),
+)
+_kept = group(
+    "Journal and report",
+    file("--journal", "Keep runs here [default: in the user's state folder]."),
+    file("--report", "Write a report: .html, .json, .csv or .xml (JUnit)."),
+    option("--change-ref", "The change's number, for journal and report.", metavar="TEXT"),
+)
+
+target = together(click.argument("host"), _reach("--timeout"))
+"""HOST, and how it is reached."""
+
+target_or_recording = together(_host, _reach("--timeout"), replay)
+"""The same, or a recording in its place."""
+
+targets = together(_host, _inventory, _reach("--timeout"), _in_flight, _speed, replay, _kept)
 """HOST or an inventory, how they are reached, and where the run is kept."""
 
-watched = together(_target("--rpc-timeout", required=False), _run)
+watched = together(_host, _inventory, _reach("--rpc-timeout"), _speed, _kept)
 """As :data:`targets` for a command whose ``--timeout`` is its own: one operation has ``--rpc-timeout``."""
 
-notify = option(
-    "--notify",
-    "Tell this URL, or a program by exec:COMMAND, as JSON that the run begins, stops and ends; may be repeated.",
-    multiple=True,
-    metavar="URL|exec:COMMAND",
+notify = group(
+    "Journal and report",
+    option(
+        "--notify",
+        "Tell this URL, or a program by exec:COMMAND, as JSON that the run begins, stops and ends; may be repeated.",
+        multiple=True,
+        metavar="URL|exec:COMMAND",
+    ),
 )
 """Who is told of a run."""
 
-rollout = together(
+rollout = group(
+    "Roll-out",
     option(
         "--canary",
         "These come first, alone; one that fails stops the run (see --max-failures). "
@@ -248,18 +304,25 @@ rollout = together(
         metavar="N|%|none",
     ),
     option("--pause", "Wait between batches.", type=SECONDS, metavar="SECONDS"),
-    option("--resume", "Go on with this run, or the last: doubtful routers first, proven ones not.", metavar="RUN"),
+    option(
+        "--resume",
+        "Go on with this run, or the last: doubtful routers first, proven ones not.",
+        metavar="RUN",
+        shell_complete=complete.runs,
+    ),
 )
 """In which order, and when to stop."""
 
-approved = together(
+approved = group(
+    "An approved plan",
     file("--plan", "Take routers and options from this file of plan --out, and do just what it says."),
     option("--sha256", "The SHA-256 of that file as it was approved.", metavar="HEX"),
     flag("--replan", "Plan a router anew whose state is another by now; else it is skipped."),
 )
 """A plan that was approved, in the place of one that is made now."""
 
-timing = together(
+timing = group(
+    "When",
     option(
         "--window windows",
         "Begin routers within this alone, where the inventory gives them none: 22:00-04:00, or Sat,Sun 22:00-04:00; "
@@ -278,7 +341,7 @@ timing = together(
     option(
         "--router-time",
         "What a router is reckoned with, so that it ends before its window closes, until this run has measured it.",
-        type=SECONDS,
+        type=click.IntRange(1, 86_400),
         default=RECKONED,
         metavar="SECONDS",
     ),
@@ -291,13 +354,15 @@ timing = together(
 )
 """When routers may be begun."""
 
-trustpoint = together(
+trustpoint = group(
+    "The root",
     file("--anchor", "The root to trust [default: IdenTrust Commercial Root CA 1, bundled].", metavar="FILE.pem"),
     option("--trustpoint", "The trustpoint it goes to.", default="Trustpool", metavar="NAME"),
 )
 """The certificate that is wanted, and under which trustpoint."""
 
-intent = together(
+intent = group(
+    "How it gets in",
     choice(
         "--method",
         "The method; auto takes the first that the device allows, in this order.",
@@ -332,7 +397,8 @@ intent = together(
 )
 """How the certificate gets in, and what may be changed for it."""
 
-caution = together(
+caution = group(
+    "Caution",
     choice(
         "--commit",
         "A confirmed one is taken back by the router unless a second session confirms it; auto: if offered.",
@@ -355,29 +421,55 @@ caution = together(
 )
 """How carefully the router is changed."""
 
-sanitise = option(
-    "--sanitise/--no-sanitise",
-    "Put stand-ins in the place of names, addresses, serial numbers and the like, or record them as they are.",
-    default=True,
+sanitise = group(
+    "Recordings",
+    option(
+        "--sanitise/--no-sanitise",
+        "Put stand-ins in the place of names, addresses, serial numbers and the like, or record them as they are.",
+        default=True,
+    ),
 )
-recorded = together(
-    file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST."), sanitise
+recorded = group(
+    "Recordings",
+    file("--record", "Keep all that passes in this new file, as xr-agent record does; of one HOST."),
+    sanitise,
 )
 """Whether what passes is recorded while something else is done, and whether the file may be given away."""
 
-_output = together(
-    choice(
-        "--format form", "What stdout gets; progress and logs go to stderr.", "table", "json", "jsonl", default="table"
-    ),
+_logging = group(
+    "Output",
     option("-v --verbose", "Log what is done; twice: all details.", count=True),
-    flag("--log-json", "Log as JSON, one object per line."),
-    click.option("--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks of errors."),
+    _meta(
+        QUIET, "-q --quiet", "Tell no progress: stderr has warnings, errors and questions, stdout all that it has else."
+    ),
+    flag("--log-json", "Make all of stderr JSON, an object a line."),
+    _meta(DEBUG, "--debug", "Show tracebacks of errors."),
+)
+_output = together(
+    group(
+        "Output",
+        choice(
+            "--format form",
+            "What stdout gets; progress and logs go to stderr.",
+            *("table", "json", "jsonl"),
+            default="table",
+        ),
+    ),
+    _logging,
 )
 
 
 def output(function: F) -> F:
     """The format of stdout, and what is said on stderr; the command begins with logging as these say."""
+    return _output(_logged(function))
 
+
+def logging(function: F) -> F:
+    """The same for a command that has a format of its own, or none."""
+    return _logging(_logged(function))
+
+
+def _logged(function: F) -> F:
     @wraps(function)
     def logged(*, verbose: int, log_json: bool, **given: Any) -> Any:
         from agent.cli.view.streams import start_logging
@@ -385,4 +477,4 @@ def output(function: F) -> F:
         start_logging(verbose, as_json=log_json)
         return function(**given)
 
-    return _output(cast("F", logged))
+    return cast("F", logged)

@@ -13,7 +13,7 @@ from typing import Self
 
 import agent
 from agent.cli.signals import whole
-from agent.cli.view.streams import errors, say_warning
+from agent.cli.view.streams import progress, say_warning
 from agent.fleet.results.record import Result
 from agent.fleet.results.structs import Record
 from agent.model.device import Device, Secret
@@ -118,7 +118,7 @@ class RecordingFile:
             say_warning(f"the recording: {failed.message}", hint=failed.hint)
         else:
             said = f"recorded: {self.counts()}; replaced: {self.replacements()}"
-            errors().print(said, soft_wrap=True)
+            progress().print(said, soft_wrap=True)
             self.advise()
 
     def advise(self) -> None:
@@ -129,7 +129,7 @@ class RecordingFile:
         if self._ordinary:
             said = "a password is a word that routers say anyway, and is masked only where passwords stand"
             say_warning(f"{self.path}: {said}", hint="see with 'recording show' whether it stands elsewhere")
-        errors().print(f"look at it before it is sent: xr-agent recording show {self.path}", soft_wrap=True)
+        progress().print(f"look at it before it is sent: xr-agent recording show {self.path}", soft_wrap=True)
 
     def end(self) -> None:
         """Give the file its end and its name.

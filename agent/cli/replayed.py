@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
-from agent.cli.view.streams import errors, say_failure, say_warning
+from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Result
@@ -192,7 +192,7 @@ def opened(path: Path, *, replaying: bool = False) -> Recording:
     made(recording)
     if replaying:
         said = f"replaying {path}, recorded {recording.begin.made}: no router is reached"
-        errors().print(neutralise(said), soft_wrap=True)
+        progress().print(neutralise(said), soft_wrap=True)
     if not recording.begin.sanitised:
         say_warning(f"{path}: nothing in it was replaced but passwords: keep it to yourself")
     if recording.cut_off is not None:

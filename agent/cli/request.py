@@ -118,6 +118,7 @@ class RunRequest:
         timing = settings.timing(given)
         if timing is not None:
             preview.check(timing, targets, now, rollout.stop_at)
+            targets = Calendar(timing).ordered(targets, now)
         job, traced, backend = _job(kind, given, approval), settings.trace(given, stack), _backend(given, stack)
         recording = _recording(kind, job, targets, given, stack)
         logins = Logins(given["max_refused_logins"])

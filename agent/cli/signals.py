@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from agent.cli.stdio.structured import JsonLines
 from agent.model.local.stop import Stop
 from agent.model.masking.text import neutralise
 
@@ -21,14 +22,25 @@ _WAITING = "ending in order: the step under way is finished or undone; once more
 
 def last_words(stream: int, text: str) -> None:
     """Write to a file descriptor past all buffers, as from a signal's handler or before an exit at once."""
+    if stream == 2 and isinstance(sys.stderr, JsonLines):
+        text = sys.stderr.line("warning", text.strip())
     with suppress(OSError):
         os.write(stream, text.encode())
+
+
+def last_said(text: str) -> None:
+    """Say on stderr how things were left by an interrupt."""
+    if isinstance(sys.stderr, JsonLines):
+        sys.stderr.say("warning", text)
+    else:
+        print(neutralise(text), file=sys.stderr)
 
 
 def leave_at_once(said: str, result: str = "") -> NoReturn:
     """End the process, having *said* why on stderr; *result* is the rest of what stdout is owed."""
     last_words(1, result)
-    cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # which a spinner hides
+    hidden = sys.stderr.isatty() and not isinstance(sys.stderr, JsonLines)
+    cursor = "\x1b[?25h\n" if hidden else ""  # which a spinner hides
     last_words(2, f"{cursor}{neutralise(said)}\n")
     os._exit(130)
 

@@ -19,9 +19,10 @@ from agent.cli.view.asking import asker
 from agent.cli.view.output import Objects
 from agent.cli.view.progress import say_legacy
 from agent.cli.view.render import cell, sample_line, sample_text, some
-from agent.cli.view.streams import console, errors, say_failure
+from agent.cli.view.streams import console, progress, say_failure, tell
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.metrics import Metrics
+from agent.fleet.metricslabels import metrics_labels
 from agent.fleet.poll import Look, Stopped, watch
 from agent.fleet.results import objects
 from agent.fleet.results.record import Kind, Result, RunState
@@ -40,6 +41,8 @@ from agent.remedy.poll import Until
 def run(form: str, given: Options) -> None:
     if given["processes"] or given["scheduler"]:
         raise InputError("a poll runs in one process", hint="leave --processes and --scheduler out")
+    if given["metrics_label"] and given["metrics"] is None:
+        raise InputError("--metrics-label without --metrics", hint="it is a label of what --metrics serves")
     interval = given["interval"] or (60.0 if given["host"] else 300.0)
     with ExitStack() as stack:
         request = RunRequest.of(Kind.POLL, form, {**given, "interval": interval}, stack)
@@ -47,11 +50,11 @@ def run(form: str, given: Options) -> None:
         looks = _looks(stack, sink, request)
         if sink.metrics is not None:
             port = stack.enter_context(sink.metrics.served(given["metrics"]))
-            errors().print(f"metrics on port {port}, /metrics", soft_wrap=True)
+            progress().print(f"metrics on port {port}, /metrics", soft_wrap=True)
         journal, log = begin(request, stack)
         if not request.one:
             number = counted(len(request.targets), "router")
-            errors().print(f"run {log.run}: {number}, each every {interval:g} s", soft_wrap=True)
+            progress().print(f"run {log.run}: {number}, each every {interval:g} s", soft_wrap=True)
         notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
         ended = _take(looks, sink, log)
         notifications.ended(ended.message if ended is not None else "")
@@ -120,7 +123,8 @@ class _Sink:
     """
 
     def __init__(self, request: RunRequest) -> None:
-        self.metrics = Metrics() if request.given["metrics"] is not None else None
+        labels = metrics_labels(request.given["metrics_label"], request.targets)
+        self.metrics = Metrics(labels) if request.given["metrics"] is not None else None
         self.last: dict[str, Look] = {}
         self.alone, self._anchor = request.one, request.job.intent.anchor
         self._objects = Objects(request.form) if request.form != "table" else None
@@ -146,7 +150,12 @@ class _Sink:
         else:
             self._objects.add(objects.poll_object(look.sample, anchor_present=look.anchor_present))
             if new and (before is not None or look.sample.error is not None):
-                errors().print(line, soft_wrap=True)
+                tell(
+                    progress(),
+                    line,
+                    level="warning" if look.sample.error is not None else "info",
+                    about={"device": name},
+                )
         sys.stdout.flush()
 
     def _keep(self, look: Look, log: RunLog) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import agent
@@ -58,6 +59,9 @@ _GAUGES = (
 class Metrics:
     """The metrics of one poll. Labels are the router's name and words of closed sets, so their number is bounded.
 
+    Besides them what has a device has the *labels* that are asked for, each a key of the router's inventory data by the
+    name of its label. A router has one value of each, ``""`` where its data lack the key, so no series is added.
+
     | name | labels | value |
     | --- | --- | --- |
     | ``xr_agent_build_info`` | version | 1 |
@@ -77,9 +81,10 @@ class Metrics:
     What a look did not tell has no series until the next one tells it. A state that is not the present one has none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Mapping[str, str] = MappingProxyType({})) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram, Info
 
+        self._labels = labels
         self.registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._looks: dict[str, Look] = {}
@@ -104,14 +109,14 @@ class Metrics:
         """The families of all routers, as prometheus-client asks for them at each scrape."""
         with self._lock:
             looks = dict(self._looks)
-        families = _Families()
-        for name, look in looks.items():
-            families.add(name, look)
+        families = _Families(self._labels)
+        for look in looks.values():
+            families.add(look)
         yield from families.all
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Names without values, which registering asks for."""
-        yield from _Families().all
+        yield from _Families(self._labels).all
 
     @contextmanager
     def served(self, address: str) -> Iterator[int]:
@@ -145,24 +150,26 @@ class Metrics:
 class _Families:
     """The gauges of all routers, filled anew for each scrape: nothing stale stays behind a changed label."""
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Mapping[str, str]) -> None:
         from prometheus_client.core import GaugeMetricFamily
 
+        self._keys = tuple(labels.values())
         self._gauges = {
-            name: GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=["device", *labels])
-            for name, text, *labels in _GAUGES
+            name: GaugeMetricFamily(f"{_PREFIX}_{name}", text, labels=["device", *labels, *own])
+            for name, text, *own in _GAUGES
         }
 
     @property
     def all(self) -> list[GaugeMetricFamily]:
         return list(self._gauges.values())
 
-    def add(self, device: str, look: Look) -> None:
+    def add(self, look: Look) -> None:
         """One router's values; what is not known has none."""
+        router = [look.target.name, *(look.target.data.get(key, "") for key in self._keys)]
 
         def tell(gauge: str, value: float | None, *labels: str) -> None:
             if value is not None:
-                self._gauges[gauge].add_metric([device, *labels], float(value))
+                self._gauges[gauge].add_metric([*router, *labels], float(value))
 
         if look.last:
             tell("watch_ended", 1, "reached" if look.sample.reached else "unpollable")

@@ -407,6 +407,7 @@ WRONG = [
     ["--window", "22:00-04:00", "--no-window"],
     ["--window", "22:00-22:04"],
     ["--tz", "Europe/Nowhere"],
+    ["--router-time", "nan"],
     ["--report", "report.docx"],
     ["--report", "missing/report.html"],
     ["--report", "."],

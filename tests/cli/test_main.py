@@ -290,5 +290,5 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
 def test_without_a_command_there_is_the_help() -> None:
     done = CliRunner().invoke(program, [])
     assert done.exit_code in (0, 2)
-    assert "Commands:" in done.output
+    assert "Routers:" in done.output
     assert "error:" not in done.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
@@ -16,6 +17,10 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
+from agent.fleet.window.calendar import Calendar
+from agent.fleet.window.timing import Timing
+from agent.fleet.window.windows import windows
+from agent.fleet.window.zone import Zone
 from agent.model.outcome import Event, Status, Wait, Waiting
 from tests.cli.test_fleet import Fleet, resumed
 from tests.cli.test_fleet import fleet as fleet
@@ -159,3 +164,24 @@ def test_the_live_view_has_those_at_work_first_and_says_for_what_the_others_wait
     rows = [line for line in lines if "contact up to" in line]
     assert "r19" in rows[0]
     assert len(rows) == many._SHOWN
+
+
+def test_the_live_view_says_which_windows_are_next(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(many, "errors", lambda: screen)
+    timing, now = Timing(windows(("22:00-04:00",)), Zone("UTC")), datetime.now(UTC)
+    routers = [Target(f"r{number}", "r", window=windows((f"{number:02}:00-{number:02}:30",))) for number in range(20)]
+    coming = Calendar(timing).queue([Target("night", "n"), *routers]).coming(now, timedelta(minutes=5))
+    with (
+        Journal.open(fleet.journal) as journal,
+        journal.begin(Kind.PUSH, ["night"], settings={}, change_ref=None, version="1") as log,
+    ):
+        view = Many(Job(Kind.PUSH), "table", log, 21, bundled=True)
+        view.coming(coming, now)
+        screen.print(view._view())
+        view.coming((), now)
+        screen.print(view._view())
+    assert isinstance(screen.file, io.StringIO)
+    lines = [line for line in screen.file.getvalue().splitlines() if "window " in line]
+    assert len(lines) == many._WINDOWS
+    assert all(f"window {one.windows}" in line for one, line in zip(coming, lines, strict=False))

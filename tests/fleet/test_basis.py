@@ -65,6 +65,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
     ("trustpoint Trustpool has other settings: crl, vrf", {"config": configured(crl="optional")}),
     ("its CA certificate: none, it was", {"certificate": Reading(None, "crypto-cepki-oper")}),
     ("its CA certificate: CN=QuoVadis Root CA 2, it was", {"certificate": Reading(OLD_ROOT, "crypto-cepki-oper")}),
+    (f"(sha1 {ANCHOR.sha1}), with other details", {"certificate": Reading(replace(CERTIFICATE, serial="01"), "m")}),
     ("its CA certificate can no longer be read", {"certificate": Reading(missing="refused")}),
     ("the trustpool lists as well: CN=QuoVadis Root CA 2", {"trustpool": Reading((LISTED, OTHER), CONSOLE)}),
     ("the trustpool no longer lists: ", {"trustpool": Reading((), CONSOLE)}),

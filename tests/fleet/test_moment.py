@@ -41,7 +41,9 @@ def test_the_day_is_that_of_the_zone_and_not_of_the_machine() -> None:
     assert found == datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["22:30", "22:29", "2026-11-27 22:30", "2026-11-27T21:30Z", "2020-01-01 00:00"])
+@pytest.mark.parametrize(
+    "text", ["22:30", "22:29", "2026-11-27 22:30", "2026-11-27T21:30Z", "2020-01-01 00:00", "0001-01-01 00:00"]
+)
 def test_a_time_that_has_just_gone_by_is_refused_and_not_taken_for_tomorrow(text: str) -> None:
     with pytest.raises(agent.InputError, match="has gone by") as error:
         moment(text, NOW, BERLIN)
@@ -69,6 +71,12 @@ def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(agent.InputError, match="this is no time") as error:
         moment(text, NOW, BERLIN)
     assert "tomorrow 02:00" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["2062-12-01 02:00", "9999-12-31T23:59Z", "9999-12-31 23:59-12:00"])
+def test_a_year_that_is_misspelt_is_refused(text: str) -> None:
+    with pytest.raises(agent.InputError, match="more than a year ahead"):
+        moment(text, NOW, BERLIN)
 
 
 @pytest.mark.parametrize("text", ["2026-12-01", "20261201", "2026-W49-2"])

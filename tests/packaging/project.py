@@ -15,7 +15,7 @@ from types import MappingProxyType
 ROOT = Path(__file__).resolve().parents[2]
 # What the console script does, for an environment where the project is on the path but not installed.
 COMMAND = "import sys; from agent.cli.main import main; sys.exit(main())"
-_SHIPPED = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "agent", "yang", "templates")
+_SHIPPED = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "Makefile", "agent", "scripts", "yang", "templates")
 
 
 def setup_cfg() -> ConfigParser:

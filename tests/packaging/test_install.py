@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.man import commands
 from tests.packaging.project import COMMAND, ROOT, copy, lines, make_venv, pip, run
 
 _ASK = """
@@ -40,9 +41,9 @@ class Installed:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = copy(tmp_path_factory.mktemp("build") / "project")
-    target = tmp_path_factory.mktemp("wheel")
-    pip(Path(sys.executable), "wheel", "--no-deps", "--wheel-dir", target, source)
-    (built,) = target.glob("*.whl")
+    (source / ".venv").symlink_to(Path(sys.executable).parents[1])
+    run("make", "--assume-old", ".venv/.ready", "wheel", cwd=source, timeout=600)
+    (built,) = (source / "dist").glob("*.whl")
     return built
 
 
@@ -90,9 +91,38 @@ def test_wheel_has_every_file(wheel: Path) -> None:
     expected |= {f"agent/{name}" for name in _files(ROOT / "agent")}
 
     with zipfile.ZipFile(wheel) as archive:
-        found = {name for name in archive.namelist() if ".dist-info/" not in name}
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
 
-    assert found == expected
+    pages = {name for name in names if ".data/" in name}
+    assert names - pages == expected
+    assert {name.partition(".data/data/")[2] for name in pages} == {
+        f"share/man/man1/{context.command_path.replace(' ', '-')}.1" for context, _ in commands()
+    }
+
+
+def test_it_comes_from_where_git_keeps_it(tmp_path: Path) -> None:
+    """As README has it, with a folder in place of a server."""
+    source = copy(tmp_path / "project")
+    for words in (
+        ("init", "--quiet"),
+        ("add", "."),
+        ("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x"),
+    ):
+        run("git", *words, cwd=source)
+    python = make_venv(tmp_path / "venv")
+    pip(python, "install", "--no-deps", f"git+file://{source}")
+    (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (packages / "libraries.pth").write_text("\n".join(site.getsitepackages()) + "\n", encoding="utf-8")
+    assert "0.1.0" in run(python.with_name("xr-agent"), "--version", cwd=tmp_path)
+
+
+def test_an_extra_of_what_is_installed_needs_no_index_that_has_it(wheel: Path, tmp_path: Path) -> None:
+    """What hints say, such as pip install 'xr-trust-agent[keyring]': the package itself is on no index."""
+    python = make_venv(tmp_path / "venv")
+    pip(python, "install", "--no-deps", wheel)
+    (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (packages / "libraries.pth").write_text("\n".join(site.getsitepackages()) + "\n", encoding="utf-8")
+    pip(python, "install", "--no-index", "xr-trust-agent[keyring]")
 
 
 def test_wheel_names_the_license(wheel: Path) -> None:

@@ -10,14 +10,22 @@ import click
 from agent.cli import options
 
 
-@click.command("assess")
+@options.command(
+    "assess",
+    "Judge routers: affected, not-affected, remedied, unknown.",
+    "every router is not affected or remedied; by --syslog no host has lost the server",
+    "one is affected or unknown, or was not read; by --syslog a host has lost the server",
+)
 @options.targets
 @options.trustpoint
-@options.file(
-    "--notice notices",
-    "Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
-    metavar="FOLDER",
-    multiple=True,
+@options.group(
+    "The root",
+    options.file(
+        "--notice notices",
+        "Judge by this field notice and its root; may be given several times [default: FN72290, bundled].",
+        metavar="FOLDER",
+        multiple=True,
+    ),
 )
 @options.file(
     "--syslog",
@@ -26,10 +34,7 @@ from agent.cli import options
 )
 @options.output
 def command(form: str, syslog: Path | None, **given: Any) -> None:
-    """Judge HOST, or all of an inventory: affected, not-affected, remedied or unknown, with reasons and deadlines.
-
-    Exit code 1 for affected and unknown, and where --syslog finds a host that lost the server.
-    """
+    """Judge HOST, or all of an inventory: affected, not-affected, remedied or unknown, with reasons and deadlines."""
     if syslog is not None:
         _without_host(syslog, form, given)
         return
@@ -44,7 +49,7 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     from agent.cli.input.collected import affected_hosts, summary
     from agent.cli.view import render
     from agent.cli.view.output import emit_all
-    from agent.cli.view.streams import errors
+    from agent.cli.view.streams import progress
     from agent.fleet.results import objects
     from agent.remedy.notices.folder import signatures_of
 
@@ -52,7 +57,7 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     findings, failure = affected_hosts(path, signatures_of(settings.notices(given)))
     found = list(findings.hosts.values())
     emit_all(form, found, objects.syslog_object, lambda found: (render.syslog_view(found),))
-    errors().print(summary(findings), soft_wrap=True)
+    progress().print(summary(findings), soft_wrap=True)
     if failure is not None:
         raise failure
     if any(not host.recovered for host in found):

@@ -7,12 +7,12 @@ import click
 from agent.cli import options
 
 
-@click.command("demo")
+@options.command("demo", "Show all of it on simulated routers.", "every router ended as it should", "one did not")
 @options.output
 def command(form: str) -> None:
     """Show, assess, plan, push and poll on simulated routers of several releases.
 
-    Nothing but this machine's loopback is touched. Exit code 0 when every router ended as it should.
+    Nothing but this machine's loopback is touched.
     """
     from agent.cli.demonstration import run
 

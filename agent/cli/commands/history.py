@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
 from agent.cli import options
+from agent.cli.usage import complete
+from agent.cli.usage.command import Command
 
 _JOURNAL = options.file(
     "--journal path", "The journal [default: xr-agent/journal.db below $XDG_STATE_HOME or ~/.local/state]."
 )
 
 
-class _History(click.Group):
+class _History(Command, click.Group):
     """A group that is a command by itself: RUN stands where others have the name of a command."""
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        metavar = "| export FILE | import FILE"
+        super().__init__(*args, invoke_without_command=True, subcommand_metavar=metavar, **given)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -36,9 +42,19 @@ class _History(click.Group):
         return click.Command.invoke(self, ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
 
-@click.command("history", cls=_History, invoke_without_command=True, subcommand_metavar="| export FILE | import FILE")
-@click.argument("run", required=False)
-@options.option("--device", "Every step of this router, in RUN or in all runs it was in.", metavar="NAME")
+@options.command(
+    "history",
+    "List runs, the routers of one, the steps of one router.",
+    "what was asked for is there, or there is no run yet",
+    cls=_History,
+)
+@click.argument("run", required=False, shell_complete=complete.runs)
+@options.option(
+    "--device",
+    "Every step of this router, in RUN or in all runs it was in.",
+    metavar="NAME",
+    shell_complete=complete.routers_of_runs,
+)
 @options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else.")
 @options.flag("--failed", "Only the routers of RUN that need a look.")
 @options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)
@@ -77,13 +93,21 @@ def command(
     say(form, run, device, path, failed=failed, limit=limit)
 
 
+_GROUP = cast("click.Group", command)
 _FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 
 
-@command.command("export")
+@options.command("export", "Write runs to a file, for somebody else.", "they are in the file", of=_GROUP)
 @_FILE
-@options.option("--run runs", "Only this run; may be given several times.", multiple=True, metavar="RUN")
+@options.option(
+    "--run runs",
+    "Only this run; may be given several times.",
+    multiple=True,
+    metavar="RUN",
+    shell_complete=complete.runs,
+)
 @_JOURNAL
+@options.logging
 def export(file: Path, runs: tuple[str, ...], path: Path | None) -> None:
     """Write the journal's runs to the new FILE, for somebody else's 'history import'; packed where it ends in .gz.
 
@@ -94,9 +118,16 @@ def export(file: Path, runs: tuple[str, ...], path: Path | None) -> None:
     export_to(file, runs, path)
 
 
-@command.command("import")
+@options.command(
+    "import",
+    "Bring the runs of such a file into the journal.",
+    "each run is in the journal as it is in the file",
+    "a run is there with other content",
+    of=_GROUP,
+)
 @_FILE
 @_JOURNAL
+@options.logging
 def bring(file: Path, path: Path | None) -> None:
     """Bring the runs of FILE, which 'history export' made, into the journal; they keep their ids.
 

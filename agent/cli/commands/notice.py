@@ -7,19 +7,25 @@ from pathlib import Path
 
 import click
 
+from agent.cli import options
 
-@click.group("notice")
+
+@click.group("notice", short_help="Check a field notice of your own.")
 def command() -> None:
     """Field notices of one's own: folders with notice.json and root.pem."""
 
 
-@command.command("check")
+@options.command(
+    "check",
+    "Read the notice in FOLDER.",
+    "it can be judged by",
+    of=command,
+    wrong="something in it is wrong, with what and where",
+)
 @click.argument("folder", type=click.Path(path_type=Path))
+@options.logging
 def check(folder: Path) -> None:
-    """Read the notice in FOLDER as assess --notice does, and say what it says.
-
-    No device is contacted. Exit code 2 where something in it is wrong, with what and where.
-    """
+    """Read the notice in FOLDER as assess --notice does, and say what it says; no device is contacted."""
     from datetime import UTC, datetime
 
     from agent.cli.view.render import notice_view

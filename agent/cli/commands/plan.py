@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from agent.cli import options
 
 
-@click.command("plan")
+@options.command(
+    "plan",
+    "Show what a push would do.",
+    "a method is offered for each router, or nothing is to be done there",
+    "for one there is none, or it was not read",
+)
 @options.targets
 @options.trustpoint
 @options.intent
-@options.file("--out", "Write the plan to this file, which push --plan carries out, and print the file's SHA-256.")
+@options.group(
+    "An approved plan",
+    options.file("--out", "Write the plan to this file, which push --plan carries out, and print the file's SHA-256."),
+)
 @options.output
 def command(form: str, **given: Any) -> None:
-    """Show what push would do to HOST, or to all of an inventory, without doing it; equal plans stand together.
-
-    Exit code 0 with and without steps, 1 where there is no method to offer.
-    """
+    """Show what push would do to HOST, or to all of an inventory, without doing it; equal plans stand together."""
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind
 

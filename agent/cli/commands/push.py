@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import click
-
 from agent.cli import options
 
 _LEFT = "see what is left with xr-agent history RUN"
 
 
-@click.command("push")
+@options.command(
+    "push",
+    "Install the root and prove it.",
+    "every router has the root, proven",
+    "one failed, was skipped or is unknown, or the run was stopped",
+)
 @options.targets
 @options.rollout
 @options.approved

@@ -24,7 +24,12 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
         raise click.UsageError("record reads one HOST; make a file of each router", ctx=ctx)
 
 
-@click.command("record")
+@options.command(
+    "record",
+    "Keep all that a router says in a file.",
+    "the router was there to the end",
+    "it was not; the file is whole all the same",
+)
 @options.target
 @options.file("--output -o", "Write the recording to this new file, readable by you alone.", required=True)
 @options.option("--trustpoint", "The trustpoint to read.", default="Trustpool", metavar="NAME")
@@ -36,8 +41,6 @@ def command(form: str, output: Path, sanitise: bool, **given: Any) -> None:
 
     Each message, each line of the CLI with its timing, SFTP's answers and what SSH offers. Where one read fails the
     next is made all the same. Names, addresses, serial numbers and the like are replaced; passwords are never in it.
-
-    Exit code 0 where the router was there to the end, else 1; the file is whole in either case.
     """
     from contextlib import ExitStack
     from functools import partial

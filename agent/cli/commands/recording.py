@@ -29,14 +29,15 @@ _NOT_ENDED = (
 _NOT_SANITISED = "it is not sanitised: names, addresses, serial numbers and the like are as they were"
 
 
-@click.group("recording")
+@click.group("recording", short_help="Look into such a file.")
 def command() -> None:
     """Look into a recording that xr-agent record or push --record made; no device is contacted."""
 
 
-@command.command("show")
+@options.command("show", "Print all that is in FILE.", "it was printed", of=command)
 @click.argument("file", type=click.Path(path_type=Path))
 @options.choice("--format form", "Text for the eye, or each event as a line of JSON.", "text", "jsonl", default="text")
+@options.logging
 def show(file: Path, form: str) -> None:
     """Print all that is in FILE, to be read before it is sent.
 
@@ -60,17 +61,17 @@ def show(file: Path, form: str) -> None:
         say_warning(f"{file}: {_NOT_SANITISED}")
 
 
-@command.command("check")
+@options.command("check", "Look in FILE for what is private.", "nothing was found", "something was", of=command)
 @click.argument("file", type=click.Path(path_type=Path))
 @options.choice(
     "--format form", "A table, an array of objects, or an object a line.", "table", "json", "jsonl", default="table"
 )
+@options.logging
 def check(file: Path, form: str) -> None:
     """Look in FILE for what seems to be a secret, an address or a name of somebody, before it is sent.
 
     Each finding with the number of its event, which is the line of the file, and its line within. What it does not find
-    may be there all the same. A file that is not ended, such as a .part, is a finding itself. Exit code 0 where nothing
-    was found, else 1.
+    may be there all the same. A file that is not ended, such as a .part, is a finding itself.
     """
     from agent.cli.view.output import emit_all
     from agent.cli.view.streams import say_warning

@@ -18,7 +18,12 @@ def _one_host(ctx: click.Context, _: click.Parameter, given: str | None) -> None
         raise click.UsageError("show reads one HOST; assess and plan take an inventory", ctx=ctx)
 
 
-@click.command("show")
+@options.command(
+    "show",
+    "Read one router: trustpoint, certificate, licensing, release.",
+    "the router was read",
+    "it could not be read",
+)
 @options.target_or_recording
 @options.option("--trustpoint", "The trustpoint to show.", default="Trustpool", metavar="NAME")
 @click.option("--inventory", "-i", hidden=True, expose_value=False, callback=_one_host)

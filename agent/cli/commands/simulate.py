@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource as Source
 
+from agent.cli import options
 from agent.cli.options import FROM_ZERO, Decorator, choice, file, flag, option, source
 
 if TYPE_CHECKING:
@@ -34,53 +35,68 @@ def _takes(what: str, said: str) -> Decorator:
     return option(f"--{what}-time", f"Seconds {said}.", callback=_parsed, default="0", metavar="TIME")
 
 
-@click.command("simulate")
-@option("--release", f"The IOS XR release whose models it has [default: {_RELEASE}].")
-@option("--platform", "Exactly what this platform announced [default: all of the release's].", metavar="NAME")
-@click.option("--port", type=_PORT, default=0, metavar="PORT", help="NETCONF listens here [default: a free port].")
-@click.option(
-    "--ssh-port", type=_PORT, default=0, metavar="PORT", help="CLI and SFTP listen here [default: a free port]."
+@options.command("simulate", "Run simulated routers on this machine.", "it was ended by Ctrl-C")
+@options.group(
+    "A device",
+    option("--release", f"The IOS XR release whose models it has [default: {_RELEASE}]."),
+    option("--platform", "Exactly what this platform announced [default: all of the release's].", metavar="NAME"),
+    option("--port", "NETCONF listens here [default: a free port].", type=_PORT, metavar="PORT"),
+    option("--ssh-port", "CLI and SFTP listen here [default: a free port].", type=_PORT, metavar="PORT"),
+    flag("--no-ssh", "Nothing listens for the CLI and SFTP."),
+    file("--known-hosts", "Write its host key here; other hosts in FILE are kept."),
+    choice(
+        "--terminal-rpc",
+        "What ca-authenticate does with terminal enrollment; no source says what routers do, 'installs' is assumed "
+        "(H1).",
+        *("installs", "refused", "ok-without-certificate"),
+        default="ok-without-certificate",
+    ),
+    file("--holds", "Its trustpoint Trustpool has enrollment terminal and holds this certificate.", metavar="FILE.pem"),
+    file(
+        "--server-root",
+        "The root that the licensing servers' certificates chain to [default: IdenTrust Commercial Root CA 1].",
+        metavar="FILE.pem",
+    ),
 )
-@flag("--no-ssh", "Nothing listens for the CLI and SFTP.")
-@choice(
-    "--terminal-rpc",
-    "What ca-authenticate does with terminal enrollment; no source says what routers do, 'installs' is assumed (H1).",
-    *("installs", "refused", "ok-without-certificate"),
-    default="ok-without-certificate",
+@options.group(
+    "How slow it is",
+    option(
+        "--hello-size", "Announce modules until the hello is so long.", type=click.IntRange(1, 10_000), metavar="KB"
+    ),
+    flag("--pad-hello", f"Announce as many modules as a real router: --hello-size {_REAL}."),
+    _takes("login", "that a login takes"),
+    _takes("commit", "that a commit takes, by NETCONF and at the CLI"),
+    _takes("authenticate", "that ca-authenticate takes, by NETCONF and at the CLI"),
+    _takes("contact", "from a renewal to the contact with the licensing server"),
+    option("--latency", "Answer as from afar: round-trip time in milliseconds.", type=FROM_ZERO, metavar="MS"),
 )
-@file("--holds", "Its trustpoint Trustpool has enrollment terminal and holds this certificate.", metavar="FILE.pem")
-@file(
-    "--server-root",
-    "The root that the licensing servers' certificates chain to [default: IdenTrust Commercial Root CA 1].",
-    metavar="FILE.pem",
+@options.group(
+    "A recording in its place",
+    file("--recording", "Serve what this recording says of a router, as it said it, in place of a simulated one."),
+    flag("--recorded-timing", "Let each answer of the recording take as long as it took then, not come at once."),
 )
-@click.option(
-    "--hello-size", type=click.IntRange(1, 10_000), metavar="KB", help="Announce modules until the hello is so long."
+@options.group(
+    "A fleet",
+    option(
+        "--fleet",
+        "Serve N devices: of many kinds, or with --release all alike; needs --write.",
+        type=click.IntRange(1),
+        metavar="N",
+    ),
+    file("--write folder", "Write the fleet's inventory, known_hosts and password file here.", metavar="FOLDER"),
+    file(
+        "--counters",
+        "Write what was written to each device of the fleet here, as JSON: at the end and on SIGUSR1.",
+    ),
 )
-@flag("--pad-hello", f"Announce as many modules as a real router: --hello-size {_REAL}.")
-@_takes("login", "that a login takes")
-@_takes("commit", "that a commit takes, by NETCONF and at the CLI")
-@_takes("authenticate", "that ca-authenticate takes, by NETCONF and at the CLI")
-@_takes("contact", "from a renewal to the contact with the licensing server")
-@click.option(
-    "--latency", type=FROM_ZERO, default=0.0, metavar="MS", help="Answer as from afar: round-trip time in milliseconds."
-)
-@file("--recording", "Serve what this recording says of a router, as it said it, in place of a simulated one.")
-@flag("--recorded-timing", "Let each answer of the recording take as long as it took then, not come at once.")
-@file("--known-hosts", "Write its host key here; other hosts in FILE are kept.")
-@option(
-    "--fleet",
-    "Serve N devices: of many kinds, or with --release all alike; needs --write.",
-    type=click.IntRange(1),
-    metavar="N",
-)
-@file("--write folder", "Write the fleet's inventory, known_hosts and password file here.", metavar="FOLDER")
-@file(
-    "--counters",
-    "Write what was written to each device of the fleet here, as JSON: at the end and on SIGUSR1.",
-)
+@options.logging
 def command(
-    release: str | None, platform: str | None, port: int, ssh_port: int, known_hosts: Path | None, **given: Any
+    release: str | None,
+    platform: str | None,
+    port: int | None,
+    ssh_port: int | None,
+    known_hosts: Path | None,
+    **given: Any,
 ) -> None:
     """Run simulated devices on 127.0.0.1 until Ctrl-C; for tries and tests, no routers.
 
@@ -89,6 +105,7 @@ def command(
     TIME is SECONDS, uniform:LOW-HIGH or lognormal:MEDIAN-P95 (median and 95th percentile). What is drawn is the same
     in each run for the same device.
     """
+    port, ssh_port = port or 0, ssh_port or 0
     if given["recording"] is not None:
         _only_replay()
         _serve_recording(given["recording"], port, ssh_port, known_hosts, recorded_timing=given["recorded_timing"])
@@ -106,7 +123,7 @@ def command(
         ssh=not given["no_ssh"],
         terminal_rpc=given["terminal_rpc"],
         hello_size=(given["hello_size"] or (_REAL if given["pad_hello"] else 0)) * 1000,
-        round_trip=given["latency"] / 1000,
+        round_trip=(given["latency"] or 0.0) / 1000,
         takes=ServiceTimes(**times),
         enrollment="terminal" if holds else None,
         certificate=holds,
@@ -141,7 +158,7 @@ def _refuse(given: dict[str, object], why: str) -> None:
 
 def _only_replay() -> None:
     """See that nothing is said of a simulated router, since a recording says all of that."""
-    own = ("recording", "recorded_timing", "port", "ssh_port", "known_hosts")
+    own = ("recording", "recorded_timing", "port", "ssh_port", "known_hosts", "verbose", "quiet", "log_json", "debug")
     for one in click.get_current_context().command.params:
         if one.name not in own and source(one.name or "") is Source.COMMANDLINE:
             raise click.UsageError(f"{one.opts[0]} is of a simulated router, not of a recording")

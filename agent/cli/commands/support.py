@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from agent.model.state import Access
 
 
-@click.command("support")
+@options.command(
+    "support",
+    "Say what releases and platforms allow.",
+    "each allows something",
+    "one announces nothing, or its hello cannot be read",
+)
 @options.option("--release", "Only this release, e.g. 7.3.2.", metavar="R")
 @options.option("--platform", "Only this platform, e.g. asr9k-x64.", metavar="P")
 @options.flag("--hello", "Read captured <hello> messages from the FILEs, - for stdin.")
@@ -26,8 +31,7 @@ def command(
 ) -> None:
     """Say by which model, which methods and with what evidence a device can be given its root.
 
-    Without files: every release and platform whose hello was captured. No device is contacted. Exit code 1 where
-    something announces nothing, or cannot be read as a hello.
+    Without files: every release and platform whose hello was captured. No device is contacted.
     """
     if bool(files) != hello or (hello and (release or platform)):
         raise click.UsageError("give --hello with FILEs, or --release and --platform", ctx=click.get_current_context())

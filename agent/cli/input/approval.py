@@ -16,7 +16,7 @@ from agent.cli.options import Options, source
 from agent.cli.view.streams import console, errors, say_failure
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.planfile.content import Collected, PlanFile
-from agent.fleet.planfile.loading import expected, load
+from agent.fleet.planfile.loading import AGAIN, expected, load
 from agent.fleet.report import place
 from agent.fleet.results.objects import anchor_object
 from agent.fleet.results.planned import Approved, Planned
@@ -124,7 +124,7 @@ class Approval:
         try:
             return self.file.intent(caution)
         except ValueError as error:
-            raise InputError(f"{self.path}: it was edited after it was planned: {error}", hint=_LEAVE_OUT) from error
+            raise InputError(f"{self.path}: it was edited after it was planned: {error}", hint=AGAIN) from error
 
     def targets(self, found: Sequence[Target], chosen: Sequence[Target]) -> list[Target]:
         """The routers of the plan that are *chosen* among those *found* in the inventory, in the plan's order.

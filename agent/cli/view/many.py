@@ -18,7 +18,8 @@ from agent.cli.signals import Interrupted, leave_at_once
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, word
-from agent.cli.view.streams import errors, say_failure
+from agent.cli.view.streams import progress as progress_console
+from agent.cli.view.streams import say_failure, tell
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
@@ -39,7 +40,7 @@ class Many(Watcher):
     def __init__(self, job: Job, form: str, log: RunLog, total: int, *, bundled: bool) -> None:
         self._job, self._form, self._log = job, form, log
         self._lines = Objects("jsonl")
-        self._console = errors()
+        self._console = progress_console()
         self._console.print(anchor_lines(job.intent.anchor, bundled=bundled), soft_wrap=True)
         self._lock = threading.Lock()
         self._total = total
@@ -77,7 +78,7 @@ class Many(Watcher):
                 again = " again" if event.status is Status.RETRY else ""
                 self._flying[event.device] = f"{event.step}{again} {event.detail}"
         if self._screen is None and event.step == "lease" and event.status is Status.STARTED:
-            self._say(Text(" ").join([cell(event.device, "bold"), cell(event.detail)]))
+            self._say(Text(" ").join([cell(event.device, "bold"), cell(event.detail)]), event.device)
 
     def waits(self, device: str, wait: Wait | None) -> None:
         """A router waits, or is at work again; from any thread."""
@@ -105,7 +106,7 @@ class Many(Watcher):
         if self._bar is not None:
             self._bars.advance(self._bar)
         if self._screen is None or not result.well:
-            self._say(self._line(result))
+            self._say(self._line(result), result.device, well=result.well)
 
     def came(self, result: Result) -> None:
         """A line for each where lines are wanted."""
@@ -143,8 +144,9 @@ class Many(Watcher):
         parts = [cell(f"{self._count}/{self._total}", "dim"), cell(result.device, "bold"), said]
         return Text(" ").join([*parts, *([cell(why)] if why and not result.well else [])])
 
-    def _say(self, line: Text) -> None:
-        self._console.print(line, soft_wrap=not self._console.is_terminal)
+    def _say(self, line: Text, device: str | None = None, *, well: bool = True) -> None:
+        whole = not self._console.is_terminal
+        tell(self._console, line, level="info" if well else "warning", whole=whole, about={"device": device})
 
     def _view(self) -> RenderableType:
         with self._lock:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import click
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 
 from agent.cli.signals import Interrupted, keep_whole, leave_at_once
 from agent.cli.view import render
 from agent.cli.view.checkview import check_view
 from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress, say_legacy
-from agent.cli.view.streams import errors, say_failure
+from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.renewal import INSTALLING
 from agent.fleet.journal.runlog import RunLog
@@ -72,7 +72,7 @@ class One(Progress, Watcher):
             KeyboardInterrupt: the user interrupted, or there is nothing more to read.
         """
         with self.paused():
-            self._say_anchor()
+            self._say_anchor(errors())
             errors().print(render.plan_view(made))
             try:
                 return click.confirm(f"Apply {self._approved}?" if self._approved else "Apply?", err=True)
@@ -85,10 +85,12 @@ class One(Progress, Watcher):
         self._known = known
         self._say_anchor()
 
-    def _say_anchor(self) -> None:
+    def _say_anchor(self, screen: Console | None = None) -> None:
         if not self._anchored:
             self._anchored = True
-            errors().print(render.anchor_lines(self._job.intent.anchor, bundled=self._bundled), soft_wrap=True)
+            (screen or progress()).print(
+                render.anchor_lines(self._job.intent.anchor, bundled=self._bundled), soft_wrap=True
+            )
 
     def leave(self) -> NoReturn:
         """End the process at once; its connections end with it, and with them the locks and the candidate."""

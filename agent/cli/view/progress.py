@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
+from rich.console import Console
 from rich.status import Status as Spinner
 from rich.text import Text
 
 from agent.cli.view.render import cell, word
-from agent.cli.view.streams import errors
+from agent.cli.view.streams import errors, progress, tell
 from agent.fleet.report.shown import LEGACY
 from agent.model.errors import AgentError
 from agent.model.masking.text import neutralise
@@ -22,10 +23,11 @@ class Progress:
     """Says each event once; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._console = errors()
+        self._console = progress()
         self._running: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._spinner = Spinner("", console=self._console) if self._console.is_terminal else None
+        turning = "line" if self._console.options.ascii_only else "dots"
+        self._spinner = Spinner("", spinner=turning, console=self._console) if self._console.is_terminal else None
 
     def say(self, device: str, text: str) -> None:
         """What is under way on *device*; shown until the next thing is."""
@@ -40,9 +42,8 @@ class Progress:
         elif event.status is Status.STARTED and event.step != "lease":
             self.say(event.device, " ".join(filter(None, (event.step, event.detail))))
         else:
-            line = _line(event.device, event.step, event.status, event.detail)
             with self._lock:
-                self._console.print(line, soft_wrap=not self._console.is_terminal)
+                _tell(self._console, event.device, event.step, event.status, event.detail)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -77,20 +78,21 @@ class Progress:
 def say_legacy(device: str, *, legacy: bool) -> None:
     """Say by which SSH algorithms it was reached, where they are *legacy* ones."""
     if legacy:
-        errors().print(Text.assemble(cell(f"{device}: ", "bold"), cell(LEGACY, "yellow")), soft_wrap=True)
+        line = Text.assemble(cell(f"{device}: ", "bold"), cell(LEGACY, "yellow"))
+        tell(errors(), line, level="warning", about={"device": device})
 
 
 def say_wait(device: str, error: AgentError, seconds: float) -> None:
     """Say that *device* refuses sessions for now and is asked again in *seconds*; a running spinner stays below."""
-    screen = errors()
     said = f"{error.message}; rate limit: trying again in {seconds:.0f} s"
-    screen.print(_line(device, "connect", Status.RETRY, said), soft_wrap=not screen.is_terminal)
+    _tell(progress(), device, "connect", Status.RETRY, said)
 
 
-def _line(device: str, step: str, status: Status, detail: str) -> Text:
+def _tell(screen: Console, device: str, step: str, status: Status, detail: str) -> None:
     said = word(status)
     said.pad_right(max(0, 7 - len(said)))
     parts = [cell(f"{device:<10}", "bold"), cell(f"{step:<15}"), said]
     if detail:
         parts.append(cell(detail, "dim"))
-    return Text(" ").join(parts)
+    about = {"device": device, "step": step, "status": status.value, "detail": detail or None}
+    tell(screen, Text(" ").join(parts), whole=not screen.is_terminal, about=about)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 import traceback
 import warnings
-from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
+from agent.cli.stdio import structured
+from agent.cli.stdio.quiet import quiet
+from agent.cli.stdio.structured import NOTHING, About, JsonLines
 from agent.model.context import FIELDS, ContextFilter
 from agent.model.errors import AgentError
 from agent.model.masking.text import neutralise
 
 _PLAIN_WIDTH = 120
+_NO_TERMINAL: dict[str, Any] = {"force_terminal": False, "color_system": None}
 # What these report as an error comes back as one of ours, with the device's name; their payload logging is at INFO.
 _QUIET = {
     "paramiko": logging.CRITICAL,
@@ -35,6 +37,8 @@ class _Console(Console):
 
 def console(stream: TextIO) -> Console:
     """A console on *stream*: as wide as the terminal, or 120 columns without colour where it is none."""
+    if isinstance(stream, JsonLines):
+        return _Console(file=stream, width=_PLAIN_WIDTH, markup=False, emoji=False, highlight=False, **_NO_TERMINAL)
     width = None if stream.isatty() or os.environ.get("COLUMNS") else _PLAIN_WIDTH
     return _Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
@@ -44,26 +48,50 @@ def errors() -> Console:
     return console(sys.stderr)
 
 
+def progress() -> Console:
+    """The same for what only tells how the work goes; ``--quiet`` leaves it out."""
+    return _Console(file=sys.stderr, quiet=True, **_NO_TERMINAL) if quiet() else errors()
+
+
+def tell(screen: Console, line: Text, *, level: str = "info", whole: bool = True, about: About = NOTHING) -> None:
+    """Print a *line* on a console of stderr, and as an object with all that it is *about* where objects are wanted.
+
+    Arguments:
+        whole: the line is never broken, also where a terminal is narrower.
+    """
+    if not isinstance(screen.file, JsonLines):
+        screen.print(line, soft_wrap=whole)
+    elif not screen.quiet:
+        screen.file.say(level, line.plain, about)
+
+
 def say_failure(message: str, *, device: str | None = None, hint: str | None = None) -> None:
     """One red line on stderr, ``error: device: message``, and what to do next below it."""
-    _say(Text(neutralise(f"error: {f'{device}: ' if device else ''}{message}"), style="bold red"), hint)
+    _say("error", "bold red", message, device, hint)
 
 
 def say_warning(message: str, *, hint: str | None = None) -> None:
     """The same in yellow for what the command goes on without."""
-    _say(Text(neutralise(f"warning: {message}"), style="yellow"), hint)
+    _say("warning", "yellow", message, None, hint)
 
 
-def _say(line: Text, hint: str | None) -> None:
+def _say(level: str, style: str, message: str, device: str | None, hint: str | None) -> None:
+    if isinstance(sys.stderr, JsonLines):
+        sys.stderr.say(level, message, {"device": device, "next": hint})
+        return
     screen = errors()
-    screen.print(line, soft_wrap=True)
+    screen.print(Text(neutralise(f"{level}: {f'{device}: ' if device else ''}{message}"), style=style), soft_wrap=True)
     if hint:
         screen.print(Text(neutralise(f"  next: {hint}")), soft_wrap=True)
 
 
 def say_traceback(error: AgentError) -> None:
     """The traceback of an expected error, for who asked for it."""
-    print(neutralise("".join(traceback.format_exception(error)), lines=True), file=sys.stderr, end="")
+    text = neutralise("".join(traceback.format_exception(error)), lines=True)
+    if isinstance(sys.stderr, JsonLines):
+        sys.stderr.say("error", error.message, {"device": error.device, "exception": text})
+    else:
+        print(text, file=sys.stderr, end="")
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
@@ -84,27 +112,29 @@ class _Lines(logging.Formatter):
         return neutralise(super().format(record), lines=record.exc_info is not None)
 
 
-class _Json(logging.Formatter):
-    """One JSON object per record: time, level, logger, message; run, device, step and exception where there is one."""
+class _Objects(_Stderr):
+    """Writes each record as an object: run, device, step and exception are members where there are such."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": neutralise(record.getMessage(), lines=True),
+    def emit(self, record: logging.LogRecord) -> None:
+        more: dict[str, str | None] = {
+            name: neutralise(str(value)) for name in FIELDS if (value := getattr(record, name, None)) is not None
         }
-        entry |= {name: neutralise(str(value)) for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
-            entry["exception"] = neutralise(self.formatException(record.exc_info), lines=True)
-        return json.dumps(entry)
+            more["exception"] = neutralise(_Lines().formatException(record.exc_info), lines=True)
+        level = record.levelname.lower()
+        if isinstance(sys.stderr, JsonLines):
+            sys.stderr.say(level, record.getMessage(), more, logger=record.name, time=record.created)
 
 
 def start_logging(verbose: int, *, as_json: bool) -> None:
     """Log to stderr: warnings; with one *verbose* what the agent does, with two all that the libraries say as well."""
-    handler = _Stderr()
+    if as_json:
+        structured.begin()
+    made_objects = isinstance(sys.stderr, JsonLines)
+    handler = _Objects() if made_objects else _Stderr()
     handler.addFilter(ContextFilter())
-    handler.setFormatter(_Json() if as_json else _Lines("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_Lines("%(levelname)s %(name)s: %(message)s"))
+    logging.captureWarnings(made_objects)
     root = logging.getLogger()
     for old in list(root.handlers):
         if isinstance(old, _Stderr):

@@ -79,7 +79,7 @@ def _scalars(before: Basis, now: Basis) -> Iterator[str]:
     for name, what in (
         ("release", "release"),
         ("registered", "licensing registered"),
-        ("policy_based", "policy"),
+        ("policy_based", "Smart Licensing Using Policy"),
         ("cli", "CLI over SSH at hand"),
     ):
         was, found = getattr(before, name), getattr(now, name)
@@ -105,7 +105,8 @@ def _certificate(before: Basis, now: Basis) -> Iterator[str]:
     if before.certificate_read != now.certificate_read:
         yield f"its CA certificate {'could not' if now.certificate_read else 'can no longer'} be read"
     elif before.certificate != now.certificate:
-        yield f"its CA certificate: {_described(now.certificate)}, it was {_described(before.certificate)}"
+        was, found = _described(before.certificate), _described(now.certificate)
+        yield f"its CA certificate: {found}, {f'it was {was}' if was != found else 'with other details'}"
 
 
 def _trustpool(before: tuple[Pooled, ...] | None, now: tuple[Pooled, ...] | None) -> Iterator[str]:
@@ -136,7 +137,8 @@ def _another_plan(approved: Approved, made: Plan | Skip) -> Iterator[str]:
             yield f"what was planned is no longer possible: {made.reason}"
         return
     if was.result == "skipped":
-        yield f"nothing was possible, now it would be done by {made.method.value}" if made else "nothing was possible"
+        now_is = f"it would be done by {made.method.value}" if made else "nothing is to be done"
+        yield f"nothing was possible, now {now_is}"
         return
     method = made.method if made else None
     if method is not was.method:

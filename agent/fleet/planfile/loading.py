@@ -16,7 +16,7 @@ from agent.model.local.files import read_start
 
 _LARGEST = 1 << 29
 _PLAN = "xr-agent plan … --out FILE writes one"
-_AGAIN = "plan again with --out, and have that file approved"
+AGAIN = "plan again with --out, and have that file approved"
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.IGNORECASE)
 
 
@@ -64,9 +64,9 @@ def _parsed(path: Path, data: bytes) -> PlanFile:
         whole = found.text == text and genuine(found)
     except (ValueError, InputError) as error:
         said = error.message if isinstance(error, InputError) else error
-        raise InputError(f"{path}: it was edited after it was planned: {said}", hint=_AGAIN) from error
+        raise InputError(f"{path}: it was edited after it was planned: {said}", hint=AGAIN) from error
     if not whole:
-        raise InputError(f"{path}: it was edited after it was planned: its digest is that of another", hint=_AGAIN)
+        raise InputError(f"{path}: it was edited after it was planned: its digest is that of another", hint=AGAIN)
     return found
 
 

@@ -218,34 +218,37 @@ class Run:
         return replace(taken[0], until=taken[1]) if taken is not None else None
 
     def _need(self) -> timedelta:
-        return self._pace.need(self.policy.clock())
+        return self._pace.need(self.policy.clock()) if self.calendar.bound else timedelta()
 
     def _tell(self, waiting: Queue[Target]) -> None:
         """Tell the watcher which windows are next."""
-        if (coming := waiting.coming(self.now(), self._need())) != self._coming:
+        if self.calendar.bound and (coming := waiting.coming(self.now(), self._need())) != self._coming:
             self._coming = coming
             self.watcher.coming(coming, self.now())
 
     def _waits(self, waiting: Queue[Target]) -> bool:
         """Whether a window is to open for some of *waiting*; a part of the time until then has passed."""
         coming = waiting.coming(self.now(), self._need()) if self.state is RunState.RUNNING else ()
-        if not coming:
-            return False
-        opens, until = coming[0].interval.opens, self.rollout.stop_at
-        if until is not None and opens >= until:
-            self._end(RunState.STOPPED, f"no further window opens before {until:%Y-%m-%d %H:%M %Z}")
+        if not coming or self._is_late(coming):
             return False
         try:
-            self.policy.wait(min(_CLOCK, max(0.0, (opens - self.now()).total_seconds())))
+            self.policy.wait(min(_CLOCK, max(0.0, (coming[0].interval.opens - self.now()).total_seconds())))
         except Interrupted as error:
             self._end(RunState.INTERRUPTED, error.message)
         return True
+
+    def _is_late(self, coming: tuple[Opening, ...]) -> bool:
+        return self.rollout.stop_at is not None and coming[0].interval.opens >= self.rollout.stop_at
 
     def _left(self, waiting: Queue[Target], batch: Batch) -> None:
         """Those of *waiting* may be begun no more; without its whole canary a run does not go on."""
         if self.state is not RunState.RUNNING or not waiting:
             return
-        self._over = "; ".join(self.calendar.over(windows, self.now(), self._need()) for windows in waiting.windows[:3])
+        now, need, until = self.now(), self._need(), self.rollout.stop_at
+        over = "; ".join(self.calendar.over(windows, now, need) for windows in waiting.windows[:3])
+        coming = waiting.coming(now, need)
+        late = f"no further window opens before {until:%Y-%m-%d %H:%M %Z}" if coming and self._is_late(coming) else ""
+        self._over = late or over
         if batch.name == CANARY:
             self._end(RunState.STOPPED, f"the canary was not begun as a whole: {self._over}")
 

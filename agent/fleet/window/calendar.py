@@ -61,18 +61,23 @@ class Calendar:
     """When the windows of a run open, for the thread that hands its routers out; without *timing* no window counts.
 
     A clock that is set otherwise meanwhile is followed: what counts is the time that it shows now.
+
+    Attributes:
+        bound: whether a router of the run that began may not be begun at any time.
     """
 
     def __init__(self, timing: Timing | None = None) -> None:
         self.timing = timing or Timing(heeded=False)
         self._first: dict[Windows, Interval | None] = {}
         self._known: dict[Windows, tuple[datetime, Interval]] = {}
+        self.bound = self.timing.start_at is not None
 
     def begin(self, routers: Iterable[Dated], now: datetime) -> None:
         """The run begins: of each router the first window counts in which it may be begun from now on."""
         need = timedelta(seconds=self.timing.reckoned)
         for windows in self.timing.grouped(routers):
             self.interval(windows, now, need)
+            self.bound = self.bound or windows is not None
 
     def interval(self, windows: Windows | None, now: datetime, need: timedelta) -> Interval | None:
         """When a router of *windows* that takes *need* may be begun: since when, or from when on.

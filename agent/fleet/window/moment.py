@@ -20,16 +20,25 @@ def moment(text: str, now: datetime, zone: Zone) -> datetime:
     Raises:
         InputError: it names none, one that has gone by, or one that the clock shows twice or never.
     """
-    said = _written(text.strip(), zone.clock(now))
+    today = zone.clock(now)
+    said = _written(text.strip(), today)
+    if said.year > today.year + 1:
+        raise InputError("the time is more than a year ahead", hint="see to the year")
+    if said.year < today.year:
+        raise _gone(said, now, zone)
     if said.tzinfo is None:
         found = zone.instants(said)
         if len(found) != 1:
             raise _not_once(said, found, zone)
         said = found[0]
     if said <= now:
-        hint = f"it is {zone.shown(now)}; for a time of tomorrow write tomorrow {zone.clock(said):%H:%M}"
-        raise InputError("the time has gone by", hint=hint)
+        raise _gone(zone.clock(said), now, zone)
     return datetime.fromisoformat(zone.clock(said).isoformat())
+
+
+def _gone(said: datetime, now: datetime, zone: Zone) -> InputError:
+    hint = f"it is {zone.shown(now)}; for a time of tomorrow write tomorrow {said:%H:%M}"
+    return InputError("the time has gone by", hint=hint)
 
 
 def _written(text: str, today: datetime) -> datetime:

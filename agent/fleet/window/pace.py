@@ -6,7 +6,7 @@ import math
 from bisect import insort
 from datetime import timedelta
 
-RECKONED = 300.0
+RECKONED = 300
 """Seconds that a router is reckoned with while nothing is known of the others."""
 _PART = 0.95
 

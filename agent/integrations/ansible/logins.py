@@ -74,6 +74,8 @@ class SharedLogins:
         Raises:
             LoginWithheld: it is not to be tried any more.
         """
+        if not self._folder.exists():
+            raise LoginWithheld("not tried: the run has ended", hint="run it again")
         with self._state(credential) as file:
             known = _read(file)
             most = self._limit - len(known.refused)
@@ -106,7 +108,7 @@ class SharedLogins:
         return free, busy, slow
 
     def _ended(self, credential: Credential, accepted: bool | None, router: str) -> None:
-        if accepted is None:
+        if accepted is None or not self._folder.exists():  # it goes with the run, while a push is still seen through
             return
         with self._state(credential) as file:
             known = _read(file)

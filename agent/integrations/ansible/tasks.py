@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -118,14 +119,15 @@ def _performed(
         InputError: a variable or option is missing or cannot be used; nothing was reached.
     """
     _see_numbers(host.options)
-    target, reach = router(host.name, host.said, host.options, host.folder)
     begun: list[Result] = []
 
     def told(event: Event) -> None:
         host.told(neutralise(f"{event.step} {event.status.value} {event.detail}".rstrip()))
 
     logins = SharedLogins(host.folder, host.options.get("max_refused_logins") or LIMIT)
-    with _stoppable() as stop:
+    # Not in the run's folder, which goes with its end, while what is under way is still seen through.
+    with TemporaryDirectory(prefix="xr-agent-") as own, _stoppable() as stop:
+        target, reach = router(host.name, host.said, host.options, Path(own))
         hooks = Hooks(policy=Policy(stop=stop), logins=logins, on_event=told, begins=begun.append)
         result = perform(Job(kind, reach, intent, token, notices), target, hooks)
     return result, begun[0].plan if begun else None

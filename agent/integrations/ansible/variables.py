@@ -55,7 +55,7 @@ _OF_REACH = ("timeout", "open_timeout", "connect_wait", "ssh", "strict_models")
 
 
 def router(name: str, said: Said, options: Mapping[str, Any], folder: Path) -> tuple[Target, Reach]:
-    """The router that the inventory calls *name*, and how it is reached; *folder* is the run's own, for its files.
+    """The router that the inventory calls *name*, and how it is reached; *folder* is for a file that says so.
 
     Raises:
         InputError: a variable or an option is missing or cannot be used; the error names the router.

@@ -13,7 +13,7 @@ from typing import Any
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.schemas import check
 from tests.integrations.ansible.conftest import Site, task
-from tests.support import left_clean
+from tests.support import eventually, left_clean
 
 ANSIBLES = {"changed", "failed", "msg", "diff"}
 READS = {"get", "get-config", "get-schema", "close-session"}
@@ -43,9 +43,12 @@ def test_check_push_push_again_and_info(site: Site) -> None:
         "ansible-vault", "encrypt_string", "--vault-password-file", "vault", site.lab.simulator.password
     )
     (site.folder / "group_vars").mkdir()
-    (site.folder / "group_vars" / "all.yaml").write_text(f"vaulted: {password.text}")
-    hosts = {name: site.entry(one, ansible_password="{{ vaulted }}") for name, one in devices.items()}
-    site.inventory(**hosts)
+    vaulted = f"vaulted: {password.text}\nansible_password: {password.text}"
+    (site.folder / "group_vars" / "all.yaml").write_text(vaulted)
+    site.inventory(
+        r1=site.entry(devices["r1"], ansible_password="{{ vaulted }}"),
+        r2=site.entry(devices["r2"], ansible_password=None),
+    )
     vault: tuple[object, ...] = ("--vault-password-file", "vault")
 
     ran = site.play(task("xr_trust_root"), words=(*vault, "--check", "--diff"))
@@ -225,5 +228,7 @@ def test_the_end_of_the_run_finishes_or_undoes_the_step_at_hand(site: Site) -> N
         text, _ = run.communicate(timeout=300)
 
     assert run.returncode != 0, text
+    assert eventually(lambda: operations(device)[-1] == "close-session" and not device.sessions), text
+    assert operations(device).count("unlock") == 2
     assert left_clean(device)
-    assert device.trustpoints() == [] or operations(device).count("ca-authenticate"), text
+    assert device.trustpoints() == [] or operations(device).count("ca-authenticate")

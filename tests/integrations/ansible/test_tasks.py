@@ -44,7 +44,11 @@ def test_a_push_shows_the_plan_that_it_carried_out_and_tells_its_steps(lab: Lab)
 @pytest.mark.parametrize("number", [signal.SIGALRM, signal.SIGTERM])
 def test_a_signal_ends_a_push_in_order_and_its_handler_comes_back(lab: Lab, number: signal.Signals) -> None:
     device = lab.add(terminal_rpc="installs")
-    before = signal.signal(number, lambda *_: pytest.fail("it was broken off"))
+
+    def broken_off(*_: object) -> None:
+        pytest.fail("it was broken off")
+
+    before = signal.signal(number, broken_off)
     try:
         one = host(lab, device)
 
@@ -53,7 +57,7 @@ def test_a_signal_ends_a_push_in_order_and_its_handler_comes_back(lab: Lab, numb
                 os.kill(os.getpid(), number)
 
         result = root(Host(one.name, one.said, one.options, one.folder, told))
-        assert signal.getsignal(number) is not signal.SIG_DFL
+        assert signal.getsignal(number) is broken_off
     finally:
         signal.signal(number, before)
     assert (result["failed"], result["changed"], result["error"]["kind"]) == (True, False, "interrupted")

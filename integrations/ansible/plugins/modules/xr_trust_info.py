@@ -30,7 +30,7 @@ attributes:
     description: There is no difference to show.
     support: none
 author:
-  - The authors of xr-agent
+  - The authors of xr-agent (!UNKNOWN)
 seealso:
   - module: xr_agent.trust.xr_trust_root
 """

@@ -101,7 +101,7 @@ attributes:
     description: Shows the lines of the plan.
     support: full
 author:
-  - The authors of xr-agent
+  - The authors of xr-agent (!UNKNOWN)
 seealso:
   - module: xr_agent.trust.xr_trust_info
 """

@@ -55,7 +55,7 @@ class ControllerAction(ActionBase):
 
     def _options(self, documentation: str) -> dict[str, Any]:
         """The task's options of the types that the documentation gives, plain: values may carry tags of Ansible's."""
-        _, given = self.validate_argument_spec(argument_spec=_argument_spec(documentation))
+        given = self.validate_argument_spec(argument_spec=_argument_spec(documentation))[1]
         plain: dict[str, Any] = json.loads(json.dumps(given, default=str))
         return plain
 

@@ -6,6 +6,8 @@ import io
 import sys
 from typing import Any
 
+from agent.cli.stdio import plain
+
 _STDERR = 2
 
 
@@ -29,4 +31,4 @@ def outlive_stderr() -> None:
     except OSError:  # it was closed before the start, and Python has none
         return
     encoding = getattr(sys.stderr, "encoding", None)
-    sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding, "backslashreplace", line_buffering=True)
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding, plain.ERRORS, line_buffering=True)
