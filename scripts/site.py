@@ -15,12 +15,20 @@ from scripts.man import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 _PARTS = {
-    "Use": ("docs/inventory", "docs/check", "docs/methods", "docs/verdicts", "docs/notices", "docs/next-root"),
-    "Run": ("docs/deploy", "docs/processes", "docs/ssh", "docs/ssh-configuration", "docs/recordings"),
-    "Look up": ("commands", "docs/orchestrators", "docs/support", "docs/hardware"),
+    "Use": (
+        *("docs/inventory", "docs/secrets", "docs/check", "docs/plan-files", "docs/windows", "docs/methods"),
+        *("docs/verdicts", "docs/notices", "docs/next-root"),
+    ),
+    "Run": (
+        *("docs/deploy", "docs/processes", "docs/ssh", "docs/ssh-configuration", "docs/recordings"),
+        *("docs/notifications", "docs/opentelemetry"),
+    ),
+    "Look up": ("commands", "docs/orchestrators", "integrations/ansible/README", "docs/support", "docs/hardware"),
     "Besides": ("ARCHITECTURE", "SECURITY", "CHANGELOG"),
 }
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)\s]*)?\)")
+_TO_README = re.compile(r"\]\(((?:\.\./)*)README\.md\)")
+"""A link to the README of the repository, which is the site's first page."""
 _WIDTH = 100
 
 
@@ -28,6 +36,7 @@ def pages() -> Iterator[Path]:
     """What the site is made of, below the root of the repository."""
     yield from (ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "SECURITY", "CHANGELOG"))
     yield from sorted((ROOT / "docs").glob("*.md"))
+    yield from sorted((ROOT / "integrations").glob("*/README.md"))
 
 
 def write(folder: Path) -> None:
@@ -42,7 +51,7 @@ def write(folder: Path) -> None:
         name = source.relative_to(ROOT).with_suffix("").as_posix()
         if name == "README":
             text += _contents()
-        _put(folder / f"{'index' if name == 'README' else name}.md", text.replace("README.md)", "index.md)"))
+        _put(folder / f"{'index' if name == 'README' else name}.md", _TO_README.sub(r"](\1index.md)", text))
         _bring(text, source, folder)
     _put(folder / "commands.md", _help())
 

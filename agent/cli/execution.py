@@ -48,7 +48,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
             remaining = _still_left(request, journal, before.run)
-            _say_windows(request, remaining)
+            _say_windows(request, remaining, ask=ask)
             shown, whole = f"xr-agent history {before.run} shows what is left of it", sum(before.counts.values())
             bounds = approved(request, remaining, ask=ask, whole=whole, shown=shown)
             log = stack.enter_context(journal.resume(before.run, kind=kind))
@@ -56,7 +56,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         else:
             request = RunRequest.of(kind, form, given, stack)
             targets = request.targets
-            _say_windows(request, targets)
+            _say_windows(request, targets, ask=ask)
             if kind is Kind.PUSH:  # where the run cannot be kept, that is said before any router is read
                 Journal.open(request.given["journal"]).close()
             bounds = approved(request, targets, ask=ask)
@@ -250,8 +250,9 @@ def _left(targets: list[Target], log: RunLog, *, quiet: bool) -> list[Target]:
     return [replace(one.written_to() if one.name in begun else one, unrenewed=one.name in unrenewed) for one in left]
 
 
-def _say_windows(request: RunRequest, targets: list[Target]) -> None:
+def _say_windows(request: RunRequest, targets: list[Target], *, ask: bool) -> None:
     """Say when *targets* may be begun, before it is asked whether they are to be."""
+    screen = errors() if ask else progress()
     if request.timing is not None:
         for line in preview.described(request.timing, targets, datetime.now(UTC), request.rollout.stop_at):
-            errors().print(line, soft_wrap=True)
+            screen.print(line, soft_wrap=True)

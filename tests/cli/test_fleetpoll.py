@@ -221,6 +221,20 @@ def test_prometheus_can_read_it_while_it_runs(fleet: Fleet) -> None:
         _metrics(port)
 
 
+def test_prometheus_reads_keys_of_the_inventory_as_labels(fleet: Fleet) -> None:
+    first, second = fleet.add(2)
+    heads, one, other = fleet.inventory.read_text().splitlines()
+    fleet.inventory.write_text(f"{heads},site-code\n{one},LON1\n{other},\n")
+    words = ("--interval", "0.2", "--metrics", "127.0.0.1:0", "--metrics-label", "site-code")
+    with fleet.started("poll", *words) as process:
+        port = int(re.findall(r"metrics on port (\d+)", process.stderr.readline() if process.stderr else "")[0])
+        until(lambda: f'xr_agent_up{{device="{first.name}",site_code="LON1"}} 1.0' in _metrics(port))
+        until(lambda: f'xr_agent_up{{device="{second.name}",site_code=""}} 1.0' in _metrics(port))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=600)
+    assert process.returncode == 130
+
+
 def _metrics(port: int) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     try:
@@ -320,6 +334,9 @@ def test_a_reader_who_goes_away_ends_the_watch(fleet: Fleet) -> None:
     [
         (["--processes", "2"], "a poll runs in one process"),
         (["--metrics", "nonsense"], "no address to serve metrics on"),
+        (["--metrics-label", "site"], "--metrics-label without --metrics"),
+        (["--metrics", ":0", "--metrics-label", "site"], "no router has 'site'"),
+        (["--metrics", ":0", "--metrics-label", "device"], "a label that the metrics have themselves"),
         (["--report", "/nowhere/report.html"], "/nowhere"),
         (["--trustpoint", "a b"], "trustpoint"),
     ],

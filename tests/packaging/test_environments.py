@@ -36,8 +36,11 @@ ENVIRONMENTS = (
         tests=("tests/integrations/nornir", *_SESSION),
     ),
     Environment("napalm", (*lines("options.extras_require", "napalm"),), tests=("tests/integrations/napalm",)),
-    Environment("pyats", (*lines("options.extras_require", "pyats"),), tests=("tests/integrations/pyats",)),
-    Environment("ansible", (*lines("options.extras_require", "ansible"),), tests=("tests/integrations/ansible",)),
+    Environment(
+        "ansible-pyats",  # which ask for nothing that differs, so one installation is enough
+        (*lines("options.extras_require", "ansible"), *lines("options.extras_require", "pyats")),
+        tests=("tests/integrations/ansible", "tests/integrations/pyats"),
+    ),
     Environment(
         "oldest",
         tuple(bound.replace(">=", "==") for bound in lines("options", "install_requires")),

@@ -19,10 +19,6 @@ _JOURNAL = options.file(
 class _History(Command, click.Group):
     """A group that is a command by itself: RUN stands where others have the name of a command."""
 
-    def __init__(self, *args: Any, **given: Any) -> None:
-        metavar = "| export FILE | import FILE"
-        super().__init__(*args, invoke_without_command=True, subcommand_metavar=metavar, **given)
-
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -38,6 +34,11 @@ class _History(Command, click.Group):
         ctx.allow_interspersed_args = True
         return click.Command.parse_args(self, ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Its options, and its commands behind them."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
     def invoke(self, ctx: click.Context) -> Any:
         return click.Command.invoke(self, ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
@@ -47,19 +48,24 @@ class _History(Command, click.Group):
     "List runs, the routers of one, the steps of one router.",
     "what was asked for is there, or there is no run yet",
     cls=_History,
+    invoke_without_command=True,
+    subcommand_metavar="| export FILE | import FILE",
 )
 @click.argument("run", required=False, shell_complete=complete.runs)
-@options.option(
-    "--device",
-    "Every step of this router, in RUN or in all runs it was in.",
-    metavar="NAME",
-    shell_complete=complete.routers_of_runs,
+@options.group(
+    "What is shown",
+    options.option(
+        "--device",
+        "Every step of this router, in RUN or in all runs it was in.",
+        metavar="NAME",
+        shell_complete=complete.routers_of_runs,
+    ),
+    options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else."),
+    options.flag("--failed", "Only the routers of RUN that need a look."),
+    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50),
+    options.file("--report", "Write a report of RUN, and print nothing: .html, .json, .csv or .xml (JUnit)."),
+    _JOURNAL,
 )
-@options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else.")
-@options.flag("--failed", "Only the routers of RUN that need a look.")
-@options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50)
-@options.file("--report", "Write a report of RUN, and print nothing: .html, .json, .csv or .xml (JUnit).")
-@_JOURNAL
 @options.output
 def command(
     form: str,
@@ -93,11 +99,13 @@ def command(
     say(form, run, device, path, failed=failed, limit=limit)
 
 
-_GROUP = cast("click.Group", command)
+_GROUP = cast("_History", command)
 _FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 
 
-@options.command("export", "Write runs to a file, for somebody else.", "they are in the file", of=_GROUP)
+@options.command(
+    "export", "Write runs for somebody else's journal.", "the file has all that was asked for and has ended", of=_GROUP
+)
 @_FILE
 @options.option(
     "--run runs",
@@ -120,9 +128,9 @@ def export(file: Path, runs: tuple[str, ...], path: Path | None) -> None:
 
 @options.command(
     "import",
-    "Bring the runs of such a file into the journal.",
-    "each run is in the journal as it is in the file",
-    "a run is there with other content",
+    "Bring runs of somebody else's journal.",
+    "all runs of the file are here",
+    "one is here with other content",
     of=_GROUP,
 )
 @_FILE

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
-from agent.cli.view.streams import console, errors, say_failure
+from agent.cli.view.streams import console, errors, progress, say_failure, say_warning
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.planfile.content import Collected, PlanFile
 from agent.fleet.planfile.loading import AGAIN, expected, load
@@ -98,12 +98,12 @@ class Approval:
             if source(name) is not Source.DEFAULT and given[name] != planned:
                 said = "without it" if planned is None or planned is False else f"with {planned}"
                 raise InputError(f"{_flag(name)} contradicts the plan, which was made {said}", hint=_LEAVE_OUT)
-        uses = bool(given.get("register_token_file") or given.get("register_token_env"))
+        uses = any(given.get(f"register_token_{where}") for where in ("file", "env", "exec"))
         if uses and not self.file.options.register:
             raise InputError("the plan registers no router, and a token is given", hint="leave the token out")
         if self.file.options.register and not uses:
             said = "the plan registers routers by a token, which is in no file"
-            raise InputError(said, hint="give it with --register-token-file or --register-token-env")
+            raise InputError(said, hint="give it with --register-token-file, -env or -exec")
 
     def _see_files(self, given: Options) -> None:
         anchor: Path | None = given["anchor"]
@@ -153,16 +153,18 @@ class Approval:
     def say(self, targets: Sequence[Target], reach: Reach) -> None:
         """What to know on stderr ahead of a push to *targets*."""
         routers = counted(len(self.file.routers), "router")
-        errors().print(f"plan {self.path}: SHA-256 {self.sha256}, {routers}", soft_wrap=True)
+        screen = progress()
+        screen.print(f"plan {self.path}: SHA-256 {self.sha256}, {routers}", soft_wrap=True)
         chosen, planned = {target.name for target in targets}, {one.device: one for one in self.file.routers}
         moved = [one.name for one in targets if planned[one.name].address not in (None, _address(one, reach))]
         for names, said in (
             (self.further, "of the inventory not in the plan, left alone"),
             ([name for name in planned if name not in chosen], "of the plan not chosen, left alone"),
-            (moved, "reached at another address than when planned"),
         ):
             if names:
-                errors().print(f"{counted(len(names), 'router')} {said}: {_some(names)}", soft_wrap=True)
+                screen.print(f"{counted(len(names), 'router')} {said}: {_some(names)}", soft_wrap=True)
+        if moved:
+            say_warning(f"{counted(len(moved), 'router')} reached at another address than when planned: {_some(moved)}")
 
     def records(self, targets: Sequence[Target]) -> Iterator[DeviceRecord]:
         """What it says of *targets*, as a plan run would have kept it."""

@@ -36,6 +36,7 @@ def command(
     of: click.Group | None = None,
     wrong: str = _EVERY[2],
     cls: type[Command] = Command,
+    **kind: Any,
 ) -> Callable[[Callable[..., Any]], Command]:
     """Make a command of a function.
 
@@ -43,11 +44,10 @@ def command(
         short: what it is for, in a list of commands.
         well: what exit code 0 says; unwell: what 1 does, where the command has it; wrong: what 2 does.
         of: the group that it belongs to.
-        cls: what is made of it.
     """
 
     def decorate(function: Callable[..., Any]) -> Command:
-        made: Command = click.command(name, cls=cls, short_help=short)(function)
+        made: Command = click.command(name, cls=cls, short_help=short, **kind)(function)
         made.exits = {0: well, **({} if unwell is None else {1: unwell}), **_EVERY, 2: wrong}
         if of is not None:
             of.add_command(made)

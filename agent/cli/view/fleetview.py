@@ -19,6 +19,7 @@ from agent.model.check import Standing
 from agent.model.errors import LoginWithheld
 from agent.model.masking.text import counted
 from agent.model.pki.certificate import Evidence
+from agent.model.plan import DRIFTED
 
 T = TypeVar("T")
 Said = TypeVar("Said", CheckPoint, CheckMethod)
@@ -142,7 +143,8 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
         what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
         return f"{what}{_unnamed(plan.error.message, one)}", _next(plan.error.hint)
     if plan.skip is not None:
-        return f"nothing possible because {_unnamed(plan.skip.reason, one)}", _next(plan.skip.hint)
+        reason, drifted = _unnamed(plan.skip.reason, one), plan.skip.reason.startswith(DRIFTED)
+        return reason if drifted else f"nothing possible because {reason}", _next(plan.skip.hint)
     if not plan.changes or plan.method is None:
         return "nothing to do", ()
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff

@@ -24,7 +24,7 @@ from agent.fleet.window.pace import Pace
 from agent.model.errors import Interrupted
 from agent.model.masking.logged import textless
 from agent.model.masking.text import counted
-from agent.model.outcome import Failure, Outcome
+from agent.model.outcome import Failure, Outcome, Status
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy
 
@@ -140,8 +140,8 @@ class Run:
                 raise
             if self.state is RunState.STOPPED and self._begun == len(self.targets) and not pool.gone:
                 self.state, self.why = RunState.RUNNING, ""  # it stopped nothing: there was none left to begin
-        if self.state is RunState.RUNNING and self._over:
-            self.state, self.why = RunState.STOPPED, self._over
+            if self._over:
+                self._end(RunState.STOPPED, self._over)
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
 
@@ -254,8 +254,7 @@ class Run:
 
     def _took(self, result: Result, batch: Batch) -> Result:
         result = self._judged(result)
-        changed = result.outcome is not None and result.outcome.changed
-        self._pace.ended(result.device, self.policy.clock(), changed=changed)
+        self._pace.ended(result.device, self.policy.clock(), counts=_worked(result))
         self.watcher.ended(result)
         self.failed += _failed(result)
         self._count(0, batch)
@@ -367,6 +366,12 @@ def _lost(job: Job, target: Target) -> Result:
     if job.kind is Kind.PUSH:
         return Result(target.name, job.kind, outcome=Outcome(target.name, PushResult.UNKNOWN, error=failure))
     return Result(target.name, job.kind, error=failure)
+
+
+def _worked(result: Result) -> bool:
+    """Whether there was something to do on a router, be it in vain: what that took, others may take as well."""
+    made = result.outcome
+    return made is not None and (made.changed or any(step.status is not Status.SKIPPED for step in made.steps))
 
 
 def _failed(result: Result) -> bool:

@@ -182,6 +182,16 @@ def test_a_variable_or_an_option_that_cannot_be_used_is_one_line_and_nothing_is_
     assert operations(device) == []
 
 
+def test_without_the_library_it_is_said_what_to_install(site: Site) -> None:
+    device = site.lab.add()
+    site.inventory(r1=site.entry(device))
+    site.env["PYTHONPATH"] = ""
+    ran = site.run("ansible", "-i", "inventory.yaml", "all", "-m", "xr_agent.trust.xr_trust_info")
+    assert ran.status == 2
+    assert "r1: the library of xr-agent cannot be used: No module named 'agent'; next: pip install . in a" in ran.text
+    assert device.log == []
+
+
 def test_no_credential_is_hammered_by_the_forks_of_a_run(site: Site) -> None:
     devices = [site.lab.add() for _ in range(8)]
     site.inventory(**{f"r{n}": site.entry(one, ansible_password="wrong") for n, one in enumerate(devices)})

@@ -21,7 +21,7 @@ except ImportError as error:
 else:
     MISSING = None
 
-INSTALL = "pip install xr-trust-agent into the Python that runs ansible-playbook"
+INSTALL = "pip install . in a copy of xr-agent's repository, with the pip of the Python that runs Ansible"
 display = Display()
 
 
@@ -41,7 +41,7 @@ class ControllerAction(ActionBase):
         """
         name = str(task_vars["inventory_hostname"])
         if MISSING is not None:
-            raise AnsibleActionFail(f"{name}: the library of xr-agent cannot be imported: {MISSING}; next: {INSTALL}")
+            raise AnsibleActionFail(f"{name}: the library of xr-agent cannot be used: {MISSING}; next: {INSTALL}")
         if self._task.delegate_to:
             raise AnsibleActionFail(f"{name}: it runs on the controller by itself; next: leave delegate_to out")
         options = self._options(documentation)
