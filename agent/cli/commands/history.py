@@ -29,6 +29,11 @@ class _History(Command, click.Group):
             return command.make_context(f"{info_name} {args[at]}", args[:at] + args[at + 1 :], parent=parent, **extra)
         return super().make_context(info_name, args, parent=parent, **extra)
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """All that it has; its commands are called without RUN, whatever asks for their path."""
+        found = super().get_params(ctx)
+        return found if ctx.command is self else [one for one in found if not isinstance(one, click.Argument)]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Its own words, in any order: no command comes behind them."""
         ctx.allow_interspersed_args = True
@@ -140,7 +145,7 @@ def bring(file: Path, path: Path | None) -> None:
     """Bring the runs of FILE, which 'history export' made, into the journal; they keep their ids.
 
     With - it comes from stdin. A run that is here already is nothing new. One that is here with other content, as one
-    that was resumed since, stays as it is here: the exit code is 1 then.
+    that was resumed since, stays as it is here, and is said.
     """
     from agent.cli.input.journals import import_from
 
