@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from typing import NoReturn, Self
 
 import click
-from rich import progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agent.cli.confirmation.bounds import Bounds, Seen, wants_kinds
 from agent.cli.input.approval import Approval
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, leave_at_once, unbroken
 from agent.cli.view.fleetview import plan_groups
-from agent.cli.view.streams import errors, say_failure
-from agent.cli.view.streams import progress as progress_console
+from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
 from agent.fleet.run.rollout import CANARY, MANY, kind
@@ -57,8 +56,8 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
         seen = _planned(request.approval, targets)
     elif ask or (many and wants_kinds(given)):
         seen = looked_at(request, targets)
+    screen = errors() if ask else progress()
     bounds = Bounds.of(given, request.rollout, len(targets), seen, whole=whole)
-    screen = errors() if ask else progress_console()
     if seen is not None:
         for group in seen.groups if ask else ():
             screen.print(group)
@@ -143,10 +142,10 @@ class _Bar(Watcher):
     """How many were looked at, on a terminal; else only that it begins."""
 
     def __init__(self, total: int) -> None:
-        screen = progress_console()
+        screen = progress()
         screen.print(f"reading {counted(total, 'router')} for their plans; nothing is changed", soft_wrap=True)
-        shown = (progress.TextColumn("reading"), progress.BarColumn(bar_width=None), progress.MofNCompleteColumn())
-        self._bars = progress.Progress(*shown, console=screen, transient=True, disable=not screen.is_terminal)
+        shown = (TextColumn("reading"), BarColumn(bar_width=None), MofNCompleteColumn())
+        self._bars = Progress(*shown, console=screen, transient=True, disable=not screen.is_terminal)
         self._task = self._bars.add_task("reading", total=total)
 
     def ended(self, result: Result) -> None:  # noqa: ARG002 - a watcher's
