@@ -149,7 +149,7 @@ def test_behind_a_canary_that_was_skipped_go_the_next_of_its_kind_twice_as_many_
     kinds = {f"r{number}": "a" if number else "b" for number in range(20)}
     batches: list[Batch] = []
     watcher = Watcher()
-    watcher.batch = batches.append  # type: ignore[method-assign]
+    watcher.batch = batches.append  # type: ignore[method-assign, assignment]
     backend = Backend(4, lambda _: ThreadPoolExecutor(4), perform)
     run = Run(targets(20), PUSH, backend, Rollout(canary=Share(2), kinds=kinds), watcher)
     assert len(list(run.results())) == 20

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -311,9 +310,7 @@ def _reference(value: object, folder: Path) -> Reference:
     if reference.place is Place.FILE:
         return Reference(Place.FILE, str(_path(reference.name, folder)))
     if reference.place is Place.EXEC:
-        program, *arguments = Command.parse(reference.name).words
-        path = str(_path(program, folder)) if "/" in program else program
-        return Reference(Place.EXEC, shlex.join((path, *arguments)))
+        return Reference(Place.EXEC, Command.parse(reference.name).beside(folder))
     return reference
 
 

@@ -151,6 +151,7 @@ def test_a_variable_or_an_option_that_cannot_be_used_is_one_line_and_nothing_is_
         empty=site.entry(device, ansible_password=""),
         listed=site.entry(device, ansible_ssh_pass=["s3cr3t"]),
         other=site.entry(device, ansible_network_os="cisco.nxos.nxos"),
+        braces=site.entry(device, ansible_ssh_private_key_passphrase="hunt{%Zq7x"),
     )
     ran = site.play(task("xr_trust_info"))
     said = {host: result["msg"] for _, host, result in ran.results()}
@@ -161,7 +162,10 @@ def test_a_variable_or_an_option_that_cannot_be_used_is_one_line_and_nothing_is_
     assert "the variable ansible_ssh_pass is no text" in said["listed"]
     assert "s3cr3t" not in ran.text
     assert "no IOS XR router by ansible_network_os" in said["other"]
-    assert [word for word, _, _ in ran.results()] == ["fatal"] * 6
+    braces = "braces: the variable ansible_ssh_private_key_passphrase: it is no template of Jinja; next: "
+    assert said["braces"].startswith(braces)
+    assert "Zq7x" not in ran.text
+    assert [word for word, _, _ in ran.results()] == ["fatal"] * 7
     assert not any("\n" in message for message in said.values())
 
     site.inventory(r1=site.entry(device))
