@@ -19,9 +19,10 @@ from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
-from agent.fleet.run.rollout import MANY, kind
+from agent.fleet.run.rollout import CANARY, MANY, kind
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
+from agent.fleet.window.preview import held_up
 from agent.model.errors import AgentError
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
@@ -65,9 +66,19 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
         screen.print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
     for line in bounds.lines:
         screen.print(line, soft_wrap=True)
+    for line in _held_up(request, bounds, targets):
+        errors().print(line, soft_wrap=True)
     if ask:
         _confirm(request, len(targets), shown)
     return bounds
+
+
+def _held_up(request: RunRequest, bounds: Bounds, targets: Sequence[Target]) -> Iterator[str]:
+    """Whether windows close while the canary is waited for."""
+    first = next(bounds.rollout.batches(len(targets)))
+    if request.timing is not None and first.name == CANARY:
+        ordered = bounds.ordered(targets)
+        yield from held_up(request.timing, ordered[: first.stop], ordered[first.stop :], datetime.now(UTC))
 
 
 def _confirm(request: RunRequest, number: int, shown: str) -> None:
