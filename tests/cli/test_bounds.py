@@ -18,7 +18,7 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.run.rollout import Batch, Rollout, Share
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import VARIABLE
-from tests.cli.test_fleet import Fleet
+from tests.cli.test_fleet import PEM, Fleet
 from tests.cli.test_fleet import fleet as fleet
 from tests.cli.test_processes import answered, until
 from tests.fleet.clusters import machines
@@ -130,6 +130,38 @@ def test_one_of_each_kind_goes_first_and_what_bounds_the_push_is_said(fleet: Fle
     assert said in done.stderr
     assert done.stderr.index(said) < done.stderr.index("canary: 2 of 12 routers")
     assert "crypto ca trustpoint" not in done.stderr, "with --yes no plan is shown"
+
+
+def test_quiet_says_nothing_of_the_look_and_the_bounds_where_nobody_is_asked(fleet: Fleet) -> None:
+    fleet.add(11, enrollment="terminal", certificate=PEM)
+    done = fleet.run("push", "--yes", "-q")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_routers_that_are_planned_anew_are_looked_at_so_that_they_count(fleet: Fleet) -> None:
+    fleet.add(11)
+    plan, words = str(fleet.folder / "plan.json"), fleet.words("plan", "--no-renew", "--out")
+    unread = CliRunner().invoke(program, [*words, plan], env={VARIABLE: "wrong"}, catch_exceptions=False)
+    assert "plan file" in unread.stdout, "none of them could be read"
+    done = fleet.run("push", "--yes", "--plan", plan, "--replan")
+    assert "11 of 11 routers are to be changed\n" in done.stderr
+    assert "stops at 3 failures" in done.stderr
+    assert Counter(batches(fleet).values()) == {"canary": 1, "batch 1": 10}
+    assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_where_the_canary_is_skipped_the_next_of_its_kind_goes_first(fleet: Fleet) -> None:
+    fleet.add(12)
+    plan = str(fleet.folder / "plan.json")
+    assert fleet.run("plan", "--no-renew", "--out", plan).exit_code == 0
+    for drifted in fleet.devices[:2]:
+        drifted.configure("Trustpool", "http://ca.example/")
+    done = fleet.run("push", "--yes", "--plan", plan)
+    assert done.exit_code == 1
+    first = [name for name, batch in batches(fleet).items() if batch == "canary"]
+    assert first == [one.name for one in fleet.devices[:3]]
+    assert Counter(fleet.records().values()) == {"skipped": 2, "remedied": 10}
+    assert done.stderr.index("canary: 1 of 12") < done.stderr.index("batch 1: 9 of 12")
 
 
 def test_a_scheduler_is_reached_for_the_look_and_for_the_push(fleet: Fleet, tmp_path: Path) -> None:

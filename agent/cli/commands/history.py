@@ -67,7 +67,7 @@ class _History(Command, click.Group):
     ),
     options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else."),
     options.flag("--failed", "Only the routers of RUN that need a look."),
-    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50),
+    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50, metavar="N"),
     options.file("--report", "Write a report of RUN, and print nothing: .html, .json, .csv or .xml (JUnit)."),
     _JOURNAL,
 )

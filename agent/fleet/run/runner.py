@@ -116,6 +116,8 @@ class Run:
     _interrupted: bool = False
     _coming: tuple[Opening, ...] = ()
     _over: str = ""
+    _shown: set[str] = field(default_factory=set)
+    _again: int = 0
 
     def __post_init__(self) -> None:
         self._pace = Pace(self.calendar.timing.reckoned)
@@ -128,7 +130,7 @@ class Run:
         self.calendar.begin(self.targets, self.now())
         with closing(_Pool(self.backend, self.job)) as pool:
             try:
-                for batch in self.rollout.batches(len(self.targets)):
+                for batch in self.rollout.batches(len(self.targets), self._further_canaries):
                     if not self._goes_on(batch):
                         break
                     self.watcher.batch(batch)
@@ -144,6 +146,14 @@ class Run:
                 self._end(RunState.STOPPED, self._over)
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
+
+    def _further_canaries(self, begun: int) -> int:
+        """Put behind the *begun* first routers the next of each kind of which those showed nothing; how many."""
+        self._again += 1
+        left = self.targets[begun:]
+        chosen = self.rollout.further((target.name for target in left), self._shown, self._again)
+        self.targets = [*self.targets[:begun], *sorted(left, key=lambda target: target.name not in chosen)]
+        return len(chosen)
 
     def _goes_on(self, batch: Batch) -> bool:
         """Whether the next batch may begin; waits for the pause before it."""
@@ -258,6 +268,8 @@ class Run:
         self.watcher.ended(result)
         self.failed += _failed(result)
         self._count(0, batch)
+        if result.word != PushResult.SKIPPED.value:
+            self._shown.add(self.rollout.kinds.get(result.device, ""))
         self._bugs = self._bugs + 1 if result.failure is not None and result.failure.kind == BUG else 0
         if self._bugs >= BUGS_IN_TURN:
             self._end(RunState.STOPPED, f"{BUGS_IN_TURN} routers in turn ran into a bug in xr-agent")
