@@ -148,10 +148,13 @@ def test_behind_a_canary_that_was_skipped_go_the_next_of_its_kind_twice_as_many_
     drifted = {f"r{number}" for number in range(1, 6)}
     kinds = {f"r{number}": "a" if number else "b" for number in range(20)}
     batches: list[Batch] = []
-    watcher = Watcher()
-    watcher.batch = batches.append  # type: ignore[method-assign, assignment]
+
+    class Told(Watcher):
+        def batch(self, batch: Batch) -> None:
+            batches.append(batch)
+
     backend = Backend(4, lambda _: ThreadPoolExecutor(4), perform)
-    run = Run(targets(20), PUSH, backend, Rollout(canary=Share(2), kinds=kinds), watcher)
+    run = Run(targets(20), PUSH, backend, Rollout(canary=Share(2), kinds=kinds), Told())
     assert len(list(run.results())) == 20
     assert run.state is RunState.DONE
     assert [(one.name, one.start, one.size) for one in batches] == [
