@@ -55,6 +55,14 @@ _SETTINGS_OF_NOW = frozenset(
     ("form", "resume", "yes", "report", "journal", "ask_password", "record", "sanitise", "out", "notify")
 )
 
+_ONE_OF = (
+    *(("canary", "no_canary"), ("windows", "no_window"), ("inventory", "nornir_config"), ("processes", "scheduler")),
+    *(("host_key", "accept_new_host_keys"), ("key_passphrase_env", "key_passphrase_exec")),
+    ("password_env", "password_file", "password_exec", "ask_password"),
+    ("register_token_env", "register_token_file", "register_token_exec"),
+)
+"""Options of which one is given: one that is given to a run that goes on takes the place of another it began with."""
+
 
 @dataclass(frozen=True)
 class RunRequest:
@@ -184,13 +192,12 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     """The options *kept* of the run that goes on, with those that were given anew in their place."""
     merged = {**given, "sha256": same_plan(kept.get("sha256"), given)}
     paths = {one.name for one in click.get_current_context().command.params if isinstance(one.type, click.Path)}
+    anew = {name for name in merged if source(name) is Source.COMMANDLINE}
+    anew |= {"sha256"}.union(*(names for names in _ONE_OF if anew.intersection(names)))
     for name, value in kept.items():
-        if name in merged and name != "sha256" and source(name) is not Source.COMMANDLINE:
+        if name in merged and name not in anew:
             make = Path if name in paths else lambda plain: plain
             merged[name] = tuple(map(make, value)) if isinstance(value, list) else make(value)
-    for now, before in (("canary", "no_canary"), ("no_canary", "canary")):
-        if source(now) is Source.COMMANDLINE and source(before) is not Source.COMMANDLINE:
-            merged[before] = None
     if str(merged["inventory"]) == _STDIN and given["inventory"] is None:
         raise InputError("the run's list of hosts came on stdin", hint="give it again with -i")
     return merged

@@ -218,14 +218,13 @@ def timing(given: Options) -> Timing | None:
     """
     if "windows" not in given:
         return None
-    typed = [name for name in ("windows", "no_window") if source(name) is Source.COMMANDLINE]
-    if len(typed) > 1:
+    if given["windows"] and given["no_window"]:
         raise InputError("--window and --no-window exclude each other", hint="choose one")
     texts, start = tuple(given["windows"]), given["start_at"]
     return Timing(
         windows=_of_option("--window", "; ".join(texts), lambda _: windows(texts)) if texts else (),
         zone=_zone(given),
-        heeded="windows" in typed or not given["no_window"],
+        heeded=not given["no_window"],
         start_at=datetime.fromisoformat(start) if start is not None else None,
         until_done=given["until_done"],
         reckoned=given["router_time"],

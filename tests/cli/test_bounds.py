@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.run.rollout import Batch, Rollout, Share
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.conftest import VARIABLE
-from tests.cli.test_fleet import Fleet
+from tests.cli.test_fleet import PEM, Fleet
 from tests.cli.test_fleet import fleet as fleet
 from tests.cli.test_processes import answered, until
 from tests.fleet.clusters import machines
@@ -131,6 +132,38 @@ def test_one_of_each_kind_goes_first_and_what_bounds_the_push_is_said(fleet: Fle
     assert "crypto ca trustpoint" not in done.stderr, "with --yes no plan is shown"
 
 
+def test_quiet_says_nothing_of_the_look_and_the_bounds_where_nobody_is_asked(fleet: Fleet) -> None:
+    fleet.add(11, enrollment="terminal", certificate=PEM)
+    done = fleet.run("push", "--yes", "-q")
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_routers_that_are_planned_anew_are_looked_at_so_that_they_count(fleet: Fleet) -> None:
+    fleet.add(11)
+    plan, words = str(fleet.folder / "plan.json"), fleet.words("plan", "--no-renew", "--out")
+    unread = CliRunner().invoke(program, [*words, plan], env={VARIABLE: "wrong"}, catch_exceptions=False)
+    assert "plan file" in unread.stdout, "none of them could be read"
+    done = fleet.run("push", "--yes", "--plan", plan, "--replan")
+    assert "11 of 11 routers are to be changed\n" in done.stderr
+    assert "stops at 3 failures" in done.stderr
+    assert Counter(batches(fleet).values()) == {"canary": 1, "batch 1": 10}
+    assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_where_the_canary_is_skipped_the_next_of_its_kind_goes_first(fleet: Fleet) -> None:
+    fleet.add(12)
+    plan = str(fleet.folder / "plan.json")
+    assert fleet.run("plan", "--no-renew", "--out", plan).exit_code == 0
+    for drifted in fleet.devices[:2]:
+        drifted.configure("Trustpool", "http://ca.example/")
+    done = fleet.run("push", "--yes", "--plan", plan)
+    assert done.exit_code == 1
+    first = [name for name, batch in batches(fleet).items() if batch == "canary"]
+    assert first == [one.name for one in fleet.devices[:3]]
+    assert Counter(fleet.records().values()) == {"skipped": 2, "remedied": 10}
+    assert done.stderr.index("canary: 1 of 12") < done.stderr.index("batch 1: 9 of 12")
+
+
 def test_a_scheduler_is_reached_for_the_look_and_for_the_push(fleet: Fleet, tmp_path: Path) -> None:
     fleet.add(11)
     with machines(tmp_path, 1, fleet.environment) as made:
@@ -186,6 +219,32 @@ def test_without_yes_all_plans_are_shown_with_the_bounds_and_then_it_asks(fleet:
     assert not any(device.config.commits for device in fleet.devices)
     with Journal.open(fleet.journal) as journal:
         assert list(journal.runs()) == []
+
+
+def test_the_kinds_of_a_plan_file_are_known_without_a_look(fleet: Fleet) -> None:
+    one, other = two_kinds(fleet)
+    fleet.add(release="6.6.3", ssh=False)
+    file = fleet.folder / "change.json"
+    assert fleet.run("plan", "--out", str(file), "--contact-wait", "0", "--no-renew").exit_code == 1
+    done = fleet.run("push", "--plan", str(file), "--yes")
+    assert f"bounds: canary {one[0].name} (7.4 rpc), {other[0].name} (7.5 rpc): one of each kind" in done.stderr
+    assert "12 of 13 routers are to be changed\n" in done.stderr
+    assert "for their plans" not in done.stderr
+    assert Counter(batches(fleet).values()) == {"canary": 2, "batch 1": 11}
+    assert Counter(fleet.records().values()) == {"remedied": 12, "skipped": 1}
+
+
+def test_of_each_kind_the_one_whose_window_opens_first_is_the_canary(fleet: Fleet) -> None:
+    fleet.add(11)
+    now = datetime.now(UTC)
+    hours = [(3, 5), *[(-1, 2)] * 10]
+    windows = ["-".join(f"{now + timedelta(hours=hour):%H:%M}" for hour in pair) for pair in hours]
+    rows = zip(fleet.devices, windows, strict=True)
+    text = [f"{one.name},127.0.0.1,{one.port},{one.ssh_port},{window},UTC" for one, window in rows]
+    fleet.inventory.write_text("\n".join(["name,host,port,ssh_port,window,tz", *text, ""]))
+    code, seen, _ = answered(fleet.words("push"), fleet.environment, b"Push to 11 routers?", "n\n")
+    assert code == 1
+    assert f"bounds: canary {fleet.devices[1].name} (7.4 rpc): one of each kind of plan" in " ".join(seen.split())
 
 
 def test_ctrl_c_ends_the_look_and_no_run_is_begun(fleet: Fleet) -> None:

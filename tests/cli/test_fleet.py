@@ -225,6 +225,20 @@ def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet,
     assert [device.state.authenticates for device in fleet.devices] == [1, 1, 1, 1]
 
 
+def test_what_a_resumed_run_is_given_anew_takes_the_place_of_what_it_excludes(fleet: Fleet) -> None:
+    (device,) = fleet.add(1, ssh=False)
+    device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    assert fleet.run("push", "--yes", "--no-renew", "--processes", "1").exit_code == 1
+    device.faults.clear()
+    secret = fleet.folder / "password"
+    secret.write_text(fleet.lab.simulator.password)
+    given = ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal), "--password-file", str(secret)]
+    nowhere = CliRunner().invoke(program, [*given, "--scheduler", "tcp://127.0.0.1:1"], catch_exceptions=False)
+    assert "exclude each other" not in nowhere.stderr
+    done = CliRunner().invoke(program, given, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+
+
 def test_a_failed_canary_stops_the_run_and_the_rest_is_resumed(fleet: Fleet) -> None:
     canary, *others = fleet.add(4, ssh=False)
     canary.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))

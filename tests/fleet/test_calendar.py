@@ -9,7 +9,7 @@ import pytest
 import agent
 from agent.fleet.inventory.target import Target
 from agent.fleet.window.calendar import Calendar, Told
-from agent.fleet.window.preview import check, described
+from agent.fleet.window.preview import check, described, held_up
 from agent.fleet.window.timing import Timing, shown
 from agent.fleet.window.windows import windows
 from agent.fleet.window.zone import Zone
@@ -175,6 +175,19 @@ def test_what_is_said_before_a_run_names_windows_and_by_what_a_router_is_begun()
     many = [router(f"r{number}", f"{number:02}:00-{number:02}:30") for number in range(20)]
     lines = list(described(Timing(), many, utc(27, 12), None))
     assert lines[8] == "12 windows more open later, for 12 routers"
+
+
+@pytest.mark.parametrize("until_done, then", [(False, "they are not begun"), (True, "they wait for their next")])
+def test_a_canary_that_opens_when_other_windows_have_closed_is_said_before(until_done: bool, then: str) -> None:
+    timing = Timing(NIGHT.windows, BERLIN, until_done=until_done)
+    others = [router("r2"), router("r3"), router("r4", tz=NEW_YORK), router("r5", "00:00-24:00")]
+    (line,) = held_up(timing, [router("r1"), router("r6", tz=NEW_YORK)], others, utc(27, 12))
+    assert line.startswith(
+        "the canary is not done before 2026-11-27 22:00 EST, when window 22:00-04:00 (America/New_York)"
+    )
+    assert f"the windows of 2 routers have closed, and {then}" in line
+    assert list(held_up(timing, [router("r1")], others, utc(27, 12))) == []
+    assert list(held_up(timing, [router("r6", "00:00-24:00")], others, utc(27, 12))) == []
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,16 @@ def test_of_a_file_that_is_no_whole_export_nothing_comes_in(
     assert [one.run for one in Journal.open(mine).runs()] == [own]
 
 
+def test_the_last_run_is_not_resumed_where_that_is_somebody_elses(mine: Path, theirs: Path) -> None:
+    run = pushed(theirs, "r1", "r2")
+    bring(mine, export(theirs))
+    journal = Journal.open(mine)
+    assert journal.run("last").run == run
+    with pytest.raises(InputError, match="the journal has no push yet"):
+        journal.resumable("last", kind=Kind.PUSH)
+    assert journal.resumable(run, kind=Kind.PUSH).run == run, "by its id it is meant"
+
+
 def test_a_packed_file_and_one_of_an_older_version_come_in(mine: Path, theirs: Path) -> None:
     run = pushed(theirs, "r1", "r2")
 

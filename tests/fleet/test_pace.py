@@ -9,10 +9,10 @@ import pytest
 from agent.fleet.window.pace import Pace
 
 
-def after(pace: Pace, *took: float, changed: bool = True) -> Pace:
+def after(pace: Pace, *took: float, counts: bool = True) -> Pace:
     for number, seconds in enumerate(took):
         pace.begun(f"r{number}", 0.0)
-        pace.ended(f"r{number}", seconds, changed=changed)
+        pace.ended(f"r{number}", seconds, counts=counts)
     return pace
 
 
@@ -20,8 +20,8 @@ def seconds(pace: Pace, at: float = 0.0) -> float:
     return pace.need(at) / timedelta(seconds=1)
 
 
-def test_nothing_is_known_before_the_first_was_changed() -> None:
-    pace = after(Pace(300), 1, 2, 3, changed=False)
+def test_nothing_is_known_before_the_first_was_worked_on() -> None:
+    pace = after(Pace(300), 1, 2, 3, counts=False)
     assert seconds(pace) == 300
 
 
@@ -37,7 +37,7 @@ def test_one_under_way_counts_once_it_takes_longer_than_most() -> None:
     pace.begun("slow", 100)
     assert seconds(pace, at=105) == 20
     assert seconds(pace, at=150) == 50
-    pace.ended("slow", 160, changed=True)
+    pace.ended("slow", 160, counts=True)
     assert seconds(pace, at=1000) == 60
 
 

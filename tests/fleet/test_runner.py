@@ -141,6 +141,28 @@ def test_a_failed_canary_stops_the_run() -> None:
     assert (run.state, run.why) == (RunState.STOPPED, "1 router failed, in canary of 10")
 
 
+def test_behind_a_canary_that_was_skipped_go_the_next_of_its_kind_twice_as_many_each_time() -> None:
+    def perform(_job: Job, target: Target) -> Result:
+        return done(target.name, PushResult.SKIPPED if target.name in drifted else PushResult.REMEDIED)
+
+    drifted = {f"r{number}" for number in range(1, 6)}
+    kinds = {f"r{number}": "a" if number else "b" for number in range(20)}
+    batches: list[Batch] = []
+
+    class Told(Watcher):
+        def batch(self, batch: Batch) -> None:
+            batches.append(batch)
+
+    backend = Backend(4, lambda _: ThreadPoolExecutor(4), perform)
+    run = Run(targets(20), PUSH, backend, Rollout(canary=Share(2), kinds=kinds), Told())
+    assert len(list(run.results())) == 20
+    assert run.state is RunState.DONE
+    assert [(one.name, one.start, one.size) for one in batches] == [
+        *(("canary", 0, 2), ("canary", 2, 2), ("canary", 4, 4)),
+        ("batch 1", 8, 12),
+    ]
+
+
 def test_failures_stop_nothing_until_there_are_too_many() -> None:
     failing = frozenset(f"r{number}" for number in range(10, 100))
     run = Run(targets(100), PUSH, pool(Work(failing=failing), 1), Rollout(max_failures=Share(5)))

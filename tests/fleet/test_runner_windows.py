@@ -18,7 +18,7 @@ from agent.fleet.window.calendar import Calendar, Opening
 from agent.fleet.window.timing import Timing
 from agent.fleet.window.windows import windows
 from agent.fleet.window.zone import Zone
-from agent.model.outcome import Outcome
+from agent.model.outcome import Outcome, Status, StepRecord
 from agent.model.outcome import Result as PushResult
 from tests.support import Clock
 
@@ -49,6 +49,9 @@ class Night:
     began: dict[str, datetime] = field(default_factory=dict)
     until: dict[str, datetime | None] = field(default_factory=dict)
     act: Callable[[str], None] = lambda name: None
+    result: PushResult = PushResult.REMEDIED
+    steps: tuple[StepRecord, ...] = ()
+    changed: bool = True
 
     def now(self) -> datetime:
         return self.start + timedelta(seconds=self.clock.now + self.set_by)
@@ -58,7 +61,8 @@ class Night:
         self.until[target.name] = target.until
         self.clock.now += self.takes
         self.act(target.name)
-        return Result(target.name, Kind.PUSH, outcome=Outcome(target.name, PushResult.REMEDIED, changed=True))
+        made = Outcome(target.name, self.result, steps=self.steps, changed=self.changed)
+        return Result(target.name, Kind.PUSH, outcome=made)
 
     def run(self, routers: list[Target], timing: Timing, *, stop: object = None, **more: object) -> Run:
         backend = Backend(1, lambda _: Inline(), self.work, died=(WorkerGone,))
@@ -105,6 +109,15 @@ def test_none_is_begun_that_by_what_the_others_took_would_not_end_in_time(night:
     assert run.state is RunState.STOPPED
     assert run.why == "window 22:00-04:00 (Europe/Berlin) closes 2026-11-28 04:00 CET: a router takes 50 min"
     assert told == [run.why]
+
+
+@pytest.mark.parametrize("status, begun", [(Status.FAILED, 7), (Status.SKIPPED, 8)])
+def test_one_that_failed_counts_and_one_at_which_nothing_was_to_do_does_not(
+    night: Night, status: Status, begun: int
+) -> None:
+    night.takes = 50 * 60
+    night.result, night.steps, night.changed = PushResult.FAILED, (StepRecord("lock", status),), False
+    assert len(list(night.run(routers(20), Timing(NIGHT, BERLIN)).results())) == begun
 
 
 def test_before_the_first_one_ended_what_is_reckoned_counts(night: Night) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +99,22 @@ def test_a_child_that_goes_on_with_its_stdout_is_not_waited_for(tmp_path: Path) 
         assert alive(pid)
     finally:
         os.kill(pid, 9)
+
+
+def test_an_interrupt_that_comes_as_it_starts_kills_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, began = subprocess.Popen, list[int]()
+
+    def started(*given: Any, **named: Any) -> Any:
+        process = real(*given, **named)
+        began.append(process.pid)
+        os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", started)
+    with pytest.raises(KeyboardInterrupt):
+        run(python("import time; time.sleep(600)"), never)
+    assert eventually(lambda: not any(map(alive, began)))
+    assert began
 
 
 def test_one_whose_time_is_over_is_not_begun(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Bounds:
         many = max(changing, whole) > MANY
         canaries = _first_of_each(kinds) if many and wants_kinds(given) else {}
         if canaries:
-            rollout = replace(rollout, canary=Share(len(canaries)))
+            rollout = replace(rollout, canary=Share(len(canaries)), kinds=kinds)
         if many and given["max_failures"] is None:
             rollout = replace(rollout, max_failures=Share(usual_failures(changing) - 1), canary_may_fail=False)
         return cls(rollout, canaries, unread, changing, many, given)

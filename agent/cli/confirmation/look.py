@@ -9,19 +9,21 @@ from datetime import UTC, datetime
 from typing import NoReturn, Self
 
 import click
-from rich import progress
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from agent.cli.confirmation.bounds import Bounds, Seen, wants_kinds
 from agent.cli.input.approval import Approval
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, leave_at_once, unbroken
 from agent.cli.view.fleetview import plan_groups
-from agent.cli.view.streams import errors, say_failure
+from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
-from agent.fleet.run.rollout import MANY, kind
+from agent.fleet.run.rollout import CANARY, MANY, kind
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
+from agent.fleet.window.preview import held_up
 from agent.model.errors import AgentError
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
@@ -35,7 +37,7 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
     """What bounds the push to *targets*, which is said; with *ask* the plans are shown, and the user confirmed them.
 
     Every router is looked at where somebody is asked, or a canary of each kind of plan is wanted; a plan file has what
-    would be seen. One HOST is asked about by its plan, and nothing bounds it.
+    would be seen, unless it lets routers be planned anew. One HOST is asked about by its plan, and nothing bounds it.
 
     Arguments:
         whole: as of :meth:`Bounds.of`.
@@ -51,22 +53,37 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
     given, many = request.given, max(len(targets), whole) > MANY
     targets = request.calendar().ordered(targets, datetime.now(UTC))  # so that no canary keeps others waiting in vain
     seen = None
-    if request.approval is not None:
+    if request.approval is not None and not request.approval.replan:
         seen = _planned(request.approval, targets)
     elif ask or (many and wants_kinds(given)):
-        seen = looked_at(request, targets)
-    bounds = Bounds.of(given, request.rollout, len(targets), seen, whole=whole)
+        seen = looked_at(request, targets, ask=ask)
+    bounds, screen = Bounds.of(given, request.rollout, len(targets), seen, whole=whole), _screen(ask=ask)
     if seen is not None:
         for group in seen.groups if ask else ():
-            errors().print(group)
+            screen.print(group)
         unread = f", {len(seen.unread):,} could not be read and come last" if seen.unread else ""
         number = f"{len(seen.kinds):,} of {counted(len(targets), 'router')}"
-        errors().print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
+        screen.print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
     for line in bounds.lines:
-        errors().print(line, soft_wrap=True)
+        screen.print(line, soft_wrap=True)
+    for line in _held_up(request, bounds, targets):
+        screen.print(line, soft_wrap=True)
     if ask:
         _confirm(request, len(targets), shown)
     return bounds
+
+
+def _held_up(request: RunRequest, bounds: Bounds, targets: Sequence[Target]) -> Iterator[str]:
+    """Whether windows close while the canary is waited for."""
+    first = next(bounds.rollout.batches(len(targets)))
+    if request.timing is not None and first.name == CANARY:
+        ordered = bounds.ordered(targets)
+        yield from held_up(request.timing, ordered[: first.stop], ordered[first.stop :], datetime.now(UTC))
+
+
+def _screen(*, ask: bool) -> Console:
+    """Where it is said what is about to be done: a question needs it, else it is progress."""
+    return errors() if ask else progress()
 
 
 def _confirm(request: RunRequest, number: int, shown: str) -> None:
@@ -87,7 +104,7 @@ def _planned(approval: Approval, targets: Sequence[Target]) -> Seen:
     return Seen(kinds, groups=plan_groups(approval.records(targets)))
 
 
-def looked_at(request: RunRequest, targets: list[Target]) -> Seen:
+def looked_at(request: RunRequest, targets: list[Target], *, ask: bool = False) -> Seen:
     """The plan of each of *targets*; nothing is changed or kept, and no session stays open.
 
     Raises:
@@ -98,7 +115,7 @@ def looked_at(request: RunRequest, targets: list[Target]) -> Seen:
     with ExitStack() as stack:
         policy = Policy(stop=stack.enter_context(unbroken(_leave)))
         backend = request.backend(Hooks(policy=policy, logins=request.logins, trace=request.trace))
-        bar = stack.enter_context(_Bar(len(targets)))
+        bar = stack.enter_context(_Bar(len(targets), _screen(ask=ask)))
         run = Run(targets, replace(request.job, kind=Kind.PLAN), backend, watcher=bar, policy=policy)
         with closing(run.results()) as results:
             groups = plan_groups(_records(results, request.job.intent.anchor, kinds, unread))
@@ -129,11 +146,10 @@ def _leave() -> NoReturn:
 class _Bar(Watcher):
     """How many were looked at, on a terminal; else only that it begins."""
 
-    def __init__(self, total: int) -> None:
-        screen = errors()
+    def __init__(self, total: int, screen: Console) -> None:
         screen.print(f"reading {counted(total, 'router')} for their plans; nothing is changed", soft_wrap=True)
-        shown = (progress.TextColumn("reading"), progress.BarColumn(bar_width=None), progress.MofNCompleteColumn())
-        self._bars = progress.Progress(*shown, console=screen, transient=True, disable=not screen.is_terminal)
+        shown = (TextColumn("reading"), BarColumn(bar_width=None), MofNCompleteColumn())
+        self._bars = Progress(*shown, console=screen, transient=True, disable=not screen.is_terminal)
         self._task = self._bars.add_task("reading", total=total)
 
     def ended(self, result: Result) -> None:  # noqa: ARG002 - a watcher's

@@ -98,12 +98,12 @@ class Approval:
             if source(name) is not Source.DEFAULT and given[name] != planned:
                 said = "without it" if planned is None or planned is False else f"with {planned}"
                 raise InputError(f"{_flag(name)} contradicts the plan, which was made {said}", hint=_LEAVE_OUT)
-        uses = bool(given.get("register_token_file") or given.get("register_token_env"))
+        uses = any(given.get(f"register_token_{where}") for where in ("file", "env", "exec"))
         if uses and not self.file.options.register:
             raise InputError("the plan registers no router, and a token is given", hint="leave the token out")
         if self.file.options.register and not uses:
             said = "the plan registers routers by a token, which is in no file"
-            raise InputError(said, hint="give it with --register-token-file or --register-token-env")
+            raise InputError(said, hint="give it with --register-token-file, -env or -exec")
 
     def _see_files(self, given: Options) -> None:
         anchor: Path | None = given["anchor"]

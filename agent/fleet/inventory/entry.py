@@ -336,9 +336,12 @@ def _method(value: object) -> Method:
         raise BadValue("this is no method", hint=f"one of {', '.join(one.value for one in Method)}") from error
 
 
-@lru_cache(256)
 def _trustpoint(value: object) -> str:
-    name = _text(value, "a trustpoint")
+    return _usable(_text(value, "a trustpoint"))
+
+
+@lru_cache(256)
+def _usable(name: str) -> str:
     try:
         return Intent(trustpoint=name).trustpoint
     except InputError as error:

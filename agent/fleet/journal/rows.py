@@ -93,14 +93,14 @@ def rows(db: sqlite3.Connection, limit: int, device: str | None) -> Iterator[Row
 def find(db: sqlite3.Connection, run: str, kind: Kind | None = None) -> Row:
     """The run that *run* names: its id, the beginning of it, or ``last``, the newest one (of *kind*, where given).
 
-    The last one is of this journal, as long as it has any of its own.
+    The last one is of this journal, as long as it has any of its own; of *kind*, for a run that is to go on, always.
 
     Raises:
         InputError: there is none, or there are several.
     """
     if run == LAST:
-        which = f"WHERE ? IN (kind, '') ORDER BY imported, {_NEWEST} LIMIT 1"
-        found = list(_rows(db, which, kind.value if kind else ""))
+        which, given = ("WHERE kind = ? AND NOT imported", (kind.value,)) if kind else ("", ())
+        found = list(_rows(db, f"{which} ORDER BY imported, {_NEWEST} LIMIT 1", *given))
     else:
         found = list(
             _rows(db, "WHERE ?1 <> '' AND substr(run, 1, length(?1)) = ?1 ORDER BY length(run), seq DESC LIMIT 4", run)

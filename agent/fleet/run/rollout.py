@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
@@ -80,6 +81,8 @@ class Rollout:
         canary_may_fail: whether *max_failures* is for the canary as well.
         pause: seconds between batches.
         stop_at: when no further router is begun any more; an aware datetime.
+        kinds: of routers by name, where one of each kind is the canary. One that is skipped shows nothing of its kind:
+            the next of that kind is a canary as well.
     """
 
     canary: Share | None = None
@@ -88,16 +91,36 @@ class Rollout:
     canary_may_fail: bool = True
     pause: float = 0.0
     stop_at: datetime | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
-    def batches(self, total: int) -> Iterator[Batch]:
-        """The batches of *total* routers; a percentage gives at least one router."""
+    def batches(self, total: int, further: Callable[[int], int] = lambda _: 0) -> Iterator[Batch]:
+        """The batches of *total* routers; a percentage gives at least one router.
+
+        *further*: behind a canary of so many routers how many of the next ones are canaries, too.
+        """
         first = 0
         if self.canary is not None and total:
             first = min(total, max(1, self.canary.of(total)))
             yield Batch(CANARY, 0, first)
+            while more := further(first):
+                yield Batch(CANARY, first, first + more)
+                first += more
         size = max(1, self.batch.of(total)) if self.batch is not None else max(1, total - first)
         for number, start in enumerate(range(first, total, size), 1):
             yield Batch(f"batch {number}", start, min(start + size, total))
+
+    def further(self, names: Iterable[str], shown: Collection[str], again: int) -> set[str]:
+        """Those of *names* that are canaries as well, since of their kinds only *shown* ones were seen to be changed.
+
+        Twice as many each time *again*, so that thousands that are all skipped do not go one by one.
+        """
+        taken, chosen = Counter[str](), set[str]()
+        for name in names:
+            kind = self.kinds.get(name)
+            if kind is not None and kind not in shown and taken[kind] < 1 << again:
+                taken[kind] += 1
+                chosen.add(name)
+        return chosen
 
     def too_many(self, failed: int, total: int, batch: Batch) -> bool:
         """Whether *failed* routers, of *total*, are more than the run may go on with in *batch*."""

@@ -24,7 +24,7 @@ from agent.fleet.window.pace import Pace
 from agent.model.errors import Interrupted
 from agent.model.masking.logged import textless
 from agent.model.masking.text import counted
-from agent.model.outcome import Failure, Outcome
+from agent.model.outcome import Failure, Outcome, Status
 from agent.model.outcome import Result as PushResult
 from agent.netconf.retry import Policy
 
@@ -116,6 +116,8 @@ class Run:
     _interrupted: bool = False
     _coming: tuple[Opening, ...] = ()
     _over: str = ""
+    _shown: set[str] = field(default_factory=set)
+    _again: int = 0
 
     def __post_init__(self) -> None:
         self._pace = Pace(self.calendar.timing.reckoned)
@@ -128,7 +130,7 @@ class Run:
         self.calendar.begin(self.targets, self.now())
         with closing(_Pool(self.backend, self.job)) as pool:
             try:
-                for batch in self.rollout.batches(len(self.targets)):
+                for batch in self.rollout.batches(len(self.targets), self._further_canaries):
                     if not self._goes_on(batch):
                         break
                     self.watcher.batch(batch)
@@ -144,6 +146,14 @@ class Run:
                 self._end(RunState.STOPPED, self._over)
         if self.state is RunState.RUNNING:
             self.state = RunState.DONE
+
+    def _further_canaries(self, begun: int) -> int:
+        """Put behind the *begun* first routers the next of each kind of which those showed nothing; how many."""
+        self._again += 1
+        left = self.targets[begun:]
+        chosen = self.rollout.further((target.name for target in left), self._shown, self._again)
+        self.targets = [*self.targets[:begun], *sorted(left, key=lambda target: target.name not in chosen)]
+        return len(chosen)
 
     def _goes_on(self, batch: Batch) -> bool:
         """Whether the next batch may begin; waits for the pause before it."""
@@ -254,11 +264,12 @@ class Run:
 
     def _took(self, result: Result, batch: Batch) -> Result:
         result = self._judged(result)
-        changed = result.outcome is not None and result.outcome.changed
-        self._pace.ended(result.device, self.policy.clock(), changed=changed)
+        self._pace.ended(result.device, self.policy.clock(), counts=_worked(result))
         self.watcher.ended(result)
         self.failed += _failed(result)
         self._count(0, batch)
+        if result.word != PushResult.SKIPPED.value:
+            self._shown.add(self.rollout.kinds.get(result.device, ""))
         self._bugs = self._bugs + 1 if result.failure is not None and result.failure.kind == BUG else 0
         if self._bugs >= BUGS_IN_TURN:
             self._end(RunState.STOPPED, f"{BUGS_IN_TURN} routers in turn ran into a bug in xr-agent")
@@ -367,6 +378,12 @@ def _lost(job: Job, target: Target) -> Result:
     if job.kind is Kind.PUSH:
         return Result(target.name, job.kind, outcome=Outcome(target.name, PushResult.UNKNOWN, error=failure))
     return Result(target.name, job.kind, error=failure)
+
+
+def _worked(result: Result) -> bool:
+    """Whether there was something to do on a router, be it in vain: what that took, others may take as well."""
+    made = result.outcome
+    return made is not None and (made.changed or any(step.status is not Status.SKIPPED for step in made.steps))
 
 
 def _failed(result: Result) -> bool:

@@ -14,8 +14,8 @@ _PART = 0.95
 class Pace:
     """Seconds by any clock that only goes forward.
 
-    Those count that were changed: one that has the root already, or is away, says nothing of what a change takes. Of
-    those under way one counts as soon as it takes longer than most: a run's first to end are its quickest.
+    Those count at which something was to do: one that has the root already, or is away, says nothing of what a change
+    takes. Of those under way one counts as soon as it takes longer than most: a run's first to end are its quickest.
     """
 
     def __init__(self, reckoned: float = RECKONED) -> None:
@@ -26,9 +26,9 @@ class Pace:
     def begun(self, router: str, at: float) -> None:
         self._since[router] = at
 
-    def ended(self, router: str, at: float, *, changed: bool) -> None:
+    def ended(self, router: str, at: float, *, counts: bool) -> None:
         began = self._since.pop(router, at)
-        if changed:
+        if counts:
             insort(self._took, at - began)
 
     def need(self, at: float) -> timedelta:

@@ -60,5 +60,21 @@ def described(timing: Timing, routers: Sequence[Dated], now: datetime, stop_at: 
         )
 
 
+def held_up(timing: Timing, canary: Sequence[Dated], others: Sequence[Dated], now: datetime) -> Iterator[str]:
+    """That one of the *canary* is begun when windows of *others* have closed, which wait for it; else nothing."""
+    last = next(reversed(_coming(timing, canary, now)), None)
+    if last is None or last.windows is None:
+        return
+    missed = sum(one.routers for one in _coming(timing, others, now) if one.interval.closes <= last.interval.opens)
+    if missed:
+        opens = (
+            f"the canary is not done before {last.zone.shown(last.interval.opens)}, when window {last.windows} opens"
+        )
+        then = (
+            "they wait for their next" if timing.until_done else "they are not begun (--until-done, or another canary)"
+        )
+        yield f"{opens}: by then the windows of {counted(missed, 'router')} have closed, and {then}"
+
+
 def _coming(timing: Timing, routers: Sequence[Dated], now: datetime) -> tuple[Opening, ...]:
     return Calendar(timing).queue(routers).coming(now, timedelta(seconds=timing.reckoned))

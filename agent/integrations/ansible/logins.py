@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from agent.fleet.run.credential import Credential, shared
 from agent.fleet.run.logins import LIMIT, Attempt, Judged
-from agent.model.errors import LoginWithheld
+from agent.model.errors import InputError, LoginWithheld
 
 _SLOW = 10.0
 _KEY_LENGTH = 32
@@ -46,15 +46,18 @@ class SharedLogins:
     """The guard of one run, below *folder*, which is for its user alone.
 
     Raises:
-        OSError: the folder cannot be used.
+        InputError: the folder cannot be used.
     """
 
     longest_wait = 0.4
 
     def __init__(self, folder: Path, limit: int = LIMIT, *, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._limit, self._clock = folder / "xr-agent-logins", limit, clock
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self.key = self._key()
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self.key = self._key()
+        except OSError as error:
+            raise InputError(f"{self._folder}: {error.strerror or error}", hint="see to Ansible's local_tmp") from error
         self.digest = shared(self.key)
 
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:

@@ -6,7 +6,9 @@ import os
 import select
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -31,12 +33,24 @@ def run(
     """Run a program, *given* on its stdin, to its end; the first *most* bytes of its stdout.
 
     All else that it says is lost. It has no terminal, and none of the environment variables *without*. What it leaves
-    behind when it ended well goes on.
+    behind when it ended well goes on. A KeyboardInterrupt kills it as well, whenever it comes.
 
     Raises:
         InputError: it cannot be run, or did not end well; nothing of what it said is repeated.
         TimeoutError: its time was *over*, which is asked every few hundredths of a second; it was killed.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return _run(words, over, given, most, without)
+    left = threading.Event()
+    # An interrupt is raised in the main thread alone, where it might come between the start and its being known.
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            return pool.submit(_run, words, lambda: left.is_set() or over(), given, most, without).result()
+        finally:
+            left.set()
+
+
+def _run(words: Sequence[str], over: Callable[[], bool], given: bytes, most: int, without: Collection[str]) -> bytes:
     if over():
         raise TimeoutError  # it would only be killed
     process = _started(words, given, without)

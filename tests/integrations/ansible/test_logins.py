@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from agent.fleet.run.credential import Credential
 from agent.fleet.run.logins import Attempt, Judged
 from agent.integrations.ansible.logins import SharedLogins
 from agent.model.device import Secret
-from agent.model.errors import LoginWithheld
+from agent.model.errors import InputError, LoginWithheld
 
 OPS = (Credential("ops", b"digest"),)
 ACCEPTED, REFUSED = Judged(router=True), Judged(router=False)
@@ -102,6 +103,23 @@ def test_processes_of_a_run_tell_a_secret_alike_and_those_of_another_do_not(tmp_
     assert SharedLogins(tmp_path / "other").digest(Secret("s3cr3t")) not in digests
     assert not any(b"s3cr3t" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert (tmp_path / "xr-agent-logins").stat().st_mode & 0o077 == 0
+
+
+def test_a_push_that_outlives_its_run_is_seen_through_and_begins_no_further_login(tmp_path: Path) -> None:
+    logins = SharedLogins(tmp_path)
+    under_way = begun(logins)
+    shutil.rmtree(tmp_path)
+    again = logins.begin(OPS, "r1", accepted=True)
+    assert again is not None
+    again.end(ACCEPTED)
+    under_way.end(ACCEPTED)
+    with pytest.raises(LoginWithheld, match="the run has ended"):
+        logins.begin(OPS, "r2")
+
+
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="xr-agent-logins: No such file or directory"):
+        SharedLogins(tmp_path / "gone")
 
 
 @pytest.fixture

@@ -22,9 +22,11 @@ except ImportError as error:
 else:
     MISSING = None
 
-INSTALL = "pip install . in a clone of xr-agent, into the Python that runs ansible-playbook; it is on no index"
+INSTALL = "pip install . in a copy of xr-agent's repository, with the pip of the Python that runs Ansible"
 BRACES = "mend its braces; a value that has some itself is tagged !unsafe"
 display = Display()
+_NO_TEXT = (bool, int, float, list, dict)
+"""What is handed on as it is; text may be a kind of Ansible's own, as of a vault."""
 
 
 class ControllerAction(ActionBase):
@@ -43,7 +45,7 @@ class ControllerAction(ActionBase):
         """
         name = str(task_vars["inventory_hostname"])
         if MISSING is not None:
-            raise AnsibleActionFail(f"{name}: the library of xr-agent cannot be imported: {MISSING}; next: {INSTALL}")
+            raise AnsibleActionFail(f"{name}: the library of xr-agent cannot be used: {MISSING}; next: {INSTALL}")
         if self._task.delegate_to:
             raise AnsibleActionFail(f"{name}: it runs on the controller by itself; next: leave delegate_to out")
         options = self._options(documentation)
@@ -85,7 +87,7 @@ class ControllerAction(ActionBase):
             if task_vars.get(name) is not None:
                 try:
                     value = self._templar.template(task_vars[name])
-                    found[name] = value if value is None or isinstance(value, bool | int) else str(value)
+                    found[name] = value if value is None or isinstance(value, _NO_TEXT) else str(value)
                 except AnsibleError as error:
                     # All else may quote what is templated, which may be a password.
                     told = isinstance(error, AnsibleUndefinedVariable | AnsibleVaultError)
