@@ -218,6 +218,16 @@ def test_what_a_device_says_acts_on_no_terminal() -> None:
     assert len(below.getvalue().splitlines()) == 1
 
 
+def test_no_member_has_the_password_of_a_url_or_what_acts_on_a_terminal() -> None:
+    below = io.StringIO()
+    told = {"detail": "url http://ops:Zq7x@ca.example/", "next": "\x9b31m", "device": "r1\x1b]0;"}
+    JsonLines(below).say("info", "at http://ops:Zq7x@ca.example/", told)
+    made = json.loads(below.getvalue())
+    assert made["detail"] == "url http://ops:***@ca.example/"
+    assert "Zq7x" not in below.getvalue()
+    assert not [text for text in made.values() if "\x9b" in text or "\x1b" in text]
+
+
 def test_threads_that_write_pieces_of_lines_write_whole_objects() -> None:
     below, each = io.StringIO(), 20
     stream = JsonLines(below)

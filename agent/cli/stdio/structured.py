@@ -45,7 +45,7 @@ class JsonLines(io.TextIOBase):
         """The same as text, ASCII with its line feed; *time* is in seconds since 1970, by default now."""
         when = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
         said = {"level": level, "logger": logger, "message": neutralise(message, lines=True)}
-        known = {name: value for name, value in about.items() if value is not None}
+        known = {name: neutralise(value, lines=True) for name, value in about.items() if value is not None}
         return json.dumps({"time": when.isoformat(timespec="milliseconds"), **said, **known}) + "\n"
 
     def write(self, text: str, /) -> int:

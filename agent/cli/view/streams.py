@@ -117,10 +117,10 @@ class _Objects(_Stderr):
 
     def emit(self, record: logging.LogRecord) -> None:
         more: dict[str, str | None] = {
-            name: neutralise(str(value)) for name in FIELDS if (value := getattr(record, name, None)) is not None
+            name: str(value) for name in FIELDS if (value := getattr(record, name, None)) is not None
         }
         if record.exc_info:
-            more["exception"] = neutralise(_Lines().formatException(record.exc_info), lines=True)
+            more["exception"] = _Lines().formatException(record.exc_info)
         level = record.levelname.lower()
         if isinstance(sys.stderr, JsonLines):
             sys.stderr.say(level, record.getMessage(), more, logger=record.name, time=record.created)
