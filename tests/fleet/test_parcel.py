@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 import agent
+from agent.fleet.inventory.command import env_names
+from agent.fleet.inventory.reference import Place, Reference
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.job import Job
@@ -58,3 +60,12 @@ def test_what_comes_back_has_the_bundle_that_was_there(brought: Parcel) -> None:
     plan = brought.unpack(there.pack(done(there.job))).plan
     assert isinstance(plan, Plan)
     assert plan.intent.bundle is BUNDLE
+
+
+def test_a_worker_knows_the_variables_that_secrets_of_other_routers_are_in() -> None:
+    Reference(Place.ENV, "XR_PARCEL_TEST")
+    travelled = pickle.dumps(Parcel(Job(Kind.PUSH)))
+    env_names.discard("XR_PARCEL_TEST")  # as in the process that it travels to
+    pickle.loads(travelled)  # noqa: S301 - our own bytes
+    assert "XR_PARCEL_TEST" in env_names
+    env_names.discard("XR_PARCEL_TEST")

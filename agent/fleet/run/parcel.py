@@ -10,6 +10,7 @@ import io
 import pickle
 from typing import Any
 
+from agent.fleet.inventory.command import env_names
 from agent.fleet.run.job import Job
 
 _here: dict[str, Parcel] = {}
@@ -17,17 +18,21 @@ _here: dict[str, Parcel] = {}
 
 
 class Parcel:
-    """*job* as it travels to a worker; its key comes from its content."""
+    """*job* as it travels to a worker; its key comes from its content.
 
-    def __init__(self, job: Job, key: str | None = None) -> None:
+    With it go the names of the environment variables that secrets are in, those of routers of other workers included.
+    """
+
+    def __init__(self, job: Job, key: str | None = None, secret: tuple[str, ...] = ()) -> None:
+        env_names.update(secret)
         self.job = job
         self.key = key or hashlib.sha256(pickle.dumps(job)).hexdigest()
         held = (job, job.intent, job.intent.anchor, job.intent.bundle, *job.notices)
         self._held = tuple(one for one in held if one is not None)
         self._numbers = {id(one): number for number, one in enumerate(self._held)}
 
-    def __reduce__(self) -> tuple[type[Parcel], tuple[Job, str]]:
-        return Parcel, (self.job, self.key)
+    def __reduce__(self) -> tuple[type[Parcel], tuple[Job, str, tuple[str, ...]]]:
+        return Parcel, (self.job, self.key, tuple(env_names))
 
     def pack(self, value: object) -> bytes:
         """*value* pickled without what both sides hold."""
