@@ -126,6 +126,17 @@ def test_a_program_of_an_inventory_is_beside_it_unless_it_is_on_the_path(tmp_pat
     assert found == [f"{beside} a", "vault a", "/opt/ask 'a b'", f"{home} '~'"]
 
 
+def test_a_script_that_may_not_be_run_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "vault").touch(mode=0o600)
+    vault = (str(tmp_path / "vault"),)
+    for look in (command.Command(vault).find, lambda: Commands().secret(vault)):
+        with pytest.raises(agent.InputError, match="vault cannot be run: Permission denied") as refused:
+            look()
+        assert refused.value.hint == "see that it is a program that you may run: chmod +x"
+    with pytest.raises(agent.InputError, match="away cannot be run: there is no such program"):
+        command.Command.parse(str(tmp_path / "away")).find()
+
+
 @pytest.mark.parametrize(
     "prints, said",
     [("", "the first line that python"), ("\\nhunter2", "first line"), ("hunter2" * 1000, "first line")],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
+import os
 import re
 import shlex
 import shutil
@@ -86,9 +88,11 @@ class Command:
         """See that there is such a program.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or it may not be run.
         """
         if shutil.which(self.words[0]) is None:
+            if Path(self.words[0]).is_file() and "/" in self.words[0]:
+                raise program.unrunnable(self.words, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
             said = f"{program.name(self.words)} cannot be run: there is no such program"
             raise InputError(said, hint="name a program that is on the PATH, or by its whole path")
 

@@ -73,6 +73,14 @@ def name(words: Sequence[str]) -> str:
     return Path(words[0]).name or words[0]
 
 
+def unrunnable(words: Sequence[str], error: OSError) -> InputError:
+    """That a program cannot be run, by the system's *error*."""
+    hint = "name a program that is on the PATH, or by its whole path"
+    if isinstance(error, PermissionError):
+        hint = "see that it is a program that you may run: chmod +x"
+    return InputError(f"{name(words)} cannot be run: {error.strerror or type(error).__name__}", hint=hint)
+
+
 def _started(words: Sequence[str], given: bytes, without: Collection[str]) -> subprocess.Popen[bytes]:
     environment = {variable: value for variable, value in os.environ.items() if variable not in without}
     try:
@@ -90,8 +98,7 @@ def _started(words: Sequence[str], given: bytes, without: Collection[str]) -> su
                 start_new_session=True,
             )
     except OSError as error:
-        said = f"{name(words)} cannot be run: {error.strerror or type(error).__name__}"
-        raise InputError(said, hint="name a program that is on the PATH, or by its whole path") from None
+        raise unrunnable(words, error) from None
 
 
 def _said(process: subprocess.Popen[bytes], over: Callable[[], bool], most: int) -> bytes:
