@@ -52,8 +52,7 @@ class Notifications:
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
         if not self._ended:
-            why = error.message if isinstance(error, AgentError) else type(error).__name__ if error else ""
-            self.ended(why)
+            self.ended(_why(error))
         if not self._couriers:
             return
         from agent.fleet.notify import end
@@ -80,3 +79,17 @@ class Notifications:
         body = objects.dump(made, "jsonl").encode()
         for courier in self._couriers:
             courier.bring(body)
+
+
+def _why(error: BaseException | None) -> str:
+    """What ended a run, in words where that is known."""
+    match error:
+        case None:
+            return ""
+        case AgentError():
+            return error.message
+        case BrokenPipeError():
+            return "nobody reads its output any more"
+        case KeyboardInterrupt():
+            return "interrupted"
+    return type(error).__name__

@@ -89,6 +89,18 @@ def test_ctrl_c_tells_the_stop_and_the_end(fleet: Fleet) -> None:
         assert server.bodies[-1]["counts"]["waiting"] == 1
 
 
+def test_a_run_whose_output_nobody_reads_says_so_in_words(fleet: Fleet) -> None:
+    fleet.add(3)
+    with hook() as server:
+        with fleet.started("push", "--yes", "--workers", "1", "--format", "jsonl", "--notify", server.url) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+            process.stdout = None
+            process.communicate(timeout=600)
+        end = server.bodies[-1]
+        assert (end["event"], end["state"], end["why"]) == ("end", "interrupted", "nobody reads its output any more")
+
+
 def test_one_host_is_told_as_well(fleet: Fleet) -> None:
     (device,) = fleet.add()
     with hook() as server:
