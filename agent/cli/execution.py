@@ -71,9 +71,11 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         log.close(made.state)
         notifications.ended(made.why)
         try:
-            code = view.finish(journal, made)
-            if request.collected is not None:
-                write(given["out"], request.collected, form, made.state)
+            try:
+                code = view.finish(journal, made)
+            finally:  # also where nobody reads stdout any more
+                if request.collected is not None:
+                    write(given["out"], request.collected, form, made.state)
         finally:
             write_report(request, journal, log.run)
             if request.recording is not None:
