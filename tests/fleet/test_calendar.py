@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import agent
 from agent.fleet.inventory.target import Target
 from agent.fleet.window.calendar import Calendar, Told
-from agent.fleet.window.preview import check, described
+from agent.fleet.window.preview import check, described, held_up
 from agent.fleet.window.timing import Timing, shown
 from agent.fleet.window.windows import windows
 from agent.fleet.window.zone import Zone
@@ -197,3 +198,14 @@ def test_why_nothing_more_is_begun_is_said() -> None:
 def test_an_opening_without_a_window_is_that_of_the_start() -> None:
     (opening,) = Calendar(Timing(zone=BERLIN, start_at=utc(28, 0))).queue([router("r1")]).coming(utc(27, 23), NEED)
     assert opening.shown(utc(27, 23)).startswith("without a window: opens 2026-11-28 01:00 CET, ")
+
+
+def test_a_canary_in_a_late_window_is_said_where_others_miss_theirs_for_it() -> None:
+    late, early = [router("ny", tz=NEW_YORK)], [router("r1"), router("r2"), router("free", "00:00-24:00")]
+    (said,) = held_up(NIGHT, late, early, utc(27, 12))
+    assert "the canary ny waits for its window" in said
+    assert "2 routers whose window closes before are not begun; push to these apart" in said
+    (again,) = held_up(replace(NIGHT, until_done=True), late, early[:1], utc(27, 12))
+    assert "1 router whose window closes before is begun in a later one" in again
+    for canaries, others in ((early, late), ([early[2]], early), (late, late), ([], early)):
+        assert list(held_up(NIGHT, canaries, others, utc(27, 12))) == []

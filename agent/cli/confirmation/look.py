@@ -23,6 +23,7 @@ from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
 from agent.fleet.run.rollout import MANY, kind
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
+from agent.fleet.window import preview
 from agent.model.errors import AgentError
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
@@ -63,7 +64,8 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
         unread = f", {len(seen.unread):,} could not be read and come last" if seen.unread else ""
         number = f"{len(seen.kinds):,} of {counted(len(targets), 'router')}"
         screen.print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
-    for line in bounds.lines:
+    canaries, others = ([one for one in targets if (one.name in bounds.canaries) is first] for first in (True, False))
+    for line in (*bounds.lines, *preview.held_up(request.calendar().timing, canaries, others, datetime.now(UTC))):
         screen.print(line, soft_wrap=True)
     if ask:
         _confirm(request, len(targets), shown)

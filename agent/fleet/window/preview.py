@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from agent.fleet.window.calendar import Calendar, Opening
 from agent.fleet.window.timing import Dated, Timing, shown
+from agent.fleet.window.windows import Interval
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 
@@ -57,6 +58,26 @@ def described(timing: Timing, routers: Sequence[Dated], now: datetime, stop_at: 
             "what is not begun in its window waits for the next (--until-done)"
             if timing.until_done
             else "what is not begun in its window is left to push --resume, or give --until-done"
+        )
+
+
+def held_up(timing: Timing, canaries: Sequence[Dated], others: Sequence[Dated], now: datetime) -> Iterator[str]:
+    """What to know where the windows of some of *others* close before all of *canaries* may be begun; else nothing."""
+    need = timedelta(seconds=timing.reckoned)
+
+    def begun(router: Dated) -> Interval | None:
+        return calendar.interval(timing.of(router), now, need)
+
+    calendar = Calendar(timing)
+    waits = [(found.opens, router.name) for router in canaries if (found := begun(router))]
+    opens, last = max([(now, ""), *waits])
+    missed = sum(1 for router in others if (found := begun(router)) and found.closes - opens < need)
+    if missed:
+        then = "begun in a later one" if timing.until_done else "not begun"
+        yield (
+            f"the canary {last} waits for its window, and all others for it: {counted(missed, 'router')} whose window "
+            f"closes before {'is' if missed == 1 else 'are'} {then}; push to these apart (--limit, --group, --where), "
+            "or give --no-canary"
         )
 
 
