@@ -42,7 +42,7 @@ release: $(READY) ## make release RELEASE=26.3.1 FROM=FOLDER: a new release into
 	$(BIN)/python -m scripts.release '$(RELEASE)' '$(FROM)'
 
 unit: $(READY) ## pytest, all of it: real servers, packaging and ncclient versions as well
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore tests/faults
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/faults
 
 # No cell waits for a time-out: where a router does not answer, its clock is moved on.
 faults: $(READY) ## the fault matrix: every fault at every step of a push, as a table

@@ -43,16 +43,22 @@ def _below(context: click.Context) -> Iterator[tuple[click.Context, click.Comman
                 yield from _below(one.context_class(one, info_name=name, parent=context))
 
 
+def words(context: click.Context) -> str:
+    """What is typed for it, as ``xr-agent history export``; click's path has a group's own arguments besides."""
+    before = f"{words(context.parent)} " if context.parent is not None else ""
+    return f"{before}{context.info_name}"
+
+
 def page(context: click.Context, command: click.Command) -> str:
     """The page of one command, in the macros of man(7)."""
-    name = context.command_path.replace(" ", "-")
+    name = words(context).replace(" ", "-")
     pieces = command.collect_usage_pieces(context)
     lines = [
         f'.TH "{_text(name.upper())}" 1 "" "xr-agent {agent.__version__}" "xr-agent"',
         ".SH NAME",
         f"{_text(name)} \\- {_text(command.get_short_help_str(200).rstrip('.'))}",
         ".SH SYNOPSIS",
-        f".B {_text(context.command_path)}",
+        f".B {_text(words(context))}",
         _text(" ".join(pieces)),
         ".SH DESCRIPTION",
         *_paragraphs(command.help or ""),
@@ -97,8 +103,8 @@ def _subcommands(context: click.Context, command: click.Command) -> Iterator[str
 
 
 def _see_also(context: click.Context) -> Iterator[str]:
-    path = context.command_path.replace(" ", "-")
-    names = [one.command_path.replace(" ", "-") for one, _ in commands()]
+    path = words(context).replace(" ", "-")
+    names = [words(one).replace(" ", "-") for one, _ in commands()]
     near = [name for name in names if name != path and (path == "xr-agent" or name == "xr-agent" or path in name)]
     yield ".SH SEE ALSO"
     yield ",\n".join(f".BR \\%{_text(name)} (1)" for name in near)
@@ -139,7 +145,7 @@ def write(folder: Path) -> list[Path]:
         old.unlink()
     written = []
     for context, command in commands():
-        path = folder / f"{context.command_path.replace(' ', '-')}.1"
+        path = folder / f"{words(context).replace(' ', '-')}.1"
         path.write_text(page(context, command), encoding="utf-8")
         written.append(path)
     return written

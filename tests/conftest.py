@@ -23,6 +23,11 @@ for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.S
         signal.signal(_number, _handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole environments are tried first: each keeps one process busy for minutes, and nobody waits for the last."""
+    items.sort(key=lambda item: item.path.name != "test_environments.py")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Journals and leases of the tests are none of this user's."""

@@ -207,7 +207,7 @@ def _carry_out(
                 log.close(made.state)
                 raise
         span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
-        span.end(made.why or None)
+        span.end(made.why or (f"{counted(made.failed, 'router')} failed" if made.failed else None))
     return made
 
 

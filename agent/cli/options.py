@@ -2,94 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, cast
 
 import click
-import cloup
 from click.core import ParameterSource as Source
 
 from agent.cli.stdio.quiet import QUIET
 from agent.cli.usage import complete
 from agent.cli.usage.command import command as command
-from agent.cli.usage.command import grouped, parameters
+from agent.cli.usage.declare import FROM_ZERO as FROM_ZERO
+from agent.cli.usage.declare import PORT as PORT
+from agent.cli.usage.declare import SECONDS as SECONDS
+from agent.cli.usage.declare import Decorator as Decorator
+from agent.cli.usage.declare import F, kept
+from agent.cli.usage.declare import choice as choice
+from agent.cli.usage.declare import file as file
+from agent.cli.usage.declare import flag as flag
+from agent.cli.usage.declare import group as group
+from agent.cli.usage.declare import option as option
+from agent.cli.usage.declare import together as together
 from agent.fleet.window.pace import RECKONED
 from agent.model.method import Method
 
-F = TypeVar("F", bound=Callable[..., Any])
 Options = dict[str, Any]
 
 DEBUG = "agent.cli.debug"
 """The key of ``Context.meta`` under which ``--debug`` is kept."""
 
-PORT = click.IntRange(1, 65535)
-SECONDS = click.FloatRange(min=0, min_open=True)
-FROM_ZERO = click.FloatRange(min=0)
-
-
-class Decorator(Protocol):
-    """An option, or several."""
-
-    def __call__(self, function: F, /) -> F: ...
-
-
-def option(names: str, said: str, /, **kind: Any) -> Decorator:
-    """An option of *names*, set apart by blanks, with its help; a default that it has is shown."""
-    return cloup.option(*names.split(), help=said, show_default="default" in kind, **kind)
-
-
-def flag(names: str, said: str, /) -> Decorator:
-    """An option without a value."""
-    return cloup.option(*names.split(), help=said, is_flag=True)
-
-
-def file(names: str, said: str, /, *, metavar: str = "FILE", allow_dash: bool = False, **kind: Any) -> Decorator:
-    """An option that names a file; with *allow_dash* ``-`` is stdin."""
-    return option(names, said, type=click.Path(path_type=Path, allow_dash=allow_dash), metavar=metavar, **kind)
-
-
-def choice(names: str, said: str, /, *words: str, **kind: Any) -> Decorator:
-    """An option that takes one of *words*."""
-    return option(names, said, type=click.Choice(words), **kind)
-
 
 def source(name: str) -> Source | None:
     """Where the value of the option *name* comes from."""
     return click.get_current_context().get_parameter_source(name)
-
-
-def together(*options: Decorator) -> Decorator:
-    """Several options as one decorator, listed in their order."""
-
-    def decorate(function: F) -> F:
-        for each in reversed(options):
-            function = each(function)
-        return function
-
-    return decorate
-
-
-def group(title: str, *options: Decorator) -> Decorator:
-    """The same, which the help has together below *title*; what has the title already stands there as well."""
-
-    def decorate(function: F) -> F:
-        there = len(parameters(function))
-        function = together(*options)(function)
-        grouped(title, function, parameters(function)[there:])
-        return function
-
-    return decorate
-
-
-def _meta(key: str, names: str, said: str) -> Decorator:
-    """A flag that no command is given: it is in ``Context.meta``."""
-
-    def keep(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-        ctx.meta[key] = wanted
-
-    return cloup.option(*names.split(), help=said, is_flag=True, expose_value=False, callback=keep)
 
 
 _FOR_MANY = (
@@ -251,7 +195,7 @@ _in_flight = group(
 )
 _speed = group(
     "Speed",
-    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100),
+    option("--workers", "Routers worked on at once.", type=click.IntRange(1, 2000), default=100, metavar="N"),
     option("--processes", "Spread them over N processes.", type=click.IntRange(1, 64), metavar="N"),
     option("--scheduler", "Let a Dask cluster do it: tcp://… or tls://…", metavar="URL"),
     option("--rate", "New SSH sessions a second, at most.", type=SECONDS, metavar="N"),
@@ -410,6 +354,7 @@ caution = group(
         "Seconds after which the router takes a commit back that nobody confirmed.",
         type=click.IntRange(1),
         default=120,
+        metavar="SECONDS",
     ),
     option("--lock-wait", "Seconds to wait for locks that others hold.", type=FROM_ZERO, default=60.0),
     flag("--kill-lock-holder", "End the session that holds a lock for longer than that."),
@@ -439,11 +384,11 @@ recorded = group(
 _logging = group(
     "Output",
     option("-v --verbose", "Log what is done; twice: all details.", count=True),
-    _meta(
+    kept(
         QUIET, "-q --quiet", "Tell no progress: stderr has warnings, errors and questions, stdout all that it has else."
     ),
     flag("--log-json", "Make all of stderr JSON, an object a line."),
-    _meta(DEBUG, "--debug", "Show tracebacks of errors."),
+    kept(DEBUG, "--debug", "Show tracebacks of errors."),
 )
 _output = together(
     group(

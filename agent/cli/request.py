@@ -16,6 +16,7 @@ from click.core import ParameterSource as Source
 from agent.cli import replayed, settings
 from agent.cli.input.approval import Approval, same_plan
 from agent.cli.options import Options, one_or_many, source
+from agent.fleet.inventory.command import env_names
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.reference import Place
 from agent.fleet.inventory.source import load, load_nornir
@@ -110,6 +111,8 @@ class RunRequest:
             raise InputError("a trace is written by this process", hint="leave --processes and --scheduler out")
         if given.get("record") is not None:
             _look_at_recording(given)
+        # A program that says a secret may be asked before all that the options name is read.
+        env_names.update(text for name, text in given.items() if name.endswith("_env") and text)
         receivers = _receivers(given)
         if given["report"] is not None:
             report.check_path(given["report"])
@@ -119,7 +122,7 @@ class RunRequest:
         if replay is not None and kind is Kind.PUSH:
             replay.see_push()
         one, now = given["host"] is not None or replay is not None, datetime.now(UTC)
-        given = settings.dated(given, now)
+        given = settings.dated(settings.placed(given), now)
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
         rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)

@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
+from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.window.moment import moment
@@ -118,6 +119,16 @@ def _reference(given: Options, what: str, *further: str) -> Reference | None:
     value = given[said[0]]
     place = said[0].rpartition("_")[2]
     return Reference.parse(f"{place}:{value.absolute() if isinstance(value, Path) else value}")
+
+
+def placed(given: Options) -> Options:
+    """*given* with its commands as they mean the same in another folder, where a run may go on.
+
+    Raises:
+        InputError: one is no command.
+    """
+    said = {name: text for name, text in given.items() if name.endswith("_exec") and text}
+    return {**given, **{name: Command.parse(text).beside(Path.cwd()) for name, text in said.items()}}
 
 
 def _passphrase(given: Options) -> Reference | None:

@@ -159,9 +159,9 @@ class WebHook:
         headers = {"Content-Type": "application/json", "User-Agent": f"xr-agent/{__version__}"}
         if self.authorization is not None:
             headers["Authorization"] = self.authorization
-        opener = build_opener(_Unfollowed, HTTPSHandler(context=ssl.create_default_context()))
         request = Request(self.url, body, headers, method="POST")  # noqa: S310 - http or https, as parsed
         try:
+            opener = build_opener(_Unfollowed, HTTPSHandler(context=ssl.create_default_context()))
             opener.open(request, timeout=WITHIN).close()
         except HTTPError as error:
             error.close()
@@ -197,9 +197,9 @@ def end(couriers: Sequence[Courier]) -> None:
     finally:
         for courier in couriers:
             courier.give_up()
-    until = time.monotonic() + KILLING
-    for courier in couriers:
-        courier.join(until - time.monotonic())
+        until = time.monotonic() + KILLING
+        for courier in couriers:
+            courier.join(until - time.monotonic())
 
 
 class Courier:

@@ -232,6 +232,7 @@ CONTRADICTIONS = [
     (["--anchor", "other.pem"], "--anchor is another root than the plan's"),
     (["--bundle", "root.pem"], "--bundle is another file than the plan's"),
     (["--register-token-env", VARIABLE], "the plan registers no router, and a token is given"),
+    (["--register-token-exec", "echo token"], "the plan registers no router, and a token is given"),
     (["--sha256", "0" * 64], f"not {'0' * 64}"),
     (["--sha256", "nonsense"], "is no SHA-256"),
     (["--plan", "missing.json"], "No such file or directory"),

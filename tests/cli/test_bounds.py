@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,32 @@ def test_without_yes_all_plans_are_shown_with_the_bounds_and_then_it_asks(fleet:
     assert not any(device.config.commits for device in fleet.devices)
     with Journal.open(fleet.journal) as journal:
         assert list(journal.runs()) == []
+
+
+def test_the_kinds_of_a_plan_file_are_known_without_a_look(fleet: Fleet) -> None:
+    one, other = two_kinds(fleet)
+    fleet.add(release="6.6.3", ssh=False)
+    file = fleet.folder / "change.json"
+    assert fleet.run("plan", "--out", str(file), "--contact-wait", "0", "--no-renew").exit_code == 1
+    done = fleet.run("push", "--plan", str(file), "--yes")
+    assert f"bounds: canary {one[0].name} (7.4 rpc), {other[0].name} (7.5 rpc): one of each kind" in done.stderr
+    assert "12 of 13 routers are to be changed\n" in done.stderr
+    assert "for their plans" not in done.stderr
+    assert Counter(batches(fleet).values()) == {"canary": 2, "batch 1": 11}
+    assert Counter(fleet.records().values()) == {"remedied": 12, "skipped": 1}
+
+
+def test_of_each_kind_the_one_whose_window_opens_first_is_the_canary(fleet: Fleet) -> None:
+    fleet.add(11)
+    now = datetime.now(UTC)
+    hours = [(3, 5), *[(-1, 2)] * 10]
+    windows = ["-".join(f"{now + timedelta(hours=hour):%H:%M}" for hour in pair) for pair in hours]
+    rows = zip(fleet.devices, windows, strict=True)
+    text = [f"{one.name},127.0.0.1,{one.port},{one.ssh_port},{window},UTC" for one, window in rows]
+    fleet.inventory.write_text("\n".join(["name,host,port,ssh_port,window,tz", *text, ""]))
+    code, seen, _ = answered(fleet.words("push"), fleet.environment, b"Push to 11 routers?", "n\n")
+    assert code == 1
+    assert f"bounds: canary {fleet.devices[1].name} (7.4 rpc): one of each kind of plan" in " ".join(seen.split())
 
 
 def test_ctrl_c_ends_the_look_and_no_run_is_begun(fleet: Fleet) -> None:

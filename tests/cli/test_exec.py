@@ -88,6 +88,48 @@ def test_a_push_runs_it_once_for_all_and_its_resumption_the_same_command(fleet: 
     assert [line.split(maxsplit=1)[1] for line in runs(vault)] == ["get", "get"]
 
 
+def test_what_a_program_is_run_with_has_no_secret_that_an_option_names(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.add(1)
+    monkeypatch.setenv("XR_TOKEN_OF_THIS_TEST", "t0k3n-Zq7x")
+    monkeypatch.setenv("XR_HOOK_OF_THIS_TEST", "http://127.0.0.1:9/Zq7x")
+    monkeypatch.setenv("XR_OTHER", "kept")
+    seen = fleet.folder / "seen"
+    vault = script(fleet.folder / "vault", f"env > {seen}", f"echo '{fleet.lab.simulator.password}'")
+    head, row = fleet.inventory.read_text().splitlines()
+    fleet.inventory.write_text(f"{head},password\n{row},exec:{vault}\n")
+    done = run(
+        fleet,
+        "push",
+        "--yes",
+        "--register-token-env",
+        "XR_TOKEN_OF_THIS_TEST",
+        "--notify",
+        "env:XR_HOOK_OF_THIS_TEST",
+        "--no-renew",
+    )
+    assert "XR_OTHER=kept" in seen.read_text(), done.stderr
+    assert "Zq7x" not in seen.read_text()
+
+
+def test_a_run_that_goes_on_elsewhere_asks_the_same_program(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    (device,) = fleet.add(1)
+    device.faults.append(Fault("commit", FaultKind.ERROR, rpc_error("access-denied"), times=99))
+    says(fleet)
+    monkeypatch.chdir(fleet.folder)
+    assert run(fleet, "push", "--yes", "--password-exec", "./vault 'get it'").exit_code == 1
+    with Journal.open(fleet.journal) as journal:
+        assert journal.run("last").settings["password_exec"] == f"{fleet.folder}/vault 'get it'"
+    device.faults.clear()
+    command.commands.forget()
+    (fleet.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(fleet.folder / "elsewhere")
+    resumed = ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal)]
+    done = CliRunner().invoke(program, resumed, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+
+
 def test_processes_ask_once_each(fleet: Fleet) -> None:
     fleet.add(4)
     vault = says(fleet)

@@ -312,9 +312,10 @@ def test_a_watch_that_runs_into_one_bug_after_the_other_is_stopped_and_each_is_l
     objects = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     logged = [one["exception"] for one in objects if "exception" in one]
     lines = "\n".join(logged or [done.stderr]).splitlines()
-    assert len(logged) == (3 if words else 0)
-    assert len([line for line in lines if re.fullmatch(r'  File ".+", line \d+, in buggy', line)]) == 3
-    assert len([line for line in lines if line.endswith("Textless: ZeroDivisionError")]) == 3
+    traced = [line for line in lines if re.fullmatch(r'  File ".+", line \d+, in buggy', line)]
+    assert len(traced) >= 3, "looks that were under way when the third ended are logged as well"
+    assert len(logged) == (len(traced) if words else 0)
+    assert len([line for line in lines if line.endswith("Textless: ZeroDivisionError")]) == len(traced)
     assert TOKEN not in done.stderr + done.stdout
 
 

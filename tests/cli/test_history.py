@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -278,6 +279,11 @@ def test_the_other_commands_are_listed_and_have_their_own_help() -> None:
     assert "--failed" in shown.stdout
     own = CliRunner().invoke(program, ["history", "export", "--help"], catch_exceptions=False)
     assert "history export [OPTIONS] FILE" in own.stdout.splitlines()[0]
+    outer = click.Context(program, info_name="xr-agent")
+    group = program.get_command(outer, "history")
+    assert isinstance(group, click.Group)
+    context = click.Context(group.commands["export"], info_name="export", parent=click.Context(group, outer, "history"))
+    assert context.command_path == "xr-agent history export"
     wrong = CliRunner().invoke(program, ["history", "export"], catch_exceptions=False)
     assert (wrong.exit_code, "history export --help" in wrong.stderr) == (2, True)
 

@@ -128,8 +128,9 @@ def test_a_receiver_that_fails_changes_nothing_but_a_warning(
         done = fleet.run("push", "--yes", "--notify", path, "--format", "json", "-v", "--log-json")
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)[0]["outcome"] == "remedied"
-    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning:")]
-    assert warning.startswith("warning: 2 of 2 notifications did not reach ")
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    (warning,) = [one["message"] for one in said if one["level"] == "warning"]
+    assert warning.startswith("2 of 2 notifications did not reach ")
     assert "Zq7x" not in done.stderr
 
 

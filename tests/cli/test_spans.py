@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import StatusCode
 
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind
@@ -38,6 +39,7 @@ def test_each_router_of_a_push_is_a_span_below_the_runs(fleet: Fleet, spans: Rec
     record = said(run)
     assert record.pop("run") in done.stdout
     assert record == {"routers": 7, "state": "done", "failed": 1, "change_ref": "CHG1"}
+    assert (run.status.status_code, run.status.description) == (StatusCode.ERROR, "1 router failed")
     routers = spans.below(run)
     assert {router.name for router in routers} == {"push router"}
     assert {said(router)["device"]: said(router)["outcome"] for router in routers} == {

@@ -17,11 +17,11 @@ from agent.cli import options
 from agent.cli.main import program
 from agent.cli.usage.command import Command
 from agent.simulator import Fault, FaultKind
-from scripts.man import commands
+from scripts.man import commands, words
 from tests.cli.conftest import Lab
 from tests.cli.test_fleet import Fleet
 
-ALL = {context.command_path: (context, command) for context, command in commands()}
+ALL = {words(context): (context, command) for context, command in commands()}
 LEAVES = [name for name, (_, command) in ALL.items() if not isinstance(command, click.Group)]
 
 

@@ -121,6 +121,19 @@ def test_windows_of_the_inventory_are_left_out_of_account_only_by_name_and_by_wh
     assert done.exit_code == 0, done.stderr
 
 
+def test_a_canary_that_keeps_others_waiting_until_their_windows_closed_is_said_before(fleet: Fleet) -> None:
+    fleet.add(10)
+    fleet.add(1, release="7.3.2")
+    with_windows(fleet, *[(-2, 1)] * 10, LATER)
+    end = f"{datetime.now(UTC) + timedelta(minutes=30):%Y-%m-%dT%H:%M}Z"
+    done = fleet.run("push", "--yes", "--stop-at", end, *NO_CONTACT)
+    assert done.exit_code == 1
+    assert "the canary is not done before 20" in done.stderr
+    assert "by then the windows of 9 routers have closed, and they are not begun" in done.stderr
+    assert "the canary was not begun as a whole: no further window opens before" in done.stderr
+    assert sorted(fleet.records().values()) == ["remedied", *["waiting"] * 10]
+
+
 def test_what_a_run_was_to_end_by_is_kept_with_its_day_and_is_not_taken_for_another(fleet: Fleet) -> None:
     fleet.add(1, reachable=False, ssh=False)
     words = ("--stop-at", "tomorrow 23:58", "--tz", "UTC", "--connect-wait", "0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -178,6 +177,19 @@ def test_what_is_said_before_a_run_names_windows_and_by_what_a_router_is_begun()
     assert lines[8] == "12 windows more open later, for 12 routers"
 
 
+@pytest.mark.parametrize("until_done, then", [(False, "they are not begun"), (True, "they wait for their next")])
+def test_a_canary_that_opens_when_other_windows_have_closed_is_said_before(until_done: bool, then: str) -> None:
+    timing = Timing(NIGHT.windows, BERLIN, until_done=until_done)
+    others = [router("r2"), router("r3"), router("r4", tz=NEW_YORK), router("r5", "00:00-24:00")]
+    (line,) = held_up(timing, [router("r1"), router("r6", tz=NEW_YORK)], others, utc(27, 12))
+    assert line.startswith(
+        "the canary is not done before 2026-11-27 22:00 EST, when window 22:00-04:00 (America/New_York)"
+    )
+    assert f"the windows of 2 routers have closed, and {then}" in line
+    assert list(held_up(timing, [router("r1")], others, utc(27, 12))) == []
+    assert list(held_up(timing, [router("r6", "00:00-24:00")], others, utc(27, 12))) == []
+
+
 @pytest.mark.parametrize(
     "seconds, text",
     [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (300, "5 min"), (3600, "1 h 0 min"), (90061, "25 h 1 min")],
@@ -198,14 +210,3 @@ def test_why_nothing_more_is_begun_is_said() -> None:
 def test_an_opening_without_a_window_is_that_of_the_start() -> None:
     (opening,) = Calendar(Timing(zone=BERLIN, start_at=utc(28, 0))).queue([router("r1")]).coming(utc(27, 23), NEED)
     assert opening.shown(utc(27, 23)).startswith("without a window: opens 2026-11-28 01:00 CET, ")
-
-
-def test_a_canary_in_a_late_window_is_said_where_others_miss_theirs_for_it() -> None:
-    late, early = [router("ny", tz=NEW_YORK)], [router("r1"), router("r2"), router("free", "00:00-24:00")]
-    (said,) = held_up(NIGHT, late, early, utc(27, 12))
-    assert "the canary ny waits for its window" in said
-    assert "2 routers whose window closes before are not begun; push to these apart" in said
-    (again,) = held_up(replace(NIGHT, until_done=True), late, early[:1], utc(27, 12))
-    assert "1 router whose window closes before is begun in a later one" in again
-    for canaries, others in ((early, late), ([early[2]], early), (late, late), ([], early)):
-        assert list(held_up(NIGHT, canaries, others, utc(27, 12))) == []

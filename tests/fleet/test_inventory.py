@@ -551,6 +551,7 @@ def test_a_port_in_nornirs_hostname_means_what_its_port_means(
         ("r1:\n data:\n  xr_agent: {ssh_port: 65536}\n", 3, "r1", "this is no port in", ""),
         ("r1:\n data:\n  xr_agent: {netconf_port: x}\n", 3, "r1", "this is no port in", ""),
         ("r1:\n data:\n  xr_agent: {method: magic}\n", 3, "r1", "this is no method", "one of auto, trustpool, "),
+        ("r1:\n data:\n  xr_agent: {trustpoint: [a, b]}\n", 3, "r1", "a trustpoint is no text", "quotes"),
         ("r1:\n data:\n  xr_agent: {trustpoint: a b}\n", 3, "r1", "this trustpoint name cannot be used", ""),
         ("r1:\n data:\n  xr_agent: {jump: '@h'}\n", 3, "r1", "there is no user before the @", ""),
         ("r1:\n data:\n  xr_agent: {jump: 'h:x'}\n", 3, "r1", "what follows the host is no port in", ""),

@@ -195,6 +195,33 @@ def test_a_program_that_hangs_is_killed_when_the_run_ends(tmp_path: Path, monkey
     assert not alive(int(file.read_text()))
 
 
+def test_an_interrupt_of_the_wait_leaves_no_program_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "KILLING", 600.0)
+    file = tmp_path / "pid"
+    courier = Courier(
+        receiver(f"exec:{script(tmp_path / 'hangs', f'echo $$ > {file}~; mv {file}~ {file}; sleep 600')}")
+    )
+    courier.bring(BODY)
+    assert eventually(file.exists)
+    join, waits = courier.join, iter([True])
+
+    def interrupted(seconds: float) -> None:
+        if next(waits, False):
+            raise KeyboardInterrupt
+        join(seconds)
+
+    monkeypatch.setattr(courier, "join", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        end([courier])
+    assert not alive(int(file.read_text()))
+
+
+def test_tls_that_cannot_be_set_up_here_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "away" / "keys"))
+    courier = told(receiver("https://127.0.0.1:9/hook"))
+    assert (courier.taken, courier.why) == (0, "No such file or directory")
+
+
 @pytest.mark.parametrize(
     "text, said",
     [

@@ -26,3 +26,8 @@ def test_the_nornir_tasks_need_neither_the_connection_plugin_nor_the_command_lin
     loaded = modules_after("import agent.integrations.nornir")
     assert "nornir.core.task" in loaded
     assert not {name.partition(".")[0] for name in loaded} & {"nornir_netconf", "click", "rich", "asyncssh", "netmiko"}
+
+
+def test_the_ansible_tasks_need_neither_ansible_nor_the_command_line() -> None:
+    loaded = modules_after("import agent.integrations.ansible.tasks")
+    assert not {name.partition(".")[0] for name in loaded} & {"ansible", "nornir", "click", "rich"}

@@ -115,3 +115,9 @@ def test_an_interrupt_that_comes_as_it_starts_kills_it_too(monkeypatch: pytest.M
         run(python("import time; time.sleep(600)"), never)
     assert eventually(lambda: not any(map(alive, began)))
     assert began
+
+
+def test_one_whose_time_is_over_is_not_begun(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError):
+        run(("touch", str(tmp_path / "begun")), lambda: True)
+    assert not (tmp_path / "begun").exists()

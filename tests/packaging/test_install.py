@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.man import commands
+from scripts.man import commands, words
 from tests.packaging.project import COMMAND, ROOT, copy, lines, make_venv, pip, run
 
 _ASK = """
@@ -42,7 +42,8 @@ class Installed:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = copy(tmp_path_factory.mktemp("build") / "project")
     (source / ".venv").symlink_to(Path(sys.executable).parents[1])
-    run("make", "--assume-old", ".venv/.ready", "wheel", cwd=source, timeout=600)
+    ready = ("--assume-old", ".venv/.ready")
+    run("make", *ready, "wheel", cwd=source, timeout=600, environment={"MAKEFLAGS": ""})
     (built,) = (source / "dist").glob("*.whl")
     return built
 
@@ -96,19 +97,19 @@ def test_wheel_has_every_file(wheel: Path) -> None:
     pages = {name for name in names if ".data/" in name}
     assert names - pages == expected
     assert {name.partition(".data/data/")[2] for name in pages} == {
-        f"share/man/man1/{context.command_path.replace(' ', '-')}.1" for context, _ in commands()
+        f"share/man/man1/{words(context).replace(' ', '-')}.1" for context, _ in commands()
     }
 
 
 def test_it_comes_from_where_git_keeps_it(tmp_path: Path) -> None:
     """As README has it, with a folder in place of a server."""
     source = copy(tmp_path / "project")
-    for words in (
+    for given in (
         ("init", "--quiet"),
         ("add", "."),
         ("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x"),
     ):
-        run("git", *words, cwd=source)
+        run("git", *given, cwd=source)
     python = make_venv(tmp_path / "venv")
     pip(python, "install", "--no-deps", f"git+file://{source}")
     (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")

@@ -111,6 +111,22 @@ def test_a_link_that_leads_nowhere_is_an_error(
         site.write(tmp_path / "made")
 
 
+def test_a_page_that_is_led_to_is_one_of_the_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "more").mkdir()
+    for name in ("README", "ARCHITECTURE", "SECURITY", "CHANGELOG", "more/far"):
+        (tmp_path / f"{name}.md").write_text("# T\n")
+    (tmp_path / "docs" / "near.md").write_text(
+        "[far](../more/README.md#t) [first](../README.md)\n```\n[x](gone.md)\n```\n"
+    )
+    (tmp_path / "more" / "README.md").write_text("[far](far.md)\n")
+    monkeypatch.setattr(site, "ROOT", tmp_path)
+    site.write(tmp_path / "made")
+    first = (tmp_path / "made" / "index.md").read_text()
+    assert all(f"\n{name}\n" in first for name in ("docs/near", "more/README", "more/far"))
+    assert "(../more/README.md#t) [first](../index.md)" in (tmp_path / "made" / "docs" / "near.md").read_text()
+
+
 def test_a_page_that_nobody_listed_is_in_the_table_of_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "docs").mkdir()
     for name in ("README", "ARCHITECTURE", "SECURITY", "CHANGELOG", "docs/new"):

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from scripts.man import _text, commands, page, write
+from scripts.man import _text, commands, page, words, write
 
-ALL = {context.command_path: (context, command) for context, command in commands()}
+ALL = {words(context): (context, command) for context, command in commands()}
 
 
 def shown(roff: str) -> str:

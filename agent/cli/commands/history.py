@@ -29,6 +29,11 @@ class _History(Command, click.Group):
             return command.make_context(f"{info_name} {args[at]}", args[:at] + args[at + 1 :], parent=parent, **extra)
         return super().make_context(info_name, args, parent=parent, **extra)
 
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """All that it has; its commands are called without RUN, whatever asks for their path."""
+        found = super().get_params(ctx)
+        return found if ctx.command is self else [one for one in found if not isinstance(one, click.Argument)]
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Its own words, in any order: no command comes behind them."""
         ctx.allow_interspersed_args = True
@@ -62,7 +67,7 @@ class _History(Command, click.Group):
     ),
     options.flag("--pem", "Print the certificate that a push removed from this router last, as PEM, and nothing else."),
     options.flag("--failed", "Only the routers of RUN that need a look."),
-    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50),
+    options.option("--limit", "How many runs, the newest first.", type=click.IntRange(1), default=50, metavar="N"),
     options.file("--report", "Write a report of RUN, and print nothing: .html, .json, .csv or .xml (JUnit)."),
     _JOURNAL,
 )
@@ -107,8 +112,15 @@ _FILE = click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
     "export", "Write runs for somebody else's journal.", "the file has all that was asked for and has ended", of=_GROUP
 )
 @_FILE
-@options.option("--run runs", "Only this run; may be given several times.", multiple=True, metavar="RUN")
+@options.option(
+    "--run runs",
+    "Only this run; may be given several times.",
+    multiple=True,
+    metavar="RUN",
+    shell_complete=complete.runs,
+)
 @_JOURNAL
+@options.logging
 def export(file: Path, runs: tuple[str, ...], path: Path | None) -> None:
     """Write the journal's runs to the new FILE, for somebody else's 'history import'; packed where it ends in .gz.
 
@@ -128,11 +140,12 @@ def export(file: Path, runs: tuple[str, ...], path: Path | None) -> None:
 )
 @_FILE
 @_JOURNAL
+@options.logging
 def bring(file: Path, path: Path | None) -> None:
     """Bring the runs of FILE, which 'history export' made, into the journal; they keep their ids.
 
     With - it comes from stdin. A run that is here already is nothing new. One that is here with other content, as one
-    that was resumed since, stays as it is here: the exit code is 1 then.
+    that was resumed since, stays as it is here, and is said.
     """
     from agent.cli.input.journals import import_from
 

@@ -20,10 +20,10 @@ from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
-from agent.fleet.run.rollout import MANY, kind
+from agent.fleet.run.rollout import CANARY, MANY, kind
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
-from agent.fleet.window import preview
+from agent.fleet.window.preview import held_up
 from agent.model.errors import AgentError
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
@@ -64,12 +64,21 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
         unread = f", {len(seen.unread):,} could not be read and come last" if seen.unread else ""
         number = f"{len(seen.kinds):,} of {counted(len(targets), 'router')}"
         screen.print(f"{number} {'is' if len(seen.kinds) == 1 else 'are'} to be changed{unread}", soft_wrap=True)
-    canaries, others = ([one for one in targets if (one.name in bounds.canaries) is first] for first in (True, False))
-    for line in (*bounds.lines, *preview.held_up(request.calendar().timing, canaries, others, datetime.now(UTC))):
+    for line in bounds.lines:
+        screen.print(line, soft_wrap=True)
+    for line in _held_up(request, bounds, targets):
         screen.print(line, soft_wrap=True)
     if ask:
         _confirm(request, len(targets), shown)
     return bounds
+
+
+def _held_up(request: RunRequest, bounds: Bounds, targets: Sequence[Target]) -> Iterator[str]:
+    """Whether windows close while the canary is waited for."""
+    first = next(bounds.rollout.batches(len(targets)))
+    if request.timing is not None and first.name == CANARY:
+        ordered = bounds.ordered(targets)
+        yield from held_up(request.timing, ordered[: first.stop], ordered[first.stop :], datetime.now(UTC))
 
 
 def _screen(*, ask: bool) -> Console:

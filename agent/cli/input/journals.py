@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from agent.cli.view.streams import errors, say_failure, say_warning
+from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.journal.store import Journal
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
@@ -30,7 +30,7 @@ def export_to(file: Path, runs: tuple[str, ...], journal: Path | None) -> None:
         told, under_way = opened.export(out, runs)
     for run in under_way:
         say_warning(f"run {run} is under way, and left out", hint="export it when it has ended")
-    errors().print(f"{counted(len(told), 'run')} exported to {_named(file, 'stdout')}", soft_wrap=True)
+    progress().print(f"{counted(len(told), 'run')} exported to {_named(file, 'stdout')}", soft_wrap=True)
 
 
 def import_from(file: Path, journal: Path | None) -> None:
@@ -47,7 +47,7 @@ def import_from(file: Path, journal: Path | None) -> None:
             raise InputError(f"{named}: {error.strerror or error}", hint="name a file of history export") from error
         brought = stack.enter_context(Journal.open(journal)).bring(source, named)
     known = f", {len(brought.known)} known already" if brought.known else ""
-    errors().print(f"{counted(len(brought.new), 'run')} imported from {named}{known}", soft_wrap=True)
+    progress().print(f"{counted(len(brought.new), 'run')} imported from {named}{known}", soft_wrap=True)
     for run in brought.other:
         hint = "one of the two was resumed or changed since: look at both, with --journal FILE for another journal"
         say_failure(f"run {run} is here with other content, and stays as it is here", hint=hint)

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from agent.cli.view.output import emit_all
 from agent.cli.view.render import because, cell, columns, grid, hexadecimal, word
-from agent.cli.view.streams import console, errors
+from agent.cli.view.streams import console, errors, progress
 from agent.fleet.journal.history import device_object, run_object, trail_object
 from agent.fleet.journal.rows import Trail
 from agent.fleet.journal.store import Journal
@@ -100,7 +100,7 @@ def write_report(run: str, path: Path | None, file: Path) -> None:
     journal = Journal.open(path, create=False)
     record = journal.run(run)
     document.write(file, record, journal.devices(record.run), now=datetime.now(UTC))
-    errors().print(f"report {file}", soft_wrap=True)
+    progress().print(f"report {file}", soft_wrap=True)
 
 
 def say_pem(run: str | None, device: str, path: Path | None) -> None:

@@ -77,6 +77,11 @@ class Command:
                 raise InputError(said, hint="call the router otherwise")
         return words
 
+    def beside(self, folder: Path) -> str:
+        """The text of it that says the same elsewhere: a program that is named with a ``/`` lies below *folder*."""
+        program, *arguments = self.words
+        return shlex.join((str(folder / program) if "/" in program else program, *arguments))
+
     def find(self) -> None:
         """See that there is such a program.
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -311,9 +310,7 @@ def _reference(value: object, folder: Path) -> Reference:
     if reference.place is Place.FILE:
         return Reference(Place.FILE, str(_path(reference.name, folder)))
     if reference.place is Place.EXEC:
-        program, *arguments = Command.parse(reference.name).words
-        path = str(_path(program, folder)) if "/" in program else program
-        return Reference(Place.EXEC, shlex.join((path, *arguments)))
+        return Reference(Place.EXEC, Command.parse(reference.name).beside(folder))
     return reference
 
 
@@ -339,9 +336,12 @@ def _method(value: object) -> Method:
         raise BadValue("this is no method", hint=f"one of {', '.join(one.value for one in Method)}") from error
 
 
-@lru_cache(256)
 def _trustpoint(value: object) -> str:
-    name = _text(value, "a trustpoint")
+    return _usable(_text(value, "a trustpoint"))
+
+
+@lru_cache(256)
+def _usable(name: str) -> str:
     try:
         return Intent(trustpoint=name).trustpoint
     except InputError as error:

@@ -112,7 +112,8 @@ def _from_keyring(name: str) -> Secret:
         import keyring
         from keyring.errors import KeyringError
     except ImportError as error:
-        raise InputError("the package keyring is not installed", hint="pip install xr-trust-agent[keyring]") from error
+        hint = "pip install 'xr-trust-agent[keyring]'"
+        raise InputError("the package keyring is not installed", hint=hint) from error
     service, _, username = name.rpartition("/")
     try:
         value = keyring.get_password(service, username)

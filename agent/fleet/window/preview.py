@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from agent.fleet.window.calendar import Calendar, Opening
 from agent.fleet.window.timing import Dated, Timing, shown
-from agent.fleet.window.windows import Interval
 from agent.model.errors import InputError
 from agent.model.masking.text import counted
 
@@ -61,24 +60,20 @@ def described(timing: Timing, routers: Sequence[Dated], now: datetime, stop_at: 
         )
 
 
-def held_up(timing: Timing, canaries: Sequence[Dated], others: Sequence[Dated], now: datetime) -> Iterator[str]:
-    """What to know where the windows of some of *others* close before all of *canaries* may be begun; else nothing."""
-    need = timedelta(seconds=timing.reckoned)
-
-    def begun(router: Dated) -> Interval | None:
-        return calendar.interval(timing.of(router), now, need)
-
-    calendar = Calendar(timing)
-    waits = [(found.opens, router.name) for router in canaries if (found := begun(router))]
-    opens, last = max([(now, ""), *waits])
-    missed = sum(1 for router in others if (found := begun(router)) and found.closes - opens < need)
+def held_up(timing: Timing, canary: Sequence[Dated], others: Sequence[Dated], now: datetime) -> Iterator[str]:
+    """That one of the *canary* is begun when windows of *others* have closed, which wait for it; else nothing."""
+    last = next(reversed(_coming(timing, canary, now)), None)
+    if last is None or last.windows is None:
+        return
+    missed = sum(one.routers for one in _coming(timing, others, now) if one.interval.closes <= last.interval.opens)
     if missed:
-        then = "begun in a later one" if timing.until_done else "not begun"
-        yield (
-            f"the canary {last} waits for its window, and all others for it: {counted(missed, 'router')} whose window "
-            f"closes before {'is' if missed == 1 else 'are'} {then}; push to these apart (--limit, --group, --where), "
-            "or give --no-canary"
+        opens = (
+            f"the canary is not done before {last.zone.shown(last.interval.opens)}, when window {last.windows} opens"
         )
+        then = (
+            "they wait for their next" if timing.until_done else "they are not begun (--until-done, or another canary)"
+        )
+        yield f"{opens}: by then the windows of {counted(missed, 'router')} have closed, and {then}"
 
 
 def _coming(timing: Timing, routers: Sequence[Dated], now: datetime) -> tuple[Opening, ...]:

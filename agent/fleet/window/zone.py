@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,6 +15,11 @@ from agent.model.errors import InputError
 _EXAMPLE = "write a name of the IANA database, such as Europe/Berlin or UTC"
 _STEP = timedelta(hours=6)
 """No zone changes its clock twice within that."""
+
+
+@cache
+def _names() -> list[str]:
+    return sorted(available_timezones())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Zone:
         try:
             ZoneInfo(text)
         except (LookupError, OSError, ValueError) as error:  # a folder, no zone's file, no file name at all
-            near = difflib.get_close_matches(text, available_timezones(), 1)
+            near = difflib.get_close_matches(text, _names(), 1)
             hint = f"did you mean {near[0]}?" if near else _EXAMPLE
             raise InputError("there is no such time zone", hint=hint) from error
         return cls(text)

@@ -6,8 +6,10 @@ each login that is under way, which ends with its process.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import logging
 import os
 import secrets
 import time
@@ -25,6 +27,11 @@ from agent.model.errors import InputError, LoginWithheld
 _SLOW = 10.0
 _KEY_LENGTH = 32
 _NAMED = 3
+_ROOM = 4096
+_MOST_PLACES = 100
+"""Logins under way at once with a credential that nobody has accepted yet, whatever the limit of refusals."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +82,17 @@ class SharedLogins:
         come first.
 
         Raises:
-            LoginWithheld: it is not to be tried any more.
+            LoginWithheld: it is not to be tried any more, or a refusal could not be kept.
         """
         if not self._folder.exists():
             raise LoginWithheld("not tried: the run has ended", hint="run it again")
+        try:
+            return self._turn_by_what_is_known(credential)
+        except OSError as error:
+            said = f"not tried, since a refusal could not be kept: {self._folder}: {error.strerror or error}"
+            raise LoginWithheld(said, hint="see to the controller's disk, then run it again") from error
+
+    def _turn_by_what_is_known(self, credential: Credential) -> ExitStack | None:
         with self._state(credential) as file:
             known = _read(file)
             most = self._limit - len(known.refused)
@@ -92,6 +106,7 @@ class SharedLogins:
                     stack.enter_context(free)
                 if free is None or busy >= most or (busy and not known.proven and not slow):
                     return None
+                _write(file, known)  # so that there is room for a refusal
                 os.utime(free.fileno(), (self._clock(),) * 2)
                 return stack.pop_all()
 
@@ -99,7 +114,7 @@ class SharedLogins:
         """A place for one more login, locked, if there is one; how many are taken, and whether all those are slow."""
         free: IO[str] | None = None
         busy, slow = 0, True
-        for number in range(self._limit):
+        for number in range(min(self._limit, _MOST_PLACES)):
             place = self._path(credential, f"place-{number}").open("a")
             if not _locked(place):
                 busy += 1
@@ -113,19 +128,22 @@ class SharedLogins:
     def _ended(self, credential: Credential, accepted: bool | None, router: str) -> None:
         if accepted is None or not self._folder.exists():  # it goes with the run, while a push is still seen through
             return
-        with self._state(credential) as file:
-            known = _read(file)
-            refused = [] if accepted else [*known.refused, router]
-            file.seek(0)
-            file.truncate()
-            json.dump({"proven": known.proven or accepted, "refused": refused}, file)
+        try:
+            with self._state(credential) as file:
+                known = _read(file)
+                _write(file, _Known(known.proven or accepted, () if accepted else (*known.refused, router)))
+        except OSError as error:
+            log.warning("what a login told cannot be kept: %s: %s", self._folder, error.strerror or error)
 
     @contextmanager
-    def _state(self, credential: Credential) -> Iterator[IO[str]]:
-        """What is known of the credential, for this process alone while the block lasts."""
-        with self._path(credential, "known").open("a+") as file:
+    def _state(self, credential: Credential) -> Iterator[int]:
+        """The file with what is known of the credential, for this process alone while the block lasts."""
+        file = os.open(self._path(credential, "known"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
+        finally:
+            os.close(file)
 
     def _path(self, credential: Credential, what: str) -> Path:
         said = (credential.username, credential.password, credential.keys, credential.agent, credential.jump)
@@ -144,11 +162,18 @@ class SharedLogins:
         return path.read_bytes()
 
 
-def _read(file: IO[str]) -> _Known:
-    file.seek(0)
-    text = file.read()
+def _read(file: int) -> _Known:
+    text = os.pread(file, os.fstat(file).st_size, 0)
     said: dict[str, Any] = json.loads(text) if text else {}
     return _Known(bool(said.get("proven")), tuple(said.get("refused", ())))
+
+
+def _write(file: int, known: _Known) -> None:
+    """In place of what is there; it takes room enough for refusals to come, whatever becomes of the disk."""
+    text = json.dumps({"proven": known.proven, "refused": known.refused}).encode().ljust(_ROOM)
+    if os.pwrite(file, text, 0) < len(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.ftruncate(file, len(text))
 
 
 def _locked(file: IO[str]) -> bool:

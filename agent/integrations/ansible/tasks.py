@@ -124,9 +124,14 @@ def _performed(
     def told(event: Event) -> None:
         host.told(neutralise(f"{event.step} {event.status.value} {event.detail}".rstrip()))
 
-    logins = SharedLogins(host.folder, host.options.get("max_refused_logins") or LIMIT)
-    # Not in the run's folder, which goes with its end, while what is under way is still seen through.
-    with TemporaryDirectory(prefix="xr-agent-") as own, _stoppable() as stop:
+    try:
+        logins = SharedLogins(host.folder, host.options.get("max_refused_logins") or LIMIT)
+        # Not in the run's folder, which goes with its end, while what is under way is still seen through.
+        folder = TemporaryDirectory(prefix="xr-agent-", ignore_cleanup_errors=True)
+    except OSError as error:
+        said = f"{error.filename or host.folder}: {error.strerror or error}"
+        raise InputError(said, hint="see to the controller's disk, and that you may write there") from error
+    with folder as own, _stoppable() as stop:
         target, reach = router(host.name, host.said, host.options, Path(own))
         hooks = Hooks(policy=Policy(stop=stop), logins=logins, on_event=told, begins=begun.append)
         result = perform(Job(kind, reach, intent, token, notices), target, hooks)

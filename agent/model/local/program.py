@@ -51,6 +51,8 @@ def run(
 
 
 def _run(words: Sequence[str], over: Callable[[], bool], given: bytes, most: int, without: Collection[str]) -> bytes:
+    if over():
+        raise TimeoutError  # it would only be killed
     process = _started(words, given, without)
     try:
         said = _said(process, over, most)

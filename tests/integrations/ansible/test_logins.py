@@ -56,6 +56,11 @@ def test_a_success_forgets_the_refusals_and_what_says_nothing_counts_as_none(tmp
     begun(logins).end(ACCEPTED)
 
 
+def test_a_limit_that_is_none_opens_no_file_for_each_of_it(tmp_path: Path) -> None:
+    begun(SharedLogins(tmp_path, limit=10**9)).end(REFUSED)
+    assert len(list((tmp_path / "xr-agent-logins").iterdir())) < 1000
+
+
 def test_after_a_refusal_no_more_are_under_way_than_could_be_refused(tmp_path: Path) -> None:
     logins = SharedLogins(tmp_path)
     begun(logins).end(ACCEPTED)

@@ -149,7 +149,9 @@ def test_a_variable_or_an_option_that_cannot_be_used_is_one_line_and_nothing_is_
         argument=site.entry(device, ansible_ssh_common_args="-o ProxyJump={{ jump_of_nobody }}"),
         userless=site.entry(device, ansible_user=None),
         empty=site.entry(device, ansible_password=""),
+        listed=site.entry(device, ansible_ssh_pass=["s3cr3t"]),
         other=site.entry(device, ansible_network_os="cisco.nxos.nxos"),
+        braces=site.entry(device, ansible_ssh_private_key_passphrase="hunt{%Zq7x"),
     )
     ran = site.play(task("xr_trust_info"))
     said = {host: result["msg"] for _, host, result in ran.results()}
@@ -157,8 +159,13 @@ def test_a_variable_or_an_option_that_cannot_be_used_is_one_line_and_nothing_is_
     assert said["argument"].startswith("argument: the variable ansible_ssh_common_args: ")
     assert said["userless"].startswith("userless: no user is given; next: set the variable ansible_user")
     assert "the variable ansible_password is empty" in said["empty"]
+    assert "the variable ansible_ssh_pass is no text" in said["listed"]
+    assert "s3cr3t" not in ran.text
     assert "no IOS XR router by ansible_network_os" in said["other"]
-    assert [word for word, _, _ in ran.results()] == ["fatal"] * 5
+    braces = "braces: the variable ansible_ssh_private_key_passphrase: it is no template of Jinja; next: "
+    assert said["braces"].startswith(braces)
+    assert "Zq7x" not in ran.text
+    assert [word for word, _, _ in ran.results()] == ["fatal"] * 7
     assert not any("\n" in message for message in said.values())
 
     site.inventory(r1=site.entry(device))

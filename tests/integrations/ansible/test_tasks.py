@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.integrations.ansible import logins
 from agent.integrations.ansible.tasks import Host, info, root
 from agent.model.errors import JournalError
 from agent.model.local.user import state_folder
@@ -89,6 +91,45 @@ def test_a_lease_that_cannot_be_kept_is_a_failure(lab: Lab, monkeypatch: pytest.
     result = root(host(lab, device))
     assert (result["outcome"], result["failed"], result["changed"]) == ("failed", True, False)
     assert device.trustpoints() == []
+
+
+def test_a_folder_of_the_run_that_cannot_be_used_is_one_line_before_the_router(lab: Lab) -> None:
+    device = lab.add(terminal_rpc="installs")
+    one = host(lab, device)
+    away = Host(one.name, one.said, one.options, one.folder / "away")
+    for result in (root(away), root(away, check=True), info(away)):
+        assert result["failed"]
+        assert result["error"]["kind"] == "input"
+        assert result["msg"].startswith(f"{device.name}: ")
+        assert "No such file or directory; next: " in result["msg"]
+    assert device.log == []
+
+
+def full_disk(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_nobody_logs_in_where_a_refusal_could_not_be_kept(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logins, "_write", full_disk)
+    device = lab.add(terminal_rpc="installs")
+    result = root(host(lab, device))
+    assert (result["outcome"], result["error"]["kind"]) == ("skipped", "login-withheld")
+    assert "a refusal could not be kept: " in result["msg"]
+    assert "No space left on device; next: see to the controller's disk" in result["msg"]
+    assert device.log == []
+
+
+def test_a_disk_that_fills_up_during_a_login_ends_no_push(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = lab.add(terminal_rpc="installs")
+    one, end = host(lab, device), logins.SharedLogins._ended
+
+    def fills_up(self: logins.SharedLogins, *said: Any) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(logins, "_write", full_disk)
+            end(self, *said)
+
+    monkeypatch.setattr(logins.SharedLogins, "_ended", fills_up)
+    assert root(one)["outcome"] == "remedied"
 
 
 def test_a_token_registers_and_shows_nowhere(lab: Lab) -> None:

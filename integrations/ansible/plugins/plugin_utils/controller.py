@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 from ansible import constants, context
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
+from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.xr_agent.trust.plugins.doc_fragments.router import ModuleDocFragment
@@ -22,7 +23,10 @@ else:
     MISSING = None
 
 INSTALL = "pip install . in a copy of xr-agent's repository, with the pip of the Python that runs Ansible"
+BRACES = "mend its braces; a value that has some itself is tagged !unsafe"
 display = Display()
+_NO_TEXT = (bool, int, float, list, dict)
+"""What is handed on as it is; text may be a kind of Ansible's own, as of a vault."""
 
 
 class ControllerAction(ActionBase):
@@ -83,9 +87,11 @@ class ControllerAction(ActionBase):
             if task_vars.get(name) is not None:
                 try:
                     value = self._templar.template(task_vars[name])
-                    found[name] = value if value is None or isinstance(value, bool | int) else str(value)
+                    found[name] = value if value is None or isinstance(value, _NO_TEXT) else str(value)
                 except AnsibleError as error:
-                    said = " ".join(str(error).split())
+                    # All else may quote what is templated, which may be a password.
+                    told = isinstance(error, AnsibleUndefinedVariable | AnsibleVaultError)
+                    said = " ".join(str(error).split()) if told else f"it is no template of Jinja; next: {BRACES}"
                     raise AnsibleActionFail(f"{host}: the variable {name}: {said}") from None  # it is said whole
         return found
 
