@@ -253,6 +253,18 @@ def test_runs_go_through_a_pipe_and_one_with_other_content_is_said(path: Path, t
     assert [one["result"] for one in objects(other, log.run)] == ["remedied", "waiting"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without it")
+def test_a_full_disk_below_stdout_is_said_of_stdout(path: Path, runs: list[str]) -> None:
+    words = [sys.executable, "-m", "agent.cli.main", "history", "--journal", str(path), "export", "-"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        2,
+        "error: stdout was not written: No space left on device",
+    )
+    assert runs
+
+
 def test_a_file_that_is_no_export_is_one_line(path: Path, tmp_path: Path) -> None:
     for name in ("missing.jsonl", "."):
         ended = CliRunner().invoke(program, ["history", "import", str(tmp_path / name), "--journal", str(path)])
