@@ -68,8 +68,8 @@ class Program(click.Group):
             code = _usage(error)
         except click.Abort:
             code = _interrupted("interrupted; nothing was begun")
-        except BrokenPipeError:
-            code = _unread()
+        except BrokenPipeError as error:
+            code = _unread(error)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -84,8 +84,8 @@ class Program(click.Group):
             ctx.exit(_interrupted(str(error)))
         except KeyboardInterrupt:
             ctx.exit(_interrupted("interrupted; nothing is locked"))
-        except BrokenPipeError:
-            ctx.exit(_unread())
+        except BrokenPipeError as error:
+            ctx.exit(_unread(error))
         except AgentError as error:
             from agent.cli.options import DEBUG
             from agent.cli.view.streams import say_failure, say_traceback
@@ -115,8 +115,15 @@ def _interrupted(text: str) -> int:
     return 130
 
 
-def _unread() -> int:
-    """Nobody reads stdout any more: say nothing, and keep the interpreter from flushing into the closed pipe."""
+def _unread(error: BrokenPipeError) -> int:
+    """Nobody reads stdout any more: say nothing, and keep the interpreter from flushing into the closed pipe.
+
+    Where it takes no more for another reason, that is said.
+    """
+    if isinstance(error, unread.Unwritten):
+        from agent.cli.view.streams import say_failure
+
+        say_failure(f"stdout was not written: {error.strerror}", hint="make room; xr-agent history has what was done")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
@@ -152,6 +159,7 @@ def _bug_in_a_thread(bug: threading.ExceptHookArgs) -> None:
 
 
 def main() -> NoReturn:
+    unread.know_stdout()
     plain.outlive_encodings()
     unread.outlive_stderr()
     sys.excepthook = _bug

@@ -254,14 +254,14 @@ def test_runs_go_through_a_pipe_and_one_with_other_content_is_said(path: Path, t
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without it")
-def test_a_full_disk_below_stdout_is_said_of_stdout(path: Path, runs: list[str]) -> None:
-    words = [sys.executable, "-m", "agent.cli.main", "history", "--journal", str(path), "export", "-"]
+@pytest.mark.parametrize("more", [("export", "-"), (), ("--format", "jsonl")], ids=" ".join)
+def test_a_full_disk_below_stdout_is_said_of_stdout(path: Path, runs: list[str], more: tuple[str, ...]) -> None:
+    words = [sys.executable, "-m", "agent.cli.main", "history", "--journal", str(path), *more]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
-    assert (done.returncode, done.stderr.splitlines()[0]) == (
-        2,
-        "error: stdout was not written: No space left on device",
-    )
+    first, *rest = done.stderr.splitlines()
+    assert (done.returncode, first) == (1, "error: stdout was not written: No space left on device")
+    assert rest == ["  next: make room; xr-agent history has what was done"]
     assert runs
 
 

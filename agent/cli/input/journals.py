@@ -67,13 +67,8 @@ def _fresh(file: Path) -> Iterator[IO[bytes]]:
         InputError: it is there already, or cannot be written.
     """
     if file == _STANDARD:
-        try:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise InputError(f"stdout was not written: {error.strerror or error}", hint="make room") from error
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

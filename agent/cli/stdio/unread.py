@@ -8,7 +8,23 @@ from typing import Any
 
 from agent.cli.stdio import plain
 
-_STDERR = 2
+_STDOUT, _STDERR = 1, 2
+
+
+class Unwritten(BrokenPipeError):
+    """stdout takes no more, as where its disk is full: what was told is lost, as where nobody reads it."""
+
+
+class _Stdout(io.FileIO):
+    """A file whose errors on writing are all handled as those of a pipe that was closed."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise Unwritten(error.errno, error.strerror) from error
 
 
 class _Heedless(io.FileIO):
@@ -19,6 +35,15 @@ class _Heedless(io.FileIO):
             return super().write(data)
         except OSError:
             return memoryview(data).nbytes
+
+
+def know_stdout() -> None:
+    """Let whoever writes to ``sys.stdout`` get a BrokenPipeError, by which runs end in order, whatever is wrong."""
+    out = sys.stdout
+    if isinstance(out, io.TextIOWrapper):
+        lines = out.line_buffering or out.write_through
+        below = io.BufferedWriter(_Stdout(_STDOUT, "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(below, out.encoding, out.errors, line_buffering=lines)
 
 
 def outlive_stderr() -> None:
