@@ -227,3 +227,14 @@ def test_an_exit_at_once_waits_for_a_block_that_is_to_be_whole() -> None:
     with pytest.raises(SystemExit), orderly(), unbroken(leave) as stop:
         block(stop)
     assert done == ["inside", "left"]
+
+
+def test_a_run_whose_output_has_no_room_ends_in_order(fleet: Fleet) -> None:
+    fleet.add(2, **DONE)
+    words = [*COMMAND, *fleet.words("plan", "--format", "jsonl", "--in-flight", "1")]
+    with Path("/dev/full").open("wb") as full:
+        environment = {**os.environ, **fleet.environment}
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, env=environment, check=False, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2] == "error: stdout was not written: No space left on device"
+    assert state(fleet) is RunState.INTERRUPTED
