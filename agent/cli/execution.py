@@ -70,16 +70,23 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
         log.close(made.state)
         notifications.ended(made.why)
-        try:
-            code = view.finish(journal, made)
-            if request.collected is not None:
-                write(given["out"], request.collected, form, made.state)
-        finally:
-            write_report(request, journal, log.run)
-            if request.recording is not None:
-                request.recording.finish()
+        code = _finish(request, journal, log.run, view, made)
         code = request.replay.code(code) if request.replay else code
     click.get_current_context().exit(code)
+
+
+def _finish(request: RunRequest, journal: Journal, run: str, view: One | Many, made: Run) -> int:
+    """Print what came of the run, and write its files, also where nobody reads stdout any more; the exit code."""
+    try:
+        try:
+            return view.finish(journal, made)
+        finally:
+            if request.collected is not None:
+                write(request.given["out"], request.collected, request.form, made.state)
+    finally:
+        write_report(request, journal, run)
+        if request.recording is not None:
+            request.recording.finish()
 
 
 def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:

@@ -80,6 +80,16 @@ def test_a_plan_is_written_with_its_sha256_and_the_same_plan_is_the_same_file(bo
     assert board.sha256 == before
 
 
+def test_a_plan_is_written_though_nobody_reads_stdout(board: Board) -> None:
+    board.add()
+    with board.started("plan", "--out", str(board.path)) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        process.communicate(timeout=600)
+    check("planfile", json.loads(board.path.read_text()))
+
+
 def test_with_json_the_sha256_is_on_stderr(board: Board) -> None:
     board.add()
     done = board.planned("--format", "jsonl")

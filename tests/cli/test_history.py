@@ -253,6 +253,18 @@ def test_runs_go_through_a_pipe_and_one_with_other_content_is_said(path: Path, t
     assert [one["result"] for one in objects(other, log.run)] == ["remedied", "waiting"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without it")
+@pytest.mark.parametrize("more", [("export", "-"), (), ("--format", "jsonl")], ids=" ".join)
+def test_a_full_disk_below_stdout_is_said_of_stdout(path: Path, runs: list[str], more: tuple[str, ...]) -> None:
+    words = [sys.executable, "-m", "agent.cli.main", "history", "--journal", str(path), *more]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    first, *rest = done.stderr.splitlines()
+    assert (done.returncode, first) == (1, "error: stdout cannot be written: No space left on device")
+    assert rest == ["  next: see to where it goes; of a run the journal has all: xr-agent history"]
+    assert runs
+
+
 def test_a_file_that_is_no_export_is_one_line(path: Path, tmp_path: Path) -> None:
     for name in ("missing.jsonl", "."):
         ended = CliRunner().invoke(program, ["history", "import", str(tmp_path / name), "--journal", str(path)])

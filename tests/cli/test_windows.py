@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli.view.one import One
+from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
-from agent.fleet.results.record import RunState
+from agent.fleet.results.record import Kind, RunState
+from agent.fleet.run.executors import Inline
+from agent.fleet.run.job import Job, perform
+from agent.fleet.run.rollout import Rollout
+from agent.fleet.run.runner import Backend, Run
 from tests.cli.conftest import Lab
 from tests.cli.test_fleet import Fleet
+from tests.fleet.journals import begin
 
 NO_CONTACT = ("--contact-wait", "0")
 
@@ -157,3 +164,19 @@ class Later(datetime):
     def now(cls, tz: object = None) -> Later:
         shown = datetime.now(UTC) + timedelta(days=3)
         return cls.fromisoformat(shown.isoformat())
+
+
+def test_one_host_that_may_not_be_begun_any_more_was_not_interrupted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, job = Target("r1", "r1"), Job(Kind.PUSH)
+    over = Rollout(stop_at=datetime.now(UTC))
+    with Journal.open(tmp_path / "journal.db") as journal, begin(journal, ["r1"]) as log:
+        view = One(job, "table", log, bundled=True)
+        run = Run([host], job, Backend(1, lambda _: Inline(), perform), over, view)
+        assert list(run.results()) == []
+        assert view.finish(journal, run) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("error: not begun: no router is begun after ")
+        assert f"  next: xr-agent push --resume {log.run} goes on with it\n" in said
+        log.close(run.state)

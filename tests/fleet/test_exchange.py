@@ -241,6 +241,17 @@ def test_a_packed_file_and_one_of_an_older_version_come_in(mine: Path, theirs: P
     assert (record.word, record.site, record.groups, trail.unfinished) == ("remedied", None, (), None)
 
 
+@pytest.mark.parametrize("kind", [BrokenPipeError, OSError])
+def test_where_the_file_cannot_be_written_the_journal_is_not_blamed(theirs: Path, kind: type[OSError]) -> None:
+    class Out(BytesIO):
+        def write(self, _: Any, /) -> int:
+            raise kind("of the file")
+
+    pushed(theirs, "r1")
+    with pytest.raises(kind, match="of the file"):
+        Journal.open(theirs).export(Out())
+
+
 def test_no_password_of_a_url_travels(mine: Path, theirs: Path) -> None:
     pushed(theirs, "r1", change_ref="http://ops:hunter2@ca.example/")
     assert b"hunter2" not in export(theirs)

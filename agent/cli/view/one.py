@@ -111,6 +111,9 @@ class One(Progress, Watcher):
             Interrupted: the user ended it.
         """
         result = self._result
+        if result is None and made.state is RunState.STOPPED:
+            say_failure(f"not begun: {made.why}", hint=f"xr-agent push --resume {self._log.run} goes on with it")
+            return 1
         if result is None:
             raise Interrupted("interrupted; nothing was begun")
         failure = result.failure

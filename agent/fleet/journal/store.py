@@ -187,9 +187,13 @@ class Journal:
 
     def export(self, out: IO[bytes], runs: Collection[str] = ()) -> tuple[list[str], list[str]]:
         """Write all runs to *out*, or *runs*, for :meth:`bring`; gives their ids, and those of runs under way, which
-        were left out."""
+        were left out. What *out* raises as an OSError is no error of the journal, and stays."""
         with self._reading() as db:
-            return exchange.written(db, self.path, {journalrows.find(db, run).run for run in runs}, out)
+            try:
+                return exchange.written(db, self.path, {journalrows.find(db, run).run for run in runs}, out)
+            except OSError as error:  # what SQLite says of the journal is none
+                unwritten = error
+        raise unwritten
 
     def bring(self, source: IO[bytes], named: str) -> exchange.Brought:
         """Bring in the runs of *source*, an export that is called *named*; errors as of :func:`exchange.bring`."""
