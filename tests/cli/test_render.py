@@ -138,6 +138,12 @@ def test_a_router_without_a_plan_is_not_among_those_with_nothing_to_do() -> None
     assert {"1 router: no plan: waiting", "1 router: no plan: doubtful"} <= set(told)
 
 
+def test_equal_plans_name_their_routers_in_the_order_that_is_given() -> None:
+    made = list(devices(40, Kind.PLAN))
+    order = {one.device: -number for number, one in enumerate(made)}
+    assert [line.plain for line in plan_groups(made, order)] == [line.plain for line in plan_groups(made[::-1])]
+
+
 def test_a_push_without_steps_has_no_empty_line() -> None:
     nothing = replace(OUTCOME, result=Result.SKIPPED, method=None, steps=())
     first, *others = drawn(render.outcome_view(nothing)).splitlines()

@@ -141,6 +141,21 @@ def test_a_failed_canary_stops_the_run() -> None:
     assert (run.state, run.why) == (RunState.STOPPED, "1 router failed, in canary of 10")
 
 
+@pytest.mark.parametrize("rollout", [Rollout(canary=Share(2)), Rollout(max_failures=Share(0))])
+def test_failures_that_a_cancellation_brings_are_not_why_the_run_ends(clock: Clock, rollout: Rollout) -> None:
+    cancelled = threading.Event()
+
+    class Cancelled(Watcher):
+        def ended(self, result: Result) -> None:
+            cancelled.set()
+
+    work = Work(failing=frozenset(("r0", "r1")))
+    policy = clock.policy(stop=lambda _: cancelled.is_set())
+    run = Run(targets(10), PUSH, pool(work, 1), rollout, Cancelled(), policy=policy)
+    assert "failed" in {result.word for result in run.results()}
+    assert (run.state, run.why) == (RunState.INTERRUPTED, "interrupted")
+
+
 def test_behind_a_canary_that_was_skipped_go_the_next_of_its_kind_twice_as_many_each_time() -> None:
     def perform(_job: Job, target: Target) -> Result:
         return done(target.name, PushResult.SKIPPED if target.name in drifted else PushResult.REMEDIED)

@@ -118,7 +118,8 @@ def looked_at(request: RunRequest, targets: list[Target], *, ask: bool = False) 
         bar = stack.enter_context(_Bar(len(targets), _screen(ask=ask)))
         run = Run(targets, replace(request.job, kind=Kind.PLAN), backend, watcher=bar, policy=policy)
         with closing(run.results()) as results:
-            groups = plan_groups(_records(results, request.job.intent.anchor, kinds, unread))
+            order = {target.name: place for place, target in enumerate(targets)}
+            groups = plan_groups(_records(results, request.job.intent.anchor, kinds, unread), order)
     if run.state is RunState.INTERRUPTED:
         raise Interrupted("interrupted; nothing was changed")
     if run.state is RunState.STOPPED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -112,16 +112,26 @@ def _why(one: DeviceRecord) -> str | None:
     return f"{said}, until a reload" if one.passing else said
 
 
-def plan_groups(devices: Iterable[DeviceRecord]) -> list[Text]:
-    """Equal plans together: how many routers, by which method, and what is done to each."""
-    return _grouped(devices, _plan)
+def plan_groups(devices: Iterable[DeviceRecord], order: Mapping[str, int] | None = None) -> list[Text]:
+    """Equal plans together: how many routers, by which method, and what is done to each.
+
+    *order*: the places of the routers by name, where *devices* come as they ended.
+    """
+    return _grouped(devices, _plan, order)
 
 
-def _grouped(devices: Iterable[DeviceRecord], alike: Callable[[DeviceRecord], _Alike]) -> list[Text]:
+def _grouped(
+    devices: Iterable[DeviceRecord],
+    alike: Callable[[DeviceRecord], _Alike],
+    order: Mapping[str, int] | None = None,
+) -> list[Text]:
     """What comes to the same together: how many routers, and what that is; the largest group first."""
     groups: dict[_Alike, list[str]] = {}
     for one in devices:
         groups.setdefault(alike(one), []).append(one.device)
+    if order is not None:
+        groups = {what: sorted(names, key=order.__getitem__) for what, names in groups.items()}
+        groups = dict(sorted(groups.items(), key=lambda group: order[group[1][0]]))
     lines = []
     for (how, diff), names in _largest(groups):
         head = cell(f"{counted(len(names), 'router')}: {how}", "bold")

@@ -171,9 +171,13 @@ class Run:
             said = "%s: it ended %s, which could not be kept"
             log.error(said, result.device, result.word, exc_info=textless(further))
 
-    def _may_begin(self) -> bool:
+    def _heed(self) -> None:
+        """End where the user says so."""
         if self.policy.stop is not None and self.policy.stop(0):
             self._end(RunState.INTERRUPTED, "interrupted")
+
+    def _may_begin(self) -> bool:
+        self._heed()
         until = self.rollout.stop_at
         if self.state is RunState.RUNNING and until is not None and self.now() >= until:
             self._end(RunState.STOPPED, f"no router is begun after {until:%Y-%m-%d %H:%M %Z}")
@@ -279,6 +283,8 @@ class Run:
         """Whether too many failed, those included whose workers died."""
         failed = self.failed + died
         if self.rollout.too_many(failed, len(self.targets), batch):
+            # The steps that an interruption undid are failures, too, but not why the run ends.
+            self._heed()
             self._end(RunState.STOPPED, f"{counted(failed, 'router')} failed, in {batch.name} of {len(self.targets)}")
 
     def _judged(self, result: Result) -> Result:
