@@ -28,7 +28,7 @@ _FACE = {
     "agent.model.caution": "Caution CommitMode",
     "agent.model.method": "Method",
     "agent.model.state": "State",
-    "agent.model.context": "ContextFilter bound",
+    "agent.model.telemetry.context": "ContextFilter bound",
     "agent.model.outcome": "Event Outcome Result Wait Waiting",
     "agent.netconf.retry": "Policy",
     "agent.netconf.session": "Session connect",
@@ -55,8 +55,6 @@ __all__ = ["__version__", *_HOME]  # noqa: PLE0604 - the keys of _HOME are strin
 if TYPE_CHECKING:
     from agent.model.caution import Caution as Caution
     from agent.model.caution import CommitMode as CommitMode
-    from agent.model.context import ContextFilter as ContextFilter
-    from agent.model.context import bound as bound
     from agent.model.device import Device as Device
     from agent.model.device import HostKeys as HostKeys
     from agent.model.device import Secret as Secret
@@ -75,6 +73,8 @@ if TYPE_CHECKING:
     from agent.model.plan import Skip as Skip
     from agent.model.plan import Verdict as Verdict
     from agent.model.state import State as State
+    from agent.model.telemetry.context import ContextFilter as ContextFilter
+    from agent.model.telemetry.context import bound as bound
     from agent.netconf.retry import Policy as Policy
     from agent.netconf.session import Session as Session
     from agent.netconf.session import connect as connect

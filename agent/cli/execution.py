@@ -15,13 +15,13 @@ import click
 import agent
 from agent.cli.confirmation.look import approved
 from agent.cli.input.approval import write
-from agent.cli.notifying import Notifications
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
 from agent.cli.view.asking import asker
 from agent.cli.view.many import Many
+from agent.cli.view.notifying import Notifications
 from agent.cli.view.one import One
 from agent.cli.view.progress import say_wait
 from agent.cli.view.streams import errors, progress, say_failure, say_traceback, say_warning
@@ -37,7 +37,7 @@ from agent.fleet.run.runner import Backend, Run
 from agent.fleet.window import preview
 from agent.model.errors import FileError, InputError
 from agent.model.masking.text import counted
-from agent.model.spans import Span, carried
+from agent.model.telemetry.spans import Span, carried
 from agent.netconf.retry import Policy
 
 

@@ -11,11 +11,11 @@ import click
 from rich.text import Text
 
 from agent.cli.execution import begin, write_report
-from agent.cli.notifying import Notifications
 from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
 from agent.cli.view.asking import asker
+from agent.cli.view.notifying import Notifications
 from agent.cli.view.output import Objects
 from agent.cli.view.progress import say_legacy
 from agent.cli.view.render import cell, sample_line, sample_text, some

@@ -17,10 +17,10 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job, bug
 from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.router import Hooks, Router
-from agent.model.context import bound
 from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.masking.logged import textless
 from agent.model.state import Licensing, Reading
+from agent.model.telemetry.context import bound
 from agent.netconf.retry import Policy, Waits, completed
 from agent.netconf.session import Session
 from agent.remedy.assess import deadlines_of

@@ -30,7 +30,6 @@ from nornir.core.task import Result, Task
 
 from agent.fleet.inventory.entry import BadValue, Layer, parsed
 from agent.fleet.results import objects
-from agent.model.context import bound
 from agent.model.device import Device, Secret
 from agent.model.errors import AgentError, InputError, SessionLost
 from agent.model.masking.text import neutralise
@@ -39,6 +38,7 @@ from agent.model.outcome import Result as PushResult
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Intent, Skip, Verdict, VerdictKind
 from agent.model.state import Licensing, Reading
+from agent.model.telemetry.context import bound
 from agent.netconf.borrow import borrow
 from agent.netconf.retry import Policy, completed
 from agent.netconf.session import Session

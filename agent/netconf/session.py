@@ -19,11 +19,11 @@ from lxml import etree
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import TransportError as NcclientTransportError
 
-from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import AgentError, SessionLost
 from agent.model.local.clock import Clock
 from agent.model.outcome import Waiting
+from agent.model.telemetry.context import bound
 from agent.netconf import payload
 from agent.netconf.payload import NETCONF_NS, Element, qname
 from agent.netconf.pending import InFlight, Pending, Reply

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 from agent.model.caution import CommitMode
-from agent.model.context import bound
 from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, Interrupted, OutcomeUnknown
 from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
@@ -26,8 +25,9 @@ from agent.model.plan import (
     Skip,
     Step,
 )
-from agent.model.spans import Steps as StepSpans
 from agent.model.state import ConfigModel
+from agent.model.telemetry.context import bound
+from agent.model.telemetry.spans import Steps as StepSpans
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
 from agent.netconf.session import Connector, Session

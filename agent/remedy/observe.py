@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.certificate import Certificate, Evidence
 from agent.model.state import Access, ConfigModel, Licensing, Reading, Software, State, TrustpointConfig
+from agent.model.telemetry.context import bound
 from agent.netconf.query import Query, ask, ask_one, ask_until_there
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session

@@ -12,8 +12,8 @@ from agent.model.device import Device
 from agent.model.errors import AgentError
 from agent.model.outcome import Event, Outcome, Status, StepRecord
 from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
-from agent.model.spans import Span, came
 from agent.model.state import ConfigModel
+from agent.model.telemetry.spans import Span, came
 from agent.model.unfinished import WriteAheadLog
 from agent.netconf.retry import Policy
 from agent.netconf.session import Connector, Session

@@ -14,7 +14,7 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import Kind
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.parcel import Parcel
-from agent.model.spans import Span, carried
+from agent.model.telemetry.spans import Span, carried
 from tests.cli.conftest import VARIABLE, Lab
 from tests.cli.test_fleet import Fleet
 from tests.spans import Recorded, recorded, said

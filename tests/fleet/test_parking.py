@@ -15,9 +15,9 @@ from functools import partial
 import pytest
 
 from agent.fleet.parking import Parked, Parking, allow_files, most_in_flight, most_open, rarely_collected
-from agent.model.context import ContextFilter, bound
 from agent.model.errors import Interrupted
 from agent.model.outcome import Wait, Waiting
+from agent.model.telemetry.context import ContextFilter, bound
 from agent.netconf.retry import Policy, Waits, relayed
 from tests.support import Clock, eventually, logged
 from tests.threads import at_once

@@ -18,7 +18,7 @@ def test_import_agent_alone_loads_no_orchestrator_and_no_library() -> None:
 
 def test_the_names_for_logging_load_no_library() -> None:
     loaded = modules_after("import agent; agent.bound; agent.ContextFilter")
-    assert "agent.model.context" in loaded
+    assert "agent.model.telemetry.context" in loaded
     assert not {name.partition(".")[0] for name in loaded} & {"nornir", "ncclient", "lxml", "paramiko", "yangson"}
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from agent.model.context import FIELDS, ContextFilter, bound
+from agent.model.telemetry.context import FIELDS, ContextFilter, bound
 
 
 def attributes(**extra: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from opentelemetry import trace
 
 import agent
 from agent.model.outcome import Event, Status
-from agent.model.spans import Span, Steps, carried
+from agent.model.telemetry.spans import Span, Steps, carried
 from agent.simulator import Fault, FaultKind, rpc_error
 from tests.spans import Recorded, number, recorded, said
 from tests.support import Clock, Lab
@@ -133,7 +133,7 @@ _WITHOUT = """
 import sys
 if sys.argv[1] == "absent":
     sys.modules["opentelemetry"] = None
-from agent.model.spans import Span, Steps, carried, flush
+from agent.model.telemetry.spans import Span, Steps, carried, flush
 from agent.model.outcome import Event, Status
 assert "opentelemetry.trace" not in sys.modules
 with Span("run", (("traceparent", "x"),), run="r") as span, span.current():

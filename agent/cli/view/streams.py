@@ -15,9 +15,9 @@ from rich.text import Text
 from agent.cli.stdio import structured
 from agent.cli.stdio.quiet import quiet
 from agent.cli.stdio.structured import NOTHING, About, JsonLines
-from agent.model.context import FIELDS, ContextFilter
 from agent.model.errors import AgentError
 from agent.model.masking.text import neutralise
+from agent.model.telemetry.context import FIELDS, ContextFilter
 
 _PLAIN_WIDTH = 120
 _NO_TERMINAL: dict[str, Any] = {"force_terminal": False, "color_system": None}

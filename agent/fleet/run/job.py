@@ -17,14 +17,14 @@ from agent.fleet.results.basis import basis
 from agent.fleet.results.objects import certificate_object, plain
 from agent.fleet.results.record import Kind, Result
 from agent.fleet.run.router import Hooks, Router, Which
-from agent.model.context import bound
 from agent.model.errors import AgentError, Interrupted, JournalError
 from agent.model.masking.logged import textless
 from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Register, Skip, Verdict
-from agent.model.spans import Carrier, Span, came
 from agent.model.state import ConfigModel, State
+from agent.model.telemetry.context import bound
+from agent.model.telemetry.spans import Carrier, Span, came
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
 from agent.netconf.session import Session

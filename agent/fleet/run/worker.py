@@ -27,7 +27,7 @@ from agent.fleet.run.parcel import Parcel, parcel
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import ClientLost, Held, Hooks, Which, unshared
 from agent.model.outcome import Event, Wait, Waiting
-from agent.model.spans import flush
+from agent.model.telemetry.spans import flush
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits
 

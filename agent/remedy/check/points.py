@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from agent.model.check import Check, MethodPoint, Point, Standing, Topic
-from agent.model.context import bound
 from agent.model.device import Device
 from agent.model.errors import (
     AgentError,
@@ -21,6 +20,7 @@ from agent.model.errors import (
 from agent.model.method import Method
 from agent.model.plan import Installation, Intent, Step, Tried
 from agent.model.state import ConfigModel, Reading
+from agent.model.telemetry.context import bound
 from agent.netconf.retry import Policy, Waits, relayed
 from agent.netconf.session import Session
 from agent.remedy.assess import CLOCK_TOLERANCE
