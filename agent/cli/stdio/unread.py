@@ -45,7 +45,7 @@ class _Told(io.FileIO):
 
 
 def outlive_closed() -> None:
-    """Have the three standard streams, which lead nowhere where they were closed before the start.
+    """Have the standard streams lead nowhere where they were closed before the start; stdin stays None, and is said.
 
     What is opened first would get their numbers, and what is told would be written into it.
     """
@@ -54,7 +54,8 @@ def outlive_closed() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free is this one
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115 - as it is open
+            if number:
+                setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115 - as it is open
 
 
 def tell_of_stdout() -> None:
