@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from agent.fleet.inventory.command import env_names
 from agent.simulator import Simulator
 from tests.support import Clock, Lab
 
@@ -26,6 +27,15 @@ for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.S
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole environments are tried first: each keeps one process busy for minutes, and nobody waits for the last."""
     items.sort(key=lambda item: item.path.name != "test_environments.py")
+
+
+@pytest.fixture(autouse=True)
+def _variables_of_secrets() -> Iterator[None]:
+    """What one test names as a variable with a secret, PATH say, is kept from no program of another."""
+    before = set(env_names)
+    yield
+    env_names.clear()
+    env_names.update(before)
 
 
 @pytest.fixture(autouse=True, scope="session")

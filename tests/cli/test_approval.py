@@ -171,7 +171,7 @@ def test_a_dry_run_says_what_drifted_and_changes_nothing(board: Board) -> None:
     assert plans[other.name]["skip"]["reason"].startswith("drifted: trustpoint Trustpool")
     assert sum(one["changes"] for one in plans.values()) == 1
     assert board.writes() == 0
-    table = board.run("push", "--plan", str(board.path), "--dry-run").stdout
+    table = " ".join(board.run("push", "--plan", str(board.path), "--dry-run").stdout.split())
     assert "1 router: drifted: trustpoint Trustpool: 'enrollment url http://ca.example/', it was not" in table
 
 

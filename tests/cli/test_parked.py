@@ -145,7 +145,7 @@ def test_the_live_view_has_those_at_work_first_and_says_for_what_the_others_wait
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)
-    monkeypatch.setattr(many, "errors", lambda: screen)
+    monkeypatch.setattr(many, "progress_console", lambda: screen)
     names = [f"r{number}" for number in range(20)]
     with (
         Journal.open(fleet.journal) as journal,
@@ -168,7 +168,7 @@ def test_the_live_view_has_those_at_work_first_and_says_for_what_the_others_wait
 
 def test_the_live_view_says_which_windows_are_next(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, width=100)
-    monkeypatch.setattr(many, "errors", lambda: screen)
+    monkeypatch.setattr(many, "progress_console", lambda: screen)
     timing, now = Timing(windows(("22:00-04:00",)), Zone("UTC")), datetime.now(UTC)
     routers = [Target(f"r{number}", "r", window=windows((f"{number:02}:00-{number:02}:30",))) for number in range(20)]
     coming = Calendar(timing).queue([Target("night", "n"), *routers]).coming(now, timedelta(minutes=5))

@@ -189,13 +189,13 @@ def test_a_caller_who_stops_looking_leaves_no_session_and_no_thread(stage: Stage
 
 
 @pytest.mark.parametrize(
-    "files, number, most, hint", [(20_000, MOST_KEPT + 1, MOST_KEPT, "each look"), (1024, 911, 910, "ulimit -n 2000")]
+    "files, number, most, hint", [(20_000, MOST_KEPT + 1, MOST_KEPT, "each look"), (1024, 861, 860, "ulimit -n 2000")]
 )
 def test_more_sessions_than_can_be_kept_are_refused_before_any_look(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, files: int, number: int, most: int, hint: str
 ) -> None:
     monkeypatch.setattr("resource.getrlimit", lambda which: (files, files))
-    with pytest.raises(agent.InputError, match=f"{number} sessions .* at most {most} with 50 workers") as caught:
+    with pytest.raises(agent.InputError, match=f"{number} sessions .* at most {most} with 100 workers") as caught:
         seen(stage, number, keep_sessions=True)
     assert hint in (caught.value.hint or "")
     assert not stage.times
