@@ -301,7 +301,7 @@ def test_push_that_brings_no_certificate_fails_and_names_the_next_step(lab: Lab)
 def test_push_meets_a_lock_and_names_its_holder(lab: Lab) -> None:
     device = lab.add()
     device.config.lock("running", "4711")
-    done = lab.run("push", device, "--yes", "--format", "json")
+    done = lab.run("push", device, "--yes", "--lock-wait", "3", "--format", "json")
     made = json.loads(done.stdout)
     check("push", made)
     assert (done.exit_code, made["error"]["kind"]) == (1, "lock-denied")

@@ -119,7 +119,7 @@ def test_the_demo_says_objects_and_its_commands_as_well() -> None:
 def test_the_words_of_an_interrupt_are_objects(lab: Lab, command: str) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.SILENT, times=100))
-    more = ("--yes",) if command == "push" else ()
+    more = ("--yes", "--timeout", "5") if command == "push" else ()  # whose first answer is waited for to its end
     with started(lab, command, *lab.words(device), *more, "--log-json") as process:
         until(lambda: device.counters["get"] >= 1)
         process.send_signal(signal.SIGINT)
