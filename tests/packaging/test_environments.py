@@ -44,7 +44,7 @@ ENVIRONMENTS = (
     Environment(
         "oldest",
         tuple(bound.replace(">=", "==") for bound in lines("options", "install_requires")),
-        tests=("tests/model", "tests/netconf", "tests/simulator"),
+        tests=("tests/model", "tests/netconf"),
         demo=True,
     ),
 )
