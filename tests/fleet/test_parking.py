@@ -27,7 +27,7 @@ LONG = 10**6
 
 def waiting(*seconds: float, name: str = "r", breakable: bool = True) -> Waits[str]:
     for one in seconds:
-        yield Wait(one, Waiting.CONTACT, breakable=breakable)
+        yield Wait(one, Waiting.BUSY, breakable=breakable)
     return name
 
 
@@ -37,7 +37,7 @@ def test_a_thousand_that_wait_are_done_by_three_threads(clock: Clock) -> None:
     def steps(name: str) -> Waits[str]:
         for seconds in (0.5, 1.0, 20.0):
             seen.add(threading.current_thread().name)
-            yield Wait(seconds, Waiting.CONTACT)
+            yield Wait(seconds, Waiting.BUSY)
         return name
 
     with Parking(3, clock.policy()) as parking:
@@ -259,7 +259,7 @@ def test_a_cancellation_ends_the_waits_that_it_may_at_once_and_no_others() -> No
 
     def cleaning() -> Waits[str]:
         try:
-            yield Wait(LONG, Waiting.CONTACT)
+            yield Wait(LONG, Waiting.BUSY)
         except Interrupted:
             cleaned.set()
             yield Wait(0.01, Waiting.CERTIFICATE, breakable=False)
@@ -347,13 +347,13 @@ def test_beyond_the_bound_connections_are_closed_ahead_of_a_wait() -> None:
     closed: Counter[str] = Counter()
 
     def steps(name: str, seconds: float) -> Waits[None]:
-        yield Wait(seconds, Waiting.CONTACT, release=lambda: closed.update([name]))
+        yield Wait(seconds, Waiting.BUSY, release=lambda: closed.update([name]))
 
     def failing() -> Waits[None]:
         def release() -> None:
             raise ZeroDivisionError
 
-        yield Wait(0.01, Waiting.CONTACT, release=release)
+        yield Wait(0.01, Waiting.BUSY, release=release)
 
     stop = threading.Event()
     with Parking(1, Policy(stop=stop.wait), most_open=2) as parking, logged() as records:
@@ -376,7 +376,7 @@ def test_room_comes_back_when_one_of_those_goes_on(clock: Clock) -> None:
 
     def steps(number: int) -> Waits[None]:
         for _ in range(3):
-            yield Wait(1, Waiting.CONTACT, release=lambda: closed.update([number]))
+            yield Wait(1, Waiting.BUSY, release=lambda: closed.update([number]))
 
     with Parking(1, clock.policy(), most_open=1) as parking:
         for number in range(20):
@@ -423,7 +423,7 @@ def test_a_shutdown_waits_for_those_that_are_parked_and_needs_no_threads_of_its_
     ended: list[str] = []
 
     def steps() -> Waits[None]:
-        yield Wait(100, Waiting.CONTACT)
+        yield Wait(100, Waiting.BUSY)
         ended.append("ended")
 
     parking = Parking(4, clock.policy())
