@@ -150,7 +150,7 @@ class RecordingFile:
             with self._writer:
                 try:
                     self._writer.end(self._last)
-                except Exception as error:
+                except Exception as error:  # a bug as well: what was recorded ends so, and what was done stays done
                     raise self._failed(error) from error
             if failure is not None:
                 raise self._failed(failure) from failure

@@ -76,14 +76,14 @@ def _fresh(file: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{file} is there already", hint="name a new file") from error
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error}", hint="name a new file in a folder of yours") from error
-    try:
-        with os.fdopen(descriptor, "wb") as plain, _packed(plain, file) as out:
-            yield out
-    except BaseException as error:
-        file.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+    with ExitStack() as undo:
+        undo.callback(file.unlink, missing_ok=True)
+        try:
+            with os.fdopen(descriptor, "wb") as plain, _packed(plain, file) as out:
+                yield out
+        except OSError as error:
             raise InputError(f"{file} was not written: {error.strerror or error}", hint="make room") from error
-        raise
+        undo.pop_all()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import asyncssh
@@ -57,11 +58,10 @@ class Replay(Loopback):
         self.netconf, self.cli = Offer(self.greeting), Offer(cli)
         self.notes = tuple(dict.fromkeys((*self.netconf.notes, *self.cli.notes)))
         super().__init__()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.stop)
             self.port, self.ssh_port = self._run(self._open(port, ssh_port))
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
 
     @property
     def missing(self) -> list[str]:
@@ -91,12 +91,10 @@ class Replay(Loopback):
             login_timeout=60,
             **offer.options(),
         )
-        sock = bound(port)
-        try:
+        with ExitStack() as undo:
+            sock = undo.enter_context(bound(port))
             await self.listen(lambda: _Connection(self.loop, options, offer), sock)
-        except BaseException:
-            sock.close()
-            raise
+            undo.pop_all()
         return int(sock.getsockname()[1])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 MANY = range(10000, 65536)
 """Where thousands of devices get theirs, lowest first.
@@ -20,14 +21,12 @@ def bound(port: int, *, again: bool = True) -> socket.socket:
     Raises:
         OSError: the port is taken, or no free one is left.
     """
-    sock = socket.socket()
-    try:
+    with ExitStack() as undo:
+        sock = undo.enter_context(socket.socket())
         if port and again:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", port))
-    except BaseException:
-        sock.close()
-        raise
+        undo.pop_all()
     return sock
 
 
