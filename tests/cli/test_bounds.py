@@ -84,7 +84,8 @@ def test_those_that_could_not_be_read_count_and_come_last() -> None:
 def test_a_run_that_goes_on_keeps_what_bounded_it_when_less_is_left() -> None:
     made = bounds(2, 2, whole=11)
     assert list(made.canaries) == ["r0", "r2"]
-    assert "stops at 3 failures" in text(made)
+    assert "stops at 3 failures (5 % of 4, at least 3), and at one in the canary" in text(made)
+    assert "stops at 3 failures (fewer routers are left), and at one" in text(bounds(1, whole=11))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_a_canary_that_fails_stops_the_push_before_anything_else_is_changed(flee
     other[0].faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
     done = fleet.run("push", "--yes", "--no-renew")
     assert done.exit_code == 1
-    assert "stopped: 1 router failed, in canary of 12; 10 routers not begun" in done.stderr
+    assert "stopped: 1 of 12 routers failed, in the canary; 10 routers not begun" in done.stderr
     assert not any(device.config.commits for device in (*one[1:], *other[1:]))
     assert fleet.records()[one[0].name] == "remedied"
     other[0].faults.clear()

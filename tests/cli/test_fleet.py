@@ -246,7 +246,7 @@ def test_a_failed_canary_stops_the_run_and_the_rest_is_resumed(fleet: Fleet) -> 
     assert done.exit_code == 1
     (only,) = json.loads(done.stdout)
     check("push", only)
-    assert "stopped: 1 router failed, in canary of 4; 3 routers not begun, 1 router not ended well" in done.stderr
+    assert "stopped: 1 of 4 routers failed, in the canary; 3 routers not begun, 1 router not ended well" in done.stderr
     assert "which goes to those not begun first; see why: xr-agent history" in " ".join(done.stderr.split())
     assert not any(device.log for device in others)
     canary.faults.clear()

@@ -192,7 +192,10 @@ def test_a_canary_that_opens_when_other_windows_have_closed_is_said_before(until
 
 @pytest.mark.parametrize(
     "seconds, text",
-    [(0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (300, "5 min"), (3600, "1 h 0 min"), (90061, "25 h 1 min")],
+    [
+        *((0, "0 s"), (59.6, "1 min"), (61, "1 min 1 s"), (300, "5 min"), (3600, "1 h 0 min"), (86_369, "23 h 59 min")),
+        *((86_400, "1 day"), (542_460, "6 days 6 h")),
+    ],
 )
 def test_durations_are_in_words(seconds: float, text: str) -> None:
     assert shown(seconds) == text

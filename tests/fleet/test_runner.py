@@ -138,7 +138,7 @@ def test_a_failed_canary_stops_the_run() -> None:
     work = Work(failing=frozenset(("r1",)))
     run = Run(targets(10), PUSH, pool(work), Rollout(canary=Share(2)))
     assert [result.device for result in run.results()] in (["r0", "r1"], ["r1", "r0"])
-    assert (run.state, run.why) == (RunState.STOPPED, "1 router failed, in canary of 10")
+    assert (run.state, run.why) == (RunState.STOPPED, "1 of 10 routers failed, in the canary")
 
 
 @pytest.mark.parametrize("rollout", [Rollout(canary=Share(2)), Rollout(max_failures=Share(0))])

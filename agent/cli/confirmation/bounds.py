@@ -91,9 +91,10 @@ class Bounds:
     @property
     def _failures(self) -> str:
         if self._usual:
+            stops, canary = usual_failures(self.changing), ", and at one in the canary" if self.rollout.canary else ""
             share = f"{USUAL_FAILURES} % of {self.changing:,}, at least {LEAST_FAILURES}"
-            canary = ", and at one in the canary" if self.rollout.canary else ""
-            return f"stops at {usual_failures(self.changing):,} failures ({share}){canary}"
+            why = share if stops <= self.changing else "fewer routers are left"
+            return f"stops at {stops:,} failures ({why}){canary}"
         if self.rollout.max_failures is not None:
             return f"stops at more than {self.rollout.max_failures} failures"
         return "stops at one failure in the canary" if self.rollout.canary else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from agent.fleet.results.record import DeviceRecord
 from agent.fleet.results.structs import Error, Plan
+from agent.fleet.window import timing
 from agent.model.masking.redact import masked
 from agent.model.masking.text import neutralise
 
@@ -107,13 +108,10 @@ def seconds(began: datetime | None, ended: datetime | None) -> float | None:
 
 
 def span(took: float | None) -> str:
-    """Seconds as people say them, ``0.4 s``, ``12 min 4 s``, ``3 h 5 min``; empty for None."""
+    """Seconds as people say them, ``0.4 s``, ``12 min 4 s``, ``3 h 5 min``, ``2 days``; empty for None."""
     if took is None:
         return ""
-    if took < 60:
-        return f"{took:.1f} s"
-    minutes, rest = divmod(round(took), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{took:.1f} s" if took < 60 else timing.shown(took)
 
 
 def clock(value: datetime | None) -> str:

@@ -280,12 +280,13 @@ class Run:
         return result
 
     def _count(self, died: int, batch: Batch) -> None:
-        """Whether too many failed, those included whose workers died."""
+        """End the run where too many failed, those included whose workers died."""
         failed = self.failed + died
         if self.rollout.too_many(failed, len(self.targets), batch):
             # The steps that an interruption undid are failures, too, but not why the run ends.
             self._heed()
-            self._end(RunState.STOPPED, f"{counted(failed, 'router')} failed, in {batch.name} of {len(self.targets)}")
+            where = f"the {CANARY}" if batch.name == CANARY else batch.name
+            self._end(RunState.STOPPED, f"{failed:,} of {counted(len(self.targets), 'router')} failed, in {where}")
 
     def _judged(self, result: Result) -> Result:
         """*result*; of a router that is in doubt, one that could not be read is unknown."""

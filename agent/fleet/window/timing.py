@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from agent.fleet.window.pace import RECKONED
 from agent.fleet.window.windows import Window, Windows
 from agent.fleet.window.zone import Zone
+from agent.model.masking.text import counted
 
 
 class Dated(Protocol):
@@ -64,8 +65,11 @@ class Timing:
 
 
 def shown(seconds: float) -> str:
-    """A duration in words, to the second below an hour."""
+    """A duration in words: to the second below an hour, to the hour from a day on."""
     minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
+    hours, over = divmod(minutes, 60)
+    if hours >= 24:
+        return " ".join(filter(None, (counted(hours // 24, "day"), f"{hours % 24} h" if hours % 24 else "")))
+    if hours:
+        return f"{hours} h {over} min"
     return " ".join(filter(None, (f"{minutes} min" if minutes else "", f"{rest} s" if rest or not minutes else "")))
