@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import click
 
 import agent
-from agent.cli.confirmation.look import approved
+from agent.cli.confirmation.look import approved, see_terminal
 from agent.cli.input.approval import write
 from agent.cli.options import DEBUG, Options
 from agent.cli.replayed import Replayed
@@ -47,6 +47,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             journal = stack.enter_context(Journal.open(given["journal"], create=False))
             before = journal.resumable(given["resume"], kind=kind)
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
+            if ask:
+                see_terminal(resumed=True)
             remaining = _still_left(request, journal, before.run)
             _say_windows(request, remaining, ask=ask)
             shown, whole = f"xr-agent history {before.run} shows what is left of it", sum(before.counts.values())
@@ -55,6 +57,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             targets = _left(request.targets, log, quiet=request.one)
         else:
             request = RunRequest.of(kind, form, given, stack)
+            if ask:
+                see_terminal(resumed=False)
             targets = request.targets
             _say_windows(request, targets, ask=ask)
             if kind is Kind.PUSH:  # where the run cannot be kept, that is said before any router is read

@@ -16,6 +16,7 @@ from click.core import ParameterSource as Source
 from agent.cli import replayed, settings
 from agent.cli.input.approval import Approval, same_plan
 from agent.cli.options import Options, one_or_many, source
+from agent.cli.stdio.typed import standard_input
 from agent.fleet.inventory.command import env_names
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.reference import Place
@@ -230,7 +231,11 @@ def _targets(given: Options, approval: Approval | None) -> list[Target]:
     if config is not None and given["inventory"] is not None:
         raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
     port = given["port"]
-    found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
+    if config is not None:
+        found = load_nornir(config, port=port)
+    else:
+        named = str(given["inventory"])
+        found = load(named, stdin=standard_input() if named == _STDIN else None, port=port)
     kept = Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
     if approval is not None:
         kept = approval.targets(found, kept)

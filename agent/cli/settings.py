@@ -6,7 +6,6 @@ import base64
 import binascii
 import getpass
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import click
 from click.core import ParameterSource as Source
 
 from agent.cli.options import Options, source
+from agent.cli.stdio.typed import at_terminal
 from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target
@@ -145,7 +145,7 @@ def _password(given: Options) -> Reference | None:
         return found
     if given.get("processes") or given.get("scheduler"):
         raise InputError("a password that is asked for stays in this process", hint=elsewhere)
-    if not sys.stdin.isatty():
+    if not at_terminal():
         raise InputError("there is no terminal to ask for the password on", hint=elsewhere)
     whose = given["host"] or given["username"] or getpass.getuser()
     return Reference.asked(Secret(click.prompt(f"Password for {whose}", hide_input=True, err=True)))

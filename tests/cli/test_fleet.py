@@ -494,6 +494,14 @@ def test_a_wrong_option_beside_resume_leaves_the_run_as_it_was(
     assert [len(device.log) for device in ended.devices] == logged
 
 
+@pytest.mark.parametrize("words", [(), ("--resume", "last")], ids=["begun", "resumed"])
+def test_a_wrong_option_is_said_before_the_lack_of_a_terminal(ended: Fleet, words: tuple[str, ...]) -> None:
+    done = ended.run("push", *words, "--window", "22:00-22:00")
+    assert done.exit_code == 2
+    assert "--window" in done.stderr
+    assert "terminal" not in done.stderr
+
+
 def test_a_run_is_not_resumed_for_routers_that_are_done(ended: Fleet) -> None:
     before = journalled(ended)
     done = ended.run("push", "--resume", "last", "--yes", "--limit", ended.devices[0].name)

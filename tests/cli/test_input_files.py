@@ -182,7 +182,14 @@ def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
     assert refused(run("anchor", "/proc/self/mem"))
 
 
-@pytest.mark.parametrize("words", [("assess", "--syslog", "-"), ("support", "--hello", "-")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("assess", "--syslog", "-"), ("support", "--hello", "-"), ("assess", "-i", "-", "--username", "ops")),
+        ("history", "import", "-", "--journal", "none.db"),
+    ],
+    ids=" ".join,
+)
 def test_a_closed_standard_input_is_refused(words: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "agent.cli.main", *words]
     done = subprocess.run(["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, text=True, check=False)

@@ -146,6 +146,17 @@ def test_an_error_without_a_stderr_keeps_its_exit_code() -> None:
     assert subprocess.run(shell, capture_output=True, timeout=600, check=False).returncode == 2
 
 
+@pytest.mark.parametrize("words, code, said", [((), 2, "no terminal to confirm on"), (("--yes",), 0, "")])
+def test_a_push_without_a_stdin_asks_nobody(
+    lab: Lab, device: Device, words: tuple[str, ...], code: int, said: str
+) -> None:
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, "push", *lab.words(device), *words]
+    environment = {**os.environ, VARIABLE: lab.simulator.password}
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=600, check=False, env=environment)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert said in done.stderr
+
+
 @pytest.mark.parametrize("signals, left", [(1, "failed"), (2, "unknown")])
 def test_an_unread_push_can_be_interrupted(lab: Lab, device: Device, signals: int, left: str) -> None:
     device.faults.append(Fault("edit-config", FaultKind.SILENT))

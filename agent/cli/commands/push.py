@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from agent.cli import options
-
-_LEFT = "see what is left with xr-agent history RUN"
 
 
 @options.command(
@@ -43,13 +40,9 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     if given["resume"] is None:
         options.one_or_many(given)
     elif dry_run:
-        raise InputError("--dry-run and --resume exclude each other", hint=f"{_LEFT}, and what would be done with plan")
+        hint = "see what is left with xr-agent history RUN, and what would be done with plan"
+        raise InputError("--dry-run and --resume exclude each other", hint=hint)
     asks = not (yes or dry_run or given["replay"] is not None)
-    if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise InputError(
-            "push changes routers, and there is no terminal to confirm on",
-            hint=f"{'look first with --dry-run' if given['resume'] is None else _LEFT}, then push with --yes",
-        )
     from agent.cli.execution import run
     from agent.fleet.results.record import Kind
 

@@ -71,7 +71,7 @@ def _captured(files: tuple[Path, ...], strict: bool) -> Iterator[tuple[str, Acce
 
 
 def _read(path: Path) -> bytes:
-    from agent.cli.input.collected import standard_input
+    from agent.cli.stdio.typed import standard_input
     from agent.model.local.files import read_start
     from agent.remedy.support import LARGEST
 

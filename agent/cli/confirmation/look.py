@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ from agent.cli.confirmation.bounds import Bounds, Seen, wants_kinds
 from agent.cli.input.approval import Approval
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, leave_at_once, unbroken
+from agent.cli.stdio.typed import at_terminal
 from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
@@ -24,13 +26,25 @@ from agent.fleet.run.rollout import CANARY, MANY, kind
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
 from agent.fleet.window.preview import held_up
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, InputError
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Plan
 from agent.netconf.retry import Policy
 
 _ORDER = ("batch", "pause", "stop_at")
+
+
+def see_terminal(*, resumed: bool) -> None:
+    """See that there is a terminal on which a push, or one that is *resumed*, can be confirmed.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not (at_terminal() and sys.stderr.isatty()):
+        first = "see what is left with xr-agent history RUN" if resumed else "look first with --dry-run"
+        said = "push changes routers, and there is no terminal to confirm on"
+        raise InputError(said, hint=f"{first}, then push with --yes")
 
 
 def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: int = 0, shown: str = "") -> Bounds:

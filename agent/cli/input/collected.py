@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import stat
-import sys
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, cast
 
 from agent.cli.input.unpack import DAMAGE, texts
+from agent.cli.stdio.typed import standard_input
 from agent.model.errors import InputError
 from agent.model.masking.text import counted, without_secrets
 from agent.xr.logs.scan import UNKNOWN, Findings, scan
@@ -106,16 +106,3 @@ def _opened(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint=_HINT) from error
-
-
-def standard_input() -> BinaryIO:
-    """Standard input as bytes.
-
-    Raises:
-        InputError: it is closed.
-    """
-    # A process that was started without one has None there.
-    stdin: TextIO | None = sys.stdin
-    if stdin is None or stdin.closed:
-        raise InputError("-: standard input is closed", hint="name a readable file")
-    return stdin.buffer

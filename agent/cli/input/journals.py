@@ -12,6 +12,7 @@ from typing import IO
 
 import click
 
+from agent.cli.stdio.typed import standard_input
 from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.journal.store import Journal
 from agent.model.errors import InputError
@@ -42,7 +43,7 @@ def import_from(file: Path, journal: Path | None) -> None:
     named = _named(file, "stdin")
     with ExitStack() as stack:
         try:
-            source = sys.stdin.buffer if file == _STANDARD else stack.enter_context(file.open("rb"))
+            source = standard_input() if file == _STANDARD else stack.enter_context(file.open("rb"))
         except OSError as error:
             raise InputError(f"{named}: {error.strerror or error}", hint="name a file of history export") from error
         brought = stack.enter_context(Journal.open(journal)).bring(source, named)

@@ -1,1 +1,1 @@
-"""What becomes of stdout and stderr: nobody reads, not every character can be written, a machine reads."""
+"""The standard streams: nobody reads or types, not every character can be written, a machine reads."""

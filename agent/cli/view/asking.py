@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import click
 
+from agent.cli.stdio.typed import at_terminal
 from agent.model.device import Question
 from agent.model.masking.text import neutralise
 
@@ -20,7 +21,7 @@ def asker(
     Arguments:
         paused: keeps everything else off the terminal meanwhile.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (at_terminal() and sys.stderr.isatty()):
         return None
 
     def ask(question: Question) -> str | None:
