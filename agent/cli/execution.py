@@ -15,10 +15,11 @@ import click
 import agent
 from agent.cli.confirmation.look import approved, see_terminal
 from agent.cli.input.approval import write
-from agent.cli.options import DEBUG, Options
+from agent.cli.options import DEBUG
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
+from agent.cli.usage.given import Options
 from agent.cli.view.asking import asker
 from agent.cli.view.many import Many
 from agent.cli.view.notifying import Notifications

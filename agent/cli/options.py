@@ -6,7 +6,6 @@ from functools import wraps
 from typing import Any, cast
 
 import click
-from click.core import ParameterSource as Source
 
 from agent.cli.stdio.quiet import QUIET
 from agent.cli.usage import complete
@@ -25,68 +24,8 @@ from agent.cli.usage.declare import together as together
 from agent.fleet.window.pace import RECKONED
 from agent.model.method import Method
 
-Options = dict[str, Any]
-
 DEBUG = "agent.cli.debug"
 """The key of ``Context.meta`` under which ``--debug`` is kept."""
-
-
-def source(name: str) -> Source | None:
-    """Where the value of the option *name* comes from."""
-    return click.get_current_context().get_parameter_source(name)
-
-
-_FOR_MANY = (
-    *("limit", "groups", "where", "workers", "in_flight", "processes", "scheduler", "rate", "rate_per_jump"),
-    *("canary", "no_canary", "batch", "max_failures", "pause", "stop_at"),
-    *("windows", "tz", "no_window", "until_done", "router_time", "start_at"),
-)
-_FOR_A_RUN = ("journal", "report", "change_ref")
-
-
-def one_or_many(given: Options) -> None:
-    """See that the options name either HOST, an inventory or a recording.
-
-    Raises:
-        UsageError: they name several, or none, or say of HOST what is for an inventory.
-    """
-    if not one_way(given):
-        _refuse(_FOR_MANY, "goes with an inventory (-i FILE; --limit chooses)")
-
-
-def one_way(given: Options) -> bool:
-    """See that there is one of HOST, an inventory and a recording; whether it is an inventory.
-
-    Raises:
-        UsageError: there is none, or several.
-    """
-    inventory = bool(given.get("inventory") or given.get("nornir_config"))
-    if inventory + bool(given["host"]) + (given.get("replay") is not None) != 1:
-        many = ["an inventory (-i FILE, --nornir-config FILE)"] if "inventory" in given else []
-        recording = ["a recording (--replay FILE)"] if "replay" in given else []
-        said = " or ".join(("HOST", *many, *recording))
-        raise click.UsageError(f"give either {said}", ctx=click.get_current_context())
-    return inventory
-
-
-def no_router(given: Options, option: str) -> None:
-    """See that there is neither HOST nor an inventory, nor what goes with them.
-
-    Raises:
-        UsageError: *option*, by which no router is read, was given beside such an option.
-    """
-    if given["host"] is not None or given["inventory"] or given["nornir_config"] or given["replay"] is not None:
-        raise click.UsageError(f"{option} reads no router: leave HOST out", ctx=click.get_current_context())
-    _refuse((*_FOR_MANY, *_FOR_A_RUN), f"does not go with {option}, which reads no router")
-
-
-def _refuse(names: tuple[str, ...], why: str) -> None:
-    """Refuse those of the options *names* that were given and would go unheeded."""
-    context = click.get_current_context()
-    for one in context.command.params:
-        if one.name in names and source(one.name) is Source.COMMANDLINE:
-            raise click.UsageError(f"{one.opts[0]} {why}", ctx=context)
-
 
 _host = click.argument("host", required=False)
 

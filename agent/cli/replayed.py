@@ -12,10 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-import click
-from click.core import ParameterSource as Source
 
-from agent.cli.options import Options, source
+from agent.cli.usage.given import Options, refuse
 from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Target
@@ -149,9 +147,9 @@ def begin(given: Options, stack: ExitStack) -> tuple[Options, Replayed | None]:
     """
     path: Path | None = given.get("replay")
     if path is None:
-        _refuse(("recorded_timing",), "goes with --replay FILE")
+        refuse(("recorded_timing",), "goes with --replay FILE")
         return given, None
-    _refuse(_REACHED, "says how a router is reached: a replay is served here")
+    refuse(_REACHED, "says how a router is reached: a replay is served here")
     recording = opened(path, replaying=True)
     server = stack.enter_context(served(recording, recorded_timing=given["recorded_timing"]))
     folder = stack.enter_context(TemporaryDirectory(prefix="xr-agent-"))
@@ -173,13 +171,6 @@ def begin(given: Options, stack: ExitStack) -> tuple[Options, Replayed | None]:
         "no_ssh": given["no_ssh"] or not {Way.CLI, Way.SFTP} & server.transcript.opened.keys(),
     }
     return {**given, **reached}, Replayed(path, target, made(recording), server)
-
-
-def _refuse(names: tuple[str, ...], why: str) -> None:
-    context = click.get_current_context()
-    for one in context.command.params:
-        if one.name in names and source(one.name) is Source.COMMANDLINE:
-            raise click.UsageError(f"{one.opts[0]} {why}", ctx=context)
 
 
 def opened(path: Path, *, replaying: bool = False) -> Recording:

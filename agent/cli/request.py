@@ -15,8 +15,8 @@ from click.core import ParameterSource as Source
 
 from agent.cli import replayed, settings
 from agent.cli.input.approval import Approval, same_plan
-from agent.cli.options import Options, one_or_many, source
 from agent.cli.stdio.typed import standard_input
+from agent.cli.usage.given import Options, one_or_many, source
 from agent.fleet.inventory.command import env_names
 from agent.fleet.inventory.filter import Filter
 from agent.fleet.inventory.reference import Place

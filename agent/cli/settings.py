@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource as Source
 
-from agent.cli.options import Options, source
 from agent.cli.stdio.typed import at_terminal
+from agent.cli.usage.given import Options, source
 from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach, Target

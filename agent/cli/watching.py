@@ -11,9 +11,9 @@ import click
 from rich.text import Text
 
 from agent.cli.execution import begin, write_report
-from agent.cli.options import Options
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, breakable, leave_at_once, unbroken
+from agent.cli.usage.given import Options
 from agent.cli.view.asking import asker
 from agent.cli.view.notifying import Notifications
 from agent.cli.view.output import Objects

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from agent.cli import options
+from agent.cli.usage.given import Options, no_router
 
 
 @options.command(
@@ -44,7 +45,7 @@ def command(form: str, syslog: Path | None, **given: Any) -> None:
     run(Kind.ASSESS, form, given)
 
 
-def _without_host(path: Path, form: str, given: options.Options) -> None:
+def _without_host(path: Path, form: str, given: Options) -> None:
     from agent.cli import settings
     from agent.cli.input.collected import affected_hosts, summary
     from agent.cli.view import render
@@ -53,7 +54,7 @@ def _without_host(path: Path, form: str, given: options.Options) -> None:
     from agent.fleet.results import objects
     from agent.remedy.notices.folder import signatures_of
 
-    options.no_router(given, "--syslog")
+    no_router(given, "--syslog")
     findings, failure = affected_hosts(path, signatures_of(settings.notices(given)))
     found = list(findings.hosts.values())
     emit_all(form, found, objects.syslog_object, lambda found: (render.syslog_view(found),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.cli import options
+from agent.cli.usage.given import one_or_many
 
 
 @options.command(
@@ -38,7 +39,7 @@ def command(form: str, dry_run: bool, yes: bool, **given: Any) -> None:
     from agent.model.errors import InputError
 
     if given["resume"] is None:
-        options.one_or_many(given)
+        one_or_many(given)
     elif dry_run:
         hint = "see what is left with xr-agent history RUN, and what would be done with plan"
         raise InputError("--dry-run and --resume exclude each other", hint=hint)

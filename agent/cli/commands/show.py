@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.cli import options
+from agent.cli.usage.given import Options, one_way
 
 if TYPE_CHECKING:
     from agent.cli.replayed import Replayed
@@ -33,7 +34,7 @@ def command(form: str, raw: bool, **given: Any) -> None:
     """Read HOST: trustpoint, CA certificate, licensing and release, each with its source."""
     from agent.cli import replayed
 
-    options.one_way(given)
+    one_way(given)
     with ExitStack() as stack:
         given, replay = replayed.begin(given, stack)
         try:
@@ -43,7 +44,7 @@ def command(form: str, raw: bool, **given: Any) -> None:
     click.get_current_context().exit(code)
 
 
-def _show(form: str, raw: bool, given: options.Options, replay: Replayed | None) -> None:
+def _show(form: str, raw: bool, given: Options, replay: Replayed | None) -> None:
     from functools import partial
 
     from agent.cli import settings

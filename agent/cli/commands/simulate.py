@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource as Source
 
 from agent.cli import options
-from agent.cli.options import FROM_ZERO, Decorator, choice, file, flag, option, source
+from agent.cli.options import FROM_ZERO, Decorator, choice, file, flag, option
+from agent.cli.usage.given import refuse
 
 if TYPE_CHECKING:
     from agent.simulator import Device, Persona, ServiceTime, Simulator
@@ -159,9 +159,8 @@ def _refuse(given: dict[str, object], why: str) -> None:
 def _only_replay() -> None:
     """See that nothing is said of a simulated router, since a recording says all of that."""
     own = ("recording", "recorded_timing", "port", "ssh_port", "known_hosts", "verbose", "quiet", "log_json", "debug")
-    for one in click.get_current_context().command.params:
-        if one.name not in own and source(one.name or "") is Source.COMMANDLINE:
-            raise click.UsageError(f"{one.opts[0]} is of a simulated router, not of a recording")
+    names = (one.name or "" for one in click.get_current_context().command.params)
+    refuse(tuple(name for name in names if name not in own), "is of a simulated router, not of a recording")
 
 
 def _serve_recording(path: Path, port: int, ssh_port: int, known_hosts: Path | None, *, recorded_timing: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Self
 
 from rich.text import Text
 
-from agent.cli.options import Options
+from agent.cli.usage.given import Options
 from agent.cli.view.render import some
 from agent.fleet.inventory.target import Target
 from agent.fleet.run.rollout import LEAST_FAILURES, MANY, USUAL_FAILURES, Rollout, Share, usual_failures

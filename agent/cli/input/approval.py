@@ -12,7 +12,8 @@ from typing import Any
 import click
 from click.core import ParameterSource as Source
 
-from agent.cli.options import Options, source
+from agent.cli.usage.given import Options, source
+from agent.cli.view.render import some
 from agent.cli.view.streams import console, errors, progress, say_failure, say_warning
 from agent.fleet.inventory.target import Reach, Target
 from agent.fleet.planfile.content import Collected, PlanFile
@@ -31,7 +32,6 @@ from agent.model.pki.bundle import Bundle
 from agent.model.plan import Intent, following
 
 _LEAVE_OUT = "leave it out, since the plan file has it; or plan again"
-_SOME = 5
 _SAME = (
     *("trustpoint", "enrollment_url", "bundle_url", "pem_url", "fetch_vrf", "clean", "replace", "discard_foreign"),
     *("contact_wait", "strict_models"),
@@ -136,7 +136,7 @@ class Approval:
         approved = self.file.approved(replan=self.replan)
         gone = sorted(approved.keys() - {target.name for target in found})
         if gone:
-            said = f"{counted(len(gone), 'router')} of the plan not in the inventory: {_some(gone)}"
+            said = f"{counted(len(gone), 'router')} of the plan not in the inventory: {some(gone)}"
             raise InputError(said, hint="give the inventory by which it was planned, or plan again")
         self.further = [target.name for target in chosen if target.name not in approved]
         by_name = {target.name: target for target in chosen}
@@ -162,9 +162,9 @@ class Approval:
             ([name for name in planned if name not in chosen], "of the plan not chosen, left alone"),
         ):
             if names:
-                screen.print(f"{counted(len(names), 'router')} {said}: {_some(names)}", soft_wrap=True)
+                screen.print(f"{counted(len(names), 'router')} {said}: {some(names)}", soft_wrap=True)
         if moved:
-            say_warning(f"{counted(len(moved), 'router')} reached at another address than when planned: {_some(moved)}")
+            say_warning(f"{counted(len(moved), 'router')} reached at another address than when planned: {some(moved)}")
 
     def records(self, targets: Sequence[Target]) -> Iterator[DeviceRecord]:
         """What it says of *targets*, as a plan run would have kept it."""
@@ -247,8 +247,3 @@ def _flag(name: str) -> str:
     """The option *name* as it is typed."""
     command = click.get_current_context().command
     return next((one.opts[0] for one in command.params if one.name == name), f"--{name.replace('_', '-')}")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SOME} more" if len(names) > _SOME else ""
-    return ", ".join(names[:_SOME]) + more
