@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from agent.fleet.inventory.command import env_names
+from agent.fleet.inventory.command import commands, env_names
 from agent.simulator import Simulator
 from tests.support import Clock, Lab
 
@@ -30,10 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _variables_of_secrets() -> Iterator[None]:
-    """What one test names as a variable with a secret, PATH say, is kept from no program of another."""
+def _secrets() -> Iterator[None]:
+    """What one test names as a variable with a secret, PATH say, is kept from no program of another, and what a program
+    said to it is not known to another."""
     before = set(env_names)
     yield
+    commands.forget()
     env_names.clear()
     env_names.update(before)
 

@@ -1,64 +1,16 @@
-"""Simulated devices, and the command run against them in this process."""
+"""What the tests of commands share: a lab, a fleet, logging as it was."""
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from agent.cli.main import program
-from agent.simulator import Device, Persona, Simulator
-
-VARIABLE = "XR_TEST_PASSWORD"
-
-
-@dataclass
-class Lab:
-    """A simulator, and how the command reaches its devices."""
-
-    simulator: Simulator
-    known_hosts: Path
-
-    def add(self, **settings: Any) -> Device:
-        """A device whose host key is on record."""
-        device = self.simulator.add(Persona(**{"release": "7.4.1", "terminal_rpc": "installs", **settings}))
-        self.known_hosts.write_text(self.simulator.known_hosts())
-        return device
-
-    def words(self, device: Device) -> list[str]:
-        """The options by which *device* is reached."""
-        return [
-            "127.0.0.1",
-            "--port",
-            str(device.port),
-            "--ssh-port",
-            str(device.ssh_port or 22),
-            "--username",
-            self.simulator.username,
-            "--password-env",
-            VARIABLE,
-            "--known-hosts",
-            str(self.known_hosts),
-            "--ssh-config",
-            "/dev/null",
-        ]
-
-    def run(self, command: str, device: Device, *words: str, password: str | None = None) -> Any:
-        """*command* against *device* in this process."""
-        environment = {VARIABLE: password or self.simulator.password}
-        given = [command, *self.words(device), *words]
-        return CliRunner().invoke(program, given, env=environment, catch_exceptions=False)
-
-    def json(self, command: str, device: Device, *words: str) -> Any:
-        """What *command* says as JSON."""
-        return json.loads(self.run(command, device, "--format", "json", *words).stdout)
+from agent.simulator import Simulator
+from tests.cli.lab import Fleet, Lab
 
 
 @pytest.fixture
@@ -66,6 +18,18 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     """No device yet."""
     with Simulator() as simulator:
         yield Lab(simulator, tmp_path / "known_hosts")
+
+
+@pytest.fixture
+def fleet(lab: Lab, tmp_path: Path) -> Fleet:
+    """No device yet, and no inventory."""
+    return Fleet(lab, tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a recording goes."""
+    return tmp_path / "r1.rec"
 
 
 @contextmanager

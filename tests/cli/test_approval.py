@@ -15,11 +15,9 @@ import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.lab import VARIABLE, Fleet, Lab, one_error
+from tests.cli.processes import answered, until
 from tests.cli.schemas import check
-from tests.cli.test_commands import one_error
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import answered, until
 
 PEM = agent.TrustAnchor.bundled().pem
 NOWHERE = ["--contact-wait", "0"]

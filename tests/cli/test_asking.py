@@ -14,8 +14,7 @@ import pytest
 
 from agent.model.masking.text import neutralise
 from agent.simulator.servers import simulator as servers
-from tests.cli.conftest import VARIABLE, Lab
-from tests.cli.test_processes import COMMAND
+from tests.cli.lab import COMMAND, VARIABLE, Lab
 
 CODE = "739251"
 ASKED = b"here: "

@@ -17,10 +17,8 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
 from agent.fleet.run.rollout import Batch, Rollout, Share
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import VARIABLE
-from tests.cli.test_fleet import PEM, Fleet
-from tests.cli.test_fleet import fleet as fleet
-from tests.cli.test_processes import answered, until
+from tests.cli.lab import PEM, VARIABLE, Fleet
+from tests.cli.processes import answered, until
 from tests.fleet.clusters import machines
 
 NOTHING_SAID = {"canary": None, "no_canary": False, "max_failures": None}

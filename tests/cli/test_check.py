@@ -7,7 +7,7 @@ import json
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from tests.cli.conftest import Lab
+from tests.cli.lab import Lab
 from tests.cli.schemas import check
 
 

@@ -16,28 +16,15 @@ from agent.cli.main import program
 from agent.fleet.inventory import command
 from agent.fleet.journal.store import Journal
 from agent.simulator import Fault, FaultKind, Simulator, rpc_error
-from tests.cli.conftest import Lab
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import started, until
+from tests.cli.lab import Fleet, Lab, started
+from tests.cli.processes import until
 from tests.model.test_program import alive
-
-
-@pytest.fixture(autouse=True)
-def _asked_anew() -> Iterator[None]:
-    command.commands.forget()
-    yield
-    command.commands.forget()
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     with Simulator(password="pass-Zq8x") as simulator:
         yield Lab(simulator, tmp_path / "known_hosts")
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 def script(path: Path, *lines: str) -> str:

@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +16,14 @@ from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, RunState
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import Lab
+from tests.cli.lab import Fleet
+from tests.cli.processes import until
 from tests.cli.schemas import check
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import until
 
 PEM = agent.TrustAnchor.bundled().pem
 DONE: dict[str, Any] = {"enrollment": "terminal", "certificate": PEM}
 TOKEN = "token=s3cr3t"
 QUICK = ("--interval", "0.2", "--timeout", "60")
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 def cure(device: Device) -> None:

@@ -15,18 +15,12 @@ import pytest
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import Lab
-from tests.cli.test_fleet import Fleet
+from tests.cli.lab import Fleet
+from tests.cli.processes import until
 from tests.cli.test_lease import said
-from tests.cli.test_processes import until
 from tests.fleet.clusters import Machines, machines
 
 PLAIN = ["--yes", "--commit", "plain", "--no-renew"]
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 @pytest.fixture

@@ -23,10 +23,9 @@ from agent.model.unfinished import Unfinished
 from agent.remedy.lease import lease as module
 from agent.remedy.lease.lease import Lease
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import Lab
+from tests.cli.lab import Fleet, Lab, started
+from tests.cli.processes import until
 from tests.cli.schemas import check
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import started, until
 
 
 @pytest.fixture(autouse=True)
@@ -36,11 +35,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     module.prepare.cache_clear()
     yield tmp_path / "state" / "xr-agent"
     module.prepare.cache_clear()
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 @contextmanager

@@ -12,10 +12,9 @@ from agent.cli import execution
 from agent.netconf import retry
 from agent.netconf.retry import Policy
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import Lab
+from tests.cli.lab import Lab, one_error, started
+from tests.cli.processes import until
 from tests.cli.schemas import check
-from tests.cli.test_commands import one_error
-from tests.cli.test_processes import started, until
 from tests.support import Clock
 
 COMMANDS: list[tuple[str, ...]] = [("show",), ("assess",), ("plan",), ("push", "--yes"), ("push", "--dry-run")]

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 
 from agent.cli.stdio import plain
-from tests.cli.conftest import Lab
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import COMMAND
+from tests.cli.lab import COMMAND, Fleet, Lab
 
 LOCALES: dict[str, dict[str, str]] = {
     "C": {"LC_ALL": "C"},
@@ -27,11 +25,6 @@ LOCALES: dict[str, dict[str, str]] = {
     "UTF-8": {"LC_ALL": "C.UTF-8"},
 }
 NARROW = {"ASCII": "ascii", "latin-1": "latin-1", "latin-1, strict": "latin-1"}
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 def said(locale: str, words: list[str], **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,12 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.model.pki.anchor import TrustAnchor
-from tests.cli.conftest import VARIABLE, Lab, loggers_restored
-from tests.cli.test_fleet import Fleet
+from tests.cli.conftest import loggers_restored
+from tests.cli.lab import VARIABLE, Fleet, Lab
 from tests.support import only_cbc
 
 LEGACY = "reached with legacy SSH algorithms"
 CONNECTING = ("show", "check", "assess", "plan", "push", "poll")
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Iterator[Fleet]:
-    with loggers_restored():
-        yield Fleet(lab, tmp_path)
 
 
 def run(fleet: Fleet, *words: str, password: str | None = None) -> Any:

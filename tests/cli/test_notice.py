@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.remedy.notices import folder
 from agent.simulator import QUOVADIS
-from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.lab import VARIABLE, Lab
 
 BUNDLED = Path(folder.__file__).parent / "fn72290"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +12,10 @@ from agent.fleet import notify
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.notification import MOST_NAMED, notification
 from agent.simulator import Fault, FaultKind
-from tests.cli.conftest import Lab
+from tests.cli.lab import Fleet
+from tests.cli.processes import until
 from tests.cli.schemas import check
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import until
 from tests.web import hook
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 @pytest.fixture(autouse=True)

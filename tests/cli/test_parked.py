@@ -22,9 +22,9 @@ from agent.fleet.window.timing import Timing
 from agent.fleet.window.windows import windows
 from agent.fleet.window.zone import Zone
 from agent.model.outcome import Event, Status, Wait, Waiting
-from tests.cli.test_fleet import Fleet, resumed
-from tests.cli.test_fleet import fleet as fleet
-from tests.cli.test_processes import until
+from tests.cli.lab import Fleet
+from tests.cli.processes import until
+from tests.cli.test_fleet_resumed import resumed
 
 WAITING = ["push", "--yes", "--contact-wait", "600", "--commit", "plain"]
 CREWS = [["--workers", "2"], ["--processes", "1", "--workers", "2"]]

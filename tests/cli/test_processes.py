@@ -9,41 +9,14 @@ import signal
 import subprocess
 import sys
 import termios
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agent.simulator import Device, Fault, FaultKind, kinds
-from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.lab import COMMAND, VARIABLE, Lab, started
+from tests.cli.processes import answered, until
 from tests.cli.schemas import check
-
-COMMAND = [sys.executable, "-m", "agent.cli.main"]
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for something that is sure to come."""
-    end = time.monotonic() + 600
-    while not true():
-        if time.monotonic() > end:
-            raise AssertionError("it did not come")
-        time.sleep(0.01)
-
-
-@contextmanager
-def started(lab: Lab, *words: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
-    environment = {**os.environ, VARIABLE: lab.simulator.password}
-    with subprocess.Popen(
-        [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **more
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
 
 
 @pytest.mark.parametrize(
@@ -154,29 +127,6 @@ def test_a_terminal_that_is_gone_ends_a_push_in_order(lab: Lab, tmp_path: Path) 
     assert device.enrollment() is None
     assert not device.config.locks
     assert device.config.trial is None
-
-
-def answered(words: list[str], environment: dict[str, str], question: bytes, answer: str) -> tuple[int, str, bytes]:
-    """The command with stdin and stderr on a terminal: exit code, what was on it, and stdout."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, **environment, "TERM": "dumb", "COLUMNS": "100"}
-    process = subprocess.Popen([*COMMAND, *words], stdin=slave, stderr=slave, stdout=subprocess.PIPE, env=environment)
-    os.close(slave)
-    seen = b""
-    try:
-        with suppress(OSError):  # the terminal ends with its last user
-            while question not in seen:
-                seen += os.read(master, 4096)
-            os.write(master, answer.encode())
-            while True:
-                seen += os.read(master, 4096)
-        stdout, _ = process.communicate(timeout=600)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
-    assert question in seen
-    return process.returncode, seen.decode(), stdout
 
 
 def on_a_terminal(lab: Lab, device: Device, answer: str) -> tuple[int, str]:

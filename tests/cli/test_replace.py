@@ -15,7 +15,7 @@ from agent.cli.view.one import _may_be_left
 from agent.fleet.journal.store import Journal
 from agent.model.outcome import Event, Status
 from agent.simulator import QUOVADIS, Fault, FaultKind
-from tests.cli.conftest import Lab
+from tests.cli.lab import Lab
 from tests.cli.schemas import check
 from tests.fleet.journals import begin, started
 

@@ -4,51 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
+from scripts.recordings import corpus
 
 import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
-from agent.recording.events import How, Message, Opened, Terminal, Way
-from agent.recording.reading import Recording, read
-from agent.recording.writing import Writer
+from agent.recording.events import How, Message, Opened, Terminal
+from agent.recording.reading import read
 from agent.simulator import Replay, Simulator
-from scripts.recordings import corpus
-from tests.cli.conftest import VARIABLE, Lab, loggers_restored
-from tests.cli.test_processes import COMMAND
-from tests.scripted import BASE, HELLO, VERSION_FILTER, Script, get, label
+from tests.cli.conftest import loggers_restored
+from tests.cli.lab import VARIABLE, Lab
+from tests.cli.replays import AFFECTED, READS, run, said, written
+from tests.scripted import VERSION_FILTER, Script, get, label
 from tests.support import Clock
-
-AFFECTED = corpus.recording("xr-7.3.2-asr9k-x64")
-READS = ("check", "show", "assess", "plan")
-
-
-def run(*words: str) -> Any:
-    """The command in this process."""
-    return CliRunner().invoke(program, list(words), catch_exceptions=False)
-
-
-def said(*words: str) -> Any:
-    return json.loads(run(*words, "--format", "json").stdout)
-
-
-def written(path: Path, found: Recording, events: Any, **end: Any) -> Path:
-    """*found* with other *events* and another end, at *path*."""
-    writer = Writer(path, found.begin)
-    for event in events:
-        writer(event)
-    assert found.end is not None
-    last = msgspec.structs.replace(found.end, **end)
-    return writer.end(lambda: last)
 
 
 @pytest.fixture(scope="module")
@@ -259,205 +235,6 @@ def test_other_ways_to_say_whom_to_reach_are_refused() -> None:
 def test_one_that_was_recorded_without_ssh_is_replayed_without_it() -> None:
     shown = said("show", "--replay", str(corpus.recording("netconfd")))
     assert shown["cli"] == "there is no SSH access to the CLI"
-
-
-# --- bad input -----------------------------------------------------------------------------------------------------
-
-
-def refused(path: Path, *words: str) -> str:
-    """The one error that every command has of *path*."""
-    said = {str(run(command, "--replay", str(path), *words).stderr) for command in READS}
-    (only,) = said
-    assert only.count("error:") == 1
-    return only
-
-
-def test_one_that_is_cut_off_is_served_as_far_as_it_goes_and_that_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "cut.rec"
-    path.write_bytes(AFFECTED.read_bytes()[:-700])
-    assert read(path).cut_off
-    done = run("assess", "--replay", str(path), "--format", "json")
-    assert json.loads(done.stdout)["device"] in ("r1", "cut")
-    assert done.exit_code == 1
-    assert "what is there of it is served" in done.stderr
-
-
-def test_one_of_a_newer_version_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "new.rec"
-    path.write_text(
-        '{"event":"begin","format":"xr-agent recording","version":9,"made":"","by":"","command":"record"}\n'
-    )
-    assert "a recording of version 9" in refused(path)
-
-
-def test_one_that_was_edited_by_hand_is_refused_with_its_line(tmp_path: Path) -> None:
-    found = read(AFFECTED)
-    lines = [msgspec.json.encode(one).decode() for one in (found.begin, *found.events, found.end)]
-    path = tmp_path / "edited.rec"
-    asked = next(number for number, line in enumerate(lines) if "<rpc" in line and '"sent"' in line)
-    for number, line, why in (
-        (2, '{"event":"opened"}', "line 3"),
-        (4, '{"event":"terminal","at":1,"session":9,"direction":"sent","base64":"a"}', "line 5: "),
-        (0, lines[0].replace(found.begin.made, "yesterday"), "line 1: 'made' is no time: 'yesterday'"),
-        (asked, lines[asked].replace("<rpc ", "<rcp "), f"line {asked + 1}: what was sent is no request"),
-    ):
-        path.write_text("\n".join([*lines[:number], line, *lines[number + 1 :]]) + "\n")
-        assert why in " ".join(refused(path).split())
-
-
-def test_one_of_another_release_than_it_says_names_both(tmp_path: Path) -> None:
-    found = read(AFFECTED)
-    path = written(tmp_path / "other.rec", found, found.events, release="7.4.1")
-    words = " ".join(refused(path).split())
-    assert "it says that it is of release 7.4.1, and its answers are of 7.3.2" in words
-
-
-def test_a_hundred_megabytes_are_served(tmp_path: Path) -> None:
-    text = "x" * 2**20
-    answer = f'<data><syslog xmlns="urn:log"><text>{text}</text></syslog></data>'
-    script = Script().netconf(
-        (get(VERSION_FILTER), label("7.3.2")), *((get('<syslog xmlns="urn:log"/>'), answer),) * 100
-    )
-    path = tmp_path / "large.rec"
-    script.write(path, command="record")
-    done = run("show", "--replay", str(path), "--format", "json")
-    assert json.loads(done.stdout)["release"] == "7.3.2"
-    assert path.stat().st_size < 2**20 < 100 * 2**20 < sum(len(getattr(one, "text", "")) for one in read(path).events)
-
-
-REFUSED: dict[str, Any] = {
-    "failed": "the login was refused",
-    "server": "SSH-2.0-Cisco-2.0",
-    "methods": ("password", "gssapi-with-mic"),
-}
-UNREACHED: dict[str, Any] = {"failed": "the connection timed out", "methods": (), "server": None}
-
-
-@pytest.mark.parametrize("opened", [REFUSED, UNREACHED], ids=["refused", "unreached"])
-def test_one_without_a_session_says_why(tmp_path: Path, opened: dict[str, Any]) -> None:
-    script = Script()
-    script.open(Way.NETCONF, **opened)
-    path = tmp_path / "none.rec"
-    script.write(path, how=How.FAILED, why=opened["failed"])
-    error = f"error: none: the recording none.rec holds no session because {opened['failed']}\n"
-    for command in ("show", "assess", "plan", "push"):
-        done = run(command, "--replay", str(path))
-        assert (done.exit_code, done.stdout) == (1, ""), command
-        assert error in done.stderr
-        assert done.stderr.count("error: ") == 1
-        assert "netconf-yang" not in done.stderr
-        assert BASE not in done.stderr
-    assert said("assess", "--replay", str(path))["verdict"] == "unknown"
-
-
-CUT: dict[str, dict[str, Any]] = {
-    "not-ended": {"ended": False},
-    "died": {"how": How.INTERRUPTED, "why": "it died"},
-    "interrupted": {"how": How.INTERRUPTED},
-}
-
-
-@pytest.mark.parametrize("end", CUT)
-@pytest.mark.parametrize("begun", [True, False], ids=["in-hello", "before-session"])
-def test_one_that_ends_before_the_hello_says_so_at_once(tmp_path: Path, end: str, begun: bool) -> None:
-    script = Script()
-    if begun:
-        session = script.open(Way.NETCONF)
-        script.said(session, Direction.SENT, HELLO)
-    path = script.write(tmp_path / "cut.rec", **CUT[end]).path
-    for command in ("show", "assess", "plan", "push"):
-        done = run(command, "--replay", str(path))
-        assert (done.exit_code, done.stdout) == (1, ""), command
-        assert f"the recording {path.name} ends before the router's hello (" in done.stderr
-        assert done.stderr.count("error: ") == 1
-        assert "limit" not in done.stderr
-    assert said("check", "--replay", str(path))["readiness"] == "unknown"
-
-
-def test_a_session_that_the_router_limited_is_not_waited_for_again(tmp_path: Path) -> None:
-    script = Script()
-    for _ in range(2):
-        script.lost(script.open(Way.NETCONF))
-    path = tmp_path / "limited.rec"
-    script.netconf((get(VERSION_FILTER), label("7.3.2"))).write(path)
-    assert said("show", "--replay", str(path))["release"] == "7.3.2"
-    script = Script()
-    script.lost(script.open(Way.NETCONF))
-    script.write(path.with_name("lost.rec"), how=How.FAILED, why="the router ended the session")
-    shown = run("show", "--replay", str(path.with_name("lost.rec")))
-    assert "holds no session because the router ended the session" in shown.stderr
-
-
-def test_check_takes_nothing_of_this_machine_for_the_router(tmp_path: Path) -> None:
-    made = said("check", "--replay", str(AFFECTED))
-    points = {point["point"]: point for point in made["points"]}
-    for name in ("name", "port", "host-key", "login"):
-        assert points[name]["state"] == "unknown"
-        assert "in this replay" in points[name]["detail"]
-        assert points[name]["own"] is None
-    (greeting, *_) = (one for one in read(AFFECTED).events if isinstance(one, Opened))
-    assert points["login"]["detail"].endswith(f"it offers {', '.join(greeting.methods)}")
-    assert points["host-key"]["detail"].endswith(f"it shows {greeting.host_key}")
-    assert (points["ssh"]["state"], points["netconf"]["state"]) == ("ok", "ok")
-    assert (made["readiness"], made["login_methods"]) == ("ready", list(greeting.methods))
-
-
-def test_check_of_a_router_that_gave_no_session_keeps_what_its_server_said(tmp_path: Path) -> None:
-    for name, opened in (("refused", REFUSED), ("unreached", UNREACHED)):
-        script = Script()
-        script.open(Way.NETCONF, **opened)
-        script.open(Way.CLI, **opened)
-        path = tmp_path / f"{name}.rec"
-        script.write(path, how=How.FAILED, why=opened["failed"])
-        made = said("check", "--replay", str(path))
-        states = {point["point"]: point["state"] for point in made["points"]}
-        assert states.pop("ssh") == ("ok" if opened["server"] else "unknown")
-        assert set(states.values()) == {"unknown"}
-        assert (made["readiness"], made["login_methods"]) == ("unknown", list(opened["methods"]))
-        assert (made["server"] is not None) == (opened["server"] is not None)
-        assert "router" not in json.dumps(
-            [point["hint"] for point in made["points"] if point["point"] in ("cli", "sftp")]
-        )
-
-
-# --- simulate --recording ------------------------------------------------------------------------------------------
-
-
-def test_simulate_serves_a_recording_says_how_to_reach_it_and_what_it_had_no_answer_to(tmp_path: Path) -> None:
-    path, known_hosts = tmp_path / "thin.rec", tmp_path / "known_hosts"
-    Script().netconf((get(VERSION_FILTER), label("7.3.2"))).cli(("show clock", "")).write(path, command="record")
-    words = [*COMMAND, "simulate", "--recording", str(path), "--known-hosts", str(known_hosts)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            lines: list[str] = []
-            while not lines or "Ctrl-C" not in lines[-1]:
-                lines.append(process.stdout.readline())
-                assert lines[-1], process.communicate()
-            (line,) = (one for one in lines if one.startswith("xr-agent assess "))
-            environment = {"XR_SIMULATED_PASSWORD": "admin"}
-            done = CliRunner().invoke(program, [*line.split()[1:], "--ssh-config", os.devnull], env=environment)
-            assert done.exit_code == 1
-            assert "7.3.2" in done.stdout
-        finally:
-            process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=600)
-    assert any("r7, NETCONF on 127.0.0.1" in one for one in lines)
-    assert "the recording thin.rec has no answer to" in told
-    assert len(known_hosts.read_text().splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    "words, why",
-    [
-        (("--recording", str(AFFECTED), "--release", "7.3.2"), "--release is of a simulated router"),
-        (("--recording", str(AFFECTED), "--fleet", "2"), "--fleet is of a simulated router"),
-        (("--recorded-timing",), "goes with --recording FILE"),
-    ],
-)
-def test_a_recording_is_served_as_it_is(words: tuple[str, ...], why: str) -> None:
-    done = run("simulate", *words)
-    assert (done.exit_code, why in " ".join(done.stderr.split())) == (2, True), done.stderr
 
 
 def test_a_run_of_a_real_router_is_not_resumed_on_a_recording(lab: Lab, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from ncclient import manager
 import agent
 from agent.cli.main import program
 from agent.simulator import Device, Fault, FaultKind, Simulator, rpc_error
-from tests.cli.conftest import VARIABLE, Lab
-from tests.cli.test_processes import started, until
+from tests.cli.lab import VARIABLE, Lab, started
+from tests.cli.processes import until
 from tests.support import Clock, all_of
 
 PASSWORD, PASSPHRASE, TOKEN = "pass&<word>'\"-Zq7x-end", "phrase&<opens>-Zq8x-end", "MDEw&<token>'-Zq9x-end"

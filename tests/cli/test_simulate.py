@@ -20,7 +20,8 @@ from nornir.plugins.inventory import SimpleInventory
 import agent
 from agent.cli.main import program
 from agent.simulator import Persona, ServiceTime, ServiceTimes
-from tests.cli.test_processes import COMMAND, until
+from tests.cli.lab import COMMAND
+from tests.cli.processes import until
 
 
 @contextmanager

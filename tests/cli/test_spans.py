@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from opentelemetry.trace import StatusCode
@@ -15,14 +14,8 @@ from agent.fleet.results.record import Kind
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.parcel import Parcel
 from agent.model.telemetry.spans import Span, carried
-from tests.cli.conftest import VARIABLE, Lab
-from tests.cli.test_fleet import Fleet
+from tests.cli.lab import VARIABLE, Fleet
 from tests.spans import Recorded, recorded, said
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.cli.stdio.structured import JsonLines
 from agent.simulator import Fault, FaultKind
-from tests.cli.conftest import Lab
+from tests.cli.lab import COMMAND, Fleet, Lab, started
+from tests.cli.processes import until
 from tests.cli.test_asking import at_terminal
-from tests.cli.test_fleet import Fleet
-from tests.cli.test_processes import COMMAND, started, until
 from tests.threads import THREADS, at_once
 
 _MEMBERS = {"time", "level", "logger", "message"}
@@ -32,11 +31,6 @@ def objects(text: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in text.splitlines()]
     assert all(one.keys() >= _MEMBERS for one in found)
     return found
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,12 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.model.local.stop import Stop
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.conftest import VARIABLE, Lab
-from tests.cli.test_fleet import PEM, Fleet
-from tests.cli.test_processes import COMMAND, until
-from tests.cli.test_processes import started as one_started
+from tests.cli.lab import COMMAND, PEM, VARIABLE, Fleet, Lab
+from tests.cli.lab import started as one_started
+from tests.cli.processes import until
 
 DONE: dict[str, Any] = {"enrollment": "terminal", "certificate": PEM}
 LOUD = (("-vv", "--log-json"), ())
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 @pytest.fixture

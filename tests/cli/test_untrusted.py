@@ -14,8 +14,8 @@ from agent.cli.view.render import cell
 from agent.fleet.results import objects
 from agent.model.masking.redact import masked
 from agent.simulator import Device, Fault, FaultKind, rpc_error
-from tests.cli.conftest import Lab
-from tests.cli.test_processes import started, until
+from tests.cli.lab import Lab, started
+from tests.cli.processes import until
 from tests.model.test_anchor import make_pem
 
 # What XML can carry: CSI as one character, DEL, a direction override, a line separator; what a CLI can: all the rest.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 import click
 import cloup
@@ -17,17 +16,11 @@ from agent.cli import options
 from agent.cli.main import program
 from agent.cli.usage.command import Command
 from agent.simulator import Fault, FaultKind
+from tests.cli.lab import Fleet, Lab
 from scripts.man import commands, words
-from tests.cli.conftest import Lab
-from tests.cli.test_fleet import Fleet
 
 ALL = {words(context): (context, command) for context, command in commands()}
 LEAVES = [name for name, (_, command) in ALL.items() if not isinstance(command, click.Group)]
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Any) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 def told(*words: str, width: int = 80) -> str:

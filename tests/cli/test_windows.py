@@ -19,16 +19,10 @@ from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.rollout import Rollout
 from agent.fleet.run.runner import Backend, Run
-from tests.cli.conftest import Lab
-from tests.cli.test_fleet import Fleet
+from tests.cli.lab import Fleet
 from tests.fleet.journals import begin
 
 NO_CONTACT = ("--contact-wait", "0")
-
-
-@pytest.fixture
-def fleet(lab: Lab, tmp_path: Path) -> Fleet:
-    return Fleet(lab, tmp_path)
 
 
 def window(begins: float, ends: float) -> str:

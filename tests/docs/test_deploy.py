@@ -12,7 +12,7 @@ import pytest
 
 from agent.cli.main import program
 from agent.simulator import Fault, FaultKind, Simulator, rpc_error
-from tests.cli.conftest import Lab
+from tests.cli.lab import Lab
 from tests.packaging.project import ROOT, setup_cfg
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")

@@ -40,7 +40,6 @@ def programs(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         )
         path.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    command.commands.forget()
     return tmp_path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,6 @@ from agent.fleet.inventory.source import load
 from agent.fleet.inventory.target import Reach, Target
 from tests.support import Clock, logged
 from tests.threads import at_once
-
-
-@pytest.fixture(autouse=True)
-def _asked_anew() -> Iterator[None]:
-    command.commands.forget()
-    yield
-    command.commands.forget()
 
 
 @pytest.fixture

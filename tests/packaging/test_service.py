@@ -18,7 +18,7 @@ import pytest
 from agent.cli.main import program
 from agent.fleet.journal.tables import default_path
 from agent.simulator import Simulator
-from tests.cli.conftest import VARIABLE, Lab
+from tests.cli.lab import VARIABLE, Lab
 from tests.packaging.project import ROOT, copy, make_venv, pip, run
 
 UNIT = ROOT / "templates" / "xr-agent-poll.service"
