@@ -8,25 +8,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.docs.test_readme import plain
+from tests.docs.pages import ROOT, commands, plain
 from tests.support import Lab
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "orchestrators.md").read_text(encoding="utf-8")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _MD5 = re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){15}\b")
 
 
-def commands() -> dict[str, str]:
-    """Each command that the page shows, with the output printed below it."""
-    blocks = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
-    parts = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return {command: output for command, _, output in parts}
-
-
 def documented(script: str) -> str:
     """The output that the page shows for *script*, in the form of :func:`printed`."""
-    (output,) = [output for command, output in commands().items() if script in command]
+    (output,) = [output for command, output in commands(TEXT) if script in command]
     return plain(_MD5.sub("MD5", output))
 
 

@@ -14,18 +14,11 @@ from typing import IO
 
 import pytest
 
-from tests.docs.test_readme import ROOT, plain
+from tests.docs.pages import ROOT, commands, plain
 
 PAGE = (ROOT / "docs" / "next-root.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE))
 SERVES = "xr-agent simulate "
-
-
-def commands() -> list[tuple[str, str]]:
-    """Every command, with the output printed below it."""
-    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
-    parts = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return [(command, output) for command, _, output in parts]
 
 
 def alike(text: str) -> str:
@@ -80,7 +73,7 @@ def test_every_command_does_and_prints_what_the_page_says(environment: dict[str,
     folder = tmp_path / "reader"
     folder.mkdir()
     with ExitStack() as routers:
-        for command, expected in commands():
+        for command, expected in commands(PAGE):
             if command.startswith(SERVES):
                 routers.enter_context(serving(command, environment, folder))
             elif command.startswith("export "):

@@ -16,7 +16,8 @@ import pytest
 
 from agent.integrations import nornir
 from agent.simulator import Fault, FaultKind, rpc_error
-from tests.docs.examples import ROOT, TEXT, commands, documented, printed
+from tests.docs.examples import TEXT, documented, printed
+from tests.docs.pages import ROOT, commands
 from tests.support import Lab, left_clean
 
 
@@ -86,7 +87,7 @@ def test_the_options_of_each_task_are_the_ones_it_has() -> None:
 
 def test_every_example_is_shown_and_every_command_is_an_example() -> None:
     scripts = {path.name for path in (ROOT / "docs" / "examples").glob("*.py")}
-    said = [command.split() for command in commands()]
+    said = [command.split() for command, _ in commands(TEXT)]
     assert {words[1].rpartition("/")[2] for words in said if words[0] == "python"} == scripts
     playbooks = {word for words in said if words[0] == "ansible-playbook" for word in words if word.endswith(".yaml")}
     assert playbooks == {path.name for path in (ROOT / "docs" / "examples").glob("ansible_*.yaml")}

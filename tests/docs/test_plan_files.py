@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import agent
-from tests.docs.test_readme import ROOT, plain
+from tests.docs.pages import ROOT, commands, plain, run
 from tests.support import Lab
 
 PAGE = (ROOT / "docs" / "plan-files.md").read_text(encoding="utf-8")
-
-
-def commands() -> list[tuple[str, str]]:
-    """Every command, with the output printed below it."""
-    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
-    parts = [part.partition("\n") for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]]
-    return [(command, output) for command, _, output in parts]
 
 
 def alike(text: str) -> str:
@@ -36,25 +27,11 @@ def test_every_command_prints_what_the_page_says(lab: Lab, tmp_path: Path) -> No
     }
     rows = [f"{name},127.0.0.1,{device.port},{device.ssh_port}" for name, device in routers.items()]
     (tmp_path / "routers.csv").write_text("\n".join(["name,host,port,ssh_port", *rows, ""]))
-    environment = {
-        **os.environ,
-        "XR_PASSWORD": lab.simulator.password,
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "COLUMNS": "120",
-        "PYTHONPATH": str(ROOT),
-    }
-    found = commands()
+    found = commands(PAGE)
     assert found
     for number, (command, expected) in enumerate(found):
         if number == 1:
             routers["r2"].configure("Trustpool", "http://ca.example/")
         words = [*command.split()[1:], "--known-hosts", str(lab.known_hosts), "--ssh-config", os.devnull]
-        done = subprocess.run(
-            [sys.executable, "-m", "agent.cli.main", *words],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(words, lab, tmp_path)
         assert alike(done.stdout) == alike(expected), f"{command}\n{done.stdout}{done.stderr}"

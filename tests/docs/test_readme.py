@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,47 +14,11 @@ from ncclient import manager
 
 import agent
 from agent.cli.main import program
+from tests.docs.pages import ROOT, commands, plain, run
 from tests.support import Lab, eventually
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONSOLE = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-
-
-def commands() -> list[tuple[str, str]]:
-    """Every command with the output printed below it."""
-    found = []
-    for block in CONSOLE:
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
-
-
-def plain(text: str) -> str:
-    """The text without what differs from run to run: times, days, durations, the port, trailing blanks."""
-    for pattern, word in (
-        (r"[A-Z][a-z]{2} \d\d \d{4} \d\d:\d\d:\d\d UTC", "DATE"),
-        (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d+", "DATE"),
-        (r"\b\d{8}-\d{6}-[0-9a-f]{4}\b", "RUN"),
-        (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "MINUTE"),
-        (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
-        (r"\S+@\S+", "WHO"),
-        (r"\b\d\d:\d\d:\d\d\b", "TIME"),
-        (r"\(?[+-]?\d+ d(ays)?\)?", "DAYS"),
-        (r"\b\d+\.\d+ s\b", "SECONDS"),
-        (r'("elapsed_s": )[\d.]+', r"\1N"),
-        (r"127\.0\.0\.1:\d+", "r1.example:830"),
-        (r"127\.0\.0\.1", "r1.example"),
-        (r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:KEY"),
-        (r"(?s)SSH-2\.0-.*?(?=\s+host-key)", "SSH"),
-        (r"[+-]\d+ s against", "SECONDS against"),
-        (r"─+", "-"),
-    ):
-        text = re.sub(pattern, word, text)
-    # Tables are as wide as their content, which the names above change.
-    return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
 
 
 @pytest.fixture
@@ -86,30 +48,13 @@ def options(lab: Lab, tmp_path: Path) -> dict[str, list[str]]:
 def test_every_xr_agent_command_prints_what_readme_says(
     lab: Lab, options: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    environment = {
-        **os.environ,
-        "XR_PASSWORD": lab.simulator.password,
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "COLUMNS": "120",
-        "PYTHONPATH": str(ROOT),
-    }
-    run = 0
-    for command, expected in commands():
-        if not command.startswith("xr-agent "):
-            continue
+    found = [(command, expected) for command, expected in commands(README) if command.startswith("xr-agent ")]
+    assert len(found) == 9
+    for command, expected in found:
         more = next(words for named, words in options.items() if named in command)
         words = [*command.replace("r1.example", "127.0.0.1").split()[1:], *more]
-        done = subprocess.run(
-            [sys.executable, "-m", "agent.cli.main", *words],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = run(words, lab, tmp_path)
         assert plain(done.stdout) == plain(expected), f"{command}\n{done.stdout}{done.stderr}"
-        run += 1
-    assert run == 9
 
 
 @pytest.mark.parametrize("block", PYTHON)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -13,10 +12,10 @@ from typing import TypeAlias
 import pytest
 
 from agent.recording.reading import read
-from tests.docs.test_readme import plain
+from tests.docs import pages
+from tests.docs.pages import ROOT, plain
 from tests.support import Lab
 
-ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "recordings.md").read_text(encoding="utf-8")
 (RECORD,) = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
 LOOK, REPLAY = re.findall(r"```\n(xr-agent .*?)```", TEXT, re.DOTALL)
@@ -38,15 +37,7 @@ def run(lab: Lab, tmp_path: Path) -> Run:
     def started(command: str) -> subprocess.CompletedProcess[str]:
         words = command.replace("r1.example", "127.0.0.1").partition(" |")[0].split()[1:]
         more = [*reach, "--ssh-config", os.devnull] if "127.0.0.1" in words else []
-        environment = {**os.environ, "XR_PASSWORD": lab.simulator.password, "COLUMNS": "120", "PYTHONPATH": str(ROOT)}
-        return subprocess.run(
-            [sys.executable, "-m", "agent.cli.main", *words, *more],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return pages.run([*words, *more], lab, tmp_path)
 
     return started
 

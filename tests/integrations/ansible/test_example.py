@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tests.docs.examples import ROOT, commands
-from tests.docs.test_readme import plain
+from tests.docs.examples import TEXT
+from tests.docs.pages import ROOT, commands, plain
 from tests.integrations.ansible.conftest import Site
 
 EXAMPLES = ROOT / "docs" / "examples"
@@ -30,9 +30,9 @@ def test_the_playbook_prints_what_the_page_says(site: Site) -> None:
     site.env["ANSIBLE_CALLBACK_FORMAT_PRETTY"] = "true"
     site.env["XR_PASSWORD"] = site.lab.simulator.password
 
-    said = {command: output for command, output in commands().items() if command.startswith("ansible-playbook ")}
+    said = [(command, output) for command, output in commands(TEXT) if command.startswith("ansible-playbook ")]
     assert said
-    for command, output in said.items():
+    for command, output in said:
         ran = site.run(*command.split())
         assert ran.status == 0, ran.text
         assert shown(ran.text) == shown(output)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.integrations.nornir import licensing
-from tests.docs.examples import ROOT, documented, printed
+from tests.docs.examples import documented, printed
+from tests.docs.pages import ROOT
 from tests.integrations.nornir.conftest import MakeNornir
 from tests.support import Lab
 

@@ -10,7 +10,8 @@ from pyats.topology import loader
 
 import agent
 from agent.simulator import Device
-from tests.docs.examples import ROOT, documented, printed
+from tests.docs.examples import documented, printed
+from tests.docs.pages import ROOT
 from tests.support import Lab, left_clean
 
 TESTBED = (ROOT / "docs" / "examples" / "testbed.yaml").read_text(encoding="utf-8")
