@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 from click.testing import CliRunner
-from scripts.recordings import corpus
 
 from agent.cli.main import program
 from agent.recording.reading import Recording
 from agent.recording.writing import Writer
+from scripts.recordings import corpus
 
 AFFECTED = corpus.recording("xr-7.3.2-asr9k-x64")
 READS = ("check", "show", "assess", "plan")

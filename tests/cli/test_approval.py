@@ -95,13 +95,13 @@ def test_with_json_the_sha256_is_on_stderr(board: Board) -> None:
     check("plan", json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("crew", [[], ["--processes", "2"]], ids=["threads", "processes"])
-def test_a_push_by_it_does_that_and_its_hash_is_kept_and_reported(board: Board, crew: list[str]) -> None:
+@pytest.mark.parametrize("backend", [[], ["--processes", "2"]], ids=["threads", "processes"])
+def test_a_push_by_it_does_that_and_its_hash_is_kept_and_reported(board: Board, backend: list[str]) -> None:
     board.add(2)
     board.add(enrollment="terminal", certificate=PEM)
     board.planned(*NOWHERE)
     reports = [board.folder / name for name in ("report.json", "report.html", "report.xml")]
-    done = board.push("--sha256", board.sha256, "--format", "json", "--report", str(reports[0]), *crew)
+    done = board.push("--sha256", board.sha256, "--format", "json", "--report", str(reports[0]), *backend)
     assert (done.exit_code, list(outcomes(done).values())) == (
         0,
         [("remedied", None), ("remedied", None), ("unchanged", None)],

@@ -262,10 +262,10 @@ def test_ctrl_c_ends_the_look_and_no_run_is_begun(fleet: Fleet) -> None:
         assert list(journal.runs()) == []
 
 
-@pytest.mark.parametrize("crew", [[], ["--processes", "2"]], ids=" ".join)
-def test_what_was_refused_in_the_look_is_not_tried_again_by_the_push(fleet: Fleet, crew: list[str]) -> None:
+@pytest.mark.parametrize("backend", [[], ["--processes", "2"]], ids=" ".join)
+def test_what_was_refused_in_the_look_is_not_tried_again_by_the_push(fleet: Fleet, backend: list[str]) -> None:
     fleet.add(12)
-    words = fleet.words("push", "--yes", "--no-ssh", *crew)
+    words = fleet.words("push", "--yes", "--no-ssh", *backend)
     done = CliRunner().invoke(program, words, env={VARIABLE: "wrong"}, catch_exceptions=False)
     assert done.exit_code == 1
     assert "0 of 12 routers are to be changed, 12 could not be read and come last\n" in done.stderr

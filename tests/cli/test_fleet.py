@@ -89,17 +89,17 @@ def test_all_that_is_printed_and_written_of_many_is_as_its_schema_says(fleet: Fl
             check("history", one)
 
 
-@pytest.mark.parametrize("crew", [[], ["--processes", "2"]])
-def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet, crew: list[str]) -> None:
+@pytest.mark.parametrize("backend", [[], ["--processes", "2"]])
+def test_push_remedies_the_fleet_and_a_second_push_changes_nothing(fleet: Fleet, backend: list[str]) -> None:
     fleet.add(4)
-    done = fleet.run("push", "--yes", "--canary", "1", "--batch", "50%", "--format", "jsonl", *crew)
+    done = fleet.run("push", "--yes", "--canary", "1", "--batch", "50%", "--format", "jsonl", *backend)
     assert done.exit_code == 0, done.stderr
     made = [json.loads(line) for line in done.stdout.splitlines()]
     for one in made:
         check("push", one)
     assert {one["outcome"] for one in made} == {"remedied"}
     assert "canary: 1 of 4 routers" in done.stderr
-    again = fleet.run("push", "--yes", "--format", "json", *crew)
+    again = fleet.run("push", "--yes", "--format", "json", *backend)
     assert {one["outcome"] for one in json.loads(again.stdout)} == {"unchanged"}
     assert again.exit_code == 0
     assert [device.state.authenticates for device in fleet.devices] == [1, 1, 1, 1]

@@ -111,16 +111,16 @@ def test_a_router_that_fails_again_does_not_keep_the_others_from_their_turn(flee
 
 
 @pytest.mark.parametrize(
-    "number, crew",
+    "number, backend",
     [(signal.SIGINT, ["--workers", "2"]), (signal.SIGHUP, ["--workers", "2"]), (signal.SIGHUP, ["--processes", "2"])],
 )
 def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(
-    fleet: Fleet, number: int, crew: list[str]
+    fleet: Fleet, number: int, backend: list[str]
 ) -> None:
     fleet.add(6)
     slow = fleet.devices[1]
     slow.faults.append(Fault("lock", FaultKind.DELAY, seconds=1.0))
-    with fleet.started("push", "--yes", *crew, start_new_session=True) as process:
+    with fleet.started("push", "--yes", *backend, start_new_session=True) as process:
         until(lambda: slow.counters["lock"] > 0)
         os.killpg(process.pid, number)  # as a terminal does: its workers get it too
         _, stderr = process.communicate(timeout=600)
@@ -183,15 +183,15 @@ def resumed(fleet: Fleet) -> str:
 
 
 @pytest.mark.parametrize("operation", ["renew-auth", "contact"])
-@pytest.mark.parametrize("crew", [["--workers", "2"], ["--processes", "1"]])
+@pytest.mark.parametrize("backend", [["--workers", "2"], ["--processes", "1"]])
 def test_what_was_interrupted_behind_the_proof_is_renewed_by_a_resumed_push(
-    fleet: Fleet, operation: str, crew: list[str]
+    fleet: Fleet, operation: str, backend: list[str]
 ) -> None:
     (other,) = fleet.add()
     (proven,) = fleet.add(contact=operation == "renew-auth")
     if operation == "renew-auth":
         proven.faults.append(Fault("renew-auth", FaultKind.SILENT))
-    words = ["push", "--yes", "--timeout", "3", *crew]
+    words = ["push", "--yes", "--timeout", "3", *backend]
     with fleet.started(*words) as process:
         until(lambda: proven.counters["renew-auth"] > 0 < other.counters["renew-auth"] and not other.sessions)
         process.send_signal(signal.SIGINT)

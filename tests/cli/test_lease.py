@@ -124,14 +124,14 @@ def test_what_an_earlier_push_left_and_nobody_can_read_keeps_the_next_from_writi
     assert device.counters["lock"] == 0
 
 
-@pytest.mark.parametrize("crew", [["--workers", "1"], ["--workers", "2"], ["--processes", "2"]])
-def test_a_router_that_is_in_an_inventory_twice_is_pushed_to_once(fleet: Fleet, crew: list[str]) -> None:
+@pytest.mark.parametrize("backend", [["--workers", "1"], ["--workers", "2"], ["--processes", "2"]])
+def test_a_router_that_is_in_an_inventory_twice_is_pushed_to_once(fleet: Fleet, backend: list[str]) -> None:
     (device,) = fleet.add()
     device.faults.append(Fault("ca-authenticate", FaultKind.DELAY, seconds=0.5))
     key = fleet.lab.known_hosts.read_text()
     fleet.lab.known_hosts.write_text(key + key.replace("127.0.0.1", "localhost"))
     fleet.inventory.write_text(f"name,host,port,ssh_port\na,127.0.0.1,{device.port},\nb,localhost,{device.port},\n")
-    done = fleet.run("push", "--yes", *crew)
+    done = fleet.run("push", "--yes", *backend)
     assert done.exit_code == 0, done.stderr
     assert sorted(fleet.records().values()) == ["remedied", "unchanged"]
     assert device.state.authenticates == 1

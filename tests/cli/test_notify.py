@@ -54,7 +54,7 @@ def test_a_run_that_a_bound_stops_tells_it_before_its_end(fleet: Fleet) -> None:
     for body in (stop, end):
         check("notification", body)
         assert (body["state"], body["counts"]) == ("stopped", {"failed": 1, "waiting": 2})
-        assert "1 router failed" in body["why"]
+        assert body["why"] == "1 of 3 routers failed, in the canary"
         assert body["names"] == [fleet.devices[0].name]
 
 

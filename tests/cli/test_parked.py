@@ -27,7 +27,7 @@ from tests.cli.processes import until
 from tests.cli.test_fleet_resumed import resumed
 
 WAITING = ["push", "--yes", "--contact-wait", "600", "--commit", "plain"]
-CREWS = [["--workers", "2"], ["--processes", "1", "--workers", "2"]]
+BACKENDS = [["--workers", "2"], ["--processes", "1", "--workers", "2"]]
 
 
 def unheard(fleet: Fleet, number: int) -> None:
@@ -53,10 +53,10 @@ def left_clean(fleet: Fleet) -> None:
     assert not any(device.config.locks or device.config.dirty for device in fleet.devices)
 
 
-@pytest.mark.parametrize("crew", CREWS, ids=" ".join)
-def test_ctrl_c_ends_all_that_wait_and_says_what_is_left_to_watch(fleet: Fleet, crew: list[str]) -> None:
+@pytest.mark.parametrize("backend", BACKENDS, ids=" ".join)
+def test_ctrl_c_ends_all_that_wait_and_says_what_is_left_to_watch(fleet: Fleet, backend: list[str]) -> None:
     unheard(fleet, 8)
-    with fleet.started(*WAITING, *crew) as process:
+    with fleet.started(*WAITING, *backend) as process:
         until(renewed(fleet))  # by two workers: those that wait hold none
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=300)
@@ -78,13 +78,13 @@ def test_ctrl_c_ends_all_that_wait_and_says_what_is_left_to_watch(fleet: Fleet, 
     assert {device.state.authenticates for device in fleet.devices} == {1}
 
 
-@pytest.mark.parametrize("crew", CREWS, ids=" ".join)
+@pytest.mark.parametrize("backend", BACKENDS, ids=" ".join)
 def test_no_more_are_begun_than_may_be_in_flight_and_a_batch_waits_for_each_of_its_own(
-    fleet: Fleet, crew: list[str]
+    fleet: Fleet, backend: list[str]
 ) -> None:
     unheard(fleet, 6)
     first, *others = fleet.devices
-    with fleet.started(*WAITING, *crew, "--in-flight", "3", "--canary", "1", "--max-failures", "5") as process:
+    with fleet.started(*WAITING, *backend, "--in-flight", "3", "--canary", "1", "--max-failures", "5") as process:
         until(lambda: first.counters["renew-auth"] > 0)
         assert not any(device.log for device in others), "the canary waits, and with it the run"
         first.state.contact()
@@ -111,15 +111,15 @@ def test_a_session_that_is_lost_while_its_router_waits_is_opened_again(fleet: Fl
     left_clean(fleet)
 
 
-@pytest.mark.parametrize("wait, crew", [("contact", CREWS[0]), ("lock", CREWS[0]), ("contact", CREWS[1])])
+@pytest.mark.parametrize("wait, backend", [("contact", BACKENDS[0]), ("lock", BACKENDS[0]), ("contact", BACKENDS[1])])
 def test_after_kill_9_while_they_wait_each_is_in_doubt_and_a_resumed_push_writes_nothing_twice(
-    fleet: Fleet, wait: str, crew: list[str]
+    fleet: Fleet, wait: str, backend: list[str]
 ) -> None:
     unheard(fleet, 8)
     for device in fleet.devices if wait == "lock" else ():
         device.hold_lock()
     operation = "lock" if wait == "lock" else "renew-auth"
-    with fleet.started(*WAITING, *crew, "--lock-wait", "600") as process:
+    with fleet.started(*WAITING, *backend, "--lock-wait", "600") as process:
         until(lambda: all(device.counters[operation] for device in fleet.devices))
         process.kill()
         process.communicate(timeout=300)

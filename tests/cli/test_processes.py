@@ -97,10 +97,10 @@ def test_a_signal_that_was_ignored_stays_ignored(lab: Lab, number: int) -> None:
     device = lab.add()
     device.faults.append(Fault("get", FaultKind.DELAY, seconds=1.0))
 
-    def deaf() -> None:
+    def ignoring() -> None:
         signal.signal(number, signal.SIG_IGN)
 
-    with started(lab, "show", *lab.words(device), "--format", "json", preexec_fn=deaf) as process:
+    with started(lab, "show", *lab.words(device), "--format", "json", preexec_fn=ignoring) as process:
         until(lambda: device.counters["get"] > 0)
         process.send_signal(number)
         stdout, _ = process.communicate(timeout=600)

@@ -56,7 +56,7 @@ def test_a_host_that_cannot_be_meant_is_wrong_usage(lab: Lab, command: str, host
 
 
 @pytest.fixture
-def stranger() -> Iterator[int]:
+def other_protocol() -> Iterator[int]:
     """A port that speaks another protocol."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -91,8 +91,8 @@ def test_a_host_that_is_not_there_is_one_line_and_one_object(lab: Lab, command: 
     assert "  next: " in one_error(done.stderr)
 
 
-def test_another_protocol_on_the_port_is_one_line(lab: Lab, stranger: int) -> None:
-    done = lab.run("push", lab.add(), "--port", str(stranger), "--yes", "--format", "json", "--open-timeout", "5")
+def test_another_protocol_on_the_port_is_one_line(lab: Lab, other_protocol: int) -> None:
+    done = lab.run("push", lab.add(), "--port", str(other_protocol), "--yes", "--format", "json", "--open-timeout", "5")
     assert done.exit_code == 1
     check("push", json.loads(done.stdout))
     assert "another protocol" in one_error(done.stderr)

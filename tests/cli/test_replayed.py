@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner
-from scripts.recordings import corpus
 
 import agent
 from agent.cli.main import program
@@ -20,6 +19,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import How, Message, Opened, Terminal
 from agent.recording.reading import read
 from agent.simulator import Replay, Simulator
+from scripts.recordings import corpus
 from tests.cli.conftest import loggers_restored
 from tests.cli.lab import VARIABLE, Lab
 from tests.cli.replays import AFFECTED, READS, run, said, written

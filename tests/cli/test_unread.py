@@ -35,7 +35,7 @@ def device(lab: Lab) -> Iterator[Device]:
     assert not device.config.locks
 
 
-def deaf(process: subprocess.Popen[str]) -> None:
+def unread(process: subprocess.Popen[str]) -> None:
     """Nobody reads what it writes to stderr from now on."""
     assert process.stderr is not None
     process.stderr.close()
@@ -50,7 +50,7 @@ def state(fleet: Fleet) -> RunState:
 @pytest.mark.parametrize("loud", LOUD)
 def test_a_push_outlives_the_reader_of_its_stderr(lab: Lab, device: Device, loud: tuple[str, ...]) -> None:
     with one_started(lab, "push", *lab.words(device), "--yes", "--format", "json", *loud) as process:
-        deaf(process)
+        unread(process)
         stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     assert json.loads(stdout)["outcome"] == "remedied"
@@ -59,7 +59,7 @@ def test_a_push_outlives_the_reader_of_its_stderr(lab: Lab, device: Device, loud
 def test_a_failed_push_has_its_exit_code_though_nobody_reads_why(lab: Lab, device: Device) -> None:
     device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
     with one_started(lab, "push", *lab.words(device), "--yes", "--no-ssh", "--format", "json") as process:
-        deaf(process)
+        unread(process)
         stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 1
     assert json.loads(stdout)["outcome"] == "failed"
@@ -69,7 +69,7 @@ def test_a_failed_push_has_its_exit_code_though_nobody_reads_why(lab: Lab, devic
 def test_a_run_outlives_the_reader_of_its_stderr(fleet: Fleet, words: tuple[str, ...], code: int) -> None:
     fleet.add(3)
     with fleet.started(*words, "--format", "jsonl") as process:
-        deaf(process)
+        unread(process)
         stdout, _ = process.communicate(timeout=600)
     assert len(stdout.splitlines()) == 3
     assert process.returncode == code, stdout
@@ -80,7 +80,7 @@ def test_a_run_outlives_the_reader_of_its_stderr(fleet: Fleet, words: tuple[str,
 def test_a_watch_outlives_the_reader_of_its_stderr(fleet: Fleet, form: str) -> None:
     (done,), (later,) = fleet.add(**DONE), fleet.add(enrollment="terminal")
     with fleet.started("poll", "--interval", "0.2", "--until", "contacted", "--format", form, "-vv") as process:
-        deaf(process)
+        unread(process)
         until(lambda: later.last_session >= 3)
         later.state.certificates["Trustpool"] = PEM
         later.state.contact()
@@ -156,7 +156,7 @@ def test_an_unread_push_can_be_interrupted(lab: Lab, device: Device, signals: in
     device.faults.append(Fault("edit-config", FaultKind.SILENT))
     words = [*lab.words(device), "--yes", "--format", "json", "--timeout", "2" if signals == 1 else "60"]
     with one_started(lab, "push", *words) as process:
-        deaf(process)
+        unread(process)
         until(lambda: device.counters["edit-config"] > 0)
         process.send_signal(signal.SIGINT)
         if signals == 2:

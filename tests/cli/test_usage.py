@@ -16,8 +16,8 @@ from agent.cli import options
 from agent.cli.main import program
 from agent.cli.usage.command import Command
 from agent.simulator import Fault, FaultKind
-from tests.cli.lab import Fleet, Lab
 from scripts.man import commands, words
+from tests.cli.lab import Fleet, Lab
 
 ALL = {words(context): (context, command) for context, command in commands()}
 LEAVES = [name for name, (_, command) in ALL.items() if not isinstance(command, click.Group)]

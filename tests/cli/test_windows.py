@@ -77,10 +77,10 @@ def test_a_push_waits_for_its_window_until_it_is_interrupted_and_a_resumed_one_d
         assert run.settings["windows"] == [words[2]]
 
 
-@pytest.mark.parametrize("crew", [[], ["--processes", "1"]])
-def test_a_push_in_an_open_window_is_one_as_ever(fleet: Fleet, crew: list[str]) -> None:
+@pytest.mark.parametrize("backend", [[], ["--processes", "1"]])
+def test_a_push_in_an_open_window_is_one_as_ever(fleet: Fleet, backend: list[str]) -> None:
     fleet.add(2)
-    done = fleet.run("push", "--yes", "--window", window(*OPEN), "--tz", "UTC", *NO_CONTACT, *crew)
+    done = fleet.run("push", "--yes", "--window", window(*OPEN), "--tz", "UTC", *NO_CONTACT, *backend)
     assert done.exit_code == 0, done.stderr
     assert re.search(r"^window .* \(UTC\): open until .* UTC, for 2 routers$", done.stderr, re.MULTILINE)
 
