@@ -25,7 +25,7 @@ check: lint types floors yang ## everything that needs no test run
 lint: $(READY) ## ruff
 	$(BIN)/ruff check .
 
-types: $(READY) ## mypy --strict on agent, scripts, tests and bench
+types: $(READY) ## mypy --strict on agent, scripts, tests, bench and docs/examples
 	$(BIN)/mypy
 
 floors: $(READY) ## import-linter: floors, and the home of each third-party library

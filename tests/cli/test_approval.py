@@ -15,11 +15,10 @@ import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.lab import VARIABLE, Fleet, Lab, one_error
+from tests.cli.lab import PEM, VARIABLE, Fleet, Lab, one_error
 from tests.cli.processes import answered, until
 from tests.cli.schemas import check
 
-PEM = agent.TrustAnchor.bundled().pem
 NOWHERE = ["--contact-wait", "0"]
 
 

@@ -11,16 +11,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, RunState
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.lab import Fleet
+from tests.cli.lab import PEM, Fleet
 from tests.cli.processes import until
 from tests.cli.schemas import check
 
-PEM = agent.TrustAnchor.bundled().pem
 DONE: dict[str, Any] = {"enrollment": "terminal", "certificate": PEM}
 TOKEN = "token=s3cr3t"
 QUICK = ("--interval", "0.2", "--timeout", "60")

@@ -24,12 +24,11 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
 from agent.simulator import Fault, FaultKind
-from tests.cli.lab import COMMAND, VARIABLE, Lab, one_error, started
+from tests.cli.lab import COMMAND, PEM, VARIABLE, Lab, one_error, started
 from tests.cli.processes import until
 from tests.cli.schemas import check
 from tests.cli.test_fleetpoll import _metrics
 
-PEM = TrustAnchor.bundled().pem
 READS = [("check",), ("assess",), ("plan",), ("push", "--dry-run"), ("poll", "--until", "contacted")]
 
 

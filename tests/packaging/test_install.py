@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from scripts.man import commands, words
 from tests.packaging.project import COMMAND, ROOT, copy, lines, make_venv, pip, run
 
 _ASK = """
 import json, agent
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.local.resources import directory
-from scripts.man import commands, words
 print(json.dumps({
     "agent": agent.__file__,
     "yang": str(directory("yang")),
