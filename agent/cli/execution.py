@@ -167,26 +167,16 @@ def _carry_out(
     *,
     ask: bool,
 ) -> Run:
-    debug = bool(click.get_current_context().meta.get(DEBUG))
     with ExitStack() as stack:
         span = stack.enter_context(Span(f"{request.kind.value} run", run=log.run, routers=len(targets)))
         stack.enter_context(span.current())
         job = replace(request.job, run=log.run, below=carried())
-        replay = request.replay
-        policy = Policy(stop=stack.enter_context(unbroken(view.leave)))
-        logins = request.logins
-        hooks = Hooks(
-            log=log, policy=policy, logins=logins, on_event=view.event, on_wait=view.waits, trace=request.trace
-        )
-        hooks = hooks if request.recording is None else replace(hooks, recorder=request.recording.recorder)
-        hooks = replace(hooks, on_error=say_traceback) if debug else hooks
-        hooks = replay.hooks(hooks) if replay else hooks
+        hooks = _hooks(request, log, view, Policy(stop=stack.enter_context(unbroken(view.leave))))
         backend = (
-            _alone(hooks, view, targets[0].name, ask=ask, replay=replay)
+            _alone(hooks, view, targets[0].name, ask=ask, replay=request.replay)
             if isinstance(view, One)
             else request.backend(hooks)
         )
-        calendar = request.calendar()
         made = Run(
             targets,
             job,
@@ -195,7 +185,7 @@ def _carry_out(
             view,
             hooks.policy,
             doubtful=doubtful,
-            calendar=calendar,
+            calendar=request.calendar(),
             stopped=stopped,
         )
         stack.enter_context(view)
@@ -214,6 +204,23 @@ def _carry_out(
         span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
         span.end(made.why or (f"{counted(made.failed, 'router')} failed" if made.failed else None))
     return made
+
+
+def _hooks(request: RunRequest, log: RunLog, view: One | Many, policy: Policy) -> Hooks:
+    """What a run of *request* is told of and asks, however its routers are reached."""
+    recorder = request.recording.recorder if request.recording is not None else None
+    hooks = Hooks(
+        log=log,
+        policy=policy,
+        logins=request.logins,
+        on_event=view.event,
+        on_wait=view.waits,
+        trace=request.trace,
+        recorder=recorder,
+    )
+    if click.get_current_context().meta.get(DEBUG):
+        hooks = replace(hooks, on_error=say_traceback)
+    return request.replay.hooks(hooks) if request.replay else hooks
 
 
 def _alone(hooks: Hooks, view: One, name: str, replay: Replayed | None, *, ask: bool) -> Backend:
