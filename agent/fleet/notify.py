@@ -185,23 +185,23 @@ def _failed(cause: object) -> Undelivered:
     return Undelivered(f"it did not answer as a web server does ({type(cause).__name__})")
 
 
-def end(couriers: Sequence[Courier]) -> None:
+def end(senders: Sequence[Sender]) -> None:
     """Wait for what they still have to tell, :data:`PATIENCE` at most; then, or interrupted, it is given up."""
-    for courier in couriers:
-        courier.close()
+    for sender in senders:
+        sender.close()
     until = time.monotonic() + PATIENCE
     try:
-        for courier in couriers:
-            courier.join(until - time.monotonic())
+        for sender in senders:
+            sender.join(until - time.monotonic())
     finally:
-        for courier in couriers:
-            courier.give_up()
+        for sender in senders:
+            sender.give_up()
         until = time.monotonic() + KILLING
-        for courier in couriers:
-            courier.join(until - time.monotonic())
+        for sender in senders:
+            sender.join(until - time.monotonic())
 
 
-class Courier:
+class Sender:
     """Tells one receiver, in a thread of its own, in the order in which it is brought.
 
     Attributes:
