@@ -81,8 +81,8 @@ class Command:
 
     def beside(self, folder: Path) -> str:
         """The text of it that says the same elsewhere: a program that is named with a ``/`` lies below *folder*."""
-        program, *arguments = self.words
-        return shlex.join((str(folder / program) if "/" in program else program, *arguments))
+        first, *arguments = self.words
+        return shlex.join((str(folder / first) if "/" in first else first, *arguments))
 
     def find(self) -> None:
         """See that there is such a program.
