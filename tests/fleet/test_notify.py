@@ -197,9 +197,7 @@ def test_a_program_that_hangs_is_killed_when_the_run_ends(tmp_path: Path, monkey
 def test_an_interrupt_of_the_wait_leaves_no_program_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notify, "KILLING", 600.0)
     file = tmp_path / "pid"
-    sender = Sender(
-        receiver(f"exec:{script(tmp_path / 'hangs', f'echo $$ > {file}~; mv {file}~ {file}; sleep 600')}")
-    )
+    sender = Sender(receiver(f"exec:{script(tmp_path / 'hangs', f'echo $$ > {file}~; mv {file}~ {file}; sleep 600')}"))
     sender.bring(BODY)
     assert eventually(file.exists)
     join, waits = sender.join, iter([True])
