@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from agent.cli.main import program
-from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Begin, Closed, End, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer

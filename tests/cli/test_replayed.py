@@ -16,8 +16,8 @@ from click.testing import CliRunner
 import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
-from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import How, Message, Opened, Terminal, Way
 from agent.recording.reading import Recording, read
 from agent.recording.writing import Writer
