@@ -1,6 +1,7 @@
 """What one entry of an inventory says about a router, checked and typed; pure: it knows no file and no nornir.
 
-No error quotes a value but a host: what stands at a wrong place may be a secret, and the line is said.
+No error quotes a value but a host, or windows that overlap: what stands at a wrong place may be a secret, and the line
+is said.
 
 Nornir's entries (a host, a group, the defaults) say it in three places, the first of which counts:
 
