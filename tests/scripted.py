@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import (
     VERSION,
     Begin,

@@ -39,7 +39,6 @@ WITHIN = 5.0
 """Seconds in which a receiver answers."""
 PATIENCE, KILLING = 8.0, 2.0
 """Seconds for which the end of a run waits for what is still to be told, and then for programs that are killed."""
-_MOST_WAITING = 16
 _REFERENCES = tuple(f"{place.value}:" for place in (Place.ENV, Place.FILE, Place.KEYRING))
 _FORMS = "write https://HOST/PATH, exec:COMMAND, or where the URL is: env:NAME, file:PATH"
 _AGAIN = frozenset({408, 425, 429})
@@ -186,23 +185,23 @@ def _failed(cause: object) -> Undelivered:
     return Undelivered(f"it did not answer as a web server does ({type(cause).__name__})")
 
 
-def end(couriers: Sequence[Courier]) -> None:
+def end(senders: Sequence[Sender]) -> None:
     """Wait for what they still have to tell, :data:`PATIENCE` at most; then, or interrupted, it is given up."""
-    for courier in couriers:
-        courier.close()
+    for sender in senders:
+        sender.close()
     until = time.monotonic() + PATIENCE
     try:
-        for courier in couriers:
-            courier.join(until - time.monotonic())
+        for sender in senders:
+            sender.join(until - time.monotonic())
     finally:
-        for courier in couriers:
-            courier.give_up()
+        for sender in senders:
+            sender.give_up()
         until = time.monotonic() + KILLING
-        for courier in couriers:
-            courier.join(until - time.monotonic())
+        for sender in senders:
+            sender.join(until - time.monotonic())
 
 
-class Courier:
+class Sender:
     """Tells one receiver, in a thread of its own, in the order in which it is brought.
 
     Attributes:
@@ -213,19 +212,16 @@ class Courier:
         self.name = to.name
         self.brought = self.taken = 0
         self.why = f"it did not answer within {PATIENCE:g} s of the run's end"
-        self._to, self._done, self._dropped = to, 0, 0
+        self._to = to
         self._waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._tell_all, name="notify", daemon=True)
         self._thread.start()
 
     def bring(self, body: bytes) -> None:
-        """Have it told, unless too many wait already; this waits for nothing."""
+        """Have it told; this waits for nothing."""
         self.brought += 1
-        if self.brought - self._dropped - self._done > _MOST_WAITING:
-            self._dropped += 1
-        else:
-            self._waiting.put(body)
+        self._waiting.put(body)
 
     def close(self) -> None:
         """Nothing more is brought."""
@@ -246,7 +242,6 @@ class Courier:
                 self.taken += 1
             except Undelivered as error:
                 self.why = error.why
-            self._done += 1
 
     def _told(self, body: bytes) -> None:
         again = Retrying(

@@ -313,7 +313,7 @@ class Parking(Executor):
         if wait.release is not None and not self._keeps(flight):
             try:
                 flight.context.run(wait.release)
-            except Exception as error:
+            except Exception as error:  # whatever a close raises: this thread serves the other routers as well
                 log.error("connections were given up, not closed", exc_info=textless(error))
         due = _Due(math.inf, next(self._order), flight)
         # From here on another thread may go on with it.

@@ -169,7 +169,7 @@ class _Watched:
         self._glance = None
         try:
             self.watch.close()
-        except Exception as further:
+        except Exception as further:  # what the bug left need not close either, and it is the bug that is told
             log.error("%s: its session was given up, not closed", self.target.name, exc_info=textless(further))
         return Look(self.target, Sample(self._hooks.now(), self.target.name, error=failure.message, kind=failure.kind))
 

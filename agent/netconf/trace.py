@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
 from agent.model.device import Device, Secret
-from agent.model.direction import Direction
 from agent.model.errors import InputError
 from agent.model.masking.redact import Redactor, spelled
+from agent.model.telemetry.direction import Direction
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 
 FORMAT = "xr-agent recording"
 VERSION = 1

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from msgspec import structs
 
 from agent.model.device import Device, Secret
-from agent.model.direction import Direction
 from agent.model.masking.redact import Redactor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import (
     Closed,
     Files,

@@ -13,19 +13,9 @@ from agent.model.errors import AgentError, AnchorMismatch, CapabilityMissing, In
 from agent.model.method import Method
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import (
-    DRIFTED,
-    ConfigureTrustpoint,
-    Installation,
-    Intent,
-    Note,
-    Plan,
-    Register,
-    RenewAuthorization,
-    Skip,
-    Step,
-)
+from agent.model.plan import DRIFTED, Intent, Plan, Skip
 from agent.model.state import ConfigModel
+from agent.model.steps import ConfigureTrustpoint, Installation, Note, Register, RenewAuthorization, Step
 from agent.model.telemetry.context import bound
 from agent.model.telemetry.spans import Steps as StepSpans
 from agent.model.unfinished import Memory, WriteAheadLog

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from agent.model.method import Method
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import RELOAD, Intent, Note, Plan, Register, RenewAuthorization, Skip, Step
+from agent.model.plan import RELOAD, Intent, Plan, Skip
 from agent.model.state import Licensing, RegistrationState, State, lists
+from agent.model.steps import Note, Register, RenewAuthorization, Step
 from agent.remedy.methods.base import Refused
 from agent.remedy.methods.registry import METHODS, impossible, offered
 

@@ -11,8 +11,9 @@ from agent.model.caution import CommitMode
 from agent.model.device import Device
 from agent.model.errors import AgentError
 from agent.model.outcome import Event, Outcome, Status, StepRecord
-from agent.model.plan import ConfigureTrustpoint, Intent, Plan, Skip
+from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel
+from agent.model.steps import ConfigureTrustpoint
 from agent.model.telemetry.spans import Span, came
 from agent.model.unfinished import WriteAheadLog
 from agent.netconf.retry import Policy

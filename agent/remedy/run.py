@@ -12,8 +12,9 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Certificate, Evidence
-from agent.model.plan import DRIFTED, ClearCertificates, ConfigureTrustpoint, Plan
+from agent.model.plan import DRIFTED, Plan
 from agent.model.state import Enrollment, TrustpointConfig
+from agent.model.steps import ClearCertificates, ConfigureTrustpoint
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf import operations
 from agent.netconf.pending import Pending

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
-from contextlib import suppress
 from tempfile import TemporaryFile
 
+from agent.model.local import program
 from agent.model.masking.text import neutralise
 
 _MOST_SAID = 4096
-_PATIENCE = 2.0
 
 
 class ProxyCommand:
@@ -53,12 +51,10 @@ class ProxyCommand:
     def failure(self) -> str | None:
         """How it ended where it failed, which is to be asked when its stdout has ended; None where it did not."""
         try:
-            status = self._process.wait(_PATIENCE)
+            status = self._process.wait(program.PATIENCE)
         except subprocess.TimeoutExpired:
             return None
-        if status < 0:
-            return f"was ended by signal {-status}"
-        return f"ended with status {status}" if status else None
+        return program.ended(status) if status else None
 
     def says(self) -> str:
         """The last line that it wrote to stderr."""
@@ -69,9 +65,5 @@ class ProxyCommand:
 
     def close(self) -> None:
         """End it with all that it began."""
-        if self._process.returncode is None:  # until it is waited for, its number is nobody else's
-            with suppress(PermissionError):  # that of sudo(8) is another user's, and ends with what it reads
-                os.killpg(self._process.pid, signal.SIGKILL)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE)
+        program.kill(self._process)  # that of sudo(8), which is another user's, ends with what it reads
         self._stderr.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Message, Passed, Terminal, terminal
 from agent.simulator.replay.meaning import NoRequest, of_rpc
 

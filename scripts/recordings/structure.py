@@ -8,7 +8,7 @@ from typing import Any
 
 from lxml import etree
 
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Message
 from agent.recording.reading import Recording
 from agent.simulator.replay.meaning import NoRequest, of_rpc

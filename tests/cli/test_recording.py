@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Begin, End, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import read
 from agent.recording.writing import Writer

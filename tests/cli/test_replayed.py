@@ -14,7 +14,6 @@ from click.testing import CliRunner
 import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
-from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
 from agent.recording.events import How, Message, Opened, Terminal
 from agent.recording.reading import read

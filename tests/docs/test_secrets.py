@@ -73,4 +73,4 @@ def test_its_bounds_are_those_of_the_code() -> None:
     assert f"**{command.WITHIN:g} seconds**" in PAGE
     assert f"anew after {command.KEPT / 60:g} minutes" in PAGE
     assert f"than {request._MOST_ASKED} different commands" in PAGE
-    assert all(f"`{{{one}}}`" in PAGE for one in command.ROUTERS)
+    assert all(f"`{{{one}}}`" in PAGE for one in command.PLACEHOLDERS)

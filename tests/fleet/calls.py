@@ -18,8 +18,9 @@ from agent.fleet.run.router import Hooks
 from agent.model.errors import Interrupted, SSHAuthenticationError
 from agent.model.outcome import Event, Failure, Status, Wait, Waiting
 from agent.model.pki.bundle import Bundle
-from agent.model.plan import Authenticate, ImportBundle, Plan
+from agent.model.plan import Plan
 from agent.model.state import ConfigModel
+from agent.model.steps import Authenticate, ImportBundle
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Waits, at_once, completed
 from agent.simulator import QUOVADIS

@@ -15,8 +15,9 @@ from agent.model.method import Method
 from agent.model.outcome import Failure, Outcome, Status, StepRecord
 from agent.model.outcome import Result as PushResult
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Skip, Verdict, VerdictKind
+from agent.model.plan import Plan, Skip, Verdict, VerdictKind
 from agent.model.state import ConfigModel
+from agent.model.steps import Authenticate
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 ANCHOR = agent.TrustAnchor.bundled()
@@ -152,7 +153,7 @@ def _assessed(number: int, name: str) -> Result:
 def _planned(number: int, name: str) -> Result:
     if number % 5 == 3:
         return Result(name, Kind.PLAN, plan=Skip(name, _no_way().message, _no_way().hint))
-    step = agent.model.plan.Authenticate("Trustpool", ANCHOR)
+    step = Authenticate("Trustpool", ANCHOR)
     steps = () if number % 5 == 1 else (step,)
-    made = agent.model.plan.Plan(name, agent.Intent(), Method.RPC, ConfigModel.UM_CRYPTO, steps, _RELEASES[number % 7])
+    made = Plan(name, agent.Intent(), Method.RPC, ConfigModel.UM_CRYPTO, steps, _RELEASES[number % 7])
     return Result(name, Kind.PLAN, release=made.release, plan=made)

@@ -12,8 +12,9 @@ from agent.fleet.results.planned import Approved, planned
 from agent.fleet.results.record import Kind, Result
 from agent.model.method import Method
 from agent.model.outcome import Failure
-from agent.model.plan import DRIFTED, Intent, Note, Plan, Skip
+from agent.model.plan import DRIFTED, Intent, Plan, Skip
 from agent.model.state import State
+from agent.model.steps import Note
 from agent.remedy.plan import plan
 from tests.remedy.states import ACCESS, CERTIFICATE, LICENSING, TERMINAL, state
 

@@ -22,7 +22,7 @@ from agent.fleet.run.router import ClientLost, Hooks
 from agent.model.caution import Caution, CommitMode
 from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
-from agent.model.plan import Register
+from agent.model.steps import Register
 from agent.model.unfinished import Unfinished
 from agent.simulator import Device, Fault, FaultKind
 from tests.fleet.routers import target

@@ -67,8 +67,6 @@ def test_a_router_whose_site_changed_has_the_new_one_alone() -> None:
         (["--"], "makes no label"),
         (["__name__"], "makes no label"),
         (["device"], "the metrics have themselves"),
-        (["state"], "the metrics have themselves"),
-        (["le"], "the metrics have themselves"),
         (["job"], "Prometheus gives itself"),
         (["snmp_password"], "names a secret"),
         (["site-a", "site_a"], "are one label"),
@@ -80,6 +78,15 @@ def test_what_makes_no_label_is_said_before_any_router_is_reached(keys: list[str
     with pytest.raises(InputError, match=what) as caught:
         metrics_labels(keys, every)
     assert caught.value.hint
+
+
+def test_no_label_that_the_metrics_have_is_given_twice() -> None:
+    text, _ = told({}, look("r1", contacted(10), anchor_present=True), failed("r3"), look("r4", last=True))
+    theirs = {name for family in parsed(text) for sample in family.samples for name in sample.labels}
+    assert theirs == {"device", "state", "deadline", "reason", "kind", "version", "le"}
+    for name in theirs:
+        with pytest.raises(InputError, match="the metrics have themselves"):
+            metrics_labels([name], routers({name: "x"}))
 
 
 @pytest.mark.parametrize("key, label", [("2nd site", "_2nd_site"), ("größe", "gr__e"), ("Site.Name", "Site_Name")])

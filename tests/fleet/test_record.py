@@ -11,8 +11,9 @@ import agent
 from agent.fleet.results.record import Kind, Result
 from agent.model.outcome import Failure, Outcome
 from agent.model.outcome import Result as PushResult
-from agent.model.plan import Plan, RenewAuthorization, Skip, Verdict, VerdictKind
+from agent.model.plan import Plan, Skip, Verdict, VerdictKind
 from agent.model.state import AuthorizationState, ConfigModel, Licensing
+from agent.model.steps import RenewAuthorization
 from tests.cli.schemas import check
 from tests.fleet.looks import contacted, failed, look
 

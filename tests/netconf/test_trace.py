@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.netconf.payload import template
 from agent.netconf.trace import Channel, Message, TraceFile
 from agent.simulator import Fault, FaultKind, rpc_error

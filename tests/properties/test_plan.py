@@ -16,18 +16,7 @@ from agent.model.method import Method, Storage
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
 from agent.model.pki.certificate import CONSOLE, Certificate, Evidence
-from agent.model.plan import (
-    Authenticate,
-    ConfigureTrustpoint,
-    Dialog,
-    ImportBundle,
-    Intent,
-    Plan,
-    Register,
-    RenewAuthorization,
-    Skip,
-    Step,
-)
+from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import (
     Access,
     AuthorizationState,
@@ -41,6 +30,15 @@ from agent.model.state import (
     Software,
     State,
     TrustpointConfig,
+)
+from agent.model.steps import (
+    Authenticate,
+    ConfigureTrustpoint,
+    Dialog,
+    ImportBundle,
+    Register,
+    RenewAuthorization,
+    Step,
 )
 from agent.remedy.assess import assess
 from agent.remedy.plan import plan

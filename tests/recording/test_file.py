@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from agent.model.direction import Direction
 from agent.model.errors import InputError
+from agent.model.telemetry.direction import Direction
 from agent.recording import reading, writing
 from agent.recording.events import (
     Begin,

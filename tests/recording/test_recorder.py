@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.model.device import Device, Secret
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import (
     Closed,
     Entry,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.model.device import Secret
-from agent.model.direction import Direction
 from agent.model.masking.redact import Redactor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import (
     Begin,
     Closed,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Begin, End, How, Message
 from agent.recording.privacy.standins import StandIns
 from agent.recording.reading import Recording

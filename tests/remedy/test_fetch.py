@@ -12,8 +12,9 @@ import agent
 from agent.model.method import Method
 from agent.model.outcome import Outcome, Result, Status
 from agent.model.pki.bundle import Bundle
-from agent.model.plan import Authenticate, Fetch, ImportBundle, Plan, Skip
+from agent.model.plan import Plan, Skip
 from agent.model.state import EnrollmentKind
+from agent.model.steps import Authenticate, Fetch, ImportBundle
 from agent.remedy.plan import plan
 from agent.simulator import Device, Fault, FaultKind, rpc_error
 from tests.remedy.states import ACCESS, BUNDLE, state

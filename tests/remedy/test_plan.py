@@ -12,18 +12,7 @@ from agent.model.errors import InputError
 from agent.model.method import Method, Storage
 from agent.model.pki.bundle import Bundle
 from agent.model.pki.certificate import CONSOLE, Evidence
-from agent.model.plan import (
-    RELOAD,
-    Authenticate,
-    ConfigureTrustpoint,
-    ImportBundle,
-    Intent,
-    Note,
-    Plan,
-    Register,
-    RenewAuthorization,
-    Skip,
-)
+from agent.model.plan import RELOAD, Intent, Plan, Skip
 from agent.model.state import (
     ConfigModel,
     Enrollment,
@@ -35,6 +24,7 @@ from agent.model.state import (
     State,
     TransportType,
 )
+from agent.model.steps import Authenticate, ConfigureTrustpoint, ImportBundle, Note, Register, RenewAuthorization
 from agent.remedy.plan import plan
 from tests.remedy.states import ACCESS, ANCHOR, BUNDLE, CERTIFICATE, LICENSING, LISTED, OLD_ROOT, TERMINAL, state
 

@@ -12,8 +12,9 @@ from agent.model.errors import RPCError, RpcErrorInfo
 from agent.model.method import Method
 from agent.model.outcome import Result, Status
 from agent.model.pki.anchor import TrustAnchor
-from agent.model.plan import ClearCertificates, Installation, Intent, Plan
+from agent.model.plan import Intent, Plan
 from agent.model.state import Access
+from agent.model.steps import ClearCertificates, Installation
 from agent.remedy.methods.base import TrustpointMethod
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.plan import plan

@@ -15,8 +15,8 @@ from ncclient import manager
 from ncclient.operations import RPCError
 from ncclient.transport.errors import TransportError
 
-from agent.model.direction import Direction
 from agent.model.errors import InputError
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import How, Way, terminal
 from agent.recording.reading import Recording
 from agent.simulator import Replay

@@ -18,7 +18,7 @@ from agent.model.errors import AgentError
 from agent.model.masking.text import counted
 
 if TYPE_CHECKING:
-    from agent.fleet.notify import Courier, Receiver
+    from agent.fleet.notify import Receiver, Sender
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +30,14 @@ class Notifications:
     receivers: Sequence[Receiver]
     journal: Journal
     run: str
-    _couriers: list[Courier] = field(default_factory=list)
+    _senders: list[Sender] = field(default_factory=list)
     _ended: bool = False
 
     def __enter__(self) -> Self:
         if self.receivers:
-            from agent.fleet.notify import Courier
+            from agent.fleet.notify import Sender
 
-            self._couriers = [Courier(one) for one in self.receivers]
+            self._senders = [Sender(one) for one in self.receivers]
             self._tell("begin", RunState.RUNNING)
         return self
 
@@ -53,19 +53,19 @@ class Notifications:
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
         if not self._ended:
             self.ended(_why(error))
-        if not self._couriers:
+        if not self._senders:
             return
         from agent.fleet.notify import end
 
-        end(self._couriers)
-        for courier in self._couriers:
-            if missed := courier.brought - courier.taken:
-                said = f"{missed} of {counted(courier.brought, 'notification')} did not reach {courier.name}"
-                say_warning(f"{said}: {courier.why}", hint="the run itself is as it says; see to the receiver")
+        end(self._senders)
+        for sender in self._senders:
+            if missed := sender.brought - sender.taken:
+                said = f"{missed} of {counted(sender.brought, 'notification')} did not reach {sender.name}"
+                say_warning(f"{said}: {sender.why}", hint="the run itself is as it says; see to the receiver")
 
     def _tell(self, event: What, state: RunState | None, why: str = "") -> None:
         """Tell them; *state* in place of the journal's, which only knows that it runs."""
-        if not self._couriers:
+        if not self._senders:
             return
         try:
             run = self.journal.run(self.run)
@@ -77,8 +77,8 @@ class Notifications:
             log.warning("nobody is told of the run's %s: %s", event, error.message)
             return
         body = objects.dump(made, "jsonl").encode()
-        for courier in self._couriers:
-            courier.bring(body)
+        for sender in self._senders:
+            sender.bring(body)
 
 
 def _why(error: BaseException | None) -> str:

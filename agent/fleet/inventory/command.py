@@ -30,7 +30,7 @@ WITHIN = 30.0
 KEPT, FAILED = 900.0, 60.0
 """Seconds for which what it said is used, since passwords are changed, and for which it is not asked again in vain."""
 
-ROUTERS = ("name", "host")
+PLACEHOLDERS = ("name", "host")
 """What of a router a command may name, in braces."""
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 _MOST = Secret.LONGEST + 2
@@ -70,7 +70,7 @@ class Command:
         if not router:
             raise InputError(
                 f"the command of {program.name(self.words)} names a router, and is not run for each",
-                hint=f"leave {' and '.join(f'{{{one}}}' for one in ROUTERS)} out",
+                hint=f"leave {' and '.join(f'{{{one}}}' for one in PLACEHOLDERS)} out",
             )
         words = tuple(_PLACEHOLDER.sub(lambda found: router[found[1]], word) for word in self.words)
         for word, was in zip(words, self.words, strict=True):
@@ -81,8 +81,8 @@ class Command:
 
     def beside(self, folder: Path) -> str:
         """The text of it that says the same elsewhere: a program that is named with a ``/`` lies below *folder*."""
-        program, *arguments = self.words
-        return shlex.join((str(folder / program) if "/" in program else program, *arguments))
+        first, *arguments = self.words
+        return shlex.join((str(folder / first) if "/" in first else first, *arguments))
 
     def find(self) -> None:
         """See that there is such a program.
@@ -108,8 +108,8 @@ def _parsed(text: str) -> Command:
         raise InputError("exec: is followed by no program", hint="write exec:PROGRAM ARGUMENT…, on one line")
     for word in words:
         for found in _PLACEHOLDER.finditer(word):
-            if found[1] not in ROUTERS:
-                known = " or ".join(f"{{{one}}}" for one in ROUTERS)
+            if found[1] not in PLACEHOLDERS:
+                known = " or ".join(f"{{{one}}}" for one in PLACEHOLDERS)
                 raise InputError(f"a command has no {{{found[1]}}} of a router", hint=f"write {known}, or a script")
     return Command((_expanded(words[0]), *words[1:]))
 

@@ -1,6 +1,7 @@
 """What one entry of an inventory says about a router, checked and typed; pure: it knows no file and no nornir.
 
-No error quotes a value but a host: what stands at a wrong place may be a secret, and the line is said.
+No error quotes a value but a host, or windows that overlap: what stands at a wrong place may be a secret, and the line
+is said.
 
 Nornir's entries (a host, a group, the defaults) say it in three places, the first of which counts:
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Place, Reference
@@ -34,6 +35,9 @@ from agent.model.masking.redact import masked, names_a_secret
 from agent.model.masking.text import neutralise
 from agent.model.method import Method
 from agent.model.plan import Intent
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 NETCONF_PORT, _SSH_PORT = 830, 22
 
@@ -266,11 +270,16 @@ def _text(value: object, what: str = "the value") -> str:
     return value
 
 
-def _endpoint(value: object) -> Endpoint:
+def _by(parse: Callable[[A], T], given: A) -> T:
+    """What *parse* makes of it; what it refuses is a value that cannot be used."""
     try:
-        return Endpoint.parse(_text(value, "a host"))
+        return parse(given)
     except InputError as error:
         raise BadValue(error.message, hint=error.hint) from error
+
+
+def _endpoint(value: object) -> Endpoint:
+    return _by(Endpoint.parse, _text(value, "a host"))
 
 
 def _port(value: object) -> int:
@@ -302,10 +311,7 @@ def _switch(value: object) -> bool:
 
 
 def _reference(value: object, folder: Path) -> Reference:
-    try:
-        reference = Reference.parse(str(value))
-    except InputError as error:
-        raise BadValue(error.message, hint=error.hint) from error
+    reference = _by(Reference.parse, str(value))
     _text(reference.name, "a reference")
     if reference.place is Place.FILE:
         return Reference(Place.FILE, str(_path(reference.name, folder)))
@@ -349,17 +355,12 @@ def _usable(name: str) -> str:
 
 
 def _window(value: object) -> tuple[Window, ...]:
-    try:
-        return windows(tuple(_text(one, "a window") for one in (value if isinstance(value, list) else [value])))
-    except InputError as error:
-        raise BadValue(error.message, hint=error.hint) from error
+    texts = value if isinstance(value, list) else [value]
+    return _by(windows, tuple(_text(one, "a window") for one in texts))
 
 
 def _zone(value: object) -> Zone:
-    try:
-        return Zone.parse(_text(value, "a time zone"))
-    except InputError as error:
-        raise BadValue(error.message, hint=error.hint) from error
+    return _by(Zone.parse, _text(value, "a time zone"))
 
 
 def _anywhere(reader: Callable[[object], Any]) -> Callable[[object, Path], Any]:

@@ -81,8 +81,8 @@ class Reference:
     def resolve(self, router: Mapping[str, str] = _NOBODY, stop: Stop | None = None) -> Secret:
         """The secret, read now; a program is run once for all who ask within some minutes.
 
-        *router*: the :data:`agent.fleet.inventory.command.ROUTERS` of whose secret it is, where it is one's own;
-        *stop*: a cancellation, which ends a program at once.
+        *router*: name and host of the router whose secret it is, which a program's arguments may name; *stop*: a
+        cancellation, which ends a program at once.
 
         Raises:
             InputError: it is not there, or cannot be read.

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.fleet.inventory.command import ROUTERS, Stop
+from agent.fleet.inventory.command import PLACEHOLDERS, Stop
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.window.windows import Window
 from agent.fleet.window.zone import Zone
@@ -115,7 +115,7 @@ class Target:
 
         reach = self.reach(run)
         said: dict[str, Any] = {name: getattr(reach, name) for name in _OF_DEVICE}
-        router = {name: getattr(self, name) for name in ROUTERS}
+        router = {name: getattr(self, name) for name in PLACEHOLDERS}
         try:
             for name in ("password", "key_passphrase"):
                 said[name] = said[name] and said[name].resolve(router, stop)

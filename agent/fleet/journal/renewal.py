@@ -11,8 +11,6 @@ from agent.model.outcome import Status
 INSTALLING = tuple({method.action for method in Method if method.action})
 """The steps that may bring the root."""
 
-_INTERRUPTED = "interrupted"
-
 
 def began(steps: Iterable[Step]) -> bool:
     """Whether one of them may have brought the root."""
@@ -24,7 +22,7 @@ def due(steps: Iterable[Step]) -> bool:
     no known answer; that the device reached the server since makes up for that."""
     broken = asked = reached = False
     for step in steps:
-        if step.status is Status.SKIPPED and step.detail.startswith(_INTERRUPTED):
+        if step.interrupted:
             broken = True
         elif step.step == "renew-auth":
             asked = step.status in (Status.FAILED, Status.UNKNOWN)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Annotated, Any, Self
 
 import agent
@@ -83,7 +84,7 @@ class Options(Printed, frozen=True, kw_only=True):
     strict_models: bool
 
 
-_OF_INTENT = (*Options.__struct_fields__[: Options.__struct_fields__.index("register")],)
+_OF_INTENT = frozenset(Options.__struct_fields__).intersection(one.name for one in fields(Intent))
 
 
 class PlanFile(Printed, frozen=True, kw_only=True):

@@ -10,8 +10,9 @@ from agent.fleet.results.basis import Basis, Configured, Pooled, basis, digest
 from agent.fleet.results.observed import Certificate
 from agent.fleet.results.planned import Approved, lines
 from agent.model.errors import shortened
-from agent.model.plan import DRIFTED, Installation, Note, Plan, Skip
+from agent.model.plan import DRIFTED, Plan, Skip
 from agent.model.state import State
+from agent.model.steps import Installation, Note
 from agent.remedy.run import AS_APPROVED
 
 UNPLANNED = "unplanned"

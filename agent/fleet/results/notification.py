@@ -26,7 +26,10 @@ class Notification(Printed, frozen=True, kw_only=True):
     kind: Annotated[Kind, about("the command")]
     state: Annotated[
         RunState,
-        about("stopped: by a bound, such as too many failures; interrupted: by the user; lost: by an error"),
+        about(
+            "stopped: by a bound, such as too many failures; interrupted: by the user, or as an error ends it; "
+            "lost: by an error"
+        ),
     ]
     why: Annotated[str | None, about("why it stopped; null where it did not")] = None
     change_ref: Annotated[str | None, about("the change it belongs to")] = None

@@ -274,17 +274,14 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
     @property
     def unheard(self) -> bool:
         """Whether it did not reach the licensing server, as far as was waited for that."""
-        return self.word == "not-contacted" or any(step.step in _RENEWAL and _is_open(step) for step in self.steps)
+        return self.word == "not-contacted" or any(
+            step.step in _RENEWAL and (step.status in _OPEN or step.interrupted) for step in self.steps
+        )
 
     @property
     def in_need(self) -> bool:
         """Whether something is to be done to it, or may be: it is not known to have the root or to need none."""
         return not self.well or self.word == PLANNED
-
-
-def _is_open(step: Step) -> bool:
-    """Whether it is not known how a step would have ended, or it failed."""
-    return step.status in _OPEN or (step.status is Status.SKIPPED and step.detail.startswith("interrupted"))
 
 
 class Router(DeviceRecord, frozen=True, kw_only=True):

@@ -71,6 +71,11 @@ class Step(Printed, frozen=True):
     status: Status
     detail: str = ""
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether a cancellation kept it from being done, or from being seen to its end."""
+        return self.status is Status.SKIPPED and self.detail.startswith("interrupted")
+
 
 class Error(Printed, frozen=True):
     """Why nothing came of a device."""
@@ -79,7 +84,7 @@ class Error(Printed, frozen=True):
         str,
         about(
             "a word of the error tree, e.g. connect, host-key, lock-denied, and: skipped, drifted, unplanned, "
-            "declined, interrupted, bug"
+            "window, declined, worker-lost, interrupted, bug"
         ),
     ]
     message: str

@@ -216,7 +216,7 @@ class _Run:
                 getattr(self._hooks.log, what)(*given)
         except AgentError as raised:
             made = raised
-        except Exception as bug:
+        except Exception as bug:  # the worker waits for an answer, and ends its router by this one
             log.error("%s: what a worker told could not be taken", told["call"], exc_info=textless(bug))
             made = RuntimeError(f"{type(bug).__name__} where the client takes what it is told")  # it may not travel
         self._answered(told["from"], (told["call"], made, stopped))

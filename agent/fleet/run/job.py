@@ -21,8 +21,9 @@ from agent.model.errors import AgentError, Interrupted, JournalError
 from agent.model.masking.logged import textless
 from agent.model.outcome import Event, Failure, Outcome, Status, Wait, steps_of
 from agent.model.outcome import Result as PushResult
-from agent.model.plan import Intent, Plan, Register, Skip, Verdict
+from agent.model.plan import Intent, Plan, Skip, Verdict
 from agent.model.state import ConfigModel, State
+from agent.model.steps import Register
 from agent.model.telemetry.context import bound
 from agent.model.telemetry.spans import Carrier, Span, came
 from agent.model.unfinished import Unfinished

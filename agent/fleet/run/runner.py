@@ -167,7 +167,7 @@ class Run:
         """Tell the watcher while another error is on its way: one that it raises keeps no other result from it."""
         try:
             self.watcher.ended(self._judged(result))
-        except Exception as further:
+        except Exception as further:  # the journal that ended the run may refuse this as well
             said = "%s: it ended %s, which could not be kept"
             log.error(said, result.device, result.word, exc_info=textless(further))
 

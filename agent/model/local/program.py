@@ -18,7 +18,8 @@ from agent.model.errors import InputError
 _LOOK = 50
 """Milliseconds between two looks at whether a silent program ended, or its time is over."""
 _PIECE = 1 << 16
-_PATIENCE = 2.0
+PATIENCE = 2.0
+"""Seconds in which one that was killed, or has closed its stdout, is gone."""
 _BY_HAND = "run it by hand: what it says is neither kept nor shown"
 
 
@@ -57,14 +58,14 @@ def _run(words: Sequence[str], over: Callable[[], bool], given: bytes, most: int
     try:
         said = _said(process, over, most)
     except BaseException:
-        _kill(process)
+        kill(process)
         raise
     finally:
         if process.stdout is not None:
             process.stdout.close()
     if process.returncode:
         del said  # which the error would keep
-        raise InputError(f"{name(words)} {_ended(process.returncode)}", hint=_BY_HAND)
+        raise InputError(f"{name(words)} {ended(process.returncode)}", hint=_BY_HAND)
     return said
 
 
@@ -134,13 +135,15 @@ def _piece(stream: int) -> bytes | None:
         return None
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program that leads a session of its own, with all that it began."""
     if process.returncode is None:  # until it is waited for, its number is nobody else's
         with suppress(PermissionError, ProcessLookupError):  # that of sudo(8) is another user's
             os.killpg(process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
+            process.wait(PATIENCE)
 
 
-def _ended(status: int) -> str:
+def ended(status: int) -> str:
+    """How a program ended, in words."""
     return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"

@@ -1,1 +1,1 @@
-"""What is told of the work to logs and traces: the run, router and step that it is of."""
+"""What logs, traces and recordings are told of the work: its run, router and step, and which way messages pass."""

@@ -18,8 +18,9 @@ from agent.model.errors import (
     SSHNegotiationError,
 )
 from agent.model.method import Method
-from agent.model.plan import Installation, Intent, Step, Tried
+from agent.model.plan import Intent, Tried
 from agent.model.state import ConfigModel, Reading
+from agent.model.steps import Installation, Step
 from agent.model.telemetry.context import bound
 from agent.netconf.retry import Policy, Waits, relayed
 from agent.netconf.session import Session

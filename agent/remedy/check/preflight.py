@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from agent.model.check import Point, Standing, Topic
 from agent.model.errors import AgentError, Interrupted, shortened
 from agent.model.method import Storage
-from agent.model.plan import Authenticate, ConfigureTrustpoint, Dialog, Fetch, ImportBundle, Plan, Skip, Step, Tried
+from agent.model.plan import Plan, Skip, Tried
 from agent.model.state import ConfigModel, Reading, State
+from agent.model.steps import Authenticate, ConfigureTrustpoint, Dialog, Fetch, ImportBundle, Step
 from agent.netconf.query import ask_one
 from agent.netconf.retry import Policy, Waits
 from agent.netconf.session import Session

@@ -11,8 +11,9 @@ from typing import Any
 
 from agent.model.errors import PolicyRefused
 from agent.model.outcome import Status
-from agent.model.plan import ConfigureTrustpoint, Installation, Intent, Note, Plan, Skip, Step
+from agent.model.plan import Intent, Plan, Skip
 from agent.model.state import ConfigModel, Reading, State, TrustpointConfig
+from agent.model.steps import ConfigureTrustpoint, Installation, Note, Step
 from agent.model.unfinished import line_of
 from agent.netconf import operations
 from agent.netconf.query import Query, ask, ask_until_there

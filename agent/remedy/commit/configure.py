@@ -19,8 +19,8 @@ from agent.model.errors import (
     TransportError,
 )
 from agent.model.outcome import Status, Waiting
-from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import TrustpointConfig
+from agent.model.steps import ConfigureTrustpoint
 from agent.netconf import operations
 from agent.netconf.payload import Element
 from agent.netconf.pending import Pending, await_last

@@ -7,8 +7,8 @@ import logging
 from agent.model.errors import AgentError, AnchorMismatch, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Status
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
+from agent.model.steps import ConfigureTrustpoint
 from agent.netconf.payload import Element
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema

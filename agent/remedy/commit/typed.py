@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agent.model.errors import AgentError, OutcomeUnknown
 from agent.model.outcome import Status
-from agent.model.plan import ConfigureTrustpoint
 from agent.model.state import EnrollmentKind
+from agent.model.steps import ConfigureTrustpoint
 from agent.netconf.retry import Waits
 from agent.remedy.commit.change import Change, holds
 from agent.remedy.commit.configure import change_of, read_back

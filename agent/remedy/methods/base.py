@@ -15,8 +15,9 @@ from agent.model.errors import AgentError, AnchorMismatch, ConsoleError, Outcome
 from agent.model.method import Method
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Authenticate, ClearCertificates, ConfigureTrustpoint, Installation, Intent, Step
+from agent.model.plan import Intent
 from agent.model.state import Access, ConfigModel, Enrollment, EnrollmentKind, State
+from agent.model.steps import Authenticate, ClearCertificates, ConfigureTrustpoint, Installation, Step
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.run import Run, Steps

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from agent.model.method import Method
-from agent.model.plan import ClearCertificates, Dialog, Intent
+from agent.model.plan import Intent
 from agent.model.state import State
+from agent.model.steps import ClearCertificates, Dialog
 from agent.remedy.methods.base import Refused, TrustpointMethod
 from agent.remedy.run import Run, Steps
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.model.method import Method
-from agent.model.plan import Authenticate, ClearCertificates, Fetch, Intent, Step
+from agent.model.plan import Intent
 from agent.model.state import Access, Enrollment, EnrollmentKind, State
+from agent.model.steps import Authenticate, ClearCertificates, Fetch, Step
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.base import Refused, longer, no_copy, no_file
 from agent.remedy.methods.by_rpc import RpcMethod

@@ -6,8 +6,9 @@ from functools import partial
 from typing import ClassVar
 
 from agent.model.method import Method
-from agent.model.plan import Authenticate, ClearCertificates, Intent
+from agent.model.plan import Intent
 from agent.model.state import Access, ConfigModel
+from agent.model.steps import Authenticate, ClearCertificates
 from agent.netconf.yang.schema import Schema
 from agent.remedy.methods.base import TrustpointMethod
 from agent.remedy.run import Run, Steps

@@ -8,8 +8,9 @@ from agent.model.errors import CertificateMissing, ConsoleError, OutcomeUnknown
 from agent.model.method import Method
 from agent.model.outcome import Status
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Fetch, ImportBundle, Intent, Note, Step
+from agent.model.plan import Intent
 from agent.model.state import Access, State
+from agent.model.steps import Fetch, ImportBundle, Note, Step
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy import read

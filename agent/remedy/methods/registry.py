@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from agent.model.method import Method
-from agent.model.plan import Intent, Step
+from agent.model.plan import Intent
 from agent.model.state import Access, State
+from agent.model.steps import Step
 from agent.remedy.methods.base import InstallMethod, Refused
 from agent.remedy.methods.by_dialog import DialogMethod
 from agent.remedy.methods.by_file import FileMethod

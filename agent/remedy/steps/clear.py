@@ -17,8 +17,8 @@ from agent.model.errors import (
 )
 from agent.model.outcome import Event, Status, Wait, Waiting
 from agent.model.pki.certificate import Certificate, Evidence
-from agent.model.plan import ClearCertificates
 from agent.model.state import Reading
+from agent.model.steps import ClearCertificates
 from agent.netconf.query import EMPTY_WAITS
 from agent.netconf.retry import Waits
 from agent.remedy.run import Run, Steps

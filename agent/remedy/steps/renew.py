@@ -8,8 +8,8 @@ from functools import partial
 from agent.model.errors import AgentError, Interrupted, OutcomeUnknown
 from agent.model.outcome import Event, Status, Waiting
 from agent.model.pki.certificate import Evidence
-from agent.model.plan import Register, RenewAuthorization
 from agent.model.state import DeviceTime, Licensing, Reading
+from agent.model.steps import Register, RenewAuthorization
 from agent.netconf.query import Behind, awaited, settle
 from agent.netconf.retry import Waits
 from agent.netconf.session import Session

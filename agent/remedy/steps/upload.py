@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from agent.model.errors import FileError, OutcomeUnknown, RPCError
 from agent.model.method import Storage
 from agent.model.outcome import Status
-from agent.model.plan import Fetch
 from agent.model.state import Reading
+from agent.model.steps import Fetch
 from agent.netconf.retry import Waits
 from agent.remedy.run import Run, Steps
 from agent.remedy.steps.routerfile import RouterFile

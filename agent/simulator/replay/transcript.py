@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from agent.model.direction import Direction
 from agent.model.errors import InputError
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Closed, Files, How, Message, Opened, Passed, Terminal, Way
 from agent.recording.reading import Recording
 from agent.simulator.replay.answers import Answers, Recorded

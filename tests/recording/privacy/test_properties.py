@@ -15,8 +15,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.model.device import Secret
-from agent.model.direction import Direction
 from agent.model.masking.redact import Redactor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Message
 from agent.recording.masking import without_secrets
 from agent.recording.privacy.places import Kind
