@@ -55,7 +55,8 @@ _OF_REACH = ("timeout", "open_timeout", "connect_wait", "ssh", "strict_models")
 
 
 def router(name: str, said: Said, options: Mapping[str, Any], folder: Path) -> tuple[Target, Reach]:
-    """The router that the inventory calls *name*, and how it is reached; *folder* is for a file that says so.
+    """The router that the inventory calls *name*, and how it is reached; *folder*, the task's own, is for a file that
+    says so.
 
     Raises:
         InputError: a variable or an option is missing or cannot be used; the error names the router.
@@ -64,9 +65,9 @@ def router(name: str, said: Said, options: Mapping[str, Any], folder: Path) -> t
         _see_system(said)
         _see_key(said)
         target = _target(name, said, options)
-        given = options.get("ssh_config")
-        config = written(target.host, _way(said), Path(given) if given else None, folder)
-        made = Reach(ssh_config=config, host_keys=_host_keys(options), **_given(options, _OF_REACH))
+        named = options.get("ssh_config")
+        config = written(target.host, _way(said), Path(named) if named else None, folder)
+        made = Reach(ssh_config=config, host_keys=_host_keys(options), **given(options, _OF_REACH))
         _see_login(target.device(made), config)
     except InputError as error:
         error.device = name
@@ -177,7 +178,8 @@ def _host_keys(options: Mapping[str, Any]) -> HostKeys:
     return HostKeys(known_hosts=Path(known) if known else None, pinned=pinned or None, accept_new=accept)
 
 
-def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of *names* that the options have a value for; for the others the library has its own."""
     return {name: options[name] for name in names if options.get(name) is not None}
 
 
