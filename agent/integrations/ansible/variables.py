@@ -28,13 +28,19 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "host": ("ansible_ssh_host", "ansible_host"),
         "port": ("ansible_ssh_port", "ansible_port"),
         "username": ("ansible_ssh_user", "ansible_user", "remote_user"),
-        "password": ("ansible_ssh_pass", "ansible_ssh_password", "ansible_password", "conn_pass"),
+        "password": (
+            "ansible_netconf_password",
+            "ansible_ssh_pass",
+            "ansible_ssh_password",
+            "ansible_password",
+            "conn_pass",
+        ),
         "key_file": ("ansible_ssh_private_key_file", "ansible_private_key_file", "private_key_file"),
         "key_passphrase": ("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"),
     }
 )
 """Fields of a router, each with the variables and keywords that say it; the first one that is said counts."""
-_COMMANDS = ("ansible_libssh_proxy_command", "ansible_paramiko_proxy_command")
+_COMMANDS = ("ansible_netconf_proxy_command", "ansible_libssh_proxy_command", "ansible_paramiko_proxy_command")
 _ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args", "ssh_common_args")
 _CONNECTION = ("ansible_connection", "connection")
 _SYSTEM = "ansible_network_os"
