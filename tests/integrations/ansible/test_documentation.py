@@ -58,6 +58,7 @@ def test_every_option_is_described_with_its_type_and_the_library_asks_for_it_and
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tasks, "_see_numbers", lambda _: None)  # to look at a value is not to use it
+    assert shown[name]["doc"]["author"]
     options, asked = shown[name]["doc"]["options"], Asked()
     assert "no user is given" in task(tasks.Host("r1", {}, asked, tmp_path))["msg"]  # all was asked for by then
     assert asked.names == set(options)
