@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
-
 from agent.cli.usage.given import Options, refuse
 from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.inventory.reference import Reference

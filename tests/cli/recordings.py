@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Message, Passed, Terminal
 from agent.recording.reading import Recording
 

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
-from agent.model.direction import Direction
 from agent.model.pki.anchor import TrustAnchor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import How, Message, Opened, Passed
 from agent.recording.reading import read
 from agent.recording.writing import Writer

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from agent.cli.main import program
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import Closed, Files, How, Message, Opened, Terminal, Way
 from agent.recording.reading import read
 from agent.simulator import Fault, FaultKind
@@ -157,8 +157,8 @@ def test_where_the_host_key_is_unknown_the_reason_tells_neither_the_key_nor_who_
     assert f"is not in {home}/.ssh/known_hosts" in done.stderr
     found = read(file)
     assert found.end
-    for said in (found.end.why, of(found, Opened)[0].failed):
-        assert "its host key ssh-ed25519 SHA256:*** is not in ~/.ssh/known_hosts" in (said or "")
+    for why in (found.end.why, of(found, Opened)[0].failed):
+        assert "its host key ssh-ed25519 SHA256:*** is not in ~/.ssh/known_hosts" in (why or "")
     assert "jsmith" not in repr((found.begin, found.events, found.end))
 
 

@@ -16,7 +16,6 @@ from agent.recording.events import Begin, End, How, Message, Opened, Passed, Ter
 from agent.recording.reading import read
 from agent.recording.writing import Writer
 from tests.cli.lab import Lab
-from tests.cli.recordings import said
 from tests.cli.schemas import check
 
 

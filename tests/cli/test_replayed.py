@@ -15,6 +15,7 @@ import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.model.pki.anchor import TrustAnchor
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import How, Message, Opened, Terminal
 from agent.recording.reading import read
 from agent.simulator import Replay, Simulator

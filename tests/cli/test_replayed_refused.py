@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.model.direction import Direction
+from agent.model.telemetry.direction import Direction
 from agent.recording.events import How, Opened, Way
 from agent.recording.reading import read
 from tests.cli.replays import AFFECTED, READS, run, said, written

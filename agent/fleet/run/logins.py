@@ -26,9 +26,10 @@ from agent.netconf.retry import Policy, Waits
 LIMIT = 3
 """Refusals without a success in between after which nothing more is tried; accounts are often locked after five."""
 
-_SLOW = 10.0
+SLOW = 10.0
 """Seconds after which a login under way keeps others from starting no longer: mostly the router does not answer."""
-_FIRST_WAIT, _LONGEST_WAIT = 0.05, 0.4
+_FIRST_WAIT = 0.05
+LONGEST_WAIT = 0.4
 _NAMED = 3
 
 
@@ -53,6 +54,10 @@ class Judged:
             case AgentError(logged_in=True):
                 return cls(router=True, jump=True)
         return cls()
+
+    def of(self, credential: Credential) -> bool | None:
+        """What was told of the credential, which is the router's or a jump host's."""
+        return self.jump if credential.jump else self.router
 
 
 class Attempt:
@@ -162,7 +167,7 @@ class _Account:
         return len(self.under_way) < most
 
     def _all_slow(self, now: float) -> bool:
-        return all(now - began >= _SLOW for began in self.under_way.values())
+        return all(now - began >= SLOW for began in self.under_way.values())
 
     def ended(self, number: int, accepted: bool | None, router: str) -> None:
         del self.under_way[number]
@@ -189,7 +194,7 @@ class Logins:
         self._numbers = itertools.count()
         self._accounts: dict[Credential, _Account] = {}
         self._resting: dict[tuple[Credential, str], _Resting] = {}
-        self.digest, self.key, self.longest_wait = keyed(), secrets.token_bytes(16), _LONGEST_WAIT
+        self.digest, self.key, self.longest_wait = keyed(), secrets.token_bytes(16), LONGEST_WAIT
 
     def begin(self, credentials: Sequence[Credential], router: str, *, accepted: bool = False) -> Attempt | None:
         """As of :meth:`Guard.begin`."""
@@ -216,17 +221,13 @@ class Logins:
         if at_router is not None and now < at_router.until:
             raise _withheld(f"it refused the login as {credential.name}", at_router.until - now)
         if len(account.refused) >= self._limit and now < account.rest.until:
-            times = f"{counted(len(account.refused), 'time')} without a success in between"
-            raise _withheld(
-                f"the login as {credential.name} was refused {times}, by {_named(account.refused)}",
-                account.rest.until - now,
-            )
+            raise _withheld(refusals(credential, account.refused), account.rest.until - now)
 
     def _ended(self, number: int, credentials: Sequence[Credential], router: str, judged: Judged) -> None:
         with self._lock:
             now = self._clock()
             for one in credentials:
-                accepted, account = judged.jump if one.jump else judged.router, self._accounts[one]
+                accepted, account = judged.of(one), self._accounts[one]
                 account.ended(number, accepted, router)
                 if accepted is False and len(account.refused) >= self._limit:
                     account.rest.refused(self._rest, now)
@@ -240,10 +241,12 @@ class Logins:
             self._resting.setdefault((credential, router), _Resting()).refused(rest, now)
 
 
-def _named(routers: Sequence[str]) -> str:
-    names = list(dict.fromkeys(routers))
+def refusals(credential: Credential, routers: Sequence[str]) -> str:
+    """How often the credential was refused since a success, and by whom, in words; *routers* has one for each time."""
+    times, names = counted(len(routers), "time"), list(dict.fromkeys(routers))
     further = f" and {counted(len(names) - _NAMED, 'other')}" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + further
+    by = ", ".join(names[:_NAMED]) + further
+    return f"the login as {credential.name} was refused {times} without a success in between, by {by}"
 
 
 def _withheld(why: str, left: float) -> LoginWithheld:

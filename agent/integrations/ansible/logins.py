@@ -21,12 +21,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from agent.fleet.run.credential import Credential, shared
-from agent.fleet.run.logins import LIMIT, Attempt, Judged
+from agent.fleet.run.logins import LIMIT, LONGEST_WAIT, SLOW, Attempt, Judged, refusals
 from agent.model.errors import InputError, LoginWithheld
 
-_SLOW = 10.0
 _KEY_LENGTH = 32
-_NAMED = 3
 _ROOM = 4096
 _MOST_PLACES = 100
 """Logins under way at once with a credential that nobody has accepted yet, whatever the limit of refusals."""
@@ -49,7 +47,7 @@ class SharedLogins:
         InputError: the folder cannot be used.
     """
 
-    longest_wait = 0.4
+    longest_wait = LONGEST_WAIT
 
     def __init__(self, folder: Path, limit: int = LIMIT, *, clock: Callable[[], float] = time.time) -> None:
         self._folder, self._limit, self._clock = folder / "xr-agent-logins", limit, clock
@@ -73,7 +71,7 @@ class SharedLogins:
         def ended(judged: Judged) -> None:
             with under_way:
                 for one in credentials:
-                    self._ended(one, judged.jump if one.jump else judged.router, router)
+                    self._ended(one, judged.of(one), router)
 
         return Attempt(ended)
 
@@ -118,7 +116,7 @@ class SharedLogins:
             place = self._path(credential, f"place-{number}").open("a")
             if not _locked(place):
                 busy += 1
-                slow = slow and self._clock() - os.fstat(place.fileno()).st_mtime >= _SLOW
+                slow = slow and self._clock() - os.fstat(place.fileno()).st_mtime >= SLOW
             elif free is None:
                 free = place
                 continue
@@ -185,11 +183,8 @@ def _locked(file: IO[str]) -> bool:
 
 
 def _withheld(credential: Credential, refused: Sequence[str]) -> LoginWithheld:
-    names = list(dict.fromkeys(refused))
-    further = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return LoginWithheld(
-        f"not tried: the login as {credential.name} was refused {len(refused)} times without a success in between, by "
-        f"{', '.join(names[:_NAMED])}{further}",
+        f"not tried: {refusals(credential, refused)}",
         hint="see that user, password and key in the inventory are right and the account is not locked, then run it "
         "again; max_refused_logins allows more refusals",
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
 from pathlib import Path
 
 from agent.model.errors import InputError
@@ -17,8 +15,8 @@ _OTHERS = frozenset(f"-{letter}" for letter in "BbcDEeILmOPpQRSWw")
 
 
 def written(host: str, lines: Iterable[str], config: Path | None, folder: Path) -> Path | None:
-    """A configuration in *folder* that says *lines* of *host*, and not of jump hosts on the way, and behind them what
-    *config* says, or the user's and the system's; *config* itself where there are no lines.
+    """A configuration in *folder*, the task's own, that says *lines* of *host*, and not of jump hosts on the way, and
+    behind them what *config* says, or the user's and the system's; *config* itself where there are no lines.
 
     Raises:
         OSError: it cannot be written.
@@ -28,12 +26,9 @@ def written(host: str, lines: Iterable[str], config: Path | None, folder: Path) 
         return config
     behind = [config.absolute()] if config is not None else [Path(at_home(str(USER_FILE))), SYSTEM_FILE]
     text = "\n".join([f"Host {host}", *said, "Host *", *(f'Include "{path}"' for path in behind), ""])
-    path = folder / f"ssh_config-{blake2b(text.encode(errors='surrogateescape'), digest_size=12).hexdigest()}"
-    if not path.exists():
-        fresh = path.with_name(f"{path.name}.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(text, errors="surrogateescape")
-        fresh.replace(path)
+    path = folder / "ssh_config"
+    path.touch(mode=0o600)
+    path.write_text(text, errors="surrogateescape")
     return path
 
 

@@ -25,7 +25,7 @@ from agent.fleet.run.job import Job, perform
 from agent.fleet.run.logins import LIMIT
 from agent.fleet.run.router import Hooks
 from agent.integrations.ansible.logins import SharedLogins
-from agent.integrations.ansible.variables import VARIABLES, Said, router
+from agent.integrations.ansible.variables import VARIABLES, Said, given, router
 from agent.model.caution import Caution, CommitMode
 from agent.model.device import Secret
 from agent.model.errors import InputError
@@ -76,7 +76,7 @@ def info(host: Host) -> dict[str, Any]:
     try:
         notices = tuple(read_notice(one) for one in host.options.get("notices") or ())
         anchor = _anchor(host.options, notices)
-        intent = Intent(anchor=anchor, **_given(host.options, ("trustpoint",)))
+        intent = Intent(anchor=anchor, **given(host.options, ("trustpoint",)))
         result, _ = _performed(host, Kind.ASSESS, intent, notices=notices)
     except InputError as error:
         result, anchor = _unread(host, Kind.ASSESS, error), TrustAnchor.bundled()
@@ -185,13 +185,9 @@ def _intent(options: Mapping[str, Any]) -> Intent:
         method=Method(options.get("method") or "auto"),
         bundle=Bundle.from_file(Path(bundle)) if bundle else None,
         storage=Storage(options.get("storage") or "harddisk:"),
-        caution=Caution(commit=CommitMode(options.get("commit") or "auto"), **_given(options, _CAUTION)),
-        **_given(options, _INTENT),
+        caution=Caution(commit=CommitMode(options.get("commit") or "auto"), **given(options, _CAUTION)),
+        **given(options, _INTENT),
     )
-
-
-def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: options[name] for name in names if options.get(name) is not None}
 
 
 def _unread(host: Host, kind: Kind, error: InputError) -> Result:

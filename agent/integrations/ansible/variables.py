@@ -28,13 +28,19 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "host": ("ansible_ssh_host", "ansible_host"),
         "port": ("ansible_ssh_port", "ansible_port"),
         "username": ("ansible_ssh_user", "ansible_user", "remote_user"),
-        "password": ("ansible_ssh_pass", "ansible_ssh_password", "ansible_password", "conn_pass"),
+        "password": (
+            "ansible_netconf_password",
+            "ansible_ssh_pass",
+            "ansible_ssh_password",
+            "ansible_password",
+            "conn_pass",
+        ),
         "key_file": ("ansible_ssh_private_key_file", "ansible_private_key_file", "private_key_file"),
         "key_passphrase": ("ansible_ssh_private_key_passphrase", "ansible_private_key_passphrase"),
     }
 )
 """Fields of a router, each with the variables and keywords that say it; the first one that is said counts."""
-_COMMANDS = ("ansible_libssh_proxy_command", "ansible_paramiko_proxy_command")
+_COMMANDS = ("ansible_netconf_proxy_command", "ansible_libssh_proxy_command", "ansible_paramiko_proxy_command")
 _ARGUMENTS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args", "ssh_common_args")
 _CONNECTION = ("ansible_connection", "connection")
 _SYSTEM = "ansible_network_os"
@@ -55,7 +61,8 @@ _OF_REACH = ("timeout", "open_timeout", "connect_wait", "ssh", "strict_models")
 
 
 def router(name: str, said: Said, options: Mapping[str, Any], folder: Path) -> tuple[Target, Reach]:
-    """The router that the inventory calls *name*, and how it is reached; *folder* is for a file that says so.
+    """The router that the inventory calls *name*, and how it is reached; *folder*, the task's own, is for a file that
+    says so.
 
     Raises:
         InputError: a variable or an option is missing or cannot be used; the error names the router.
@@ -64,9 +71,9 @@ def router(name: str, said: Said, options: Mapping[str, Any], folder: Path) -> t
         _see_system(said)
         _see_key(said)
         target = _target(name, said, options)
-        given = options.get("ssh_config")
-        config = written(target.host, _way(said), Path(given) if given else None, folder)
-        made = Reach(ssh_config=config, host_keys=_host_keys(options), **_given(options, _OF_REACH))
+        named = options.get("ssh_config")
+        config = written(target.host, _way(said), Path(named) if named else None, folder)
+        made = Reach(ssh_config=config, host_keys=_host_keys(options), **given(options, _OF_REACH))
         _see_login(target.device(made), config)
     except InputError as error:
         error.device = name
@@ -177,7 +184,8 @@ def _host_keys(options: Mapping[str, Any]) -> HostKeys:
     return HostKeys(known_hosts=Path(known) if known else None, pinned=pinned or None, accept_new=accept)
 
 
-def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Those of *names* that the options have a value for; for the others the library has its own."""
     return {name: options[name] for name in names if options.get(name) is not None}
 
 

@@ -49,6 +49,12 @@ def test_at_the_limit_it_is_withheld_with_the_routers_that_refused_it(tmp_path: 
     begun(SharedLogins(tmp_path, limit=4), "r4").end(ACCEPTED)
 
 
+def test_one_refusal_is_called_one(tmp_path: Path) -> None:
+    begun(SharedLogins(tmp_path, limit=1)).end(REFUSED)
+    with pytest.raises(LoginWithheld, match="was refused 1 time without a success in between, by r1"):
+        SharedLogins(tmp_path, limit=1).begin(OPS, "r2")
+
+
 def test_a_success_forgets_the_refusals_and_what_says_nothing_counts_as_none(tmp_path: Path) -> None:
     logins = SharedLogins(tmp_path)
     for judged in (REFUSED, REFUSED, ACCEPTED, REFUSED, Judged(), REFUSED):

@@ -111,7 +111,7 @@ def test_an_ad_hoc_failure_says_the_host_what_and_what_next(site: Site) -> None:
     assert "wrong: failed: " in ran.text
     assert "next: check user, key and password" in ran.text
     assert "good: failed: " in ran.text
-    assert "next: see that 'netconf-yang agent ssh'" in ran.text or "netconf-yang agent ssh" in ran.text
+    assert "'netconf-yang agent ssh' on the router" in ran.text
     assert "old: skipped: " in ran.text
     assert password not in ran.text
     assert operations(wrong) == []

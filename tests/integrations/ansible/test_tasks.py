@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def test_a_push_shows_the_plan_that_it_carried_out_and_tells_its_steps(lab: Lab)
     device = lab.add(terminal_rpc="installs")
     told: list[str] = []
     one = host(lab, device)
-    result = root(Host(one.name, one.said, one.options, one.folder, told.append))
+    result = root(replace(one, told=told.append))
     assert (result["changed"], result["failed"], result["outcome"]) == (True, False, "remedied")
     assert result["diff"]["prepared"].startswith("+ crypto ca trustpoint Trustpool\n+  enrollment terminal\n")
     assert any(line.startswith("commit done") for line in told)
@@ -58,7 +59,7 @@ def test_a_signal_ends_a_push_in_order_and_its_handler_comes_back(lab: Lab, numb
             if line.startswith("edit-config done"):
                 os.kill(os.getpid(), number)
 
-        result = root(Host(one.name, one.said, one.options, one.folder, told))
+        result = root(replace(one, told=told))
         assert signal.getsignal(number) is broken_off
     finally:
         signal.signal(number, before)
@@ -95,8 +96,7 @@ def test_a_lease_that_cannot_be_kept_is_a_failure(lab: Lab, monkeypatch: pytest.
 
 def test_a_folder_of_the_run_that_cannot_be_used_is_one_line_before_the_router(lab: Lab) -> None:
     device = lab.add(terminal_rpc="installs")
-    one = host(lab, device)
-    away = Host(one.name, one.said, one.options, one.folder / "away")
+    away = replace(host(lab, device), folder=lab.folder / "away")
     for result in (root(away), root(away, check=True), info(away)):
         assert result["failed"]
         assert result["error"]["kind"] == "input"
@@ -136,7 +136,7 @@ def test_a_token_registers_and_shows_nowhere(lab: Lab) -> None:
     device = lab.add(release="7.8.1", terminal_rpc="installs", registration="not-registered")
     told: list[str] = []
     one = host(lab, device, token="t0k3n-of-nobody")
-    result = root(Host(one.name, one.said, one.options, one.folder, told.append))
+    result = root(replace(one, told=told.append))
     assert result["changed"]
     assert "register-id-token" in [operation for _, operation in device.log]
     assert "t0k3n" not in str(result) + str(told) + repr(one)
@@ -148,7 +148,7 @@ def test_the_verdict_affected_is_no_failure_and_one_that_cannot_be_read_is(lab: 
     assert (result["verdict"], result["failed"], result["changed"], result["error"]) == ("affected", False, False, None)
     assert result["msg"].startswith(f"{device.name}: affected, because ")
     one = host(lab, device)
-    result = info(Host(one.name, {**one.said, "ansible_password": "wrong"}, one.options, one.folder))
+    result = info(replace(one, said={**one.said, "ansible_password": "wrong"}))
     assert (result["verdict"], result["failed"], result["error"]["kind"]) == ("unknown", True, "authentication")
     assert result["msg"].startswith(f"{device.name}: ")
     assert "; next: check user, key and password" in result["msg"]

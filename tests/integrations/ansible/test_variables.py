@@ -61,6 +61,7 @@ def test_without_ansible_host_the_name_is_the_host(home: Path) -> None:
 @pytest.mark.parametrize(
     "first, then",
     [
+        ({"ansible_netconf_password": "a"}, {"ansible_ssh_pass": "b"}),
         ({"ansible_ssh_pass": "a"}, {"ansible_password": "b"}),
         ({"ansible_password": "a"}, {"conn_pass": "b"}),
     ],
@@ -130,7 +131,9 @@ def test_a_jump_host_is_taken_from_the_ssh_arguments(home: Path, variable: str, 
     "said",
     [
         {"ansible_ssh_common_args": '-o ProxyCommand="ssh -W %h:%p -q ops@bastion"'},
+        {"ansible_netconf_proxy_command": "ssh -W %h:%p -q ops@bastion"},
         {"ansible_libssh_proxy_command": "ssh -W %h:%p -q ops@bastion"},
+        {"ansible_paramiko_proxy_command": "ssh -W %h:%p -q ops@bastion"},
     ],
 )
 def test_so_is_a_proxy_command(home: Path, said: dict[str, str]) -> None:

@@ -1,10 +1,10 @@
-"""What the modules of this collection have in common: the router and the root."""
+"""What the modules of this collection have in common: the router and the root, who wrote them and what they need."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options and notes of both modules."""
+    """Options, notes and authors of both modules."""
 
     DOCUMENTATION = r"""
 options:
@@ -80,6 +80,8 @@ options:
     description: Use a router's models only where they are known exactly.
     type: bool
     default: false
+author:
+  - The authors of xr-agent (!UNKNOWN)
 requirements:
   - The Python package xr-trust-agent, in the Python that runs ansible-playbook
 attributes:

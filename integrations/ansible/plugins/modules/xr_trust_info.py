@@ -29,8 +29,6 @@ attributes:
   diff_mode:
     description: There is no difference to show.
     support: none
-author:
-  - The authors of xr-agent (!UNKNOWN)
 seealso:
   - module: xr_agent.trust.xr_trust_root
 """

@@ -100,8 +100,6 @@ attributes:
   diff_mode:
     description: Shows the lines of the plan.
     support: full
-author:
-  - The authors of xr-agent (!UNKNOWN)
 seealso:
   - module: xr_agent.trust.xr_trust_info
 """

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from ansible import constants, context
-from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleFileNotFound, AnsibleUndefinedVariable
 from ansible.parsing.vault import AnsibleVaultError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -66,7 +66,7 @@ class ControllerAction(ActionBase):
     def _file(self, host: str, option: str, path: str) -> str:
         try:
             return str(self._find_needle("files", path))
-        except AnsibleError:
+        except AnsibleFileNotFound:
             said = f"{host}: the option {option}: {path} is not there; next: put it into files/ of the role or playbook"
             raise AnsibleActionFail(said) from None  # whose text has a line for each folder
 
