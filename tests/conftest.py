@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from agent.fleet.inventory.command import commands, env_names
 from agent.simulator import Simulator
+from scripts import loggers
 from tests.support import Clock, Lab
 
 pytest_plugins = ("tests.no_skip",)
@@ -38,6 +39,20 @@ def _secrets() -> Iterator[None]:
     commands.forget()
     env_names.clear()
     env_names.update(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _loggers_of_module() -> Iterator[None]:
+    """What the commands of a module's fixtures do to loggers hides nothing from tests of other modules."""
+    with loggers.restored():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _loggers() -> Iterator[None]:
+    """What one test's command does to loggers hides nothing from another."""
+    with loggers.restored():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

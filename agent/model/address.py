@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_interface
 from urllib.parse import unquote
@@ -73,7 +74,7 @@ def valid_host(text: str) -> str:
         good = _NAME.fullmatch(text) is not None
     if not good:
         shown = text.rpartition("@")[2]
-        raise InputError(f"{shown!r} is no host name or address", hint=_without_mask(shown))
+        raise InputError(f"{shown!r} is no host name or address", hint=_instead(shown))
     return text
 
 
@@ -87,12 +88,12 @@ def _is(kind: type[IPv4Address] | type[IPv6Address], text: str) -> bool:
     return text.isprintable() and " " not in text  # what follows the % of a zone is not looked at
 
 
-def _without_mask(text: str) -> str | None:
-    """What to write where only a prefix length or a netmask is too much."""
-    try:
-        return f"write {ip_interface(text).ip}, without what follows it" if "/" in text else None
-    except ValueError:
-        return None
+def _instead(text: str) -> str:
+    """What to write, which is known where only a prefix length or a netmask is too much."""
+    with suppress(ValueError):
+        if "/" in text:
+            return f"write {ip_interface(text).ip}, without what follows it"
+    return "write a name such as r1.example.net, or an address"
 
 
 def _user(text: str, *, encoded: bool) -> str:

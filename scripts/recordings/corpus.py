@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.model.errors import InputError
 from agent.recording.reading import Recording, read
+from scripts import loggers
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "recordings"
 SUFFIX = ".rec"
@@ -46,7 +44,7 @@ def replayed(path: Path) -> dict[str, Any]:
 
 
 def _run(command: str, path: Path) -> dict[str, Any]:
-    with loggers_kept():
+    with loggers.restored():
         words = [command, "--replay", str(path), "--format", "json"]
         done = CliRunner().invoke(program, words, catch_exceptions=False)
     unanswered = sorted(set(_UNANSWERED.findall(done.stderr)))
@@ -54,19 +52,6 @@ def _run(command: str, path: Path) -> dict[str, Any]:
         return {"exit": done.exit_code, "says": _plain(json.loads(done.stdout)), "unanswered": unanswered}
     except ValueError as error:
         raise InputError(f"{path}: {command} says no JSON: {done.stderr.strip()}", hint="see what it says") from error
-
-
-@contextmanager
-def loggers_kept() -> Iterator[None]:
-    """A command sets them for the whole process."""
-    before = {name: logging.getLogger(name).level for name in ("", "agent", "paramiko", "ncclient", "asyncssh")}
-    handlers = list(logging.getLogger().handlers)
-    try:
-        yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
-        logging.getLogger().handlers[:] = handlers
 
 
 def _plain(value: Any, name: str = "") -> Any:

@@ -16,6 +16,7 @@ from agent.model.errors import InputError
 from agent.model.pki.anchor import TrustAnchor
 from agent.recording.reading import Recording, read
 from agent.simulator import QUOVADIS, Persona, Simulator
+from scripts import loggers
 from scripts.recordings import corpus
 from scripts.recordings.byhand import BY_HAND, changed
 
@@ -121,7 +122,7 @@ def recorded(persona: Persona) -> Recording:
         ]
         words += ["--username", simulator.username, "--password-env", _VARIABLE, "--ssh-config", os.devnull]
         words += ["--known-hosts", f"{folder}/known_hosts"]
-        with corpus.loggers_kept():
+        with loggers.restored():
             environment = {_VARIABLE: simulator.password}
             done = CliRunner().invoke(program, words, env=environment, catch_exceptions=False)
         if not path.exists():

@@ -1,10 +1,8 @@
-"""What the tests of commands share: a lab, a fleet, logging as it was."""
+"""What the tests of commands share: a lab, a fleet."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,21 +28,3 @@ def fleet(lab: Lab, tmp_path: Path) -> Fleet:
 def file(tmp_path: Path) -> Path:
     """Where a recording goes."""
     return tmp_path / "r1.rec"
-
-
-@contextmanager
-def loggers_restored() -> Iterator[None]:
-    """Levels and handlers as they were: the command sets them for a whole process."""
-    names = ("", "agent", "paramiko", "ncclient", "asyncssh")
-    levels = {name: logging.getLogger(name).level for name in names}
-    handlers = list(logging.getLogger().handlers)
-    yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    logging.getLogger().handlers[:] = handlers
-
-
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
-    with loggers_restored():
-        yield

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +10,12 @@ import pytest
 
 from agent.model.masking.text import neutralise
 from agent.simulator.servers import simulator as servers
-from tests.cli.lab import COMMAND, VARIABLE, Lab
+from tests.cli.lab import VARIABLE, Lab
+from tests.cli.processes import answered
 
 CODE = "739251"
 ASKED = b"here: "
 """The end of the question; its blank is written when what is typed is not shown any more."""
-END = 600
 
 
 class Factors:
@@ -53,37 +49,15 @@ def factors(request: pytest.FixtureRequest, lab: Lab, monkeypatch: pytest.Monkey
     return wanted
 
 
-def at_terminal(lab: Lab, words: list[str], wait_for: bytes, answer: str | None) -> tuple[int, str]:
+def at_terminal(lab: Lab, words: list[str], question: bytes, answer: str | None) -> tuple[int, str]:
     """A command with a terminal, whose question is answered, or interrupted: exit code, what was on the terminal."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, VARIABLE: lab.simulator.password, "TERM": "dumb", "COLUMNS": "200"}
-    process = subprocess.Popen(
-        [*COMMAND, *words],
-        stdin=slave,
-        stderr=slave,
-        stdout=subprocess.DEVNULL,
-        env=environment,
-        start_new_session=True,
+    code, seen, _ = answered(
+        words,
+        {VARIABLE: lab.simulator.password, "COLUMNS": "200"},
+        question,
+        None if answer is None else f"{answer}\n",
     )
-    os.close(slave)
-    seen, told = b"", False
-    try:
-        while True:
-            try:
-                seen += os.read(master, 4096)
-            except OSError:  # the terminal ends with its last user
-                break
-            if wait_for in seen and not told:
-                told = True
-                if answer is None:
-                    process.send_signal(signal.SIGINT)
-                else:
-                    os.write(master, f"{answer}\n".encode())
-        return process.wait(END), seen.decode()
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
+    return code, seen
 
 
 @pytest.mark.parametrize("command", ["show", "assess", "plan"])
@@ -118,7 +92,7 @@ def test_nobody_is_asked_about_the_routers_of_an_inventory(lab: Lab, factors: Fa
     inventory = tmp_path / "hosts.txt"
     inventory.write_text(f"127.0.0.1:{lab.add().port}\n")
     words = ["assess", "-i", str(inventory), *lab.words(lab.add())[1:], "--no-ssh"]
-    code, seen = at_terminal(lab, words, ASKED, CODE)
+    code, seen = at_terminal(lab, words, b"", CODE)
     assert code == 1
     assert "asks at the login:" in seen
     assert factors.answered == [[lab.simulator.password]]

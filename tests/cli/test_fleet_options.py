@@ -10,7 +10,6 @@ import pytest
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import RunState
 from agent.simulator import Simulator
-from tests.cli.conftest import loggers_restored
 from tests.cli.lab import VARIABLE, Fleet, Lab
 
 
@@ -148,8 +147,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         made = Fleet(Lab(simulator, folder / "known_hosts"), folder)
         made.add(1)
         made.add(1, terminal_rpc="refused", ssh=False)
-        with loggers_restored():  # the fixture that does so is not there yet
-            assert made.run("push", "--yes", "--contact-wait", "1").exit_code == 1
+        assert made.run("push", "--yes", "--contact-wait", "1").exit_code == 1
         yield made
 
 

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.model.pki.anchor import TrustAnchor
-from tests.cli.conftest import loggers_restored
 from tests.cli.lab import VARIABLE, Fleet, Lab
 from tests.support import only_cbc
 
@@ -100,7 +99,7 @@ def test_of_one_router_it_is_said_on_stderr(lab: Lab, tmp_path: Path, command: s
     device = lab.add(certificate=TrustAnchor.bundled().pem)
     words = [] if command == "show" else ["--journal", str(tmp_path / "journal.db")]
     words += {"push": ["--yes"], "poll": ["--until", "contacted"]}.get(command, [])
-    with loggers_restored(), only_cbc(lab.simulator):
+    with only_cbc(lab.simulator):
         done = lab.run(command, device, "--legacy-ssh", *words)
     assert done.exit_code == 0, done.stderr
     assert done.stderr.count(f"127.0.0.1: {LEGACY}") == 1

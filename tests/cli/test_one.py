@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,9 +20,9 @@ from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
-from agent.simulator import Fault, FaultKind
-from tests.cli.lab import COMMAND, PEM, VARIABLE, Lab, one_error, started
-from tests.cli.processes import until
+from agent.simulator import Device, Fault, FaultKind
+from tests.cli.lab import PEM, VARIABLE, Lab, one_error, started
+from tests.cli.processes import answered, until
 from tests.cli.schemas import check
 from tests.cli.test_fleetpoll import _metrics
 
@@ -194,44 +191,16 @@ def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...
     assert record.error.kind == "interrupted"
 
 
-def asked(lab: Lab, words: list[str], answer: bytes) -> tuple[int, str, str]:
-    """A push that asks on a terminal and is answered: its exit code, its stdout, and what was on the terminal."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, VARIABLE: lab.simulator.password, "TERM": "dumb", "COLUMNS": "100"}
-    process = subprocess.Popen(
-        [*COMMAND, "push", *words, "--format", "json"],
-        stdin=slave,
-        stderr=slave,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    os.close(slave)
-    seen = b""
-    try:
-        while b"[y/N]: " not in seen:  # the last blank is written right before it reads
-            seen += os.read(master, 4096)
-        if answer == b"^C":
-            process.send_signal(signal.SIGINT)
-        else:
-            os.write(master, answer)
-        stdout, _ = process.communicate(timeout=600)
-        os.set_blocking(master, False)
-        try:
-            while more := os.read(master, 4096):
-                seen += more
-        except OSError:  # the terminal ends with its last user
-            pass
-    finally:
-        process.kill()
-        process.wait()
-        os.close(master)
-    return process.returncode, stdout, seen.decode()
+def asked(lab: Lab, device: Device, answer: str | None) -> tuple[int, str, str]:
+    """A push that asks on a terminal and is answered, or interrupted: exit code, stdout, and what was on the terminal."""
+    words = ["push", *lab.words(device), "--format", "json"]
+    code, seen, stdout = answered(words, {VARIABLE: lab.simulator.password}, b"[y/N]: ", answer)
+    return code, stdout.decode(), seen
 
 
 def test_an_interrupt_at_the_question_ends_it_with_nothing_changed(lab: Lab) -> None:
     device = lab.add()
-    code, stdout, seen = asked(lab, lab.words(device), b"^C")
+    code, stdout, seen = asked(lab, device, None)
     assert code == 130
     assert json.loads(stdout)["error"]["kind"] == "interrupted"
     assert "nothing was changed" in seen
@@ -242,7 +211,7 @@ def test_an_interrupt_at_the_question_ends_it_with_nothing_changed(lab: Lab) -> 
 def test_whoever_is_asked_keeps_no_other_push_waiting_and_does_not_wait_to_be_asked(lab: Lab) -> None:
     device = lab.add()
     with Lease.take((f"127.0.0.1:{device.port}",)):
-        code, stdout, seen = asked(lab, lab.words(device), b"n\n")
+        code, stdout, seen = asked(lab, device, "n\n")
     assert (code, json.loads(stdout)["error"]["kind"]) == (1, "declined")
     assert "waiting for the push of" not in seen
     assert kept()[1].word == "skipped"

@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -155,28 +154,12 @@ def test_push_does_it_when_confirmed(lab: Lab) -> None:
 
 def test_the_password_is_asked_for_without_echo(lab: Lab) -> None:
     device = lab.add()
-    master, slave = pty.openpty()
     words = [word for word in lab.words(device) if word not in ("--password-env", VARIABLE)]
-    process = subprocess.Popen(
-        [*COMMAND, "show", *words, "--ask-password", "--format", "json"],
-        stdin=slave,
-        stderr=slave,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    os.close(slave)
-    seen = b""
-    while b"Password for 127.0.0.1" not in seen:
-        seen += os.read(master, 4096)
-    until(lambda: not termios.tcgetattr(master)[3] & termios.ECHO)  # what is typed before that is thrown away
-    os.write(master, f"{lab.simulator.password}\n".encode())
-    stdout, _ = process.communicate(timeout=600)
-    os.set_blocking(master, False)
-    seen += os.read(master, 4096)
-    os.close(master)
+    words = ["show", *words, "--ask-password", "--format", "json"]
+    code, seen, stdout = answered(words, {}, b"Password for 127.0.0.1", f"{lab.simulator.password}\n")
     check("show", json.loads(stdout))
-    assert process.returncode == 0
-    assert lab.simulator.password.encode() not in seen
+    assert code == 0
+    assert lab.simulator.password not in seen
 
 
 def test_an_interrupted_demo_ends(lab: Lab) -> None:

@@ -20,7 +20,6 @@ from agent.recording.events import How, Message, Opened, Terminal
 from agent.recording.reading import read
 from agent.simulator import Replay, Simulator
 from scripts.recordings import corpus
-from tests.cli.conftest import loggers_restored
 from tests.cli.lab import VARIABLE, Lab
 from tests.cli.replays import AFFECTED, READS, run, said, written
 from tests.scripted import VERSION_FILTER, Script, get, label
@@ -40,8 +39,7 @@ def pushes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "file": ("25.2.1", "--method", "file"),
         "trustpool": ("7.4.1", "--method", "trustpool", "--bundle", str(bundle)),
     }
-    # The fixture that restores the loggers is not there yet.
-    with loggers_restored(), Simulator(password="none-of-its-words") as simulator:
+    with Simulator(password="none-of-its-words") as simulator:
         lab = Lab(simulator, folder / "known_hosts")
         for name, (release, *words) in ways.items():
             path = folder / f"{name}.rec"

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,11 @@ from click.testing import CliRunner
 from agent.cli.main import program
 from agent.fleet import notify
 from agent.fleet.results.notification import MOST_NAMED
-from tests.cli.conftest import loggers_restored
 from tests.cli.schemas import check
 from tests.support import Lab
 from tests.web import hook
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "notifications.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
-    with loggers_restored():
-        yield
 
 
 @pytest.mark.parametrize("line", re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,10 @@ from agent.cli import request
 from agent.cli.main import program
 from agent.fleet.inventory import command
 from agent.fleet.inventory.source import load
-from tests.cli.conftest import loggers_restored
 from tests.support import Lab
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "secrets.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE)
-
-
-@pytest.fixture(autouse=True)
-def _loggers() -> Iterator[None]:
-    with loggers_restored():
-        yield
 
 
 @pytest.fixture
