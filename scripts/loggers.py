@@ -20,9 +20,5 @@ def restored() -> Iterator[None]:
 
 
 def _levels() -> dict[str, int]:
-    known = logging.Logger.manager.loggerDict
-    return {
-        name: logging.getLogger(name).level
-        for name in ("", *known)
-        if not isinstance(known.get(name), logging.PlaceHolder)
-    }
+    made = (one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger))
+    return {one.name: one.level for one in (logging.getLogger(), *made)}

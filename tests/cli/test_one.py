@@ -192,7 +192,7 @@ def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...
 
 
 def asked(lab: Lab, device: Device, answer: str | None) -> tuple[int, str, str]:
-    """A push that asks on a terminal and is answered, or interrupted: exit code, stdout, and what was on the terminal."""
+    """A push that asks on a terminal and is answered, or interrupted: exit code, stdout, what was on the terminal."""
     words = ["push", *lab.words(device), "--format", "json"]
     code, seen, stdout = answered(words, {VARIABLE: lab.simulator.password}, b"[y/N]: ", answer)
     return code, stdout.decode(), seen
