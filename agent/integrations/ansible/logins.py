@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from agent.fleet.run.credential import Credential, shared
@@ -151,12 +152,11 @@ class SharedLogins:
         """What the processes of the run share to tell credentials apart; the first one makes it, whole at once."""
         path = self._folder / "key"
         if not path.exists():
-            fresh = path.with_name(f"key.{os.getpid()}")
-            fresh.touch(mode=0o600)
-            fresh.write_bytes(secrets.token_bytes(_KEY_LENGTH))
-            with suppress(FileExistsError):
-                os.link(fresh, path)
-            fresh.unlink()
+            with NamedTemporaryFile(dir=self._folder, prefix="key.") as fresh:
+                fresh.write(secrets.token_bytes(_KEY_LENGTH))
+                fresh.flush()
+                with suppress(FileExistsError):
+                    os.link(fresh.name, path)
         return path.read_bytes()
 
 

@@ -137,13 +137,29 @@ def tiny_turns() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("tiny_turns")
+def test_all_who_begin_at_once_share_one_key(tmp_path: Path) -> None:
+    start = threading.Barrier(8)
+
+    def key(folder: Path) -> bytes:
+        start.wait()
+        return SharedLogins(folder).key
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(50):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            assert len(set(pool.map(key, [folder] * 8))) == 1
+            assert [path.name for path in (folder / "xr-agent-logins").iterdir()] == ["key"]
+
+
+@pytest.mark.usefixtures("tiny_turns")
 def test_many_at_once_are_never_refused_more_often_than_the_limit(tmp_path: Path) -> None:
     refusals: list[str] = []
     start = threading.Barrier(8)
 
     def login(name: str) -> None:
-        logins = SharedLogins(tmp_path)
         start.wait()
+        logins = SharedLogins(tmp_path)
         try:
             while (attempt := logins.begin(OPS, name)) is None:
                 pass
