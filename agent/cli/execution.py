@@ -47,9 +47,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         if given.get("resume"):
             journal = stack.enter_context(Journal.open(given["journal"], create=False))
             before = journal.resumable(given["resume"], kind=kind)
-            request = RunRequest.of(kind, form, resumed(before.settings, given), stack)
-            if ask:
-                see_terminal(resumed=True)
+            see = partial(see_terminal, resumed=True) if ask else None
+            request = RunRequest.of(kind, form, resumed(before.settings, given), stack, before_asking=see)
             remaining = _still_left(request, journal, before.run)
             _say_windows(request, remaining, ask=ask)
             shown, whole = f"xr-agent history {before.run} shows what is left of it", sum(before.counts.values())
@@ -57,9 +56,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             log = stack.enter_context(journal.resume(before.run, kind=kind))
             targets = _left(request.targets, log, quiet=request.one)
         else:
-            request = RunRequest.of(kind, form, given, stack)
-            if ask:
-                see_terminal(resumed=False)
+            see = partial(see_terminal, resumed=False) if ask else None
+            request = RunRequest.of(kind, form, given, stack, before_asking=see)
             targets = request.targets
             _say_windows(request, targets, ask=ask)
             if kind is Kind.PUSH:  # where the run cannot be kept, that is said before any router is read

@@ -15,7 +15,6 @@ from click.core import ParameterSource as Source
 
 from agent.cli import replayed, settings
 from agent.cli.input.approval import Approval, same_plan
-from agent.cli.stdio.typed import standard_input
 from agent.cli.usage.given import Options, one_or_many, source
 from agent.fleet.inventory.command import env_names
 from agent.fleet.inventory.filter import Filter
@@ -99,8 +98,13 @@ class RunRequest:
     logins: Logins = field(default_factory=Logins)
 
     @classmethod
-    def of(cls, kind: Kind, form: str, given: Options, stack: ExitStack) -> Self:
+    def of(
+        cls, kind: Kind, form: str, given: Options, stack: ExitStack, *, before_asking: Callable[[], None] | None = None
+    ) -> Self:
         """What is opened for it is closed by *stack*.
+
+        *before_asking* is called where the options are good by themselves, before a person or a program is asked for a
+        secret and anything of the run is made; what it raises ends it.
 
         Raises:
             UsageError, InputError: an option cannot be used, or what it names, or they do not go together.
@@ -126,8 +130,10 @@ class RunRequest:
         given = settings.dated(settings.placed(given), now)
         if kind is Kind.PUSH and not given["scheduler"]:
             lease.prepare(lease.folder())
-        rollout, targets = _rollout(given), [replay.target] if replay else _targets(given, approval)
-        timing = settings.timing(given)
+        rollout, timing = _rollout(given), settings.timing(given)
+        if before_asking is not None:
+            before_asking()
+        targets = [replay.target] if replay else _targets(given, approval)
         if timing is not None:
             preview.check(timing, targets, now, rollout.stop_at)
             targets = Calendar(timing).ordered(targets, now)
@@ -231,11 +237,7 @@ def _targets(given: Options, approval: Approval | None) -> list[Target]:
     if config is not None and given["inventory"] is not None:
         raise InputError("the inventory is given in two ways", hint="one of -i and --nornir-config")
     port = given["port"]
-    if config is not None:
-        found = load_nornir(config, port=port)
-    else:
-        named = str(given["inventory"])
-        found = load(named, stdin=standard_input() if named == _STDIN else None, port=port)
+    found = load_nornir(config, port=port) if config is not None else load(str(given["inventory"]), port=port)
     kept = Filter.parse(given["limit"], given["groups"], given["where"]).select(found)
     if approval is not None:
         kept = approval.targets(found, kept)

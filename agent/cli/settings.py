@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource as Source
 
-from agent.cli.stdio.typed import at_terminal
 from agent.cli.usage.given import Options, source
 from agent.fleet.inventory.command import Command
 from agent.fleet.inventory.reference import Reference
@@ -30,6 +29,7 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.device import HostKeys, Secret
 from agent.model.errors import InputError
 from agent.model.local.files import read_start
+from agent.model.local.stdin import at_terminal
 from agent.model.method import Method, Storage
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle

@@ -55,6 +55,15 @@ def run(fleet: Fleet, name: str, *more: str) -> Any:
     return CliRunner().invoke(program, words(fleet, name, *more), catch_exceptions=False)
 
 
+@pytest.mark.parametrize("option", ["--password-exec", "--register-token-exec"])
+def test_a_push_that_nobody_can_confirm_runs_none(fleet: Fleet, option: str) -> None:
+    fleet.add(1)
+    vault = says(fleet)
+    done = run(fleet, "push", option, vault)
+    assert (done.exit_code, "no terminal to confirm on" in done.stderr) == (2, True), done.stderr
+    assert runs(vault) == []
+
+
 def test_a_push_runs_it_once_for_all_and_its_resumption_the_same_command(fleet: Fleet) -> None:
     fleet.add(3)
     failing, *_ = fleet.devices

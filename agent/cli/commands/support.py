@@ -71,8 +71,8 @@ def _captured(files: tuple[Path, ...], strict: bool) -> Iterator[tuple[str, Acce
 
 
 def _read(path: Path) -> bytes:
-    from agent.cli.stdio.typed import standard_input
     from agent.model.local.files import read_start
+    from agent.model.local.stdin import standard_input
     from agent.remedy.support import LARGEST
 
     return standard_input().read(LARGEST + 1) if str(path) == "-" else read_start(path, LARGEST + 1)

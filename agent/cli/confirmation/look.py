@@ -17,7 +17,6 @@ from agent.cli.confirmation.bounds import Bounds, Seen, wants_kinds
 from agent.cli.input.approval import Approval
 from agent.cli.request import RunRequest
 from agent.cli.signals import Interrupted, leave_at_once, unbroken
-from agent.cli.stdio.typed import at_terminal
 from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
@@ -27,6 +26,7 @@ from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
 from agent.fleet.window.preview import held_up
 from agent.model.errors import AgentError, InputError
+from agent.model.local.stdin import at_terminal
 from agent.model.masking.text import counted
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.plan import Plan

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from agent.cli.input.unpack import DAMAGE, texts
-from agent.cli.stdio.typed import standard_input
 from agent.model.errors import InputError
+from agent.model.local.stdin import standard_input
 from agent.model.masking.text import counted, without_secrets
 from agent.xr.logs.scan import UNKNOWN, Findings, scan
 from agent.xr.logs.signature import Signatures

@@ -12,10 +12,10 @@ from typing import IO
 
 import click
 
-from agent.cli.stdio.typed import standard_input
 from agent.cli.view.streams import progress, say_failure, say_warning
 from agent.fleet.journal.store import Journal
 from agent.model.errors import InputError
+from agent.model.local.stdin import standard_input
 from agent.model.masking.text import counted
 
 _STANDARD = Path("-")

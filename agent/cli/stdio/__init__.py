@@ -1,1 +1,1 @@
-"""The standard streams: nobody reads or types, not every character can be written, a machine reads."""
+"""What becomes of stdout and stderr: nobody reads, not every character can be written, a machine reads."""

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import click
 
-from agent.cli.stdio.typed import at_terminal
 from agent.model.device import Question
+from agent.model.local.stdin import at_terminal
 from agent.model.masking.text import neutralise
 
 

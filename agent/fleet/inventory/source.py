@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from agent.fleet.inventory.sheet import Line, read_csv, read_list
 from agent.fleet.inventory.target import Target
 from agent.fleet.inventory.textfile import located, read_file, read_stream
 from agent.model.errors import InputError
+from agent.model.local.stdin import standard_input
 from agent.model.masking.redact import Redactor
 from agent.model.masking.text import neutralise
 
@@ -47,7 +47,7 @@ def load(source: str, *, stdin: BinaryIO | None = None, port: int = NETCONF_PORT
         InputError: it cannot be read or used, has no router, or one twice.
     """
     if source == "-":
-        return _listed(read_list(read_stream(stdin or sys.stdin.buffer, _STDIN), _STDIN), _STDIN, port)
+        return _listed(read_list(read_stream(stdin or standard_input(), _STDIN), _STDIN), _STDIN, port)
     path = Path(source)
     if (path / "hosts.yaml").is_file():
         path /= "hosts.yaml"
