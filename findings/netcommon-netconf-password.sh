@@ -5,6 +5,7 @@
 #           "ansible-doc -t connection ansible.netcommon.netconf" says, the last of them first, as of every plugin's options.
 # Seen:     the login takes what ansible-core itself makes of ansible_ssh_pass and ansible_password. With one of the others no
 #           password is tried at all; beside ansible_password they change nothing, so that is what is tried.
+# So: what is logged in with where several are set is what netcommon logs in with; the other two count where they are alone.
 # Exits with 1 where this has changed.
 set -euo pipefail
 work=$(mktemp -d)

@@ -29,10 +29,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "port": ("ansible_ssh_port", "ansible_port"),
         "username": ("ansible_ssh_user", "ansible_user", "remote_user"),
         "password": (
-            "ansible_netconf_password",
-            "ansible_ssh_pass",
-            "ansible_ssh_password",
-            "ansible_password",
+            *("ansible_ssh_pass", "ansible_password"),
+            # ansible.netcommon.netconf documents these, and logs in with the ones before them alone.
+            *("ansible_netconf_password", "ansible_ssh_password"),
             "conn_pass",
         ),
         "key_file": ("ansible_ssh_private_key_file", "ansible_private_key_file", "private_key_file"),

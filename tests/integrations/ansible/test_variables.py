@@ -61,7 +61,10 @@ def test_without_ansible_host_the_name_is_the_host(home: Path) -> None:
 @pytest.mark.parametrize(
     "first, then",
     [
-        ({"ansible_netconf_password": "a"}, {"ansible_ssh_pass": "b"}),
+        ({"ansible_ssh_pass": "a"}, {"ansible_netconf_password": "b"}),
+        ({"ansible_password": "a"}, {"ansible_netconf_password": "b"}),
+        ({"ansible_netconf_password": "a"}, {"conn_pass": "b"}),
+        ({"ansible_ssh_password": "a"}, {"conn_pass": "b"}),
         ({"ansible_ssh_pass": "a"}, {"ansible_password": "b"}),
         ({"ansible_password": "a"}, {"conn_pass": "b"}),
     ],

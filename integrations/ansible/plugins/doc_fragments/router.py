@@ -93,7 +93,7 @@ attributes:
     support: none
 notes:
   - The router is C(ansible_host), else the name of the host. User, password, private key and its passphrase are
-    C(ansible_user) (else C(remote_user)), C(ansible_password) or C(ansible_ssh_pass),
+    C(ansible_user) (else C(remote_user)), C(ansible_ssh_pass), C(ansible_password) or C(ansible_netconf_password),
     C(ansible_ssh_private_key_file) and C(ansible_ssh_private_key_passphrase), in plain or from a vault. Without
     password and key, ssh-agent and the user's default keys are tried.
   - Any C(ansible_connection) will do, since none is opened. It says whose port C(ansible_port) is. With C(local) no
