@@ -21,12 +21,13 @@ from agent.model.telemetry.context import FIELDS, ContextFilter
 
 _PLAIN_WIDTH = 120
 _NO_TERMINAL: dict[str, Any] = {"force_terminal": False, "color_system": None}
-# What these report as an error comes back as one of ours, with the device's name; their payload logging is at INFO.
-_QUIET = {
+QUIET = {
     "paramiko": logging.CRITICAL,
     "ncclient": logging.WARNING,
     "asyncssh": logging.CRITICAL,
 }
+"""Loggers and from which level on they are heard without ``-vv``: what they report as an error comes back as one of
+ours, with the device's name; their payload logging is at INFO."""
 
 
 class _Console(Console):
@@ -142,7 +143,7 @@ def start_logging(verbose: int, *, as_json: bool) -> None:
     root.addHandler(handler)
     root.setLevel(logging.WARNING if verbose < 2 else logging.DEBUG)
     logging.getLogger("agent").setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)])
-    for name, level in _QUIET.items():
+    for name, level in QUIET.items():
         logging.getLogger(name).setLevel(logging.DEBUG if verbose >= 2 else level)
     # cryptography's, on a root that is in use: nothing that whoever runs this could do anything about.
     warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")

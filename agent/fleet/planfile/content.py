@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Annotated, Any, Self
 
 import agent
@@ -84,7 +83,8 @@ class Options(Printed, frozen=True, kw_only=True):
     strict_models: bool
 
 
-_OF_INTENT = frozenset(Options.__struct_fields__).intersection(one.name for one in fields(Intent))
+_OF_PUSH = frozenset(("register", "ssh", "strict_models"))
+_OF_INTENT = tuple(name for name in Options.__struct_fields__ if name not in _OF_PUSH)
 
 
 class PlanFile(Printed, frozen=True, kw_only=True):

@@ -27,8 +27,8 @@ class Notification(Printed, frozen=True, kw_only=True):
     state: Annotated[
         RunState,
         about(
-            "stopped: by a bound, such as too many failures; interrupted: by the user, or as an error ends it; "
-            "lost: by an error"
+            "stopped: by a bound, such as too many failures; interrupted: by the user, and in a stop also where an "
+            "error ends the run; lost: in the end of such a run"
         ),
     ]
     why: Annotated[str | None, about("why it stopped; null where it did not")] = None

@@ -94,7 +94,8 @@ class Run:
         now: the clock that ``Rollout.stop_at`` and windows are compared with.
         calendar: when routers may be begun. One that was not in its window is left, and ends the run as stopped.
         doubtful: routers of which an earlier try left in doubt what was written to them.
-        stopped: is told, in the thread that runs it, that no further router is begun, though some are left.
+        stopped: is told, in the thread that runs it, that no further router is begun; by a bound only where
+            some are left.
     """
 
     targets: Sequence[Target]
