@@ -6,19 +6,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agent.cli.view.streams import QUIET
+
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Levels of all loggers and the handlers of the root, as they were: a command sets them for its whole process."""
-    before, handlers = _levels(), list(logging.getLogger().handlers)
+    """Levels of the loggers that a command sets for its whole process, and handlers of the root, as they were."""
+    loggers = [logging.getLogger(name) for name in (None, "agent", *QUIET)]
+    levels, handlers = [one.level for one in loggers], list(logging.getLogger().handlers)
     try:
         yield
     finally:
-        for name in _levels():
-            logging.getLogger(name).setLevel(before.get(name, logging.NOTSET))
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
         logging.getLogger().handlers[:] = handlers
-
-
-def _levels() -> dict[str, int]:
-    made = (one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger))
-    return {one.name: one.level for one in (logging.getLogger(), *made)}

@@ -119,3 +119,11 @@ class Script:
             return read(writer.part)
         writer.end(lambda: End(at=self.now, **{"how": How.FINISHED, **end}))
         return read(path)
+
+
+def hello(uris: list[str], *, prefixed: bool = False) -> str:
+    """A hello that announces these, as it is captured; with a namespace prefix for each element where *prefixed*."""
+    mark = "nc:" if prefixed else ""
+    name = "xmlns:nc" if prefixed else "xmlns"
+    listed = "".join(f"<{mark}capability>{uri.replace('&', '&amp;')}</{mark}capability>" for uri in uris)
+    return f'<{mark}hello {name}="{BASE}"><{mark}capabilities>{listed}</{mark}capabilities></{mark}hello>'

@@ -146,11 +146,6 @@ def untouched(device: Device) -> bool:
     return not WRITES & {operation for _, operation in device.log}
 
 
-def clean(device: Device) -> bool:
-    """Whether no lock is held and the candidate is as running."""
-    return not device.config.locks and not device.config.dirty
-
-
 def one_error(stderr: str) -> str:
     """The one error line, and its hint where it has one."""
     said = [line for line in stderr.splitlines() if line.startswith("error: ")]

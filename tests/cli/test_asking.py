@@ -10,8 +10,8 @@ import pytest
 
 from agent.model.masking.text import neutralise
 from agent.simulator.servers import simulator as servers
-from tests.cli.lab import VARIABLE, Lab
-from tests.cli.processes import answered
+from tests.cli.lab import Lab
+from tests.cli.processes import at_terminal
 
 CODE = "739251"
 ASKED = b"here: "
@@ -47,17 +47,6 @@ def factors(request: pytest.FixtureRequest, lab: Lab, monkeypatch: pytest.Monkey
     monkeypatch.setattr(servers.Server, "get_kbdint_challenge", challenge)
     monkeypatch.setattr(servers.Server, "validate_kbdint_response", judged)
     return wanted
-
-
-def at_terminal(lab: Lab, words: list[str], question: bytes, answer: str | None) -> tuple[int, str]:
-    """A command with a terminal, whose question is answered, or interrupted: exit code, what was on the terminal."""
-    code, seen, _ = answered(
-        words,
-        {VARIABLE: lab.simulator.password, "COLUMNS": "200"},
-        question,
-        None if answer is None else f"{answer}\n",
-    )
-    return code, seen
 
 
 @pytest.mark.parametrize("command", ["show", "assess", "plan"])

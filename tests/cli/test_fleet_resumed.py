@@ -15,7 +15,7 @@ from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.simulator import Fault, FaultKind
 from tests.cli.lab import VARIABLE, Fleet
-from tests.cli.processes import answered, until
+from tests.cli.processes import answered, resumed, until
 from tests.cli.schemas import check
 
 
@@ -172,14 +172,6 @@ def test_after_kill_9_in_the_middle_a_resumed_push_remedies_all_and_writes_nothi
     assert {device.state.authenticates for device in fleet.devices} == {1}
     assert {device.config.commits for device in fleet.devices} == {1}
     assert {device.trustpoints()[0] for device in fleet.devices} == {"Trustpool"}
-
-
-def resumed(fleet: Fleet) -> str:
-    """What a resumed push that ends well says on stderr."""
-    with fleet.started("push", "--resume", "last", "--yes", inventory=False) as process:
-        _, stderr = process.communicate(timeout=600)
-    assert process.returncode == 0, stderr
-    return str(stderr)
 
 
 @pytest.mark.parametrize("operation", ["renew-auth", "contact"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import signal
@@ -16,7 +15,7 @@ from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import Kind, RunState
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.lab import PEM, Fleet
-from tests.cli.processes import until
+from tests.cli.processes import metrics, until
 from tests.cli.schemas import check
 
 DONE: dict[str, Any] = {"enrollment": "terminal", "certificate": PEM}
@@ -204,12 +203,12 @@ def test_prometheus_can_read_it_while_it_runs(fleet: Fleet) -> None:
     (device,) = fleet.add()
     with fleet.started("poll", "--interval", "0.2", "--metrics", "127.0.0.1:0") as process:
         port = int(re.findall(r"metrics on port (\d+)", process.stderr.readline() if process.stderr else "")[0])
-        until(lambda: f'xr_agent_up{{device="{device.name}"}} 1.0' in _metrics(port))
+        until(lambda: f'xr_agent_up{{device="{device.name}"}} 1.0' in metrics(port))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=600)
     assert process.returncode == 130
     with pytest.raises(ConnectionRefusedError):
-        _metrics(port)
+        metrics(port)
 
 
 def test_prometheus_reads_keys_of_the_inventory_as_labels(fleet: Fleet) -> None:
@@ -219,20 +218,11 @@ def test_prometheus_reads_keys_of_the_inventory_as_labels(fleet: Fleet) -> None:
     words = ("--interval", "0.2", "--metrics", "127.0.0.1:0", "--metrics-label", "site-code")
     with fleet.started("poll", *words) as process:
         port = int(re.findall(r"metrics on port (\d+)", process.stderr.readline() if process.stderr else "")[0])
-        until(lambda: f'xr_agent_up{{device="{first.name}",site_code="LON1"}} 1.0' in _metrics(port))
-        until(lambda: f'xr_agent_up{{device="{second.name}",site_code=""}} 1.0' in _metrics(port))
+        until(lambda: f'xr_agent_up{{device="{first.name}",site_code="LON1"}} 1.0' in metrics(port))
+        until(lambda: f'xr_agent_up{{device="{second.name}",site_code=""}} 1.0' in metrics(port))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=600)
     assert process.returncode == 130
-
-
-def _metrics(port: int) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    try:
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("words, sessions", [(["--keep-sessions"], 1), ([], 3)])

@@ -28,7 +28,7 @@ from agent.remedy.notices.folder import bundled
 from agent.remedy.support import of_hello
 from agent.simulator import Persona
 from tests.cli.lab import PEM
-from tests.cli.test_support import hello
+from tests.scripted import hello
 
 # Nobody listens at port 1: what is read only for a connection is read before one is tried.
 HOST = ("127.0.0.1", "--port", "1", "--ssh-port", "1", "--username", "u", "--password-env", "PATH")

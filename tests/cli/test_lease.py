@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from agent.remedy.lease import lease as module
 from agent.remedy.lease.lease import Lease
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.lab import Fleet, Lab, started
-from tests.cli.processes import until
+from tests.cli.processes import said, until
 from tests.cli.schemas import check
 
 
@@ -53,15 +52,6 @@ def reached(lab: Lab, device: Device) -> agent.Device:
         password=agent.Secret(lab.simulator.password),
         host_keys=agent.HostKeys(lab.known_hosts),
     )
-
-
-def said(process: subprocess.Popen[str], words: str) -> str:
-    """The first line on stderr with these words."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return line
-    raise AssertionError(f"{words!r} was not said")
 
 
 def test_the_push_of_one_router_waits_for_another_one_and_plans_anew(lab: Lab) -> None:

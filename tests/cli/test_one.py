@@ -20,11 +20,10 @@ from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
-from agent.simulator import Device, Fault, FaultKind
+from agent.simulator import Fault, FaultKind
 from tests.cli.lab import PEM, VARIABLE, Lab, one_error, started
-from tests.cli.processes import answered, until
+from tests.cli.processes import asked_to_apply, metrics, until
 from tests.cli.schemas import check
-from tests.cli.test_fleetpoll import _metrics
 
 READS = [("check",), ("assess",), ("plan",), ("push", "--dry-run"), ("poll", "--until", "contacted")]
 
@@ -191,16 +190,9 @@ def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...
     assert record.error.kind == "interrupted"
 
 
-def asked(lab: Lab, device: Device, answer: str | None) -> tuple[int, str, str]:
-    """A push that asks on a terminal and is answered, or interrupted: exit code, stdout, what was on the terminal."""
-    words = ["push", *lab.words(device), "--format", "json"]
-    code, seen, stdout = answered(words, {VARIABLE: lab.simulator.password}, b"[y/N]: ", answer)
-    return code, stdout.decode(), seen
-
-
 def test_an_interrupt_at_the_question_ends_it_with_nothing_changed(lab: Lab) -> None:
     device = lab.add()
-    code, stdout, seen = asked(lab, device, None)
+    code, stdout, seen = asked_to_apply(lab, device, None)
     assert code == 130
     assert json.loads(stdout)["error"]["kind"] == "interrupted"
     assert "nothing was changed" in seen
@@ -208,10 +200,10 @@ def test_an_interrupt_at_the_question_ends_it_with_nothing_changed(lab: Lab) -> 
     assert device.counters["lock"] == 0
 
 
-def test_whoever_is_asked_keeps_no_other_push_waiting_and_does_not_wait_to_be_asked(lab: Lab) -> None:
+def test_whoever_is_asked_keeps_no_other_push_waiting_and_does_not_wait_to_be_asked_to_apply(lab: Lab) -> None:
     device = lab.add()
     with Lease.take((f"127.0.0.1:{device.port}",)):
-        code, stdout, seen = asked(lab, device, "n\n")
+        code, stdout, seen = asked_to_apply(lab, device, "n\n")
     assert (code, json.loads(stdout)["error"]["kind"]) == (1, "declined")
     assert "waiting for the push of" not in seen
     assert kept()[1].word == "skipped"
@@ -235,7 +227,7 @@ def test_prometheus_can_read_what_one_router_said(lab: Lab) -> None:
     device = lab.add()
     with started(lab, "poll", *lab.words(device), "--interval", "0.2", "--metrics", "127.0.0.1:0") as process:
         port = int(re.findall(r"metrics on port (\d+)", process.stderr.readline() if process.stderr else "")[0])
-        until(lambda: 'xr_agent_up{device="127.0.0.1"} 1.0' in _metrics(port))
+        until(lambda: 'xr_agent_up{device="127.0.0.1"} 1.0' in metrics(port))
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=600)
     assert process.returncode == 130

@@ -23,8 +23,7 @@ from agent.fleet.window.windows import windows
 from agent.fleet.window.zone import Zone
 from agent.model.outcome import Event, Status, Wait, Waiting
 from tests.cli.lab import Fleet
-from tests.cli.processes import until
-from tests.cli.test_fleet_resumed import resumed
+from tests.cli.processes import resumed, until
 
 WAITING = ["push", "--yes", "--contact-wait", "600", "--commit", "plain"]
 BACKENDS = [["--workers", "2"], ["--processes", "1", "--workers", "2"]]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.simulator import Device, Fault, FaultKind, kinds
+from agent.simulator import Fault, FaultKind, kinds
 from tests.cli.lab import COMMAND, VARIABLE, Lab, started
-from tests.cli.processes import answered, until
+from tests.cli.processes import answered, asked_to_apply, until
 from tests.cli.schemas import check
 
 
@@ -128,17 +128,10 @@ def test_a_terminal_that_is_gone_ends_a_push_in_order(lab: Lab, tmp_path: Path) 
     assert device.config.trial is None
 
 
-def on_a_terminal(lab: Lab, device: Device, answer: str) -> tuple[int, str]:
-    """A push without --yes whose stdin and stderr are a terminal: exit code, and what was on it."""
-    words = ["push", *lab.words(device), "--format", "json"]
-    code, seen, stdout = answered(words, {VARIABLE: lab.simulator.password}, b"Apply?", answer)
-    check("push", json.loads(stdout))
-    return code, seen
-
-
 def test_push_asks_on_a_terminal_and_takes_no_for_an_answer(lab: Lab) -> None:
     device = lab.add()
-    code, seen = on_a_terminal(lab, device, "n\n")
+    code, stdout, seen = asked_to_apply(lab, device, "n\n")
+    check("push", json.loads(stdout))
     assert code == 1
     assert "+ crypto ca trustpoint Trustpool" in seen
     assert "nothing was changed" in seen
@@ -147,7 +140,8 @@ def test_push_asks_on_a_terminal_and_takes_no_for_an_answer(lab: Lab) -> None:
 
 def test_push_does_it_when_confirmed(lab: Lab) -> None:
     device = lab.add()
-    code, _ = on_a_terminal(lab, device, "y\n")
+    code, stdout, _ = asked_to_apply(lab, device, "y\n")
+    check("push", json.loads(stdout))
     assert code == 0
     assert device.config.commits == 1
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.lab import PEM, Lab, clean, one_error, untouched
+from tests.cli.lab import PEM, Lab, one_error, untouched
 from tests.cli.schemas import check
+from tests.support import left_clean
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_push_installs_and_proves_and_a_second_one_finds_nothing_to_do(lab: Lab)
     assert (made["outcome"], made["evidence"], made["persistent"]) == ("remedied", "fingerprint", False)
     assert [step["step"] for step in made["steps"]][:3] == ["lock", "edit-config", "commit"]
     assert device.config.commits == 1
-    assert clean(device)
+    assert left_clean(device)
     again = lab.run("push", device, "--yes", "--format", "json")
     made = json.loads(again.stdout)
     check("push", made)
@@ -123,7 +124,7 @@ def test_push_that_brings_no_certificate_fails_and_names_the_next_step(lab: Lab)
     check("push", made)
     assert (done.exit_code, made["outcome"], made["error"]["kind"]) == (1, "failed", "certificate-missing")
     assert "crypto ca authenticate Trustpool" in one_error(done.stderr)
-    assert clean(device)
+    assert left_clean(device)
 
 
 def test_push_meets_a_lock_and_names_its_holder(lab: Lab) -> None:
@@ -149,7 +150,7 @@ def test_push_leaves_a_foreign_candidate_alone_until_told_otherwise(lab: Lab) ->
     assert not device.config.locks
     done = lab.run("push", device, "--yes", "--discard-foreign", "--format", "json")
     assert (done.exit_code, json.loads(done.stdout)["outcome"]) == (0, "remedied")
-    assert clean(device)
+    assert left_clean(device)
 
 
 def test_push_keeps_another_enrollment_until_told_otherwise(lab: Lab) -> None:

@@ -19,8 +19,7 @@ from agent.cli.main import program
 from agent.cli.stdio.structured import JsonLines
 from agent.simulator import Fault, FaultKind
 from tests.cli.lab import COMMAND, Fleet, Lab, started
-from tests.cli.processes import until
-from tests.cli.test_asking import at_terminal
+from tests.cli.processes import at_terminal, until
 from tests.threads import THREADS, at_once
 
 _MEMBERS = {"time", "level", "logger", "message"}

@@ -16,18 +16,11 @@ from agent.remedy import support
 from agent.remedy.access import access
 from agent.simulator import Persona
 from tests.cli.schemas import check
+from tests.scripted import hello
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 KEYS = ["source", "config_model", "methods", "trustpoint_state", "licensing_state", "evidence", "files"]
 KEYS += ["clear_certificates", "reasons"]
-
-
-def hello(uris: list[str], *, prefixed: bool = False) -> str:
-    """A captured message."""
-    mark = "nc:" if prefixed else ""
-    name = "xmlns:nc" if prefixed else "xmlns"
-    listed = "".join(f"<{mark}capability>{uri.replace('&', '&amp;')}</{mark}capability>" for uri in uris)
-    return f'<{mark}hello {name}="{BASE}"><{mark}capabilities>{listed}</{mark}capabilities></{mark}hello>'
 
 
 def run(*words: str) -> Any:

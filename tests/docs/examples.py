@@ -1,4 +1,4 @@
-"""What the tests of docs/orchestrators.md share: its commands with their outputs, and running them in the lab."""
+"""What the tests of docs/orchestrators.md share: its text, and running its examples in the lab."""
 
 from __future__ import annotations
 

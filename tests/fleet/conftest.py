@@ -1,4 +1,4 @@
-"""How the tests of fleets reach simulated routers."""
+"""What the tests of fleets share: how simulated routers are reached, where an inventory is, and by what it is read."""
 
 from __future__ import annotations
 
