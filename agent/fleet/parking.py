@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -44,13 +44,16 @@ _MOMENT = 0.1
 T = TypeVar("T")
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True)
 class _Due:
     """When a flight is gone on with, by the policy's clock; none any more once it is, or was put elsewhere."""
 
     at: float
     number: int
-    flight: _Flight | None = field(compare=False)
+    flight: _Flight | None
+
+    def __lt__(self, other: _Due) -> bool:
+        return self.at < other.at or (self.at == other.at and self.number < other.number)
 
 
 class Parked:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,7 +15,6 @@ from agent.model.pki.certificate import Evidence
 from agent.model.plan import DRIFTED, Intent, Plan, Skip
 from agent.model.state import ConfigModel
 from agent.model.steps import ConfigureTrustpoint, Installation, Note, Register, RenewAuthorization, Step
-from agent.model.telemetry.context import bound
 from agent.model.telemetry.spans import Steps as StepSpans
 from agent.model.unfinished import Memory, WriteAheadLog
 from agent.netconf.retry import Policy, Waits, completed, driven, relayed
@@ -133,14 +131,8 @@ def _logged(run: Run, steps: Steps[T]) -> Steps[T]:
     Each step is a span below the one that is current where it begins.
     """
     spans = StepSpans(run.plan.device)
-
-    @contextmanager
-    def around() -> Iterator[None]:
-        with bound(device=run.plan.device, step=run.current), spans.current():
-            yield
-
     try:
-        return (yield from relayed(steps, around=around, done=spans.seen))
+        return (yield from relayed(steps, around=lambda: spans.current(run.current), done=spans.seen))
     finally:
         spans.end()
 

@@ -142,7 +142,7 @@ with Span("run", (("traceparent", "x"),), run="r") as span, span.current():
     steps = Steps("r1")
     for status in (Status.STARTED, Status.RETRY, Status.DONE):
         steps.seen(Event("r1", "lock", status))
-        with steps.current():
+        with steps.current("lock"):
             pass
     steps.end()
     print(carried())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,6 @@ from agent.model.outcome import Result as PushResult
 from agent.model.plan import Intent, Plan, Skip, Verdict
 from agent.model.state import ConfigModel, State
 from agent.model.steps import Register
-from agent.model.telemetry.context import bound
 from agent.model.telemetry.spans import Carrier, Span, came
 from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, completed, relayed
@@ -85,11 +84,9 @@ def performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
 
     span = Span(f"{job.kind.value} router", job.below, device=target.name, run=job.run)
 
-    @contextmanager
-    def at_work() -> Iterator[None]:
+    def at_work() -> AbstractContextManager[None]:
         hooks.on_wait(target.name, None)
-        with bound(run=job.run, device=target.name), span.current():
-            yield
+        return span.current(run=job.run, device=target.name)
 
     def waits(wait: Wait) -> bool:
         hooks.on_wait(target.name, wait)

@@ -11,9 +11,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from types import MappingProxyType
 
 FIELDS = ("run", "device", "step")
@@ -22,19 +22,33 @@ FIELDS = ("run", "device", "step")
 _BOUND: ContextVar[Mapping[str, str]] = ContextVar("agent_log_context", default=MappingProxyType({}))
 
 
-@contextmanager
-def bound(*, run: str | None = None, device: str | None = None, step: str | None = None) -> Iterator[None]:
+def bound(
+    *, run: str | None = None, device: str | None = None, step: str | None = None
+) -> AbstractContextManager[None]:
     """Records made inside the block are about these; what is None stays as an outer block has it.
 
     It holds for the thread (or asyncio task) that enters it: enter it in the worker, a thread started inside does not
     inherit it.
     """
     given = {"run": run, "device": device, "step": step}
-    token = _BOUND.set({**_BOUND.get(), **{name: value for name, value in given.items() if value is not None}})
-    try:
-        yield
-    finally:
-        _BOUND.reset(token)
+    return _Bound({name: value for name, value in given.items() if value is not None})
+
+
+class _Bound:
+    """No generator, since a router's steps are taken in hundreds of such blocks."""
+
+    __slots__ = ("_given", "_token")
+
+    _token: Token[Mapping[str, str]]
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def __enter__(self) -> None:
+        self._token = _BOUND.set({**_BOUND.get(), **self._given})
+
+    def __exit__(self, *_: object) -> None:
+        _BOUND.reset(self._token)
 
 
 class ContextFilter(logging.Filter):

@@ -7,13 +7,14 @@ user who installs and configures an SDK; without one nothing is recorded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from agent.model.masking.text import neutralise
 from agent.model.outcome import Event, Outcome, Status, Wait
+from agent.model.telemetry.context import bound
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Carrier: TypeAlias = tuple[tuple[str, str], ...]
 """A span as it travels to another process: headers of W3C trace context, by the propagators of the process."""
 Said: TypeAlias = "str | bool | int | float | None"
+_Block: TypeAlias = AbstractContextManager[None]
 
 _PREFIX = "xr_agent."
 _UNWELL = (Status.FAILED, Status.UNKNOWN)
@@ -65,16 +67,19 @@ class Span:
         self._ended = False
         if api is not None:
             tracer = api.get_tracer("xr-agent")
-            self._span = tracer.start_span(name, _parent(api, below), attributes=_attributes(said))
+            self._span = span = tracer.start_span(name, _parent(api, below), attributes=_attributes(said))
+            if not (span.is_recording() or span.get_span_context().is_valid):
+                self._api = None  # there is no SDK, and nothing above it that another process records
+
+    def current(self, *, run: str | None = None, device: str | None = None, step: str | None = None) -> _Block:
+        """It is the current one of the block, which is in one thread; log records are about these, as of ``bound``."""
+        about = bound(run=run, device=device, step=step)
+        return about if self._api is None else self._using(self._api, about)
 
     @contextmanager
-    def current(self) -> Iterator[None]:
-        """It is the current one of the block, which is in one thread."""
-        if self._api is None:
-            yield
-            return
+    def _using(self, api: ModuleType, about: _Block) -> Iterator[None]:
         untold = {"end_on_exit": False, "record_exception": False, "set_status_on_exception": False}
-        with self._api.use_span(self._span, **untold):
+        with about, api.use_span(self._span, **untold):
             yield
 
     def say(self, **said: Said) -> None:
@@ -124,14 +129,11 @@ class Steps:
         self._device = device
         self._open: dict[str, Span] = {}
 
-    @contextmanager
-    def current(self) -> Iterator[None]:
-        """The step under way is the current span of the block."""
+    def current(self, step: str) -> _Block:
+        """The span of the step under way is the current one of the block; log records are about the router's *step*."""
         if not self._open:
-            yield
-            return
-        with next(reversed(self._open.values())).current():
-            yield
+            return bound(device=self._device, step=step)
+        return next(reversed(self._open.values())).current(device=self._device, step=step)
 
     def seen(self, event: Event | Wait) -> bool:
         """A step begins, is repeated, or ended; one that only ended took no time. False: it concerns others as well."""
