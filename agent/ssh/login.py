@@ -37,6 +37,14 @@ _MOST_SAID = 2000
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
+_IN_ITS_PLACE = (
+    "send_packet",
+    "data_received",
+    "process_packet",
+    "validate_server_host_key",
+    "_make_keepalive_request",
+)
+"""Methods of asyncssh's connection that others stand in for here."""
 _NOBODY = threading.Event()
 """What is set where nobody waits; for all connections, since each event of its own takes a thousand bytes."""
 
@@ -115,8 +123,12 @@ class Login(asyncssh.SSHClient):
         return ended or whole is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended, by whomever."""
+        """It has ended, by whomever; what stands in it refers to it, and would keep it for the garbage collector."""
         self.ended = True
+        if self._connection is not None:
+            for name in _IN_ITS_PLACE:
+                vars(self._connection).pop(name, None)
+            self._connection._recv_handler = bool  # asyncssh's reference of it to itself: there is nothing to be read
         self._connection = None
         self.news.set()
 

@@ -101,7 +101,10 @@ def test_a_closed_session_leaves_nothing_to_the_garbage_collector(lab: Lab) -> N
         transport = DirectSession(lab.target(device))
         transport.open()
         session = Session(transport, device="r1")
-        held = [weakref.ref(part) for part in (session, transport, transport.connection)]
+        assert transport.connection is not None
+        parts = (session, transport, transport.connection, transport.connection.login, transport.connection.ssh)
+        held = [weakref.ref(part) for part in parts]
+        del parts
         assert agent.remediate(session).result is agent.Result.REMEDIED
         session.close()
         del session, transport
