@@ -37,14 +37,6 @@ _MOST_SAID = 2000
 _SERVICE_ACCEPT, _USERAUTH_FAILURE = 6, 51  # RFC 4253 section 10, RFC 4252 section 5.1
 # The first that a server announces is taken (RFC 8308 section 3.1); of one that announces none, the last.
 _RSA = (b"rsa-sha2-256", b"rsa-sha2-512", b"ssh-rsa")
-_IN_ITS_PLACE = (
-    "send_packet",
-    "data_received",
-    "process_packet",
-    "validate_server_host_key",
-    "_make_keepalive_request",
-)
-"""Methods of asyncssh's connection that others stand in for here."""
 _NOBODY = threading.Event()
 """What is set where nobody waits; for all connections, since each event of its own takes a thousand bytes."""
 
@@ -66,6 +58,7 @@ class Login(asyncssh.SSHClient):
         self._settings, self._service = settings, service
         self._signatures = tuple(name for name in _RSA if name.decode() in signatures(settings))
         self._connection: Any = None
+        self._replaced: frozenset[str] = frozenset()  # methods of the connection
         self._heard, self._hearing = b"", Hearing()
         self._keys: AsyncGenerator[asyncssh.SSHKeyPair, None] | None = None
         self._asking = asyncio.Lock()  # held while a key is asked for
@@ -88,6 +81,7 @@ class Login(asyncssh.SSHClient):
     def connection_made(self, conn: Any) -> None:
         """Listen to what asyncssh tells nothing of: what the server says in the clear, and what it takes in part."""
         self._connection = conn
+        before = frozenset(vars(conn))
         _send_less(conn)
         one_outstanding(conn)
         receive = conn.data_received
@@ -108,6 +102,7 @@ class Login(asyncssh.SSHClient):
         process, conn.process_packet = conn.process_packet, seen
         conn.data_received = listened
         conn.validate_server_host_key = partial(self._valid, conn.validate_server_host_key)
+        self._replaced = frozenset(vars(conn)) - before
 
     def _hears_all(self, data: bytes) -> bool:
         """Whether nothing more than *data* is to be listened to: its algorithms have come, or never will."""
@@ -123,12 +118,12 @@ class Login(asyncssh.SSHClient):
         return ended or whole is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended, by whomever; what stands in it refers to it, and would keep it for the garbage collector."""
+        """It has ended, by whomever. No reference of it to itself is left, so that it is freed at once."""
         self.ended = True
         if self._connection is not None:
-            for name in _IN_ITS_PLACE:
+            for name in self._replaced:
                 vars(self._connection).pop(name, None)
-            self._connection._recv_handler = bool  # asyncssh's reference of it to itself: there is nothing to be read
+            self._connection._recv_handler = bool  # asyncssh's own, to what takes the next bytes: there are none
         self._connection = None
         self.news.set()
 
