@@ -35,7 +35,7 @@ _AT_WORK, _PARKED = 3, 2
 _NEW_OBJECTS = 10_000
 """Objects made and not freed after which the garbage collector looks at them; Python has 700."""
 
-_PATIENCE = 12.0
+_FIRST_LOOK_LATER = 12.0
 """Seconds by which the first look for contact comes later while other routers have not begun: few have theirs before,
 and a router that begins now has its own earlier."""
 
@@ -88,7 +88,7 @@ class _Flight:
     Attributes:
         wait: what they are parked for.
         kept: whether they count among those whose connections stay open meanwhile.
-        patience: seconds by which the next look for contact may come later.
+        later: seconds by which the next look for contact may come later.
     """
 
     def __init__(self, make: Callable[[], Waits[Any]], policy: Policy, context: Context) -> None:
@@ -96,7 +96,7 @@ class _Flight:
         self.future.set_running_or_notify_cancel()
         self.wait: Wait | None = None
         self.kept = False
-        self.patience = _PATIENCE
+        self.later = _FIRST_LOOK_LATER
         self._make, self._policy, self.context = make, policy, context
         self._steps: Waits[Any] | None = None
 
@@ -328,8 +328,8 @@ class Parking(Executor):
             if due.flight is not None:
                 now = self._policy.clock()
                 if wait.why is Waiting.CONTACT and wait.until is None:
-                    seconds += flight.patience if self._new else 0.0
-                    flight.patience = 0.0
+                    seconds += flight.later if self._new else 0.0
+                    flight.later = 0.0
                 due.at = now if self._breaks(flight) else now + seconds
                 self._push(due)
 
