@@ -87,6 +87,17 @@ def asked_to_apply(lab: Lab, device: Device, answer: str | None) -> tuple[int, s
     return code, stdout.decode(), seen
 
 
+def served(process: subprocess.Popen[str]) -> list[str]:
+    """What ``simulate`` says up to when its routers can be reached."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("Ctrl-C ends it"):
+            return lines
+    raise AssertionError(process.communicate())
+
+
 def said(process: subprocess.Popen[str], words: str) -> str:
     """The first line on stderr with these words."""
     assert process.stderr is not None

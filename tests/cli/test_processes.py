@@ -14,7 +14,7 @@ import pytest
 
 from agent.simulator import Fault, FaultKind, kinds
 from tests.cli.lab import COMMAND, VARIABLE, Lab, started
-from tests.cli.processes import answered, asked_to_apply, until
+from tests.cli.processes import answered, asked_to_apply, served, until
 from tests.cli.schemas import check
 
 
@@ -171,10 +171,7 @@ def test_simulate_says_how_it_is_reached_and_ends_on_ctrl_c(lab: Lab, tmp_path: 
     known_hosts = tmp_path / "hosts"
     known_hosts.write_text("other.example ssh-ed25519 AAAA\n")
     with started(lab, "simulate", "--release", "7.3.2", "--known-hosts", str(known_hosts)) as process:
-        assert process.stdout is not None
-        said: list[str] = []
-        while not said or "Ctrl-C" not in said[-1]:
-            said.append(process.stdout.readline())
+        said = served(process)
         call = next(line for line in said if line.startswith("xr-agent assess ")).split()
         done = subprocess.run(
             [*COMMAND, *call[1:], "--ssh-config", "/dev/null", "--format", "json"],

@@ -21,7 +21,7 @@ import agent
 from agent.cli.main import program
 from agent.simulator import Persona, ServiceTime, ServiceTimes
 from tests.cli.lab import COMMAND
-from tests.cli.processes import until
+from tests.cli.processes import served, until
 
 
 @contextmanager
@@ -30,12 +30,7 @@ def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
     command = [*COMMAND, "simulate", "--write", str(folder), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
-            said: list[str] = []
-            while not said or "Ctrl-C" not in said[-1]:
-                said.append(process.stdout.readline())
-                assert said[-1], process.communicate()
-            yield process, said
+            yield process, served(process)
         finally:
             if process.poll() is None:
                 process.kill()

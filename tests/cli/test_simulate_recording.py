@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from agent.cli.main import program
 from tests.cli.lab import COMMAND
+from tests.cli.processes import served
 from tests.cli.replays import AFFECTED, run
 from tests.scripted import VERSION_FILTER, Script, get, label
 
@@ -22,11 +23,7 @@ def test_simulate_serves_a_recording_says_how_to_reach_it_and_what_it_had_no_ans
     words = [*COMMAND, "simulate", "--recording", str(path), "--known-hosts", str(known_hosts)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
-            lines: list[str] = []
-            while not lines or "Ctrl-C" not in lines[-1]:
-                lines.append(process.stdout.readline())
-                assert lines[-1], process.communicate()
+            lines = served(process)
             (line,) = (one for one in lines if one.startswith("xr-agent assess "))
             environment = {"XR_SIMULATED_PASSWORD": "admin"}
             done = CliRunner().invoke(program, [*line.split()[1:], "--ssh-config", os.devnull], env=environment)

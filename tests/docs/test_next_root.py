@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
 
+from tests.cli.processes import served
 from tests.docs.pages import ROOT, commands, plain
 
 PAGE = (ROOT / "docs" / "next-root.md").read_text(encoding="utf-8")
@@ -60,9 +60,7 @@ def serving(command: str, environment: dict[str, str], folder: Path) -> Iterator
         start_new_session=True,
     )
     with server:
-        out: IO[str] | None = server.stdout
-        assert out is not None
-        assert any(line.startswith("Ctrl-C ends it") for line in out), command
+        served(server)
         try:
             yield
         finally:

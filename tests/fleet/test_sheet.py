@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+import sys
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,14 @@ def test_standard_input_is_read_within_its_bound(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(textfile, "LARGEST", 64)
     with pytest.raises(agent.InputError, match="standard input is larger than"):
         listed("#" * 65)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_list_on_a_standard_input_that_is_closed_or_was_never_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    stdin = TextIOWrapper(BytesIO(b"r1\n"))
+    stdin.close()
+    monkeypatch.setattr(sys, "stdin", stdin if closed else None)
+    with pytest.raises(InputError, match="-: standard input is closed"):
+        load("-")
