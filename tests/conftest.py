@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from agent.fleet.inventory.command import commands, env_names
+from agent.model.local import user
 from agent.simulator import Simulator
 from scripts import loggers
 from tests.support import Clock, Lab
@@ -53,6 +55,17 @@ def _loggers() -> Iterator[None]:
     """What one test's command does to loggers hides nothing from another."""
     with loggers.restored():
         yield
+
+
+@pytest.fixture
+def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system knows no name of this process's user, as in a container that runs under a number."""
+
+    def nobody(number: int) -> pwd.struct_passwd:
+        raise KeyError(f"uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(user, "_names", {})
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -32,7 +32,7 @@ _OTHER_FILES = 64
 _AT_WORK, _PARKED = 3, 2
 """Files of a router that is at work, two sessions and the CLI; and of any in flight besides: its leases, by address."""
 
-_NEW_OBJECTS = 10_000
+_NEW_OBJECTS = 100_000
 """Objects made and not freed after which the garbage collector looks at them; Python has 700."""
 
 _FIRST_LOOK_LATER = 12.0

@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from agent.model.errors import (
     UNANSWERED,
@@ -34,6 +34,8 @@ _OK = qname(NETCONF_NS, "ok")
 _REPLY = qname(NETCONF_NS, "rpc-reply")
 _NOT_AUTHORIZED = "not authorized"
 _SESSION_ID = re.compile(r"[0-9]{1,10}")
+_MERE_OK = re.compile(r"(?:<\?xml[^<>]*\?>\s*)?<((?:\w+:)?)rpc-reply(\s[^<>]*)?>\s*<\1ok\s*/>\s*</\1rpc-reply\s*>\s*")
+_LONGEST_OK = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ class Pending:
                 raise _lost(self._lost, self.operation, device) from told
             if self.again is not None and (self.early or self._raw is None):
                 return self.again()
-            return _judge(self._raw or "", self.operation, device)
+            return _judge(self._raw or "", self._ids[1], self.operation, device)
         except UNANSWERED as error:
             if not self.writes:
                 raise
@@ -252,9 +254,9 @@ def _lost(error: Exception, operation: str, device: str) -> AgentError:
     return SessionLost(f"the session ended before {operation} was answered", device=device, hint="connect again")
 
 
-def _judge(raw: str, operation: str, device: str) -> Reply:
+def _judge(raw: str, message_id: str, operation: str, device: str) -> Reply:
     """All rpc-errors of a reply are judged: a warning ahead of an error does not hide it."""
-    root = payload.parse(raw, device=device)
+    root = _root(raw, message_id, device)
     if root.tag != _REPLY:
         raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
     errors = tuple(map(_rpc_error, root.iterchildren(_ERROR)))
@@ -271,6 +273,24 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
         hint = "the user lacks a task group (crypto, config-services) or a NACM rule"
         raise AccessDenied(errors, operation=operation, device=device, hint=hint)
     raise RPCError(errors, operation=operation, device=device)
+
+
+def _root(raw: str, message_id: str, device: str) -> Element:
+    """The root element of a reply. Half of those to a push are an ``<ok/>``: they differ by their message-id alone, and
+    each of these texts is parsed once."""
+    if len(raw) > _LONGEST_OK or not _MERE_OK.fullmatch(raw):
+        return payload.parse(raw, device=device)
+    try:
+        return _parsed_once(raw.replace(f' message-id="{message_id}"', "", 1))
+    except ProtocolError as error:
+        error.device = device
+        raise
+
+
+@lru_cache(maxsize=64)
+def _parsed_once(raw: str) -> Element:
+    """Of all sessions: nobody changes it."""
+    return payload.parse(raw)
 
 
 def _rpc_error(element: Element) -> RpcErrorInfo:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import sqlite3
 import stat
@@ -86,23 +85,17 @@ def test_a_state_folder_that_is_not_absolute_is_not_used(
     assert default_path() == tmp_path / ".local" / "state" / "xr-agent" / "journal.db"
 
 
+@pytest.mark.usefixtures("nameless")
 def test_a_user_without_a_home_is_told_what_to_give(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(number: int) -> pwd.struct_passwd:
-        raise KeyError(number)
-
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
     with pytest.raises(InputError, match="no home folder") as told:
         Journal.open()
     assert told.value.hint == "set XDG_STATE_HOME"
 
 
-def test_a_user_without_a_name_is_kept_by_number(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(number: int) -> pwd.struct_passwd:
-        raise KeyError(number)
-
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
+@pytest.mark.usefixtures("nameless")
+def test_a_user_without_a_name_is_kept_by_number(path: Path) -> None:
     kept(path, "CHG1")
     with Journal.open(path) as journal:
         assert journal.run("last").user == str(os.getuid())

@@ -15,6 +15,7 @@ import pytest
 
 import agent
 from agent.model.device import Device as Target
+from agent.model.local import user
 from agent.simulator import Device, Fault, FaultKind
 from agent.ssh.peer import negotiation
 from agent.ssh.peer.service import Service, not_forwarded
@@ -274,13 +275,10 @@ def test_a_shell_that_is_not_there_is_an_error_by_its_name(
         lab.connect(lab.add(), ssh_config=config)
 
 
+@pytest.mark.usefixtures("nameless")
 def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody(*_: object) -> None:
-        raise KeyError("uid not found")
-
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     for made in (negotiation._known, negotiation._available):
@@ -296,6 +294,30 @@ def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
     assert dict(os.environ) == before
     with pytest.raises(agent.InputError, match="no user name"):
         lab.connect(device, username=None)
+
+
+def test_the_system_is_asked_once_who_works_here(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may look in a directory far away, and a fleet has ten thousand connections."""
+    asked: list[int] = []
+
+    def name(number: int) -> pwd.struct_passwd:
+        asked.append(number)
+        if len(asked) == 1:
+            raise KeyError(number)
+        return pwd.struct_passwd(("alice", "x", number, number, "", "/", "/bin/sh"))
+
+    monkeypatch.setattr(pwd, "getpwuid", name)
+    monkeypatch.setattr(user, "_names", {})
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    device, before = lab.add(), dict(os.environ)
+    assert user.user_name() == str(os.getuid())  # which is asked again
+    for _ in range(3):
+        with lab.connect(device) as session:
+            assert read(session)
+    assert user.user_name() == "alice"
+    assert asked == [os.getuid()] * 2
+    assert dict(os.environ) == before
 
 
 def test_a_router_whose_cli_limits_sessions_keeps_its_own_advice(lab: Lab) -> None:

@@ -217,6 +217,18 @@ def test_what_is_unfinished_stays_for_the_next_push_and_goes_when_its_end_is_kno
     assert told == [Unfinished("Trustpool", None, "enrollment terminal"), CHANGE, None]
 
 
+def test_what_a_push_that_died_had_half_written_is_in_nobodys_way(path: Path) -> None:
+    path.mkdir()
+    half = (path / FILE).with_suffix(".new")
+    half.write_text("{")
+    with Lease.take(ONE, path=path) as held:
+        assert held.unfinished() is None
+        held.begin(CHANGE)
+        assert not half.exists()
+    with Lease.take(ONE, path=path) as again:
+        assert again.unfinished() == CHANGE
+
+
 def test_a_killed_push_holds_nothing_and_its_change_is_found(path: Path) -> None:
     code = f"""
 import sys

@@ -158,6 +158,23 @@ def test_nothing_is_recorded_without_the_extra_or_an_sdk(extra: str) -> None:
     assert (done.stdout, done.stderr) == (f"()\n{extra == 'present'} False\n", "")
 
 
+def test_a_span_that_nobody_sees_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*_: object, **__: object) -> None:
+        raise AssertionError("a span was made")
+
+    monkeypatch.setattr(trace, "get_tracer", made)
+    with Span("run", run="r") as span, span.current(), Span("router"):
+        assert carried() == ()
+
+
+def test_what_another_process_records_is_above_the_next_one_without_an_sdk_between_them() -> None:
+    above = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with Span("run", (("traceparent", above),)) as span, span.current():
+        assert dict(carried())["traceparent"] == above
+        with Span("router") as router, router.current():
+            assert dict(carried())["traceparent"] == above
+
+
 def test_what_a_command_does_not_need_is_not_imported() -> None:
     code = "import sys; from agent.cli.main import main\ntry: main()\nfinally: print('opentelemetry' in sys.modules)"
     given = [sys.executable, "-c", code, "--version"]

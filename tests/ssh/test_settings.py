@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import socket
 from collections.abc import Iterable
 from dataclasses import replace
@@ -274,15 +273,10 @@ def test_a_command_of_match_that_does_not_end_or_begin_is_an_error(
         settings(configured(tmp_path, 'Match exec "exec sleep 60"\n'))
 
 
+@pytest.mark.usefixtures("nameless")
 def test_a_user_without_name_and_home_connects_where_the_user_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container that runs under a number."""
-
-    def nobody(*_: object) -> None:
-        raise KeyError("uid not found")
-
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
     for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     text = (

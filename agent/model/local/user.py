@@ -8,13 +8,21 @@ from pathlib import Path
 
 from agent.model.errors import InputError
 
+_names: dict[int, str] = {}
+
 
 def user_name() -> str:
-    """Who works in this process; a number where it has no name, as in a container."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+    """Who works in this process; a number where it has no name, as in a container.
+
+    The system, which may look in a directory far away, is asked until it has said a name.
+    """
+    number = os.getuid()
+    if number not in _names:
+        try:
+            _names[number] = pwd.getpwuid(number).pw_name
+        except KeyError:
+            return str(number)
+    return _names[number]
 
 
 def state_folder() -> Path:

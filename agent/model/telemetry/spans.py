@@ -63,13 +63,14 @@ class Span:
     """
 
     def __init__(self, name: str, below: Carrier = (), **said: Said) -> None:
-        self._api = api = _api()
         self._ended = False
-        if api is not None:
+        self._api: ModuleType | None = None
+        api = _api()
+        if api is not None and _seen(api, below):
             tracer = api.get_tracer("xr-agent")
             self._span = span = tracer.start_span(name, _parent(api, below), attributes=_attributes(said))
-            if not (span.is_recording() or span.get_span_context().is_valid):
-                self._api = None  # there is no SDK, and nothing above it that another process records
+            if span.is_recording() or span.get_span_context().is_valid:
+                self._api = api
 
     def current(self, *, run: str | None = None, device: str | None = None, step: str | None = None) -> _Block:
         """It is the current one of the block, which is in one thread; log records are about these, as of ``bound``."""
@@ -167,6 +168,15 @@ class Steps:
 
     def _span(self, event: Event) -> Span:
         return Span(event.step, device=self._device, step=event.step)
+
+
+def _seen(api: ModuleType, below: Carrier) -> bool:
+    """Whether anybody may see a span that begins here: there is an SDK, or one above it that another process records.
+
+    A span that nobody sees costs some ten times as much as to ask.
+    """
+    sdk = not isinstance(api.get_tracer_provider(), api.ProxyTracerProvider)
+    return sdk or bool(below) or api.get_current_span().get_span_context().is_valid
 
 
 def _parent(api: ModuleType, below: Carrier) -> Context | None:

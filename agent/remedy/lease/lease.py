@@ -296,8 +296,12 @@ class _File:
         said = {"router": self.address, "by": self._signed or "a push of this user", **writeahead.plain(change)}
         made = self._log.with_suffix(".new")
         try:
-            made.unlink(missing_ok=True)
-            _write(made, json.dumps(said).encode())
+            data = json.dumps(said).encode()
+            try:
+                _write(made, data)
+            except FileExistsError:  # of a push that died while it wrote
+                made.unlink(missing_ok=True)
+                _write(made, data)
             made.replace(self._log)
             _sync(self._log.parent)
         except OSError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
-from agent.ssh.settings.knownhosts import Place, Recorded, Taken, append, recorded, revoked_keys
+from agent.ssh.settings.knownhosts import Place, Recorded, Taken, append, known_files, recorded, revoked_keys
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +53,11 @@ class HostKeyCheck:
         self._new = next(iter(own), None)
         self._files = (*own, *global_files)
         self._name = alias.lower() if alias else host if port == 22 else f"[{host}]:{port}"
-        self._known = recorded(self._name, self._files)
+        held = known_files(self._files)
+        self._known = recorded(self._name, held)
         # As OpenSSH does: an entry without the port vouches for a key, but does not make another one a changed key.
         known = bool(self._known.keys)
-        self._portless = recorded(host, self._files, marked=known) if not alias and port != 22 else Recorded()
+        self._portless = recorded(host, held, marked=known) if not alias and port != 22 else Recorded()
         self._revoked: dict[bytes, Place | Path] = {**self._portless.revoked, **self._known.revoked}
         if revoked is not None:
             self._revoked.update(dict.fromkeys(revoked_keys(revoked), revoked))

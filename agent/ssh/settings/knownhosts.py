@@ -8,7 +8,7 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -126,18 +126,19 @@ _files: FileCache[KnownHosts] = FileCache()
 _revoked: FileCache[frozenset[bytes]] = FileCache()
 
 
-def recorded(name: str, paths: Iterable[Path], *, marked: bool = False) -> Recorded:
-    """What the files at *paths* say of the host *name*, or of it what is *marked* as revoked or as an authority.
+Files = Mapping[Path, KnownHosts]
 
-    Each is read again only where somebody else changed it.
+
+def known_files(paths: Iterable[Path]) -> Files:
+    """The files at *paths* that are there, in this order; each is read again only where somebody else changed it.
 
     Raises:
         InputError: one of them is there and cannot be read.
     """
-    found = Recorded()
+    found = {}
     for path in paths:
         try:
-            _files.get(path, _read).of(name, path, found, marked=marked)
+            found[path] = _files.get(path, _read)
         except OSError as error:
             # A folder that may not be searched is somebody else's home: of it as little is known.
             if isinstance(error, FileNotFoundError) or (
@@ -148,6 +149,14 @@ def recorded(name: str, paths: Iterable[Path], *, marked: bool = False) -> Recor
             raise InputError(f"{path}: {error.strerror or error}", hint=_HINT) from error
         except ValueError as error:
             raise InputError(f"{str(path)!r} is no file name: {error}", hint=_HINT) from error
+    return found
+
+
+def recorded(name: str, known: Files, *, marked: bool = False) -> Recorded:
+    """What the files say of the host *name*, or of it what is *marked* as revoked or as an authority."""
+    found = Recorded()
+    for path, hosts in known.items():
+        hosts.of(name, path, found, marked=marked)
     return found
 
 
@@ -176,7 +185,7 @@ def append(path: Path, name: str, kind: str, blob: bytes) -> bool:
     """
     line = f"{name} {kind} {base64.b64encode(blob).decode()}\n"
     with _files.lock:
-        known = recorded(name, [path]).keys
+        known = recorded(name, known_files([path])).keys
         if known and (kind, blob) not in known:
             raise Taken
         if known:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.model.local.user import user_name
+
+_NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
+"""In which :func:`getpass.getuser`, which asyncssh calls for each connection, looks before it asks the system."""
+
 
 class _StandIn:
     """asyncssh asks for the name and the home of the user here, which a process without a passwd entry has not.
 
-    While it makes its options any will do; the name stands in a variable that nothing here goes by.
+    While it makes its options any will do; the name stands in a variable that nothing here goes by. It does so for
+    others as well where no variable has their name, so that the system is not asked for it each time.
     """
 
     def __init__(self) -> None:
@@ -40,12 +45,10 @@ class _StandIn:
 
 
 def _missing() -> dict[str, str]:
-    """The variables by which asyncssh finds what it asks for, where it would find nothing."""
+    """The variables by which asyncssh finds what it asks for, where there are none."""
     lent: dict[str, str] = {}
-    try:
-        getpass.getuser()
-    except (KeyError, OSError):
-        lent["LNAME"] = "nobody"
+    if not any(os.environ.get(name) for name in _NAMES):
+        lent["LNAME"] = user_name()
     try:
         Path.home()
     except RuntimeError:
