@@ -101,13 +101,15 @@ def test_a_router_whose_worker_process_is_killed_is_read_first_and_done_once(lab
     devices = [lab.add(release="7.4.1", terminal_rpc="installs") for _ in range(3)]
     hit = devices[0]
     # The certificate is asked for after the action: there it is killed.
-    hit.faults.append(Fault("get", FaultKind.DELAY, skip=5, seconds=20.0))
+    hit.faults.append(Fault("get", FaultKind.HELD, skip=6))
     before = {child.pid for child in multiprocessing.active_children()}
 
     def kill() -> None:
-        assert eventually(lambda: hit.state.authenticates == 1)
+        assert eventually(lambda: bool(hit.held))
+        assert hit.state.authenticates == 1
         (worker,) = [child for child in multiprocessing.active_children() if child.pid not in before]
         worker.kill()
+        hit.release()
 
     with ThreadPoolExecutor(1) as other:
         killing = other.submit(kill)

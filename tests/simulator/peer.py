@@ -199,8 +199,11 @@ def neighbour(lab: Lab, device: Device) -> Iterator[Neighbour]:
     try:
         yield Neighbour(client, device)
     finally:
-        with suppress(NCClientError):
-            client.close_session()
+        if client.session_id in device.sessions:
+            with suppress(NCClientError):
+                client.close_session()
+        else:  # which ncclient may not have noticed yet: it would wait a minute for the answer
+            client._session.close()
 
 
 def rpc(module: str, operation: str, **leaves: str) -> etree._Element:

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from threading import Event
+
+_SLICE = 1.0
+
+
+def waited(wait: Callable[[float], bool], seconds: float) -> bool:
+    """What *wait*, given how long, says of so many seconds; in the main thread a second at a time.
+
+    Python handles a signal that comes just as a wait begins only at its end, and that must not be a minute away.
+    """
+    if threading.current_thread() is threading.main_thread():
+        end = time.monotonic() + seconds
+        while (seconds := end - time.monotonic()) > _SLICE:
+            if wait(_SLICE):
+                return True
+    return wait(max(0.0, seconds))
 
 
 class Clock:
@@ -21,7 +38,7 @@ class Clock:
         """Wait for an answer; whether it came: to the rpc with that message-id in that session, else to a new
         connection: its ``handshake``, its ``login``, its ``hello``."""
         del session, message  # for a clock that asks the router
-        return answered.wait(max(0.0, seconds))
+        return waited(answered.wait, seconds)
 
     def heard(self, arrived: Event, seconds: float, channel: tuple[int, int], *, typed: int = 0, read: int = 0) -> bool:
         """Wait for what comes on the SSH channel of that number on the connection from that port; whether it came.
@@ -29,4 +46,4 @@ class Clock:
         By then *typed* bytes were sent on it and *read* bytes taken from it.
         """
         del channel, typed, read  # for a clock that asks the router
-        return arrived.wait(max(0.0, seconds))
+        return waited(arrived.wait, seconds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 
+from agent.model.local.clock import waited
+
 
 class Stop:
     """A cancellation: called with seconds it waits for it, as ``threading.Event.wait`` does.
@@ -20,6 +22,9 @@ class Stop:
 
     def __call__(self, seconds: float) -> bool:
         """Wait up to *seconds* for it; whether it came."""
+        return waited(self._came, seconds)
+
+    def _came(self, seconds: float) -> bool:
         return bool(select.select([self._read], [], [], seconds)[0])
 
     def close(self) -> None:
