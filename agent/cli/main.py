@@ -21,7 +21,7 @@ import agent
 from agent.cli.stdio import plain, unread
 
 if TYPE_CHECKING:
-    from agent.model.errors import AgentError
+    from agent.model.errors import AgentError, FileError
 
 _SECTIONS = {
     "Routers": ("show", "check", "assess", "plan", "push", "poll", "history"),
@@ -58,8 +58,6 @@ class Program(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> NoReturn:
         """Run and exit; click's own handling is used for nothing but parsing."""
-        from agent.model.errors import FileError
-
         extra["standalone_mode"] = False
         words = sys.argv[1:] if args is None else list(args)
         if "--log-json" in itertools.takewhile(lambda word: word != "--", words):  # wrong usage is said so as well
@@ -75,7 +73,7 @@ class Program(click.Group):
             code = _interrupted("interrupted; nothing was begun")
         except BrokenPipeError:
             code = _unread()
-        except FileError as error:  # of help, or of what was buffered to the end
+        except _file_error() as error:  # of help, or of what was buffered to the end
             code = _failed(error)
         sys.exit(code if isinstance(code, int) else 0)
 
@@ -101,6 +99,13 @@ class Program(click.Group):
                 say_traceback(error)
             code = _failed(error)
             ctx.exit(2 if isinstance(error, InputError) else code)
+
+
+def _file_error() -> type[FileError]:
+    """Imported once something failed: what only tells its version is done before errors are there."""
+    from agent.model.errors import FileError
+
+    return FileError
 
 
 def _usage(error: click.ClickException) -> int:

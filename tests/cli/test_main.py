@@ -44,7 +44,8 @@ def test_the_version_needs_no_library_but_click() -> None:
         "except SystemExit:\n"
         " names = {name.partition('.')[0] for name in sys.modules}\n"
         " print(sorted(names & {'rich', 'paramiko', 'ncclient', 'lxml', 'cryptography', 'pyang', 'yangson', 'asyncssh',"
-        " 'importlib_metadata', 'asyncio', 'logging', 'msgspec'} | ({'importlib.metadata'} & set(sys.modules))))\n"
+        " 'importlib_metadata', 'asyncio', 'dataclasses', 'logging', 'msgspec'}"
+        " | ({'importlib.metadata'} & set(sys.modules))))\n"
     )
     done = python("--version", code=code)
     assert done.stdout.splitlines()[-1] == "[]"
