@@ -1,11 +1,12 @@
 #!/bin/sh
-# asyncssh: who works on this machine is looked up for each connection, by the thread of the event loop, whoever logs in.
+# asyncssh: who works on this machine is looked up for each connection, whoever logs in.
 # Expected: where the user, the keys and the host keys are given, and there is no configuration to read (config=None),
 # nobody is asked for the local user's name; at most once in a process.
 # Seen (asyncssh 2.24.1): getpass.getuser() for each connection. Where none of LOGNAME, USER, LNAME and USERNAME is set,
-# as below systemd or in a container, that reads the passwd database each time; where it is LDAP's or sssd's, every
-# other connection of the loop stands still meanwhile. Where it has no entry for the user, none is made: connect() raises
-# a ValueError about a name that nothing here needs.
+# as below systemd or in a container, that reads the passwd database each time, in a thread of the loop's default
+# executor: where the database is LDAP's and slow, as many connections as that has threads wait for it, and so does
+# whatever else the program gives to that executor. Where it has no entry for the user, no connection is made: connect()
+# raises a ValueError about a name that nothing here needs.
 # So: set one of these variables while connections are made.
 # Exits with 1 where this has changed.
 set -eu
@@ -55,7 +56,7 @@ async def main():
     pwd.getpwuid = counted
     for _ in range(MANY):
         await connected(listener.get_port())
-    bare = len(asked)
+    bare, threads = len(asked), {name.partition("_")[0] for name in asked}
     os.environ["LNAME"] = "somebody"
     for _ in range(MANY):
         await connected(listener.get_port())
@@ -68,9 +69,10 @@ async def main():
     except Exception as error:
         without = f"{type(error).__name__}: {error}"
     print(f"asyncssh {asyncssh.__version__}: {bare} look-ups for {MANY} connections, {named} with a variable set")
+    print(f"made in: {', '.join(sorted(threads))}")
     print(f"without a passwd entry: {without}")
     print(f"expected at most 1, 0 and connects; seen before {MANY}, 0 and a ValueError")
-    return (bare, named, without[:10]) == (MANY, 0, "ValueError")
+    return (bare, named, threads, without[:10]) == (MANY, 0, {"asyncio"}, "ValueError")
 
 
 sys.exit(0 if asyncio.run(main()) else 1)

@@ -58,6 +58,14 @@ def _loggers() -> Iterator[None]:
 
 
 @pytest.fixture
+def no_user_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable names the user, as below systemd; one that is set meanwhile is gone with the test."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
 def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system knows no name of this process's user, as in a container that runs under a number."""
 

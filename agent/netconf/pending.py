@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import re
@@ -34,13 +35,20 @@ _OK = qname(NETCONF_NS, "ok")
 _REPLY = qname(NETCONF_NS, "rpc-reply")
 _NOT_AUTHORIZED = "not authorized"
 _SESSION_ID = re.compile(r"[0-9]{1,10}")
-_MERE_OK = re.compile(r"(?:<\?xml[^<>]*\?>\s*)?<((?:\w+:)?)rpc-reply(\s[^<>]*)?>\s*<\1ok\s*/>\s*</\1rpc-reply\s*>\s*")
+_ATTRIBUTES = r"""(?:\s+[^\s=<>"']+="[^<>"]*")*"""
+_MERE_OK = re.compile(
+    rf"""(?:<\?xml[^<>]*\?>\s*)?<((?:\w+:)?)rpc-reply{_ATTRIBUTES}?(?P<id>\s+message-id="[^<>"]*"){_ATTRIBUTES}\s*>"""
+    r"\s*<\1ok\s*/>\s*</\1rpc-reply\s*>\s*"
+)
 _LONGEST_OK = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning."""
+    """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning.
+
+    ``root`` may lack the message-id, by which the reply was told already.
+    """
 
     root: Element
     warnings: tuple[RpcErrorInfo, ...] = ()
@@ -225,7 +233,7 @@ class Pending:
                 raise _lost(self._lost, self.operation, device) from told
             if self.again is not None and (self.early or self._raw is None):
                 return self.again()
-            return _judge(self._raw or "", self._ids[1], self.operation, device)
+            return _judge(self._raw or "", self.operation, device)
         except UNANSWERED as error:
             if not self.writes:
                 raise
@@ -254,9 +262,9 @@ def _lost(error: Exception, operation: str, device: str) -> AgentError:
     return SessionLost(f"the session ended before {operation} was answered", device=device, hint="connect again")
 
 
-def _judge(raw: str, message_id: str, operation: str, device: str) -> Reply:
+def _judge(raw: str, operation: str, device: str) -> Reply:
     """All rpc-errors of a reply are judged: a warning ahead of an error does not hide it."""
-    root = _root(raw, message_id, device)
+    root = _root(raw, device)
     if root.tag != _REPLY:
         raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
     errors = tuple(map(_rpc_error, root.iterchildren(_ERROR)))
@@ -275,21 +283,23 @@ def _judge(raw: str, message_id: str, operation: str, device: str) -> Reply:
     raise RPCError(errors, operation=operation, device=device)
 
 
-def _root(raw: str, message_id: str, device: str) -> Element:
+def _root(raw: str, device: str) -> Element:
     """The root element of a reply. Half of those to a push are an ``<ok/>``: they differ by their message-id alone, and
-    each of these texts is parsed once."""
-    if len(raw) > _LONGEST_OK or not _MERE_OK.fullmatch(raw):
+    each of these texts is parsed once, without it."""
+    ok = _MERE_OK.fullmatch(raw) if len(raw) <= _LONGEST_OK and raw.count("message-id") == 1 else None
+    if ok is None:
         return payload.parse(raw, device=device)
     try:
-        return _parsed_once(raw.replace(f' message-id="{message_id}"', "", 1))
+        parsed = _parsed_once(raw[: ok.start("id")] + raw[ok.end("id") :])
     except ProtocolError as error:
         error.device = device
         raise
+    return copy.copy(parsed)  # deep all the same, as lxml copies
 
 
 @lru_cache(maxsize=64)
 def _parsed_once(raw: str) -> Element:
-    """Of all sessions: nobody changes it."""
+    """Of all sessions, so nobody is given it to change."""
     return payload.parse(raw)
 
 

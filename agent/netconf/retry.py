@@ -34,6 +34,7 @@ from agent.model.errors import (
     SSHAuthenticationError,
     SSHNegotiationError,
 )
+from agent.model.local.clock import slept
 from agent.model.outcome import Wait, Waiting
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ class Policy:
     jitter: float = 0.25
     repeats: frozenset[Disposition] = _REPEATED
     told: Callable[[AgentError, float], None] | None = None
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = slept
     idle: Callable[[threading.Condition, float], object] = threading.Condition.wait
     clock: Callable[[], float] = time.monotonic
     random: Callable[[], float] = _random.random

@@ -8,6 +8,7 @@ import subprocess
 from tempfile import TemporaryFile
 
 from agent.model.local import program
+from agent.model.local.user import variables
 from agent.model.masking.text import neutralise
 
 _MOST_SAID = 4096
@@ -28,7 +29,7 @@ class ProxyCommand:
         """
         shell = os.environ.get("SHELL") or "/bin/sh"
         # A bash with a socket for its stdin takes that for rshd's, and reads ~/.bashrc, unless a shell is around it.
-        environment = {"SHLVL": "1", **os.environ}
+        environment = {"SHLVL": "1", **variables()}
         self._stderr = TemporaryFile(prefix="xr-agent-proxy-")  # noqa: SIM115 - close() closes it
         self.sock, theirs = socket.socketpair()
         try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
+from agent.model.local import clock
 from agent.model.local.clock import Clock, waited
 from agent.model.local.stop import Stop
+from agent.netconf.retry import Policy
 
 
 class Waits:
@@ -18,7 +20,7 @@ class Waits:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, comes_with: int = 0) -> None:
         self.asked: list[float] = []
         self._now, self._comes_with = 100.0, comes_with
-        monkeypatch.setattr(time, "monotonic", lambda: self._now)
+        monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: self._now, sleep=self))
 
     def __call__(self, seconds: float) -> bool:
         self.asked.append(seconds)
@@ -64,13 +66,15 @@ class Unset(threading.Event):
         return self._waits(timeout)
 
 
-@pytest.mark.parametrize("what", ["an answer", "a channel", "a cancellation"])
+@pytest.mark.parametrize("what", ["an answer", "a channel", "a cancellation", "the next try"])
 def test_so_waits_whatever_a_command_waits_for(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     waits = Waits(monkeypatch)
     if what == "an answer":
         assert not Clock().wait(Unset(waits), 20.0)
     elif what == "a channel":
         assert not Clock().heard(Unset(waits), 20.0, (1, 0))
+    elif what == "the next try":
+        Policy().wait(20.0)
     else:
         stop = Stop()
         monkeypatch.setattr(stop, "_came", waits)

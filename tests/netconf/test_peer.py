@@ -275,12 +275,11 @@ def test_a_shell_that_is_not_there_is_an_error_by_its_name(
         lab.connect(lab.add(), ssh_config=config)
 
 
-@pytest.mark.usefixtures("nameless")
+@pytest.mark.usefixtures("nameless", "no_user_variables")
 def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("HOME", raising=False)
     for made in (negotiation._known, negotiation._available):
         made.cache_clear()  # asked of asyncssh again, as in a new process
     device = lab.add()
@@ -291,11 +290,12 @@ def test_a_process_without_a_name_and_a_home_connects_where_the_user_is_given(
             return read(session)
 
     assert len(set(at_once(connected, 8))) == 1
-    assert dict(os.environ) == before
+    assert dict(os.environ) == {**before, "LNAME": str(os.getuid())}
     with pytest.raises(agent.InputError, match="no user name"):
         lab.connect(device, username=None)
 
 
+@pytest.mark.usefixtures("no_user_variables")
 def test_the_system_is_asked_once_who_works_here(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may look in a directory far away, and a fleet has ten thousand connections."""
     asked: list[int] = []
@@ -308,8 +308,6 @@ def test_the_system_is_asked_once_who_works_here(lab: Lab, monkeypatch: pytest.M
 
     monkeypatch.setattr(pwd, "getpwuid", name)
     monkeypatch.setattr(user, "_names", {})
-    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(variable, raising=False)
     device, before = lab.add(), dict(os.environ)
     assert user.user_name() == str(os.getuid())  # which is asked again
     for _ in range(3):
@@ -317,7 +315,31 @@ def test_the_system_is_asked_once_who_works_here(lab: Lab, monkeypatch: pytest.M
             assert read(session)
     assert user.user_name() == "alice"
     assert asked == [os.getuid()] * 2
-    assert dict(os.environ) == before
+    assert dict(os.environ) == {**before, "LNAME": "alice"}
+
+
+def test_what_a_program_is_given_of_the_variables_is_whole_while_others_come_and_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XR_STAYS", "here")
+    monkeypatch.setenv("XR_GOES", "now and then")
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            os.environ.pop("XR_GOES", None)
+            os.environ["XR_GOES"] = "now and then"
+
+    def read(_: int) -> bool:
+        return all(user.variables()["XR_STAYS"] == "here" for _ in range(2000))
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        assert all(at_once(read, 8))
+    finally:
+        over.set()
+        other.join()
 
 
 def test_a_router_whose_cli_limits_sessions_keeps_its_own_advice(lab: Lab) -> None:

@@ -23,6 +23,16 @@ def waited(wait: Callable[[float], bool], seconds: float) -> bool:
     return wait(max(0.0, seconds))
 
 
+def slept(seconds: float) -> None:
+    """Let so many seconds pass, as :func:`waited` does."""
+    waited(_asleep, seconds)
+
+
+def _asleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
+
+
 class Clock:
     """The machine's time, and how an answer is waited for within a bound.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from agent.model.errors import InputError
+from agent.model.local.user import variables
 
 _LOOK = 50
 """Milliseconds between two looks at whether a silent program ended, or its time is over."""
@@ -83,7 +84,7 @@ def unrunnable(words: Sequence[str], error: OSError) -> InputError:
 
 
 def _started(words: Sequence[str], given: bytes, without: Collection[str]) -> subprocess.Popen[bytes]:
-    environment = {variable: value for variable, value in os.environ.items() if variable not in without}
+    environment = {variable: value for variable, value in variables().items() if variable not in without}
     try:
         with TemporaryFile(prefix="xr-agent-") if given else Path(os.devnull).open("rb") as stdin:
             if given:

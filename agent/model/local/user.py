@@ -25,6 +25,12 @@ def user_name() -> str:
     return _names[number]
 
 
+def variables() -> dict[str, str]:
+    """The variables of this process, also while another thread takes some of them away."""
+    read = ((name, os.environ.get(name)) for name in list(os.environ))
+    return {name: value for name, value in read if value is not None}
+
+
 def state_folder() -> Path:
     """``xr-agent`` below $XDG_STATE_HOME, or below ~/.local/state where that is not an absolute path.
 

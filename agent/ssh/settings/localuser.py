@@ -17,43 +17,42 @@ _NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
 class _StandIn:
     """asyncssh asks for the name and the home of the user here, which a process without a passwd entry has not.
 
-    While it makes its options any will do; the name stands in a variable that nothing here goes by. It does so for
-    others as well where no variable has their name, so that the system is not asked for it each time.
+    Where no variable has the name, one that nothing here goes by has it from then on: a system that looks in a
+    directory far away would keep all connections waiting each time. A home is there only while connections are made,
+    since others go by that; any will do.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lent: dict[str, str] = {}
+        self._homeless = False
         self._connecting = 0
 
     @contextmanager
     def here(self) -> Iterator[None]:
         """What asyncssh asks for is there in the block, however many connections are made beside it."""
         with self._lock:
-            if not self._connecting:
-                self._lent = _missing()
-                os.environ.update(self._lent)
+            if not any(os.environ.get(name) for name in _NAMES):
+                os.environ["LNAME"] = user_name()
+            if not self._connecting and (homeless := not _has_home()):
+                self._homeless = homeless
+                os.environ["HOME"] = os.devnull
             self._connecting += 1
         try:
             yield
         finally:
             with self._lock:
                 self._connecting -= 1
-                if not self._connecting:
-                    for name in self._lent:
-                        del os.environ[name]
+                if not self._connecting and self._homeless:
+                    self._homeless = False
+                    del os.environ["HOME"]
 
 
-def _missing() -> dict[str, str]:
-    """The variables by which asyncssh finds what it asks for, where there are none."""
-    lent: dict[str, str] = {}
-    if not any(os.environ.get(name) for name in _NAMES):
-        lent["LNAME"] = user_name()
+def _has_home() -> bool:
     try:
         Path.home()
     except RuntimeError:
-        lent["HOME"] = os.devnull
-    return lent
+        return False
+    return True
 
 
 STAND_IN = _StandIn()
