@@ -36,7 +36,7 @@ from agent.fleet.run.job import Job, perform
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.fleet.window import preview
-from agent.model.errors import FileError, InputError
+from agent.model.errors import FileError, InputError, JournalError
 from agent.model.masking.text import counted
 from agent.model.telemetry.spans import Span, carried
 from agent.netconf.retry import Policy
@@ -198,6 +198,12 @@ def _carry_out(
             except (BrokenPipeError, FileError):  # stdout is lost
                 results.close()
                 log.close(made.state)
+                raise
+            except JournalError as error:
+                if request.kind is Kind.PUSH:
+                    error.hint = (
+                        f"see to its disk; then xr-agent push --resume {log.run}, which reads first what is in doubt"
+                    )
                 raise
         span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
         span.end(made.why or (f"{counted(made.failed, 'router')} failed" if made.failed else None))

@@ -9,6 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
+from agent.fleet.journal.runlog import RunLog
+from agent.fleet.journal.store import Journal
+from agent.model.errors import JournalError
+from agent.model.outcome import Event
 from agent.simulator import Fault, FaultKind
 from tests.cli.lab import PEM, Fleet
 from tests.cli.schemas import check
@@ -165,3 +169,32 @@ def test_a_run_that_stops_lists_no_router_that_was_not_begun(fleet: Fleet) -> No
     assert "3 waiting" in done.stdout
     assert not any(device.name in done.stdout for device in fleet.devices[1:])
     assert re.search(r"none begun after 20\d\d-\d\d-\d\d 23:59", done.stderr)
+
+
+def test_a_journal_that_cannot_be_written_any_more_ends_a_push_in_lines_that_say_how_to_go_on(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet.add(4)
+    kept = RunLog.event
+
+    def full(log: RunLog, event: Event) -> None:
+        if event.step == "ca-authenticate":
+            raise JournalError("the journal cannot be written: database or disk is full; nothing further is begun")
+        kept(log, event)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(RunLog, "event", full)
+        done = fleet.run("push", "--yes")
+    assert done.exit_code == 1
+    with Journal.open(fleet.journal) as journal:
+        number = journal.run("last").run
+    assert done.stderr.splitlines()[-2:] == [
+        "error: the journal cannot be written: database or disk is full; nothing further is begun",
+        f"  next: see to its disk; then xr-agent push --resume {number}, which reads first what is in doubt",
+    ]
+    doubtful = [record for record in caplog.records if "it is in doubt" in record.getMessage()]
+    assert not any(record.exc_info for record in doubtful)
+    assert "Traceback" not in done.stderr
+    assert not any(device.config.locks for device in fleet.devices)
+    assert fleet.run("push", "--resume", number, "--yes").exit_code == 0
+    assert set(fleet.records().values()) == {"remedied"}

@@ -314,14 +314,28 @@ def test_another_ending_is_refused_before_and_after_the_run(name: str, tmp_path:
 def test_a_bad_place_is_found_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "folder.html").mkdir()
     (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe.html")
+    (tmp_path / "null.html").symlink_to("/dev/null")
     for path, message in (
         (tmp_path / "folder.html", "is a folder"),
+        (tmp_path / "pipe.html", r"pipe\.html is no file"),
+        (tmp_path / "null.html", r"null\.html is no file"),
         (tmp_path / "none" / "report.html", "does not exist"),
         (tmp_path / "file" / "report.html", "does not exist"),
         (Path("/proc/report.html"), "no report can be written to the folder /proc"),
     ):
         with pytest.raises(InputError, match=message):
             check_path(path)
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    """As root a file would take the place of /dev/null, for all others of the machine as well."""
+    pipe = tmp_path / "report.json"
+    os.mkfifo(pipe)
+    with pytest.raises(FileError, match=r"report\.json was not written: it is no file"):
+        write(pipe, run(), devices(1), now=NOW)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_the_check_leaves_nothing_and_touches_nothing(tmp_path: Path) -> None:

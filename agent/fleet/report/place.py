@@ -21,6 +21,8 @@ def see(path: Path, what: str) -> None:
     """
     place = Path(os.path.realpath(path))
     try:
+        if _is_other(path):
+            raise InputError(f"the {what} {shown(path)} is no file", hint="name one")
         if place.is_dir():
             raise InputError(f"the {what} {shown(path)} is a folder", hint="name a file in it")
         if not place.parent.is_dir():
@@ -41,6 +43,8 @@ def write(path: Path, what: str, content: Callable[[TextIOBase], object], *, hin
         FileError: the file could not be written; what was at *path* is as it was.
     """
     place = Path(os.path.realpath(path))
+    if _is_other(path):
+        raise FileError(f"the {what} {shown(path)} was not written: it is no file", hint=hint)
     try:
         with _fresh(place) as (out, fresh):
             content(out)
@@ -49,6 +53,11 @@ def write(path: Path, what: str, content: Callable[[TextIOBase], object], *, hin
             fresh.replace(place)
     except OSError as error:
         raise FileError(f"the {what} {shown(path)} was not written: {error.strerror or error}", hint=hint) from error
+
+
+def _is_other(path: Path) -> bool:
+    """Whether a device, a pipe or a socket is there, in whose place a file would be put."""
+    return path.exists() and not (path.is_file() or path.is_dir())
 
 
 @contextmanager

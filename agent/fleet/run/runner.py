@@ -21,7 +21,7 @@ from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job
 from agent.fleet.run.rollout import CANARY, Batch, Rollout
 from agent.fleet.window.calendar import Calendar, Opening, Queue
 from agent.fleet.window.pace import Pace
-from agent.model.errors import Interrupted
+from agent.model.errors import AgentError, Interrupted
 from agent.model.masking.logged import textless
 from agent.model.masking.text import counted
 from agent.model.outcome import Failure, Outcome, Status
@@ -354,12 +354,14 @@ class _Pool:
                 future = self._ended.get_nowait()
 
     def rest(self) -> Iterator[Result]:
-        """Wait for those in flight; one that ends in a bug is logged with it."""
+        """Wait for those in flight; one that ends in an error or a bug is logged with it."""
         wait(self.flying)
         for future in self.flying:
             error = future.exception()
             if error is None:
                 yield future.result()
+            elif isinstance(error, AgentError):
+                log.error("%s: it is in doubt: %s", self.flying[future].name, error.message)
             else:
                 log.error("%s: it is in doubt", self.flying[future].name, exc_info=textless(error))
         self.flying.clear()
