@@ -43,9 +43,9 @@ def write(path: Path, what: str, content: Callable[[TextIOBase], object], *, hin
         FileError: the file could not be written; what was at *path* is as it was.
     """
     place = Path(os.path.realpath(path))
-    if _is_other(path):
-        raise FileError(f"the {what} {shown(path)} was not written: it is no file", hint=hint)
     try:
+        if _is_other(path):
+            raise FileError(f"the {what} {shown(path)} was not written: it is no file", hint=hint)
         with _fresh(place) as (out, fresh):
             content(out)
             out.flush()
