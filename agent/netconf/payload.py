@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import re
 import threading
-from functools import cache
-from typing import Any, TypeAlias
+from functools import cache, lru_cache
+from typing import Any, NewType, TypeAlias
 from xml.parsers import expat
 
 from lxml import etree
@@ -29,6 +29,8 @@ _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 Element: TypeAlias = etree._Element
+Payload = NewType("Payload", str)
+"""One element as text, each namespace declared in it: what is sent, and never changed once it is made."""
 
 # A DOCTYPE can stand only before the root element; further down the same letters are text, as in a CDATA section.
 # Nothing here gives back what it took, so a hostile prolog costs one pass.
@@ -204,6 +206,11 @@ def serialize(element: Element) -> bytes:
     return bytes(etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False))
 
 
+def payload_of(element: Element) -> Payload:
+    """The element as it is now, to be sent."""
+    return Payload(serialize(element).decode())
+
+
 def to_dict(element: Element) -> dict[str, Any]:
     """The element as xmltodict sees it: names as sent, every value text; for raw views and data without a schema."""
     import xmltodict
@@ -240,6 +247,15 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
     if removed:
         etree.cleanup_namespaces(root)
     return root
+
+
+@lru_cache(maxsize=1024)
+def rendered(template_name: str, /, **values: str | bool | None) -> Payload:
+    """As :func:`template`, made once of the same values, since a fleet is sent the same over and over.
+
+    It is kept, so it is not for a secret.
+    """
+    return payload_of(template(template_name, **values))
 
 
 _Slots: TypeAlias = tuple[tuple[int, str, bool], ...]

@@ -8,7 +8,6 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from agent.model.errors import (
@@ -43,15 +42,20 @@ _MERE_OK = re.compile(
 _LONGEST_OK = 512
 
 
-@dataclass(frozen=True, slots=True)
 class Reply:
-    """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning.
+    """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning."""
 
-    ``root`` may lack the message-id, by which the reply was told already.
-    """
+    def __init__(self, root: Element | Callable[[], Element], warnings: tuple[RpcErrorInfo, ...] = ()) -> None:
+        """*root*, or what makes it once somebody asks."""
+        self._root = root
+        self.warnings = warnings
 
-    root: Element
-    warnings: tuple[RpcErrorInfo, ...] = ()
+    @property
+    def root(self) -> Element:
+        """The element, of this reply alone; it may lack the message-id, by which the reply was told already."""
+        if not isinstance(self._root, Element):
+            self._root = self._root()
+        return self._root
 
     @property
     def data(self) -> Element | None:
@@ -264,12 +268,13 @@ def _lost(error: Exception, operation: str, device: str) -> AgentError:
 
 def _judge(raw: str, operation: str, device: str) -> Reply:
     """All rpc-errors of a reply are judged: a warning ahead of an error does not hide it."""
-    root = _root(raw, device)
+    ok = _mere_ok(raw, device)
+    root = payload.parse(raw, device=device) if ok is None else ok
     if root.tag != _REPLY:
         raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
     errors = tuple(map(_rpc_error, root.iterchildren(_ERROR)))
     if not any(error.is_error for error in errors):
-        return Reply(root, errors)
+        return Reply(root if ok is None else partial(copy.copy, ok), errors)  # deep all the same, as lxml copies
     tags = {error.tag for error in errors if error.is_error}
     said = " ".join(error.message or "" for error in errors if error.is_error).lower()
     if "lock-denied" in tags:
@@ -283,18 +288,17 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
     raise RPCError(errors, operation=operation, device=device)
 
 
-def _root(raw: str, device: str) -> Element:
-    """The root element of a reply. Half of those to a push are an ``<ok/>``: they differ by their message-id alone, and
-    each of these texts is parsed once, without it."""
+def _mere_ok(raw: str, device: str) -> Element | None:
+    """The root element of a reply that is nothing but an ``<ok/>``, to be read only: half of those to a push are. They
+    differ by their message-id alone, and each of these texts is parsed once, without it. None: it is another reply."""
     ok = _MERE_OK.fullmatch(raw) if len(raw) <= _LONGEST_OK and raw.count("message-id") == 1 else None
     if ok is None:
-        return payload.parse(raw, device=device)
+        return None
     try:
-        parsed = _parsed_once(raw[: ok.start("id")] + raw[ok.end("id") :])
+        return _parsed_once(raw[: ok.start("id")] + raw[ok.end("id") :])
     except ProtocolError as error:
         error.device = device
         raise
-    return copy.copy(parsed)  # deep all the same, as lxml copies
 
 
 @lru_cache(maxsize=64)

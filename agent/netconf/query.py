@@ -12,7 +12,7 @@ from agent.model.errors import AccessDenied, AgentError, ReplyTimeout, RPCError,
 from agent.model.outcome import Wait, Waiting
 from agent.model.state import Reading
 from agent.netconf import operations
-from agent.netconf.payload import Element
+from agent.netconf.payload import Element, Payload
 from agent.netconf.pending import Pending, await_last
 from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session
@@ -35,7 +35,7 @@ class Query(Generic[T]):
 
     what: str
     source: str = ""
-    subtree: Callable[[], Element] | None = None
+    subtree: Callable[[], Payload] | None = None
     decode: Callable[[Element], T | None] | None = None
     config: bool = False
     datastore: str = "running"

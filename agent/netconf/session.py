@@ -15,7 +15,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from lxml import etree
 from ncclient.operations.rpc import RPCReplyListener
 from ncclient.transport.errors import TransportError as NcclientTransportError
 
@@ -25,7 +24,7 @@ from agent.model.local.clock import Clock
 from agent.model.outcome import Waiting
 from agent.model.telemetry.context import bound
 from agent.netconf import payload
-from agent.netconf.payload import NETCONF_NS, Element, qname
+from agent.netconf.payload import NETCONF_NS, Element, Payload
 from agent.netconf.pending import InFlight, Pending, Reply
 from agent.netconf.retry import Policy, at_once, completed
 from agent.netconf.trace import Channel, Tap, Trace, Unlogged
@@ -39,9 +38,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RPC = qname(NETCONF_NS, "rpc")
+_NAMESPACE = f' xmlns="{NETCONF_NS}"'
 _CLOSE_TIMEOUT = 5.0
-_NSMAP: Any = {None: NETCONF_NS}  # lxml takes None for the default namespace; its stubs do not
 
 
 class Session:
@@ -179,7 +177,7 @@ class Session:
 
     def send(
         self,
-        body: Element,
+        body: Element | Payload,
         *,
         operation: str,
         writes: bool = False,
@@ -188,7 +186,8 @@ class Session:
         unlogged: bool = False,
         then: Callable[[], object] = lambda: None,
     ) -> Pending:
-        """Put one rpc on the wire and return without waiting; *body* is the operation element.
+        """Put one rpc on the wire and return without waiting; *body* is the operation element,
+        which stays as it is.
 
         Where the server is known not to answer in order, what was sent before is waited for first.
 
@@ -213,6 +212,7 @@ class Session:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
         if writes:
             self.before_write()
+        text = body if isinstance(body, str) else payload.payload_of(body)
         longest = self.timeout if timeout is None else timeout
         quiet = Unlogged(self._transport) if unlogged else None
         with self._sending:
@@ -222,11 +222,11 @@ class Session:
                 operation,
                 (self.session_id, message_id),
                 writes=writes,
-                again=partial(self.call, body, operation=operation, again=True, timeout=longest) if again else None,
+                again=partial(self.call, text, operation=operation, again=True, timeout=longest) if again else None,
                 timeout=longest,
                 then=then if quiet is None else quiet.end,
             )
-            message = _rpc(body, message_id)
+            message = _rpc(text, message_id)
             self._flying.add(pending)
             self._listener.register(message_id, pending)
             if writes:
@@ -255,7 +255,7 @@ class Session:
 
     def call(
         self,
-        body: Element,
+        body: Element | Payload,
         *,
         operation: str,
         writes: bool = False,
@@ -280,7 +280,7 @@ class Session:
         if self.owned and self._transport.connected and answers:
             end = self._transport.ending(_CLOSE_TIMEOUT, self._end)
             try:
-                self.send(payload.template("close-session"), operation="close-session", then=end)
+                self.send(payload.rendered("close-session"), operation="close-session", then=end)
                 self._closed = True
                 return
             except AgentError as error:
@@ -346,7 +346,8 @@ def connect(
 Connector = Callable[[], Session]
 
 
-def _rpc(body: Element, message_id: str) -> str:
-    root = etree.Element(_RPC, {"message-id": message_id}, nsmap=_NSMAP)
-    root.append(body)
-    return etree.tostring(root, encoding="unicode")
+def _rpc(body: Payload, message_id: str) -> str:
+    """The whole message; *body* has the default namespace of what it stands in."""
+    start, end, rest = body.partition(">")
+    inherits = start.replace(_NAMESPACE, "", 1)
+    return f'<rpc{_NAMESPACE} message-id="{message_id}">{inherits}{end}{rest}</rpc>'

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.netconf import operations
-from agent.netconf.payload import Element, template
+from agent.netconf.payload import Payload, rendered
 from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
@@ -62,13 +62,13 @@ def of_url(url: str) -> tuple[str, str]:
 
 def copy_request(
     schema: Schema, source: tuple[str, str], destination: tuple[str, str], vrf: str | None = None
-) -> Element:
+) -> Payload:
     """The body of rpc ``copy``, checked against the device's model; both places as file system and name in it.
 
     Raises:
         SchemaError: the device's model does not allow it.
     """
-    body = template(
+    body = rendered(
         "rpc-copy",
         source_system=source[0],
         source_name=source[1],
@@ -101,7 +101,7 @@ def delete(session: Session, path: str) -> str:
         SchemaError, RPCError, OutcomeUnknown: as of :func:`copy`.
     """
     schema = session.schema
-    body = template("rpc-delete", name=path)
+    body = rendered("rpc-delete", name=path)
     schema.validate(body, module=DELETE)
     reply = operations.action(session, body, operation="delete")
     return text(schema.decode(reply.root, module=DELETE), "response") or ""

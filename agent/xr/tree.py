@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 from agent.model.errors import SchemaError
 from agent.model.state import Unreadable
-from agent.netconf.payload import Element, template
+from agent.netconf.payload import Element, rendered
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 
@@ -41,7 +42,7 @@ def queried(
     def decode(data: Element) -> T | None:
         return read(schema.decode(data, module=module))
 
-    return Query(what, schema.source(module), lambda: template(subtree, **values), decode, config)
+    return Query(what, schema.source(module), partial(rendered, subtree, **values), decode, config)
 
 
 def at(tree: Tree, path: str) -> object:

@@ -17,7 +17,7 @@ from agent.model.pki.certificate import Certificate, Evidence, normal_hex, norma
 from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
 from agent.netconf import operations
-from agent.netconf.payload import NETCONF_NS, Element, qname, template
+from agent.netconf.payload import NETCONF_NS, Element, Payload, parse, payload_of, qname, rendered
 from agent.netconf.pending import Reply
 from agent.netconf.query import Query
 from agent.netconf.session import Session
@@ -82,8 +82,8 @@ def config_query(
     )
 
 
-def _template(purpose: str, model: ConfigModel, **values: str | bool | None) -> Element:
-    return template(f"{purpose}-trustpoint.{model.value.replace(':', '.')}", **values)
+def _template(purpose: str, model: ConfigModel, **values: str | bool | None) -> Payload:
+    return rendered(f"{purpose}-trustpoint.{model.value.replace(':', '.')}", **values)
 
 
 def _in_list(tree: Tree, model: ConfigModel, name: str) -> TrustpointConfig | None:
@@ -102,7 +102,7 @@ def _in_text(tree: Tree, name: str) -> TrustpointConfig | None:
 
 def config_edit(
     schema: Schema, model: ConfigModel, name: str, enrollment: Enrollment, *, replaces: Enrollment | None = None
-) -> Element:
+) -> Payload:
     """The content of ``<config>`` that gives trustpoint *name* its enrollment, checked against the device's model.
 
     Raises:
@@ -133,7 +133,7 @@ def config_edit(
     return body
 
 
-def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrollment, *, whole: bool) -> Element:
+def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrollment, *, whole: bool) -> Payload:
     """The content of ``<config>`` that takes *enrollment* from trustpoint *name* again, or the trustpoint as a *whole*.
 
     Raises:
@@ -142,9 +142,9 @@ def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrol
     if model is ConfigModel.CLI:
         body = _template("edit", model, text="\n".join(undo_lines(name, enrollment, whole=whole)) + "\n")
     else:
-        body = config_edit(schema, model, name, enrollment)
+        edit = parse(config_edit(schema, model, name, enrollment))
         key = _TRUSTPOINT[model][1]
-        entry = next(element.getparent() for element in body.iter("{*}" + key))
+        entry = next(element.getparent() for element in edit.iter("{*}" + key))
         if entry is None:
             raise AssertionError("a list entry has a parent")
         gone = [entry] if whole else [leaf for holder in entry.iter("{*}enrollment") for leaf in holder]
@@ -152,6 +152,7 @@ def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrol
             element.set(_OPERATION, "remove")
         for setting in [child for child in entry if not str(child.tag).endswith("}" + key)] if whole else ():
             entry.remove(setting)
+        body = payload_of(edit)
     schema.validate(body, module=str(model.module))
     return body
 
@@ -200,13 +201,13 @@ def takes_file(schema: Schema) -> bool:
     return schema.has(ACT, "/ca-authenticate/input/file-path")
 
 
-def authenticate_request(schema: Schema, name: str, file_path: str | None = None) -> Element:
+def authenticate_request(schema: Schema, name: str, file_path: str | None = None) -> Payload:
     """The body of rpc ca-authenticate for trustpoint *name*; *file_path* is a PEM file on the router.
 
     Raises:
         SchemaError: the device's model does not allow it.
     """
-    body = template("rpc-ca-authenticate", server_name=name, file_path=file_path)
+    body = rendered("rpc-ca-authenticate", server_name=name, file_path=file_path)
     schema.validate(body, module=ACT)
     return body
 
@@ -231,13 +232,13 @@ def can_clear(schema: Schema) -> bool:
     return schema.has(ACT, "/ca-clear-certificates/input/server-name")
 
 
-def clear_request(schema: Schema, name: str) -> Element:
+def clear_request(schema: Schema, name: str) -> Payload:
     """The body of rpc ca-clear-certificates for trustpoint *name*.
 
     Raises:
         SchemaError: the device's model does not allow it.
     """
-    body = template("rpc-ca-clear-certificates", server_name=name)
+    body = rendered("rpc-ca-clear-certificates", server_name=name)
     schema.validate(body, module=ACT)
     return body
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.netconf import operations
-from agent.netconf.payload import Element, template
+from agent.netconf.payload import Payload, rendered
 from agent.netconf.pending import Reply
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
@@ -27,13 +27,13 @@ def longest(schema: Schema, *, clean: bool = False) -> int | None:
     return schema.longest(ACT, f"/{_IMPORT}{'-clean' if clean else ''}/input/url")
 
 
-def import_request(schema: Schema, url: str, *, clean: bool = False) -> Element:
+def import_request(schema: Schema, url: str, *, clean: bool = False) -> Payload:
     """The body of the import rpc, checked against the device's model.
 
     Raises:
         SchemaError: the device's model does not allow it.
     """
-    body = template(f"rpc-{_IMPORT}{'-clean' if clean else ''}", url=url)
+    body = rendered(f"rpc-{_IMPORT}{'-clean' if clean else ''}", url=url)
     schema.validate(body, module=ACT)
     return body
 

@@ -17,7 +17,7 @@ import agent
 from agent.model.local.resources import directory
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
 from agent.netconf import operations
-from agent.netconf.payload import template
+from agent.netconf.payload import parse, template
 from agent.xr import trustpoint
 from tests.interop.conftest import netconfd_session, require_netconfd
 from tests.interop.netconfd import FILES, HOST_KEYS, Netconfd, keygen, running
@@ -104,9 +104,8 @@ def test_a_session_over_somebody_elses_manager_leaves_it_as_it_was(netconfd: Net
 
 def test_every_rpc_error_of_a_reply_is_kept(netconfd: Netconfd) -> None:
     with netconfd_session(netconfd) as session:
-        content = trustpoint.config_edit(
-            session.schema, ConfigModel.UM_CRYPTO, "T", Enrollment(EnrollmentKind.TERMINAL)
-        )
+        edit = trustpoint.config_edit(session.schema, ConfigModel.UM_CRYPTO, "T", Enrollment(EnrollmentKind.TERMINAL))
+        content = parse(edit)
         parent = next(content.iter(f"{{{UM_CRYPTO}}}enrollment"))
         for name in ("nonsense", "rubbish"):
             parent.append(parent.makeelement(f"{{{UM_CRYPTO}}}{name}"))

@@ -12,7 +12,7 @@ from agent.model.outcome import Status
 from agent.model.plan import Plan
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind
 from agent.netconf import operations
-from agent.netconf.payload import template
+from agent.netconf.payload import parse, template
 from agent.netconf.pending import Reply
 from agent.netconf.query import ask_one
 from agent.netconf.retry import completed
@@ -42,7 +42,7 @@ def session(server: Server) -> Iterator[Session]:
 
 
 def edit(session: Session, operation: str | None = None, name: str = "Trustpool") -> Reply:
-    content = trustpoint.config_edit(session.schema, MODEL, name, TERMINAL)
+    content = parse(trustpoint.config_edit(session.schema, MODEL, name, TERMINAL))
     if operation:
         content.set("{urn:ietf:params:xml:ns:netconf:base:1.0}operation", operation)
     return operations.send_edit_config(session, content).result()
@@ -129,7 +129,7 @@ def test_a_lock_ends_with_its_session(server: Server) -> None:
 
 
 def test_an_unknown_element_is_refused_and_nothing_changes(session: Session) -> None:
-    content = trustpoint.config_edit(session.schema, MODEL, "Trustpool", TERMINAL)
+    content = parse(trustpoint.config_edit(session.schema, MODEL, "Trustpool", TERMINAL))
     content[0].tag = str(content[0].tag).replace("}ca", "}nonsense")
     with pytest.raises(agent.RPCError) as refused:
         operations.send_edit_config(session, content).result()

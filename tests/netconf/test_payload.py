@@ -13,7 +13,7 @@ from lxml import etree
 
 from agent.model.errors import ProtocolError, SchemaError
 from agent.netconf import payload
-from agent.netconf.payload import NETCONF_NS, Element, parse, qname, serialize, template, to_dict
+from agent.netconf.payload import NETCONF_NS, Element, parse, payload_of, qname, rendered, serialize, template, to_dict
 from tests.netconf.placeholders import placeholders
 
 UM = "http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"
@@ -250,6 +250,13 @@ def test_a_placeholder_too_few_or_too_many_is_a_bug_of_the_caller(words: list[st
 def test_a_template_is_not_changed_by_its_use() -> None:
     template(FILTER, name="first").clear()
     assert template(FILTER, name="second").findtext(NAME) == "second"
+
+
+def test_what_is_sent_over_and_over_is_made_once() -> None:
+    before = rendered.cache_info().misses
+    sent = {rendered(FILTER, name="made-once") for _ in range(3)}
+    assert rendered.cache_info().misses == before + 1
+    assert sent == {payload_of(template(FILTER, name="made-once"))} != {rendered(FILTER, name="another")}
 
 
 def test_an_operation_keeps_its_meaning_inside_an_rpc() -> None:

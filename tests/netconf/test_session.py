@@ -9,13 +9,14 @@ import weakref
 from collections.abc import Callable
 
 import pytest
+from lxml import etree
 from ncclient import manager
 from ncclient.operations import RaiseMode
 
 import agent
 from agent.model.local.clock import Clock as RouterClock
 from agent.netconf import operations
-from agent.netconf.payload import parse, template
+from agent.netconf.payload import parse, payload_of, serialize, template
 from agent.netconf.session import Session
 from agent.netconf.transport import DirectSession
 from agent.simulator import Fault, FaultKind, rpc_error
@@ -80,6 +81,19 @@ def test_what_a_router_did_not_answer_keeps_no_session_open(lab: Lab) -> None:
     session.close()
     assert eventually(lambda: not device.sessions)
     assert device.counters["close-session"] == 0  # it is at something else
+
+
+def test_an_operation_may_be_an_element_which_stays_as_it_is(lab: Lab) -> None:
+    body = template("get")
+    body[-1].append(template("filter-licensing"))
+    around = etree.Element("around")
+    around.append(body)
+    before = serialize(around)
+    with lab.connect(lab.add()) as session:
+        asked = [session.call(sent, operation="get").data for sent in (body, payload_of(body), body)]
+    assert len({serialize(data) for data in asked if data is not None and len(data)}) == 1
+    assert None not in asked
+    assert serialize(around) == before
 
 
 def test_who_waits_for_an_answer_is_told_when_this_side_ends_the_session(lab: Lab) -> None:

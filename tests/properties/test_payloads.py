@@ -64,7 +64,7 @@ def test_a_trustpoint_is_configured_by_its_name_and_enrollment(release: str) -> 
     @given(NAMES, enrollments(release))
     def configured(name: str, enrollment: Enrollment) -> None:
         assume(enrollment.url is None or Intent(enrollment_url=enrollment.url))
-        body = trustpoint.config_edit(schema, ways.config_model, name, enrollment)
+        body = parse(trustpoint.config_edit(schema, ways.config_model, name, enrollment))
         shown = read_back(release, name, body)
         assert shown is not None
         assert (shown.name, shown.enrollment) == (name, enrollment)
@@ -86,7 +86,7 @@ def test_a_change_of_enrollment_and_its_undo_are_valid(release: str) -> None:
             trustpoint.config_undo(schema, ways.config_model, name, enrollment, whole=True),
         ]
         for edit in edits:
-            again = parse(serialize(edit))
+            again = parse(edit)
             assert sum(name in (element.text or "").split() for element in again.iter()) == 1
             # Nothing but an enrollment, or the whole of this one trustpoint, is ever removed.
             removed = [one for one in again.iter() if one.get(qname(NETCONF, "operation")) is not None]
@@ -101,8 +101,8 @@ def test_a_change_of_enrollment_and_its_undo_are_valid(release: str) -> None:
 def test_the_actions_are_valid(release: str, name: str, url: str, clean: bool) -> None:
     schema, ways = device(release)
     path = "/misc/disk1/xr-agent-0.pem" if ways.file_path else None
-    assert name in trustpoint.authenticate_request(schema, name, path).itertext()
-    assert url in trustpool.import_request(schema, url, clean=clean).itertext()
+    assert name in parse(trustpoint.authenticate_request(schema, name, path)).itertext()
+    assert url in parse(trustpool.import_request(schema, url, clean=clean)).itertext()
 
 
 @steady

@@ -16,6 +16,7 @@ import agent
 from agent.fleet.results.objects import show_object
 from agent.model.errors import SchemaError
 from agent.model.state import Reading, TransportType
+from agent.netconf import payload
 from agent.netconf.payload import parse
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
@@ -209,7 +210,9 @@ def test_a_token_is_in_no_log_of_a_borrowed_session_either(
 ) -> None:
     device = unregistered(lab)
     with caplog.at_level(level), borrowed(lab, device) as session:
+        kept = payload.rendered.cache_info().currsize
         answer, _ = licensing.register(session, session.schema, agent.Secret(TOKEN))
+        assert payload.rendered.cache_info().currsize == kept
     assert answer is Answer.SUCCESS
     assert device.state.tokens == [TOKEN]
     assert "MDEw" not in caplog.text

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.model.errors import AgentError, SchemaError
-from agent.netconf.payload import Element, serialize
+from agent.netconf.payload import Element, Payload, parse, payload_of
 from agent.netconf.yang import library
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.fetched import fetch_modules
@@ -110,7 +110,7 @@ class Schema:
         variant = self.variant(module)
         return None if variant is None else self._model(variant).longest(path)
 
-    def validate(self, payload: Element, *, module: str) -> None:
+    def validate(self, payload: Element | Payload, *, module: str) -> None:
         """Check configuration or the body of an rpc against the device's model.
 
         Nodes marked for removal are checked for existence only.
@@ -119,10 +119,11 @@ class Schema:
             SchemaError: with the path and what is wrong there; or the module is not the device's.
         """
         variant = self._required(module)
-        seen = _digest(variant, payload)
+        text = payload if isinstance(payload, str) else payload_of(payload)
+        seen = _digest(variant, text)
         if seen in judged_valid:
             return
-        self._model(variant).validate(payload)
+        self._model(variant).validate(parse(payload) if isinstance(payload, str) else payload)
         if len(judged_valid) >= MOST_VALID:
             judged_valid.clear()
         judged_valid.add(seen)
@@ -203,8 +204,8 @@ MOST_VALID = 4096
 _DIGEST_KEY = os.urandom(32)
 
 
-def _digest(variant: Variant, payload: Element) -> bytes:
+def _digest(variant: Variant, payload: Payload) -> bytes:
     """Under a key of this process alone, since a payload may hold a secret."""
-    digest = hashlib.blake2b(serialize(payload), digest_size=32, key=_DIGEST_KEY)
+    digest = hashlib.blake2b(payload.encode(), digest_size=32, key=_DIGEST_KEY)
     digest.update(f"{variant.module} {variant.path}".encode())
     return digest.digest()

@@ -13,7 +13,7 @@ from agent.model.outcome import Status, Waiting
 from agent.model.state import ConfigModel, Enrollment, Reading, TrustpointConfig
 from agent.model.unfinished import Unfinished
 from agent.netconf import operations
-from agent.netconf.payload import Element
+from agent.netconf.payload import Payload
 from agent.netconf.query import ask_one, ask_until_there
 from agent.netconf.retry import Disposition, Waits, classify
 from agent.netconf.session import Session
@@ -35,7 +35,7 @@ class Change:
     model: ConfigModel
     before: Enrollment | None
     wanted: Enrollment | None
-    content: Callable[[Schema], Element]
+    content: Callable[[Schema], Payload]
     line: str
 
     def holds(self, reading: Reading[TrustpointConfig]) -> bool:

@@ -22,7 +22,7 @@ from agent.model.outcome import Status, Waiting
 from agent.model.state import TrustpointConfig
 from agent.model.steps import ConfigureTrustpoint
 from agent.netconf import operations
-from agent.netconf.payload import Element
+from agent.netconf.payload import Payload
 from agent.netconf.pending import Pending, await_last
 from agent.netconf.query import Behind, awaited
 from agent.netconf.retry import Disposition, Waits, classify
@@ -48,7 +48,7 @@ def change_of(step: ConfigureTrustpoint) -> Change:
     """What *step* changes."""
     name, model, wanted = step.trustpoint, step.model, step.enrollment
 
-    def content(schema: Schema) -> Element:
+    def content(schema: Schema) -> Payload:
         return trustpoint.config_edit(schema, model, name, wanted, replaces=step.replaces)
 
     return Change(name, model, step.before, wanted, content, wanted.cli)

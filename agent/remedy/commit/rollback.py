@@ -9,7 +9,7 @@ from agent.model.outcome import Event, Status
 from agent.model.pki.certificate import Evidence
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, Reading, TrustpointConfig
 from agent.model.steps import ConfigureTrustpoint
-from agent.netconf.payload import Element
+from agent.netconf.payload import Payload
 from agent.netconf.retry import Waits
 from agent.netconf.yang.schema import Schema
 from agent.remedy.commit.change import Change, begun_anew, not_committed, running, uncommitted
@@ -112,7 +112,7 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
 def _change(first: ConfigureTrustpoint, now: Enrollment) -> Change:
     name, model, old = first.trustpoint, first.model, first.before
 
-    def content(schema: Schema) -> Element:
+    def content(schema: Schema) -> Payload:
         if old is not None and old.kind is not EnrollmentKind.NONE:
             return trustpoint.config_edit(schema, model, name, old, replaces=now)
         return trustpoint.config_undo(schema, model, name, now, whole=first.creates)
