@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from agent.netconf.yang.schema import Schema
     from agent.recording.recorder import Recorder
     from agent.ssh.connection import Connection
+    from agent.ssh.settings.config import Settings
 
 log = logging.getLogger(__name__)
 
@@ -310,9 +311,10 @@ def connect(
     policy: Policy | None = None,
     trace: Trace | None = None,
     recorder: Recorder | None = None,
+    known: Settings | None = None,
 ) -> Session:
     """Open a NETCONF session to *device*; the caller closes it. *trace* is told every message, its secrets masked;
-    *recorder* is told all that passes.
+    *recorder* is told all that passes. *known*: as of :func:`agent.ssh.connect.open_ssh`.
 
     With *policy* a router that limits new sessions is waited for, as :meth:`Policy.opening` says; without, or where
     something else fails, it fails at once.
@@ -326,7 +328,7 @@ def connect(
 
     def opened() -> Session:
         tap = None if trace is None else Tap(trace, device, Channel.NETCONF)
-        transport = DirectSession(device, tap, recorder)
+        transport = DirectSession(device, tap, recorder, known=known)
         with bound(device=device.name):
             transport.open()
         return Session(

@@ -40,6 +40,7 @@ from agent.ssh.peer.service import Service
 
 if TYPE_CHECKING:
     from agent.recording.recorder import Recorded, Recorder
+    from agent.ssh.settings.config import Settings
 
 log = logging.getLogger(__name__)
 _ncclient_log = logging.getLogger("ncclient.transport.ssh")
@@ -66,7 +67,16 @@ class _Shown:
 class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no types
     """An ncclient session that writes on :meth:`send` and hands on at once what comes."""
 
-    def __init__(self, device: Device, tap: Tap | None = None, recorder: Recorder | None = None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        tap: Tap | None = None,
+        recorder: Recorder | None = None,
+        *,
+        known: Settings | None = None,
+    ) -> None:
+        """*known*: as of :func:`agent.ssh.connect.open_ssh`."""
+        self._known = known
         self._tap = tap
         self._recorder = recorder
         self._recorded: Recorded | None = None
@@ -102,7 +112,8 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
         device = self._device
         deadline = Deadline(device.open_timeout, clock=device.clock.now)
         with ExitStack() as undo:
-            self._connection = open_ssh(device, deadline, Service.NETCONF, self._recorder)
+            known, self._known = self._known, None
+            self._connection = open_ssh(device, deadline, Service.NETCONF, self._recorder, known=known)
             undo.callback(self.close)
             self._recorded = self._recording(self._connection)
             try:

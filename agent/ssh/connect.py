@@ -39,16 +39,24 @@ _NEVER = 2.0**31
 _BY_HAND = "run the ProxyCommand of the SSH configuration by hand"
 
 
-def open_ssh(device: Device, deadline: Deadline, service: Service, recorder: Recorder | None = None) -> Connection:
+def open_ssh(
+    device: Device,
+    deadline: Deadline,
+    service: Service,
+    recorder: Recorder | None = None,
+    *,
+    known: Settings | None = None,
+) -> Connection:
     """Connect, check the host key, log in; *service* is what for, which decides what a failure advises.
 
     The login has ``device.login_timeout`` of its own, which *deadline* does not count. *recorder* is told of a failure.
+    *known* are the settings of *device* where they were asked for already.
 
     Raises:
         ConnectError, HostKeyError, SSHNegotiationError, SSHAuthenticationError: by what failed.
         InputError: an SSH configuration or key file that cannot be used.
     """
-    opening = _Opening(device, deadline, service)
+    opening = _Opening(known or settings(device), deadline, service)
     try:
         return opening.connection()
     except AgentError as error:
@@ -62,8 +70,8 @@ def open_ssh(device: Device, deadline: Deadline, service: Service, recorder: Rec
 class _Opening:
     """One connection on its way; *login* hears what its server says."""
 
-    def __init__(self, device: Device, deadline: Deadline, service: Service) -> None:
-        self._settings: Settings = settings(device)
+    def __init__(self, known: Settings, deadline: Deadline, service: Service) -> None:
+        self._settings = known
         self._device, self._service, self._deadline = self._settings.device, service, deadline
         self._loop: EventLoop = event_loop()
         self._algorithms = offered(self._settings)

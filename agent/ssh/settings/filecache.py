@@ -33,8 +33,8 @@ class FileCache(Generic[T]):
         Raises:
             OSError, ValueError: there is no such file; and whatever *read* raises.
         """
+        now = mark(path.stat())  # before it is read: what changes meanwhile is read again
         with self.lock:
-            now = mark(path.stat())  # before it is read: what changes meanwhile is read again
             held = self._held.get((path, variant))
             if held is None or held[0] != now:
                 held = (now, read(path))
