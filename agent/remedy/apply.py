@@ -29,7 +29,8 @@ from agent.remedy.commit.trial import cancelled
 from agent.remedy.commit.typed import type_trustpoint
 from agent.remedy.fallback import fall_back
 from agent.remedy.methods.registry import METHODS
-from agent.remedy.run import AS_APPROVED, Opener, Run, Steps
+from agent.remedy.run import Opener, Run, Steps
+from agent.remedy.skips import AS_APPROVED
 from agent.remedy.steps.clear import bare
 from agent.remedy.steps.renew import register, renew
 from agent.remedy.steps.verify import still_there
@@ -76,11 +77,14 @@ def carry_out(
     *,
     connect: Opener | None = None,
     turn: Callable[[], float] = lambda: 0.0,
+    closed: Callable[[], bool] = lambda: False,
     ssh: Ssh | None = None,
     log: WriteAheadLog | None = None,
     at_end: Callable[[Session], Waits[None] | None] | None = None,
 ) -> Steps[Outcome]:
     """As :func:`apply`, its waits among the events: whoever drives it comes back when one is over.
+
+    *closed*: whether it is too late to begin a change, asked once the locks are had.
 
     Until then nothing holds a thread, and any thread may go on with it. What :func:`apply` raises where a cancellation
     breaks a wait off, the driver throws into it.
@@ -103,7 +107,7 @@ def carry_out(
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, ssh, log, turn, evidence=plan.present, started=policy.clock())
+    run = Run(session, plan, policy, connect, ssh, log, turn, closed, evidence=plan.present, started=policy.clock())
     run.records += _failed_ways(plan)
     return (yield from _logged(run, _carried_out(run, at_end)))
 

@@ -12,7 +12,7 @@ from agent.model.caution import Caution, CommitMode
 from agent.model.errors import AgentError, CapabilityMissing, OutcomeUnknown, SessionLost
 from agent.model.outcome import Event, Failure, Outcome, Result, Status, StepRecord, Wait, Waiting
 from agent.model.pki.certificate import Certificate, Evidence
-from agent.model.plan import DRIFTED, Plan
+from agent.model.plan import Plan
 from agent.model.state import Enrollment, TrustpointConfig
 from agent.model.steps import ClearCertificates, ConfigureTrustpoint
 from agent.model.unfinished import Memory, WriteAheadLog
@@ -21,6 +21,7 @@ from agent.netconf.pending import Pending
 from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session
+from agent.remedy.skips import Drifted, NoLongerPlanned, WindowClosed
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
@@ -45,21 +46,12 @@ That may be another thread each time, and later than asked for.
 """
 
 
-class NoLongerPlanned(AgentError):
-    """What was planned is no longer possible, by what is there now; nothing was changed."""
-
-    kind = "skipped"
-
-
-class Drifted(NoLongerPlanned):
-    """The device is no longer as the plan saw it that was approved as it is; nothing was changed."""
-
-    kind = DRIFTED
-
-
-AS_APPROVED = "plan again and have that approved, or push with --replan"
-"""What helps where a device is no longer as an approved plan saw it."""
-_ENDS = {OutcomeUnknown: Result.UNKNOWN, NoLongerPlanned: Result.SKIPPED, Drifted: Result.SKIPPED}
+_ENDS = {
+    OutcomeUnknown: Result.UNKNOWN,
+    NoLongerPlanned: Result.SKIPPED,
+    Drifted: Result.SKIPPED,
+    WindowClosed: Result.SKIPPED,
+}
 
 
 @dataclass
@@ -87,6 +79,7 @@ class Run:
         turn: takes a turn to do so; in how many seconds it comes.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         log: keeps what was begun at the configuration until its end is known.
+        closed: whether it is too late to begin a change.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locks: the locks that this run was granted, and on which session.
         behind: the certificate as read behind the last write, ahead of the step that is to see it.
@@ -112,6 +105,7 @@ class Run:
     ssh: Ssh | None = None
     log: WriteAheadLog = field(default_factory=Memory)
     turn: Callable[[], float] = lambda: 0.0
+    closed: Callable[[], bool] = lambda: False
     records: list[StepRecord] = field(default_factory=list)
     retries: int = 0
     changed: bool = False

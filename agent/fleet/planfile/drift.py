@@ -13,7 +13,7 @@ from agent.model.errors import shortened
 from agent.model.plan import DRIFTED, Plan, Skip
 from agent.model.state import State
 from agent.model.steps import Installation, Note
-from agent.remedy.run import AS_APPROVED
+from agent.remedy.skips import AS_APPROVED
 
 UNPLANNED = "unplanned"
 """What a router is called for which the plan file has no plan, since it could not be read."""

@@ -37,6 +37,7 @@ from agent.remedy.notices.folder import signatures_of
 from agent.remedy.notices.notice import Notice
 from agent.remedy.observe import observation
 from agent.remedy.plan import plan
+from agent.remedy.skips import WindowClosed
 from agent.ssh.settings.identity import addresses
 
 log = logging.getLogger(__name__)
@@ -187,11 +188,15 @@ class _Work:
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
                 made = yield from self._planned(session, state)
-        until = self._target.until
-        if isinstance(made, Plan) and made and until is not None and self._hooks.now() >= until:
-            late = Failure("window", "its window closed before anything was changed", "push --resume takes it up again")
+        if isinstance(made, Plan) and made and self._closed():
+            late = Failure.of(WindowClosed(router.device.name))
             return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, late))
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
+
+    def _closed(self) -> bool:
+        """Whether the router's window is over."""
+        until = self._target.until
+        return until is not None and self._hooks.now() >= until
 
     def _left_alone(self, why: Skip) -> Result:
         if self._job.kind is Kind.PLAN:
@@ -262,7 +267,9 @@ class _Work:
         self.writing = True
         further, turn, at_end, ssh = self._router.opened, self._router.turn, self._read_again, self._ssh
         policy = self._hooks.policy
-        pushing = carry_out(session, made, policy, connect=further, turn=turn, ssh=ssh, log=lease, at_end=at_end)
+        pushing = carry_out(
+            session, made, policy, connect=further, turn=turn, closed=self._closed, ssh=ssh, log=lease, at_end=at_end
+        )
 
         def told(step: Event | Wait) -> bool:
             if isinstance(step, Event):

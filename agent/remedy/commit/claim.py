@@ -24,7 +24,8 @@ from agent.remedy.commit.locks import BOTH, Wanted, acquire, discard
 from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation, reread
 from agent.remedy.plan import plan
-from agent.remedy.run import AS_APPROVED, Drifted, NoLongerPlanned, Run, Steps
+from agent.remedy.run import Run, Steps
+from agent.remedy.skips import AS_APPROVED, Drifted, NoLongerPlanned, WindowClosed
 from agent.xr import trustpoint
 
 _WHOSE = "find out who installed it; then push again with --replace, or use another --trustpoint"
@@ -41,6 +42,7 @@ def claim(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
 
     Raises:
         NotCommitted: the session was lost.
+        WindowClosed: it is too late, and nothing was changed yet.
         NoLongerPlanned: what is there by now leaves no plan, or Drifted: another than the approved one; PolicyRefused
             where this run changed something before.
         LockDenied, AgentError: as of :func:`agent.remedy.commit.locks.acquire` and of reading.
@@ -60,6 +62,8 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         yield run.ended("lock", Status.DONE, (yield from _candidate_judged(run, locks, readings)))
     else:
         readings = yield from ask(run.session, queries, run.policy)
+    if not run.changed and run.closed():  # a lock may have been waited for for minutes
+        raise WindowClosed(run.plan.device)
     pool = any(isinstance(step, Installation) and not METHODS[step.method].at_trustpoint for step in steps)
     state = yield from _now(run, seen, readings, pool=pool)
     following = planned(run, run.plan.intent, state)
