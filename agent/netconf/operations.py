@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Literal
 
-from agent.netconf.payload import Element, Payload, parse, payload_of, rendered, template
+from agent.netconf.payload import Element, Payload, parse, payload_of, rendered_once, template
 from agent.netconf.pending import Pending, Reply
 from agent.netconf.session import Session
 
@@ -15,14 +15,14 @@ Datastore = Literal["running", "candidate"]
 
 def send_get(session: Session, subtree: Element | Payload, *, what: str = "") -> Pending:
     """``<get>`` with a subtree filter of one top-level element, since XR may answer several with nothing."""
-    return session.send(_with_last("get", subtree), operation=f"get {what}".strip(), again=True)
+    return session.send(_filtered("get", subtree), operation=f"get {what}".strip(), again=True)
 
 
 def send_get_config(
     session: Session, subtree: Element | Payload, *, source: str = "running", what: str = ""
 ) -> Pending:
     """``<get-config>`` of *source* with a subtree filter."""
-    return session.send(_with_last(f"get-config.{source}", subtree), operation=f"get-config {what}".strip(), again=True)
+    return session.send(_filtered(f"get-config.{source}", subtree), operation=f"get-config {what}".strip(), again=True)
 
 
 def send_get_all(session: Session, source: Datastore) -> Pending:
@@ -34,12 +34,12 @@ def send_get_all(session: Session, source: Datastore) -> Pending:
 
 def send_lock(session: Session, target: Datastore) -> Pending:
     """``<lock>``; a lock changes no data, so a lost answer is no lost write: unlock is its undo."""
-    return session.send(rendered(f"lock.{target}"), operation=f"lock {target}")
+    return session.send(rendered_once(f"lock.{target}"), operation=f"lock {target}")
 
 
 def send_unlock(session: Session, target: Datastore) -> Pending:
     """``<unlock>``."""
-    return session.send(rendered(f"unlock.{target}"), operation=f"unlock {target}")
+    return session.send(rendered_once(f"unlock.{target}"), operation=f"unlock {target}")
 
 
 def send_edit_config(session: Session, content: Element | Payload) -> Pending:
@@ -48,18 +48,18 @@ def send_edit_config(session: Session, content: Element | Payload) -> Pending:
     ``error-option`` may be sent only where :rollback-on-error is announced (RFC 6241 section 8.5); without it a refused
     edit may stand in the candidate in part, which is discarded.
     """
-    body = _with_last("edit-config", content, rollback=session.capabilities.rollback_on_error)
+    body = _composed("edit-config", content, rollback=session.capabilities.rollback_on_error)
     return session.send(body, operation="edit-config", writes=True)
 
 
 def send_validate(session: Session) -> Pending:
     """``<validate>`` of the candidate; it may follow an edit-config that is not answered yet."""
-    return session.send(rendered("validate"), operation="validate", again=True)
+    return session.send(rendered_once("validate"), operation="validate", again=True)
 
 
 def send_commit(session: Session) -> Pending:
     """``<commit>``; its result is OutcomeUnknown where the answer is lost."""
-    return session.send(rendered("commit"), operation="commit", writes=True)
+    return session.send(rendered_once("commit"), operation="commit", writes=True)
 
 
 def send_commit_confirmed(session: Session, *, persist: str, timeout: int) -> Pending:
@@ -88,7 +88,7 @@ def kill_session(session: Session, session_id: str) -> Reply:
 
 def send_discard_changes(session: Session) -> Pending:
     """``<discard-changes>``."""
-    return session.send(rendered("discard-changes"), operation="discard-changes")
+    return session.send(rendered_once("discard-changes"), operation="discard-changes")
 
 
 def discard_changes(session: Session) -> Reply:
@@ -114,13 +114,18 @@ def action(
     return sent.result()
 
 
-def _with_last(operation: str, content: Element | Payload, **values: bool) -> Payload:
-    """The template *operation* with *content* in its last element."""
-    return _composed(operation, content if isinstance(content, str) else payload_of(content), **values)
+def _filtered(operation: str, subtree: Element | Payload) -> Payload:
+    return _asked(operation, payload_of(subtree))
 
 
 @lru_cache(maxsize=1024)
-def _composed(operation: str, content: Payload, **values: bool) -> Payload:
+def _asked(operation: str, subtree: Payload) -> Payload:
+    """A read, made once, since a fleet is asked the same over and over."""
+    return _composed(operation, subtree)
+
+
+def _composed(operation: str, content: Element | Payload, **values: bool) -> Payload:
+    """The template *operation* with *content* in its last element."""
     body = template(operation, **values)
-    body[-1].append(parse(content))
+    body[-1].append(parse(payload_of(content)))
     return payload_of(body)

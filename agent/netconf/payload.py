@@ -206,9 +206,9 @@ def serialize(element: Element) -> bytes:
     return bytes(etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False))
 
 
-def payload_of(element: Element) -> Payload:
-    """The element as it is now, to be sent."""
-    return Payload(serialize(element).decode())
+def payload_of(content: Element | Payload) -> Payload:
+    """An element as it is now, to be sent; a payload is that already."""
+    return content if isinstance(content, str) else Payload(serialize(content).decode())
 
 
 def to_dict(element: Element) -> dict[str, Any]:
@@ -249,13 +249,18 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
     return root
 
 
-@lru_cache(maxsize=1024)
 def rendered(template_name: str, /, **values: str | bool | None) -> Payload:
-    """As :func:`template`, made once of the same values, since a fleet is sent the same over and over.
-
-    It is kept, so it is not for a secret.
-    """
+    """As :func:`template`, to be sent."""
     return payload_of(template(template_name, **values))
+
+
+@lru_cache(maxsize=1024)
+def rendered_once(template_name: str, /, **values: str | bool | None) -> Payload:
+    """As :func:`rendered`, made once of the same values, since a fleet is sent the same over and over.
+
+    It is kept, so it is not for a secret, nor for a URL, which may have a password in it.
+    """
+    return rendered(template_name, **values)
 
 
 _Slots: TypeAlias = tuple[tuple[int, str, bool], ...]

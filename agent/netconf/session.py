@@ -213,7 +213,7 @@ class Session:
             raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
         if writes:
             self.before_write()
-        text = body if isinstance(body, str) else payload.payload_of(body)
+        text = payload.payload_of(body)
         longest = self.timeout if timeout is None else timeout
         quiet = Unlogged(self._transport) if unlogged else None
         with self._sending:
@@ -281,7 +281,7 @@ class Session:
         if self.owned and self._transport.connected and answers:
             end = self._transport.ending(_CLOSE_TIMEOUT, self._end)
             try:
-                self.send(payload.rendered("close-session"), operation="close-session", then=end)
+                self.send(payload.rendered_once("close-session"), operation="close-session", then=end)
                 self._closed = True
                 return
             except AgentError as error:

@@ -34,7 +34,7 @@ from agent.model.state import (
     Unreadable,
 )
 from agent.netconf import operations
-from agent.netconf.payload import Element, Payload, rendered, template
+from agent.netconf.payload import Element, Payload, rendered_once, template
 from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
@@ -185,7 +185,7 @@ def renew(
     Raises:
         SchemaError, RPCError, OutcomeUnknown: as of :meth:`agent.netconf.session.Pending.result`.
     """
-    return _asked(session, schema, rendered(f"rpc-{name}"), name, behind=behind)
+    return _asked(session, schema, rendered_once(f"rpc-{name}"), name, behind=behind)
 
 
 def register(session: Session, schema: Schema, token: Secret) -> tuple[Answer, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.netconf import operations
-from agent.netconf.payload import Payload, rendered
+from agent.netconf.payload import Payload, rendered, rendered_once
 from agent.netconf.query import Query
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import Schema
@@ -101,7 +101,7 @@ def delete(session: Session, path: str) -> str:
         SchemaError, RPCError, OutcomeUnknown: as of :func:`copy`.
     """
     schema = session.schema
-    body = rendered("rpc-delete", name=path)
+    body = rendered_once("rpc-delete", name=path)
     schema.validate(body, module=DELETE)
     reply = operations.action(session, body, operation="delete")
     return text(schema.decode(reply.root, module=DELETE), "response") or ""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from agent.model.errors import SchemaError
 from agent.model.state import Unreadable
-from agent.netconf.payload import Element, rendered
+from agent.netconf.payload import Element, rendered_once
 from agent.netconf.query import Query
 from agent.netconf.yang.schema import Schema
 
@@ -42,7 +42,7 @@ def queried(
     def decode(data: Element) -> T | None:
         return read(schema.decode(data, module=module))
 
-    return Query(what, schema.source(module), partial(rendered, subtree, **values), decode, config)
+    return Query(what, schema.source(module), partial(rendered_once, subtree, **values), decode, config)
 
 
 def at(tree: Tree, path: str) -> object:

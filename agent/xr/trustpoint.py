@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from agent.model.errors import SchemaError
 from agent.model.pki.certificate import Certificate, Evidence, normal_hex, normal_serial
 from agent.model.pki.names import DistinguishedName
 from agent.model.state import ConfigModel, Enrollment, EnrollmentKind, TrustpointConfig
 from agent.netconf import operations
-from agent.netconf.payload import NETCONF_NS, Element, Payload, parse, payload_of, qname, rendered
+from agent.netconf.payload import NETCONF_NS, Element, Payload, parse, payload_of, qname, rendered, rendered_once
 from agent.netconf.pending import Reply
 from agent.netconf.query import Query
 from agent.netconf.session import Session
@@ -75,15 +76,19 @@ def config_query(
     return Query(
         what=f"trustpoint {name} ({datastore})",
         source=schema.source(module),
-        subtree=lambda: _template("filter", model, **key),
+        subtree=partial(rendered_once, _template("filter", model), **key),
         decode=decode,
         config=True,
         datastore=datastore,
     )
 
 
-def _template(purpose: str, model: ConfigModel, **values: str | bool | None) -> Payload:
-    return rendered(f"{purpose}-trustpoint.{model.value.replace(':', '.')}", **values)
+def _template(purpose: str, model: ConfigModel) -> str:
+    return f"{purpose}-trustpoint.{model.value.replace(':', '.')}"
+
+
+def _edit(model: ConfigModel, **values: str | bool | None) -> Payload:
+    return rendered(_template("edit", model), **values)
 
 
 def _in_list(tree: Tree, model: ConfigModel, name: str) -> TrustpointConfig | None:
@@ -112,8 +117,7 @@ def config_edit(
     if model is ConfigModel.UM_CRYPTO:
         # One url over another is a merge of the leaf; removing it as well would name the leaf twice.
         old = replaces.kind if replaces and replaces.kind is not kind else None
-        body = _template(
-            "edit",
+        body = _edit(
             model,
             name=name,
             terminal=kind is EnrollmentKind.TERMINAL,
@@ -124,9 +128,9 @@ def config_edit(
             remove_local=old is EnrollmentKind.LOCAL,
         )
     elif model is ConfigModel.CLI:
-        body = _template("edit", model, text=_lines(name, enrollment, replaces))
+        body = _edit(model, text=_lines(name, enrollment, replaces))
     elif model in _TRUSTPOINT and kind in (EnrollmentKind.TERMINAL, EnrollmentKind.URL):
-        body = _template("edit", model, name=name, url=enrollment.url or "terminal")
+        body = _edit(model, name=name, url=enrollment.url or "terminal")
     else:
         raise SchemaError(f"{model.value} cannot set '{enrollment.cli}'")
     schema.validate(body, module=str(model.module))
@@ -140,7 +144,7 @@ def config_undo(schema: Schema, model: ConfigModel, name: str, enrollment: Enrol
         SchemaError: the device's model does not allow it.
     """
     if model is ConfigModel.CLI:
-        body = _template("edit", model, text="\n".join(undo_lines(name, enrollment, whole=whole)) + "\n")
+        body = _edit(model, text="\n".join(undo_lines(name, enrollment, whole=whole)) + "\n")
     else:
         edit = parse(config_edit(schema, model, name, enrollment))
         key = _TRUSTPOINT[model][1]
@@ -207,7 +211,7 @@ def authenticate_request(schema: Schema, name: str, file_path: str | None = None
     Raises:
         SchemaError: the device's model does not allow it.
     """
-    body = rendered("rpc-ca-authenticate", server_name=name, file_path=file_path)
+    body = rendered_once("rpc-ca-authenticate", server_name=name, file_path=file_path)
     schema.validate(body, module=ACT)
     return body
 
@@ -238,7 +242,7 @@ def clear_request(schema: Schema, name: str) -> Payload:
     Raises:
         SchemaError: the device's model does not allow it.
     """
-    body = rendered("rpc-ca-clear-certificates", server_name=name)
+    body = rendered_once("rpc-ca-clear-certificates", server_name=name)
     schema.validate(body, module=ACT)
     return body
 

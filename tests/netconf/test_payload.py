@@ -13,7 +13,17 @@ from lxml import etree
 
 from agent.model.errors import ProtocolError, SchemaError
 from agent.netconf import payload
-from agent.netconf.payload import NETCONF_NS, Element, parse, payload_of, qname, rendered, serialize, template, to_dict
+from agent.netconf.payload import (
+    NETCONF_NS,
+    Element,
+    parse,
+    payload_of,
+    qname,
+    rendered_once,
+    serialize,
+    template,
+    to_dict,
+)
 from tests.netconf.placeholders import placeholders
 
 UM = "http://cisco.com/ns/yang/Cisco-IOS-XR-um-crypto-cfg"
@@ -253,10 +263,10 @@ def test_a_template_is_not_changed_by_its_use() -> None:
 
 
 def test_what_is_sent_over_and_over_is_made_once() -> None:
-    before = rendered.cache_info().misses
-    sent = {rendered(FILTER, name="made-once") for _ in range(3)}
-    assert rendered.cache_info().misses == before + 1
-    assert sent == {payload_of(template(FILTER, name="made-once"))} != {rendered(FILTER, name="another")}
+    before = rendered_once.cache_info().misses
+    sent = {rendered_once(FILTER, name="made-once") for _ in range(3)}
+    assert rendered_once.cache_info().misses == before + 1
+    assert sent == {payload_of(template(FILTER, name="made-once"))} != {rendered_once(FILTER, name="another")}
 
 
 def test_an_operation_keeps_its_meaning_inside_an_rpc() -> None:

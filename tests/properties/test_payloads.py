@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from agent.model.errors import InputError
 from agent.model.plan import Intent
 from agent.model.state import Access, Enrollment, EnrollmentKind, TrustpointConfig
-from agent.netconf.payload import Element, parse, qname, serialize, template
+from agent.netconf.payload import Element, parse, qname, rendered_once, serialize, template
 from agent.netconf.yang.capability import Capabilities
 from agent.netconf.yang.schema import Schema
 from agent.remedy.access import access
 from agent.simulator import Persona
-from agent.xr import trustpoint, trustpool
+from agent.xr import shellutil, trustpoint, trustpool
 from tests.properties.conftest import steady
 
 # By cli-cfg, crypto-cepki-cfg below either root, um-crypto-cfg of several revisions.
@@ -103,6 +103,17 @@ def test_the_actions_are_valid(release: str, name: str, url: str, clean: bool) -
     path = "/misc/disk1/xr-agent-0.pem" if ways.file_path else None
     assert name in parse(trustpoint.authenticate_request(schema, name, path)).itertext()
     assert url in parse(trustpool.import_request(schema, url, clean=clean)).itertext()
+
+
+def test_what_may_carry_a_password_in_a_url_is_kept_by_nobody() -> None:
+    schema, ways = device("25.3.1")
+    kept = rendered_once.cache_info().currsize
+    source = ("ftp:", "//noc:s3cr3t@192.0.2.1/root.pem")
+    assert "s3cr3t" in shellutil.copy_request(schema, source, ("harddisk:", "root.pem"))
+    assert "s3cr3t" in trustpool.import_request(schema, "http://noc:s3cr3t@192.0.2.1/ios.p7b")
+    enrollment = Enrollment(EnrollmentKind.URL, "http://noc:s3cr3t@192.0.2.1")
+    assert "s3cr3t" in trustpoint.config_edit(schema, ways.config_model, "T", enrollment)
+    assert rendered_once.cache_info().currsize == kept
 
 
 @steady

@@ -119,7 +119,7 @@ class Schema:
             SchemaError: with the path and what is wrong there; or the module is not the device's.
         """
         variant = self._required(module)
-        text = payload if isinstance(payload, str) else payload_of(payload)
+        text = payload_of(payload)
         seen = _digest(variant, text)
         if seen in judged_valid:
             return
