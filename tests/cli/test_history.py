@@ -326,6 +326,14 @@ def test_without_a_journal_there_is_no_run_yet(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("form, printed", [("json", "[]\n"), ("jsonl", ""), ("table", "")])
+def test_a_journal_without_a_run_is_said_in_place_of_an_empty_table(path: Path, form: str, printed: str) -> None:
+    Journal.open(path).close()
+    ended = run(path, "--format", form)
+    assert (ended.exit_code, ended.stdout) == (0, printed)
+    assert ended.stderr == f"no run yet: the journal {path} is empty\n"
+
+
 @pytest.mark.parametrize(
     "words, said",
     [

@@ -47,8 +47,7 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
         InputError: the journal cannot be read, or has nothing by that name.
     """
     if path is None and run is None and device is None and not default_path().exists():
-        errors().print(cell(f"no run yet: there is no {default_path()}"), soft_wrap=True)
-        emit_all(form, (), dict, lambda _: ())
+        _say_none(form, f"there is no {default_path()}")
         return
     journal, whole = Journal.open(path, create=False), _piped()
     width = _ENDLESS if whole else None
@@ -70,6 +69,8 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
         name = cell(journal.longest_name(its.run)).cell_len if whole else None
         views = partial(_devices, its, name=name)
         emit_all(form, found, lambda one: device_object(its, one), views, width=width)
+    elif next(journal.runs(limit=1), None) is None:
+        _say_none(form, f"the journal {journal.path} is empty")
     else:
         every = journal.runs(limit=limit)
         view = _runs if whole or console(sys.stdout).width >= _WIDE else _narrow_runs
@@ -80,6 +81,11 @@ def say(form: str, run: str | None, device: str | None, path: Path | None, *, fa
             lambda runs: (view(runs),),
             width=width,
         )
+
+
+def _say_none(form: str, why: str) -> None:
+    errors().print(cell(f"no run yet: {why}"), soft_wrap=True)
+    emit_all(form, (), dict, lambda _: ())
 
 
 def _piped() -> bool:
