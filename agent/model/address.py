@@ -14,6 +14,7 @@ FORMS = "[user@]host[:port], an IPv6 address with a port in brackets"
 
 _NAME = re.compile(r"\w[\w.-]{0,252}")
 _PORTS = range(1, 65536)
+_MEANT_AS_A_NUMBER = re.compile(r"[+-]?[0-9][0-9A-Za-z.,]{0,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,16 @@ def _user(text: str, *, encoded: bool) -> str:
     return user
 
 
+def no_port(value: object, otherwise: str) -> str:
+    """That *value* is no port, in words: quoted where it is short and begins with a digit, as ``83O`` or ``70000``.
+
+    Anything else is called *otherwise*, for it may be a secret in the wrong place.
+    """
+    shown = str(value) if _MEANT_AS_A_NUMBER.fullmatch(str(value)) else otherwise
+    return f"{shown} is no port in 1..65535"
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) in _PORTS):
-        raise InputError("what follows the host is no port in 1..65535", hint=f"write {FORMS}")
+        raise InputError(no_port(text, "what follows the host"), hint=f"write {FORMS}")
     return int(text)

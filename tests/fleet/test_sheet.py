@@ -123,7 +123,8 @@ def test_a_column_that_looks_like_one_of_ours_is_not_taken_for_data(tmp_path: Pa
         ("name;host\nr1;a\n", 1, None, "the header has one field"),
         ("name,site\n,x\n", 2, None, "neither name nor host is given"),
         ('name,site\nr1,"x\n', 2, None, "no valid CSV"),
-        ("name,port\nr1,83O\n", 2, "r1", "port: this is no port in 1..65535"),
+        ("name,port\nr1,83O\n", 2, "r1", "port: 83O is no port in 1..65535"),
+        ("name,port\nr1,hunter2\n", 2, "r1", "port: this is no port in 1..65535"),
         ("name,method\nr1,magic\n", 2, "r1", "method: this is no method"),
         ("name,legacy_ssh\nr1,perhaps\n", 2, "r1", "legacy_ssh: this is neither true nor false"),
         ("name,login_timeout\nr1,soon\n", 2, "r1", "login_timeout: this is no number of seconds above 0"),
@@ -174,7 +175,7 @@ def test_a_list_has_one_router_a_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("a\nb:0\n", "line 2: what follows the host is no port in 1..65535"),
+        ("a\nb:0\n", "line 2: 0 is no port in 1..65535"),
         ("a\nb c\n", "line 2: 'b c' is no host name or address"),
         ("a\n@b\n", "line 2: there is no user before the @"),
         ("a\n[::1\n", "line 2: '[::1' is no [user@]host[:port]"),

@@ -1,7 +1,7 @@
 """What one entry of an inventory says about a router, checked and typed; pure: it knows no file and no nornir.
 
-No error quotes a value but a host, or windows that overlap: what stands at a wrong place may be a secret, and the line
-is said.
+No error quotes a value but a host, what begins as a port would, or windows that overlap: what stands at a wrong place
+may be a secret, and the line is said.
 
 Nornir's entries (a host, a group, the defaults) say it in three places, the first of which counts:
 
@@ -29,7 +29,7 @@ from agent.fleet.inventory.reference import Place, Reference
 from agent.fleet.inventory.target import Target
 from agent.fleet.window.windows import Window, windows
 from agent.fleet.window.zone import Zone
-from agent.model.address import Endpoint
+from agent.model.address import Endpoint, no_port
 from agent.model.errors import InputError
 from agent.model.masking.redact import masked, names_a_secret
 from agent.model.masking.text import neutralise
@@ -285,7 +285,7 @@ def _endpoint(value: object) -> Endpoint:
 def _port(value: object) -> int:
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 65536:
-        raise BadValue("this is no port in 1..65535")
+        raise BadValue(no_port(value, "this"))
     return number
 
 
