@@ -14,6 +14,7 @@ FORMS = "[user@]host[:port], an IPv6 address with a port in brackets"
 
 _NAME = re.compile(r"\w[\w.-]{0,252}")
 _PORTS = range(1, 65536)
+_USUAL = (22, 830)
 _MEANT_AS_A_NUMBER = re.compile(r"[+-]?[0-9][0-9A-Za-z.,]{0,5}")
 
 
@@ -104,6 +105,12 @@ def _user(text: str, *, encoded: bool) -> str:
     if not user or user.startswith("-") or not user.isprintable() or " " in user:
         raise InputError("there is no user before the @", hint=f"write {FORMS}")
     return user
+
+
+def at_port(port: int) -> str:
+    """The port behind what is said of a host, where it is another than usual (SSH's, or NETCONF's by RFC 6242): two
+    routers may be behind one address."""
+    return "" if port in _USUAL else f" at port {port}"
 
 
 def no_port(value: object, otherwise: str) -> str:

@@ -186,5 +186,14 @@ class Device:
     @property
     def address(self) -> str:
         """``host:port``, with brackets around an IPv6 address."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{self._bracketed}:{self.port}"
+
+    @property
+    def place(self) -> str:
+        """The address as messages call it that have the name in front: of one that is called by it ``port 830``."""
+        named = self.name in (self.host, self._bracketed, self.address)
+        return f"port {self.port}" if named else self.address
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host

@@ -10,6 +10,7 @@ from ncclient import NCClientError
 from ncclient.transport.errors import AuthenticationError, SSHUnknownHostError
 from paramiko import SSHException
 
+from agent.model.address import at_port
 from agent.model.device import Device
 from agent.model.errors import ConnectError, HostKeyError, SSHAuthenticationError
 from agent.model.masking.text import neutralise
@@ -30,7 +31,7 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
         manager = open_manager()
     except SSHUnknownHostError as error:
         hint = "compare it with the router's, then add it with ssh-keyscan; if it changed, find out why first"
-        said = f"its host key, MD5 {error.fingerprint}, is not in known_hosts"
+        said = f"its host key, MD5 {error.fingerprint}{at_port(device.port)}, is not in known_hosts"
         raise HostKeyError(said, device=device.name, hint=hint) from error
     except AuthenticationError as error:
         said, hint = f"the device refused the login: {_said(error)}", "check user, key and password in the inventory"
@@ -38,7 +39,7 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
     except (NCClientError, SSHException, XMLSyntaxError, EOFError, OSError) as error:
         said = _said(error)
         hint = _RSA if "no acceptable host key" in said else _PORT
-        raise ConnectError(f"{device.address}: {said}", device=device.name, hint=hint) from error
+        raise ConnectError(f"{device.place}: {said}", device=device.name, hint=hint) from error
     except (AttributeError, KeyError) as error:
         trap = _trap(error)
         if trap is None:

@@ -154,7 +154,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
             raise self._no_hello() from error
         except ConnectError as error:
             raise ConnectError(
-                f"{device.address} answers SSH, but has no netconf subsystem: {error.message}",
+                f"{device.place} answers SSH, but has no netconf subsystem: {error.message}",
                 device=device.name,
                 hint="configure 'netconf-yang agent ssh' and 'ssh server netconf' on the router, or check --port",
             ) from error
@@ -176,13 +176,13 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def _no_hello(self) -> ConnectError:
         device = self._device
-        said = f"{device.address}: no NETCONF hello within {device.open_timeout:g} s"
+        said = f"{device.place}: no NETCONF hello within {device.open_timeout:g} s"
         return ConnectError(said, device=device.name, hint=_SESSION_LIMIT)
 
     def _ended_early(self) -> ConnectError:
         """How a router refuses more NETCONF sessions than its limit."""
         return ConnectError(
-            f"{self._device.address} ended the session before its hello",
+            f"{self._device.place} ended the session before its hello",
             device=self._device.name,
             hint=_SESSION_LIMIT,
             rate_limited=True,

@@ -135,7 +135,7 @@ class _Opening:
             ) from error
         except TimeoutError as error:
             raise ConnectError(
-                f"no answer from {device.address} within {self._deadline.seconds:g} s",
+                f"no answer from {device.place} within {self._deadline.seconds:g} s",
                 device=device.name,
                 hint=service.unanswered,
             ) from error
@@ -143,7 +143,7 @@ class _Opening:
             # Where the reset comes before connect() returns, it is connect() that fails by it.
             reset = isinstance(error, (ConnectionResetError, ConnectionAbortedError))
             raise ConnectError(
-                f"{device.address}: {error.strerror or error}",
+                f"{device.place}: {error.strerror or error}",
                 device=device.name,
                 hint=f"{service.limit}{_NOT_SSH}" if reset else service.unreachable(device),
                 rate_limited=reset,
@@ -190,7 +190,7 @@ class _Opening:
             self._see_that_the_jump_host_is_there(error)
             jump = self._device.jump
             hint = not_forwarded(error.code, self._service, self._device)
-            where = f"{self._device.address} through the jump host {jump.name if jump else ''}".strip()
+            where = f"{self._device.place} through the jump host {jump.name if jump else ''}".strip()
             raise ConnectError(f"{where}: {error.reason}", device=self._device.name, hint=hint) from error
         except (asyncssh.Error, EOFError, OSError, ValueError, UnicodeError) as error:
             self._see_that_the_jump_host_is_there(error)
@@ -263,7 +263,7 @@ class _Opening:
                 hint="its AAA server is slow or down; give a longer --login-timeout",
             )
         return ConnectError(
-            f"{device.address}: the SSH handshake did not end within {self._deadline.seconds:g} s",
+            f"{device.place}: the SSH handshake did not end within {self._deadline.seconds:g} s",
             device=device.name,
             hint="it is busy or hangs; try again, or give a longer --open-timeout",
         )
@@ -296,13 +296,13 @@ class _Opening:
             how = self._proxy.failure() if ended else None
             says = self._proxy.says()
             if how is not None and _CLOSED_EARLY not in says:
-                failed = f"{device.address}: the ProxyCommand {how}, it says: {says}"
+                failed = f"{device.place}: the ProxyCommand {how}, it says: {says}"
                 return ConnectError(failed, device=device.name, hint=_BY_HAND)
             said = f"{said}; the command says: {says}"
         if self.login.offer is None:
             limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
             return ConnectError(
-                f"{device.address}{via} sent no SSH banner: {said}",
+                f"{device.place}{via} sent no SSH banner: {said}",
                 device=device.name,
                 hint=f"{service.limit}{_NOT_SSH}{proxied}"
                 if limited
@@ -310,7 +310,7 @@ class _Opening:
                 rate_limited=limited,
             )
         return ConnectError(
-            f"{device.address}{via}: the SSH handshake failed: {said}",
+            f"{device.place}{via}: the SSH handshake failed: {said}",
             device=device.name,
             hint=f"{service.limit}{proxied}" if ended else service.unreachable(device),
             rate_limited=ended,

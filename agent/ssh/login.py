@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
+from agent.model.address import at_port
 from agent.model.device import Question, Secret
 from agent.model.errors import AgentError, HostKeyError
 from agent.model.masking.text import neutralise
@@ -189,7 +190,7 @@ class Login(asyncssh.SSHClient):
             key = validate(data)
         except asyncssh.HostKeyNotVerifiable as error:
             if self.refused is None:
-                said = f"its host key or host certificate does not hold: {error.reason}"
+                said = f"its host key or host certificate{at_port(self._settings.port)} does not hold: {error.reason}"
                 self.refused = HostKeyError(said, device=self._settings.device.name, hint=_CERTIFICATE)
             raise
         if not self._judged(lambda: self._settings.check.see_not_revoked(key.public_data)):

@@ -64,6 +64,17 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
 
 
+def test_routers_whose_host_keys_are_not_known_stand_together_whatever_their_ports(fleet: Fleet) -> None:
+    one, other = fleet.add(2)
+    fleet.lab.known_hosts.write_text("")
+    done = fleet.run("plan")
+    assert "2 routers: could not be read: its host key ssh-ed25519 SHA256:… is not in " in done.stdout
+    for device in (one, other):
+        assert re.search(
+            rf"{device.name} failed its host key ssh-ed25519 SHA256:\S+ at port {device.port} is not", done.stderr
+        )
+
+
 @pytest.mark.parametrize("command", ["check", "plan"])
 def test_a_secret_that_one_router_lacks_is_said_with_what_to_do(fleet: Fleet, command: str) -> None:
     (device,) = fleet.add()

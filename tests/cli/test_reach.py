@@ -22,6 +22,15 @@ from tests.cli.lab import VARIABLE, Lab, one_error, untouched
 from tests.cli.schemas import check
 
 
+def test_the_address_of_a_router_is_said_once_and_a_host_key_is_said_with_its_port(lab: Lab) -> None:
+    away, strange = lab.add(reachable=False), lab.add()
+    refused = one_error(lab.run("show", away).stderr)
+    assert refused.startswith(f"error: 127.0.0.1: port {away.port}: Connection refused\n")
+    lab.known_hosts.write_text("")
+    unknown = one_error(lab.run("show", strange).stderr)
+    assert f" at port {strange.port} is not in {lab.known_hosts}\n" in unknown
+
+
 @pytest.mark.parametrize("form", ["{user}@127.0.0.1:{port}", "ssh://{user}@127.0.0.1:{port}/"])
 @pytest.mark.parametrize("again", [False, True])
 def test_host_may_say_user_and_port(lab: Lab, form: str, again: bool) -> None:

@@ -145,7 +145,8 @@ def test_where_the_host_key_is_unknown_the_reason_tells_neither_the_key_nor_who_
     (home / ".ssh").mkdir(parents=True)
     (home / ".ssh" / "known_hosts").touch()
     monkeypatch.setenv("HOME", str(home))
-    words = lab.words(lab.add())
+    device = lab.add()
+    words = lab.words(device)
     at = words.index("--known-hosts")
     done = CliRunner().invoke(
         program,
@@ -158,7 +159,7 @@ def test_where_the_host_key_is_unknown_the_reason_tells_neither_the_key_nor_who_
     found = read(file)
     assert found.end
     for why in (found.end.why, of(found, Opened)[0].failed):
-        assert "its host key ssh-ed25519 SHA256:*** is not in ~/.ssh/known_hosts" in (why or "")
+        assert f"its host key ssh-ed25519 SHA256:*** at port {device.port} is not in ~/.ssh/known_hosts" in (why or "")
     assert "jsmith" not in repr((found.begin, found.events, found.end))
 
 

@@ -83,3 +83,21 @@ def test_a_file_that_holds_no_secret_is_refused_without_quoting_it(tmp_path: Pat
     with pytest.raises(InputError) as raised:
         Secret.from_file(file)
     assert "Zq7" not in all_of(raised.value)
+
+
+@pytest.mark.parametrize(
+    "host, label, place",
+    [
+        ("r1", "r1", "port 830"),
+        ("r1", None, "port 830"),
+        ("r1", "r1:830", "port 830"),
+        ("r1", "r1:831", "r1:830"),
+        ("192.0.2.1", "r1", "192.0.2.1:830"),
+        ("2001:db8::1", "[2001:db8::1]", "port 830"),
+        ("2001:db8::1", "r1", "[2001:db8::1]:830"),
+    ],
+)
+def test_behind_a_name_that_is_the_host_itself_an_address_is_not_said_again(
+    host: str, label: str | None, place: str
+) -> None:
+    assert Device(host, label=label).place == place

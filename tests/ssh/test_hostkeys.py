@@ -38,6 +38,19 @@ def check(
     return HostKeyCheck(HostKeys(file, pin, accept), "r1.example", port, device="r1")
 
 
+@pytest.mark.parametrize("port, said", [(830, ""), (22, ""), (8301, " at port 8301")])
+@pytest.mark.parametrize("known", ["", "[r1.example]:{port},r1.example"])
+def test_an_error_says_another_port_than_the_usual_one_since_two_routers_may_be_behind_one_address(
+    tmp_path: Path, port: int, said: str, known: str
+) -> None:
+    with pytest.raises(HostKeyError) as error:
+        check(tmp_path, line(known.format(port=port), OTHER) if known else "", port=port).verify(ED, KEY)
+    assert f"{ED} {fingerprint(KEY)}{said} is not " in error.value.message
+    with pytest.raises(HostKeyError, match="is not the pinned one") as error:
+        check(tmp_path, "", port=port, pin=fingerprint(OTHER)).verify(ED, KEY)
+    assert f"its host key {fingerprint(KEY)}{said} is" in error.value.message
+
+
 def hashed(name: str) -> str:
     salt = b"s" * 20
     digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()

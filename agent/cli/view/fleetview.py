@@ -190,4 +190,4 @@ def _unnamed(text: str, one: DeviceRecord) -> str:
     """*text* without what differs from router to router."""
     host = (one.address or one.device).rpartition(":")[0] or one.device
     text = re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
-    return re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…", text)
+    return re.sub(r"SHA256:[A-Za-z0-9+/]{43}(?: at port \d+)?", "SHA256:…", text)

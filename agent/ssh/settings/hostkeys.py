@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.model.address import at_port
 from agent.model.device import HostKeys
 from agent.model.errors import HostKeyError, InputError
 from agent.ssh.settings.knownhosts import Place, Recorded, Taken, append, known_files, recorded, revoked_keys
@@ -52,6 +53,7 @@ class HostKeyCheck:
         self.alias = alias
         self._new = next(iter(own), None)
         self._files = (*own, *global_files)
+        self._place = at_port(port)
         self._name = alias.lower() if alias else host if port == 22 else f"[{host}]:{port}"
         held = known_files(self._files)
         self._known = recorded(self._name, held)
@@ -81,7 +83,7 @@ class HostKeyCheck:
             else "is not one for it in any known-hosts file"
         )
         raise HostKeyError(
-            f"the authority of its host certificate, {kind} {fingerprint(blob)}, {why}",
+            f"the authority of its host certificate, {kind} {self._shown(blob)}, {why}",
             device=self._device,
             hint="a line '@cert-authority HOSTS KEY' makes it one",
         )
@@ -102,7 +104,7 @@ class HostKeyCheck:
             HostKeyError: the key is not the pinned one, is revoked, differs from the recorded one, or is unknown and
                 new keys are not accepted.
         """
-        shown = fingerprint(blob)
+        shown = self._shown(blob)
         self.see_not_revoked(blob)
         if self._policy.pinned is not None:
             if not _is_pinned(self._policy.pinned, blob):
@@ -126,7 +128,7 @@ class HostKeyCheck:
             HostKeyError: it is.
         """
         if blob in self._revoked:
-            said = f"its host key {fingerprint(blob)} is revoked in {self._revoked[blob]}"
+            said = f"its host key {self._shown(blob)} is revoked in {self._revoked[blob]}"
             hint = "see who may hold that key, and make a new key on the host"
             raise HostKeyError(said, device=self._device, hint=hint)
 
@@ -135,6 +137,9 @@ class HostKeyCheck:
         if self._policy.pinned is not None:
             return {}
         return self._known.authorities or self._portless.authorities
+
+    def _shown(self, blob: bytes) -> str:
+        return f"{fingerprint(blob)}{self._place}"
 
     def _unknown(self, kind: str, blob: bytes, shown: str) -> None:
         broken = next(iter((*self._known.broken, *self._portless.broken)), None)
@@ -169,7 +174,7 @@ class HostKeyCheck:
             if not append(self._new, self._name, kind, blob):
                 return
         except Taken:
-            raise self._changed(kind, fingerprint(blob), None) from None
+            raise self._changed(kind, self._shown(blob), None) from None
         except OSError as error:
             raise HostKeyError(
                 f"its new host key could not be stored in {self._new}: {error.strerror}",
