@@ -51,8 +51,9 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack, before_asking=see)
             remaining = _still_left(request, journal, before.run)
             _say_windows(request, remaining, ask=ask)
-            shown, whole = f"xr-agent history {before.run} shows what is left of it", sum(before.counts.values())
-            bounds = approved(request, remaining, ask=ask, whole=whole, shown=shown)
+            shown, chosen = f"xr-agent history {before.run} shows what is left of it", {one.name for one in remaining}
+            changing = journal.written_to(before.run) | (journal.left(before.run) - chosen)
+            bounds = approved(request, remaining, ask=ask, changing=changing, shown=shown)
             log = stack.enter_context(journal.resume(before.run, kind=kind))
             targets = _left(request.targets, log, quiet=request.one)
         else:

@@ -31,11 +31,11 @@ def kinds(*numbers: int) -> dict[str, str]:
 
 
 def bounds(
-    *numbers: int, away: int = 0, total: int = 0, whole: int = 0, rollout: Rollout | None = None, **said: Any
+    *numbers: int, away: int = 0, total: int = 0, earlier: int = 0, rollout: Rollout | None = None, **said: Any
 ) -> Bounds:
     found = kinds(*numbers)
     seen = Seen(found, unread=frozenset(f"away{number}" for number in range(away)))
-    return Bounds.of({**NOTHING_SAID, **said}, rollout or Rollout(), total or len(found) + away, seen, whole=whole)
+    return Bounds.of({**NOTHING_SAID, **said}, rollout or Rollout(), total or len(found) + away, seen, earlier=earlier)
 
 
 def text(made: Bounds) -> str:
@@ -80,10 +80,10 @@ def test_those_that_could_not_be_read_count_and_come_last() -> None:
 
 
 def test_a_run_that_goes_on_keeps_what_bounded_it_when_less_is_left() -> None:
-    made = bounds(2, 2, whole=11)
+    made = bounds(2, 2, earlier=7)
     assert list(made.canaries) == ["r0", "r2"]
     assert "stops at 3 failures (5 % of 4, at least 3), and at one in the canary" in text(made)
-    assert "stops at 3 failures (fewer routers are left), and at one" in text(bounds(1, whole=11))
+    assert "stops at 3 failures (fewer routers are left), and at one" in text(bounds(1, earlier=10))
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,32 @@ def test_a_canary_that_fails_stops_the_push_before_anything_else_is_changed(flee
     assert resumed.exit_code == 0, resumed.stderr
     assert "bounds: canary" in resumed.stderr
     assert set(fleet.records().values()) == {"remedied"}
+
+
+def test_a_resumed_run_counts_the_routers_that_it_is_to_change_as_the_first_did(fleet: Fleet) -> None:
+    fleet.add(10, enrollment="terminal", certificate=PEM)
+    bad, *_ = fleet.add(3, ssh=False)
+    bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    first = fleet.run("push", "--yes", "--no-renew")
+    words = ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal)]
+    again = CliRunner().invoke(program, words, env=fleet.environment, catch_exceptions=False)
+    for made in (first, again):
+        assert "bounds: none, up to 10 routers to be changed" in made.stderr
+    assert batches(fleet)[bad.name] == "batch 1"
+
+
+def test_a_resumed_run_counts_what_it_changed_and_what_is_left_though_little_of_it_is_chosen(fleet: Fleet) -> None:
+    fleet.add(11, ssh=False)
+    bad = fleet.devices[6]
+    bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    first = fleet.run("push", "--yes", "--no-canary", "--max-failures", "0", "--in-flight", "1", "--no-renew")
+    assert "4 routers not begun" in first.stderr
+    bad.faults.clear()
+    words = ["push", "--resume", "last", "--yes", "--max-failures", "none", "--limit", bad.name]
+    again = CliRunner().invoke(
+        program, [*words, "--journal", str(fleet.journal)], env=fleet.environment, catch_exceptions=False
+    )
+    assert "bounds: none, as --no-canary and --max-failures none say\n" in again.stderr, "it is one of more than ten"
 
 
 def test_what_was_said_of_bounds_holds_for_the_resumed_run_as_well(fleet: Fleet) -> None:

@@ -49,14 +49,15 @@ class Bounds:
     asked: Options = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Options, rollout: Rollout, total: int, seen: Seen | None = None, *, whole: int = 0) -> Self:
+    def of(cls, given: Options, rollout: Rollout, total: int, seen: Seen | None = None, *, earlier: int = 0) -> Self:
         """Of a push to *total* routers, which were *seen* before.
 
-        *whole*: of a run that is resumed, how many routers it had: what bounded it does so to its end.
+        *earlier*: of a run that is resumed, how many routers it changed, or may change later, besides these: what
+        bounded it does so to its end.
         """
         kinds, unread = (seen.kinds, seen.unread) if seen else ({}, frozenset())
         changing = len(kinds) + len(unread) if seen else total
-        many = max(changing, whole) > MANY
+        many = changing + earlier > MANY
         canaries = _first_of_each(kinds) if many and wants_kinds(given) else {}
         if canaries:
             rollout = replace(rollout, canary=Share(len(canaries)), kinds=kinds)

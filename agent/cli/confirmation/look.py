@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,14 +47,16 @@ def see_terminal(*, resumed: bool) -> None:
         raise InputError(said, hint=f"{first}, then push with --yes")
 
 
-def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: int = 0, shown: str = "") -> Bounds:
+def approved(
+    request: RunRequest, targets: list[Target], *, ask: bool, changing: Collection[str] = (), shown: str = ""
+) -> Bounds:
     """What bounds the push to *targets*, which is said; with *ask* the plans are shown, and the user confirmed them.
 
     Every router is looked at where somebody is asked, or a canary of each kind of plan is wanted; a plan file has what
     would be seen, unless it lets routers be planned anew. One HOST is asked about by its plan, and nothing bounds it.
 
     Arguments:
-        whole: as of :meth:`Bounds.of`.
+        changing: of a run that is resumed, the routers that it changed, and those left that are none of *targets*.
         shown: what else shows what is about to be done.
 
     Raises:
@@ -64,14 +66,16 @@ def approved(request: RunRequest, targets: list[Target], *, ask: bool, whole: in
     """
     if request.kind is not Kind.PUSH or request.one or not targets:
         return Bounds(request.rollout)
-    given, many = request.given, max(len(targets), whole) > MANY
+    given, names = request.given, {target.name for target in targets}
+    many = len(names.union(changing)) > MANY
     targets = request.calendar().ordered(targets, datetime.now(UTC))  # so that no canary keeps others waiting in vain
     seen = None
     if request.approval is not None and not request.approval.replan:
         seen = _planned(request.approval, targets)
     elif ask or (many and wants_kinds(given)):
         seen = looked_at(request, targets, ask=ask)
-    bounds, screen = Bounds.of(given, request.rollout, len(targets), seen, whole=whole), _screen(ask=ask)
+    earlier = len(set(changing) - (names if seen is None else {*seen.kinds, *seen.unread}))
+    bounds, screen = Bounds.of(given, request.rollout, len(targets), seen, earlier=earlier), _screen(ask=ask)
     if seen is not None:
         for group in seen.groups if ask else ():
             screen.print(group)

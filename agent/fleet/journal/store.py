@@ -24,7 +24,7 @@ from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.rows import Attempt, Row, Trail
 from agent.fleet.journal.runlock import RunLock, held
-from agent.fleet.journal.runlog import Now, RunLog, written
+from agent.fleet.journal.runlog import Now, RunLog, written, written_to
 from agent.fleet.journal.tables import connect, default_path, prepare, usable
 from agent.fleet.journal.writer import Work, Writer
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
@@ -139,6 +139,11 @@ class Journal:
         """The routers of *run* that have, or may have, the root by it, and were left before the licence was renewed."""
         with self._reading() as db:
             return journalrows.unrenewed(db, journalrows.find(db, run).key)
+
+    def written_to(self, run: str) -> frozenset[str]:
+        """The routers that *run* may have changed, in whichever attempt."""
+        with self._reading() as db:
+            return written_to(db, journalrows.find(db, run).key)
 
     def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
