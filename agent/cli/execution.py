@@ -96,7 +96,7 @@ def _finish(request: RunRequest, journal: Journal, run: str, view: One | Many, m
 def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
     """The journal and the new run in it; *stack* closes both.
 
-    What only reads goes on where the user's own journal cannot be kept, and says so.
+    What only reads goes on where the journal cannot be kept, be it the user's own or one that was named, and says so.
 
     Raises:
         InputError: the run cannot be kept, and has to be.
@@ -104,7 +104,7 @@ def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
     try:
         return _begun(request, request.given["journal"], stack)
     except InputError as error:
-        if request.kind is Kind.PUSH or request.given["journal"] is not None:
+        if request.kind is Kind.PUSH:
             raise
         try:
             folder = stack.enter_context(TemporaryDirectory(prefix="xr-agent-"))

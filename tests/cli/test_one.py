@@ -130,16 +130,18 @@ def test_a_resumed_run_of_one_host_is_not_for_another(lab: Lab) -> None:
 
 @pytest.mark.parametrize("words", [("show",), *READS], ids=" ".join)
 @pytest.mark.parametrize("broken", ["folder", "journal"])
+@pytest.mark.parametrize("named", [False, True])
 def test_what_only_reads_goes_on_where_the_run_cannot_be_kept(
-    lab: Lab, state: Path, words: tuple[str, ...], broken: str
+    lab: Lab, state: Path, words: tuple[str, ...], broken: str, named: bool
 ) -> None:
+    given = ("--journal", str(state / "journal.db")) if named and words != ("show",) else ()
     if broken == "folder":
         state.parent.write_text("")
     else:
         state.mkdir(parents=True)
         (state / "journal.db").write_text("no database" * 100)
     device = lab.add(certificate=PEM)
-    done = lab.run(words[0], device, *words[1:], "--format", "jsonl")
+    done = lab.run(words[0], device, *words[1:], *given, "--format", "jsonl")
     made = json.loads(done.stdout)
     check("plan" if "--dry-run" in words else words[0], made)
     assert done.exit_code == 0
@@ -157,8 +159,8 @@ def test_a_report_is_written_all_the_same(lab: Lab, state: Path, tmp_path: Path)
     assert path.read_text().count("\n") == 2
 
 
-@pytest.mark.parametrize("words", [*READS, ("push", "--yes")], ids=" ".join)
-def test_a_journal_that_was_asked_for_must_be_kept(lab: Lab, tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", [("push", "--yes"), ("push", "--yes", "--resume", "last")], ids=" ".join)
+def test_a_push_is_kept_or_not_begun(lab: Lab, tmp_path: Path, words: tuple[str, ...]) -> None:
     device, path = lab.add(), tmp_path / "journal.db"
     path.write_text("no database" * 100)
     done = lab.run(words[0], device, *words[1:], "--journal", str(path))
