@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Collection, Iterable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,13 +30,13 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.report import document as report
-from agent.fleet.results.record import Kind, Result, RunState
+from agent.fleet.results.record import DeviceRecord, Kind, Result, RunRecord, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.fleet.window import preview
-from agent.model.errors import FileError, InputError, JournalError
+from agent.model.errors import AgentError, FileError, InputError, JournalError
 from agent.model.masking.text import counted
 from agent.model.telemetry.spans import Span, carried
 from agent.netconf.retry import Policy
@@ -71,8 +71,12 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         targets = bounds.ordered(request.calendar().ordered(targets, datetime.now(UTC)))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
-        made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
-        log.close(made.state)
+        try:
+            made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
+            log.close(made.state)
+        except JournalError as error:
+            _say_unkept(request, journal, log, view, error)
+            raise
         notifications.ended(made.why)
         code = _finish(request, journal, log.run, view, made)
         code = request.replay.code(code) if request.replay else code
@@ -91,6 +95,18 @@ def _finish(request: RunRequest, journal: Journal, run: str, view: One | Many, m
         write_report(request, journal, run)
         if request.recording is not None:
             request.recording.finish()
+
+
+def _say_unkept(request: RunRequest, journal: Journal, log: RunLog, view: One | Many, error: JournalError) -> None:
+    """Print and report what was done until *error*: what came since is in no journal; and say how to go on."""
+    again = f"then xr-agent push --resume {log.run}, which reads first what is in doubt"
+    error.hint = f"see to its disk; {again}" if request.kind is Kind.PUSH else "see to its disk, then run it again"
+    try:
+        with suppress(BrokenPipeError):
+            view.unkept(journal, error)
+        _write_report(request, *journal.known(log))
+    except AgentError as further:
+        say_warning(further.message, hint=further.hint)
 
 
 def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
@@ -137,9 +153,13 @@ def write_report(request: RunRequest, journal: Journal, run: str) -> None:
     Raises:
         FileError: it cannot be written.
     """
+    _write_report(request, journal.run(run), journal.devices(run))
+
+
+def _write_report(request: RunRequest, run: RunRecord, devices: Iterable[DeviceRecord]) -> None:
     path: Path | None = request.given["report"]
     if path is not None:
-        report.write(path, journal.run(run), journal.devices(run), now=datetime.now(UTC))
+        report.write(path, run, devices, now=datetime.now(UTC))
         progress().print(f"report {path}", soft_wrap=True)
 
 
@@ -199,12 +219,6 @@ def _carry_out(
             except (BrokenPipeError, FileError):  # stdout is lost
                 results.close()
                 log.close(made.state)
-                raise
-            except JournalError as error:
-                if request.kind is Kind.PUSH:
-                    error.hint = (
-                        f"see to its disk; then xr-agent push --resume {log.run}, which reads first what is in doubt"
-                    )
                 raise
         span.say(state=made.state.value, failed=made.failed, change_ref=request.given["change_ref"])
         span.end(made.why or (f"{counted(made.failed, 'router')} failed" if made.failed else None))

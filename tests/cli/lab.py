@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from agent.cli.main import program
+from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
+from agent.model.errors import JournalError
 from agent.model.pki.anchor import TrustAnchor
 from agent.simulator import Device, Persona, Simulator
 
@@ -144,6 +148,25 @@ class Fleet:
 def untouched(device: Device) -> bool:
     """Whether nothing was so much as tried that could change the device."""
     return not WRITES & {operation for _, operation in device.log}
+
+
+def journal_full(monkeypatch: pytest.MonkeyPatch, method: str, number: int) -> None:
+    """Have the journal's disk full from the *number*-th call of *method* of RunLog on, and nothing written any more."""
+    write, meant, calls = RunLog._write, getattr(RunLog, method), itertools.count(1)
+    full = False
+
+    def counted(log: RunLog, *given: Any, **more: Any) -> None:
+        nonlocal full
+        full = next(calls) >= number
+        meant(log, *given, **more)
+
+    def written(log: RunLog, *given: Any, **more: Any) -> None:
+        if full:
+            raise JournalError("the journal cannot be written: database or disk is full; nothing further is begun")
+        write(log, *given, **more)
+
+    monkeypatch.setattr(RunLog, method, counted)
+    monkeypatch.setattr(RunLog, "_write", written)
 
 
 def one_error(stderr: str) -> str:

@@ -15,7 +15,7 @@ from agent.fleet.journal.store import Journal
 from agent.model.errors import JournalError
 from agent.model.outcome import Event
 from agent.simulator import Fault, FaultKind
-from tests.cli.lab import PEM, Fleet
+from tests.cli.lab import PEM, Fleet, journal_full, one_error
 from tests.cli.schemas import check
 
 
@@ -62,6 +62,42 @@ def test_check_groups_routers_that_need_the_same(fleet: Fleet) -> None:
     assert f"{away.name} not-ready port not ok: Connection refused" in done.stderr
     told = ["history", "last", "--device", away.name, "--journal", str(fleet.journal)]
     assert "port not ok: Connection refused" in CliRunner().invoke(program, told, catch_exceptions=False).stdout
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl"])
+def test_where_the_journal_is_full_what_was_done_to_which_router_is_shown_and_reported(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    kept, unkept, waiting = (device.name for device in fleet.add(3))
+    path = fleet.folder / "report.json"
+    given = ("--yes", "--no-renew", "--in-flight", "1", "--report", str(path), "--format", form)
+    with monkeypatch.context() as disk:
+        journal_full(disk, "ended", 2)
+        done = fleet.run("push", *given)
+    assert done.exit_code == 1
+    assert one_error(done.stderr).startswith("error: the journal cannot be written: database or disk is full")
+    assert fleet.records() == {kept: "remedied", unkept: "doubtful", waiting: "waiting"}
+    if form == "table":
+        assert re.search(r"^run \S+ · 2 remedied · 1 waiting$", done.stdout, re.MULTILINE)
+        assert re.search(rf"^{unkept} +remedied +7.4.1 +rpc ", done.stdout, re.MULTILINE)
+    else:
+        found = json.loads(done.stdout) if form == "json" else [json.loads(line) for line in done.stdout.splitlines()]
+        assert [(one["device"], one["outcome"]) for one in found] == [(kept, "remedied"), (unkept, "remedied")]
+    reported = json.loads(path.read_text())
+    assert [one["word"] for one in reported["devices"]] == ["remedied", "remedied", "waiting"]
+    assert reported["run"]["state"] == "lost"
+    assert fleet.run("push", "--resume", "last", "--yes").exit_code == 0
+
+
+def test_a_router_that_is_in_doubt_since_the_journal_is_full_is_shown_with_its_last_step(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (device,) = fleet.add(1)
+    with monkeypatch.context() as disk:
+        journal_full(disk, "unfinished", 2)
+        done = fleet.run("push", "--yes")
+    assert done.exit_code == 1
+    assert re.search(rf"^{device.name} +doubtful .* commit started", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_routers_whose_host_keys_are_not_known_stand_together_whatever_their_ports(fleet: Fleet) -> None:

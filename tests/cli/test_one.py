@@ -21,7 +21,7 @@ from agent.model.pki.anchor import TrustAnchor
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
 from agent.simulator import Fault, FaultKind
-from tests.cli.lab import PEM, VARIABLE, Lab, one_error, started
+from tests.cli.lab import PEM, VARIABLE, Lab, journal_full, one_error, started
 from tests.cli.processes import asked_to_apply, metrics, until
 from tests.cli.schemas import check
 
@@ -167,6 +167,25 @@ def test_a_push_is_kept_or_not_begun(lab: Lab, tmp_path: Path, words: tuple[str,
     assert done.exit_code == 2
     assert str(path) in one_error(done.stderr)
     assert device.last_session == 0
+
+
+@pytest.mark.parametrize("method, number, outcome", [("unfinished", 2, "unknown"), ("ended", 1, "remedied")])
+def test_where_the_journal_is_full_what_was_done_is_shown_and_reported(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, number: int, outcome: str
+) -> None:
+    path = tmp_path / "report.json"
+    journal_full(monkeypatch, method, number)
+    done = lab.run("push", lab.add(), "--yes", "--no-renew", "--report", str(path), "--format", "json")
+    assert done.exit_code == 1
+    said = one_error(done.stderr)
+    assert said.startswith("error: the journal cannot be written: database or disk is full")
+    assert "next: see to its disk; then xr-agent push --resume " in said
+    made = json.loads(done.stdout)
+    check("push", made)
+    assert made["outcome"] == outcome
+    assert {"lock", "edit-config"} <= {one["step"] for one in made["steps"] if one["status"] == "done"}
+    (reported,) = json.loads(path.read_text())["devices"]
+    assert reported["word"] == outcome
 
 
 # --- signals and questions --------------------------------------------------------------------------------------------

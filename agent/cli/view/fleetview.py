@@ -107,6 +107,9 @@ class _Notes:
 def _why(one: DeviceRecord) -> str | None:
     if one.error is not None:
         return one.error.message
+    if one.ended is None and one.steps:  # it is in doubt
+        last = one.steps[-1]
+        return f"{last.step} {last.status.value}"
     evidence = one.evidence or Evidence.NONE
     said = next(iter(one.reasons), None) if evidence is Evidence.NONE else f"by {evidence.value}"
     return f"{said}, until a reload" if one.passing else said

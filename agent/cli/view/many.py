@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import NoReturn, Self
 
@@ -23,11 +23,12 @@ from agent.cli.view.streams import say_failure, tell
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
-from agent.fleet.results.record import Kind, Result, RunRecord, RunState
+from agent.fleet.results.record import DeviceRecord, Kind, Result, RunRecord, RunState
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
 from agent.fleet.window.calendar import Opening, Told
+from agent.model.errors import JournalError
 from agent.model.masking.text import counted
 from agent.model.outcome import Event, Status, Wait, Waiting
 
@@ -126,9 +127,7 @@ class Many(Watcher):
         """
         run = self._log.run
         record = journal.run(run)
-        if self._form != "jsonl":
-            devices = (one for one in journal.devices(run) if self._form == "table" or one.plain is not None)
-            emit_all(self._form, devices, lambda one: one.plain, lambda devices: (run_view(record, devices),))
+        self._show(record, journal.devices(run))
         left, again = _to_do(record, journal)
         if made.state is RunState.INTERRUPTED:
             raise Interrupted("; next: ".join(filter(None, (f"interrupted; {left}", again))))
@@ -136,6 +135,18 @@ class Many(Watcher):
             say_failure(f"stopped: {made.why}; {left}", hint=again)
         well = all(one.well for one in journal.devices(run))
         return 0 if well and made.state is RunState.DONE else 1
+
+    def unkept(self, journal: Journal, error: JournalError) -> None:  # noqa: ARG002 - a view's
+        """Print what was done until the journal could not be written any more."""
+        for one in self._log.unkept.values() if self._form == "jsonl" else ():
+            self._lines.add(one.plain)
+        self._show(*journal.known(self._log))
+
+    def _show(self, run: RunRecord, devices: Iterable[DeviceRecord]) -> None:
+        """All routers as one, where not each had its line."""
+        if self._form != "jsonl":
+            found = (one for one in devices if self._form == "table" or one.plain is not None)
+            emit_all(self._form, found, lambda one: one.plain, lambda shown: (run_view(run, shown),))
 
     def _line(self, result: Result) -> Text:
         failure = result.failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -24,7 +25,7 @@ from agent.fleet.results.record import Result, RunState
 from agent.fleet.run.job import Job, broken_off, ended_early
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
-from agent.model.errors import InputError
+from agent.model.errors import InputError, JournalError
 from agent.model.errors import Interrupted as Ended
 from agent.model.outcome import Event, Failure, Status, Wait
 from agent.model.plan import Plan, Skip
@@ -58,8 +59,8 @@ class One(Progress, Watcher):
         """Its step says what is waited for."""
 
     def ended(self, result: Result) -> None:
-        self._log.ended(result, self._job.intent.anchor)
         self._result = result
+        self._log.ended(result, self._job.intent.anchor)
         self.finished(result.device)
 
     def came(self, result: Result) -> None:
@@ -103,6 +104,18 @@ class One(Progress, Watcher):
         plain = None if known is None or self._form == "table" else known.plain(self._job.intent.anchor)
         said = "; next: ".join(filter(None, (failure.message, failure.hint)))
         leave_at_once(said, "" if plain is None else f"{objects.dump(plain, self._form)}\n")
+
+    def unkept(self, journal: Journal, error: JournalError) -> None:  # noqa: ARG002 - a view's
+        """Print what was done until the journal could not be written any more."""
+        result, known = self._result, self._known
+        if result is None and known is not None and known.plan is not None:
+            outcome = ended_early(known, self._events, Failure.of(error))
+            result = Result(known.device, known.kind, known.address, known.release, outcome=outcome)
+            with suppress(JournalError):
+                self._log.ended(result, self._job.intent.anchor)
+        if result is not None and (result.error is None or self._form != "table"):
+            made = result
+            emit(self._form, lambda: made.plain(self._job.intent.anchor), lambda: _view(made))
 
     def finish(self, journal: Journal, made: Run) -> int:  # noqa: ARG002 - a view's
         """Print the result; the exit code.

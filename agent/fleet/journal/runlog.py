@@ -13,7 +13,8 @@ from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.runlock import RunLock
 from agent.fleet.journal.writer import Writer
 from agent.fleet.results.objects import plain
-from agent.fleet.results.record import Result, RunState
+from agent.fleet.results.record import DeviceRecord, Result, RunState
+from agent.model.errors import JournalError
 from agent.model.outcome import Event, Status
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.unfinished import Unfinished
@@ -62,6 +63,9 @@ class RunLog:
     thread, useless after a fork. What is said to be durable is synced to disk before the call returns. Every call
     raises JournalError once something could not be written; whoever gets it begins nothing further. After the end of
     the run it raises ValueError.
+
+    Attributes:
+        unkept: what came of routers and could not be written any more, by their names: nobody but this process knows.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class RunLog:
         self._now = now
         self._lock = lock
         self._closed = threading.Event()
+        self.unkept: dict[str, DeviceRecord] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +117,12 @@ class RunLog:
 
     def ended(self, result: Result, anchor: TrustAnchor) -> None:
         """What came of a router; durable. *anchor* is what was wanted."""
-        self._write(_ENDED, *_columns(result, anchor, self._time()), self._id(result.device))
+        record = result.record(anchor)
+        try:
+            self._write(_ENDED, *_columns(record, self._time()), self._id(result.device))
+        except JournalError:
+            self.unkept[result.device] = record
+            raise
 
     def doubtful(self) -> list[str]:
         """The routers that were begun, in this attempt or an earlier one, and of which nothing came yet."""
@@ -195,9 +205,8 @@ def written_to(db: sqlite3.Connection, run: int) -> frozenset[str]:
     return frozenset(row[0] for row in db.execute(query, (*harmless, run)))
 
 
-def _columns(result: Result, anchor: TrustAnchor, now: str) -> tuple[object, ...]:
+def _columns(record: DeviceRecord, now: str) -> tuple[object, ...]:
     """The values of ``_ENDED``, the device's id left out."""
-    record = result.record(anchor)
     return (
         record.word,
         record.well,

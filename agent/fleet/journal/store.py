@@ -10,6 +10,7 @@ import secrets
 import socket
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -177,6 +178,16 @@ class Journal:
         """The routers of *run* in the inventory's order, one at a time; only those that ended in *words*, if any."""
         with self._reading() as db:
             yield from journalrows.device_records(db, journalrows.find(db, run), words)
+
+    def known(self, log: RunLog) -> tuple[RunRecord, Iterator[DeviceRecord]]:
+        """The run of *log*, lost as others will find it, and its routers with what could not be written of them."""
+        counts = Counter(one.word for one in self._known(log))
+        return self.run(log.run).evolve(state=RunState.LOST, counts=dict(counts)), self._known(log)
+
+    def _known(self, log: RunLog) -> Iterator[DeviceRecord]:
+        for one in self.devices(log.run):
+            unkept = log.unkept.get(one.device)
+            yield unkept.evolve(batch=one.batch, site=one.site, groups=one.groups) if unkept else one
 
     def trail(self, run: str, device: str) -> tuple[DeviceRecord, Trail]:
         """One router of a run with every step and its time; InputError also where it was not in that run."""
