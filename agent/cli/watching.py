@@ -19,7 +19,7 @@ from agent.cli.view.notifying import Notifications
 from agent.cli.view.output import Objects
 from agent.cli.view.progress import say_legacy
 from agent.cli.view.render import cell, sample_line, sample_text, some
-from agent.cli.view.streams import console, progress, say_failure, tell
+from agent.cli.view.streams import console, progress, say_failure, say_warning, tell
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.metrics import Metrics
 from agent.fleet.metricslabels import metrics_labels
@@ -126,6 +126,7 @@ class _Sink:
         labels = metrics_labels(request.given["metrics_label"], request.targets)
         self.metrics = Metrics(labels) if request.given["metrics"] is not None else None
         self.last: dict[str, Look] = {}
+        self._wanted = Until(request.given["until"]) is not Until.FOREVER
         self.alone, self._anchor = request.one, request.job.intent.anchor
         self._objects = Objects(request.form) if request.form != "table" else None
         self._shown: dict[str, bool] = {}
@@ -135,6 +136,8 @@ class _Sink:
         name, before = look.target.name, self.last.get(look.target.name)
         shown = look.anchor_present is not None and look.anchor_present != self._shown.get(name)
         self.last[name] = look
+        if look.unseen is not None and not (self.alone or (before is not None and before.unseen is not None)):
+            self._say_unseen(look, look.unseen)
         say_legacy(name, legacy=look.legacy_ssh and not (before is not None and before.legacy_ssh))
         if self.metrics is not None:
             self.metrics.saw(look)
@@ -157,6 +160,12 @@ class _Sink:
                     about={"device": name},
                 )
         sys.stdout.flush()
+
+    def _say_unseen(self, look: Look, why: AgentError) -> None:
+        """Say that nothing shows a router's licensing, where it is not looked at for ever."""
+        if look.last or self._wanted:
+            until = "it is looked at no more" if look.last else "it is looked at only while others are waited for"
+            say_warning(f"{why.message}; {until}", device=look.target.name, hint=why.hint)
 
     def _keep(self, look: Look, log: RunLog) -> None:
         sample, name = look.sample, look.target.name
@@ -199,11 +208,17 @@ def _judge(request: RunRequest, last: dict[str, Look]) -> None:
     left = [name for name in names if not _well(last.get(name), reached=wanted)]
     if left:
         what = f"not {until.value}" if wanted else "not read at last"
-        within = f" within {timeout:g} s" if wanted and timeout is not None else ""
-        if request.one:
+        unseen = {
+            name: look.unseen for name in left if (look := last.get(name)) is not None and look.unseen is not None
+        }
+        within = f" within {timeout:g} s" if wanted and timeout is not None and len(unseen) < len(left) else ""
+        if request.one and unseen:
+            say_failure(unseen[left[0]].message, device=left[0], hint=unseen[left[0]].hint)
+        elif request.one:
             say_failure(f"{what}{within}", device=left[0], hint="read its state with show")
         else:
-            said = f"{len(left)} of {len(names)} routers are {what}{within}: {some(left)}"
+            why = f"; nothing shows the licensing of {some(list(unseen))}" if unseen else ""
+            said = f"{len(left)} of {len(names)} routers are {what}{within}: {some(left)}{why}"
             say_failure(said, hint="xr-agent history last")
     click.get_current_context().exit(1 if left else 0)
 

@@ -17,15 +17,16 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job, bug
 from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.router import Hooks, Router
-from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
+from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ConsoleError, InputError, Interrupted
 from agent.model.masking.logged import textless
 from agent.model.state import Licensing, Reading
 from agent.model.telemetry.context import bound
-from agent.netconf.retry import Policy, Waits, completed
+from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
 from agent.netconf.session import Session
 from agent.remedy.assess import deadlines_of
 from agent.remedy.observe import Glance, glance, read_licensing
 from agent.remedy.poll import Sample, Until, Watch
+from agent.xr.cli.sshport import Ssh
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ KEPT_AT_ONCE = 16
 """Looks over kept sessions under way at once at most, a thread each: they are a few answers long."""
 _OTHER_FILES = 64
 """Files that the process may have open beside its sessions."""
+_NOT_SHOWN = "try 'show license all' at its CLI as this user; leave the router out by --limit where it has no licensing"
 _LOOK = 0.5
 """Seconds between two looks at the cancellation while nothing else happens."""
 
@@ -57,6 +59,8 @@ class Look:
         legacy_ssh: whether the router was reached with legacy SSH algorithms.
         cause: the error that waiting does not cure, such as a refused login; a further look follows all the same, for
             it may be cured at the router.
+        unseen: why nothing shows its licensing, and never did: no model does, and neither does the CLI. Such a router
+            is looked at while others are waited for.
     """
 
     target: Target
@@ -67,6 +71,7 @@ class Look:
     last: bool = False
     legacy_ssh: bool = False
     cause: AgentError | None = None
+    unseen: CapabilityMissing | None = None
 
 
 def watch(
@@ -86,7 +91,8 @@ def watch(
     Each router has its beat within *interval*, one look each, at most *workers* of them at once, over kept sessions
     :data:`KEPT_AT_ONCE`. One that is away is
     looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
-    left alone after its first look, which says so. With *keep_sessions* each keeps its NETCONF session open, else one
+    left alone after its first look, which says so. With an end to wait for, the looks end where :attr:`Look.unseen` is
+    so of all that are left. With *keep_sessions* each keeps its NETCONF session open, else one
     is opened for every look. However this ends, looks under way are finished first, and no session stays open.
     *executor* makes the looks in place of as many threads; it is not shut down.
 
@@ -100,7 +106,8 @@ def watch(
         _refuse_too_many(len(targets), workers)
         workers = min(workers, KEPT_AT_ONCE)
     routers = [_Watched(target, job, hooks, until, interval=interval, keep=keep_sessions) for target in targets]
-    return _Schedule(routers, interval, workers, hooks.policy).looks(timeout, executor)
+    ends = until is not Until.FOREVER
+    return _Schedule(routers, interval, workers, hooks.policy, ends=ends).looks(timeout, executor)
 
 
 def _refuse_too_many(sessions: int, workers: int) -> None:
@@ -116,12 +123,13 @@ def _refuse_too_many(sessions: int, workers: int) -> None:
 class _Watched:
     """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
 
-    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_legacy", "target", "watch")
+    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_lack", "_legacy", "target", "watch")
 
     def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
         self._glance: Glance | None = None
         self._legacy = False
+        self._lack: CapabilityMissing | None = None
         self.watch = Watch(
             self._connect,
             self._read,
@@ -149,19 +157,21 @@ class _Watched:
         return replace(look, seconds=self._hooks.policy.clock() - began)
 
     def _look(self) -> Look:
-        cause = None
+        cause = self._lack = None
         try:
             sample = completed(self.watch.sample(), self._hooks.policy)
         except Interrupted:
             raise
         except AgentError as error:
             sample, cause = self.watch.failed(error), error
-        last = isinstance(cause, CapabilityMissing) or sample.reached
+        lack = cause if isinstance(cause, CapabilityMissing) else None
+        last, unseen = lack is not None or sample.reached, None if self.watch.seen else lack or self._lack
         if last or not self._keep:
             self.watch.close()
         seen, self._glance = self._glance, None
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
-        return Look(self.target, sample, 0.0, present, deadlines_of(sample.licensing), last, self._legacy, cause)
+        deadlines = deadlines_of(sample.licensing)
+        return Look(self.target, sample, 0.0, present, deadlines, last, self._legacy, cause, unseen)
 
     def _after_bug(self, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
@@ -188,16 +198,45 @@ class _Watched:
         if seen.licensing.source is not None or not self._job.reach.ssh:
             return seen.licensing
         with self._router().shell() as ssh:
-            if ssh is not None:
-                yield from ssh.opening()
-                ssh.console()  # a CLI that cannot be opened now is no lack of the release
-            return (yield from read_licensing(session, policy, ssh))
+            if ssh is None:
+                return seen.licensing
+            return (yield from self._read_by_cli(session, ssh, seen.licensing.absent("no licensing model")))
+
+    def _read_by_cli(self, session: Session, ssh: Ssh, missing: str) -> Waits[Reading[Licensing]]:
+        """The state as the CLI shows it, where models do not, as *missing* says.
+
+        Raises:
+            AgentError: the CLI cannot be opened now, which is no lack of the release, or the session was lost.
+        """
+        policy = self._hooks.policy
+        yield from ssh.opening()
+        try:
+            console = ssh.console()
+        except ConnectError as error:
+            error.message = f"{missing}; the CLI over SSH cannot be used: {error.message}"
+            if not error.rate_limited:
+                self._lack = CapabilityMissing(error.message, device=self.target.name, hint=error.hint)
+            raise
+        reading = yield from read_licensing(session, policy, ssh)
+        if reading.missing is not None and console.alive:
+            passing = classify(ConsoleError(reading.missing)) is not Disposition.PERMANENT
+            self._lack = (
+                None if passing else CapabilityMissing(reading.missing, device=self.target.name, hint=_NOT_SHOWN)
+            )
+        return reading
 
 
 class _Schedule:
-    """When each router is looked at; the looks under way, with the time at which each was due."""
+    """When each router is looked at; the looks under way, with the time at which each was due.
 
-    def __init__(self, routers: Sequence[_Watched], interval: float, workers: int, policy: Policy) -> None:
+    *ends*: something is waited for, so that the looks end where nothing shows it of any router that is left.
+    """
+
+    def __init__(
+        self, routers: Sequence[_Watched], interval: float, workers: int, policy: Policy, *, ends: bool
+    ) -> None:
+        self._ends = ends
+        self._unseen: set[str] = set()
         self._routers, self._interval, self._workers, self._policy = routers, interval, workers, policy
         self._order = itertools.count()
         self._due: list[tuple[float, int, _Watched]] = []
@@ -223,7 +262,7 @@ class _Schedule:
         end = math.inf if timeout is None else start + timeout
         while self._due or self._flying:
             now = self._policy.clock()
-            if now >= end:
+            if now >= end or (self._ends and not self._flying and len(self._unseen) == len(self._due)):
                 self._due.clear()
             self._begin(now, pool)
             if self._flying:
@@ -248,8 +287,10 @@ class _Schedule:
         for future in done:
             due, router = self._flying.pop(future)
             look = future.result()
+            self._unseen.discard(look.target.name)
             if not look.last:
                 self._again(due, router)
+                self._unseen.update([look.target.name] if look.unseen else [])
             yield look
             self._bugs = self._bugs + 1 if look.sample.kind == BUG else 0
             if self._bugs >= BUGS_IN_TURN:

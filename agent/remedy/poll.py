@@ -112,6 +112,11 @@ class Watch:
         self._before: Licensing | None = None
         self._failures = 0
 
+    @property
+    def seen(self) -> bool:
+        """Whether any look brought the licensing state."""
+        return self._before is not None
+
     def sample(self) -> Waits[Sample]:
         """One look; a device that is away is a sample with its error.
 

@@ -150,7 +150,25 @@ def test_a_router_that_cannot_be_polled_leaves_and_the_rest_goes_on(fleet: Fleet
     assert process.returncode == 1
     looks = [json.loads(line) for line in stdout.splitlines()]
     assert len([look for look in looks if look["device"] == older.name]) == 1
-    assert f"1 of 2 routers are not contacted within 60 s: {older.name}" in stderr
+    assert f"warning: {older.name}: no model of this device shows licensing (infra-smartlicense-oper); " in stderr
+    assert "  next: on this release only the CLI over SSH shows it: leave --no-ssh out\n" in stderr
+    said = f"1 of 2 routers are not contacted: {older.name}; nothing shows the licensing of {older.name}\n"
+    assert said in stderr
+
+
+def test_a_router_of_which_nothing_shows_licensing_is_said_and_not_waited_for_alone(fleet: Fleet) -> None:
+    (blind,) = fleet.add(release="6.6.3", ssh=False)
+    fleet.add(**DONE)
+    done = fleet.run("poll", "--interval", "0.2", "--until", "contacted")
+    assert done.exit_code == 1
+    why = "no model of this device shows licensing (infra-smartlicense-oper); the CLI over SSH cannot be used: "
+    assert done.stderr.count(f"warning: {blind.name}: {why}") == 1
+    assert "  next: check the address and --ssh-port, and 'ssh server v2' on the router\n" in done.stderr
+    (line,) = lines(done.stdout, blind)
+    assert why in line
+    assert (
+        f"1 of 2 routers are not contacted: {blind.name}; nothing shows the licensing of {blind.name}\n" in done.stderr
+    )
 
 
 def test_changes_are_kept_in_the_journal_as_steps_of_the_router(fleet: Fleet) -> None:

@@ -136,6 +136,7 @@ def test_a_router_that_shows_no_licensing_leaves_the_watch_and_says_why(lab: Lab
     (only,) = of(looks, older)
     assert only.last
     assert only.sample.kind == "capability"
+    assert only.unseen is only.cause
     assert "licensing" in (only.sample.error or "")
     assert len(of(looks, newer)) == 2
 
@@ -157,6 +158,57 @@ def test_a_cli_that_cannot_be_opened_now_is_no_lack_of_the_release(lab: Lab, rea
     assert [look.sample.error is None for look in looks] == [False, True, True]
     assert not looks[0].last
     assert looks[0].sample.kind == "connect"
+
+
+@pytest.mark.parametrize(
+    "lacking, kind, why, hint",
+    [
+        ({"ssh": False}, "connect", "the CLI over SSH cannot be used: ", "--ssh-port"),
+        ({"forbidden": ("show license", "admin show license")}, "no-data", "not authorized", "show license"),
+    ],
+)
+def test_a_router_of_which_nothing_shows_licensing_is_looked_at_only_while_others_are_waited_for(
+    lab: Lab, reach: Reach, clock: Clock, lacking: dict[str, Any], kind: str, why: str, hint: str
+) -> None:
+    blind, later = lab.add(release="6.6.3", **lacking), lab.add(enrollment="terminal")
+    looks = []
+    for look in begin(reach, clock, blind, later, until=Until.CONTACTED):
+        looks.append(look)
+        if len(of(looks, later)) == 2:
+            cure(later)
+    assert [look.sample.reached for look in of(looks, later)] == [False, False, True]
+    assert len(of(looks, blind)) == 3
+    for look in of(looks, blind):
+        assert (look.sample.kind, look.last) == (kind, False)
+        assert look.unseen is not None
+        assert look.unseen.message.startswith("no model of this device shows licensing")
+        assert why in look.unseen.message
+        assert hint in (look.unseen.hint or "")
+        assert look.sample.error == look.unseen.message
+
+
+def test_a_router_that_nothing_shows_stays_under_a_watch_without_an_end(lab: Lab, reach: Reach, clock: Clock) -> None:
+    assert len(list(begin(reach, clock, lab.add(release="6.6.3", ssh=False), timeout=19))) == 2
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_a_cli_that_limits_sessions_or_showed_the_state_before_is_waited_for(
+    lab: Lab, reach: Reach, clock: Clock, seen: bool
+) -> None:
+    device = lab.add(release="6.6.3", enrollment="terminal")
+    if not seen:
+        device.faults.append(Fault("connect-ssh", FaultKind.RESET))
+    looks = []
+    for look in begin(reach, clock, device, until=Until.CONTACTED):
+        looks.append(look)
+        if len(looks) < 3:
+            commands = ("show license", "admin show license") if seen and len(looks) == 1 else ()
+            device.persona = replace(device.persona, forbidden=commands)
+        else:
+            cure(device)
+    assert [look.unseen for look in looks] == [None] * 4
+    assert [look.sample.error is None for look in looks] == [seen, not seen, True, True]
+    assert looks[-1].sample.reached
 
 
 def test_a_refused_login_and_a_wrong_host_key_stop_no_other_router(

@@ -42,6 +42,7 @@ def command(form: str, **given: Any) -> None:
 
     HOST keeps one session; the looks at an inventory's routers are spread over the interval. jsonl gives each sample as
     it is taken, json one array; the table of an inventory has the first of each router, then only what is new.
+    One whose licensing neither a model nor the CLI shows is said; --until does not wait for such routers alone.
     """
     from agent.cli.watching import run
 

@@ -71,9 +71,9 @@ def say_failure(message: str, *, device: str | None = None, hint: str | None = N
     _say("error", "bold red", message, device, hint)
 
 
-def say_warning(message: str, *, hint: str | None = None) -> None:
+def say_warning(message: str, *, device: str | None = None, hint: str | None = None) -> None:
     """The same in yellow for what the command goes on without."""
-    _say("warning", "yellow", message, None, hint)
+    _say("warning", "yellow", message, device, hint)
 
 
 def _say(level: str, style: str, message: str, device: str | None, hint: str | None) -> None:
