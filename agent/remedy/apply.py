@@ -94,6 +94,7 @@ def carry_out(
         try:
             plan = yield from _ready(plan, ssh, session, policy)
         except Interrupted as error:
+            error.message = f"{error.message}; nothing was changed, nothing is locked"
             outcome = failed(plan.device, error, session.address)
             yield _last(outcome)
             return outcome
@@ -220,11 +221,16 @@ def _failed(run: Run, error: AgentError) -> Steps[Outcome]:
         yield from restore(run)
         if _proven(run):  # it came while the rollback was being made ready
             return run.outcome()
+    lost = run.removed is not None and (run.bare or not _proven(run))
+    if run.undone and not run.left and not lost:
+        error.message = f"{error.message}; {run.undone}"
+    elif isinstance(error, Interrupted) and not run.changed:
+        error.message = f"{error.message}; nothing was committed"
     if run.left:
         name, device = run.plan.intent.trustpoint, run.plan.device
         hint = f"on the router: show running-config crypto ca trustpoint {name}; a second push goes on from there"
         error = OutcomeUnknown(f"{error.message}; {run.left}", device=device, hint=hint)
-    if run.removed is not None and (run.bare or not _proven(run)):
+    if lost:
         yield bare(run, error)
     return run.outcome(error)
 

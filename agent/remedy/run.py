@@ -94,7 +94,8 @@ class Run:
         clears: the certificate that this run may remove, which is the one that its first plan saw; None once it did.
         exact: whether its first plan was approved as it is.
         removed: the one that it removed, or may have; bare: whether nothing is known to have taken its place.
-        left: what could not be restored, and may be on the device still.
+        left: what could not be restored, and may be on the device still; undone: how it is known that the configuration
+            is as before, where this run had changed it.
         current: the step that is under way; ``plan`` before the first one, :data:`PUSH` between two.
     """
 
@@ -124,6 +125,7 @@ class Run:
     removed: Certificate | None = None
     bare: bool = False
     left: str = ""
+    undone: str = ""
     evidence: Evidence = Evidence.NONE
     persistent: bool | None = None
     started: float = 0.0

@@ -15,7 +15,7 @@ from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.simulator import Fault, FaultKind
 from tests.cli.lab import VARIABLE, Fleet
-from tests.cli.processes import answered, resumed, until
+from tests.cli.processes import answered, resumed, said, until
 from tests.cli.schemas import check
 
 
@@ -135,6 +135,25 @@ def test_an_interrupt_finishes_those_in_flight_and_says_how_to_go_on(
     assert process.returncode == 0
     # One that was interrupted behind the proof has the root by the first try.
     assert set(fleet.records().values()) <= {"remedied", "unchanged"}
+
+
+def test_the_table_says_of_a_router_that_was_undone_that_it_is_as_before(fleet: Fleet) -> None:
+    (cut,) = fleet.add()
+    cut.faults.append(Fault("commit", FaultKind.HELD))
+    with fleet.started("push", "--yes") as process:
+        until(lambda: cut.counters["commit"] > 0)
+        process.send_signal(signal.SIGINT)
+        said(process, "once more ends at once")
+        cut.release()
+        stdout, stderr = process.communicate(timeout=600)
+    undone = "undone: the configuration of trustpoint Trustpool was read back and is as before"
+    assert f"{cut.name} failed 7.4.1 rpc interrupted; {undone}" in " ".join(stdout.split())
+    assert f"1/1 {cut.name} failed interrupted; {undone}" in stderr
+    assert cut.enrollment() is None
+    (failing,) = fleet.add(1, ssh=False, terminal_rpc="ok-without-certificate")
+    stdout = fleet.run("push", "--yes", "--limit", failing.name).stdout
+    assert f"shows no CA certificate; {undone}" in " ".join(stdout.split())
+    assert failing.enrollment() is None
 
 
 def test_a_second_interrupt_names_the_routers_in_doubt(fleet: Fleet) -> None:

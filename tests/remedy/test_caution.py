@@ -301,7 +301,8 @@ def test_a_cancellation_before_the_next_method_is_told_as_such(lab: Lab, clock: 
     assert outcome is not None
     assert outcome.error is not None
     assert (outcome.result, outcome.error.kind) == (agent.Result.FAILED, "interrupted")
-    assert outcome.error.message == "interrupted before method dialog was tried"
+    undone = "undone: the configuration of trustpoint Trustpool was read back and is as before"
+    assert outcome.error.message == f"interrupted before method dialog was tried; {undone}"
     assert "run it again" in (outcome.error.hint or "")
     assert device.enrollment() is None
 

@@ -296,7 +296,7 @@ def test_a_copy_whose_answer_was_lost_and_that_is_not_there_may_come_yet(lab: La
     outcome = push(lab, device, clock, method=Method.FILE, pem_url=url)
     assert outcome.result is Result.FAILED
     assert outcome.error is not None
-    assert outcome.error.message.endswith(" is not there; it may come yet")
+    assert " is not there; it may come yet; undone: " in outcome.error.message
     assert outcome.error.hint == "look for it on the router in a while: dir harddisk:"
     assert device.counters["ca-authenticate"] == 0
     assert "a copy that was not answered may bring it yet" in said(outcome, Status.UNKNOWN)

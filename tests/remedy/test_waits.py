@@ -154,6 +154,28 @@ def test_what_an_earlier_push_left_on_trial_is_waited_out_in_one_wait(lab: Lab, 
     assert wait.seconds == 125.0  # no longer than a trial lasts
 
 
+def test_a_cancellation_takes_a_commit_on_trial_back_and_says_so(lab: Lab, clock: Clock) -> None:
+    device = lab.add(**INSTALLS)
+
+    def connect() -> agent.Session:
+        raise agent.ConnectError("no connection is taken now")
+
+    def on(step: Event | Wait) -> None:
+        if isinstance(step, Wait) and step.why is Waiting.SESSION:
+            assert device.enrollment() == "terminal"
+            raise Interrupted("enough")
+
+    outcome = Driver(lab, device, clock, on=on, stop=lambda seconds: False).push(connect=connect)
+    assert outcome.error is not None
+    assert (outcome.result, outcome.error.kind) == (agent.Result.FAILED, "interrupted")
+    assert (
+        outcome.error.message
+        == "enough; undone: the commit was taken back, trustpoint Trustpool was read back and is as before"
+    )
+    assert device.enrollment() is None
+    assert left_clean(device)
+
+
 def test_a_late_answer_is_waited_for(lab: Lab, clock: Clock) -> None:
     device = lab.add(**INSTALLS)
     device.faults.append(Fault("commit", FaultKind.DELAY, seconds=70.0))
@@ -329,6 +351,7 @@ def test_a_cancellation_that_is_thrown_into_a_wait_ends_the_push_and_leaves_noth
     outcome = Driver(lab, device, clock, on=on, stop=lambda seconds: False).push()
     assert outcome.error is not None
     assert (outcome.result, outcome.error.kind) == (agent.Result.FAILED, "interrupted")
+    assert outcome.error.message == "enough; nothing was committed"
     assert left_clean(device)
     assert device.enrollment() is None
 

@@ -118,7 +118,8 @@ def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
     except AgentError as error:
         log.info("%s: %s", target.name, error.message)
         hooks.on_error(error)
-        result = replace(work.result, error=Failure.of(error))
+        reading = isinstance(error, Interrupted) and not work.writing
+        result = replace(work.result, error=broken_off(error.hint) if reading else Failure.of(error))
     except KeyboardInterrupt:
         if work.writing:
             raise
@@ -128,9 +129,9 @@ def _performed(job: Job, target: Target, hooks: Hooks) -> Waits[Result]:
     return replace(result, began=began, ended=hooks.now())
 
 
-def broken_off() -> Failure:
+def broken_off(hint: str | None = None) -> Failure:
     """What a router has to say that was only read, or not yet, when the user interrupted."""
-    return Failure(Interrupted.kind, "interrupted; nothing was changed, nothing is locked")
+    return Failure(Interrupted.kind, "interrupted; nothing was changed, nothing is locked", hint)
 
 
 def bug(device: str, error: Exception) -> Failure:

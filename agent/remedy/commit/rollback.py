@@ -61,6 +61,7 @@ def _restore(run: Run, first: ConfigureTrustpoint) -> Steps[None]:
     if reading.missing is not None:
         yield _left(run, f"trustpoint {name} may keep '{first.enrollment.cli}': {reading.missing}")
     elif (now.enrollment if now else None) == first.before:
+        run.undone = f"the configuration of trustpoint {name} was read back and is as before"
         yield run.ended("undo", Status.SKIPPED, "the configuration is as before")
     elif not run.is_own(now):
         said = f"trustpoint {name} was changed by somebody else meanwhile; it is left as it is"
@@ -106,7 +107,9 @@ def _undo(run: Run, first: ConfigureTrustpoint, now: Enrollment) -> Steps[None]:
     else:
         # Written by the model that the device has, also where the plan of the next method was another.
         yield from commit(run, _change(first, now))
-    yield run.ended("undo", Status.DONE, f"the configuration of trustpoint {first.trustpoint} is as before")
+    said = f"the configuration of trustpoint {first.trustpoint}"
+    run.undone = f"undone: {said} was read back and is as before"
+    yield run.ended("undo", Status.DONE, f"{said} is as before")
 
 
 def _change(first: ConfigureTrustpoint, now: Enrollment) -> Change:

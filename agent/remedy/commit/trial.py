@@ -150,6 +150,9 @@ def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Wai
         run.changed = run.configured = True
         run.committed(change.wanted)
     if isinstance(error, Interrupted):
+        if not stays:
+            name = change.trustpoint
+            run.undone = f"undone: the commit was taken back, trustpoint {name} was read back and is as before"
         return error
     back, now = "", "its cancel-commit was answered with ok, yet running has it"
     if not stays:
