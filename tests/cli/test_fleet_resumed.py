@@ -206,9 +206,15 @@ def test_what_was_interrupted_behind_the_proof_is_renewed_by_a_resumed_push(
     with fleet.started(*words) as process:
         until(lambda: proven.counters["renew-auth"] > 0 < other.counters["renew-auth"] and not other.sessions)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=600)
+        stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     assert fleet.records() == {proven.name: "remedied", other.name: "remedied"}
+    how = "may not be" if operation == "renew-auth" else "is not"
+    row = f"{proven.name} remedied 7.4.1 rpc by subject+validity, until a reload; licence {how} renewed"
+    assert row in " ".join(stdout.split())
+    assert f"interrupted; 1 router whose licence {how} renewed; next: xr-agent push --resume " in stderr
+    history = CliRunner().invoke(program, ["history", "last", "--journal", str(fleet.journal)])
+    assert f"until a reload; licence {how} renewed" in " ".join(history.stdout.split())
     before = proven.counters["renew-auth"]
     proven.state.persona = replace(proven.state.persona, contact=None)
     assert "1 to renew the licence if the root is there" in resumed(fleet)

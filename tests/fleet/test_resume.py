@@ -147,16 +147,17 @@ def ended(device: str, *steps: StepRecord) -> Result:
 
 OWED = {
     "broken off": [StepRecord("read back", Status.SKIPPED, "interrupted after the certificate was proven")],
-    "waiting": [
-        StepRecord("renew-auth", Status.DONE, "success"),
-        StepRecord("contact", Status.SKIPPED, "interrupted after the certificate was proven"),
-    ],
+    "not yet": [StepRecord("renew-auth", Status.SKIPPED, "interrupted after the certificate was proven")],
     "lost": [StepRecord("renew-auth", Status.FAILED, "the session was lost")],
     "unanswered": [StepRecord("renew-auth", Status.UNKNOWN), StepRecord("contact", Status.UNKNOWN)],
 }
 RENEWED = {
     "contacted": [StepRecord("renew-auth", Status.DONE), StepRecord("contact", Status.DONE)],
     "late": [StepRecord("renew-auth", Status.DONE), StepRecord("contact", Status.UNKNOWN)],
+    "waiting": [
+        StepRecord("renew-auth", Status.DONE, "success"),
+        StepRecord("contact", Status.SKIPPED, "interrupted before a newer contact was seen: watch it with poll"),
+    ],
     "answered late": [StepRecord("renew-auth", Status.UNKNOWN), StepRecord("contact", Status.DONE)],
     "not here": [StepRecord("renew-auth", Status.SKIPPED, "the licensing agent does not do that here")],
     "unwanted": [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from agent.fleet.report.shown import why
 from agent.fleet.report.summary import Counting, Need, Summary, Tally
 from agent.fleet.results.record import DeviceRecord
 from agent.fleet.results.structs import Push, Step
@@ -62,6 +63,28 @@ def test_what_a_reload_loses_and_what_had_no_contact_is_counted() -> None:
         DeviceRecord("r4", "not-contacted"),
     )
     assert (made.total.lost_by_reload, made.total.without_contact) == (1, 3)
+
+
+def test_a_licence_that_is_not_renewed_is_said_of_a_router_that_has_the_root() -> None:
+    asked, lost = Step("renew-auth", Status.DONE, "success"), Step("renew-auth", Status.UNKNOWN)
+    cut = Step("read back", Status.SKIPPED, "interrupted after the certificate was proven")
+    waited = Step("contact", Status.SKIPPED, "interrupted before a newer contact was seen: watch it with poll")
+    for steps, said in (
+        ((cut,), "licence is not renewed"),
+        ((Step("renew-auth", Status.FAILED, "notrust"),), "licence is not renewed"),
+        ((lost, waited), "licence may not be renewed"),
+        ((asked, waited), "licence is renewed, contact not seen yet"),
+        ((asked, Step("contact", Status.UNKNOWN)), "licence is renewed, contact not seen yet"),
+        ((lost, Step("contact", Status.DONE)), None),
+        ((Step("renew-auth", Status.SKIPPED, "the licence is not renewed: --no-renew"),), None),
+    ):
+        told = why(DeviceRecord("r1", "remedied", well=True, steps=steps))
+        assert (told.message if told else None) == (said and f"remedied; {said}")
+    passing = Push(device="r1", result=Result.REMEDIED, persistent=False)
+    told = why(DeviceRecord("r1", "remedied", well=True, plain=passing, steps=(cut,)))
+    assert told is not None
+    assert told.message == "remedied, and a reload forgets the root; licence is not renewed"
+    assert why(DeviceRecord("r1", "failed", steps=(cut,))) is None
 
 
 def test_a_router_counts_at_its_site_and_in_each_of_its_groups() -> None:

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from agent.cli.view.checkview import together
-from agent.cli.view.render import cell, columns, some, word
+from agent.cli.view.render import cell, columns, some, watched, word
 from agent.fleet.report.shown import LEGACY
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord
 from agent.fleet.results.structs import Check, CheckMethod, CheckPoint, Plan
@@ -68,6 +68,7 @@ class _Notes:
 
     advice: dict[str, list[str]] = field(default_factory=dict)
     passing: int = 0
+    owed: int = 0
     unheard: int = 0
     legacy: list[str] = field(default_factory=list)
 
@@ -85,7 +86,9 @@ class _Notes:
     def take(self, one: DeviceRecord) -> None:
         self.seen(one)
         self.passing += one.passing
-        self.unheard += one.unheard
+        owed = one.renewal is not None and one.renewal.owed
+        self.owed += owed
+        self.unheard += one.unheard and not owed
         if one.error is not None and one.error.hint:
             self.advice.setdefault(one.error.hint, []).append(one.device)
 
@@ -94,8 +97,11 @@ class _Notes:
         if self.passing:
             said = "a reload forgets the root; an import into the trustpool lasts (push --bundle FILE --then trustpool)"
             yield cell(f"{counted(self.passing, 'router')}: {said}", "yellow")
+        if self.owed:
+            said = f"the licence is not known to be renewed: xr-agent push --resume {run} renews it"
+            yield cell(f"{counted(self.owed, 'router')}: {said}", "yellow")
         if self.unheard:
-            said = "no contact with the licensing server yet: watch with xr-agent poll --until contacted"
+            said = f"no contact with the licensing server seen yet: {watched()}"
             yield cell(f"{counted(self.unheard, 'router')}: {said}", "yellow")
         yield from self.old()
         for hint, names in _largest(self.advice)[:_ADVICE]:
@@ -112,7 +118,8 @@ def _why(one: DeviceRecord) -> str | None:
         return f"{last.step} {last.status.value}"
     evidence = one.evidence or Evidence.NONE
     said = next(iter(one.reasons), None) if evidence is Evidence.NONE else f"by {evidence.value}"
-    return f"{said}, until a reload" if one.passing else said
+    said = f"{said}, until a reload" if one.passing else said
+    return "; ".join(filter(None, (said, one.renewal and one.renewal.value))) or None
 
 
 def plan_groups(devices: Iterable[DeviceRecord], order: Mapping[str, int] | None = None) -> list[Text]:

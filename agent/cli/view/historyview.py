@@ -227,6 +227,7 @@ def _trail(run: RunRecord, record: DeviceRecord, trail: Trail) -> RenderableType
                 ("method", record.method),
                 ("evidence", record.evidence),
                 ("persistent", cell("a reload forgets it" if record.passing else None, "yellow")),
+                ("renewal", cell(record.renewal and record.renewal.value, "yellow")),
                 ("ssh", cell(LEGACY if record.legacy_ssh else None, "yellow")),
                 ("batch", record.batch),
                 ("site", record.site),
@@ -254,7 +255,8 @@ def _said(record: DeviceRecord) -> str | None:
     proof = None if record.evidence in (None, Evidence.NONE) else f"by {record.evidence.value}"
     if record.method is not None or proof is not None:
         method = record.method.value if record.method is not None else None
-        return ", ".join(filter(None, (method, proof, "until a reload" if record.passing else None)))
+        said = ", ".join(filter(None, (method, proof, "until a reload" if record.passing else None)))
+        return "; ".join(filter(None, (said, record.renewal and record.renewal.value)))
     if record.ended is None and record.steps:
         last = record.steps[-1]
         return f"{last.step} {last.status.value}"

@@ -17,13 +17,14 @@ from rich.text import Text
 from agent.cli.signals import Interrupted, leave_at_once
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
-from agent.cli.view.render import anchor_lines, cell, word
+from agent.cli.view.render import anchor_lines, cell, watched, word
 from agent.cli.view.streams import progress as progress_console
 from agent.cli.view.streams import say_failure, tell
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunRecord, RunState
+from agent.fleet.results.renewal import Renewal
 from agent.fleet.run.job import Job
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher
@@ -153,7 +154,8 @@ class Many(Watcher):
         why = failure.message if failure else next(iter(result.reasons), "")
         said = word(result.word)
         parts = [cell(f"{self._count}/{self._total}", "dim"), cell(result.device, "bold"), said]
-        return Text(" ").join([*parts, *([cell(why)] if why and not result.well else [])])
+        told = why if not result.well else result.renewal and result.renewal.value
+        return Text(" ").join([*parts, *([cell(told)] if told else [])])
 
     def _say(self, line: Text, device: str | None = None, *, well: bool = True) -> None:
         whole = not self._console.is_terminal
@@ -197,16 +199,20 @@ def _to_do(record: RunRecord, journal: Journal) -> tuple[str, str | None]:
     """What a run that ended early has left, and how to go on with that; None where nothing is."""
     waiting, doubtful = (record.counts.get(word, 0) for word in ("waiting", "doubtful"))
     remaining = journal.left(record.run)
-    owed = sum(one.well and one.device in remaining for one in journal.devices(record.run))
+    renewals = Counter(one.renewal for one in journal.devices(record.run) if one.renewal is not None)
+    owed = sum(count for one, count in renewals.items() if one.owed)
     unwell = len(remaining) - waiting - doubtful - owed
-    licence = "whose licence is still to be renewed"
-    parts = ((waiting, "not begun"), (doubtful, "in doubt"), (unwell, "not ended well"), (owed, licence))
+    parts = [(waiting, "not begun"), (doubtful, "in doubt"), (unwell, "not ended well")]
+    parts += [(renewals[one], f"whose {one.value}") for one in Renewal]
     left = ", ".join(f"{counted(count, 'router')} {how}" for count, how in parts if count)
     if not left:
         return "every router was gone through, and none needs a look", None
     if record.kind is not Kind.PUSH:
         return left, "run it again"
+    if not remaining:
+        return left, watched()
     first = "those in doubt" if doubtful else "those not begun" if waiting and (unwell or owed) else ""
     order = f", which goes to {first} first" if first else ""
     look = f"; see why: xr-agent history {record.run} --failed" if unwell else ""
-    return left, f"xr-agent push --resume {record.run}{order}{look}"
+    watch = f"; {watched()}" if renewals[Renewal.UNSEEN] else ""
+    return left, f"xr-agent push --resume {record.run}{order}{look}{watch}"

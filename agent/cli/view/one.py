@@ -17,11 +17,11 @@ from agent.cli.view.output import emit
 from agent.cli.view.progress import Progress, say_legacy
 from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
-from agent.fleet.journal.renewal import INSTALLING
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.results import objects
 from agent.fleet.results.record import Result, RunState
+from agent.fleet.results.renewal import INSTALLING
 from agent.fleet.run.job import Job, broken_off, ended_early
 from agent.fleet.run.rollout import Batch
 from agent.fleet.run.runner import Run, Watcher

@@ -73,6 +73,11 @@ def word(value: object) -> Text:
     return cell(value, _STYLES.get(_said(value), ""))
 
 
+def watched(host: str = "") -> str:
+    """What to do where a licence is renewed and the contact with the licensing server not seen yet."""
+    return f"look again in a minute: {' '.join(filter(None, ('xr-agent poll', host)))} --until contacted"
+
+
 def some(names: Sequence[str], most: int = 5) -> str:
     """The first *most* of them, and whether there are more."""
     return ", ".join((*names[:most], *(["…"] if len(names) > most else [])))

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from agent.fleet.journal import renewal
 from agent.fleet.journal.runlock import held
 from agent.fleet.journal.tables import connect
 from agent.fleet.results.objects import read, read_answer
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
+from agent.fleet.results.renewal import INSTALLING, began, renewal
 from agent.fleet.results.structs import Error, Moment, Number, Printed, Push, Step, Texts, about
 from agent.model.errors import InputError
 from agent.model.method import Method
@@ -178,12 +178,13 @@ def unrenewed(db: sqlite3.Connection, run: int) -> frozenset[str]:
     found: set[str] = set()
     for name, well, plain in db.execute("SELECT name, well, plain FROM device WHERE run = ?", (run,)):
         steps = read(plain, _Steps).steps
-        if renewal.due(steps) if well else renewal.began(steps):
+        left = renewal(steps)
+        if (left is not None and left.owed) if well else began(steps):
             found.add(name)
-    marks = ", ".join("?" * len(renewal.INSTALLING))
+    marks = ", ".join("?" * len(INSTALLING))
     begun = f"SELECT 1 FROM step WHERE step.device = device.id AND step IN ({marks})"  # noqa: S608 - question marks only
     query = f"SELECT name FROM device WHERE run = ? AND well = 0 AND EXISTS ({begun})"  # noqa: S608 - our own text
-    return frozenset(found.union(row[0] for row in db.execute(query, (run, *renewal.INSTALLING))))
+    return frozenset(found.union(row[0] for row in db.execute(query, (run, *INSTALLING))))
 
 
 def trail(db: sqlite3.Connection, row: Row, name: str) -> tuple[DeviceRecord, Trail]:

@@ -89,8 +89,12 @@ def why(device: DeviceRecord) -> Error | None:
     """What to know of *device* first: its refusal, else its first reason; as it came."""
     if (refused := refusal(device)) is not None:
         return refused
+    left = device.renewal.value if device.renewal else None
     if device.passing:
-        return Error("passing", f"{device.word}, and a reload forgets the root", PERMANENT)
+        said = f"{device.word}, and a reload forgets the root"
+        return Error("passing", "; ".join(filter(None, (said, left))), PERMANENT)
+    if left is not None:
+        return Error("renewal", f"{device.word}; {left}")
     return Error(device.word, device.reasons[0]) if device.reasons else None
 
 

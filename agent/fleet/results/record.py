@@ -11,6 +11,7 @@ from msgspec import field
 
 from agent.fleet.results import objects
 from agent.fleet.results.basis import Basis
+from agent.fleet.results.renewal import Renewal, interrupted, renewal
 from agent.fleet.results.structs import (
     Answer,
     Assess,
@@ -137,6 +138,11 @@ class Result:
         if self.sample is not None and self.sample.error is not None:
             return Failure(self.sample.kind or "error", self.sample.error)
         return self.outcome.error if self.outcome is not None else self.error
+
+    @property
+    def renewal(self) -> Renewal | None:
+        """What a push that proved the root left open of the licence's renewal."""
+        return renewal(self.outcome.steps) if self.outcome is not None and self.outcome.well else None
 
     @property
     def _unread(self) -> PushResult:
@@ -275,8 +281,13 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
     def unheard(self) -> bool:
         """Whether it did not reach the licensing server, as far as was waited for that."""
         return self.word == "not-contacted" or any(
-            step.step in _RENEWAL and (step.status in _OPEN or step.interrupted) for step in self.steps
+            step.step in _RENEWAL and (step.status in _OPEN or interrupted(step)) for step in self.steps
         )
+
+    @property
+    def renewal(self) -> Renewal | None:
+        """As of :attr:`Result.renewal`."""
+        return renewal(self.steps) if self.well else None
 
     @property
     def in_need(self) -> bool:

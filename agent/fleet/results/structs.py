@@ -71,11 +71,6 @@ class Step(Printed, frozen=True):
     status: Status
     detail: str = ""
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether a cancellation kept it from being done, or from being seen to its end."""
-        return self.status is Status.SKIPPED and self.detail.startswith("interrupted")
-
 
 class Error(Printed, frozen=True):
     """Why nothing came of a device."""
