@@ -20,9 +20,9 @@ from agent.model.method import Method
 from agent.model.pki.anchor import TrustAnchor
 from agent.remedy.lease import lease
 from agent.remedy.lease.lease import Lease
-from agent.simulator import Fault, FaultKind
+from agent.simulator import Device, Fault, FaultKind
 from tests.cli.lab import PEM, VARIABLE, Lab, journal_full, one_error, started
-from tests.cli.processes import asked_to_apply, metrics, until
+from tests.cli.processes import asked_to_apply, metrics, said, until
 from tests.cli.schemas import check
 
 READS = [("check",), ("assess",), ("plan",), ("push", "--dry-run"), ("poll", "--until", "contacted")]
@@ -202,13 +202,79 @@ def test_an_interrupt_breaks_reading_off_at_once(lab: Lab, words: tuple[str, ...
         stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     check(words[0], json.loads(stdout))
-    assert stderr.splitlines()[-1] == "interrupted; nothing was changed, nothing is locked"
     until(lambda: not device.sessions)
     run, record = kept()
+    again = f"; next: xr-agent push --resume {run.run}, which reads the router first" if words[0] == "push" else ""
+    assert stderr.splitlines()[-1] == f"interrupted; nothing was changed, nothing is locked{again}"
     word = "unknown" if words[0] in ("check", "assess") else "failed"
     assert (run.state, record.word) == (RunState.INTERRUPTED, word)
     assert record.error is not None
     assert record.error.kind == "interrupted"
+
+
+UNDONE = "undone: the configuration of trustpoint Trustpool was read back and is as before"
+
+
+def interrupted(lab: Lab, device: Device, operation: str) -> str:
+    """The last line of a push that is interrupted while *operation* is under way, which then comes to its end."""
+    device.faults.append(Fault(operation, FaultKind.HELD))
+    with started(lab, "push", *lab.words(device), "--yes") as process:
+        until(lambda: device.counters[operation] > 0)
+        process.send_signal(signal.SIGINT)
+        said(process, "once more ends at once")
+        device.release()
+        _, stderr = process.communicate(timeout=600)
+    assert process.returncode == 130
+    return str(stderr.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "operation, how",
+    [
+        ("lock", "interrupted; nothing was committed"),
+        ("commit", f"interrupted; {UNDONE}"),
+        ("ca-authenticate", "interrupted: remedied, licence is not renewed"),
+    ],
+)
+def test_a_push_that_is_interrupted_says_how_it_left_the_router_and_how_to_go_on(
+    lab: Lab, operation: str, how: str
+) -> None:
+    device = lab.add()
+    line = interrupted(lab, device, operation)
+    run, record = kept()
+    assert line == f"{how}; next: xr-agent push --resume {run.run}, which reads the router first"
+    assert record.error is None or record.error.message == how
+    assert (device.enrollment() is None) == (not record.well)
+    assert resumed(lab).exit_code == 0
+    assert kept()[0].state is RunState.DONE
+    assert (device.state.authenticates, device.state.renewals) == (1, 1)
+
+
+def test_a_push_that_is_interrupted_behind_the_renewal_says_when_to_look_for_the_contact(lab: Lab) -> None:
+    device = lab.add()
+    device.state.answers = ["success"]  # and no contact
+    assert interrupted(lab, device, "renew-auth") == (
+        "interrupted: remedied, licence is renewed, contact not seen yet; "
+        "next: look again in a minute: xr-agent poll 127.0.0.1 --until contacted"
+    )
+    assert resumed(lab).exit_code == 2, "nothing is left to do by a push"
+    assert device.counters["renew-auth"] == 1
+
+
+def test_a_second_interrupt_of_a_push_says_how_to_go_on(lab: Lab) -> None:
+    device = lab.add()
+    device.faults.append(Fault("ca-authenticate", FaultKind.SILENT))
+    with started(lab, "push", *lab.words(device), "--yes") as process:
+        until(lambda: device.counters["ca-authenticate"] > 0)
+        process.send_signal(signal.SIGINT)
+        said(process, "once more ends at once")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=600)
+    assert process.returncode == 130
+    run, _ = kept()
+    assert stderr.splitlines()[-1].endswith(f"; next: xr-agent push --resume {run.run}, which reads the router first")
+    until(lambda: not device.sessions)
+    assert resumed(lab).exit_code == 0
 
 
 def test_an_interrupt_at_the_question_ends_it_with_nothing_changed(lab: Lab) -> None:

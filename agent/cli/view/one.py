@@ -20,7 +20,7 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.journal.runlog import RunLog
 from agent.fleet.journal.store import Journal
 from agent.fleet.results import objects
-from agent.fleet.results.record import Result, RunState
+from agent.fleet.results.record import Kind, Result, RunState
 from agent.fleet.results.renewal import INSTALLING
 from agent.fleet.run.job import Job, broken_off, ended_early
 from agent.fleet.run.rollout import Batch
@@ -31,7 +31,6 @@ from agent.model.outcome import Event, Failure, Status, Wait
 from agent.model.plan import Plan, Skip
 
 _LICENCE = ("register-id-token", "renew-auth")
-_READS_FIRST = "push again: it reads what is there before it does anything"
 
 
 class One(Progress, Watcher):
@@ -95,9 +94,9 @@ class One(Progress, Watcher):
 
     def leave(self) -> NoReturn:
         """End the process at once; its connections end with it, and with them the locks and the candidate."""
-        known, failure = self._known, broken_off()
+        known, failure = self._known, broken_off(self._resumption)
         if known is not None and known.plan is not None:
-            failure = Failure(Ended.kind, _may_be_left(self._events), _READS_FIRST)
+            failure = Failure(Ended.kind, _may_be_left(self._events), self._resumption)
             known = Result(known.device, known.kind, outcome=ended_early(known, self._events, failure))
         elif known is not None:
             known = replace(known, error=failure)
@@ -117,7 +116,7 @@ class One(Progress, Watcher):
             made = result
             emit(self._form, lambda: made.plain(self._job.intent.anchor), lambda: _view(made))
 
-    def finish(self, journal: Journal, made: Run) -> int:  # noqa: ARG002 - a view's
+    def finish(self, journal: Journal, made: Run) -> int:
         """Print the result; the exit code.
 
         Raises:
@@ -128,7 +127,7 @@ class One(Progress, Watcher):
             say_failure(f"not begun: {made.why}", hint=f"xr-agent push --resume {self._log.run} goes on with it")
             return 1
         if result is None:
-            raise Interrupted("interrupted; nothing was begun")
+            raise Interrupted("; next: ".join(filter(None, ("interrupted; nothing was begun", self._resumption))))
         failure = result.failure
         if result.error is None:
             self._say_anchor()
@@ -136,14 +135,28 @@ class One(Progress, Watcher):
         if result.error is None or self._form != "table":  # what could not be read has no table, only its error
             emit(self._form, lambda: result.plain(self._job.intent.anchor), lambda: _view(result))
         if made.state is RunState.INTERRUPTED or (failure is not None and failure.kind == Ended.kind):
-            said = (failure.message, failure.hint) if failure else (result.word,)
-            raise Interrupted("; next: ".join(filter(None, (_named(said[0]), *said[1:]))))
+            raise Interrupted("; next: ".join(filter(None, (_how(result), self._next(journal, result)))))
         if failure is not None:
             say_failure(failure.message, device=result.device, hint=failure.hint)
             return 2 if result.error is not None and failure.kind == InputError.kind else 1
         if isinstance(result.plan, Skip):
             say_failure(f"skipped: {result.plan.reason}", device=result.device, hint=result.plan.hint)
         return 0 if result.well else 1
+
+    @property
+    def _resumption(self) -> str | None:
+        """How to go on with a push; what only reads is run again."""
+        if self._job.kind is not Kind.PUSH:
+            return None
+        return f"xr-agent push --resume {self._log.run}, which reads the router first"
+
+    def _next(self, journal: Journal, result: Result) -> str | None:
+        """What to do after an interrupt that ended the work in order."""
+        hint = result.failure.hint if result.failure else None
+        if result.device in journal.left(self._log.run) and (resumption := self._resumption) is not None:
+            own = result.failure is not None and result.failure.kind != Ended.kind
+            return f"{hint}; then {resumption}" if hint and own else resumption
+        return hint if result.renewal is None else render.watched(result.device)
 
 
 def _view(result: Result) -> RenderableType:
@@ -158,7 +171,10 @@ def _view(result: Result) -> RenderableType:
     raise AssertionError("a result without a view")
 
 
-def _named(message: str) -> str:
+def _how(result: Result) -> str:
+    """That it was interrupted, and how the router was left."""
+    left = result.renewal.value if result.renewal else None
+    message = result.failure.message if result.failure else ", ".join(filter(None, (result.word, left)))
     return message if message.startswith(Ended.kind) else f"{Ended.kind}: {message}"
 
 
