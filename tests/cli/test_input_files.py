@@ -167,7 +167,7 @@ def test_lines_of_known_hosts_that_cannot_be_read_are_passed_over(tmp_path: Path
     )
     done = run("known hosts", file)
     assert refused(done, 1)
-    assert "127.0.0.1:1" in done.stderr
+    assert "127.0.0.1: port 1: " in done.stderr
 
 
 @pytest.mark.parametrize("text", ["Match\n", 'Host "\n', "\xff"])
