@@ -91,8 +91,8 @@ def watch(
     Each router has its beat within *interval*, one look each, at most *workers* of them at once, over kept sessions
     :data:`KEPT_AT_ONCE`. One that is away is
     looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
-    left alone after its first look, which says so. With an end to wait for, the looks end where :attr:`Look.unseen` is
-    so of all that are left. With *keep_sessions* each keeps its NETCONF session open, else one
+    left alone after its first look, which says so. With an end to wait for, the looks end where :attr:`Look.unseen` was
+    so twice in turn of all that are left. With *keep_sessions* each keeps its NETCONF session open, else one
     is opened for every look. However this ends, looks under way are finished first, and no session stays open.
     *executor* makes the looks in place of as many threads; it is not shut down.
 
@@ -229,13 +229,15 @@ class _Watched:
 class _Schedule:
     """When each router is looked at; the looks under way, with the time at which each was due.
 
-    *ends*: something is waited for, so that the looks end where nothing shows it of any router that is left.
+    *ends*: something is waited for, so that the looks end where nothing shows it of any router that is left, nor did
+    at the look before: what a CLI does not do once may pass.
     """
 
     def __init__(
         self, routers: Sequence[_Watched], interval: float, workers: int, policy: Policy, *, ends: bool
     ) -> None:
         self._ends = ends
+        self._once: set[str] = set()
         self._unseen: set[str] = set()
         self._routers, self._interval, self._workers, self._policy = routers, interval, workers, policy
         self._order = itertools.count()
@@ -287,10 +289,9 @@ class _Schedule:
         for future in done:
             due, router = self._flying.pop(future)
             look = future.result()
-            self._unseen.discard(look.target.name)
+            self._note(look)
             if not look.last:
                 self._again(due, router)
-                self._unseen.update([look.target.name] if look.unseen else [])
             yield look
             self._bugs = self._bugs + 1 if look.sample.kind == BUG else 0
             if self._bugs >= BUGS_IN_TURN:
@@ -298,6 +299,15 @@ class _Schedule:
                     f"{BUGS_IN_TURN} looks in turn ran into a bug in xr-agent",
                     hint="report it with the traceback logged",
                 )
+
+    def _note(self, look: Look) -> None:
+        """Whether nothing shows what is waited for of this router, twice in turn."""
+        name = look.target.name
+        if look.unseen is not None and not look.last:
+            (self._unseen if name in self._once else self._once).add(name)
+        else:
+            self._once.discard(name)
+            self._unseen.discard(name)
 
     def _again(self, due: float, router: _Watched) -> None:
         """The next look: on the router's own beat, which a late one does not shift; a longer wait counts from now."""

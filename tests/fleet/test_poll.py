@@ -187,6 +187,17 @@ def test_a_router_of_which_nothing_shows_licensing_is_looked_at_only_while_other
         assert look.sample.error == look.unseen.message
 
 
+def test_what_a_cli_refuses_once_is_waited_for(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(release="6.6.3", enrollment="terminal", forbidden=("show license", "admin show license"))
+    looks = []
+    for look in begin(reach, clock, device, until=Until.CONTACTED):
+        looks.append(look)
+        device.persona = replace(device.persona, forbidden=())
+        cure(device)
+    assert [look.unseen is None for look in looks] == [False, True]
+    assert looks[-1].sample.reached
+
+
 def test_a_router_that_nothing_shows_stays_under_a_watch_without_an_end(lab: Lab, reach: Reach, clock: Clock) -> None:
     assert len(list(begin(reach, clock, lab.add(release="6.6.3", ssh=False), timeout=19))) == 2
 
