@@ -77,14 +77,14 @@ def carry_out(
     *,
     connect: Opener | None = None,
     turn: Callable[[], float] = lambda: 0.0,
-    closed: Callable[[], bool] = lambda: False,
+    window_closed: Callable[[], bool] = lambda: False,
     ssh: Ssh | None = None,
     log: WriteAheadLog | None = None,
     at_end: Callable[[Session], Waits[None] | None] | None = None,
 ) -> Steps[Outcome]:
     """As :func:`apply`, its waits among the events: whoever drives it comes back when one is over.
 
-    *closed*: whether it is too late to begin a change, asked once the locks are had.
+    *window_closed*: whether it is too late to begin a change; asked while locks are waited for, and ahead of the first.
 
     Until then nothing holds a thread, and any thread may go on with it. What :func:`apply` raises where a cancellation
     breaks a wait off, the driver throws into it.
@@ -108,7 +108,8 @@ def carry_out(
             outcome = replace(outcome, steps=(*run.records, *outcome.steps), retries=run.retries)
         yield _last(outcome)
         return outcome
-    run = Run(session, plan, policy, connect, ssh, log, turn, closed, evidence=plan.present, started=policy.clock())
+    begun = policy.clock()
+    run = Run(session, plan, policy, connect, ssh, log, turn, window_closed, evidence=plan.present, started=begun)
     run.records += _failed_ways(plan)
     return (yield from _logged(run, _carried_out(run, at_end)))
 
@@ -262,8 +263,9 @@ def _taken(run: Run) -> Steps[None]:
     if run.log.unfinished() is not None:
         steps, claimed, locked = (yield from claim(run, steps)), True, run.holds_locks
     while steps:
-        run.policy.check()
         step = steps[0]
+        if not isinstance(step, Note):  # what is but said needs no time
+            run.policy.check()
         if isinstance(step, Installing) and (not claimed or (locked and not run.holds_locks)):
             steps, claimed, locked = (yield from claim(run, steps)), True, run.holds_locks
             continue

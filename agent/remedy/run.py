@@ -21,7 +21,7 @@ from agent.netconf.pending import Pending
 from agent.netconf.query import Behind
 from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session
-from agent.remedy.skips import Drifted, NoLongerPlanned, WindowClosed
+from agent.remedy.skips import NoLongerPlanned, WindowClosed
 
 if TYPE_CHECKING:
     from agent.xr.cli.sshport import Ssh  # whoever only plans needs no SSH library
@@ -44,14 +44,6 @@ Steps = Generator[Event | Wait, None, T]
 
 That may be another thread each time, and later than asked for.
 """
-
-
-_ENDS = {
-    OutcomeUnknown: Result.UNKNOWN,
-    NoLongerPlanned: Result.SKIPPED,
-    Drifted: Result.SKIPPED,
-    WindowClosed: Result.SKIPPED,
-}
 
 
 @dataclass
@@ -79,7 +71,7 @@ class Run:
         turn: takes a turn to do so; in how many seconds it comes.
         ssh: the CLI and SFTP, where they are at hand; closed by whoever gave it.
         log: keeps what was begun at the configuration until its end is known.
-        closed: whether it is too late to begin a change.
+        window_closed: whether it is too late to begin a change.
         changed: whether the device was changed, or may have been; configured: whether its trustpoint was by this run.
         locks: the locks that this run was granted, and on which session.
         behind: the certificate as read behind the last write, ahead of the step that is to see it.
@@ -106,7 +98,7 @@ class Run:
     ssh: Ssh | None = None
     log: WriteAheadLog = field(default_factory=Memory)
     turn: Callable[[], float] = lambda: 0.0
-    closed: Callable[[], bool] = lambda: False
+    window_closed: Callable[[], bool] = lambda: False
     records: list[StepRecord] = field(default_factory=list)
     retries: int = 0
     changed: bool = False
@@ -243,6 +235,15 @@ class Run:
             yield self.retried(step, error.message)
 
         return policy.repeated(attempt, why, never=never, told=told)
+
+    def see_in_time(self) -> None:
+        """Nothing is begun behind the end of the window.
+
+        Raises:
+            WindowClosed: it is over, and nothing was changed yet.
+        """
+        if not self.changed and self.window_closed():
+            raise WindowClosed(self.plan.device)
 
     def settle(self) -> None:
         """Read the answers nobody waited for (unlocks); a refusal there is said, and changes no result."""
@@ -392,10 +393,15 @@ class Run:
 
     def outcome(self, error: AgentError | None = None) -> Outcome:
         """The end of the run."""
-        if error is not None:
-            result = _ENDS.get(type(error), Result.FAILED)
-        else:
-            result = Result.REMEDIED if self.changed else Result.UNCHANGED
+        match error:
+            case None:
+                result = Result.REMEDIED if self.changed else Result.UNCHANGED
+            case OutcomeUnknown():
+                result = Result.UNKNOWN
+            case NoLongerPlanned():
+                result = Result.SKIPPED
+            case _:
+                result = Result.FAILED
         persistent = self.persistent
         if persistent is None and not self.changed and self.evidence is not Evidence.NONE:
             persistent = self.plan.persistent  # nothing was brought: it is as it was

@@ -104,30 +104,6 @@ def test_nothing_is_changed_behind_the_end_of_its_window(lab: Lab, reach: Reach,
     assert perform(Job(Kind.PUSH, reach), replace(target(device), until=now), hooks).word == "unchanged"
 
 
-def test_nothing_is_changed_where_its_window_ends_while_it_waits_for_a_lock(lab: Lab, reach: Reach) -> None:
-    device, begin = lab.add(terminal_rpc="installs"), datetime(2026, 11, 28, 3, 59, tzinfo=UTC)
-    somebody = device.other_session()
-    somebody.lock("running")
-
-    class Patient(Clock):
-        def sleep(self, seconds: float) -> None:
-            super().sleep(seconds)
-            if self.now >= 40:
-                somebody.unlock("running")
-
-    waits = Patient()
-    hooks = Hooks(policy=waits.policy(), now=lambda: begin + timedelta(seconds=waits.now))
-    job = Job(Kind.PUSH, replace(reach, ssh=False), agent.Intent(renew=False, caution=Caution(lock_wait=60)))
-    late = perform(job, replace(target(device), until=begin + timedelta(seconds=30)), hooks)
-    assert (late.word, late.failure and late.failure.kind) == ("skipped", "window")
-    assert late.outcome is not None
-    assert not late.outcome.changed
-    assert waits.now >= 40
-    assert device.counters["edit-config"] == device.counters["ca-authenticate"] == 0
-    assert left_clean(device)
-    assert perform(job, replace(target(device), until=begin + timedelta(hours=1)), hooks).word == "remedied"
-
-
 @dataclass
 class Kept:
     """A journal in memory."""

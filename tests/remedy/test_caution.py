@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import agent
+from agent.fleet.results.renewal import Renewal, renewal
 from agent.model.outcome import Outcome, Status
 from agent.netconf.operations import send_lock
 from agent.simulator import NETOPEER2, QUOVADIS, Behaviour, Device, Fault, FaultKind, rpc_error
@@ -507,3 +508,15 @@ def test_an_impossible_caution_is_refused_as_input() -> None:
         agent.Caution(confirm_timeout=0)
     with pytest.raises(agent.InputError):
         agent.Caution(lock_wait=-1)
+
+
+@pytest.mark.parametrize("renew", [False, True])
+def test_an_interrupt_behind_the_proof_leaves_a_renewal_open_only_where_one_was_due(
+    lab: Lab, clock: Clock, renew: bool
+) -> None:
+    device = lab.add(**INSTALLS)
+    policy = clock.policy(stop=lambda _: device.counters["ca-authenticate"] > 0)
+    with lab.connect(device) as session:
+        outcome = agent.remediate(session, agent.Intent(renew=renew), policy=policy)
+    assert (outcome.result, device.counters["renew-auth"]) == (agent.Result.REMEDIED, 0)
+    assert renewal(outcome.steps) is (Renewal.DUE if renew else None)

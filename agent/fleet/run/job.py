@@ -189,12 +189,12 @@ class _Work:
             if waited:
                 state = yield from self._observed(session, self._hooks.policy)
                 made = yield from self._planned(session, state)
-        if isinstance(made, Plan) and made and self._closed():
+        if isinstance(made, Plan) and made and self._window_closed():
             late = Failure.of(WindowClosed(router.device.name))
             return replace(self.result, outcome=_outcome(self.result, made, PushResult.SKIPPED, late))
         return replace(self.result, outcome=(yield from self._pushed(session, made, state, lease)))
 
-    def _closed(self) -> bool:
+    def _window_closed(self) -> bool:
         """Whether the router's window is over."""
         until = self._target.until
         return until is not None and self._hooks.now() >= until
@@ -266,10 +266,16 @@ class _Work:
             self._keep("held", plain(certificate_object(made.clears.held)))
         self._hooks.begins(replace(self.result, plan=made))
         self.writing = True
-        further, turn, at_end, ssh = self._router.opened, self._router.turn, self._read_again, self._ssh
-        policy = self._hooks.policy
         pushing = carry_out(
-            session, made, policy, connect=further, turn=turn, closed=self._closed, ssh=ssh, log=lease, at_end=at_end
+            session,
+            made,
+            self._hooks.policy,
+            connect=self._router.opened,
+            turn=self._router.turn,
+            window_closed=self._window_closed,
+            ssh=self._ssh,
+            log=lease,
+            at_end=self._read_again,
         )
 
         def told(step: Event | Wait) -> bool:

@@ -25,7 +25,7 @@ from agent.remedy.methods.registry import METHODS
 from agent.remedy.observe import observation, reread
 from agent.remedy.plan import plan
 from agent.remedy.run import Run, Steps
-from agent.remedy.skips import AS_APPROVED, Drifted, NoLongerPlanned, WindowClosed
+from agent.remedy.skips import AS_APPROVED, Drifted, NoLongerPlanned
 from agent.xr import trustpoint
 
 _WHOSE = "find out who installed it; then push again with --replace, or use another --trustpoint"
@@ -62,8 +62,6 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
         yield run.ended("lock", Status.DONE, (yield from _candidate_judged(run, locks, readings)))
     else:
         readings = yield from ask(run.session, queries, run.policy)
-    if not run.changed and run.closed():  # a lock may have been waited for for minutes
-        raise WindowClosed(run.plan.device)
     pool = any(isinstance(step, Installation) and not METHODS[step.method].at_trustpoint for step in steps)
     state = yield from _now(run, seen, readings, pool=pool)
     following = planned(run, run.plan.intent, state)
@@ -77,6 +75,8 @@ def _claimed(run: Run, steps: Sequence[Step]) -> Steps[tuple[Step, ...]]:
     if isinstance(following, Skip):
         refusal = PolicyRefused if run.changed else NoLongerPlanned
         raise refusal(_said(run, seen, state, following.reason), hint=following.hint)
+    if _acts(following.steps):
+        run.see_in_time()
     run.plan = replace(run.plan, state=state)
     if _acts(following.steps) == _acts(steps):
         return tuple(steps)

@@ -57,6 +57,7 @@ def acquire(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
         LockDenied, RPCError: somebody holds one for longer than the caution's lock_wait, or than a commit on trial may
             last; the hint names the session.
         Dirty: the candidate holds somebody else's changes.
+        WindowClosed: the window ended meanwhile.
     """
     patient = replace(run.policy, attempts=ENDLESS, deadline=run.caution.lock_wait, longest=_LONGEST_WAIT)
     try:
@@ -73,6 +74,7 @@ def acquire(run: Run, wanted: Wanted) -> Steps[list[Reading[Any]]]:
         if not run.caution.kill_lock_holder:
             error.hint = f"{who} holds it: ask whoever that is, wait longer (--lock-wait), or use --kill-lock-holder"
             raise
+    run.see_in_time()
     yield run.started_event("kill-session", f"{who} holds the lock, and --kill-lock-holder asks for it")
     log.warning("%s: %s holds the lock and is killed", run.plan.device, who)
     operations.kill_session(run.session, who.session_id)
@@ -101,7 +103,11 @@ def _trial_waited_out(run: Run, wanted: Wanted, error: RPCError) -> Steps[list[R
 
 
 def _repeated(run: Run, wanted: Wanted, policy: Policy, why: Waiting = Waiting.LOCK) -> Steps[list[Reading[Any]]]:
-    return run.repeated("lock", lambda _: acquire_once(run, wanted), policy, why)
+    def attempt(_: int) -> Waits[list[Reading[Any]]]:
+        run.see_in_time()
+        return acquire_once(run, wanted)
+
+    return run.repeated("lock", attempt, policy, why)
 
 
 def acquire_once(run: Run, wanted: Wanted) -> Waits[list[Reading[Any]]]:
@@ -200,10 +206,12 @@ def discard(run: Run, how: str, cause: AgentError | None) -> Waits[None]:
 
     Raises:
         Dirty: they are somebody else's, and the user said nothing; the locks are given back.
+        WindowClosed: they are somebody else's, and it is too late to begin.
     """
     if (yield from ours(run)):
         log.warning("%s: discarding what an earlier push left in the candidate", run.plan.device)
     elif run.plan.intent.discard_foreign:
+        run.see_in_time()
         log.warning("%s: discarding the uncommitted changes of somebody else", run.plan.device)
     else:
         left = run.log.unfinished()

@@ -10,6 +10,7 @@ from agent.netconf.retry import Waits
 from agent.remedy.commit.change import Change, holds
 from agent.remedy.commit.configure import change_of, read_back
 from agent.remedy.run import Run, Steps
+from agent.remedy.skips import WindowClosed
 
 
 def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
@@ -24,7 +25,9 @@ def type_trustpoint(run: Run, step: ConfigureTrustpoint) -> Steps[None]:
     before, run.changed = run.changed, True
     run.undoable(step)
     try:
-        yield from run.persist("configure", lambda: _type(run, step), before_repeat=lambda: _ran(run, change))
+        yield from run.persist(
+            "configure", lambda: _type(run, step), before_repeat=lambda: _once_more(run, change, before)
+        )
         said = "committed"
     except OutcomeUnknown as error:
         yield from _read_after(run, change, error)
@@ -54,6 +57,18 @@ def _read_after(run: Run, change: Change, error: OutcomeUnknown) -> Waits[None]:
         said = second.message
     if said is not None:
         raise OutcomeUnknown(f"{error.message}; {said}", hint=error.hint) from error
+
+
+def _once_more(run: Run, change: Change, changed: bool) -> Waits[bool | None]:
+    """As :func:`_ran`; *changed*: whether something was changed before these lines.
+
+    Raises:
+        WindowClosed: it is too late to begin with them.
+    """
+    ran = yield from _ran(run, change)
+    if ran is None and not changed and run.window_closed():
+        raise WindowClosed(run.plan.device)
+    return ran
 
 
 def _ran(run: Run, change: Change) -> Waits[bool | None]:
