@@ -1,4 +1,4 @@
-"""A router's first session goes where its lease is, whatever becomes of the SSH configuration in between."""
+"""A router's sessions go where its lease is, whatever becomes of the SSH configuration in between."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent.netconf.retry import Policy, completed
 from tests.support import Lab
 
 
-def test_the_first_session_goes_by_what_its_path_was_made_of_and_a_further_one_by_the_file_as_it_is_then(
+def test_every_session_goes_by_what_the_path_was_made_of_and_by_the_known_hosts_as_they_are_then(
     lab: Lab, reach: Reach, tmp_path: Path
 ) -> None:
     device = lab.add()
@@ -26,7 +26,9 @@ def test_the_first_session_goes_by_what_its_path_was_made_of_and_a_further_one_b
     router = Router(Target("core1", "core1", port=device.port), reach, Hooks())
     file.write_text("Host core1\n HostName 127.0.0.1\n HostKeyAlias another\n")
     assert router.path.host == "127.0.0.1"
-    with completed(router.first(), Policy()) as session:
-        assert session.connected
+    for opened in (router.first, router.opened, router.opening):
+        with completed(opened(), Policy()) as session:
+            assert session.connected
+    known_hosts.write_text("")
     with pytest.raises(HostKeyError):
         completed(router.opened(), Policy())

@@ -170,7 +170,7 @@ def test_a_cancellation_takes_a_commit_on_trial_back_and_says_so(lab: Lab, clock
     assert (outcome.result, outcome.error.kind) == (agent.Result.FAILED, "interrupted")
     assert (
         outcome.error.message
-        == "enough; undone: the commit was taken back, trustpoint Trustpool was read back and is as before"
+        == "enough; undone: the commit was taken back, and trustpoint Trustpool shows nothing of it"
     )
     assert device.enrollment() is None
     assert left_clean(device)

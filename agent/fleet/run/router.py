@@ -23,7 +23,7 @@ from agent.model.unfinished import Unfinished
 from agent.netconf.retry import Policy, Waits, at_once
 from agent.netconf.session import Session, connect
 from agent.netconf.trace import Trace
-from agent.ssh.settings.config import Settings, settings
+from agent.ssh.settings.config import settings
 from agent.xr.cli.sshport import Ssh
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Router:
     One that limits new sessions is waited for as the reach says, unless not *waits*.
 
     Attributes:
-        path: where its connections go.
+        path: where its NETCONF sessions go, whatever becomes of the SSH configuration.
 
     Raises:
         InputError: its entry or a secret cannot be used.
@@ -133,9 +133,9 @@ class Router:
         self.device = replace(device, ask=hooks.ask) if hooks.ask else device
         self._reach, self._hooks = target.reach(reach), hooks
         self._opening = replace(hooks.policy, **({"deadline": reach.connect_wait} if waits else {"attempts": 1}))
-        self._known: Settings | None = settings(self.device)
-        self._credentials = presented(self.device, hooks.logins.digest, self._known)
-        self.path = self._known.destination
+        self._settings = settings(self.device)
+        self._credentials = presented(self.device, hooks.logins.digest, self._settings)
+        self.path = self._settings.destination
         self._accepted = False
         self._opened: list[Session | Ssh] = []
         self._lost: ClientLost | None = None
@@ -185,7 +185,7 @@ class Router:
         self._still_kept()
         strict, hooks = self._reach.strict_models, self._hooks
         hooks.before_session()
-        known, self._known = self._known, None  # once: a first connection may add to the known hosts
+        known = self._settings.anew()
         session = connect(self.device, strict_models=strict, trace=hooks.trace, recorder=hooks.recorder, known=known)
         session.before_write = self._hooks.before_write
         self._opened.append(session)

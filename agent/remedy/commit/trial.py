@@ -151,8 +151,7 @@ def _withdrawn(run: Run, change: Change, persist: str, error: AgentError) -> Wai
         run.committed(change.wanted)
     if isinstance(error, Interrupted):
         if not stays:
-            name = change.trustpoint
-            run.undone = f"undone: the commit was taken back, trustpoint {name} was read back and is as before"
+            run.undone = f"undone: the commit was taken back, and trustpoint {change.trustpoint} shows nothing of it"
         return error
     back, now = "", "its cancel-commit was answered with ok, yet running has it"
     if not stays:

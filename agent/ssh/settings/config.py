@@ -33,6 +33,7 @@ class Settings:
         device: with its jump hosts, those of ``ProxyJump`` where it names none.
         host, port: what is connected to; the port is the caller's, since NETCONF's is not SSH's.
         proxy_command: ``ProxyCommand`` with its tokens, for a shell; None where there is none, or a jump host.
+        judging: makes a judgement over the host key by the known-hosts files as they are then.
         checking: gives :attr:`check`, the same each time; no known-hosts file is read before.
         key_files: ``--key``, else each ``IdentityFile``; *default_key_files* are offered after the agent's keys.
         certificate_files: each ``CertificateFile``.
@@ -46,6 +47,7 @@ class Settings:
     port: int
     username: str
     proxy_command: str | None
+    judging: Callable[[], HostKeyCheck]
     checking: Callable[[], HostKeyCheck]
     key_files: tuple[Path, ...]
     default_key_files: tuple[Path, ...]
@@ -66,6 +68,10 @@ class Settings:
             InputError: one of them cannot be read, with the line where it is one.
         """
         return self.checking()
+
+    def anew(self) -> Settings:
+        """The same for another connection: an earlier one may have added to the known hosts."""
+        return replace(self, checking=cache(self.judging))
 
     @property
     def destination(self) -> Destination:
@@ -101,13 +107,15 @@ def settings(device: Device) -> Settings:
     username = _username(device, options)
     tokens = cache(lambda: options.tokens(username))  # most configurations need none
     keys, defaults = _key_files(device, options, tokens)
+    judging = _checking(device, options, tokens)
     return Settings(
         device=device,
         host=options.host,
         port=device.port,
         username=username,
         proxy_command=_proxy_command(device, options, tokens),
-        checking=cache(_checking(device, options, tokens)),
+        judging=judging,
+        checking=cache(judging),
         key_files=keys,
         default_key_files=defaults,
         certificate_files=tuple(options.paths("certificatefile", tokens) or ()),

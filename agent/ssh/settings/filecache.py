@@ -36,6 +36,8 @@ class FileCache(Generic[T]):
         now = mark(path.stat())  # before it is read: what changes meanwhile is read again
         with self.lock:
             held = self._held.get((path, variant))
+            if held is not None and held[0] != now:
+                now = mark(path.stat())  # it may have been read while the lock was waited for
             if held is None or held[0] != now:
                 held = (now, read(path))
                 self.keep(path, *held, variant=variant)
