@@ -1,5 +1,7 @@
 """XML in and out: a parser that trusts nothing, and templates whose values are set, never glued.
 
+What a template became is sent as text, which is made once for many routers; only ``<rpc>`` is put around it as text.
+
 lxml and xmltodict are at home here.
 """
 
@@ -9,7 +11,7 @@ import copy
 import re
 import threading
 from functools import cache, lru_cache
-from typing import Any, NewType, TypeAlias
+from typing import Any, TypeAlias
 from xml.parsers import expat
 
 from lxml import etree
@@ -23,14 +25,13 @@ LARGEST = 64 * 2**20
 MOST_NODES = 2_000_000
 """Tags and attributes of one document; in memory the shortest of them take some twenty times what they take as text."""
 DEEPEST = 200
+_NAMESPACE = f' xmlns="{NETCONF_NS}"'
 _ROOT_WITHIN = 64 * 1024
 _SHOWN = 40
 _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 Element: TypeAlias = etree._Element
-Payload = NewType("Payload", str)
-"""One element as text, each namespace declared in it: what is sent, and never changed once it is made."""
 
 # A DOCTYPE can stand only before the root element; further down the same letters are text, as in a CDATA section.
 # Nothing here gives back what it took, so a hostile prolog costs one pass.
@@ -206,9 +207,29 @@ def serialize(element: Element) -> bytes:
     return bytes(etree.tostring(element, encoding="utf-8", xml_declaration=False, with_tail=False))
 
 
+class Payload(str):
+    """One element as text, to be sent: as lxml wrote it, without a declaration, every namespace declared in it.
+
+    :func:`payload_of` makes it, and nothing else.
+    """
+
+    __slots__ = ()
+
+
 def payload_of(content: Element | Payload) -> Payload:
     """An element as it is now, to be sent; a payload is that already."""
-    return content if isinstance(content, str) else Payload(serialize(content).decode())
+    return content if isinstance(content, Payload) else Payload(serialize(content).decode())
+
+
+def request(body: Payload, message_id: str) -> str:
+    """The ``<rpc>`` around an operation (RFC 6241 section 4.1); *message_id* needs no escaping.
+
+    The operation's start tag ends at its first ``>``, since lxml escapes those of values. Where it declares the default
+    namespace that ``<rpc>`` has, it is left to inherit it.
+    """
+    start, end, rest = body.partition(">")
+    inherits = start.replace(_NAMESPACE, "", 1)
+    return f'<rpc{_NAMESPACE} message-id="{message_id}">{inherits}{end}{rest}</rpc>'
 
 
 def to_dict(element: Element) -> dict[str, Any]:
@@ -232,7 +253,7 @@ def template(template_name: str, /, **values: str | bool | None) -> Element:
     source, slots, words = _load(template_name)
     if words != values.keys():
         raise KeyError(f"template {template_name}: {sorted(words ^ values.keys())} does not fit its placeholders")
-    root: Element = copy.copy(source)  # deep all the same, as lxml copies
+    root: Element = copy.copy(source)  # lxml's copy of an element has copies of all below it
     if not slots:
         return root
     elements, removed = list(root.iter()), False

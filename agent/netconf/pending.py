@@ -8,7 +8,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 from agent.model.errors import (
     UNANSWERED,
@@ -45,17 +45,18 @@ _LONGEST_OK = 512
 class Reply:
     """An ``<rpc-reply>`` without errors; ``warnings`` are its rpc-errors of severity warning."""
 
-    def __init__(self, root: Element | Callable[[], Element], warnings: tuple[RpcErrorInfo, ...] = ()) -> None:
-        """*root*, or what makes it once somebody asks."""
-        self._root = root
+    def __init__(self, make: Callable[[], Element], warnings: tuple[RpcErrorInfo, ...] = ()) -> None:
+        """*make* gives the element, once somebody asks for it: hardly anybody does for an ``<ok/>``."""
+        self._make = make
         self.warnings = warnings
 
-    @property
+    def __repr__(self) -> str:
+        return f"<Reply, {len(self.warnings)} warnings>"
+
+    @cached_property
     def root(self) -> Element:
         """The element, of this reply alone; it may lack the message-id, by which the reply was told already."""
-        if not isinstance(self._root, Element):
-            self._root = self._root()
-        return self._root
+        return self._make()
 
     @property
     def data(self) -> Element | None:
@@ -274,7 +275,8 @@ def _judge(raw: str, operation: str, device: str) -> Reply:
         raise ProtocolError(f"{operation} was answered by {root.tag!r}, not by an rpc-reply", device=device)
     errors = tuple(map(_rpc_error, root.iterchildren(_ERROR)))
     if not any(error.is_error for error in errors):
-        return Reply(root if ok is None else partial(copy.copy, ok), errors)  # deep all the same, as lxml copies
+        # That of a mere ok is everybody's; lxml's copy of an element has copies of all below it.
+        return Reply((lambda: root) if ok is None else partial(copy.copy, ok), errors)
     tags = {error.tag for error in errors if error.is_error}
     said = " ".join(error.message or "" for error in errors if error.is_error).lower()
     if "lock-denied" in tags:

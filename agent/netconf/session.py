@@ -24,7 +24,7 @@ from agent.model.local.clock import Clock
 from agent.model.outcome import Waiting
 from agent.model.telemetry.context import bound
 from agent.netconf import payload
-from agent.netconf.payload import NETCONF_NS, Element, Payload
+from agent.netconf.payload import Element, Payload
 from agent.netconf.pending import InFlight, Pending, Reply
 from agent.netconf.retry import Policy, at_once, completed
 from agent.netconf.trace import Channel, Tap, Trace, Unlogged
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NAMESPACE = f' xmlns="{NETCONF_NS}"'
 _CLOSE_TIMEOUT = 5.0
 
 
@@ -227,7 +226,7 @@ class Session:
                 timeout=longest,
                 then=then if quiet is None else quiet.end,
             )
-            message = _rpc(text, message_id)
+            message = payload.request(text, message_id)
             self._flying.add(pending)
             self._listener.register(message_id, pending)
             if writes:
@@ -346,10 +345,3 @@ def connect(
 
 
 Connector = Callable[[], Session]
-
-
-def _rpc(body: Payload, message_id: str) -> str:
-    """The whole message; *body* has the default namespace of what it stands in."""
-    start, end, rest = body.partition(">")
-    inherits = start.replace(_NAMESPACE, "", 1)
-    return f'<rpc{_NAMESPACE} message-id="{message_id}">{inherits}{end}{rest}</rpc>'

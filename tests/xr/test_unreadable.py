@@ -46,7 +46,7 @@ class Answered:
         self._root = parse(f'<rpc-reply xmlns="{NETCONF}"><data>{inner}</data></rpc-reply>')
 
     def result(self) -> Reply:
-        return Reply(self._root)
+        return Reply(lambda: self._root)
 
 
 def reading(query: Query[Any], inner: str) -> Any:
@@ -206,7 +206,7 @@ class _Session:
         return self
 
     def result(self) -> Reply:
-        return Reply(self._root)
+        return Reply(lambda: self._root)
 
 
 @pytest.mark.parametrize(

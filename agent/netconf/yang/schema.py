@@ -123,7 +123,7 @@ class Schema:
         seen = _digest(variant, text)
         if seen in judged_valid:
             return
-        self._model(variant).validate(parse(payload) if isinstance(payload, str) else payload)
+        self._model(variant).validate(parse(payload) if isinstance(payload, Payload) else payload)
         if len(judged_valid) >= MOST_VALID:
             judged_valid.clear()
         judged_valid.add(seen)
