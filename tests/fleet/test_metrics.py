@@ -142,7 +142,7 @@ def test_failed_looks_are_counted_by_kind_from_zero() -> None:
 def test_every_kind_of_error_that_ends_a_look_is_there_from_the_beginning() -> None:
     # A look writes, plans, locks and judges nothing and keeps no journal; its end by an interrupt is no failure.
     never = {"anchor-mismatch", "certificate-missing", "drifted", "error", "file", "interrupted", "journal"}
-    never |= {"lock-denied", "outcome-unknown", "refused", "skipped", "stopped", "transport", "trust"}
+    never |= {"lock-denied", "outcome-unknown", "refused", "skipped", "stopped", "transport", "trust", "window"}
     there = {kind for (kind,) in series(Metrics(), "look_errors_total")}
     assert there == {error.kind for error in _below(AgentError)} - never | {"no-data"}
 
