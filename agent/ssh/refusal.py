@@ -15,6 +15,7 @@ KEY, PASSWORD, KEYBOARD = "publickey", "password", "keyboard-interactive"
 METHODS = (KEY, PASSWORD, KEYBOARD)
 """Those that something can be given to, in the order in which they are tried; a password costs a round trip less."""
 _NO_MORE = "Permission denied for user"  # asyncssh's words where no method is left to be tried
+_SHOWN = 200
 
 
 @dataclass
@@ -103,7 +104,11 @@ class Refusal:
             return self._error(f"{who} takes no password, only {', '.join(self._seen.methods)}", self._service.key)
         if self._seen.methods and KEY not in self._seen.methods and device.key_file is not None:
             return self._error(f"{who} takes no key, only {', '.join(self._seen.methods)}", self._service.password)
-        return self._error("there is no key and no password", self._service.key)
+        if device.password is None:
+            return self._error("there is no key and no password", self._service.key)
+        words = neutralise(" ".join(self._seen.said.split()))[:_SHOWN]
+        says = f", it says: {words}" if words else ""
+        return self._error(f"{who} refused the login and asked for no password{says}", "log in by hand to see why")
 
     def _key_hint(self) -> str:
         said = [self._service.key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from agent.model.pki.bundle import Bundle
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def make_pem(name: str = "Test Root", *, ca: bool | None = True) -> str:
+def make_pem(name: str = "Test Root", *, ca: bool | None = True, serial: int = 0x0A01) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -29,7 +30,7 @@ def make_pem(name: str = "Test Root", *, ca: bool | None = True) -> str:
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
-        .serial_number(0x0A01)
+        .serial_number(serial)
         .not_valid_before(START)
         .not_valid_after(START + timedelta(days=3650))
     )
@@ -51,6 +52,20 @@ def test_the_bundled_root_is_the_one_of_the_notice() -> None:
 def test_any_root_is_read_and_comments_before_it_are_allowed() -> None:
     pem = make_pem("Our Root")
     assert TrustAnchor.from_pem(f"# fetched today\nsubject: CN=Our Root\n{pem}\n").pem == pem
+
+
+def test_blanks_between_the_lines_are_nobodys_fault() -> None:
+    pem = make_pem()
+    assert TrustAnchor.from_pem(pem.replace("\n", "\n \n")).pem == pem
+
+
+def test_a_root_whose_serial_number_is_none_is_read_without_a_warning() -> None:
+    pem = make_pem(serial=1)
+    der = bytearray(ssl.PEM_cert_to_DER_cert(pem))
+    der[der.index(b"\x02\x01\x01") + 2] = 0
+    with warnings.catch_warnings(record=True) as seen:
+        assert TrustAnchor.from_pem(ssl.DER_cert_to_PEM_cert(bytes(der))).serial == "00"
+    assert not seen
 
 
 @pytest.mark.parametrize(

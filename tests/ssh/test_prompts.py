@@ -141,6 +141,15 @@ def test_a_question_for_the_password_gets_it(prompt: str) -> None:
     assert asks.answered == [[PASSWORD]]
 
 
+def test_a_round_without_a_question_that_ends_in_a_refusal_is_told_by_its_words() -> None:
+    error = refused(Asks([], instruction="You have too many open sessions", right=False))
+    assert (
+        error.message
+        == "the device refused the login and asked for no password, it says: You have too many open sessions"
+    )
+    assert error.hint == "log in by hand to see why"
+
+
 @pytest.mark.parametrize("user", ["token-3", "new.pin", "otp", "r1@corp"])
 def test_the_name_of_a_user_may_be_any_words(user: str) -> None:
     asks = Asks([(f"Password for {user}: ", False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -80,7 +81,9 @@ class TrustAnchor:
             raise InputError(f"{source}: {len(found)} certificates", hint="an anchor is exactly one CA certificate")
         if text[found[0].end() :].strip() or "-----" in text[: found[0].start()]:
             raise InputError(f"{source}: other text around the certificate", hint="keep only the certificate")
-        return _load(found[0].group().encode("ascii"), source)
+        # Blanks between its lines are nobody's fault (RFC 7468 section 2); cryptography takes none.
+        lines = filter(str.strip, found[0].group().splitlines())
+        return _load("\n".join(lines).encode("ascii"), source)
 
     def expired(self, now: datetime) -> bool:
         """Whether *now* (aware) is outside the validity."""
@@ -102,6 +105,8 @@ def _load(pem: bytes, source: str) -> TrustAnchor:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
+    # cryptography's, on a root that is in use: nothing that whoever runs this could do anything about.
+    warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive", module=__name__)
     # Whatever cryptography raises for a certificate that it cannot read.
     of_extensions = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
     damaged = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, *of_extensions)
