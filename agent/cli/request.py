@@ -120,7 +120,7 @@ class RunRequest:
         env_names.update(text for name, text in given.items() if name.endswith("_env") and text)
         receivers = _receivers(given)
         if given["report"] is not None:
-            report.check_path(given["report"])
+            report.check_path(given["report"], read_by(given))
         approval = Approval.given(given)
         given = approval.options(given) if approval else given
         given, replay = replayed.begin(given, stack)
@@ -210,6 +210,13 @@ def resumed(kept: Mapping[str, Any], given: Options) -> Options:
     return merged
 
 
+def read_by(given: Options) -> dict[str, Path]:
+    """The files that a command is given to read, by their options."""
+    made = ("report", "out", "trace", "record", "metrics")
+    named = {name: value for name, value in given.items() if isinstance(value, Path) and name not in made}
+    return {f"--{name.replace('_', '-')}": value for name, value in named.items()}
+
+
 def _collected(job: Job, targets: list[Target], given: Options) -> Collected | None:
     """What gathers a plan run's results for its file, where one is wanted.
 
@@ -223,7 +230,7 @@ def _collected(job: Job, targets: list[Target], given: Options) -> Collected | N
         raise InputError("a recording is no router to push to by a plan file", hint="leave --replay or --out out")
     if str(path) == _STDIN:
         raise InputError("--out is a file, and - is none", hint="name a file: its SHA-256 is what is approved")
-    place.see(path, "plan file")
+    place.see(path, "plan file", read_by(given))
     reach = job.reach
     further = {"ssh": reach.ssh, "strict_models": reach.strict_models, "register": job.token is not None}
     return Collected(job.intent, targets, **further)

@@ -30,6 +30,7 @@ from agent.model.device import HostKeys, Secret
 from agent.model.errors import InputError
 from agent.model.local.files import read_start
 from agent.model.local.stdin import at_terminal
+from agent.model.masking.redact import masked
 from agent.model.method import Method, Storage
 from agent.model.pki.anchor import TrustAnchor
 from agent.model.pki.bundle import Bundle
@@ -290,9 +291,9 @@ def intent(given: Options) -> Intent:
     """
     for what, key in (("enrollment", "enrollment_url"), ("bundle", "bundle_url"), ("certificate", "pem_url")):
         url: str | None = given[key]
-        if url is not None and _has_password(url):
+        if url is not None and (_has_password(url) or masked(url) != url):
             raise InputError(
-                f"the {what} URL carries a password, which the process list would show",
+                f"the {what} URL carries a secret, which the process list would show",
                 hint="serve the file without one: certificates are public",
             )
     if given["pem_url"] is not None and given["method"] not in ("auto", "file"):

@@ -24,7 +24,10 @@ class WindowClosed(NoLongerPlanned):
     kind = "window"
 
     def __init__(self, device: str) -> None:
-        said, hint = "its window closed before anything was changed", "push --resume takes it up again"
+        said, hint = (
+            "its window closed before anything was changed",
+            "a resumed push takes it up again in its next window",
+        )
         super().__init__(said, device=device, hint=hint)
 
 

@@ -163,8 +163,8 @@ ONE_LINE_EACH = [
     pytest.param(["push", "r1", "--yes", "--trustpoint", ""], "trustpoint name", id="empty trustpoint"),
     pytest.param(["push", "r1", "--yes", "--method", "trustpool"], "needs a bundle", id="trustpool without bundle"),
     pytest.param(["push", "r1", "--yes", "--bundle", "/nonexistent"], "/nonexistent", id="no bundle file"),
-    pytest.param(["push", "r1", "--yes", "--bundle-url", "http://a:b@c/"], "password", id="bundle url with password"),
-    pytest.param(["push", "r1", "--yes", "--pem-url", "http://a:b@c/"], "password", id="pem url with password"),
+    pytest.param(["push", "r1", "--yes", "--bundle-url", "http://a:b@c/"], "a secret", id="bundle url with password"),
+    pytest.param(["push", "r1", "--yes", "--pem-url", "http://a:b@c/"], "a secret", id="pem url with password"),
     pytest.param(["push", "r1", "--yes", "--pem-url", "root.pem"], "certificate URL", id="pem url"),
     pytest.param(["push", "r1", "--yes", "--pem-url", "http://c/", "--method", "rpc"], "--method file", id="no file"),
     pytest.param(["plan", "r1", "--fetch-vrf", "MGMT"], "nothing to copy", id="vrf without a url"),
@@ -179,7 +179,10 @@ ONE_LINE_EACH = [
     pytest.param(["assess", "r1", "--notice", "/nonexistent"], "/nonexistent", id="no such notice"),
     pytest.param(["push", "r1", "--yes", "--method", "nope"], "nope", id="no method"),
     pytest.param(["push", "r1", "--yes", "--enrollment-url", "no url"], "enrollment URL", id="url"),
-    pytest.param(["push", "r1", "--yes", "--enrollment-url", "http://a:b@c/"], "password", id="url with password"),
+    pytest.param(["push", "r1", "--yes", "--enrollment-url", "http://a:b@c/"], "a secret", id="url with password"),
+    pytest.param(
+        ["push", "r1", "--yes", "--enrollment-url", "http://c/x?token=Zq7"], "a secret", id="url with a token"
+    ),
     pytest.param(["push", "r1", "--yes", "--anchor", "/nonexistent"], "/nonexistent", id="no anchor"),
     pytest.param(["push", "r1"], "--dry-run", id="push unconfirmed"),
     pytest.param(["poll", "r1", "--until", "never"], "never", id="until"),

@@ -255,7 +255,7 @@ def test_a_push_that_is_interrupted_behind_the_renewal_says_when_to_look_for_the
     device.state.answers = ["success"]  # and no contact
     assert interrupted(lab, device, "renew-auth") == (
         "interrupted: remedied, licence is renewed, contact not seen yet; "
-        "next: look again in a minute: xr-agent poll 127.0.0.1 --until contacted"
+        "next: look again in a minute: xr-agent poll 127.0.0.1 --until contacted, reached as in this push"
     )
     assert resumed(lab).exit_code == 2, "nothing is left to do by a push"
     assert device.counters["renew-auth"] == 1

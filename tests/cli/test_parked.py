@@ -63,7 +63,7 @@ def test_ctrl_c_ends_all_that_wait_and_says_what_is_left_to_watch(fleet: Fleet, 
     assert process.returncode == 130
     assert set(fleet.records().values()) == {"remedied"}
     said = " ".join(stdout.split())
-    look = "look again in a minute: xr-agent poll --until contacted"
+    look = "look again in a minute: xr-agent poll --until contacted, reached as in this push"
     assert f"8 routers: no contact with the licensing server seen yet: {look}" in said
     assert "Traceback" not in stderr
     assert (

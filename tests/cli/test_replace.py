@@ -66,6 +66,25 @@ def test_what_goes_is_on_disk_before_the_rpc_is_sent_and_comes_back(lab: Lab, jo
     assert agent.TrustAnchor.from_pem(newest) == ROOT
 
 
+def test_a_name_that_several_routers_have_gives_no_certificate_until_the_run_says_which(
+    lab: Lab, journal: Path
+) -> None:
+    runs = []
+    for _ in range(2):
+        done = lab.run("push", lab.add(release="26.1.2", **HELD), *PUSH, "--journal", str(journal))
+        assert done.exit_code == 0, done.output
+        with Journal.open(journal) as there:
+            runs.append(there.run("last").run)
+    found = history(journal, "--device", "127.0.0.1", "--pem")
+    assert (found.exit_code, found.stdout) == (2, "")
+    said = " ".join(found.stderr.split())
+    assert "routers at several addresses are called so: " in said
+    assert all(run in said for run in runs)
+    for run in runs:
+        shown = history(journal, run, "--device", "127.0.0.1", "--pem").stdout
+        assert agent.TrustAnchor.from_pem(shown) == OLD
+
+
 def test_nothing_is_kept_of_a_push_that_removes_nothing(lab: Lab, journal: Path) -> None:
     device = lab.add(release="26.1.2")
     assert lab.run("push", device, *PUSH, "--journal", str(journal)).exit_code == 0

@@ -311,6 +311,16 @@ def test_another_ending_is_refused_before_and_after_the_run(name: str, tmp_path:
         write(tmp_path / name, run(), devices(1), now=NOW)
 
 
+def test_a_report_takes_the_place_of_no_file_that_the_run_goes_by(tmp_path: Path) -> None:
+    hosts, link = tmp_path / "hosts.csv", tmp_path / "report.csv"
+    hosts.write_text("host\nr1\n")
+    link.symlink_to(hosts)
+    for path in (hosts, link):
+        with pytest.raises(InputError, match="would take the place of what --inventory names"):
+            check_path(path, {"--known-hosts": tmp_path / "none", "--inventory": hosts})
+    check_path(tmp_path / "report.html", {"--inventory": hosts})
+
+
 def test_a_bad_place_is_found_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "folder.html").mkdir()
     (tmp_path / "file").write_text("")

@@ -42,6 +42,10 @@ def test_other_scripts_are_left_alone() -> None:
         ("http://tools.cisco.com:80/a@b", "http://tools.cisco.com:80/a@b"),
         ("https://[2001:db8::1]:443/a@b", "https://[2001:db8::1]:443/a@b"),
         ("ops@ca.example", "ops@ca.example"),
+        ("http://ca/x?token=Zq7&a=1 b", "http://ca/x?token=***&a=1 b"),
+        ("'http://u:p@ca/x?a=1;api_key=Zq7'", "'http://u:***@ca/x?a=1;api_key=***'"),
+        ("http://ca/x?token_file=a&page=2", "http://ca/x?token_file=a&page=2"),
+        ("what?token=Zq7", "what?token=Zq7"),
     ],
 )
 def test_a_password_in_a_url_is_masked(text: str, shown: str) -> None:

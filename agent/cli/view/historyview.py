@@ -102,7 +102,7 @@ def write_report(run: str, path: Path | None, file: Path) -> None:
     """
     from agent.fleet.report import document
 
-    document.check_path(file)
+    document.check_path(file, {"--journal": path} if path else None)
     journal = Journal.open(path, create=False)
     record = journal.run(run)
     document.write(file, record, journal.devices(record.run), now=datetime.now(UTC))
@@ -117,16 +117,23 @@ def say_pem(run: str | None, device: str, path: Path | None) -> None:
     """
     journal = Journal.open(path, create=False)
     runs = [journal.run(run)] if run is not None else journal.runs(limit=_ROWS, device=device)
-    for one in runs:
-        _, trail = journal.trail(one.run, device)
-        for held in reversed(_held(trail.before)):
-            if held.get("pem"):
-                click.echo(held["pem"].strip())
-                return
-            known = ", ".join(f"{name} {held[name]}" for name in ("subject", "serial", "sha1") if held.get(name))
-            said = f"run {one.run} removed a certificate of which the router showed no PEM: {known}"
-            raise InputError(said, device=device, hint="get it from whoever issued it")
-    raise InputError("no push removed a certificate from it", device=device, hint="see xr-agent history --device NAME")
+    trails = ((one.run, *journal.trail(one.run, device)) for one in runs)
+    found = [(one, record.address, held) for one, record, trail in trails for held in reversed(_held(trail.before))]
+    if len({address for _, address, _ in found}) > 1:
+        each = ", ".join(f"{address} in run {one}" for one, address, _ in found)
+        raise InputError(
+            f"routers at several addresses are called so: {each}", device=device, hint="give the run as well"
+        )
+    if not found:
+        raise InputError(
+            "no push removed a certificate from it", device=device, hint="see xr-agent history --device NAME"
+        )
+    one, _, held = found[0]
+    if not held.get("pem"):
+        known = ", ".join(f"{name} {held[name]}" for name in ("subject", "serial", "sha1") if held.get(name))
+        said = f"run {one} removed a certificate of which the router showed no PEM: {known}"
+        raise InputError(said, device=device, hint="get it from whoever issued it")
+    click.echo(held["pem"].strip())
 
 
 def _held(before: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -267,7 +274,9 @@ def _seen(seen: Mapping[str, Any] | None) -> str | None:
     """What was seen, in words; whatever else is kept is shown as it is kept."""
     if seen is None:
         return None
-    return "; ".join(f"{name} {_value(name, value)}" for name, value in seen.items() if name != "held")
+    unread = ("registration", "authorization", "last_contact")
+    shown = ((name, "unknown" if value is None and name in unread else value) for name, value in seen.items())
+    return "; ".join(f"{name} {_value(name, value)}" for name, value in shown if name != "held")
 
 
 def _held_line(held: Mapping[str, Any]) -> str:

@@ -75,7 +75,8 @@ def word(value: object) -> Text:
 
 def watched(host: str = "") -> str:
     """What to do where a licence is renewed and the contact with the licensing server not seen yet."""
-    return f"look again in a minute: {' '.join(filter(None, ('xr-agent poll', host)))} --until contacted"
+    command = " ".join(filter(None, ("xr-agent poll", host)))
+    return f"look again in a minute: {command} --until contacted, reached as in this push"
 
 
 def some(names: Sequence[str], most: int = 5) -> str:

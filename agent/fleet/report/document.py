@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from io import TextIOBase
 from pathlib import Path
@@ -25,14 +25,16 @@ from agent.model.masking.text import without_secrets
 Write = Callable[[TextIOBase, RunRecord, Iterable[DeviceRecord], datetime], None]
 
 
-def check_path(path: Path) -> None:
+def check_path(path: Path, read: Mapping[str, Path] | None = None) -> None:
     """Find out before a run whether its report can be written to *path*; nothing is left there.
+
+    *read*: as of :func:`agent.fleet.report.place.see`.
 
     Raises:
         InputError: another ending than ``.html``, ``.json``, ``.csv`` or ``.xml``, or a place that cannot be written.
     """
     _form(path)
-    place.see(path, "report")
+    place.see(path, "report", read)
 
 
 def write(path: Path, run: RunRecord, devices: Iterable[DeviceRecord], *, now: datetime) -> None:

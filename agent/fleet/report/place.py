@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOBase
 from pathlib import Path
@@ -13,14 +13,20 @@ from agent.fleet.report.shown import shown
 from agent.model.errors import FileError, InputError
 
 
-def see(path: Path, what: str) -> None:
+def see(path: Path, what: str, read: Mapping[str, Path] | None = None) -> None:
     """Find out before a run whether *what* it makes can be written to *path*; nothing is left there.
+
+    *read*: the files that the run goes by, by the options that name them; none of them is written over.
 
     Raises:
         InputError: it cannot.
     """
     place = Path(os.path.realpath(path))
     try:
+        for option, other in (read or {}).items() if place.exists() else ():
+            if other.exists() and other.samefile(place):
+                said = f"the {what} {shown(path)} would take the place of what {option} names"
+                raise InputError(said, hint="name another file")
         if _is_other(path):
             raise InputError(f"the {what} {shown(path)} is no file", hint="name one")
         if place.is_dir():

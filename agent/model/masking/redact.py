@@ -39,6 +39,8 @@ _SAID = re.compile(
     r"|\bcommunity[ \t]+|\bkey[ \t]+(?=(?:\d{1,2}|clear|encrypted|hex\S{0,20})[ \t]))(?P<said>[^\s<>][^\r\n<>]*)",
     re.IGNORECASE,
 )
+# A value in the query of a URL, where a name may say that it is secret.
+_QUERY = re.compile(r"[?&;](?P<name>[\w.%-]{1,64})=(?P<value>[^&;#\s<>\"']{1,512})")
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----(?P<key>.*?)(?=-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL
 )
@@ -66,8 +68,10 @@ def names_a_secret(name: str) -> bool:
 
 
 def masked(text: str) -> str:
-    """*text* with every password of a URL, or of ``user:password@host``, replaced by ``***``."""
-    return _hidden(text, _userinfo(text)) if "@" in text else text
+    """*text* with every password of a URL, or of ``user:password@host``, replaced by ``***``, and so what a URL's query
+    calls a secret (``?token=…``)."""
+    spans = [*(_userinfo(text) if "@" in text else ()), *(_queried(text) if "://" in text else ())]
+    return _hidden(text, spans) if spans else text
 
 
 def spelled(text: str, *, lines: bool = False) -> str:
@@ -123,6 +127,12 @@ def _hidden(text: str, spans: Iterable[Span]) -> str:
 def _userinfo(text: str, start: int = 0, end: int | None = None) -> Iterator[Span]:
     for found in _USERINFO.finditer(text, start, len(text) if end is None else end):
         yield found.span("password" if found["password"] is not None else "other")
+
+
+def _queried(text: str) -> Iterator[Span]:
+    for found in _QUERY.finditer(text):
+        if names_a_secret(found["name"]):
+            yield found.span("value")
 
 
 def _in_text(text: str, start: int, end: int) -> Iterator[Span]:
