@@ -33,6 +33,7 @@ from agent.fleet.report import document as report
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunRecord, RunState
 from agent.fleet.run.executors import Inline
 from agent.fleet.run.job import Job, perform
+from agent.fleet.run.rollout import usual_failures
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Backend, Run
 from agent.fleet.window import preview
@@ -51,10 +52,11 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             request = RunRequest.of(kind, form, resumed(before.settings, given), stack, before_asking=see)
             remaining = _still_left(request, journal, before.run)
             _say_windows(request, remaining, ask=ask)
-            shown, chosen = f"xr-agent history {before.run} shows what is left of it", {one.name for one in remaining}
-            changing = journal.written_to(before.run) | (journal.left(before.run) - chosen)
-            bounds = approved(request, remaining, ask=ask, changing=changing, shown=shown)
-            log = stack.enter_context(journal.resume(before.run, kind=kind))
+            shown, bound = f"xr-agent history {before.run} shows what is left of it", journal.bound(before.run)
+            if bound is None:  # an earlier xr-agent did not keep how many were to be changed, only how many there are
+                bound = usual_failures(sum(before.counts.values()))
+            bounds = approved(request, remaining, ask=ask, before=bound, shown=shown)
+            log = stack.enter_context(journal.resume(before.run, kind=kind, bound=bounds.bound))
             targets = _left(request.targets, log, quiet=request.one)
         else:
             see = partial(see_terminal, resumed=False) if ask else None
@@ -64,7 +66,7 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
             if kind is Kind.PUSH:  # where the run cannot be kept, that is said before any router is read
                 Journal.open(request.given["journal"]).close()
             bounds = approved(request, targets, ask=ask)
-            journal, log = begin(request, stack)
+            journal, log = begin(request, stack, bound=bounds.bound)
         request = replace(request, rollout=bounds.rollout)
         notifications = stack.enter_context(Notifications(request.receivers, journal, log.run))
         view = _one(request, log) if request.one else _many(request, targets, log)
@@ -109,8 +111,8 @@ def _say_unkept(request: RunRequest, journal: Journal, log: RunLog, view: One | 
         say_warning(further.message, hint=further.hint)
 
 
-def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
-    """The journal and the new run in it; *stack* closes both.
+def begin(request: RunRequest, stack: ExitStack, *, bound: int = 0) -> tuple[Journal, RunLog]:
+    """The journal and the new run in it, with the *bound* of :meth:`Journal.begin`; *stack* closes both.
 
     What only reads goes on where the journal cannot be kept, be it the user's own or one that was named, and says so.
 
@@ -118,7 +120,7 @@ def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
         InputError: the run cannot be kept, and has to be.
     """
     try:
-        return _begun(request, request.given["journal"], stack)
+        return _begun(request, request.given["journal"], stack, bound)
     except InputError as error:
         if request.kind is Kind.PUSH:
             raise
@@ -127,10 +129,10 @@ def begin(request: RunRequest, stack: ExitStack) -> tuple[Journal, RunLog]:
         except OSError:
             raise error from None
         say_warning(f"this run is not kept: {error.message}", hint=error.hint)
-        return _begun(request, Path(folder) / "journal.db", stack)
+        return _begun(request, Path(folder) / "journal.db", stack, bound)
 
 
-def _begun(request: RunRequest, path: Path | None, stack: ExitStack) -> tuple[Journal, RunLog]:
+def _begun(request: RunRequest, path: Path | None, stack: ExitStack, bound: int) -> tuple[Journal, RunLog]:
     with ExitStack() as undo:
         journal = undo.enter_context(Journal.open(path))
         log = undo.enter_context(
@@ -140,6 +142,7 @@ def _begun(request: RunRequest, path: Path | None, stack: ExitStack) -> tuple[Jo
                 settings=request.settings(),
                 change_ref=request.given["change_ref"],
                 version=agent.__version__,
+                bound=bound,
                 places={target.name: (target.site, target.groups) for target in request.targets},
             )
         )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from agent.cli.confirmation.bounds import Bounds, Seen
 from agent.cli.main import program
 from agent.fleet.inventory.target import Target
 from agent.fleet.journal.store import Journal
+from agent.fleet.journal.tables import connect
 from agent.fleet.run.rollout import Batch, Rollout, Share
 from agent.simulator import Device, Fault, FaultKind
 from tests.cli.lab import PEM, VARIABLE, Fleet
@@ -31,11 +33,11 @@ def kinds(*numbers: int) -> dict[str, str]:
 
 
 def bounds(
-    *numbers: int, away: int = 0, total: int = 0, earlier: int = 0, rollout: Rollout | None = None, **said: Any
+    *numbers: int, away: int = 0, total: int = 0, before: int = 0, rollout: Rollout | None = None, **said: Any
 ) -> Bounds:
     found = kinds(*numbers)
     seen = Seen(found, unread=frozenset(f"away{number}" for number in range(away)))
-    return Bounds.of({**NOTHING_SAID, **said}, rollout or Rollout(), total or len(found) + away, seen, earlier=earlier)
+    return Bounds.of({**NOTHING_SAID, **said}, rollout or Rollout(), total or len(found) + away, seen, before=before)
 
 
 def text(made: Bounds) -> str:
@@ -80,10 +82,17 @@ def test_those_that_could_not_be_read_count_and_come_last() -> None:
 
 
 def test_a_run_that_goes_on_keeps_what_bounded_it_when_less_is_left() -> None:
-    made = bounds(2, 2, earlier=7)
+    made = bounds(2, 2, before=3)
     assert list(made.canaries) == ["r0", "r2"]
     assert "stops at 3 failures (5 % of 4, at least 3), and at one in the canary" in text(made)
-    assert "stops at 3 failures (fewer routers are left), and at one" in text(bounds(1, earlier=10))
+    assert "stops at 3 failures (fewer routers are left), and at one" in text(bounds(1, before=3))
+
+
+def test_a_run_that_goes_on_stops_at_no_more_failures_than_before() -> None:
+    made = bounds(20, away=480, before=4)
+    assert "stops at 4 failures (as it did before), and at one in the canary" in text(made)
+    assert made.rollout.max_failures == Share(3)
+    assert "stops at 3 failures (5 % of 20, at least 3)" in text(bounds(20, before=4))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +120,22 @@ def test_what_is_said_counts_and_what_is_not_is_as_usual(
 def batches(fleet: Fleet) -> dict[str, str | None]:
     with Journal.open(fleet.journal) as journal:
         return {one.device: one.batch for one in journal.devices("last")}
+
+
+def resumed(fleet: Fleet, *words: str, run: str = "last") -> Result:
+    given = ["push", "--resume", run, "--yes", *words, "--journal", str(fleet.journal)]
+    return CliRunner().invoke(program, given, env=fleet.environment, catch_exceptions=False)
+
+
+def newest(fleet: Fleet) -> str:
+    with Journal.open(fleet.journal) as journal:
+        return journal.run("last").run
+
+
+def forgotten(fleet: Fleet) -> None:
+    """Have the journal's runs as one of an earlier xr-agent has them, which kept nothing of their bounds."""
+    with closing(connect(fleet.journal)) as db:
+        db.execute("UPDATE attempt SET bound = NULL")
 
 
 def two_kinds(fleet: Fleet, **settings: Any) -> tuple[list[Device], list[Device]]:
@@ -188,29 +213,54 @@ def test_a_canary_that_fails_stops_the_push_before_anything_else_is_changed(flee
     assert set(fleet.records().values()) == {"remedied"}
 
 
-def test_a_resumed_run_counts_the_routers_that_it_is_to_change_as_the_first_did(fleet: Fleet) -> None:
+def test_a_run_that_its_look_left_without_bounds_has_none_when_it_goes_on(fleet: Fleet) -> None:
     fleet.add(10, enrollment="terminal", certificate=PEM)
     bad, *_ = fleet.add(3, ssh=False)
     bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
     first = fleet.run("push", "--yes", "--no-renew")
-    words = ["push", "--resume", "last", "--yes", "--journal", str(fleet.journal)]
-    again = CliRunner().invoke(program, words, env=fleet.environment, catch_exceptions=False)
+    again = resumed(fleet)
     for made in (first, again):
         assert "bounds: none, up to 10 routers to be changed" in made.stderr
     assert batches(fleet)[bad.name] == "batch 1"
 
 
-def test_a_resumed_run_counts_what_it_changed_and_what_is_left_though_little_of_it_is_chosen(fleet: Fleet) -> None:
+@pytest.mark.parametrize("canary", [("--canary", "2"), ("--no-canary",)], ids=" ".join)
+@pytest.mark.parametrize("older", [False, True])
+def test_what_bounded_a_run_without_a_look_bounds_it_to_its_end(
+    fleet: Fleet, canary: tuple[str, ...], *, older: bool
+) -> None:
+    fleet.add(2, enrollment="terminal", certificate=PEM)
+    for bad in fleet.add(9, ssh=False):
+        bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    first = fleet.run("push", "--yes", *canary, "--in-flight", "1", "--no-renew")
+    if older:
+        forgotten(fleet)
+    again = resumed(fleet, "--in-flight", "1")
+    for made in (first, again):
+        assert "stops at 3 failures" in made.stderr
+        assert "stopped: " in made.stderr
+
+
+def test_what_bounded_a_run_by_its_look_bounds_it_though_somebody_else_brought_one(fleet: Fleet) -> None:
+    bad, *_, other = fleet.add(11, ssh=False)
+    bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+    assert "stopped: 1 of 11 routers failed, in the canary" in fleet.run("push", "--yes", "--no-renew").stderr
+    run = newest(fleet)
+    assert fleet.run("push", "--yes", "--no-renew", "--limit", other.name).exit_code == 0
+    again = resumed(fleet, run=run)
+    assert "10 of 11 routers are to be changed\n" in again.stderr
+    assert f"bounds: canary {bad.name} (7.4 rpc)" in again.stderr
+    assert "stops at 3 failures (5 % of 10, at least 3), and at one in the canary" in again.stderr
+
+
+def test_a_run_of_which_little_is_chosen_is_still_one_of_more_than_ten(fleet: Fleet) -> None:
     fleet.add(11, ssh=False)
     bad = fleet.devices[6]
     bad.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
     first = fleet.run("push", "--yes", "--no-canary", "--max-failures", "0", "--in-flight", "1", "--no-renew")
     assert "4 routers not begun" in first.stderr
     bad.faults.clear()
-    words = ["push", "--resume", "last", "--yes", "--max-failures", "none", "--limit", bad.name]
-    again = CliRunner().invoke(
-        program, [*words, "--journal", str(fleet.journal)], env=fleet.environment, catch_exceptions=False
-    )
+    again = resumed(fleet, "--max-failures", "none", "--limit", bad.name)
     assert "bounds: none, as --no-canary and --max-failures none say\n" in again.stderr, "it is one of more than ten"
 
 

@@ -104,6 +104,19 @@ def test_a_resumed_run_goes_on_with_what_it_knew(path: Path) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    "bounds, least", [((None, None), None), ((0, 0), 0), ((None, 3), 3), ((0, 5, 4, 5), 4), ((4, 0), 4)]
+)
+def test_what_bounded_a_run_is_the_least_that_any_of_its_attempts_had(
+    path: Path, bounds: tuple[int | None, ...], least: int | None
+) -> None:
+    with Journal.open(path) as journal:
+        begin(journal, bound=bounds[0]).close(RunState.STOPPED)
+        for bound in bounds[1:]:
+            journal.resume("last", bound=bound).close(RunState.STOPPED)
+        assert journal.bound("last") == least
+
+
 def test_what_cannot_be_resumed_is_said(journal: Journal) -> None:
     with pytest.raises(InputError, match="no run yet"):
         journal.resume("last")

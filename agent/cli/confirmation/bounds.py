@@ -36,8 +36,8 @@ class Bounds:
     Attributes:
         canaries: where one router of each kind of plan is the canary, their names with their kinds.
         unread: those that could not be looked at, which come last.
-        changing: how many routers may be changed, as far as that is known; many: whether that is more than ten, so that
-            it is bounded where nobody says otherwise.
+        changing: how many routers may be changed, as far as that is known.
+        bound: at how many failures it stops where nobody says otherwise; 0 where that is ten routers or fewer.
         asked: what the user said of canary and failures.
     """
 
@@ -45,25 +45,24 @@ class Bounds:
     canaries: Mapping[str, str] = field(default_factory=dict)
     unread: frozenset[str] = frozenset()
     changing: int = 0
-    many: bool = False
+    bound: int = 0
     asked: Options = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Options, rollout: Rollout, total: int, seen: Seen | None = None, *, earlier: int = 0) -> Self:
+    def of(cls, given: Options, rollout: Rollout, total: int, seen: Seen | None = None, *, before: int = 0) -> Self:
         """Of a push to *total* routers, which were *seen* before.
 
-        *earlier*: of a run that is resumed, how many routers it changed, or may change later, besides these: what
-        bounded it does so to its end.
+        *before*: of a run that is resumed, its :attr:`bound` until now: what bounded it does so to its end.
         """
         kinds, unread = (seen.kinds, seen.unread) if seen else ({}, frozenset())
         changing = len(kinds) + len(unread) if seen else total
-        many = changing + earlier > MANY
-        canaries = _first_of_each(kinds) if many and wants_kinds(given) else {}
+        bound = usual_failures(changing, before)
+        canaries = _first_of_each(kinds) if bound and wants_kinds(given) else {}
         if canaries:
             rollout = replace(rollout, canary=Share(len(canaries)), kinds=kinds)
-        if many and given["max_failures"] is None:
-            rollout = replace(rollout, max_failures=Share(usual_failures(changing) - 1), canary_may_fail=False)
-        return cls(rollout, canaries, unread, changing, many, given)
+        if bound and given["max_failures"] is None:
+            rollout = replace(rollout, max_failures=Share(bound - 1), canary_may_fail=False)
+        return cls(rollout, canaries, unread, changing, bound, given)
 
     def ordered(self, targets: Sequence[Target]) -> list[Target]:
         """*targets*, the canaries first, and last those of which nobody knows what is to be done to them."""
@@ -80,7 +79,7 @@ class Bounds:
 
     @property
     def _usual(self) -> bool:
-        return self.many and self.asked["max_failures"] is None
+        return self.bound > 0 and self.asked["max_failures"] is None
 
     @property
     def _canary(self) -> str:
@@ -92,17 +91,23 @@ class Bounds:
     @property
     def _failures(self) -> str:
         if self._usual:
-            stops, canary = usual_failures(self.changing), ", and at one in the canary" if self.rollout.canary else ""
-            share = f"{USUAL_FAILURES} % of {self.changing:,}, at least {LEAST_FAILURES}"
-            why = share if stops <= self.changing else "fewer routers are left"
-            return f"stops at {stops:,} failures ({why}){canary}"
+            canary = ", and at one in the canary" if self.rollout.canary else ""
+            return f"stops at {self.bound:,} failures ({self._why}){canary}"
         if self.rollout.max_failures is not None:
             return f"stops at more than {self.rollout.max_failures} failures"
         return "stops at one failure in the canary" if self.rollout.canary else ""
 
     @property
+    def _why(self) -> str:
+        if self.bound > self.changing:
+            return "fewer routers are left"
+        if self.bound < usual_failures(self.changing):
+            return "as it did before"
+        return f"{USUAL_FAILURES} % of {self.changing:,}, at least {LEAST_FAILURES}"
+
+    @property
     def _none(self) -> str:
-        if self.many:
+        if self.bound:
             return "none, as --no-canary and --max-failures none say"
         return f"none, up to {MANY} routers to be changed; --canary and --max-failures set some"
 

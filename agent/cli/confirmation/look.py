@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from agent.cli.view.fleetview import plan_groups
 from agent.cli.view.streams import errors, progress, say_failure
 from agent.fleet.inventory.target import Target
 from agent.fleet.results.record import DeviceRecord, Kind, Result, RunState
-from agent.fleet.run.rollout import CANARY, MANY, kind
+from agent.fleet.run.rollout import CANARY, kind, usual_failures
 from agent.fleet.run.router import Hooks
 from agent.fleet.run.runner import Run, Watcher
 from agent.fleet.window.preview import held_up
@@ -47,16 +47,14 @@ def see_terminal(*, resumed: bool) -> None:
         raise InputError(said, hint=f"{first}, then push with --yes")
 
 
-def approved(
-    request: RunRequest, targets: list[Target], *, ask: bool, changing: Collection[str] = (), shown: str = ""
-) -> Bounds:
+def approved(request: RunRequest, targets: list[Target], *, ask: bool, before: int = 0, shown: str = "") -> Bounds:
     """What bounds the push to *targets*, which is said; with *ask* the plans are shown, and the user confirmed them.
 
     Every router is looked at where somebody is asked, or a canary of each kind of plan is wanted; a plan file has what
     would be seen, unless it lets routers be planned anew. One HOST is asked about by its plan, and nothing bounds it.
 
     Arguments:
-        changing: of a run that is resumed, the routers that it changed, and those left that are none of *targets*.
+        before: as of :meth:`Bounds.of`.
         shown: what else shows what is about to be done.
 
     Raises:
@@ -66,16 +64,14 @@ def approved(
     """
     if request.kind is not Kind.PUSH or request.one or not targets:
         return Bounds(request.rollout)
-    given, names = request.given, {target.name for target in targets}
-    many = len(names.union(changing)) > MANY
+    given = request.given
     targets = request.calendar().ordered(targets, datetime.now(UTC))  # so that no canary keeps others waiting in vain
     seen = None
     if request.approval is not None and not request.approval.replan:
         seen = _planned(request.approval, targets)
-    elif ask or (many and wants_kinds(given)):
+    elif ask or (usual_failures(len(targets), before) and wants_kinds(given)):
         seen = looked_at(request, targets, ask=ask)
-    earlier = len(set(changing) - (names if seen is None else {*seen.kinds, *seen.unread}))
-    bounds, screen = Bounds.of(given, request.rollout, len(targets), seen, earlier=earlier), _screen(ask=ask)
+    bounds, screen = Bounds.of(given, request.rollout, len(targets), seen, before=before), _screen(ask=ask)
     if seen is not None:
         for group in seen.groups if ask else ():
             screen.print(group)

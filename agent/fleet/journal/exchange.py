@@ -39,14 +39,14 @@ _NOT_OURS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, Rec
 _AGAIN = "export it anew, and bring the file over whole"
 
 _RUN = ("run", "kind", "change_ref", "settings")
-_ATTEMPT = ("number", "user", "host", "pid", "version", "state", "began", "ended")
+_ATTEMPT = ("number", "user", "host", "pid", "version", "state", "began", "ended", "bound")
 _DEVICE = (
     *("place", "name", "word", "well", "batch", "began", "ended", "address", "release", "method", "evidence"),
     *("deadlines", "reasons", "error", "plain", "before", "after", "unfinished", "legacy_ssh", "site", "groups"),
 )
 _STEP = ("attempt", "time", "step", "status", "detail")
 _JSON = frozenset(("settings", "deadlines", "reasons", "error", "plain", "before", "after", "unfinished", "groups"))
-_NUMBERS = frozenset(("number", "pid", "place", "well", "legacy_ssh", "attempt"))
+_NUMBERS = frozenset(("number", "pid", "place", "well", "legacy_ssh", "attempt", "bound"))
 
 _Line = dict[str, Any]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -150,8 +149,12 @@ class RunLog:
 
     def written_to(self) -> frozenset[str]:
         """The routers that this run may have changed, in whichever attempt."""
+        harmless = sorted(_UNCHANGED)
+        marks = ", ".join("?" * len(harmless))
+        begun = f"step.device = device.id AND status = 'started' AND step NOT IN ({marks})"
+        query = f"SELECT DISTINCT name FROM device JOIN step ON {begun} WHERE run = ?"  # noqa: S608 - our own text
         self._open()
-        return self._writer.do(lambda db: written_to(db, self._key))
+        return self._writer.do(lambda db: frozenset(row[0] for row in db.execute(query, (*harmless, self._key))))
 
     def close(self, state: RunState) -> None:
         """The run ended so; durable, and with it all that was brought before. Others may then resume it.
@@ -194,15 +197,6 @@ class RunLog:
         query = f"SELECT name FROM device WHERE run = ? AND {which} ORDER BY place"  # noqa: S608 - our own text
         self._open()
         return self._writer.do(lambda db: [row[0] for row in db.execute(query, (self._key,))])
-
-
-def written_to(db: sqlite3.Connection, run: int) -> frozenset[str]:
-    """The routers that the run of that key may have changed, in whichever attempt."""
-    harmless = sorted(_UNCHANGED)
-    marks = ", ".join("?" * len(harmless))
-    begun = f"step.device = device.id AND status = 'started' AND step NOT IN ({marks})"
-    query = f"SELECT DISTINCT name FROM device JOIN step ON {begun} WHERE run = ?"  # noqa: S608 - our own text
-    return frozenset(row[0] for row in db.execute(query, (*harmless, run)))
 
 
 def _columns(record: DeviceRecord, now: str) -> tuple[object, ...]:

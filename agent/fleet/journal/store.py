@@ -25,7 +25,7 @@ from agent.fleet.journal import rows as journalrows
 from agent.fleet.journal.keepable import kept, stored
 from agent.fleet.journal.rows import Attempt, Row, Trail
 from agent.fleet.journal.runlock import RunLock, held
-from agent.fleet.journal.runlog import Now, RunLog, written, written_to
+from agent.fleet.journal.runlog import Now, RunLog, written
 from agent.fleet.journal.tables import connect, default_path, prepare, usable
 from agent.fleet.journal.writer import Work, Writer
 from agent.fleet.results.record import DeviceRecord, Kind, RunRecord, RunState
@@ -84,36 +84,41 @@ class Journal:
         settings: Mapping[str, Any],
         change_ref: str | None,
         version: str,
+        bound: int | None = None,
         places: Mapping[str, tuple[str | None, Sequence[str]]] = MappingProxyType({}),
     ) -> RunLog:
         """A new run on *devices*, in the inventory's order, held by this process until it is closed.
 
-        *places*: the site and the groups of devices, by their names.
+        *places*: the site and the groups of devices, by their names; *bound*: as of :meth:`bound`, of this attempt.
 
         Raises:
             InputError: the journal cannot be written, or a router is named twice; nothing was begun.
             TypeError: the settings are not JSON, or have a secret in them.
         """
-        names = _distinct(devices)
+        names, attempt = _distinct(devices), partial(self._attempt, version, bound)
         rows = [(place, name, *_place(*places.get(name, (None, ())))) for place, name in enumerate(names)]
         given = (kind.value, stored(change_ref) if change_ref else None, kept(settings, "settings"))
         while True:
             run = f"{self._now().astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
             if held(self.path, run):
                 continue
-            log = self._start(run, partial(_begin, run=(run, *given), devices=rows, attempt=self._attempt(version)))
+            log = self._start(run, partial(_begin, run=(run, *given), devices=rows, attempt=attempt()))
             if log is not None:
                 return log
 
-    def resume(self, run: str, *, kind: Kind | None = None, version: str = __version__) -> RunLog:
+    def resume(
+        self, run: str, *, kind: Kind | None = None, version: str = __version__, bound: int | None = None
+    ) -> RunLog:
         """*run* once more, held by this process until it is closed; with *kind*, ``last`` is the newest of that kind.
+
+        *bound*: as of :meth:`bound`, of this attempt.
 
         Raises:
             InputError: there is no such run, it is not of *kind* or of one that is never resumed, all its routers
                 ended well, or another process has it.
         """
         row = self._resumable(run, kind)
-        log = self._start(row.run, partial(_resume, row=row, attempt=self._attempt(version)))
+        log = self._start(row.run, partial(_resume, row=row, attempt=self._attempt(version, bound)))
         if log is None:
             raise InputError(
                 f"every router of run {row.run} ended well",
@@ -141,10 +146,13 @@ class Journal:
         with self._reading() as db:
             return journalrows.unrenewed(db, journalrows.find(db, run).key)
 
-    def written_to(self, run: str) -> frozenset[str]:
-        """The routers that *run* may have changed, in whichever attempt."""
+    def bound(self, run: str) -> int | None:
+        """At how many failures *run* stops where nobody says otherwise: the least of its attempts, 0 where none had
+        such a number; None where an earlier xr-agent kept none."""
         with self._reading() as db:
-            return written_to(db, journalrows.find(db, run).key)
+            query = "SELECT coalesce(min(nullif(bound, 0)), max(bound)) FROM attempt WHERE run = ?"
+            found: int | None = db.execute(query, (journalrows.find(db, run).key,)).fetchone()[0]
+            return found
 
     def _resumable(self, run: str, kind: Kind | None) -> Row:
         with self._reading() as db:
@@ -248,9 +256,10 @@ class Journal:
                 lock.release(remove=True)
         return log
 
-    def _attempt(self, version: str) -> tuple[object, ...]:
+    def _attempt(self, version: str, bound: int | None) -> tuple[object, ...]:
         """Who carries the run out, from now on."""
-        return user_name(), socket.gethostname(), os.getpid(), version, RunState.RUNNING.value, written(self._now())
+        state, began = RunState.RUNNING.value, written(self._now())
+        return user_name(), socket.gethostname(), os.getpid(), version, state, began, bound
 
 
 def _distinct(devices: Iterable[str]) -> list[str]:
@@ -295,8 +304,8 @@ def _resume(db: sqlite3.Connection, row: Row, attempt: tuple[object, ...]) -> _S
 
 def _attempted(db: sqlite3.Connection, key: int, attempt: tuple[object, ...]) -> _Started:
     db.execute(
-        "INSERT INTO attempt (run, number, user, host, pid, version, state, began)"
-        " VALUES (?1, (SELECT count(*) + 1 FROM attempt WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO attempt (run, number, user, host, pid, version, state, began, bound)"
+        " VALUES (?1, (SELECT count(*) + 1 FROM attempt WHERE run = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (key, *attempt),
     )
     number = db.execute("SELECT count(*) FROM attempt WHERE run = ?", (key,)).fetchone()[0]

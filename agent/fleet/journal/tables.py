@@ -83,6 +83,8 @@ MIGRATIONS: tuple[Script, ...] = (
         "ALTER TABLE device ADD COLUMN groups TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE run ADD COLUMN imported INTEGER NOT NULL DEFAULT 0",
     ),
+    # At how many failures an attempt stopped where nobody said otherwise, 0 for none; NULL where that was not kept.
+    ("ALTER TABLE attempt ADD COLUMN bound INTEGER",),
 )
 """What leads from each version of the tables to the next; the file's ``user_version`` counts those carried out."""
 

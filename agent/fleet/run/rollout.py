@@ -140,6 +140,12 @@ def kind(release: str | None, method: Method, lines: Iterable[str]) -> str:
     return f"{line} {method.value if adds else 'licence'}"
 
 
-def usual_failures(total: int) -> int:
-    """At how many failures a push that changes *total* routers stops where nobody says otherwise."""
-    return max(LEAST_FAILURES, math.ceil(total * USUAL_FAILURES / 100))
+def usual_failures(total: int, before: int = 0) -> int:
+    """At how many failures a push that changes *total* routers stops where nobody says otherwise; 0 where it does not.
+
+    *before*: that number as it was when a run began that goes on now: it may become less, and not more.
+    """
+    if total <= MANY and not before:
+        return 0
+    share = max(LEAST_FAILURES, math.ceil(total * USUAL_FAILURES / 100))
+    return min(share, before or share)
