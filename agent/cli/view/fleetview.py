@@ -113,9 +113,8 @@ class _Notes:
 def _why(one: DeviceRecord) -> str | None:
     if one.error is not None:
         return one.error.message
-    if one.ended is None and one.steps:  # it is in doubt
-        last = one.steps[-1]
-        return f"{last.step} {last.status.value}"
+    if one.reached is not None:
+        return one.reached
     evidence = one.evidence or Evidence.NONE
     said = next(iter(one.reasons), None) if evidence is Evidence.NONE else f"by {evidence.value}"
     said = f"{said}, until a reload" if one.passing else said

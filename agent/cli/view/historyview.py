@@ -264,10 +264,7 @@ def _said(record: DeviceRecord) -> str | None:
         method = record.method.value if record.method is not None else None
         said = ", ".join(filter(None, (method, proof, "until a reload" if record.passing else None)))
         return "; ".join(filter(None, (said, record.renewal and record.renewal.value)))
-    if record.ended is None and record.steps:
-        last = record.steps[-1]
-        return f"{last.step} {last.status.value}"
-    return "; ".join(record.reasons) or None
+    return record.reached or "; ".join(record.reasons) or None
 
 
 def _seen(seen: Mapping[str, Any] | None) -> str | None:

@@ -285,6 +285,13 @@ class DeviceRecord(Printed, frozen=True, rename={"plain": "result"}):
         )
 
     @property
+    def reached(self) -> str | None:
+        """How far it came, where it is in doubt: its last step."""
+        if self.ended is not None or not self.steps:
+            return None
+        return f"{self.steps[-1].step} {self.steps[-1].status.value}"
+
+    @property
     def renewal(self) -> Renewal | None:
         """As of :attr:`Result.renewal`."""
         return renewal(self.steps) if self.well else None
