@@ -73,12 +73,8 @@ def run(kind: Kind, form: str, given: Options, *, ask: bool = False) -> None:
         targets = bounds.ordered(request.calendar().ordered(targets, datetime.now(UTC)))
         in_doubt = ("doubtful", "unknown")  # of earlier tries; a new run has none
         doubtful = {one.device for one in journal.devices(log.run, words=in_doubt)}
-        try:
-            made = _carry_out(request, targets, doubtful, log, view, notifications.stopped, ask=ask)
-            log.close(made.state)
-        except JournalError as error:
-            _say_unkept(request, journal, log, view, error)
-            raise
+        work = partial(_carry_out, request, targets, doubtful, log, view, notifications.stopped, ask=ask)
+        made = _kept(request, journal, log, view, work)
         notifications.ended(made.why)
         code = _finish(request, journal, log.run, view, made)
         code = request.replay.code(code) if request.replay else code
@@ -99,22 +95,49 @@ def _finish(request: RunRequest, journal: Journal, run: str, view: One | Many, m
             request.recording.finish()
 
 
-def _say_unkept(request: RunRequest, journal: Journal, log: RunLog, view: One | Many, error: JournalError) -> None:
-    """Print and report what was done until *error*: what came since is in no journal; and say how to go on."""
+def _kept(request: RunRequest, journal: Journal, log: RunLog, view: One | Many, work: Callable[[], Run]) -> Run:
+    """What came of *work*, with its end in the journal.
+
+    Raises:
+        JournalError: that cannot be written; what was done by then is printed and reported.
+    """
+    state = RunState.LOST
+    try:
+        made = work()
+        state = made.state
+        log.close(state)
+    except JournalError as error:
+        _say_unkept(request, journal, log, view, error, state)
+        raise
+    return made
+
+
+def _say_unkept(
+    request: RunRequest, journal: Journal, log: RunLog, view: One | Many, error: JournalError, state: RunState
+) -> None:
+    """Print and report what was done until *error*: what came since is in no journal; and say how to go on.
+
+    *state*: how the run ended, ``lost`` where it did not go through all of its routers.
+    """
     again = f"then xr-agent push --resume {log.run}, which reads first what is in doubt"
     error.hint = f"see to its disk; {again}" if request.kind is Kind.PUSH else "see to its disk, then run it again"
-    try:
-        with suppress(BrokenPipeError):
-            view.unkept(journal, error)
-        _write_report(request, *journal.known(log))
-    except AgentError as further:
-        say_warning(further.message, hint=further.hint)
+    collected = request.collected
+    parts: list[Callable[[], None]] = [lambda: view.unkept(journal, error)]
+    if collected is not None:
+        parts.append(lambda: write(request.given["out"], collected, request.form, state))
+    parts.append(lambda: _write_report(request, *journal.known(log)))
+    for say in parts:
+        try:
+            with suppress(BrokenPipeError):
+                say()
+        except AgentError as further:
+            say_warning(further.message, hint=further.hint)
 
 
 def begin(request: RunRequest, stack: ExitStack, *, bound: int = 0) -> tuple[Journal, RunLog]:
     """The journal and the new run in it, with the *bound* of :meth:`Journal.begin`; *stack* closes both.
 
-    What only reads goes on where the journal cannot be kept, be it the user's own or one that was named, and says so.
+    What only reads begins where the journal cannot be kept, too, be it the user's own or a named one, and says so.
 
     Raises:
         InputError: the run cannot be kept, and has to be.

@@ -15,7 +15,7 @@ import agent
 from agent.cli.main import program
 from agent.fleet.journal.store import Journal
 from agent.simulator import Device, Fault, FaultKind
-from tests.cli.lab import PEM, VARIABLE, Fleet, Lab, one_error
+from tests.cli.lab import PEM, VARIABLE, Fleet, Lab, journal_full, one_error
 from tests.cli.processes import answered, until
 from tests.cli.schemas import check
 
@@ -203,6 +203,21 @@ def test_a_plan_run_that_was_interrupted_writes_no_file(board: Board) -> None:
         process.communicate(timeout=600)
     assert process.returncode == 130
     assert not board.path.exists()
+
+
+@pytest.mark.parametrize("method, written", [("ended", False), ("close", True)])
+def test_where_the_journal_is_full_a_plan_file_that_is_not_whole_is_said_not_to_be_written(
+    board: Board, monkeypatch: pytest.MonkeyPatch, method: str, *, written: bool
+) -> None:
+    board.add(2)
+    journal_full(monkeypatch, method, 1 if written else 2)
+    done = board.run("plan", "--out", str(board.path), "--in-flight", "1")
+    assert done.exit_code == 1
+    assert "2 routers: um-crypto-cfg, rpc" in done.stdout
+    assert "error: the journal cannot be written" in done.stderr
+    said = f"error: the plan file {board.path} was not written: not every plan could be kept\n  next: plan again\n"
+    assert (said in done.stderr, board.path.exists()) == (not written, written)
+    assert (f"SHA-256 {board.sha256}" in done.stdout) if written else True
 
 
 def test_a_bundle_travels_in_the_file(board: Board) -> None:

@@ -188,6 +188,58 @@ def test_where_the_journal_is_full_what_was_done_is_shown_and_reported(
     assert reported["word"] == outcome
 
 
+def errors(stderr: str) -> tuple[str, list[str]]:
+    """The error lines with their hints, those of the journal apart from all others."""
+    first, *rest = stderr[stderr.index("error: ") :].split("error: the journal cannot be written")
+    return first, rest
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_where_the_journal_is_full_a_push_that_was_refused_says_what_it_says_else(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    said = []
+    for full in (False, True):
+        device = lab.add(ssh=False)
+        device.faults.append(Fault("ca-authenticate", FaultKind.ERROR, times=100))
+        with monkeypatch.context() as disk:
+            if full:
+                journal_full(disk, "ended", 1)
+            done = lab.run("push", device, "--yes", "--method", "rpc", "--format", form)
+        assert done.exit_code == 1
+        own, journal = errors(done.stderr)
+        said.append(own.replace(device.name, "NAME").replace(str(device.port), "PORT"))
+        assert "  next: " in own
+        assert len(journal) == full
+        if form == "table":
+            assert "undone" in done.stdout + own
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("words", READS[1:4], ids=" ".join)
+def test_where_the_journal_is_full_why_a_router_could_not_be_read_is_said(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    device = lab.add(reachable=False)
+    journal_full(monkeypatch, "ended", 1)
+    done = lab.run(words[0], device, *words[1:])
+    own, journal = errors(done.stderr)
+    assert "Connection refused" in own
+    assert len(journal) == 1
+    assert (done.exit_code, done.stdout) == (1, "")
+
+
+def test_where_the_journal_is_full_a_plan_that_is_not_possible_says_why(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = lab.add()
+    device.configure("Trustpool", "http://ca.example/")
+    journal_full(monkeypatch, "ended", 1)
+    own, journal = errors(lab.run("plan", device).stderr)
+    assert "skipped: " in own
+    assert len(journal) == 1
+
+
 # --- signals and questions --------------------------------------------------------------------------------------------
 
 

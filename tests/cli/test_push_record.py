@@ -17,7 +17,7 @@ from agent.recording.events import How, Message, Opened, Passed
 from agent.recording.reading import read
 from agent.recording.writing import Writer
 from agent.simulator import Fault, FaultKind
-from tests.cli.lab import Lab, started
+from tests.cli.lab import Lab, journal_full, started
 from tests.cli.recordings import of, said
 from tests.web import served
 
@@ -37,6 +37,21 @@ def test_a_push_is_recorded_as_well(lab: Lab, file: Path) -> None:
     assert str(file) in done.stderr
     (authenticate,) = [text for text in sent if "<ca-authenticate" in text]
     assert "<server-name>Trustpool</server-name>" in authenticate
+
+
+def test_where_the_journal_is_full_the_recording_has_its_end(
+    lab: Lab, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal_full(monkeypatch, "ended", 1)
+    done = lab.run("push", lab.add(), "--yes", "--record", str(file))
+    assert done.exit_code == 1
+    end = read(file).end
+    assert end is not None
+    assert (end.how, end.why) == (
+        How.FAILED,
+        "the journal cannot be written: database or disk is full; nothing further is begun",
+    )
+    assert "recorded: " in done.stderr
 
 
 @pytest.mark.parametrize("release", ["7.4.1", "6.5.3"])

@@ -197,7 +197,8 @@ def write(path: Path, collected: Collected, form: str, state: RunState) -> None:
         FileError: it cannot be written.
     """
     if state is not RunState.DONE:
-        say_failure(f"the plan file {path} was not written: not every router was planned", hint="plan again")
+        why = "not every plan could be kept" if state is RunState.LOST else "not every router was planned"
+        say_failure(f"the plan file {path} was not written: {why}", hint="plan again")
         return
     text = collected.file().text
     place.write(path, "plan file", lambda out: out.write(text), hint="make room, and plan again")

@@ -106,15 +106,16 @@ class One(Progress, Watcher):
 
     def unkept(self, journal: Journal, error: JournalError) -> None:  # noqa: ARG002 - a view's
         """Print what was done until the journal could not be written any more."""
-        result, known = self._result, self._known
-        if result is None and known is not None and known.plan is not None:
+        known = self._known
+        if self._result is not None:
+            self._show(self._result)
+            _say_why(self._result)
+        elif known is not None and known.plan is not None:
             outcome = ended_early(known, self._events, Failure.of(error))
             result = Result(known.device, known.kind, known.address, known.release, outcome=outcome)
             with suppress(JournalError):
                 self._log.ended(result, self._job.intent.anchor)
-        if result is not None and (result.error is None or self._form != "table"):
-            made = result
-            emit(self._form, lambda: made.plain(self._job.intent.anchor), lambda: _view(made))
+            self._show(result)
 
     def finish(self, journal: Journal, made: Run) -> int:
         """Print the result; the exit code.
@@ -129,19 +130,21 @@ class One(Progress, Watcher):
         if result is None:
             raise Interrupted("; next: ".join(filter(None, ("interrupted; nothing was begun", self._resumption))))
         failure = result.failure
+        self._show(result)
+        if made.state is RunState.INTERRUPTED or (failure is not None and failure.kind == Ended.kind):
+            raise Interrupted("; next: ".join(filter(None, (_how(result), self._next(journal, result)))))
+        _say_why(result)
+        if failure is not None:
+            return 2 if result.error is not None and failure.kind == InputError.kind else 1
+        return 0 if result.well else 1
+
+    def _show(self, result: Result) -> None:
+        """The result on stdout, and on stderr what it is about; what could not be read has no table."""
         if result.error is None:
             self._say_anchor()
         say_legacy(result.device, legacy=result.legacy_ssh)
-        if result.error is None or self._form != "table":  # what could not be read has no table, only its error
+        if result.error is None or self._form != "table":
             emit(self._form, lambda: result.plain(self._job.intent.anchor), lambda: _view(result))
-        if made.state is RunState.INTERRUPTED or (failure is not None and failure.kind == Ended.kind):
-            raise Interrupted("; next: ".join(filter(None, (_how(result), self._next(journal, result)))))
-        if failure is not None:
-            say_failure(failure.message, device=result.device, hint=failure.hint)
-            return 2 if result.error is not None and failure.kind == InputError.kind else 1
-        if isinstance(result.plan, Skip):
-            say_failure(f"skipped: {result.plan.reason}", device=result.device, hint=result.plan.hint)
-        return 0 if result.well else 1
 
     @property
     def _resumption(self) -> str | None:
@@ -157,6 +160,15 @@ class One(Progress, Watcher):
             own = result.failure is not None and result.failure.kind != Ended.kind
             return f"{hint}; then {resumption}" if hint and own else resumption
         return hint if result.renewal is None else render.watched(result.device)
+
+
+def _say_why(result: Result) -> None:
+    """Why it did not go well, and what to do next."""
+    failure = result.failure
+    if failure is not None:
+        say_failure(failure.message, device=result.device, hint=failure.hint)
+    elif isinstance(result.plan, Skip):
+        say_failure(f"skipped: {result.plan.reason}", device=result.device, hint=result.plan.hint)
 
 
 def _view(result: Result) -> RenderableType:
