@@ -190,9 +190,16 @@ class Device:
 
     @property
     def place(self) -> str:
-        """The address as messages call it that have the name in front: of one that is called by it ``port 830``."""
-        named = self.name in (self.host, self._bracketed, self.address)
-        return f"port {self.port}" if named else self.address
+        """The address as messages call it that have the name in front: of one that is called by its host ``port 830``,
+        of one that is called by host and port ``it``."""
+        if self.name == self.address:
+            return "it"
+        return f"port {self.port}" if self.name in (self.host, self._bracketed) else self.address
+
+    def placed(self, said: str, by: str = "") -> str:
+        """*said* behind :attr:`place` and the way there, *by*, where either has anything to say."""
+        where = f"{'' if self.name == self.address else self.place} {by}".strip()
+        return f"{where}: {said}" if where else said
 
     @property
     def _bracketed(self) -> str:

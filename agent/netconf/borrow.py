@@ -39,7 +39,7 @@ def borrow(open_manager: Callable[[], Any], device: Device) -> Session:
     except (NCClientError, SSHException, XMLSyntaxError, EOFError, OSError) as error:
         said = _said(error)
         hint = _RSA if "no acceptable host key" in said else _PORT
-        raise ConnectError(f"{device.place}: {said}", device=device.name, hint=hint) from error
+        raise ConnectError(device.placed(said), device=device.name, hint=hint) from error
     except (AttributeError, KeyError) as error:
         trap = _trap(error)
         if trap is None:

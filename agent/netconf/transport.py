@@ -176,7 +176,7 @@ class DirectSession(NcclientSession):  # type: ignore[misc] # ncclient has no ty
 
     def _no_hello(self) -> ConnectError:
         device = self._device
-        said = f"{device.place}: no NETCONF hello within {device.open_timeout:g} s"
+        said = device.placed(f"no NETCONF hello within {device.open_timeout:g} s")
         return ConnectError(said, device=device.name, hint=_SESSION_LIMIT)
 
     def _ended_early(self) -> ConnectError:

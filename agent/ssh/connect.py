@@ -143,7 +143,7 @@ class _Opening:
             # Where the reset comes before connect() returns, it is connect() that fails by it.
             reset = isinstance(error, (ConnectionResetError, ConnectionAbortedError))
             raise ConnectError(
-                f"{device.place}: {error.strerror or error}",
+                device.placed(error.strerror or str(error)),
                 device=device.name,
                 hint=f"{service.limit}{_NOT_SSH}" if reset else service.unreachable(device),
                 rate_limited=reset,
@@ -190,8 +190,8 @@ class _Opening:
             self._see_that_the_jump_host_is_there(error)
             jump = self._device.jump
             hint = not_forwarded(error.code, self._service, self._device)
-            where = f"{self._device.place} through the jump host {jump.name if jump else ''}".strip()
-            raise ConnectError(f"{where}: {error.reason}", device=self._device.name, hint=hint) from error
+            by = f"through the jump host {jump.name if jump else ''}"
+            raise ConnectError(self._device.placed(error.reason, by), device=self._device.name, hint=hint) from error
         except (asyncssh.Error, EOFError, OSError, ValueError, UnicodeError) as error:
             self._see_that_the_jump_host_is_there(error)
             failure = self._failure(error)
@@ -263,7 +263,7 @@ class _Opening:
                 hint="its AAA server is slow or down; give a longer --login-timeout",
             )
         return ConnectError(
-            f"{device.place}: the SSH handshake did not end within {self._deadline.seconds:g} s",
+            device.placed(f"the SSH handshake did not end within {self._deadline.seconds:g} s"),
             device=device.name,
             hint="it is busy or hangs; try again, or give a longer --open-timeout",
         )
@@ -289,20 +289,20 @@ class _Opening:
         From the login on nothing counts as such a refusal: a password is not sent twice.
         """
         device, service, heard = self._device, self._service, self.login.heard
-        via, proxied = f" through the jump host {device.jump.name}" if device.jump else "", ""
+        via, proxied = f"through the jump host {device.jump.name}" if device.jump else "", ""
         ended = isinstance(error, (asyncssh.ConnectionLost, EOFError, ConnectionError))
         if self._proxy is not None:
-            via, proxied = " through ProxyCommand", "; or the ProxyCommand failed"
+            via, proxied = "through ProxyCommand", "; or the ProxyCommand failed"
             how = self._proxy.failure() if ended else None
             says = self._proxy.says()
             if how is not None and _CLOSED_EARLY not in says:
-                failed = f"{device.place}: the ProxyCommand {how}, it says: {says}"
+                failed = device.placed(f"the ProxyCommand {how}, it says: {says}")
                 return ConnectError(failed, device=device.name, hint=_BY_HAND)
             said = f"{said}; the command says: {says}"
         if self.login.offer is None:
             limited = not heard or any(word in heard.lower() for word in _LIMIT_WORDS)
             return ConnectError(
-                f"{device.place}{via} sent no SSH banner: {said}",
+                f"{f'{device.place} {via}'.strip()} sent no SSH banner: {said}",
                 device=device.name,
                 hint=f"{service.limit}{_NOT_SSH}{proxied}"
                 if limited
@@ -310,7 +310,7 @@ class _Opening:
                 rate_limited=limited,
             )
         return ConnectError(
-            f"{device.place}{via}: the SSH handshake failed: {said}",
+            device.placed(f"the SSH handshake failed: {said}", via),
             device=device.name,
             hint=f"{service.limit}{proxied}" if ended else service.unreachable(device),
             rate_limited=ended,

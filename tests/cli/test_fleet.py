@@ -111,6 +111,17 @@ def test_routers_whose_host_keys_are_not_known_stand_together_whatever_their_por
         )
 
 
+@pytest.mark.parametrize("named", ["127.0.0.1:{port}", "r{port}"])
+def test_routers_that_refuse_the_connection_stand_together_whatever_their_ports(fleet: Fleet, named: str) -> None:
+    devices = fleet.add(2, reachable=False)
+    rows = [f"{named.format(port=one.port)},127.0.0.1,{one.port}" for one in devices]
+    fleet.inventory.write_text("\n".join(["name,host,port", *rows, ""]))
+    done = fleet.run("plan")
+    assert "2 routers: could not be read: Connection refused  (" in done.stdout
+    said = "" if named.startswith("127") else f"127.0.0.1:{devices[0].port}: "
+    assert f"{named.format(port=devices[0].port)} failed {said}Connection refused" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["check", "plan"])
 def test_a_secret_that_one_router_lacks_is_said_with_what_to_do(fleet: Fleet, command: str) -> None:
     (device,) = fleet.add()

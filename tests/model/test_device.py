@@ -90,14 +90,19 @@ def test_a_file_that_holds_no_secret_is_refused_without_quoting_it(tmp_path: Pat
     [
         ("r1", "r1", "port 830"),
         ("r1", None, "port 830"),
-        ("r1", "r1:830", "port 830"),
+        ("r1", "r1:830", "it"),
         ("r1", "r1:831", "r1:830"),
         ("192.0.2.1", "r1", "192.0.2.1:830"),
         ("2001:db8::1", "[2001:db8::1]", "port 830"),
+        ("2001:db8::1", "[2001:db8::1]:830", "it"),
         ("2001:db8::1", "r1", "[2001:db8::1]:830"),
     ],
 )
 def test_behind_a_name_that_is_the_host_itself_an_address_is_not_said_again(
     host: str, label: str | None, place: str
 ) -> None:
-    assert Device(host, label=label).place == place
+    device = Device(host, label=label)
+    assert device.place == place
+    assert device.placed("refused") == ("refused" if place == "it" else f"{place}: refused")
+    by = device.placed("refused", "through the jump host j")
+    assert by == ("" if place == "it" else f"{place} ") + "through the jump host j: refused"

@@ -160,10 +160,10 @@ def _plan(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
         return f"no plan: {one.word}", ()
     if plan.error is not None:
         what = "" if plan.error.kind == LoginWithheld.kind else "could not be read: "
-        return f"{what}{_unnamed(plan.error.message, one)}", _next(plan.error.hint)
+        return f"{what}{_unnamed(plan.error.message, one)}", _next(plan.error.hint, one)
     if plan.skip is not None:
         reason, drifted = _unnamed(plan.skip.reason, one), plan.skip.reason.startswith(DRIFTED)
-        return reason if drifted else f"nothing possible because {reason}", _next(plan.skip.hint)
+        return reason if drifted else f"nothing possible because {reason}", _next(plan.skip.hint, one)
     if not plan.changes or plan.method is None:
         return "nothing to do", ()
     return f"{plan.config_model.value}, {plan.method.value}", plan.diff
@@ -175,15 +175,15 @@ def _check(one: DeviceRecord) -> tuple[str, tuple[str, ...]]:
     if not isinstance(found, Check):
         return f"no check: {one.word}", ()
     if found.error is not None:
-        return f"could not be looked at: {_unnamed(found.error.message, one)}", _next(found.error.hint)
+        return f"could not be looked at: {_unnamed(found.error.message, one)}", _next(found.error.hint, one)
     possible = ", ".join(way.method.value for way in found.methods if way.standing is Standing.OK)
     points = _amiss(found.points, lambda one: one.topic.value)
     methods = (f"method {line}" for line in _amiss(found.methods, lambda one: one.method.value))
     return " by ".join(filter(None, (one.word, possible))), tuple(_unnamed(line, one) for line in (*points, *methods))
 
 
-def _next(hint: str | None) -> tuple[str, ...]:
-    return (f"next: {hint}",) if hint else ()
+def _next(hint: str | None, one: DeviceRecord) -> tuple[str, ...]:
+    return (f"next: {_unnamed(hint, one)}",) if hint else ()
 
 
 def _amiss(found: Iterable[Said], name: Callable[[Said], str]) -> Iterator[str]:
@@ -198,5 +198,6 @@ def _amiss(found: Iterable[Said], name: Callable[[Said], str]) -> Iterator[str]:
 def _unnamed(text: str, one: DeviceRecord) -> str:
     """*text* without what differs from router to router."""
     host = (one.address or one.device).rpartition(":")[0] or one.device
-    text = re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: ", "", text)
+    text = re.sub(rf"{re.escape(host)}:\d+: |{re.escape(one.device)}: |\bport \d+: ", "", text)
+    text = re.sub(r"(?<=ssh server netconf port )(?!830\b)\d+", "…", text)
     return re.sub(r"SHA256:[A-Za-z0-9+/]{43}(?: at port \d+)?", "SHA256:…", text)
