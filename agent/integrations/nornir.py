@@ -223,6 +223,6 @@ def _ours(host: Host) -> Layer:
     """What its data say of our own connections, as an inventory of ours reads it."""
     names = {name: name for name in ("ssh_port", "login_timeout", "legacy_ssh")}
     try:
-        return parsed({name: host.get(name) for name in names}, names, Path())
+        return parsed({name: host.get(name) for name in names}, names, Path(), "data")
     except BadValue as error:
         raise InputError(f"the {error.path[-1]} of its data: {error.message}", hint=error.hint) from error

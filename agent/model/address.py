@@ -15,7 +15,8 @@ FORMS = "[user@]host[:port], an IPv6 address with a port in brackets"
 _NAME = re.compile(r"\w[\w.-]{0,252}")
 _PORTS = range(1, 65536)
 _USUAL = (22, 830)
-_MEANT_AS_A_NUMBER = re.compile(r"[+-]?[0-9][0-9A-Za-z.,]{0,5}")
+_MEANT_AS_A_PORT = re.compile(r"(?=.{1,5}\Z)(?:[0-9]+[Ool]?[0-9]*|[Ool][0-9]+)")
+_TOO_LONG_FOR_A_PORT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ class Endpoint:
     port: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Endpoint:
+    def parse(cls, text: str, *, quoting: bool = True) -> Endpoint:
         """``[user@]host[:port]``, or the same as a URL: ``ssh://[user@]host[:port]``, which OpenSSH takes as well.
+
+        An error quotes what is no port as of :func:`no_port`, without *quoting* never.
 
         Raises:
             InputError: it is anything else; what stands before an ``@`` is not repeated, since it may be a password.
@@ -40,7 +43,7 @@ class Endpoint:
         if at:
             user = _user(user, encoded=bool(url))
         name, port = _split(where, brackets=bool(url))
-        return cls(valid_host(name), user or None, _port(port) if port is not None else None)
+        return cls(valid_host(name), user or None, _port(port, quoting=quoting) if port is not None else None)
 
     def __str__(self) -> str:
         shown = f"[{self.host}]" if ":" in self.host and self.port else self.host
@@ -114,15 +117,20 @@ def at_port(port: int) -> str:
 
 
 def no_port(value: object, otherwise: str) -> str:
-    """That *value* is no port, in words: quoted where it is short and begins with a digit, as ``83O`` or ``70000``.
+    """That *value* is no port, in words: quoted where it is a number or a text of at most five digits, as ``70000``.
 
-    Anything else is called *otherwise*, for it may be a secret in the wrong place.
+    One O, o or l may stand for a digit, as in ``83O``. Anything else, as a number of six digits, is called *otherwise*,
+    for it may be a secret in the wrong place.
     """
-    shown = str(value) if _MEANT_AS_A_NUMBER.fullmatch(str(value)) else otherwise
-    return f"{shown} is no port in 1..65535"
+    if isinstance(value, str):
+        meant = _MEANT_AS_A_PORT.fullmatch(value) is not None
+    else:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        meant = number and -_TOO_LONG_FOR_A_PORT < value < _TOO_LONG_FOR_A_PORT  # type: ignore[operator]
+    return f"{value if meant else otherwise} is no port in 1..65535"
 
 
-def _port(text: str) -> int:
+def _port(text: str, *, quoting: bool) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) in _PORTS):
-        raise InputError(no_port(text, "what follows the host"), hint=f"write {FORMS}")
+        raise InputError(no_port(text if quoting else None, "what follows the host"), hint=f"write {FORMS}")
     return int(text)

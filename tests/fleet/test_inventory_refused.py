@@ -52,15 +52,16 @@ def test_a_port_that_could_be_either_is_refused(folder: Path) -> None:
         ("r1:\n hostname: 10\n", 2, "r1", "a host is no text", "put it in quotes"),
         ("r1:\n port: 0\n", 2, "r1", "line 2: 0 is no port in 1..65535", ""),
         ("r1:\n port: hunter2\n", 2, "r1", "this is no port in 1..65535", ""),
+        ("r1:\n port: 22.5\n", 2, "r1", "22.5 is no port in 1..65535", ""),
         ("r1:\n port: true\n", 2, "r1", "this is no port in", ""),
-        ("r1:\n data:\n  xr_agent: {ssh_port: 65536}\n", 3, "r1", "line 3: 65536 is no port in", ""),
+        ("r1:\n data:\n  xr_agent: {ssh_port: 65536}\n", 3, "r1", "this is no port in", ""),
         ("r1:\n data:\n  xr_agent: {netconf_port: x}\n", 3, "r1", "this is no port in", ""),
         ("r1:\n data:\n  xr_agent: {method: magic}\n", 3, "r1", "this is no method", "one of auto, trustpool, "),
         ("r1:\n data:\n  xr_agent: {trustpoint: [a, b]}\n", 3, "r1", "a trustpoint is no text", "quotes"),
         ("r1:\n data:\n  xr_agent: {trustpoint: a b}\n", 3, "r1", "this trustpoint name cannot be used", ""),
         ("r1:\n data:\n  xr_agent: {jump: '@h'}\n", 3, "r1", "there is no user before the @", ""),
         ("r1:\n data:\n  xr_agent: {jump: 'h:x'}\n", 3, "r1", "what follows the host is no port in", ""),
-        ("r1:\n data:\n  xr_agent: {jump: 'h:0'}\n", 3, "r1", "0 is no port in", ""),
+        ("r1:\n data:\n  xr_agent: {jump: 'h:0'}\n", 3, "r1", "what follows the host is no port in", ""),
         ("r1:\n data:\n  xr_agent: {jump: ''}\n", 3, "r1", "a jump host is empty", "leave the key out"),
         *(
             (f"r1:\n data:\n  xr_agent: {{login_timeout: {value}}}\n", 3, "r1", "no number of seconds above 0", "")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 import agent
-from agent.model.address import Endpoint, valid_host
+from agent.model.address import Endpoint, no_port, valid_host
 from agent.ssh.settings.config import jump_host
 
 
@@ -83,3 +83,23 @@ def test_an_endpoint_is_shown_as_it_is_written() -> None:
         "::1",
         "[::1]:830",
     ]
+
+
+@pytest.mark.parametrize("value", ["70000", "0", "83O", "O83", "2l", "99999", 70000, 0, -1, 22.5])
+def test_what_is_nearly_a_port_is_quoted(value: object) -> None:
+    assert no_port(value, "this") == f"{value} is no port in 1..65535"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["123456", "4dm1n", "0pen5", "7Kx9.a", "1Pass", "lO", "O", "8OO", "12345l", "+70000", "22.5", "7\n", ""],
+)
+def test_a_text_that_may_be_a_secret_is_not_quoted_as_a_port(value: str) -> None:
+    assert no_port(value, "this") == "this is no port in 1..65535"
+    with pytest.raises(agent.InputError, match="what follows the host is no port"):
+        Endpoint.parse(f"h:{value}")
+
+
+@pytest.mark.parametrize("value", [True, None, [22], 123456, 1 << 200, float("inf"), float("nan")])
+def test_nor_is_anything_else(value: object) -> None:
+    assert no_port(value, "this") == "this is no port in 1..65535"

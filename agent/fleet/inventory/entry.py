@@ -1,7 +1,7 @@
 """What one entry of an inventory says about a router, checked and typed; pure: it knows no file and no nornir.
 
-No error quotes a value but a host, what begins as a port would, or windows that overlap: what stands at a wrong place
-may be a secret, and the line is said.
+No error quotes a value but a host, windows that overlap, or outside ``data`` what is nearly a port: what stands at a
+wrong place may be a secret, and the line is said.
 
 Nornir's entries (a host, a group, the defaults) say it in three places, the first of which counts:
 
@@ -19,7 +19,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -41,6 +41,7 @@ T = TypeVar("T")
 
 NETCONF_PORT, _SSH_PORT = 830, 22
 
+_DATA = "data"
 KEY = "xr_agent"
 """The name under an entry's ``data`` below which our settings are."""
 
@@ -80,10 +81,11 @@ def parsed(said: Mapping[str, Any], names: Mapping[str, str], folder: Path, *pat
         BadValue: a value cannot be used.
     """
     values: Layer = {}
+    readers = _READERS_OF_DATA if path[:1] == (_DATA,) else _READERS
     for key, name in names.items():
         if (value := said.get(key)) is not None:
             try:
-                values[name] = _READERS[name](value, folder)
+                values[name] = readers[name](value, folder)
             except BadValue as error:
                 raise error.below(*path, key) from None
     try:
@@ -282,10 +284,10 @@ def _endpoint(value: object) -> Endpoint:
     return _by(Endpoint.parse, _text(value, "a host"))
 
 
-def _port(value: object) -> int:
+def _port(value: object, *, quoting: bool = True) -> int:
     number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6 else value
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 65536:
-        raise BadValue(no_port(value, "this"))
+        raise BadValue(no_port(value if quoting else None, "this"))
     return number
 
 
@@ -330,7 +332,7 @@ def _path(value: object, folder: Path) -> Path:
 def _jump(value: object) -> str:
     text = _text(value, "a jump host")
     for part in text.split(","):
-        _endpoint(part.strip())
+        _by(partial(Endpoint.parse, quoting=False), _text(part.strip(), "a host"))
     return text
 
 
@@ -386,6 +388,10 @@ _READERS: Mapping[str, Callable[[object, Path], Any]] = {
 }
 """What an entry may say, by the field of a :class:`Target`: a further key is a line here and such a field."""
 
+_PORT_OF_DATA = _anywhere(partial(_port, quoting=False))
+_READERS_OF_DATA = {**_READERS, "port": _PORT_OF_DATA, "ssh_port": _PORT_OF_DATA}
+"""The same for what stands under ``data``, of which nothing is quoted."""
+
 SHEET = MappingProxyType({"key" if name == "key_file" else name: name for name in _READERS})
 """The columns of a CSV file, each with its field."""
 
@@ -402,7 +408,7 @@ OURS = MappingProxyType(
 """Our settings, likewise: all that is not nornir's alone."""
 
 _PLACES: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
-    (("data", KEY), OURS),
+    ((_DATA, KEY), OURS),
     (("connection_options", "netconf"), _NETCONF),
     ((), _NORNIR),
 )

@@ -179,7 +179,7 @@ def test_a_user_of_the_ssh_configuration_is_one(home: Path) -> None:
         ({"ansible_private_key_file": "/no/such/key"}, {}, "/no/such/key: there is no such key file"),
         ({"ansible_ssh_private_key": "s3cr3t", "ansible_password": None}, {}, "ansible_ssh_private_key"),
         ({"ansible_port": "s3cr3t"}, {"port": 830}, "the variable ansible_port: this is no port"),
-        ({"ansible_port": 70000, "connection": "netconf"}, {}, "the variable ansible_port: this is no port"),
+        ({"ansible_port": 70000, "connection": "netconf"}, {}, "the variable ansible_port: 70000 is no port"),
         ({"ansible_host": "192.0.2.0/24"}, {}, "the variable ansible_host: "),
         ({"ansible_network_os": "cisco.ios.ios"}, {}, "no IOS XR router by ansible_network_os"),
         ({"ansible_ssh_common_args": '-o "s3cr3t'}, {}, "ansible_ssh_common_args has a quote that is not closed"),
