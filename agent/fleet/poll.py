@@ -17,14 +17,14 @@ from agent.fleet.inventory.target import Target
 from agent.fleet.run.job import BUG, BUGS_IN_TURN, Job, bug
 from agent.fleet.run.logins import Logins, Rest
 from agent.fleet.run.router import Hooks, Router
-from agent.model.errors import AgentError, CapabilityMissing, ConnectError, ConsoleError, InputError, Interrupted
+from agent.model.errors import AgentError, CapabilityMissing, InputError, Interrupted
 from agent.model.masking.logged import textless
 from agent.model.state import Licensing, Reading
 from agent.model.telemetry.context import bound
 from agent.netconf.retry import Disposition, Policy, Waits, classify, completed
 from agent.netconf.session import Session
 from agent.remedy.assess import deadlines_of
-from agent.remedy.observe import Glance, glance, read_licensing
+from agent.remedy.observe import Glance, glance, licensing_by_cli
 from agent.remedy.poll import Sample, Until, Watch
 from agent.xr.cli.sshport import Ssh
 
@@ -37,6 +37,8 @@ KEPT_AT_ONCE = 16
 _OTHER_FILES = 64
 """Files that the process may have open beside its sessions."""
 _NOT_SHOWN = "try 'show license all' at its CLI as this user; leave the router out by --limit where it has no licensing"
+PASSING_FOR = 900.0
+"""Seconds for which it may be that nothing shows a router's licensing and that this passes: a reload takes less."""
 _LOOK = 0.5
 """Seconds between two looks at the cancellation while nothing else happens."""
 
@@ -59,8 +61,10 @@ class Look:
         legacy_ssh: whether the router was reached with legacy SSH algorithms.
         cause: the error that waiting does not cure, such as a refused login; a further look follows all the same, for
             it may be cured at the router.
-        unseen: why nothing shows its licensing, and never did: no model does, and neither does the CLI. Such a router
-            is looked at while others are waited for.
+        unseen: why nothing shows its licensing, and never did: no model does to this user, and neither does the CLI.
+            Said where the reason was one that does not pass at two looks in turn, or nothing has shown it for
+            :data:`PASSING_FOR` seconds; never where the router limits new sessions; at once where no model shows it and
+            the CLI is ruled out. Else such a router is looked at on, but is not waited for.
     """
 
     target: Target
@@ -91,9 +95,9 @@ def watch(
     Each router has its beat within *interval*, one look each, at most *workers* of them at once, over kept sessions
     :data:`KEPT_AT_ONCE`. One that is away is
     looked at again after 5 s, doubling to 300 s, never sooner than *interval*; one whose models show no licensing is
-    left alone after its first look, which says so. With an end to wait for, the looks end where :attr:`Look.unseen` was
-    so twice in turn of all that are left. With *keep_sessions* each keeps its NETCONF session open, else one
-    is opened for every look. However this ends, looks under way are finished first, and no session stays open.
+    left alone after its first look where the CLI is ruled out, which says so. With an end to wait for, the looks end
+    where :attr:`Look.unseen` is said of all that are left. With *keep_sessions* each keeps its NETCONF session open,
+    else one is opened for every look. However this ends, looks under way are finished first, and no session stays open.
     *executor* makes the looks in place of as many threads; it is not shut down.
 
     Raises:
@@ -120,16 +124,33 @@ def _refuse_too_many(sessions: int, workers: int) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Unshown:
+    """Since when nothing shows a router's licensing, by the policy's clock; at how many looks in turn up to the last it
+    was for a reason that does not pass."""
+
+    since: float
+    lasting: int = 0
+
+    def again(self, why: Disposition) -> _Unshown:
+        """The same after a further such look."""
+        return replace(self, lasting=self.lasting + 1 if why is Disposition.PERMANENT else 0)
+
+    def sure(self, now: float) -> bool:
+        """Whether that will be so at the next look as well."""
+        return self.lasting > 1 or now - self.since >= PASSING_FOR
+
+
 class _Watched:
     """One router under watch; looked at by one thread at a time. There may be 10,000, so little is kept of each."""
 
-    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_lack", "_legacy", "target", "watch")
+    __slots__ = ("_glance", "_hooks", "_job", "_keep", "_legacy", "_unshown", "target", "watch")
 
     def __init__(self, target: Target, job: Job, hooks: Hooks, until: Until, *, interval: float, keep: bool) -> None:
         self.target, self._job, self._hooks, self._keep = target, job, hooks, keep
         self._glance: Glance | None = None
         self._legacy = False
-        self._lack: CapabilityMissing | None = None
+        self._unshown: _Unshown | None = None
         self.watch = Watch(
             self._connect,
             self._read,
@@ -157,7 +178,7 @@ class _Watched:
         return replace(look, seconds=self._hooks.policy.clock() - began)
 
     def _look(self) -> Look:
-        cause = self._lack = None
+        cause = None
         try:
             sample = completed(self.watch.sample(), self._hooks.policy)
         except Interrupted:
@@ -165,18 +186,32 @@ class _Watched:
         except AgentError as error:
             sample, cause = self.watch.failed(error), error
         lack = cause if isinstance(cause, CapabilityMissing) else None
-        last, unseen = lack is not None or sample.reached, None if self.watch.seen else lack or self._lack
+        last = lack is not None or sample.reached
         if last or not self._keep:
             self.watch.close()
         seen, self._glance = self._glance, None
+        unseen = None if self.watch.seen else lack or self._unseen(sample, seen)
         present = seen.shows(self._job.intent.anchor) if seen is not None else None
         deadlines = deadlines_of(sample.licensing)
         return Look(self.target, sample, 0.0, present, deadlines, last, self._legacy, cause, unseen)
 
+    def _unseen(self, sample: Sample, seen: Glance | None) -> CapabilityMissing | None:
+        """Why nothing shows the licensing, where that is sure; *seen* is None where it failed ahead of the models."""
+        why = None if seen is None else _why(seen.licensing, self.watch.error)
+        if why is None or why is Disposition.SLOW:
+            self._unshown = None
+            return None
+        now, error = self._hooks.policy.clock(), self.watch.error
+        self._unshown = (self._unshown or _Unshown(now)).again(why)
+        if not self._unshown.sure(now):
+            return None
+        hint = _NOT_SHOWN if error is None else error.hint
+        return CapabilityMissing(sample.error or "", device=self.target.name, hint=hint)
+
     def _after_bug(self, error: Exception) -> Look:
         """The look by a bug, its session given up; the next one is as usual."""
         failure = bug(self.target.name, error)
-        self._glance = None
+        self._glance = self._unshown = None
         try:
             self.watch.close()
         except Exception as further:  # what the bug left need not close either, and it is the bug that is told
@@ -195,49 +230,62 @@ class _Watched:
     def _read(self, session: Session) -> Waits[Reading[Licensing]]:
         policy, trustpoint = self._hooks.policy, self.target.trustpoint or self._job.intent.trustpoint
         seen = self._glance = yield from glance(session, trustpoint, policy)
-        if seen.licensing.source is not None or not self._job.reach.ssh:
+        if _shown(seen.licensing) or not self._job.reach.ssh:
             return seen.licensing
         with self._router().shell() as ssh:
             if ssh is None:
                 return seen.licensing
-            return (yield from self._read_by_cli(session, ssh, seen.licensing.absent("no licensing model")))
+            reading = yield from self._read_by_cli(ssh, seen.licensing)
+        self._glance = replace(seen, licensing=reading)
+        return reading
 
-    def _read_by_cli(self, session: Session, ssh: Ssh, missing: str) -> Waits[Reading[Licensing]]:
-        """The state as the CLI shows it, where models do not, as *missing* says.
+    def _read_by_cli(self, ssh: Ssh, shown: Reading[Licensing]) -> Waits[Reading[Licensing]]:
+        """The state as the CLI shows it, where models do not, as *shown* says.
 
         Raises:
-            AgentError: the CLI cannot be opened now, which is no lack of the release, or the session was lost.
+            AgentError: the CLI cannot be opened; but an empty answer of a model is one without it.
         """
-        policy = self._hooks.policy
         yield from ssh.opening()
         try:
-            console = ssh.console()
-        except ConnectError as error:
-            error.message = f"{missing}; the CLI over SSH cannot be used: {error.message}"
-            if not error.rate_limited:
-                self._lack = CapabilityMissing(error.message, device=self.target.name, hint=error.hint)
+            ssh.console()
+        except Interrupted:
             raise
-        reading = yield from read_licensing(session, policy, ssh)
-        if reading.missing is not None and console.alive:
-            passing = classify(ConsoleError(reading.missing)) is not Disposition.PERMANENT
-            self._lack = (
-                None if passing else CapabilityMissing(reading.missing, device=self.target.name, hint=_NOT_SHOWN)
-            )
-        return reading
+        except AgentError as error:
+            if shown.empty:
+                return shown
+            missing = shown.absent("no licensing model")
+            error.message = f"{missing}; the CLI over SSH cannot be used: {error.message}"
+            raise
+        return licensing_by_cli(ssh, shown)
+
+
+def _shown(licensing: Reading[Licensing]) -> bool:
+    """Whether the CLI need not be asked: a model shows it, or refused it in passing."""
+    return licensing.value is not None or (licensing.source is not None and licensing.passing)
+
+
+def _why(licensing: Reading[Licensing], error: AgentError | None) -> Disposition | None:
+    """What it asks for that a look read *licensing* and failed by *error*; None where it is shown.
+
+    An empty answer passes where its provider is not up yet.
+    """
+    if licensing.value is not None:
+        return None
+    if error is not None:
+        return classify(error)
+    return Disposition.TRANSIENT if licensing.passing or licensing.answered else Disposition.PERMANENT
 
 
 class _Schedule:
     """When each router is looked at; the looks under way, with the time at which each was due.
 
-    *ends*: something is waited for, so that the looks end where nothing shows it of any router that is left, nor did
-    at the look before: what a CLI does not do once may pass.
+    *ends*: something is waited for, so that the looks end where nothing shows it of any router that is left.
     """
 
     def __init__(
         self, routers: Sequence[_Watched], interval: float, workers: int, policy: Policy, *, ends: bool
     ) -> None:
         self._ends = ends
-        self._once: set[str] = set()
         self._unseen: set[str] = set()
         self._routers, self._interval, self._workers, self._policy = routers, interval, workers, policy
         self._order = itertools.count()
@@ -289,7 +337,7 @@ class _Schedule:
         for future in done:
             due, router = self._flying.pop(future)
             look = future.result()
-            self._note(look)
+            (self._unseen.discard if look.last or look.unseen is None else self._unseen.add)(look.target.name)
             if not look.last:
                 self._again(due, router)
             yield look
@@ -299,15 +347,6 @@ class _Schedule:
                     f"{BUGS_IN_TURN} looks in turn ran into a bug in xr-agent",
                     hint="report it with the traceback logged",
                 )
-
-    def _note(self, look: Look) -> None:
-        """Whether nothing shows what is waited for of this router, twice in turn."""
-        name = look.target.name
-        if look.unseen is not None and not look.last:
-            (self._unseen if name in self._once else self._once).add(name)
-        else:
-            self._once.discard(name)
-            self._unseen.discard(name)
 
     def _again(self, due: float, router: _Watched) -> None:
         """The next look: on the router's own beat, which a late one does not shift; a longer wait counts from now."""

@@ -25,6 +25,7 @@ class Reading(Generic[T]):
     ``source`` is ``module@revision``, with `` (nearest)`` behind it where an older variant stood in, or ``console``.
     ``missing`` is None exactly when the reading was answered; ``value`` may then still be None: the device has none.
     ``empty``: the answer was an empty ``<data/>``, as "nothing there", "provider down" and "not allowed" all look.
+    ``passing``: what is missing may be there later, by what the errors ask for that are its reason.
     ``notes``: what stands in for what the device did not say, and what could not be read, a sentence each.
     """
 
@@ -33,6 +34,7 @@ class Reading(Generic[T]):
     missing: str | None = None
     empty: bool = False
     notes: tuple[str, ...] = ()
+    passing: bool = False
 
     @property
     def answered(self) -> bool:

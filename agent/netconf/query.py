@@ -14,7 +14,7 @@ from agent.model.state import Reading
 from agent.netconf import operations
 from agent.netconf.payload import Element, Payload
 from agent.netconf.pending import Pending, await_last
-from agent.netconf.retry import Policy, Waits, at_once
+from agent.netconf.retry import Policy, Waits, at_once, passes
 from agent.netconf.session import Session
 from agent.netconf.yang.schema import findings
 
@@ -141,7 +141,7 @@ def collect(
             answers |= pending is not None
         except ReplyTimeout as error:
             silent = silent or error
-            found.append(Reading(source=query.source, missing=f"{query.what}: {error.message}"))
+            found.append(Reading(source=query.source, missing=f"{query.what}: {error.message}", passing=True))
     if silent is not None and not answers:
         raise silent
     return found
@@ -187,4 +187,4 @@ def settle(session: Session, query: Query[T], pending: Pending | None, policy: P
         return (yield from policy.repeated(attempt, Waiting.BUSY, never=never, told=told))
     except RPCError as error:
         hint = f"; {error.hint}" if isinstance(error, AccessDenied) else ""
-        return Reading(source=query.source, missing=f"{query.what}: {error.message}{hint}")
+        return Reading(source=query.source, missing=f"{query.what}: {error.message}{hint}", passing=passes(error))

@@ -145,6 +145,11 @@ def classify(error: BaseException) -> Disposition:
     return Disposition.PERMANENT
 
 
+def passes(error: BaseException) -> bool:
+    """Whether what failed by *error* may go well later."""
+    return classify(error) is not Disposition.PERMANENT
+
+
 def awaits_confirmation(error: AgentError) -> bool:
     """Whether it was refused because a confirmed commit, somebody's, waits for its confirmation."""
     return isinstance(error, RPCError) and any(

@@ -144,6 +144,17 @@ def read_licensing(session: Session, policy: Policy, ssh: Ssh | None = None) -> 
     return relayed(_licensing(session, policy, ssh), around=lambda: bound(device=session.device))
 
 
+def licensing_by_cli(ssh: Ssh, shown: Reading[Licensing]) -> Reading[Licensing]:
+    """The licensing state over the CLI, also where a model refuses it to this user; *shown*: what the models say."""
+    by_cli = cliread.licensing(ssh)
+    if by_cli.value is not None:
+        return by_cli
+    if read.untold(shown, doubted=True):
+        return read.told(shown, lambda: by_cli, doubted=True)
+    missing = "; ".join(filter(None, (shown.missing, by_cli.missing)))
+    return replace(by_cli, missing=missing, passing=by_cli.passing or by_cli.answered)
+
+
 def _licensing(session: Session, policy: Policy, ssh: Ssh | None) -> Waits[Reading[Licensing]]:
     reading = yield from ask_one(session, licensing.query(session.schema), policy)
     if ssh is None or not read.untold(reading):

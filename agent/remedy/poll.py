@@ -92,7 +92,10 @@ def poll(
 
 
 class Watch:
-    """One device: the session that is kept, what was seen last, and how many seconds to wait before the next look."""
+    """One device: the session that is kept, what was seen last, and how many seconds to wait before the next look.
+
+    ``error``: what the last look failed by, where it did.
+    """
 
     def __init__(
         self,
@@ -111,6 +114,7 @@ class Watch:
         self._session: Session | None = None
         self._before: Licensing | None = None
         self._failures = 0
+        self.error: AgentError | None = None
 
     @property
     def seen(self) -> bool:
@@ -124,6 +128,7 @@ class Watch:
             CapabilityMissing: no model of the device shows licensing.
             AgentError: errors that waiting does not cure.
         """
+        self.error = None
         try:
             reading = yield from self._read((yield from self._connected()))
         except (ConnectError, SessionLost, ReplyTimeout) as error:
@@ -141,7 +146,7 @@ class Watch:
 
     def failed(self, error: AgentError) -> Sample:
         """The sample of a look that failed; the session is given up."""
-        self._failures += 1
+        self._failures, self.error = self._failures + 1, error
         self.close()
         return Sample(self._now(), self._device, error=self._backed_off(error), kind=error.kind)
 

@@ -34,7 +34,7 @@ def told(reading: Reading[T], by_cli: Callable[[], Reading[T]], *, doubted: bool
     shown = by_cli()
     if shown.answered:
         return shown
-    return reading if reading.empty else Reading(source=shown.source, missing=f"{reading.missing}; {shown.missing}")
+    return reading if reading.empty else replace(shown, missing=f"{reading.missing}; {shown.missing}")
 
 
 def certificate(

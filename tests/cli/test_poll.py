@@ -68,14 +68,20 @@ def test_poll_of_one_host_says_whether_the_root_is_there_as_that_of_many_does(
 
 
 def test_poll_of_one_host_of_which_nothing_shows_licensing_ends_with_what_to_do(lab: Lab) -> None:
-    done = lab.run("poll", lab.add(release="6.6.3", ssh=False), "--interval", "0.05", "--until", "contacted")
+    device = lab.add(release="6.6.3", forbidden=("show license", "admin show license"))
+    done = lab.run("poll", device, "--interval", "0.05", "--until", "contacted")
     assert done.exit_code == 1
     assert len(done.stdout.splitlines()) == 2  # it is looked at once more
     said = one_error(done.stderr)
-    assert (
-        "no model of this device shows licensing (infra-smartlicense-oper); the CLI over SSH cannot be used: " in said
-    )
-    assert "  next: check the address and --ssh-port, and 'ssh server v2' on the router\n" in said
+    assert "no model of this device shows licensing (infra-smartlicense-oper); show license: " in said
+    assert "  next: try 'show license all' at its CLI as this user; leave the router out by --limit" in said
+
+
+def test_poll_of_one_host_waits_for_a_cli_that_refuses_the_connection(lab: Lab) -> None:
+    device = lab.add(release="6.6.3", ssh=False)
+    done = lab.run("poll", device, "--interval", "0.05", "--until", "contacted", "--timeout", "1")
+    assert "the CLI over SSH cannot be used: " in done.stdout
+    assert "not contacted within 1 s" in one_error(done.stderr)
 
 
 def test_poll_reconnects(lab: Lab) -> None:

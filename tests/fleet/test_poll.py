@@ -13,14 +13,14 @@ import pytest
 import agent
 from agent.fleet.inventory.reference import Reference
 from agent.fleet.inventory.target import Reach
-from agent.fleet.poll import Look, watch
+from agent.fleet.poll import PASSING_FOR, Look, watch
 from agent.fleet.results.record import Kind
 from agent.fleet.run.job import Job
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import Hooks
 from agent.model.errors import Interrupted
 from agent.remedy.poll import Until
-from agent.simulator import QUOVADIS, Device, Fault, FaultKind
+from agent.simulator import QUOVADIS, Device, Fault, FaultKind, rpc_error
 from tests.fleet.routers import PASSWORD, target
 from tests.support import Clock, Lab, eventually
 
@@ -160,46 +160,131 @@ def test_a_cli_that_cannot_be_opened_now_is_no_lack_of_the_release(lab: Lab, rea
     assert looks[0].sample.kind == "connect"
 
 
-@pytest.mark.parametrize(
-    "lacking, kind, why, hint",
-    [
-        ({"ssh": False}, "connect", "the CLI over SSH cannot be used: ", "--ssh-port"),
-        ({"forbidden": ("show license", "admin show license")}, "no-data", "not authorized", "show license"),
-    ],
-)
+UNAUTHORIZED: dict[str, Any] = {"forbidden": ("show license", "admin show license")}
+
+
+def denied() -> Fault:
+    return Fault("get:smart-agent", FaultKind.ERROR, rpc_error("access-denied"), times=1000)
+
+
+def unknown_at_the_cli(lab: Lab, device: Device) -> None:
+    lines = lab.known_hosts.read_text().splitlines(keepends=True)
+    lab.known_hosts.write_text("".join(line for line in lines if f":{device.ssh_port} " not in line))
+
+
 def test_a_router_of_which_nothing_shows_licensing_is_looked_at_only_while_others_are_waited_for(
-    lab: Lab, reach: Reach, clock: Clock, lacking: dict[str, Any], kind: str, why: str, hint: str
+    lab: Lab, reach: Reach, clock: Clock
 ) -> None:
-    blind, later = lab.add(release="6.6.3", **lacking), lab.add(enrollment="terminal")
+    blind, later = lab.add(release="6.6.3", **UNAUTHORIZED), lab.add(enrollment="terminal")
     looks = []
     for look in begin(reach, clock, blind, later, until=Until.CONTACTED):
         looks.append(look)
-        if len(of(looks, later)) == 2:
+        if len(of(looks, later)) == 3:
             cure(later)
-    assert [look.sample.reached for look in of(looks, later)] == [False, False, True]
-    assert len(of(looks, blind)) == 3
-    for look in of(looks, blind):
-        assert (look.sample.kind, look.last) == (kind, False)
+    assert [look.sample.reached for look in of(looks, later)] == [False, False, False, True]
+    first, *others = of(looks, blind)
+    assert len(others) == 3
+    assert (first.sample.kind, first.last, first.unseen) == ("no-data", False, None)
+    for look in others:
+        assert (look.sample.kind, look.last) == ("no-data", False)
         assert look.unseen is not None
         assert look.unseen.message.startswith("no model of this device shows licensing")
-        assert why in look.unseen.message
-        assert hint in (look.unseen.hint or "")
+        assert "not authorized" in look.unseen.message
+        assert "show license" in (look.unseen.hint or "")
         assert look.sample.error == look.unseen.message
 
 
+def test_a_model_that_is_denied_counts_as_not_shown_where_the_cli_shows_nothing_either(
+    lab: Lab, reach: Reach, clock: Clock
+) -> None:
+    device = lab.add(enrollment="terminal", **UNAUTHORIZED)
+    device.faults.append(denied())
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, timeout=3000))
+    assert [look.unseen is None for look in looks] == [True, False]
+    assert "access-denied" in (looks[1].sample.error or "")
+    assert "not authorized" in (looks[1].sample.error or "")
+
+
+def test_a_model_that_is_denied_is_made_up_for_by_the_cli(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(**DONE)
+    device.faults.append(denied())
+    (look,) = begin(reach, clock, device, until=Until.CONTACTED, timeout=3000)
+    assert look.sample.reached
+
+
+def test_a_model_that_is_denied_counts_as_not_shown_where_the_cli_is_ruled_out(
+    lab: Lab, reach: Reach, clock: Clock
+) -> None:
+    device = lab.add(**DONE)
+    device.faults.append(denied())
+    looks = list(begin(replace(reach, ssh=False), clock, device, until=Until.CONTACTED, timeout=3000))
+    assert [look.unseen is None for look in looks] == [True, False]
+
+
+@pytest.mark.parametrize("blank", [{"release": "6.6.3"}, {"release": "25.4.1"}])
+def test_a_cli_whose_host_key_is_not_known_shows_nothing(
+    lab: Lab, reach: Reach, clock: Clock, blank: dict[str, Any]
+) -> None:
+    device = lab.add(enrollment="terminal", **blank)
+    device.faults.append(denied())
+    unknown_at_the_cli(lab, device)
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, timeout=3000))
+    assert [(look.sample.kind, look.unseen is None) for look in looks] == [("host-key", True), ("host-key", False)]
+    assert "; the CLI over SSH cannot be used: its host key" in (looks[1].sample.error or "")
+
+
+def test_a_cli_that_refuses_the_connection_is_waited_for_as_long_as_a_reload_takes(
+    lab: Lab, reach: Reach, clock: Clock
+) -> None:
+    device = lab.add(release="6.6.3", ssh=False)
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, timeout=7200))
+    assert len(looks) > 2
+    assert {look.sample.kind for look in looks} == {"connect"}
+    assert [look for look in looks if look.unseen is not None] == looks[-1:]
+    assert PASSING_FOR <= clock.now < 2 * PASSING_FOR
+    assert "--ssh-port" in (getattr(looks[-1].unseen, "hint", None) or "")
+
+
+def test_an_answer_that_is_empty_is_waited_for_as_long_as_a_reload_takes(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(enrollment="terminal", **UNAUTHORIZED)
+    device.faults.append(Fault("get:smart-agent", FaultKind.EMPTY, times=10_000))
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, interval=100, timeout=7200))
+    assert [look.unseen is None for look in looks] == [True] * 9 + [False]
+    assert {look.sample.kind for look in looks} == {"no-data"}
+
+
+def test_what_a_model_refuses_in_passing_is_waited_for_as_long_as_a_reload_takes(
+    lab: Lab, reach: Reach, clock: Clock
+) -> None:
+    device = lab.add(enrollment="terminal")
+    device.faults.append(Fault("get:smart-agent", FaultKind.ERROR, rpc_error("in-use"), times=10_000))
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, interval=100, timeout=7200))
+    assert [look.unseen is None for look in looks] == [True] * 9 + [False]
+    assert not device.typed
+
+
+def test_what_was_so_before_the_router_was_away_does_not_count(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(release="6.6.3", enrollment="terminal", **UNAUTHORIZED)
+    device.faults.append(Fault("connect", FaultKind.RESET, skip=1))
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, timeout=3000))
+    assert [look.sample.kind for look in looks] == ["no-data", "connect", "no-data", "no-data"]
+    assert [look.unseen is None for look in looks] == [True, True, True, False]
+
+
 def test_what_a_cli_refuses_once_is_waited_for(lab: Lab, reach: Reach, clock: Clock) -> None:
-    device = lab.add(release="6.6.3", enrollment="terminal", forbidden=("show license", "admin show license"))
+    device = lab.add(release="6.6.3", enrollment="terminal", **UNAUTHORIZED)
     looks = []
     for look in begin(reach, clock, device, until=Until.CONTACTED):
         looks.append(look)
         device.persona = replace(device.persona, forbidden=())
         cure(device)
-    assert [look.unseen is None for look in looks] == [False, True]
+    assert [look.unseen for look in looks] == [None, None]
     assert looks[-1].sample.reached
 
 
 def test_a_router_that_nothing_shows_stays_under_a_watch_without_an_end(lab: Lab, reach: Reach, clock: Clock) -> None:
-    assert len(list(begin(reach, clock, lab.add(release="6.6.3", ssh=False), timeout=19))) == 2
+    looks = list(begin(reach, clock, lab.add(release="6.6.3", **UNAUTHORIZED), timeout=49))
+    assert [look.unseen is None for look in looks] == [True, False, False, False, False]
 
 
 @pytest.mark.parametrize("seen", [False, True])

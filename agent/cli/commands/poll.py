@@ -42,7 +42,8 @@ def command(form: str, **given: Any) -> None:
 
     HOST keeps one session; the looks at an inventory's routers are spread over the interval. jsonl gives each sample as
     it is taken, json one array; the table of an inventory has the first of each router, then only what is new.
-    One whose licensing neither a model nor the CLI shows is said; --until does not wait for such routers alone.
+    One whose licensing neither a model nor the CLI shows, at two looks or for 15 minutes where that may pass, is said;
+    --until does not wait for such routers alone.
     """
     from agent.cli.watching import run
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.model.errors import AgentError, ConsoleError, Interrupted
 from agent.model.pki.certificate import CONSOLE, Certificate
 from agent.model.state import Licensing, LicensingTransport, PoolEntry, Reading, Software, TrustpointConfig
+from agent.netconf.retry import passes
 from agent.xr import destination, filesystems, httpclient, shellutil
 from agent.xr.cli import show
 from agent.xr.cli.listening import one_line
@@ -40,13 +41,14 @@ def trustpool(ssh: Ssh) -> Reading[tuple[PoolEntry, ...]]:
 
 def licensing(ssh: Ssh) -> Reading[Licensing]:
     """Licensing; on 32-bit XR from the admin plane, where it is kept."""
-    missing = []
+    missing, passing = [], False
     for what in ("show license", "admin show license"):
         reading = _reading(ssh, show.licensing, f"{what} all", f"{what} status", what=what, says_nothing=_is_blank)
         if reading.value is not None:
             return reading
         missing += [reading.missing] if reading.missing else []
-    return Reading(source=CONSOLE, missing="; ".join(missing) or None)
+        passing = passing or reading.passing
+    return Reading(source=CONSOLE, missing="; ".join(missing) or None, passing=passing)
 
 
 def software(ssh: Ssh) -> Reading[Software]:
@@ -116,24 +118,25 @@ def _reading(
         Interrupted: it was cancelled, which tells nothing of the router.
     """
     what = what or commands[0]
-    texts, refusals = [], []
+    texts, refusals, passing = [], [], False
     for command in commands:
         try:
             texts.append(ssh.console().show(command))
         except ConsoleError as error:
             refusals.append(error.message)
+            passing = passing or passes(error)
         except Interrupted:
             raise
         except AgentError as error:
-            return Reading(source=CONSOLE, missing=f"{what}: {error.message}")
+            return Reading(source=CONSOLE, missing=f"{what}: {error.message}", passing=passes(error))
     if not texts:
-        return Reading(source=CONSOLE, missing=f"{what}: {'; '.join(refusals)}")
+        return Reading(source=CONSOLE, missing=f"{what}: {'; '.join(refusals)}", passing=passing)
     found = parse(*texts)
     odd = [text for text in texts if not says_nothing(text)]
     if not found and odd:
         printed = one_line(odd[0], end=False) or "nothing was printed"
         words = "; ".join([*refusals, f"not understood: {printed}"])
-        return Reading(source=CONSOLE, missing=f"{what}: {words}")
+        return Reading(source=CONSOLE, missing=f"{what}: {words}", passing=passing)
     return Reading(found, CONSOLE)
 
 
