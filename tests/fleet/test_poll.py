@@ -18,9 +18,17 @@ from agent.fleet.results.record import Kind
 from agent.fleet.run.job import Job
 from agent.fleet.run.rate import Limiter, Rate
 from agent.fleet.run.router import Hooks
-from agent.model.errors import Interrupted
+from agent.model.errors import (
+    AgentError,
+    ConsoleError,
+    InputError,
+    Interrupted,
+    SSHAuthenticationError,
+    SSHNegotiationError,
+)
 from agent.remedy.poll import Until
 from agent.simulator import QUOVADIS, Device, Fault, FaultKind, rpc_error
+from agent.xr.cli.sshport import Ssh
 from tests.fleet.routers import PASSWORD, target
 from tests.support import Clock, Lab, eventually
 
@@ -243,6 +251,27 @@ def test_a_cli_that_refuses_the_connection_is_waited_for_as_long_as_a_reload_tak
     assert [look for look in looks if look.unseen is not None] == looks[-1:]
     assert PASSING_FOR <= clock.now < 2 * PASSING_FOR
     assert "--ssh-port" in (getattr(looks[-1].unseen, "hint", None) or "")
+
+
+@pytest.mark.parametrize("error", [SSHAuthenticationError, SSHNegotiationError, ConsoleError, InputError])
+def test_a_cli_that_fails_for_good_shows_nothing(
+    lab: Lab, reach: Reach, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: type[AgentError]
+) -> None:
+    def refuse(ssh: Ssh) -> None:
+        raise error("no way", device=ssh.device.name)
+
+    monkeypatch.setattr(Ssh, "console", refuse)
+    looks = list(begin(reach, clock, lab.add(release="6.6.3"), until=Until.CONTACTED, timeout=3000))
+    assert [(look.sample.kind, look.unseen is None) for look in looks] == [(error.kind, True), (error.kind, False)]
+    assert (looks[1].sample.error or "").endswith("; the CLI over SSH cannot be used: no way")
+
+
+def test_a_cli_that_limits_sessions_is_waited_for_however_long(lab: Lab, reach: Reach, clock: Clock) -> None:
+    device = lab.add(release="6.6.3")
+    device.faults.append(Fault("connect-ssh", FaultKind.RESET, times=10_000))
+    looks = list(begin(reach, clock, device, until=Until.CONTACTED, timeout=4 * PASSING_FOR))
+    assert clock.now >= 4 * PASSING_FOR
+    assert {look.unseen for look in looks} == {None}
 
 
 def test_an_answer_that_is_empty_is_waited_for_as_long_as_a_reload_takes(lab: Lab, reach: Reach, clock: Clock) -> None:
