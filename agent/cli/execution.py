@@ -19,7 +19,7 @@ from agent.cli.options import DEBUG
 from agent.cli.replayed import Replayed
 from agent.cli.request import RunRequest, resumed
 from agent.cli.signals import breakable, unbroken
-from agent.cli.usage.given import Options
+from agent.cli.usage.given import Options, resuming
 from agent.cli.view.asking import asker
 from agent.cli.view.many import Many
 from agent.cli.view.notifying import Notifications
@@ -119,7 +119,7 @@ def _say_unkept(
 
     *state*: how the run ended, ``lost`` where it did not go through all of its routers.
     """
-    again = f"then xr-agent push --resume {log.run}, which reads first what is in doubt"
+    again = f"then {resuming(log.run)}, which reads first what is in doubt"
     error.hint = f"see to its disk; {again}" if request.kind is Kind.PUSH else "see to its disk, then run it again"
     collected = request.collected
     parts: list[Callable[[], None]] = [lambda: view.unkept(journal, error)]

@@ -250,9 +250,10 @@ def test_a_journal_that_cannot_be_written_any_more_ends_a_push_in_lines_that_say
     assert done.exit_code == 1
     with Journal.open(fleet.journal) as journal:
         number = journal.run("last").run
+    again = f"xr-agent push --resume {number} --journal {fleet.journal}"
     assert done.stderr.splitlines()[-2:] == [
         "error: the journal cannot be written: database or disk is full; nothing further is begun",
-        f"  next: see to its disk; then xr-agent push --resume {number}, which reads first what is in doubt",
+        f"  next: see to its disk; then {again}, which reads first what is in doubt",
     ]
     doubtful = [record for record in caplog.records if "it is in doubt" in record.getMessage()]
     assert [record.exc_info for record in doubtful] == [None] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -21,6 +22,13 @@ _FOR_A_RUN = ("journal", "report", "change_ref")
 def source(name: str) -> Source | None:
     """Where the value of the option *name* comes from."""
     return click.get_current_context().get_parameter_source(name)
+
+
+def resuming(run: str) -> str:
+    """The command that goes on with a push; in the journal that was named, where one was."""
+    context = click.get_current_context(silent=True)
+    journal = context.params.get("journal") if context is not None else None
+    return f"xr-agent push --resume {run}" + (f" --journal {shlex.quote(str(journal))}" if journal else "")
 
 
 def one_or_many(given: Options) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from agent.cli.usage.given import resuming
 from agent.cli.view.checkview import together
 from agent.cli.view.render import cell, columns, some, watched, word
 from agent.fleet.report.shown import LEGACY
@@ -98,7 +99,7 @@ class _Notes:
             said = "a reload forgets the root; an import into the trustpool lasts (push --bundle FILE --then trustpool)"
             yield cell(f"{counted(self.passing, 'router')}: {said}", "yellow")
         if self.owed:
-            said = f"the licence is not known to be renewed: xr-agent push --resume {run} renews it"
+            said = f"the licence is not known to be renewed: {resuming(run)} renews it"
             yield cell(f"{counted(self.owed, 'router')}: {said}", "yellow")
         if self.unheard:
             said = f"no contact with the licensing server seen yet: {watched()}"

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.signals import Interrupted, leave_at_once
+from agent.cli.usage.given import resuming
 from agent.cli.view.fleetview import run_view
 from agent.cli.view.output import Objects, emit_all
 from agent.cli.view.render import anchor_lines, cell, watched, word
@@ -118,7 +119,7 @@ class Many(Watcher):
     def leave(self) -> NoReturn:
         """End the process at once: routers drop locks and candidates with their sessions; the journal has the rest."""
         doubt = f"interrupted at once; in doubt: {', '.join(list(self._flying)) or 'none'}"
-        leave_at_once(f"{doubt}; next: xr-agent push --resume {self._log.run}, which reads them first")
+        leave_at_once(f"{doubt}; next: {resuming(self._log.run)}, which reads them first")
 
     def finish(self, journal: Journal, made: Run) -> int:
         """Print what the journal has of it; the exit code.
@@ -215,4 +216,4 @@ def _to_do(record: RunRecord, journal: Journal) -> tuple[str, str | None]:
     order = f", which goes to {first} first" if first else ""
     look = f"; see why: xr-agent history {record.run} --failed" if unwell else ""
     watch = f"; {watched()}" if renewals[Renewal.UNSEEN] else ""
-    return left, f"xr-agent push --resume {record.run}{order}{look}{watch}"
+    return left, f"{resuming(record.run)}{order}{look}{watch}"

@@ -11,6 +11,7 @@ import click
 from rich.console import Console, RenderableType
 
 from agent.cli.signals import Interrupted, keep_whole, leave_at_once
+from agent.cli.usage.given import resuming
 from agent.cli.view import render
 from agent.cli.view.checkview import check_view
 from agent.cli.view.output import emit
@@ -125,7 +126,7 @@ class One(Progress, Watcher):
         """
         result = self._result
         if result is None and made.state is RunState.STOPPED:
-            say_failure(f"not begun: {made.why}", hint=f"xr-agent push --resume {self._log.run} goes on with it")
+            say_failure(f"not begun: {made.why}", hint=f"{resuming(self._log.run)} goes on with it")
             return 1
         if result is None:
             raise Interrupted("; next: ".join(filter(None, ("interrupted; nothing was begun", self._resumption))))
@@ -151,7 +152,7 @@ class One(Progress, Watcher):
         """How to go on with a push; what only reads is run again."""
         if self._job.kind is not Kind.PUSH:
             return None
-        return f"xr-agent push --resume {self._log.run}, which reads the router first"
+        return f"{resuming(self._log.run)}, which reads the router first"
 
     def _next(self, journal: Journal, result: Result) -> str | None:
         """What to do after an interrupt that ended the work in order."""
