@@ -205,11 +205,7 @@ class Session:
         """
         if writes and (other := self._flying.writing) is not None:
             raise RuntimeError(f"{operation} while {other.operation} is unanswered: one write at a time")
-        if not (self.in_order or self._held):
-            for earlier in self._flying.pending:
-                earlier.wait()
-        if not self.connected:
-            raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
+        self._in_turn()
         if writes:
             self.before_write()
         text = payload.payload_of(body)
@@ -226,17 +222,24 @@ class Session:
                 timeout=longest,
                 then=then if quiet is None else quiet.end,
             )
-            message = payload.request(text, message_id)
             self._flying.add(pending)
             self._listener.register(message_id, pending)
             if writes:
                 self._flying.writing = pending
             try:
-                self._transport.send(message)
+                self._transport.send(payload.request(text, message_id))
             except NcclientTransportError as error:
                 # The listener keeps the pending entry; the session has ended, so nobody will ask for it again.
                 pending.deliver_error(error)
         return pending
+
+    def _in_turn(self) -> None:
+        """Wait for what was sent before, where that is not answered in order; SessionLost where the session is over."""
+        if not (self.in_order or self._held):
+            for earlier in self._flying.pending:
+                earlier.wait()
+        if not self.connected:
+            raise SessionLost("the NETCONF session is closed", device=self.device, hint="connect again")
 
     @contextmanager
     def together(self) -> Iterator[None]:
