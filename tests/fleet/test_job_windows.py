@@ -38,10 +38,12 @@ class Later(Clock):
             self.happens()
 
 
-def pushed(device: Device, reach: Reach, waits: Clock, *, window: float = 30, **intent: object) -> Result:
+def pushed(
+    device: Device, reach: Reach, waits: Clock, *, window: float = 30, lock_wait: float = 60, **intent: object
+) -> Result:
     """A push to *device*, whose window ends in *window* seconds."""
     hooks = Hooks(policy=waits.policy(), now=lambda: BEGIN + timedelta(seconds=waits.now))
-    caution = Caution(lock_wait=60, kill_lock_holder=bool(intent.pop("kill", False)))
+    caution = Caution(lock_wait=lock_wait, kill_lock_holder=bool(intent.pop("kill", False)))
     job = Job(Kind.PUSH, reach, replace(agent.Intent(renew=False, caution=caution), **intent))  # type: ignore[arg-type]
     device.config.clock = lambda: waits.now
     return perform(job, replace(target(device), until=BEGIN + timedelta(seconds=window)), hooks)
@@ -85,6 +87,33 @@ def test_nothing_of_somebody_else_is_discarded_behind_the_window(lab: Lab, reach
     left_alone(pushed(device, reach, waits, discard_foreign=True), device)
     assert device.config.dirty
     assert pushed(device, reach, Later(), window=3600, discard_foreign=True).word == "remedied"
+
+
+def ends_in_the_lock(device: Device, waits: Clock) -> None:
+    """Let the window end while the router is at the first lock: behind the look at the clock ahead of it."""
+    device.faults.append(Fault("lock", FaultKind.MEANWHILE, act=lambda: setattr(waits, "now", 31.0)))
+
+
+def test_a_window_that_ends_in_the_very_lock_saves_its_holder(lab: Lab, reach: Reach) -> None:
+    device, waits = lab.add(**INSTALLS), Later()
+    device.hold_lock("running", "77")
+    ends_in_the_lock(device, waits)
+    left_alone(pushed(device, reach, waits, lock_wait=0, kill=True), device)
+
+
+def test_a_window_that_ends_in_the_very_lock_saves_the_candidate_of_somebody_else(lab: Lab, reach: Reach) -> None:
+    device, waits = lab.add(**INSTALLS, behaviour=Behaviour(unlock_discards=False)), Later()
+    device.other_session().edit("THEIRS", "terminal")
+    ends_in_the_lock(device, waits)
+    left_alone(pushed(device, reach, waits, discard_foreign=True), device)
+    assert device.config.dirty
+
+
+def test_a_window_that_ends_in_the_very_lock_is_seen_ahead_of_the_edit(lab: Lab, reach: Reach) -> None:
+    device, waits = lab.add(**INSTALLS), Later()
+    ends_in_the_lock(device, waits)
+    left_alone(pushed(device, reach, waits), device)
+    assert left_clean(device)
 
 
 def test_somebody_elses_trial_is_waited_out_no_longer_than_the_window_is_open(lab: Lab, reach: Reach) -> None:
